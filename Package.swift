@@ -1,0 +1,40 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// The pkg-config module of the MPI library; Debian's alternatives point `mpi-c` at Open MPI or MPICH.
+let mpiModule = Context.environment["DTRAIN_MPI_PKGCONFIG"] ?? "mpi-c"
+
+let package = Package(
+    name: "dtrain",
+    products: [
+        .executable(name: "dtrain", targets: ["dtrain"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        // What other people wrote, made visible to Swift.
+        .systemLibrary(
+            name: "CMPI", pkgConfig: mpiModule, providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        // The few loops that need function multiversioning.
+        .target(name: "CKernels"),
+        // Everything that a single process needs.
+        .target(
+            name: "Core",
+            dependencies: ["CKernels", "COneDNN", "CXXHash"],
+            linkerSettings: [.linkedLibrary("gomp")]),
+        // Ranks: the communicator, gradient synchronisation, the training loop.
+        .target(name: "Distributed", dependencies: ["Core", "CMPI"]),
+        .executableTarget(
+            name: "dtrain",
+            dependencies: [
+                "Core", "Distributed",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(name: "CoreTests", dependencies: ["Core"]),
+        .testTarget(name: "DistributedTests", dependencies: ["Core", "Distributed"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,32 @@
+/// An error that a user can act on: one line that names the file, value or rank, and says what to do next.
+public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of failure; its raw value is the process's exit code (BSD `sysexits.h`).
+    public struct Category: RawRepresentable, Hashable, Sendable {
+        public let rawValue: Int32
+        public init(rawValue: Int32) { self.rawValue = rawValue }
+
+        /// The command line is wrong (EX_USAGE).
+        public static let usage = Category(rawValue: 64)
+        /// A text or checkpoint is damaged, foreign or unfit (EX_DATAERR).
+        public static let badData = Category(rawValue: 65)
+        /// A named input doesn't exist or can't be read (EX_NOINPUT).
+        public static let noInput = Category(rawValue: 66)
+        /// A failure of dtrain itself or of a library it stands on (EX_SOFTWARE).
+        public static let `internal` = Category(rawValue: 70)
+        /// Reading or writing failed (EX_IOERR).
+        public static let inputOutput = Category(rawValue: 74)
+        /// Stopped early on request, after saving (EX_TEMPFAIL).
+        public static let stopped = Category(rawValue: 75)
+    }
+
+    public let category: Category
+    /// One line, without the leading `error:`.
+    public let message: String
+
+    public init(_ category: Category, _ message: String) {
+        self.category = category
+        self.message = message
+    }
+
+    public var description: String { message }
+}

@@ -1,0 +1,42 @@
+import CXXHash
+
+/// A streaming XXH3 checksum of 128 bits (xxHash's own "canonical" hexadecimal form, as `xxhsum -H2` prints).
+///
+/// It finds damage, not forgery.
+public struct Checksum: ~Copyable {
+    private let state: OpaquePointer
+
+    /// Starts a checksum of no bytes.
+    ///
+    /// - Throws: `DTrainError` with `internal` when memory is exhausted.
+    public init() throws {
+        guard let state = XXH3_createState(), XXH3_128bits_reset(state) == XXH_OK else {
+            throw DTrainError(.internal, "out of memory for a checksum")
+        }
+        self.state = state
+    }
+
+    deinit { XXH3_freeState(state) }
+
+    /// Adds bytes.
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
+    }
+
+    /// The checksum of all bytes so far: 32 hexadecimal digits.
+    public var hexadecimal: String {
+        Self.text(XXH3_128bits_digest(state))
+    }
+
+    /// The checksum of one piece of memory: 32 hexadecimal digits.
+    public static func hexadecimal(of bytes: UnsafeRawBufferPointer) -> String {
+        text(XXH3_128bits(bytes.baseAddress, bytes.count))
+    }
+
+    private static func text(_ hash: XXH128_hash_t) -> String {
+        [hash.high64, hash.low64].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

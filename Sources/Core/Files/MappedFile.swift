@@ -1,0 +1,50 @@
+import Glibc
+
+/// A regular file mapped read-only into memory; pages are read when touched and belong to the page cache.
+public final class MappedFile: @unchecked Sendable {
+    public let path: String
+    /// The file's bytes, valid for as long as this object lives.
+    public let bytes: UnsafeRawBufferPointer
+
+    /// Maps a whole file.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - kind: what the file is to the user, for the error message ("text file", "checkpoint").
+    /// - Throws: `DTrainError` with `noInput` when there is no such readable regular file, `inputOutput` when mapping fails.
+    public init(path: String, kind: String = "file") throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw DTrainError(.noInput, "cannot open \(kind) '\(path)': \(systemMessage()); check the path")
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw DTrainError(.inputOutput, "cannot examine \(kind) '\(path)': \(systemMessage())")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw DTrainError(.noInput, "\(kind) '\(path)' is not a regular file; name a file")
+        }
+        let count = Int(status.st_size)
+        self.path = path
+        guard count > 0 else {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+            throw DTrainError(.inputOutput, "cannot map \(kind) '\(path)': \(systemMessage())")
+        }
+        bytes = UnsafeRawBufferPointer(start: address, count: count)
+    }
+
+    deinit {
+        if let address = bytes.baseAddress {
+            munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)
+        }
+    }
+}
+
+/// The text of the last failed system call.
+func systemMessage(_ code: Int32 = errno) -> String {
+    String(cString: strerror(code))
+}

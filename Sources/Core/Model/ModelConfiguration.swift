@@ -1,0 +1,28 @@
+/// The sizes that define a character model: Embedding(V, E) → 1…N recurrent layers of H units → Dense(V).
+public struct ModelConfiguration: Hashable, Sendable, Codable {
+    /// The kind of recurrent layer, with Keras's semantics.
+    public enum Cell: String, Hashable, Sendable, Codable, CaseIterable {
+        case gru, lstm
+
+        /// Gates per unit: z, r, h for GRU; i, f, c, o for LSTM.
+        public var gates: Int { self == .gru ? 3 : 4 }
+    }
+
+    public var cell: Cell
+    /// Recurrent layers, at least 1.
+    public var layers: Int
+    /// E, the width of the embedding.
+    public var embeddingDim: Int
+    /// H, the units of each recurrent layer.
+    public var rnnUnits: Int
+    /// V, the vocabulary's size, `[UNK]` included.
+    public var vocabularySize: Int
+
+    public init(cell: Cell = .gru, layers: Int = 1, embeddingDim: Int = 256, rnnUnits: Int = 1024, vocabularySize: Int) {
+        self.cell = cell
+        self.layers = layers
+        self.embeddingDim = embeddingDim
+        self.rnnUnits = rnnUnits
+        self.vocabularySize = vocabularySize
+    }
+}

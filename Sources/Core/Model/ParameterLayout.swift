@@ -1,0 +1,64 @@
+/// Where each named tensor lies in the one flat parameter buffer (and in the gradient and Adam's moments, which share it).
+public struct ParameterLayout: Hashable, Sendable {
+    /// One tensor, row-major, under the name that the checkpoint gives it.
+    public struct Tensor: Hashable, Sendable {
+        public let name: String
+        public let shape: [Int]
+        /// The index of its first element in the flat buffer.
+        public let offset: Int
+        public var count: Int { shape.reduce(1, *) }
+    }
+
+    /// The offsets of one recurrent layer's three tensors.
+    public struct RecurrentLayer: Hashable, Sendable {
+        /// `gru`, `gru_1`, …: Keras's names.
+        public let name: String
+        /// The width of the layer's input.
+        public let inputDim: Int
+        public let kernel: Int
+        public let recurrentKernel: Int
+        public let bias: Int
+    }
+
+    public let configuration: ModelConfiguration
+    /// All tensors in the order of the flat buffer.
+    public let tensors: [Tensor]
+    public let embeddings: Int
+    public let recurrent: [RecurrentLayer]
+    public let denseKernel: Int
+    public let denseBias: Int
+    /// Elements in the flat buffer: the model's parameter count.
+    public let count: Int
+
+    public init(_ configuration: ModelConfiguration) {
+        let units = configuration.rnnUnits
+        let columns = configuration.cell.gates * units
+        var tensors: [Tensor] = []
+        var next = 0
+        func place(_ name: String, _ shape: [Int]) -> Int {
+            let tensor = Tensor(name: name, shape: shape, offset: next)
+            tensors.append(tensor)
+            next += tensor.count
+            return tensor.offset
+        }
+        embeddings = place("embedding.embeddings", [configuration.vocabularySize, configuration.embeddingDim])
+        recurrent = (0..<configuration.layers).map { index in
+            let name = index == 0 ? configuration.cell.rawValue : "\(configuration.cell.rawValue)_\(index)"
+            let inputDim = index == 0 ? configuration.embeddingDim : units
+            return RecurrentLayer(
+                name: name,
+                inputDim: inputDim,
+                kernel: place("\(name).kernel", [inputDim, columns]),
+                recurrentKernel: place("\(name).recurrent_kernel", [units, columns]),
+                bias: place("\(name).bias", configuration.cell == .gru ? [2, columns] : [columns]))
+        }
+        denseKernel = place("dense.kernel", [units, configuration.vocabularySize])
+        denseBias = place("dense.bias", [configuration.vocabularySize])
+        self.configuration = configuration
+        self.tensors = tensors
+        count = next
+    }
+
+    /// The tensor of that name.
+    public subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }
+}
