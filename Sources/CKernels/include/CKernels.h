@@ -1,1 +1,75 @@
-#pragma once
+// The element-wise loops of dtrain, compiled for several x86-64 levels; the best one is chosen when the process starts.
+// Nothing here allocates or fails. All pointers are to float32 unless said otherwise; ranges never overlap except where "in
+// place" is said. An element's value depends on its own inputs only, never on how a range is split.
+#ifndef DTRAIN_CKERNELS_H
+#define DTRAIN_CKERNELS_H
+
+#include <stdint.h>
+
+// A record keeps, for every token of a micro-batch, one value per unit and gate. Gate groups follow each other; inside a
+// group, columns are cut into panels of `panel` units (the last may be narrower), and a panel is a [tokens][width] matrix. So a
+// panel is a contiguous operand of the weight gradient's product.
+typedef struct {
+    float *values;   // start of the micro-batch's record
+    int64_t tokens;  // tokens of the micro-batch
+    int64_t token;   // this row's token
+    int64_t units;   // H
+    int64_t panel;   // panel width
+} dtrain_record;
+
+// GRU, forward, one row (Keras's reset_after form). x: [3H] input product; g: [3H] recurrent product; bias: [2][3H];
+// h: [H], updated in place. With record.values set, keeps z, r, candidate and recurrent part of the candidate there.
+void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h);
+
+// GRU, backward, one row. h_before: [H] state that the row started from; dh: [H] gradient of the new state, replaced in place by the
+// part that goes straight to the old state (d * z); dg: [3H] gradient of the recurrent product; dx: [3H] gradient of the input
+// product or NULL. The record's values become the gradients dz, dr, d(recurrent part), d(candidate's input).
+void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx);
+
+// LSTM, forward, one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f, c~, o there.
+void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h, float *c);
+
+// LSTM, backward, one row. c_before, c_after: [H]; dh: [H] gradient of the new state, zeroed in place; dc: [H] gradient of the new
+// cell, replaced in place by that of the old one; dg: [4H]. The record's values become di, df, dc~, do.
+void dtrain_lstm_backward(
+    dtrain_record record, const float *c_before, const float *c_after, float *dh, float *dc, float *dg);
+
+// Softmax cross-entropy of one row of logits. logits: [n] without bias, bias: [n], target: index < n.
+// gradient: [n] receives (softmax - onehot) * scale, may be the logits themselves, or is NULL. Returns the loss in nats.
+double dtrain_softmax_cross_entropy(
+    const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient);
+
+// weights[j] = exp((logits[j] + bias[j] - largest) * inverse_temperature) for n logits, the largest taken over first <= j < n; the
+// weights below first are 0; weights may be the logits themselves. Returns the sum of the weights.
+float dtrain_sampling_weights(
+    const float *logits, const float *bias, int64_t n, int64_t first, float inverse_temperature, float *weights);
+
+// Adam as in Keras, on [n] elements: m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2); w -= alpha * m / (sqrt(v) + epsilon).
+typedef struct {
+    float one_minus_beta1;
+    float one_minus_beta2;
+    float alpha;
+    float epsilon;
+} dtrain_adam_constants;
+void dtrain_adam(
+    dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
+
+// sum[i] += addend[i] for n elements.
+void dtrain_add(int64_t n, const float *addend, float *sum);
+
+// sum[j] += the sum over rows of matrix[rows][columns], row after row.
+void dtrain_column_sums(int64_t rows, int64_t columns, const float *matrix, float *sum);
+
+// table[ids[i]][:] += matrix[i][:] for all rows of matrix[rows][columns], row after row; table is [*][columns].
+void dtrain_scatter_add(int64_t rows, int64_t columns, const float *matrix, const uint16_t *ids, float *table);
+
+// transposed[columns][rows] = matrix[rows][columns]; a row of the result starts every `stride` floats.
+void dtrain_transpose(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *transposed);
+
+// sum over i of a[i] * b[i], in a fixed order.
+float dtrain_dot(int64_t n, const float *a, const float *b);
+
+// y[i] += factor * x[i].
+void dtrain_axpy(int64_t n, float factor, const float *x, float *y);
+
+#endif

@@ -1,0 +1,20 @@
+#include "CKernels.h"
+#include "vector_math.h"
+
+#include <math.h>
+
+MULTIVERSION
+void dtrain_adam(
+    dtrain_adam_constants constants, int64_t n, const float *restrict gradient, float *restrict m, float *restrict v,
+    float *restrict weights) {
+    const float a = constants.one_minus_beta1, b = constants.one_minus_beta2;
+    const float alpha = constants.alpha, epsilon = constants.epsilon;
+    for (int64_t i = 0; i < n; i++) {
+        float g = gradient[i];
+        float first = m[i] + (g - m[i]) * a;
+        float second = v[i] + (g * g - v[i]) * b;
+        m[i] = first;
+        v[i] = second;
+        weights[i] -= first * alpha / (__builtin_sqrtf(second) + epsilon);
+    }
+}

@@ -1,0 +1,79 @@
+#include "CKernels.h"
+#include "vector_math.h"
+
+INLINE int64_t panel_width(const dtrain_record *record, int64_t first) {
+    int64_t rest = record->units - first;
+    return rest < record->panel ? rest : record->panel;
+}
+
+MULTIVERSION
+void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h) {
+    const int64_t H = record.units, group = record.tokens * H;
+    for (int64_t first = 0; first < H; first += record.panel) {
+        const int64_t width = panel_width(&record, first);
+        const float *restrict xz = x + first, *restrict xr = xz + H, *restrict xh = xr + H;
+        const float *restrict gz = g + first, *restrict gr = gz + H, *restrict gh = gr + H;
+        const float *restrict bz = bias + first, *restrict br = bz + H, *restrict bh = br + H;
+        const float *restrict cz = bh + H, *restrict cr = cz + H, *restrict ch = cr + H;
+        float *restrict state = h + first;
+        if (record.values) {
+            float *restrict z_ = record.values + record.tokens * first + record.token * width;
+            float *restrict r_ = z_ + group, *restrict a_ = r_ + group, *restrict q_ = a_ + group;
+#pragma clang loop vectorize(assume_safety)
+            for (int64_t j = 0; j < width; j++) {
+                float z = sigmoid(xz[j] + bz[j] + (gz[j] + cz[j]));
+                float r = sigmoid(xr[j] + br[j] + (gr[j] + cr[j]));
+                float q = gh[j] + ch[j];
+                float a = hyperbolic_tangent(xh[j] + bh[j] + r * q);
+                z_[j] = z;
+                r_[j] = r;
+                a_[j] = a;
+                q_[j] = q;
+                state[j] = z * state[j] + (1.0f - z) * a;
+            }
+        } else {
+#pragma clang loop vectorize(assume_safety)
+            for (int64_t j = 0; j < width; j++) {
+                float z = sigmoid(xz[j] + bz[j] + (gz[j] + cz[j]));
+                float r = sigmoid(xr[j] + br[j] + (gr[j] + cr[j]));
+                float q = gh[j] + ch[j];
+                float a = hyperbolic_tangent(xh[j] + bh[j] + r * q);
+                state[j] = z * state[j] + (1.0f - z) * a;
+            }
+        }
+    }
+}
+
+MULTIVERSION
+void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx) {
+    const int64_t H = record.units, group = record.tokens * H;
+    for (int64_t first = 0; first < H; first += record.panel) {
+        const int64_t width = panel_width(&record, first);
+        float *restrict z_ = record.values + record.tokens * first + record.token * width;
+        float *restrict r_ = z_ + group, *restrict a_ = r_ + group, *restrict q_ = a_ + group;
+        const float *restrict before = h_before + first;
+        float *restrict d_ = dh + first;
+        float *restrict gz = dg + first, *restrict gr = gz + H, *restrict gh = gr + H;
+#pragma clang loop vectorize(assume_safety)
+        for (int64_t j = 0; j < width; j++) {
+            float d = d_[j], z = z_[j], r = r_[j], a = a_[j];
+            float da = d * (1.0f - z) * (1.0f - a * a);
+            float dz = d * (before[j] - a) * (z * (1.0f - z));
+            float dq = da * r;
+            float dr = da * q_[j] * (r * (1.0f - r));
+            d_[j] = d * z;
+            gz[j] = dz;
+            gr[j] = dr;
+            gh[j] = dq;
+            z_[j] = dz;
+            r_[j] = dr;
+            a_[j] = dq;
+            q_[j] = da;
+        }
+        if (dx) {
+            memcpy(dx + first, gz, sizeof(float) * (size_t)width);
+            memcpy(dx + H + first, gr, sizeof(float) * (size_t)width);
+            memcpy(dx + 2 * H + first, q_, sizeof(float) * (size_t)width);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+#include "CKernels.h"
+#include "vector_math.h"
+
+INLINE int64_t panel_width(const dtrain_record *record, int64_t first) {
+    int64_t rest = record->units - first;
+    return rest < record->panel ? rest : record->panel;
+}
+
+MULTIVERSION
+void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h, float *c) {
+    const int64_t H = record.units, group = record.tokens * H;
+    for (int64_t first = 0; first < H; first += record.panel) {
+        const int64_t width = panel_width(&record, first);
+        const float *restrict xi = x + first, *restrict xf = xi + H, *restrict xc = xf + H, *restrict xo = xc + H;
+        const float *restrict gi = g + first, *restrict gf = gi + H, *restrict gc = gf + H, *restrict go = gc + H;
+        const float *restrict bi = bias + first, *restrict bf = bi + H, *restrict bc = bf + H, *restrict bo = bc + H;
+        float *restrict state = h + first, *restrict cell = c + first;
+        if (record.values) {
+            float *restrict i_ = record.values + record.tokens * first + record.token * width;
+            float *restrict f_ = i_ + group, *restrict a_ = f_ + group, *restrict o_ = a_ + group;
+#pragma clang loop vectorize(assume_safety)
+            for (int64_t j = 0; j < width; j++) {
+                float i = sigmoid(xi[j] + gi[j] + bi[j]);
+                float f = sigmoid(xf[j] + gf[j] + bf[j]);
+                float a = hyperbolic_tangent(xc[j] + gc[j] + bc[j]);
+                float o = sigmoid(xo[j] + go[j] + bo[j]);
+                i_[j] = i;
+                f_[j] = f;
+                a_[j] = a;
+                o_[j] = o;
+                float next = f * cell[j] + i * a;
+                cell[j] = next;
+                state[j] = o * hyperbolic_tangent(next);
+            }
+        } else {
+#pragma clang loop vectorize(assume_safety)
+            for (int64_t j = 0; j < width; j++) {
+                float i = sigmoid(xi[j] + gi[j] + bi[j]);
+                float f = sigmoid(xf[j] + gf[j] + bf[j]);
+                float a = hyperbolic_tangent(xc[j] + gc[j] + bc[j]);
+                float o = sigmoid(xo[j] + go[j] + bo[j]);
+                float next = f * cell[j] + i * a;
+                cell[j] = next;
+                state[j] = o * hyperbolic_tangent(next);
+            }
+        }
+    }
+}
+
+MULTIVERSION
+void dtrain_lstm_backward(
+    dtrain_record record, const float *c_before, const float *c_after, float *dh, float *dc, float *dg) {
+    const int64_t H = record.units, group = record.tokens * H;
+    for (int64_t first = 0; first < H; first += record.panel) {
+        const int64_t width = panel_width(&record, first);
+        float *restrict i_ = record.values + record.tokens * first + record.token * width;
+        float *restrict f_ = i_ + group, *restrict a_ = f_ + group, *restrict o_ = a_ + group;
+        const float *restrict before = c_before + first, *restrict after = c_after + first;
+        float *restrict d_ = dh + first, *restrict dc_ = dc + first;
+        float *restrict gi = dg + first, *restrict gf = gi + H, *restrict gc = gf + H, *restrict go = gc + H;
+#pragma clang loop vectorize(assume_safety)
+        for (int64_t j = 0; j < width; j++) {
+            float i = i_[j], f = f_[j], a = a_[j], o = o_[j];
+            float t = hyperbolic_tangent(after[j]);
+            float d = d_[j];
+            float cell = dc_[j] + d * o * (1.0f - t * t);
+            float di = cell * a * (i * (1.0f - i));
+            float df = cell * before[j] * (f * (1.0f - f));
+            float da = cell * i * (1.0f - a * a);
+            float d_o = d * t * (o * (1.0f - o));
+            dc_[j] = cell * f;
+            d_[j] = 0.0f;
+            gi[j] = di;
+            gf[j] = df;
+            gc[j] = da;
+            go[j] = d_o;
+            i_[j] = di;
+            f_[j] = df;
+            a_[j] = da;
+            o_[j] = d_o;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// Shared by the kernels: the list of x86-64 levels to compile for, and branch-free functions that vectorise.
+#ifndef DTRAIN_VECTOR_MATH_H
+#define DTRAIN_VECTOR_MATH_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define MULTIVERSION
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+// exp(x) for x clamped to [-87, 88]; relative error below 2e-7. Cody-Waite reduction and the polynomial of Cephes' expf.
+INLINE float exp_approximation(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    const float rounding = 12582912.0f;  // 1.5 * 2^23: adding it rounds to the nearest integer
+    float shifted = x * 1.44269504088896341f + rounding;
+    float n = shifted - rounding;
+    float r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    uint32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits << 23) + 0x3f800000u;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+INLINE float sigmoid(float x) { return 1.0f / (1.0f + exp_approximation(-x)); }
+
+INLINE float hyperbolic_tangent(float x) {
+    float magnitude = x < 0.0f ? -x : x;
+    float e = exp_approximation(-2.0f * magnitude);
+    float t = (1.0f - e) / (1.0f + e);
+    return x < 0.0f ? -t : t;
+}
+
+#endif

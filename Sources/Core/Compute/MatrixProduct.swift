@@ -1,0 +1,74 @@
+import COneDNN
+
+/// C[M, N] = A[M, K] · B[K, N], or C += A · B, in float32 through oneDNN; for one worker.
+///
+/// With packed weights, the bits of a row of C depend on that row of A and on B alone, not on M.
+final class MatrixProduct {
+    /// How a plain float32 matrix lies in memory.
+    enum Layout {
+        /// Rows follow each other, `stride` floats apart.
+        case rows(stride: Int)
+        /// The transpose is stored: columns follow each other, `stride` floats apart.
+        case columns(stride: Int)
+
+        func descriptor(rows: Int, columns: Int) throws -> MatrixDescriptor {
+            switch self {
+            case .rows(let stride): try .plain(rows: rows, columns: columns, rowStride: stride)
+            case .columns(let stride): try .plain(rows: rows, columns: columns, rowStride: 1, columnStride: stride)
+            }
+        }
+    }
+
+    private let primitive: OneDNNPrimitive
+
+    /// A product of plain matrices.
+    init(
+        rows: Int, columns: Int, depth: Int, a: Layout, b: Layout, c: Layout? = nil, accumulate: Bool = false
+    ) throws {
+        primitive = try Self.make(
+            a: a.descriptor(rows: rows, columns: depth), b: b.descriptor(rows: depth, columns: columns),
+            c: (c ?? .rows(stride: columns)).descriptor(rows: rows, columns: columns), accumulate: accumulate)
+    }
+
+    /// A product with packed weights: A is [rows, weights.depth] and C is [rows, weights.columns], both without gaps.
+    init(rows: Int, weights: PackedMatrix, accumulate: Bool = false) throws {
+        primitive = try Self.make(
+            a: .plain(rows: rows, columns: weights.depth, rowStride: weights.depth), b: weights.layout,
+            c: .plain(rows: rows, columns: weights.columns, rowStride: weights.columns), accumulate: accumulate)
+    }
+
+    /// Computes the product; the three must not overlap.
+    func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) throws {
+        try primitive.set(0, a)
+        try primitive.set(1, b)
+        try primitive.set(2, c)
+        try primitive.execute()
+    }
+
+    private static func make(
+        a: MatrixDescriptor, b: MatrixDescriptor, c: MatrixDescriptor, accumulate: Bool
+    ) throws -> OneDNNPrimitive {
+        try withDescriptor(a: a, b: b, c: c, accumulate: accumulate) {
+            try OneDNNPrimitive(
+                $0, slots: [(DNNL_ARG_SRC, a), (DNNL_ARG_WEIGHTS, b), (DNNL_ARG_DST, c)])
+        }
+    }
+
+    /// Calls `body` with the matmul primitive's descriptor for these layouts.
+    static func withDescriptor<Result>(
+        a: MatrixDescriptor, b: MatrixDescriptor, c: MatrixDescriptor, accumulate: Bool,
+        _ body: (dnnl_primitive_desc_t) throws -> Result
+    ) throws -> Result {
+        var attributes: dnnl_primitive_attr_t?
+        defer { dnnl_primitive_attr_destroy(attributes) }
+        try OneDNN.check(dtrain_attributes(&attributes, accumulate), "dnnl_primitive_attr")
+        var descriptor: dnnl_primitive_desc_t?
+        defer { dnnl_primitive_desc_destroy(descriptor) }
+        var (source, weights, destination) = (a.md, b.md, c.md)
+        try OneDNN.check(
+            dtrain_matmul_descriptor(&descriptor, &source, &weights, &destination, attributes, OneDNN.engine()),
+            "dnnl_matmul_desc")
+        guard let descriptor else { throw DTrainError(.internal, "oneDNN: no product of this shape") }
+        return try body(descriptor)
+    }
+}

@@ -1,0 +1,55 @@
+import COneDNN
+
+/// Weights B[K, N] in the layout that oneDNN's products like best, refilled ("packed") once a step and read by all workers.
+final class PackedMatrix: @unchecked Sendable {
+    /// K.
+    let depth: Int
+    /// N.
+    let columns: Int
+    let layout: MatrixDescriptor
+    private let storage: AlignedBuffer<UInt8>
+    private let reorder: OneDNNPrimitive
+
+    /// Rows of the product that oneDNN is asked to choose the layout for; other row counts then use the same layout.
+    private static let typicalRows = 64
+
+    /// Makes room for a matrix.
+    ///
+    /// - Parameters:
+    ///   - depth: K.
+    ///   - columns: N.
+    ///   - source: how the float32 weights lie in memory that `pack` will be given.
+    init(depth: Int, columns: Int, source: MatrixProduct.Layout) throws {
+        self.depth = depth
+        self.columns = columns
+        layout = try MatrixProduct.withDescriptor(
+            a: .plain(rows: Self.typicalRows, columns: depth, rowStride: depth), b: .any(rows: depth, columns: columns),
+            c: .plain(rows: Self.typicalRows, columns: columns, rowStride: columns), accumulate: false
+        ) { try MatrixDescriptor.queried($0, dnnl_query_weights_md) }
+        storage = try AlignedBuffer(count: layout.size)
+        reorder = try Self.makeReorder(from: source.descriptor(rows: depth, columns: columns), to: layout)
+    }
+
+    /// The packed bytes, operand B of products made with these weights.
+    var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) }
+
+    /// Packs the weights; no product may read them meanwhile, and one thread at a time may call this.
+    func pack(_ weights: UnsafePointer<Float>) throws {
+        try reorder.set(0, weights)
+        try reorder.set(1, storage.pointer)
+        try reorder.execute()
+    }
+
+    private static func makeReorder(from: MatrixDescriptor, to: MatrixDescriptor) throws -> OneDNNPrimitive {
+        var attributes: dnnl_primitive_attr_t?
+        defer { dnnl_primitive_attr_destroy(attributes) }
+        try OneDNN.check(dtrain_attributes(&attributes, false), "dnnl_primitive_attr")
+        var descriptor: dnnl_primitive_desc_t?
+        defer { dnnl_primitive_desc_destroy(descriptor) }
+        var (plain, packed) = (from.md, to.md)
+        try OneDNN.check(
+            dtrain_reorder_descriptor(&descriptor, &plain, &packed, attributes, OneDNN.engine()), "dnnl_reorder")
+        guard let descriptor else { throw DTrainError(.internal, "oneDNN: no reorder of this shape") }
+        return try OneDNNPrimitive(descriptor, slots: [(DNNL_ARG_FROM, from), (DNNL_ARG_TO, to)])
+    }
+}

@@ -1,0 +1,114 @@
+import CKernels
+import Glibc
+
+/// The mean loss of a model over a whole text.
+///
+/// The text is cut into windows of `sequenceLength` characters, each started from zero states as in training; a window's targets
+/// overlap the next window's inputs by one, so that every character but the very first is predicted exactly once.
+public final class Evaluator {
+    /// What an evaluation finds.
+    public struct Result: Hashable, Sendable {
+        /// Mean cross-entropy in nats a character.
+        public let loss: Double
+        /// Characters predicted.
+        public let characters: Int
+        public var bitsPerCharacter: Double { loss / M_LN2 }
+        public var perplexity: Double { exp(loss) }
+
+        init(loss: Double, characters: Int) {
+            self.loss = loss
+            self.characters = characters
+        }
+    }
+
+    /// Windows that a worker advances together.
+    private static let rows = 32
+
+    private let layout: ParameterLayout
+    private let parameters: AlignedBuffer<Float>
+    private let sequenceLength: Int
+    private let pool: WorkerPool
+    private let weights: PackedWeights
+
+    /// Prepares evaluation with a model's flat parameters.
+    public init(layout: ParameterLayout, parameters: AlignedBuffer<Float>, sequenceLength: Int, threads: Int) throws {
+        self.layout = layout
+        self.parameters = parameters
+        self.sequenceLength = sequenceLength
+        pool = try WorkerPool(count: threads)
+        weights = try PackedWeights(layout: layout, parameters: parameters.pointer, training: false, pool: pool)
+        try weights.pack()
+    }
+
+    deinit { pool.stop() }
+
+    /// Evaluates the model on a text of at least two characters; `read(first, count, ids)` fills in ids of the text.
+    public func evaluate(
+        characters: Int, _ read: @escaping @Sendable (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
+    ) throws -> Result {
+        let predictions = characters - 1
+        guard predictions > 0 else {
+            throw DTrainError(.badData, "a text of \(characters) characters has nothing to predict; give a longer one")
+        }
+        let length = sequenceLength
+        let windows = (predictions + length - 1) / length
+        let groups = (windows + Self.rows - 1) / Self.rows
+        let losses = try AlignedBuffer<Double>(count: windows)
+        let workers = try (0..<pool.count).map { _ in
+            try EvaluationWorker(
+                forward: ForwardPass(rows: Self.rows, weights: weights, parameters: parameters.pointer),
+                bias: parameters.pointer + layout.denseBias, vocabularySize: layout.configuration.vocabularySize,
+                length: length)
+        }
+        let pool = pool
+        try pool.run { worker in
+            while let group = pool.nextTask(below: groups) {
+                let first = group * Self.rows
+                try workers[worker].run(windows: first..<min(windows, first + Self.rows), predictions, losses, read)
+            }
+        }
+        return Result(loss: losses.elements.reduce(0, +) / Double(predictions), characters: predictions)
+    }
+}
+
+/// One worker's windows.
+private final class EvaluationWorker: @unchecked Sendable {
+    private let forward: ForwardPass
+    private let bias: UnsafePointer<Float>
+    private let vocabularySize: Int
+    private let length: Int
+    /// A row of `length + 1` ids for each window.
+    private let text: AlignedBuffer<UInt16>
+    private let ids: AlignedBuffer<UInt16>
+
+    init(forward: ForwardPass, bias: UnsafePointer<Float>, vocabularySize: Int, length: Int) throws {
+        self.forward = forward
+        self.bias = bias
+        self.vocabularySize = vocabularySize
+        self.length = length
+        text = try AlignedBuffer(count: forward.rows * (length + 1))
+        ids = try AlignedBuffer(count: forward.rows)
+    }
+
+    /// Sums the losses of each of the windows into `losses`.
+    func run(
+        windows: Range<Int>, _ predictions: Int, _ losses: AlignedBuffer<Double>,
+        _ read: (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
+    ) throws {
+        func count(_ window: Int) -> Int { min(length, predictions - window * length) }
+        for (row, window) in windows.enumerated() {
+            read(window * length, count(window) + 1, text.pointer + row * (length + 1))
+            losses[window] = 0
+        }
+        forward.reset()
+        for time in 0..<length {
+            for row in 0..<windows.count { ids[row] = text[row * (length + 1) + time] }
+            try forward.advance(ids.pointer)
+            for (row, window) in windows.enumerated() where time < count(window) {
+                losses[window] += dtrain_softmax_cross_entropy(
+                    forward.logits.pointer + row * vocabularySize, bias, Int64(vocabularySize),
+                    Int64(text[row * (length + 1) + time + 1]), 1, nil)
+            }
+        }
+    }
+}

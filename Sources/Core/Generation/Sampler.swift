@@ -1,0 +1,51 @@
+import CKernels
+
+/// Chooses the next character from a row of logits; `[UNK]` (id 0) is never chosen.
+struct Sampler: Sendable {
+    let method: SamplingMethod
+    private let random: CounterRandom
+
+    init(method: SamplingMethod, seed: UInt64) {
+        self.method = method
+        random = CounterRandom(seed: seed, purpose: .sampling)
+    }
+
+    /// The id to go on with.
+    ///
+    /// - Parameters:
+    ///   - logits: [V], without bias; scratch afterwards.
+    ///   - bias: [V].
+    ///   - position: generated characters before this one.
+    ///   - prompt: the prompt's number.
+    func choose(
+        _ logits: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, count: Int, position: Int, prompt: Int
+    ) -> UInt16 {
+        switch method {
+        case .greedy:
+            var best = 1
+            for id in 1..<count where logits[id] + bias[id] > logits[best] + bias[best] { best = id }
+            return UInt16(best)
+        case .temperature(let temperature):
+            let sum = dtrain_sampling_weights(logits, bias, Int64(count), 1, 1 / temperature, logits)
+            var rest = random.uniform(UInt64(position), UInt32(truncatingIfNeeded: prompt)) * sum
+            for id in 1..<count {
+                rest -= logits[id]
+                if rest < 0 { return UInt16(id) }
+            }
+            return UInt16(lastPossible(logits, count))
+        }
+    }
+
+    /// Rounding can leave a rest behind the last weight.
+    private func lastPossible(_ weights: UnsafePointer<Float>, _ count: Int) -> Int {
+        (1..<count).last { weights[$0] > 0 } ?? count - 1
+    }
+}
+
+/// How the next character is chosen.
+public enum SamplingMethod: Hashable, Sendable {
+    /// The most likely one; the lowest id among equals.
+    case greedy
+    /// Drawn from softmax(logits / temperature); the temperature is above 0.
+    case temperature(Float)
+}

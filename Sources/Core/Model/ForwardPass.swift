@@ -1,0 +1,116 @@
+import CKernels
+
+/// Advances a worker's rows by one character at a time: h and c of every layer, then the logits. All rows go together, so every
+/// product has as many rows as the worker; nothing is shared with other workers but the packed weights.
+///
+/// N rows, H units, G gates, V vocabulary.
+final class ForwardPass {
+    /// The state and products of one recurrent layer.
+    private struct Layer {
+        /// [N, H]
+        let hidden: AlignedBuffer<Float>
+        /// LSTM: [N, H]
+        let cell: AlignedBuffer<Float>?
+        /// h · U: [N, G·H]
+        let recurrent: AlignedBuffer<Float>
+        let recurrentProduct: MatrixProduct
+        /// x · W of a layer above the first: [N, G·H]
+        let input: (product: MatrixProduct, values: AlignedBuffer<Float>)?
+    }
+
+    /// Where a training pass keeps what the backward pass needs: the tape, the rows' places in it, and the time.
+    struct Recording {
+        let tape: Tape
+        let places: [RowPlace]
+        var time: Int
+    }
+
+    let rows: Int
+    private let weights: PackedWeights
+    private let parameters: UnsafePointer<Float>
+    private let layers: [Layer]
+    private let denseProduct: MatrixProduct
+    /// Without the dense bias: [N, V].
+    let logits: AlignedBuffer<Float>
+
+    init(rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
+        let configuration = weights.layout.configuration
+        let units = configuration.rnnUnits
+        let columns = configuration.cell.gates * units
+        self.rows = rows
+        self.weights = weights
+        self.parameters = parameters
+        layers = try weights.layers.map { layer in
+            Layer(
+                hidden: try AlignedBuffer(count: rows * units),
+                cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
+                recurrent: try AlignedBuffer(count: rows * columns),
+                recurrentProduct: try MatrixProduct(rows: rows, weights: layer.recurrent),
+                input: try layer.kernel.map {
+                    (try MatrixProduct(rows: rows, weights: $0), try AlignedBuffer(count: rows * columns))
+                })
+        }
+        denseProduct = try MatrixProduct(rows: rows, weights: weights.dense)
+        logits = try AlignedBuffer(count: rows * configuration.vocabularySize)
+    }
+
+    /// Forgets everything: all states become zero.
+    func reset() {
+        for layer in layers {
+            layer.hidden.elements.update(repeating: 0)
+            layer.cell?.elements.update(repeating: 0)
+        }
+    }
+
+    /// Feeds one character to each row.
+    ///
+    /// - Parameters:
+    ///   - ids: a vocabulary id a row.
+    ///   - recording: where training keeps the gates and states.
+    func advance(_ ids: UnsafePointer<UInt16>, recording: Recording? = nil) throws {
+        for index in layers.indices { try advance(layer: index, ids, recording) }
+        if let top = layers.last { try denseProduct(top.hidden.pointer, weights.dense.bytes, logits.pointer) }
+    }
+
+    private func advance(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) throws {
+        let layer = layers[index]
+        let units = weights.layout.configuration.rnnUnits
+        let columns = weights.layout.configuration.cell.gates * units
+        try layer.recurrentProduct(layer.hidden.pointer, weights.layers[index].recurrent.bytes, layer.recurrent.pointer)
+        if let input = layer.input, let kernel = weights.layers[index].kernel {
+            try input.product(layers[index - 1].hidden.pointer, kernel.bytes, input.values.pointer)
+        }
+        for row in 0..<rows {
+            let input =
+                layer.input.map { UnsafePointer($0.values.pointer + row * columns) }
+                ?? UnsafePointer(weights.table.pointer + Int(ids[row]) * columns)
+            advance(layer: index, row: row, input: input, recording)
+        }
+    }
+
+    /// The gates of one row.
+    private func advance(layer index: Int, row: Int, input: UnsafePointer<Float>, _ recording: Recording?) {
+        let layer = layers[index]
+        let configuration = weights.layout.configuration
+        let units = configuration.rnnUnits
+        let bias = parameters + weights.layout.recurrent[index].bias
+        let recurrent = layer.recurrent.pointer + row * configuration.cell.gates * units
+        let hidden = layer.hidden.pointer + row * units
+        let record =
+            recording.map { $0.tape.record(index, $0.places[row], $0.time) }
+            ?? dtrain_record(
+                values: nil, tokens: 0, token: 0, units: Int64(units), panel: Int64(Panels.widest))
+        if let cell = layer.cell {
+            let cell = cell.pointer + row * units
+            dtrain_lstm_forward(record, input, recurrent, bias, hidden, cell)
+            if let recording {
+                recording.tape.cell(index, recording.places[row], recording.time + 1)?.update(from: cell, count: units)
+            }
+        } else {
+            dtrain_gru_forward(record, input, recurrent, bias, hidden)
+        }
+        if let recording {
+            recording.tape.hidden(index, recording.places[row], recording.time + 1).update(from: hidden, count: units)
+        }
+    }
+}

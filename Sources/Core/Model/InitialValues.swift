@@ -1,0 +1,96 @@
+import CKernels
+import Glibc
+
+/// Keras's initial values: embedding U(−0.05, 0.05); kernels Glorot uniform; recurrent kernels orthogonal; biases 0, but 1 for the
+/// LSTM's forget gate.
+public enum InitialValues {
+    /// Fills in the flat parameters; a function of the layout and the seed alone.
+    public static func fill(_ parameters: UnsafeMutablePointer<Float>, layout: ParameterLayout, seed: UInt64) throws {
+        let configuration = layout.configuration
+        let units = configuration.rnnUnits
+        let columns = configuration.cell.gates * units
+        parameters.update(repeating: 0, count: layout.count)
+        for (part, tensor) in layout.tensors.enumerated() {
+            let random = TensorRandom(seed: seed, tensor: part)
+            let values = UnsafeMutableBufferPointer(start: parameters + tensor.offset, count: tensor.count)
+            switch tensor.offset {
+            case layout.embeddings: random.uniform(values, limit: 0.05)
+            case let offset where layout.recurrent.contains { $0.recurrentKernel == offset }:
+                try orthogonal(values, rows: units, columns: columns, random)
+            case let offset where layout.recurrent.contains { $0.bias == offset }:
+                if configuration.cell == .lstm { values[units..<2 * units].update(repeating: 1) }
+            case layout.denseBias: break
+            default: random.uniform(values, limit: (6 / Float(tensor.shape[0] + tensor.shape[1])).squareRoot())
+            }
+        }
+    }
+
+    /// Orthonormal rows: those of a Gaussian matrix A, orthonormalised in order.
+    ///
+    /// With A·Aᵀ = L·Lᵀ (Cholesky), Q = L⁻¹·A is the Q of the QR decomposition of Aᵀ with a positive diagonal of R, which is what
+    /// Keras takes. A Gaussian matrix with several times more columns than rows is conditioned well enough for this in float32.
+    static func orthogonal(
+        _ values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, _ random: TensorRandom
+    ) throws {
+        guard let matrix = values.baseAddress else { return }
+        random.normal(values)
+        let gram = try AlignedBuffer<Float>(count: rows * rows)
+        let product = try MatrixProduct(
+            rows: rows, columns: rows, depth: columns, a: .rows(stride: columns), b: .columns(stride: columns))
+        try product(matrix, matrix, gram.pointer)
+        choleskyInverse(gram.pointer, rows)
+        let gaussian = try AlignedBuffer<Float>(count: rows * columns)
+        gaussian.pointer.update(from: matrix, count: rows * columns)
+        let orthonormalise = try MatrixProduct(
+            rows: rows, columns: columns, depth: rows, a: .rows(stride: rows), b: .rows(stride: columns))
+        try orthonormalise(gram.pointer, gaussian.pointer, matrix)
+    }
+
+    /// Replaces a symmetric positive definite matrix by the inverse of its lower Cholesky factor.
+    private static func choleskyInverse(_ a: UnsafeMutablePointer<Float>, _ n: Int) {
+        for i in 0..<n {
+            let row = a + i * n
+            for j in 0..<i { row[j] = (row[j] - dtrain_dot(Int64(j), row, a + j * n)) / a[j * n + j] }
+            row[i] = (row[i] - dtrain_dot(Int64(i), row, row)).squareRoot()
+        }
+        // Row i of the inverse from the rows above it: L⁻¹[i] = (e_i − Σ_j L[i][j] · L⁻¹[j]) / L[i][i].
+        for i in 0..<n {
+            let row = a + i * n
+            let diagonal = row[i]
+            let factors = Array(UnsafeBufferPointer(start: row, count: i))
+            row.update(repeating: 0, count: n)
+            for (j, factor) in factors.enumerated() { dtrain_axpy(Int64(j + 1), -factor, a + j * n, row) }
+            row[i] = 1
+            for j in 0...i { row[j] /= diagonal }
+        }
+    }
+}
+
+/// The random numbers of one tensor's initial values.
+struct TensorRandom {
+    private let random: CounterRandom
+    private let tensor: UInt32
+
+    init(seed: UInt64, tensor: Int) {
+        random = CounterRandom(seed: seed, purpose: .initialValues)
+        self.tensor = UInt32(truncatingIfNeeded: tensor)
+    }
+
+    /// Uniform in [−limit, limit).
+    func uniform(_ values: UnsafeMutableBufferPointer<Float>, limit: Float) {
+        for index in values.indices {
+            values[index] = (2 * random.uniform(UInt64(index), tensor) - 1) * limit
+        }
+    }
+
+    /// Standard normal (Box and Muller 1958), two of a pair of words.
+    func normal(_ values: UnsafeMutableBufferPointer<Float>) {
+        for first in stride(from: 0, to: values.count, by: 2) {
+            let words = random.words(UInt64(first / 2), tensor)
+            let radius = (-2 * logf((Float(words.0 >> 8) + 0.5) * 0x1p-24)).squareRoot()
+            let angle = 2 * Float.pi * Float(words.1 >> 8) * 0x1p-24
+            values[first] = radius * cosf(angle)
+            if first + 1 < values.count { values[first + 1] = radius * sinf(angle) }
+        }
+    }
+}

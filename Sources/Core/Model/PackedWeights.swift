@@ -1,0 +1,99 @@
+import Synchronization
+
+/// The weights in the forms that the products read, made from the flat parameters once a step and shared by all workers.
+final class PackedWeights: @unchecked Sendable {
+    /// One recurrent layer's weights; H units, G gates.
+    struct Layer {
+        /// U: [H, G·H].
+        let recurrent: PackedMatrix
+        /// Uᵀ: [G·H, H]; for training.
+        let recurrentTransposed: PackedMatrix?
+        /// W: [H, G·H]; the first layer has a table instead.
+        let kernel: PackedMatrix?
+        /// Wᵀ: [G·H, H]; for training.
+        let kernelTransposed: PackedMatrix?
+    }
+
+    let layout: ParameterLayout
+    /// embeddings · W of the first layer, [V, G·H]: a character's input product is one row of it.
+    let table: AlignedBuffer<Float>
+    let layers: [Layer]
+    /// [H, V].
+    let dense: PackedMatrix
+    /// [V, H]; for training.
+    let denseTransposed: PackedMatrix?
+
+    private let parameters: UnsafePointer<Float>
+    private let pool: WorkerPool
+    private var tasks: [() throws -> Void] = []
+    private var work: WorkerPool.Work = { _ in }
+
+    /// Makes room for packed weights.
+    ///
+    /// - Parameters:
+    ///   - parameters: the flat parameters of that layout, which must outlive this object.
+    ///   - training: whether the transposes that the backward pass needs are packed too.
+    init(layout: ParameterLayout, parameters: UnsafePointer<Float>, training: Bool, pool: WorkerPool) throws {
+        let configuration = layout.configuration
+        let units = configuration.rnnUnits
+        let columns = configuration.cell.gates * units
+        func forward(_ columns: Int) throws -> PackedMatrix {
+            try PackedMatrix(depth: units, columns: columns, source: .rows(stride: columns))
+        }
+        func backward(_ columns: Int) throws -> PackedMatrix? {
+            training ? try PackedMatrix(depth: columns, columns: units, source: .columns(stride: columns)) : nil
+        }
+        self.layout = layout
+        self.parameters = parameters
+        self.pool = pool
+        table = try AlignedBuffer(count: configuration.vocabularySize * columns)
+        layers = try (0..<configuration.layers).map { index in
+            Layer(
+                recurrent: try forward(columns), recurrentTransposed: try backward(columns),
+                kernel: index == 0 ? nil : try forward(columns), kernelTransposed: index == 0 ? nil : try backward(columns))
+        }
+        dense = try forward(configuration.vocabularySize)
+        denseTransposed = try backward(configuration.vocabularySize)
+        tasks = try makeTasks()
+        work = { [unowned self] _ in
+            while let task = self.pool.nextTask(below: self.tasks.count) { try self.tasks[task]() }
+        }
+    }
+
+    /// Makes all forms anew from the parameters, on all workers of the pool.
+    func pack() throws {
+        try pool.run(work)
+    }
+
+    private func makeTasks() throws -> [() throws -> Void] {
+        var tasks: [() throws -> Void] = []
+        func add(_ matrix: PackedMatrix?, _ offset: Int) {
+            guard let matrix else { return }
+            tasks.append { [parameters] in try matrix.pack(parameters + offset) }
+        }
+        for (layer, place) in zip(layers, layout.recurrent) {
+            add(layer.recurrent, place.recurrentKernel)
+            add(layer.recurrentTransposed, place.recurrentKernel)
+            add(layer.kernel, place.kernel)
+            add(layer.kernelTransposed, place.kernel)
+        }
+        add(dense, layout.denseKernel)
+        add(denseTransposed, layout.denseKernel)
+        return tasks + (try tableTasks())
+    }
+
+    /// The table's product, a gate at a time.
+    private func tableTasks() throws -> [() throws -> Void] {
+        let configuration = layout.configuration
+        let units = configuration.rnnUnits
+        let columns = configuration.cell.gates * units
+        let (embeddings, kernel) = (parameters + layout.embeddings, parameters + layout.recurrent[0].kernel)
+        return try (0..<configuration.cell.gates).map { gate in
+            let product = try MatrixProduct(
+                rows: configuration.vocabularySize, columns: units, depth: configuration.embeddingDim,
+                a: .rows(stride: configuration.embeddingDim), b: .rows(stride: columns), c: .rows(stride: columns))
+            let target = table.pointer + gate * units
+            return { try product(embeddings, kernel + gate * units, target) }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import CKernels
+import Glibc
+
+/// Adam with Keras's formula: α_t = lr·√(1−β2^t)/(1−β1^t); θ −= α_t·m/(√v + ε) (Kingma & Ba 2015, section 2, last paragraph).
+public final class Adam: @unchecked Sendable {
+    /// The hyper-parameters; the defaults are Keras's.
+    public struct Configuration: Hashable, Sendable {
+        public var learningRate = 1e-3
+        public var beta1 = 0.9
+        public var beta2 = 0.999
+        public var epsilon = 1e-7
+
+        /// The defaults with another learning rate.
+        public init(learningRate: Double = 1e-3) {
+            self.learningRate = learningRate
+        }
+    }
+
+    public let configuration: Configuration
+    /// First moments, in the layout of the parameters.
+    public let m: AlignedBuffer<Float>
+    /// Second moments.
+    public let v: AlignedBuffer<Float>
+    /// Steps taken; set when training is resumed.
+    public var steps = 0
+
+    /// Starts with zero moments.
+    public init(count: Int, configuration: Configuration) throws {
+        self.configuration = configuration
+        m = try AlignedBuffer(count: count)
+        v = try AlignedBuffer(count: count)
+    }
+
+    /// The constants of the coming step, the (steps + 1)-th.
+    var constants: dtrain_adam_constants {
+        let t = Double(steps + 1)
+        let alpha =
+            configuration.learningRate * (1 - pow(configuration.beta2, t)).squareRoot() / (1 - pow(configuration.beta1, t))
+        return dtrain_adam_constants(
+            one_minus_beta1: Float(1 - configuration.beta1), one_minus_beta2: Float(1 - configuration.beta2),
+            alpha: Float(alpha), epsilon: Float(configuration.epsilon))
+    }
+
+    /// Updates a range of the parameters; ranges may go to different threads. The caller counts the step when all are done.
+    func update(_ range: Range<Int>, parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
+        let first = range.lowerBound
+        dtrain_adam(
+            constants, Int64(range.count), gradient + first, m.pointer + first, v.pointer + first, parameters + first)
+    }
+}

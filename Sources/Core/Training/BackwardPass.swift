@@ -1,0 +1,110 @@
+import CKernels
+
+/// Backward through time for a worker's rows: turns the tape's records into gradients of the gates. Reads d(loss)/d(logits) from
+/// the tape.
+///
+/// N rows, H units, G gates, V vocabulary.
+final class BackwardPass {
+    private struct Layer {
+        /// d(loss)/d(h), carried from the later time step: [N, H]
+        let hidden: AlignedBuffer<Float>
+        /// LSTM: d(loss)/d(c), carried: [N, H]
+        let cell: AlignedBuffer<Float>?
+        /// d(loss)/d(h · U): [N, G·H]
+        let gates: AlignedBuffer<Float>
+        /// hidden += gates · Uᵀ
+        let recurrentProduct: MatrixProduct
+        /// A layer above the first: d(loss)/d(x · W), [N, G·H], and below.hidden += inputGates · Wᵀ
+        let input: (product: MatrixProduct, gates: AlignedBuffer<Float>)?
+    }
+
+    private let rows: Int
+    private let weights: PackedWeights
+    private let tape: Tape
+    private let places: [RowPlace]
+    private let layers: [Layer]
+    /// [N, V]
+    private let logitsGradient: AlignedBuffer<Float>
+    private let denseProduct: MatrixProduct
+
+    /// Makes the pass for the rows with these places in the tape; the weights must be packed for training.
+    init(weights: PackedWeights, tape: Tape, places: [RowPlace]) throws {
+        let configuration = weights.layout.configuration
+        let units = configuration.rnnUnits
+        let columns = configuration.cell.gates * units
+        let rows = places.count
+        func accumulating(_ matrix: PackedMatrix?) throws -> MatrixProduct {
+            guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
+            return try MatrixProduct(rows: rows, weights: matrix, accumulate: true)
+        }
+        self.rows = rows
+        self.weights = weights
+        self.tape = tape
+        self.places = places
+        layers = try weights.layers.map { layer in
+            Layer(
+                hidden: try AlignedBuffer(count: rows * units),
+                cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
+                gates: try AlignedBuffer(count: rows * columns),
+                recurrentProduct: try accumulating(layer.recurrentTransposed),
+                input: try layer.kernelTransposed.map {
+                    (try accumulating($0), try AlignedBuffer(count: rows * columns))
+                })
+        }
+        logitsGradient = try AlignedBuffer(count: rows * configuration.vocabularySize)
+        denseProduct = try accumulating(weights.denseTransposed)
+    }
+
+    /// Goes from the last time step to the first.
+    func run() throws {
+        for layer in layers {
+            layer.hidden.elements.update(repeating: 0)
+            layer.cell?.elements.update(repeating: 0)
+        }
+        for time in (0..<tape.shard.sequenceLength).reversed() {
+            try head(time)
+            for index in layers.indices.reversed() { try step(layer: index, time) }
+        }
+    }
+
+    /// Adds what the loss at this time step says of the top layer's h.
+    private func head(_ time: Int) throws {
+        for row in 0..<rows {
+            tape.copyLogitsGradient(
+                places[row], time, row: logitsGradient.pointer + row * tape.vocabularySize, keep: false)
+        }
+        if let top = layers.last, let dense = weights.denseTransposed {
+            try denseProduct(logitsGradient.pointer, dense.bytes, top.hidden.pointer)
+        }
+    }
+
+    private func step(layer index: Int, _ time: Int) throws {
+        let layer = layers[index]
+        for row in 0..<rows { gates(layer: index, row: row, time) }
+        if time > 0, let transposed = weights.layers[index].recurrentTransposed {
+            try layer.recurrentProduct(layer.gates.pointer, transposed.bytes, layer.hidden.pointer)
+        }
+        if let input = layer.input, let transposed = weights.layers[index].kernelTransposed {
+            let gates = layer.cell == nil ? input.gates : layer.gates
+            try input.product(gates.pointer, transposed.bytes, layers[index - 1].hidden.pointer)
+        }
+    }
+
+    /// The gates of one row.
+    private func gates(layer index: Int, row: Int, _ time: Int) {
+        let layer = layers[index]
+        let units = tape.units
+        let columns = weights.layout.configuration.cell.gates * units
+        let record = tape.record(index, places[row], time)
+        let hidden = layer.hidden.pointer + row * units
+        let gates = layer.gates.pointer + row * columns
+        if let cell = layer.cell, let before = tape.cell(index, places[row], time),
+            let after = tape.cell(index, places[row], time + 1)
+        {
+            dtrain_lstm_backward(record, before, after, hidden, cell.pointer + row * units, gates)
+        } else {
+            let inputGates = layer.input.map { $0.gates.pointer + row * columns }
+            dtrain_gru_backward(record, tape.hidden(index, places[row], time), hidden, gates, inputGates)
+        }
+    }
+}

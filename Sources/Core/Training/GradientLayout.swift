@@ -1,0 +1,31 @@
+/// The flat gradient: the parameters' gradients in the parameters' layout, then what a step sums up besides.
+///
+/// The first layer's input product is a table (V rows), so what its backward pass sums over tokens is the table's gradient.
+/// The embedding's and the first kernel's gradients follow from its total once a step, and aren't exchanged. They lie first in the
+/// parameter layout; so everything that is summed over micro-batches is one contiguous range, `summed`.
+public struct GradientLayout: Hashable, Sendable {
+    public let parameters: ParameterLayout
+    /// Offset of the table's gradient: [V, G·H].
+    public let table: Int
+    /// Offset of the step's mean loss over all tokens of the global batch (nats).
+    public let loss: Int
+    /// Offset of values that ranks want summed with the gradient; zero unless the training loop sets them.
+    public let signals: Int
+    /// How many such values there are.
+    public static let signalCount = 4
+    /// Elements in all.
+    public let count: Int
+
+    /// Lays the gradient out.
+    public init(_ parameters: ParameterLayout) {
+        let configuration = parameters.configuration
+        self.parameters = parameters
+        table = parameters.count
+        loss = table + configuration.vocabularySize * configuration.cell.gates * configuration.rnnUnits
+        signals = loss + 1
+        count = signals + Self.signalCount
+    }
+
+    /// The elements that are sums over micro-batches.
+    public var summed: Range<Int> { parameters.recurrent[0].recurrentKernel..<count }
+}

@@ -1,0 +1,66 @@
+import CKernels
+
+/// One worker's part of a step: its rows through all time steps and back, without a barrier.
+final class TrainingWorker: @unchecked Sendable {
+    /// The worker's rows within the rank's.
+    private let rows: Range<Int>
+    private let tape: Tape
+    private let places: [RowPlace]
+    private let forward: ForwardPass
+    private let backward: BackwardPass
+    private let denseBias: UnsafePointer<Float>
+    /// A character a row: what the forward pass is fed.
+    private let ids: AlignedBuffer<UInt16>
+    /// One window of T + 1 ids.
+    private let window: AlignedBuffer<UInt16>
+
+    init(rows: Range<Int>, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
+        self.rows = rows
+        self.tape = tape
+        places = rows.map(tape.shard.place)
+        forward = try ForwardPass(rows: rows.count, weights: weights, parameters: parameters)
+        backward = try BackwardPass(weights: weights, tape: tape, places: places)
+        denseBias = parameters + weights.layout.denseBias
+        ids = try AlignedBuffer(count: rows.count)
+        window = try AlignedBuffer(count: tape.shard.sequenceLength + 1)
+    }
+
+    /// Reads the worker's sequences of a step: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
+    func load(_ read: (Int, UnsafeMutablePointer<UInt16>) -> Void) {
+        let first = tape.shard.sequences.lowerBound + rows.lowerBound
+        for (row, place) in places.enumerated() {
+            read(first + row, window.pointer)
+            for time in 0..<tape.shard.sequenceLength {
+                let token = place.firstToken + place.token(time)
+                tape.inputs[token] = window[time]
+                tape.targets[token] = window[time + 1]
+            }
+        }
+    }
+
+    /// Forward, loss, backward through time; leaves the gates' and logits' gradients in the tape.
+    func run() throws {
+        forward.reset()
+        var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
+        for time in 0..<tape.shard.sequenceLength {
+            recording.time = time
+            for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
+            try forward.advance(ids.pointer, recording: recording)
+            head(time)
+        }
+        try backward.run()
+    }
+
+    /// The loss of each row at a time step, and its gradient by the logits, scaled to the mean over the global batch.
+    private func head(_ time: Int) {
+        let vocabularySize = tape.vocabularySize
+        let scale = 1 / Float(tape.shard.batchSize * tape.shard.sequenceLength)
+        for (row, place) in places.enumerated() {
+            let logits = forward.logits.pointer + row * vocabularySize
+            let token = place.firstToken + place.token(time)
+            tape.losses[token] = dtrain_softmax_cross_entropy(
+                logits, denseBias, Int64(vocabularySize), Int64(tape.targets[token]), scale, logits)
+            tape.copyLogitsGradient(place, time, row: logits, keep: true)
+        }
+    }
+}
