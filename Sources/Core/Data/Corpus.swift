@@ -1,9 +1,7 @@
-import Glibc
-
 /// A UTF-8 text as a sequence of character ids, read from a mapped file when asked for.
 ///
 /// Characters are Unicode scalars. Line ends stay as they are, and a byte order mark is a character like any other. Beside the
-/// page cache the corpus takes a 32nd of a byte per character for its index, and none for a text that is all ASCII.
+/// page cache's own pages the corpus takes a 32nd of a byte per character for its index, and none for a text that is all ASCII.
 ///
 /// The file must not change while it is in use: a change in place gives wrong ids, and cutting it off ends the process.
 public final class Corpus: Sendable {
@@ -22,6 +20,7 @@ public final class Corpus: Sendable {
     public let unknownCount: Int
 
     private let file: MappedFile
+    private let pages: ResidentPages
     /// The byte offset of every 256th character; empty for ASCII.
     private let marks: [Int]
 
@@ -38,7 +37,8 @@ public final class Corpus: Sendable {
             throw DTrainError(.badData, "text file '\(path)' is empty; name a file that has text in it")
         }
         var scanner = try TextScanner(path: path, bytes: file.bytes, vocabulary: vocabulary)
-        checksum = try Self.scan(file.bytes, with: &scanner)
+        let pages = ResidentPages(of: file)
+        checksum = try Self.scan(file.bytes, with: &scanner, releasing: pages)
         guard scanner.scalars.count <= Vocabulary.maximumScalarCount else {
             throw DTrainError(
                 .badData,
@@ -48,6 +48,7 @@ public final class Corpus: Sendable {
         self.vocabulary = try vocabulary ?? Vocabulary(scalars: scanner.scalars)
         self.path = path
         self.file = file
+        self.pages = pages
         count = scanner.count
         marks = scanner.marks
         unknownCount = scanner.unknownCount
@@ -55,17 +56,16 @@ public final class Corpus: Sendable {
 
     /// Scans all bytes and returns their checksum.
     ///
-    /// Chunk by chunk, so that a file larger than the memory is read from the disk only once, and pages that have been seen
-    /// don't count as the process's own.
-    private static func scan(_ bytes: UnsafeRawBufferPointer, with scanner: inout TextScanner) throws -> String {
+    /// Chunk by chunk, so that a file larger than the memory is read from the disk only once.
+    private static func scan(
+        _ bytes: UnsafeRawBufferPointer, with scanner: inout TextScanner, releasing pages: ResidentPages
+    ) throws -> String {
         var checksum = try Checksum()
         for start in stride(from: 0, to: bytes.count, by: scanChunk) {
             let chunk = UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(scanChunk))
             checksum.update(chunk)
             try scanner.scan(before: start + chunk.count)
-            if bytes.count > scanChunk {
-                madvise(UnsafeMutableRawPointer(mutating: chunk.baseAddress), chunk.count, MADV_DONTNEED)
-            }
+            pages.release(chunk)
         }
         return checksum.hexadecimal
     }
@@ -82,13 +82,15 @@ public final class Corpus: Sendable {
     public func read(from character: Int, count: Int, into ids: UnsafeMutablePointer<UInt16>) {
         precondition(character >= 0 && count >= 0 && character <= self.count - count, "characters out of range")
         let bytes = file.bytes
-        var offset = byteOffset(of: character)
+        let start = byteOffset(of: character)
+        var offset = start
         for index in 0..<count {
             // Only a file that was changed after it was validated can fail here.
             let (value, length) = StrictUTF8.decode(bytes, at: offset) ?? (0, 1)
             ids[index] = vocabulary.id(ofCodePoint: value)
             offset += length
         }
+        pages.touch(offset - start)
     }
 
     private func byteOffset(of character: Int) -> Int {
