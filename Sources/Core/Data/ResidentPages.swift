@@ -4,12 +4,12 @@ import Synchronization
 /// Gives a mapped file's pages back to the page cache now and then, so that they don't add up to the whole file.
 ///
 /// Pages that were read count as the process's own memory until they are given back; to read them again is then a minor fault.
-/// At most about a quarter of the file, or `floor` bytes, count at any time.
+/// About a quarter of the file, or `floor` bytes, count at any time; how much each read adds is an estimate.
 final class ResidentPages: Sendable {
     /// A file that is no larger stays.
     static let floor = 16 << 20
-    /// What Linux maps around each page that is touched.
-    private static let faultAround = 64 << 10
+    /// What Linux may map around a page that is touched: 64 KiB, and the whole of a large folio.
+    private static let faultAround = 512 << 10
 
     private let file: MappedFile
     private let limit: Int
