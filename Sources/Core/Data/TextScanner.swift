@@ -1,0 +1,98 @@
+/// One pass over a text's bytes: validates them, counts characters, and finds which there are and where they lie.
+struct TextScanner {
+    /// Every so many characters one byte offset is kept.
+    static let markInterval = 256
+
+    private let path: String
+    private let bytes: UnsafeRawBufferPointer
+    /// For each code point 1 if it is in the vocabulary, or has been seen when there is none.
+    private let known: AlignedBuffer<UInt8>
+    private let collects: Bool
+
+    /// The distinct characters in order of appearance; empty when a vocabulary was given.
+    private(set) var scalars: [Unicode.Scalar] = []
+    /// How many characters the given vocabulary lacks.
+    private(set) var unknownCount = 0
+    /// How many characters lie before `offset`.
+    private(set) var count = 0
+    /// The byte offsets of characters 0, 256, 512, …; empty as long as all is ASCII, where offset and index are the same.
+    private(set) var marks: [Int] = []
+
+    private var offset = 0
+    private var nextMark = Int.max
+
+    init(path: String, bytes: UnsafeRawBufferPointer, vocabulary: Vocabulary?) throws {
+        self.path = path
+        self.bytes = bytes
+        known = try AlignedBuffer(count: 0x110000)
+        collects = vocabulary == nil
+        for scalar in vocabulary?.scalars ?? [] {
+            known[Int(scalar.value)] = 1
+        }
+    }
+
+    /// Goes on with all characters that start before a limit.
+    ///
+    /// - Throws: `DTrainError` with `badData` at the first sequence that is not UTF-8.
+    mutating func scan(before limit: Int) throws {
+        while offset < limit {
+            let run = knownASCII(before: limit)
+            if run > 0 {
+                advance(characters: run, bytes: run)
+            } else {
+                try scanCharacter()
+            }
+        }
+    }
+
+    /// How many of the next bytes, eight at a time, are ASCII and hold nothing new.
+    private func knownASCII(before limit: Int) -> Int {
+        let known = known.pointer
+        var end = offset
+        while limit - end >= 8 {
+            let word = bytes.loadUnaligned(fromByteOffset: end, as: UInt64.self)
+            guard word & 0x8080_8080_8080_8080 == 0 else { break }
+            let first = known[Int(word & 0xFF)] & known[Int(word &>> 8 & 0xFF)]
+            let second = known[Int(word &>> 16 & 0xFF)] & known[Int(word &>> 24 & 0xFF)]
+            let third = known[Int(word &>> 32 & 0xFF)] & known[Int(word &>> 40 & 0xFF)]
+            let fourth = known[Int(word &>> 48 & 0xFF)] & known[Int(word &>> 56)]
+            guard first & second & third & fourth != 0 else { break }
+            end += 8
+        }
+        return end - offset
+    }
+
+    private mutating func scanCharacter() throws {
+        guard let (value, length) = StrictUTF8.decode(bytes, at: offset), let scalar = Unicode.Scalar(value) else {
+            throw DTrainError(
+                .badData,
+                "'\(path)' is not UTF-8: invalid byte 0x\(String(bytes[offset], radix: 16)) at offset \(offset); "
+                    + "convert it, e.g. with iconv")
+        }
+        if length > 1, marks.isEmpty { startMarks() }
+        if known[Int(value)] == 0 {
+            if collects {
+                known[Int(value)] = 1
+                scalars.append(scalar)
+            } else {
+                unknownCount += 1
+            }
+        }
+        advance(characters: 1, bytes: length)
+    }
+
+    /// Makes up for the marks that ASCII alone didn't need.
+    private mutating func startMarks() {
+        marks = Array(stride(from: 0, to: count, by: Self.markInterval))
+        nextMark = marks.count * Self.markInterval
+    }
+
+    private mutating func advance(characters: Int, bytes: Int) {
+        while nextMark < count + characters {
+            marks.append(offset + nextMark - count)
+            nextMark += Self.markInterval
+        }
+        count += characters
+        offset += bytes
+    }
+}

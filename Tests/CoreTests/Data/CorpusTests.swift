@@ -1,0 +1,126 @@
+import Testing
+
+@testable import Core
+
+@Suite struct CorpusTests {
+    private func read(_ corpus: Corpus, from character: Int, count: Int) -> [UInt16] {
+        [UInt16](unsafeUninitializedCapacity: count) { buffer, initialized in
+            if let ids = buffer.baseAddress { corpus.read(from: character, count: count, into: ids) }
+            initialized = count
+        }
+    }
+
+    /// Some ASCII, then every length of sequence, then ASCII runs across index marks.
+    private func mixedText(asciiPrefix: Int) -> String {
+        let prefix = String(repeating: "The quick fox\r\n", count: asciiPrefix / 14 + 1).unicodeScalars.prefix(
+            asciiPrefix)
+        let tail = (0..<30).map { "\(VocabularyTests.mixed)\(String(repeating: "x", count: 7 * $0)) שָׁלוֹם €" }
+        return String(String.UnicodeScalarView(prefix)) + tail.joined()
+    }
+
+    @Test(arguments: [0, 1, 8, 255, 256, 257, 600])
+    func everyPositionReadsAsANaiveDecodeDoes(asciiPrefix: Int) throws {
+        let text = mixedText(asciiPrefix: asciiPrefix)
+        let file = try TemporaryText(text)
+        let corpus = try Corpus(path: file.path)
+        let scalars = Array(text.unicodeScalars)
+        let sorted = Set(scalars).sorted()
+        let expected = scalars.map { UInt16((sorted.firstIndex(of: $0) ?? -1) + 1) }
+        #expect(corpus.count == scalars.count)
+        #expect(corpus.vocabulary.scalars == sorted)
+        #expect(corpus.unknownCount == 0)
+        #expect(read(corpus, from: 0, count: corpus.count) == expected)
+        for position in 0...corpus.count {
+            let count = min(3, corpus.count - position)
+            #expect(read(corpus, from: position, count: count) == Array(expected[position..<position + count]))
+        }
+    }
+
+    @Test func asciiTextReadsAtEveryPosition() throws {
+        let text = String(repeating: "First Citizen:\nBefore we proceed any further\n", count: 20)
+        let file = try TemporaryText(text)
+        let corpus = try Corpus(path: file.path)
+        let expected = corpus.vocabulary.encode(text)
+        #expect(corpus.count == text.utf8.count)
+        for position in 0..<corpus.count {
+            let count = min(10, corpus.count - position)
+            #expect(read(corpus, from: position, count: count) == Array(expected[position..<position + count]))
+        }
+    }
+
+    @Test func lineEndsAndByteOrderMarksAreCharacters() throws {
+        let file = try TemporaryText("\u{FEFF}a\r\nb\n")
+        let corpus = try Corpus(path: file.path)
+        #expect(corpus.vocabulary.scalars == ["\n", "\r", "a", "b", "\u{FEFF}"])
+        #expect(read(corpus, from: 0, count: 6) == [5, 3, 2, 1, 4, 1])
+    }
+
+    @Test func givenVocabularyCountsWhatItLacks() throws {
+        let file = try TemporaryText("abcabcabcabc\nצאb\u{5B7}abcdefgh")
+        let vocabulary = try Vocabulary(scalars: "abcdefצ".unicodeScalars)
+        let corpus = try Corpus(path: file.path, vocabulary: vocabulary)
+        #expect(corpus.vocabulary == vocabulary)
+        #expect(corpus.unknownCount == 5)
+        #expect(read(corpus, from: 11, count: 6) == [3, 0, 7, 0, 2, 0])
+        #expect(read(corpus, from: corpus.count - 3, count: 3) == [6, 0, 0])
+    }
+
+    /// The index takes one word per 256 characters, nothing for ASCII, however many bytes a character has.
+    @Test func indexTakesAThirtySecondOfAByteACharacter() throws {
+        let ascii = try TemporaryText(String(repeating: "to be or not ", count: 5000))
+        #expect(try Corpus(path: ascii.path).indexByteCount == 0)
+        let emoji = try TemporaryText(String(repeating: "😀a", count: 50_000))
+        let corpus = try Corpus(path: emoji.path)
+        #expect(corpus.count == 100_000)
+        #expect(corpus.indexByteCount == (100_000 + 255) / 256 * 8)
+    }
+
+    @Test func charactersAcrossScanChunksAreWhole() throws {
+        let boundary = Corpus.scanChunk
+        let bytes = [UInt8](repeating: 0x61, count: boundary - 1) + Array("€bé".utf8)
+        let file = try TemporaryText(bytes)
+        let corpus = try Corpus(path: file.path)
+        #expect(corpus.count == boundary + 2)
+        #expect(read(corpus, from: boundary - 2, count: 4) == [1, 4, 2, 3])
+        #expect(corpus.checksum == bytes.withUnsafeBytes { Checksum.hexadecimal(of: $0) })
+    }
+
+    @Test func checksumIsThatOfTheFile() throws {
+        let text = mixedText(asciiPrefix: 10)
+        let file = try TemporaryText(text)
+        let expected = Array(text.utf8).withUnsafeBytes { Checksum.hexadecimal(of: $0) }
+        #expect(try Corpus(path: file.path).checksum == expected)
+    }
+
+    @Test func emptyFileIsBadData() throws {
+        let file = try TemporaryText("")
+        let error = #expect(throws: DTrainError.self) { try Corpus(path: file.path) }
+        #expect(error?.category == .badData)
+        #expect(error?.message.contains(file.path) == true)
+    }
+
+    @Test func missingFileIsNoInput() {
+        let error = #expect(throws: DTrainError.self) { try Corpus(path: "/nonexistent/text") }
+        #expect(error?.category == .noInput)
+    }
+
+    @Test func tooManyDistinctCharactersAreBadDataThatNamesTheFile() throws {
+        let scalars = (0..<0x110000 as Range<UInt32>).lazy.compactMap(Unicode.Scalar.init).prefix(65_536)
+        let file = try TemporaryText(String(String.UnicodeScalarView(scalars)))
+        let error = #expect(throws: DTrainError.self) { try Corpus(path: file.path) }
+        #expect(error?.category == .badData)
+        #expect(error?.message.contains("'\(file.path)' has 65536 distinct characters") == true)
+    }
+
+    @Test func manyThreadsReadTheSame() async throws {
+        let text = mixedText(asciiPrefix: 300)
+        let file = try TemporaryText(text)
+        let corpus = try Corpus(path: file.path)
+        let expected = corpus.vocabulary.encode(text)
+        let results = await withTaskGroup(of: [UInt16].self) { group in
+            for _ in 0..<8 { group.addTask { self.read(corpus, from: 0, count: corpus.count) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(results == Array(repeating: expected, count: 8))
+    }
+}
