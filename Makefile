@@ -35,8 +35,8 @@ demo: build ## train on Shakespeare with mpirun on all cores, then generate from
 
 # Without a corpus the tests that need one are skipped, and say so.
 test: setup ## run every test
-	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} || corpus=; \
-	DTRAIN_TEST_CORPUS=$$corpus swift test
+	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
+	swift test
 
 lint: ## check the format of the Swift sources, and the scripts where shellcheck is installed
 	swift format lint --strict --recursive Sources Tests Package.swift
