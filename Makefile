@@ -1,0 +1,55 @@
+# dtrain's commands; the work is done by scripts/ and SwiftPM. `make` lists the targets.
+
+EPOCHS      ?= 2
+CHECKPOINTS ?= training_checkpoints
+NP          ?= $(shell scripts/cores)
+PREFIX      ?= /usr/local
+
+DTRAIN := .build/release/dtrain
+MPIRUN ?= mpirun
+
+# Open MPI refuses to run as root, containers' usual user, without both of these.
+ifeq ($(shell id -u),0)
+export OMPI_ALLOW_RUN_AS_ROOT := 1
+export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint strict install clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo 'Variables: EPOCHS=$(EPOCHS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX)'
+
+setup: ## install what is missing (Debian, Ubuntu) or say what to install
+	@scripts/setup
+
+build: setup ## build the release binary
+	swift build -c release --product dtrain
+
+demo: build ## train on Shakespeare with mpirun on all cores, then generate from "ROMEO:"
+	@corpus=$$(scripts/fetch-corpus) && set -x && \
+	$(MPIRUN) -np $(NP) $(DTRAIN) train --data "$$corpus" --epochs $(EPOCHS) \
+	    --checkpoint-dir '$(CHECKPOINTS)/demo' --overwrite
+	$(DTRAIN) generate --checkpoint '$(CHECKPOINTS)/demo' --prompt 'ROMEO:' --length 400
+
+# Without a corpus the tests that need one are skipped, and say so.
+test: setup ## run every test
+	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
+	swift test
+
+lint: ## check the format of the Swift sources, and the scripts where shellcheck is installed
+	swift format lint --strict --recursive Sources Tests Package.swift
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/* .ci/run; \
+	else echo 'shellcheck is not installed: the scripts were not checked'; fi
+
+# -Wall comes last because SwiftPM 6.3 takes the argument after -Werror for the name of a warning group.
+strict: setup ## build for release with every warning an error
+	swift build -c release -Xswiftc -warnings-as-errors -Xcc -Werror -Xcc -Wall
+
+install: ## copy the release binary to PREFIX/bin
+	@test -x $(DTRAIN) || { echo 'error: there is no $(DTRAIN): run make build first' >&2; exit 1; }
+	install -D -m 755 $(DTRAIN) '$(DESTDIR)$(PREFIX)/bin/dtrain'
+
+clean: ## delete what was built; checkpoints stay
+	rm -rf .build
