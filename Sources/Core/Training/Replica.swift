@@ -26,8 +26,8 @@ public final class Replica: @unchecked Sendable {
     /// The flat gradient of the whole step, once the nodes of all ranks are added up.
     public let gradient: AlignedBuffer<Float>
     public let adam: Adam
-    /// The nodes of the reduction tree that this rank computes.
-    public let fold: ReductionTree.FoldPlan
+    /// The tree over all micro-batches of a step.
+    public let tree: ReductionTree
 
     private let shard: Shard
     private let pool: WorkerPool
@@ -56,9 +56,10 @@ public final class Replica: @unchecked Sendable {
         weights = try PackedWeights(layout: layout, parameters: parameters.pointer, training: true, pool: pool)
         let tree = ReductionTree(
             leafCount: Shard.microBatchCount(batchSize: shard.batchSize, microBatchSize: shard.microBatchSize))
-        fold = tree.foldPlan(of: shard.microBatches)
+        self.tree = tree
+        let fold = tree.foldPlan(of: shard.microBatches)
         let ownsAll = shard.microBatches == 0..<tree.leafCount
-        ownNodes = ownsAll ? nil : try AlignedBuffer(count: fold.nodes.count * gradientLayout.summed.count)
+        ownNodes = ownsAll ? nil : try AlignedBuffer(count: max(1, fold.nodes.count) * gradientLayout.summed.count)
         let tape = try Tape(configuration.model, shard: shard)
         weightGradient = try WeightGradient(
             tape: tape, layout: gradientLayout, fold: fold,
@@ -73,7 +74,8 @@ public final class Replica: @unchecked Sendable {
 
     deinit { pool.stop() }
 
-    /// The rank's nodes: a vector of `gradientLayout.summed.count` elements each, in the order of `fold.nodes`.
+    /// The rank's nodes: a vector of `gradientLayout.summed.count` elements each, in the order of the tree's canonical nodes
+    /// of its micro-batches.
     ///
     /// A rank that computes the whole batch has one node, the sum itself, and it lies in `gradient` already.
     public var nodes: UnsafeMutablePointer<Float> {

@@ -1,0 +1,50 @@
+import Core
+
+/// Writes the checkpoints of a training, on rank 0.
+struct CheckpointSaver {
+    private let options: TrainingOptions
+    private let directory: CheckpointDirectory
+    private let corpus: Corpus
+    private let agreement: ReplicaAgreement
+    private let isRoot: Bool
+
+    /// Makes the folder ready; collective.
+    init(
+        _ options: TrainingOptions, corpus: Corpus, agreement: ReplicaAgreement, communicator: any Communicator
+    ) throws {
+        self.options = options
+        self.corpus = corpus
+        self.agreement = agreement
+        isRoot = communicator.isRoot
+        let directory = CheckpointDirectory(path: options.checkpointDirectory)
+        self.directory = directory
+        try agreement.collectively {
+            guard communicator.isRoot else { return }
+            try directory.prepare()
+            if options.overwrite, options.start == .fresh || options.start.isWeights { try directory.removeAll() }
+        }
+    }
+
+    /// Saves the state after a step; collective, since a failure ends all ranks.
+    func save(_ progress: TrainingProgress, _ replica: Replica, report: (TrainingEvent) -> Void) throws {
+        let path = directory.file(for: progress)
+        try agreement.collectively {
+            guard isRoot else { return }
+            try Checkpoint.write(
+                to: path,
+                metadata: CheckpointMetadata(
+                    kind: .training, model: replica.layout.configuration, settings: options.settings,
+                    vocabulary: corpus.vocabulary.tokens, corpusChecksum: corpus.checksum, progress: progress),
+                layout: replica.layout, parameters: replica.parameters.pointer,
+                moments: (m: replica.adam.m.pointer, v: replica.adam.v.pointer))
+            if let keep = options.keep { try directory.prune(keeping: keep) }
+        }
+        report(.saved(path: path))
+    }
+}
+
+extension TrainingOptions.Start {
+    fileprivate var isWeights: Bool {
+        if case .weights = self { true } else { false }
+    }
+}

@@ -1,0 +1,37 @@
+import Core
+
+/// What may change between a training and its resumption: the learning rate and the number of epochs; nothing else that the
+/// weights depend on.
+enum ResumeRules {
+    /// Refuses changed settings.
+    ///
+    /// - Throws: `DTrainError` with `usage` (a flag) or `badData` (the text) that names both values.
+    static func check(_ options: TrainingOptions, _ summary: StartingPoint.Summary, corpus: Corpus) throws {
+        guard let settings = summary.settings, let model = summary.model else { return }
+        let path = summary.path ?? "the checkpoint"
+        try require(settings.microBatchSize, options.microBatchSize, "--micro-batch-size", path)
+        try require(settings.batchSize, options.batchSize, "--batch-size", path)
+        try require(settings.sequenceLength, options.sequenceLength, "--seq-length", path)
+        try require(settings.seed, options.seed, "--seed", path)
+        try require(settings.precision, options.precision.rawValue, "--precision", path)
+        try require(settings.shuffle ? "--shuffle" : "--no-shuffle", options.shuffle ? "--shuffle" : "--no-shuffle", "the order", path)
+        try require(model.cell.rawValue, options.cell.rawValue, "--cell", path)
+        try require(model.layers, options.layers, "--layers", path)
+        try require(model.embeddingDim, options.embeddingDim, "--embedding-dim", path)
+        try require(model.rnnUnits, options.rnnUnits, "--rnn-units", path)
+        if let checksum = summary.corpusChecksum, checksum != corpus.checksum {
+            throw DTrainError(
+                .badData,
+                "'\(corpus.path)' is not the text of '\(path)' (checksum \(corpus.checksum), then \(checksum)); "
+                    + "name the same text with --data, or start a new training from the weights with --init")
+        }
+    }
+
+    private static func require<Value: Equatable>(_ old: Value, _ new: Value, _ flag: String, _ path: String) throws {
+        guard old == new else {
+            throw DTrainError(
+                .usage,
+                "'\(path)' was trained with \(flag) \(old), not \(new); resume with the same value, or start anew")
+        }
+    }
+}

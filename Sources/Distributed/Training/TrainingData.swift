@@ -1,0 +1,52 @@
+import Core
+
+/// A rank's view of the corpus, checked against the start of the training and against the other ranks.
+struct TrainingData {
+    let corpus: Corpus
+    let dataset: SequenceDataset
+    let model: ModelConfiguration
+
+    /// Opens the text on every rank; collective.
+    static func open(
+        _ options: TrainingOptions, _ start: StartingPoint.Summary, agreement: ReplicaAgreement
+    ) throws -> TrainingData {
+        let data = try agreement.collectively {
+            let corpus = try Corpus(path: options.data, vocabulary: start.vocabulary.map { try Vocabulary(tokens: $0) })
+            try ResumeRules.check(options, start, corpus: corpus)
+            let model =
+                start.model
+                ?? ModelConfiguration(
+                    cell: options.cell, layers: options.layers, embeddingDim: options.embeddingDim,
+                    rnnUnits: options.rnnUnits, vocabularySize: corpus.vocabulary.size)
+            guard model.vocabularySize == corpus.vocabulary.size else {
+                throw DTrainError(
+                    .badData,
+                    "the initial weights are for a vocabulary of \(model.vocabularySize), but '\(options.data)' has "
+                        + "\(corpus.vocabulary.size); use the text that the weights belong to")
+            }
+            let dataset = try SequenceDataset(
+                corpus: corpus, sequenceLength: options.sequenceLength, batchSize: options.batchSize,
+                shuffle: options.shuffle, seed: options.seed)
+            return TrainingData(corpus: corpus, dataset: dataset, model: model)
+        }
+        try agreement.requireSameOnAllRanks([("the text's checksum (--data)", data.corpus.checksum)])
+        return data
+    }
+
+    /// Says what a user would want to know about how the text fits the start.
+    func announce(_ start: StartingPoint.Summary, _ options: TrainingOptions, report: (TrainingEvent) -> Void) {
+        if corpus.unknownCount > 0 {
+            report(
+                .warning(
+                    "\(corpus.unknownCount) characters of '\(corpus.path)' are not in the vocabulary: trained as [UNK]"))
+        }
+        guard let settings = start.settings, let path = start.path else { return }
+        report(.notice("resumed from '\(path)' at step \(start.progress.step)"))
+        if settings.learningRate != options.learningRate {
+            report(.notice("the learning rate changes from \(settings.learningRate) to \(options.learningRate)"))
+        }
+        if start.progress.epoch >= options.epochs {
+            report(.notice("all \(options.epochs) epochs are done already; ask for more with --epochs"))
+        }
+    }
+}

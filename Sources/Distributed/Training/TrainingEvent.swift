@@ -1,0 +1,79 @@
+import Core
+
+/// What happens in a training, for whoever shows it; reported on rank 0 alone.
+public enum TrainingEvent: Sendable {
+    /// Everything is ready for the first step.
+    case ready(TrainingOverview)
+    /// The first batch's mean loss before any training, and ln(V), what guessing blindly costs.
+    case untrainedLoss(Float, blind: Double)
+    /// An epoch begins or, after a resume, goes on; numbers from 1.
+    case epochBegan(epoch: Int, of: Int)
+    /// An optimiser step is done.
+    case step(StepReport)
+    /// An epoch is done.
+    case epochEnded(EpochReport)
+    /// A checkpoint is on the disk.
+    case saved(path: String)
+    /// Something worth knowing.
+    case notice(String)
+    /// Something that is probably not wanted.
+    case warning(String)
+}
+
+/// What is known before the first step.
+public struct TrainingOverview: Sendable {
+    /// The model.
+    public let layout: ParameterLayout
+    /// Ranks in the job.
+    public let ranks: Int
+    /// Worker threads of rank 0.
+    public let threads: Int
+    /// The corpus's path.
+    public let data: String
+    /// Characters of the corpus.
+    public let characters: Int
+    /// Sequences in it.
+    public let sequences: Int
+    /// Steps of an epoch.
+    public let stepsPerEpoch: Int
+    /// Sequences of a step.
+    public let batchSize: Int
+    /// Characters of a sequence.
+    public let sequenceLength: Int
+}
+
+/// One optimiser step.
+public struct StepReport: Sendable {
+    /// Optimiser steps in all.
+    public let step: Int
+    /// The epoch it belongs to, from 1.
+    public let epoch: Int
+    /// Its number in the epoch, from 1.
+    public let stepInEpoch: Int
+    /// Steps of an epoch.
+    public let stepsPerEpoch: Int
+    /// Mean loss over the global batch, before the step.
+    public let loss: Float
+    /// Mean of the epoch's losses so far.
+    public let epochLoss: Double
+    /// Wall seconds of the step on rank 0.
+    public let seconds: Double
+    /// Wall seconds of the epoch so far in this process.
+    public let epochSeconds: Double
+    /// Tokens of the global batch.
+    public let tokens: Int
+}
+
+/// One epoch.
+public struct EpochReport: Sendable {
+    /// Its number, from 1.
+    public let epoch: Int
+    /// Mean of its steps' losses.
+    public let loss: Double
+    /// Wall seconds spent on it in this process.
+    public let seconds: Double
+    /// Its steps.
+    public let steps: Int
+    /// Tokens a second in this process.
+    public let tokensPerSecond: Double
+}

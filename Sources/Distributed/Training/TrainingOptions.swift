@@ -1,0 +1,86 @@
+import Core
+
+/// What a training is told: one value for each flag of `dtrain train`, with the tutorial's defaults.
+public struct TrainingOptions: Hashable, Sendable {
+    /// The text file, UTF-8.
+    public var data: String
+    /// Epochs in all, those before a resume included.
+    public var epochs = 20
+    /// Optimiser steps in all after which to stop; nil for no limit.
+    public var maxSteps: Int?
+    /// Sequences per step over all ranks.
+    public var batchSize = 64
+    /// Sequences per micro-batch; the bits of the result depend on it.
+    public var microBatchSize = 8
+    /// Characters per sequence.
+    public var sequenceLength = 100
+    /// Whether each epoch visits the sequences in a new order.
+    public var shuffle = true
+    /// The model; its vocabulary size is the text's.
+    public var cell = ModelConfiguration.Cell.gru
+    /// Recurrent layers.
+    public var layers = 1
+    /// Width of the embedding.
+    public var embeddingDim = 256
+    /// Units of each recurrent layer.
+    public var rnnUnits = 1024
+    /// Adam's learning rate.
+    public var learningRate = 0.001
+    /// What everything random derives from.
+    public var seed: UInt64 = 42
+    /// Operands of the big products.
+    public var precision = Precision.fp32
+    /// Worker threads of this rank; nil for the cores that this rank may use.
+    public var threads: Int?
+    /// Where the weights come from at the start.
+    public var start = Start.fresh
+    /// The folder for checkpoints.
+    public var checkpointDirectory = "training_checkpoints"
+    /// Steps between checkpoints inside an epoch; nil for none.
+    public var checkpointEverySteps: Int?
+    /// How many checkpoints stay; nil for all.
+    public var keep: Int?
+    /// Whether a folder with an earlier training's checkpoints may be emptied.
+    public var overwrite = false
+    /// A file for metrics, JSON lines.
+    public var metrics: String?
+    /// Who adds the ranks' gradients.
+    public var allreduce = GradientSynchronizer.Mode.tree
+
+    /// Where the weights come from at the start.
+    public enum Start: Hashable, Sendable {
+        /// Keras's initial values.
+        case fresh
+        /// A safetensors file's weights, its shapes included.
+        case weights(String)
+        /// The newest valid checkpoint of the folder; the beginning where there is none.
+        case resume
+        /// One checkpoint file.
+        case resumeFrom(String)
+    }
+
+    /// The defaults, for a text.
+    public init(data: String) {
+        self.data = data
+    }
+
+    /// The settings that a checkpoint keeps.
+    var settings: TrainingSettings {
+        TrainingSettings(
+            sequenceLength: sequenceLength, batchSize: batchSize, microBatchSize: microBatchSize, shuffle: shuffle,
+            precision: precision.rawValue, learningRate: learningRate, seed: seed)
+    }
+
+    /// What must be the same on all ranks, by flag.
+    var fingerprint: [(key: String, value: String)] {
+        [
+            ("--epochs", "\(epochs)"), ("--max-steps", maxSteps.map(String.init) ?? "none"),
+            ("--batch-size", "\(batchSize)"), ("--micro-batch-size", "\(microBatchSize)"),
+            ("--seq-length", "\(sequenceLength)"), ("--shuffle", "\(shuffle)"), ("--cell", cell.rawValue),
+            ("--layers", "\(layers)"), ("--embedding-dim", "\(embeddingDim)"), ("--rnn-units", "\(rnnUnits)"),
+            ("--learning-rate", "\(learningRate)"), ("--seed", "\(seed)"), ("--precision", precision.rawValue),
+            ("start (--init, --resume, --resume-from)", "\(start)"), ("--allreduce", allreduce.rawValue),
+            ("--checkpoint-every-steps", checkpointEverySteps.map(String.init) ?? "off"),
+        ]
+    }
+}
