@@ -2,6 +2,7 @@ import Glibc
 
 /// A regular file mapped read-only into memory; pages are read when touched and belong to the page cache.
 public final class MappedFile: @unchecked Sendable {
+    /// The file's path, as given.
     public let path: String
     /// The file's bytes, valid for as long as this object lives.
     public let bytes: UnsafeRawBufferPointer
