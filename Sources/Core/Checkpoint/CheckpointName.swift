@@ -20,7 +20,7 @@ public struct CheckpointName: Hashable, Sendable, Comparable {
         let numbers = fileName.dropFirst("ckpt_".count).dropLast(".safetensors".count)
             .split(separator: "_", omittingEmptySubsequences: false).map { Int($0) }
         switch (numbers.count, numbers.first ?? nil, numbers.last ?? nil) {
-        case (1, let finished?, _):
+        case (1, let finished?, _) where finished >= 0:
             (epoch, stepInEpoch) = (finished, 0)
         case (2, let running?, let step?) where running >= 1 && step >= 1:
             (epoch, stepInEpoch) = (running - 1, step)

@@ -33,7 +33,8 @@ import Testing
         #expect(throws: failure) {
             try AtomicFile.write(to: path) { writer in
                 try Array("new".utf8).withUnsafeBytes { try writer.write($0) }
-                #expect(try folder.names.count == 2)
+                let names = try folder.names
+                #expect(names.count == 2)
                 throw failure
             }
         }
@@ -78,7 +79,8 @@ import Testing
 
     @Test func temporaryInUseStays() throws {
         try AtomicFile.write(to: path) { _ in
-            #expect(try AtomicFile.removeStaleTemporaries(in: folder.path).isEmpty)
+            let removed = try AtomicFile.removeStaleTemporaries(in: folder.path)
+            #expect(removed.isEmpty)
         }
         #expect(try folder.names == ["data"])
     }

@@ -9,9 +9,10 @@ final class ScratchFolder {
 
     init() throws {
         var template = Array("/tmp/dtrain-test-XXXXXX".utf8CString)
-        path = try template.withUnsafeMutableBufferPointer { buffer in
-            String(cString: try #require(mkdtemp(try #require(buffer.baseAddress))))
+        let created = template.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
         }
+        path = try #require(created)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -68,8 +69,13 @@ struct SampleModel {
     }
 
     func write(to path: String) throws {
-        try Checkpoint.write(
-            to: path, metadata: metadata, layout: layout, parameters: parameters, moments: (m: m, v: v))
+        try m.withUnsafeBufferPointer { m in
+            try v.withUnsafeBufferPointer { v in
+                let moments = (m: try #require(m.baseAddress), v: try #require(v.baseAddress))
+                try Checkpoint.write(
+                    to: path, metadata: metadata, layout: layout, parameters: parameters, moments: moments)
+            }
+        }
     }
 
     func generator(at path: String) throws {

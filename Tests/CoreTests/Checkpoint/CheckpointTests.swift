@@ -38,7 +38,7 @@ import Testing
 
     @Test func numbersSurviveExactly() throws {
         var model = SampleModel()
-        let losses = [Double.leastNonzeroMagnitude, .greatestFiniteMagnitude, 4.9e-324, 1e23, .pi, 0.1, -0.0, 5e300]
+        let losses = [Double.leastNonzeroMagnitude, .greatestFiniteMagnitude, 2.5e-300, 1e23, .pi, 0.1, -0.0, 5e300]
         model.metadata.progress = TrainingProgress(
             epoch: losses.count, step: .max, epochLosses: losses, lossSum: Double(1).nextUp)
         model.metadata.settings?.learningRate = 0.001.nextDown
