@@ -10,8 +10,8 @@ extension Checkpoint {
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.
     ///   - moments: Adam's flat moments; those of a training checkpoint, nil for a generator.
-    /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal` when the
-    ///   metadata contradicts itself or the model.
+    /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal`
+    ///   when the metadata contradicts itself or the model.
     public static func write(
         to path: String, metadata: CheckpointMetadata, layout: ParameterLayout, parameters: UnsafePointer<Float>,
         moments: (m: UnsafePointer<Float>, v: UnsafePointer<Float>)?
@@ -37,13 +37,14 @@ extension Checkpoint {
         try SafetensorsWriter.write(to: path, header: header, tensors: all)
     }
 
-    /// Writes the generator alone, weights and vocabulary without optimiser state, to `generator.safetensors` in a folder.
+    /// Writes the generator alone, without optimiser state, to `generator.safetensors` in a folder.
     ///
     /// - Parameters:
     ///   - folder: the folder, created when missing.
     ///   - overwrite: whether an existing file may be replaced.
     /// - Returns: the path of the file.
-    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced, `inputOutput` when writing fails.
+    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced, `inputOutput` when writing
+    ///   fails.
     @discardableResult
     public func export(to folder: String, overwrite: Bool = false) throws -> String {
         let target = "\(folder)/\(Self.generatorName)"

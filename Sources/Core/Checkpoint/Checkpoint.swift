@@ -23,8 +23,8 @@ public struct Checkpoint: Sendable {
 
     /// Opens a checkpoint and checks it completely.
     ///
-    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it is damaged, foreign, of a newer
-    ///   format or contradicts itself.
+    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it is damaged, foreign, of a
+    ///   newer format or contradicts itself.
     public init(path: String) throws {
         let file = try Safetensors(path: path)
         guard CheckpointSeal.isPresent(in: file) else {
@@ -78,8 +78,8 @@ public struct Checkpoint: Sendable {
         guard number <= formatVersion else {
             throw DTrainError(
                 .badData,
-                "checkpoint '\(file.path)' has format version \(number), newer than the \(formatVersion) that this dtrain reads; "
-                    + "use a newer dtrain")
+                "checkpoint '\(file.path)' has format version \(number), newer than the \(formatVersion) "
+                    + "that this dtrain reads; use a newer dtrain")
         }
     }
 }

@@ -1,7 +1,8 @@
 /// The place of a checkpoint in a training, as its file's name tells it.
 ///
-/// `ckpt_{epoch}.safetensors` is written when that many epochs are finished; `ckpt_{epoch}_{step}.safetensors` inside the
-/// epoch of that number (the first is 1) after that many of its steps. So `ckpt_3_40` lies between `ckpt_2` and `ckpt_3`.
+/// `ckpt_{epoch}.safetensors` is written when that many epochs are finished; `ckpt_{epoch}_{step}.safetensors` inside
+/// the epoch of that number (the first is 1) after that many of its steps. So `ckpt_3_40` lies between `ckpt_2` and
+/// `ckpt_3`.
 public struct CheckpointName: Hashable, Sendable, Comparable {
     /// Finished epochs.
     public let epoch: Int

@@ -1,8 +1,9 @@
 /// The two checksums of a dtrain checkpoint, which together cover every byte of the file.
 ///
-/// `tensor_checksum` is over all tensor bytes in the order of the file. `metadata_checksum` is over the header as it stands
-/// in the file, padding included, with the digits of that checksum itself read as zeros; the header's length can't change
-/// unseen, because header and tensors must fill the file exactly. Both hold for every version of the format.
+/// `tensor_checksum` is over all tensor bytes in the order of the file. `metadata_checksum` is over the header as it
+/// stands in the file, padding included, with the digits of that checksum itself read as zeros; the header's length
+/// can't change unseen, because header and tensors must fill the file exactly. Both hold for every version of the
+/// format.
 enum CheckpointSeal {
     private static let blank = [UInt8](repeating: UInt8(ascii: "0"), count: 32)
 

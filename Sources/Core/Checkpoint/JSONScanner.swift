@@ -1,7 +1,7 @@
 /// Reads the few JSON forms that a safetensors header consists of, straight from the file's bytes.
 ///
-/// A general decoder builds a tree many times the size of its input, recurses as deep as the input wants and lets the last of
-/// two equal keys win; a header may come from anywhere, so none of these will do.
+/// A general decoder builds a tree many times the size of its input, recurses as deep as the input wants and lets the
+/// last of two equal keys win; a header may come from anywhere, so none of these will do.
 struct JSONScanner {
     /// What is wrong with the text.
     struct Problem: Error {

@@ -10,7 +10,7 @@ extension ParameterLayout {
     /// The largest size that a file may give to a vocabulary, embedding or layer: products of a few can't overflow.
     private static let maximumSize = 1 << 22
 
-    /// Deduces a model from the names and shapes of a file's tensors, and checks that they are all there and nothing else.
+    /// Deduces a model from the names and shapes of a file's tensors, and checks that nothing is missing or left over.
     ///
     /// - Throws: `DTrainError` with `badData` that names the tensor that is missing, misshapen or unknown.
     init(tensorsOf file: Safetensors) throws {

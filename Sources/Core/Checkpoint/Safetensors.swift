@@ -37,7 +37,8 @@ public struct Safetensors: Sendable {
     /// - Parameters:
     ///   - path: the file.
     ///   - kind: what the file is to the user, for the error message.
-    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it isn't a whole safetensors file.
+    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it isn't a whole safetensors
+    ///   file.
     public init(path: String, kind: String = "checkpoint") throws {
         let file = try MappedFile(path: path, kind: kind)
         let header: SafetensorsHeader

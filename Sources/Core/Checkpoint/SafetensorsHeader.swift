@@ -91,7 +91,7 @@ struct SafetensorsHeader {
         guard offsets[0] <= offsets[1], Self.byteCount(shape) == offsets[1] - offsets[0] else {
             throw JSONScanner.Problem(
                 text:
-                    "tensor \(name.quotedForMessage) of shape \(shape) does not fill its bytes \(offsets[0])..<\(offsets[1])"
+                    "tensor \(name.quotedForMessage) of shape \(shape) does not fill bytes \(offsets)"
             )
         }
         return Safetensors.TensorView(shape: shape, range: offsets[0]..<offsets[1])
@@ -128,7 +128,8 @@ struct SafetensorsHeader {
             guard view.range.upperBound <= dataCount else {
                 throw JSONScanner.Problem(
                     text:
-                        "tensor \(name.quotedForMessage) ends at byte \(view.range.upperBound) of \(dataCount): the file is cut short"
+                        "tensor \(name.quotedForMessage) ends at byte \(view.range.upperBound) "
+                        + "of \(dataCount): the file is cut short"
                 )
             }
             guard view.range.lowerBound == end else {
@@ -146,7 +147,7 @@ struct SafetensorsHeader {
 }
 
 extension String {
-    /// The text in quotes, short and without control characters: what a message may repeat from a file that may be hostile.
+    /// The text in quotes, short and without control characters: what a message may repeat from a hostile file.
     var quotedForMessage: String {
         let head = unicodeScalars.prefix(60)
         var text = head.reduce(into: "") { text, scalar in

@@ -3,8 +3,8 @@ import Synchronization
 
 /// Writes a file so that a crash, a full disk or a power cut leaves either the old content or the new, never a mixture.
 ///
-/// The bytes go to a temporary file in the same folder (`.NAME.PID-N.dtrain-tmp`), are flushed to the disk, take the place
-/// of NAME by `rename`, and the folder is flushed too, so that the new name itself survives a power cut.
+/// The bytes go to a temporary file in the same folder (`.NAME.PID-N.dtrain-tmp`), are flushed to the disk, take the
+/// place of NAME by `rename`, and the folder is flushed too, so that the new name itself survives a power cut.
 public enum AtomicFile {
     /// The end of every temporary's name: what `removeStaleTemporaries` goes by.
     private static let suffix = ".dtrain-tmp"
@@ -15,8 +15,9 @@ public enum AtomicFile {
     /// - Parameters:
     ///   - path: the file; its folder must exist.
     ///   - body: writes the content, in order.
-    /// - Throws: `DTrainError` with `inputOutput`, or what `body` throws. The temporary is gone then, and the old file is as
-    ///   it was, except when only the flush of the folder failed: then the new file is in place but may not survive a power cut.
+    /// - Throws: `DTrainError` with `inputOutput`, or what `body` throws. The temporary is gone then, and the old file
+    ///   is as it was, except when only the flush of the folder failed: then the new file is in place but may not
+    ///   survive a power cut.
     public static func write(to path: String, _ body: (inout Writer) throws -> Void) throws {
         let (folder, name) = split(path)
         let number = serial.wrappingAdd(1, ordering: .relaxed).newValue
@@ -83,7 +84,8 @@ public enum AtomicFile {
             descriptor = open(temporary, flags, 0o666)
         }
         guard descriptor >= 0 else { throw failure("create a temporary file for", path) }
-        // Tells `removeStaleTemporaries` of another process that the file is in use; best effort where locks are missing.
+        // Tells `removeStaleTemporaries` of another process that the file is in use; best effort where locks are
+        // missing.
         _ = flock(descriptor, LOCK_EX | LOCK_NB)
         return descriptor
     }

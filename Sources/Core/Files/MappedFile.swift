@@ -12,7 +12,8 @@ public final class MappedFile: @unchecked Sendable {
     /// - Parameters:
     ///   - path: the file.
     ///   - kind: what the file is to the user, for the error message ("text file", "checkpoint").
-    /// - Throws: `DTrainError` with `noInput` when there is no such readable regular file, `inputOutput` when mapping fails.
+    /// - Throws: `DTrainError` with `noInput` when there is no such readable regular file, `inputOutput` when mapping
+    ///   fails.
     public init(path: String, kind: String = "file") throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {

@@ -81,6 +81,29 @@ import Testing
         _ = try requireError(.badData) { _ = try InitialWeights(path: path) }
     }
 
+    /// Without checksums a changed value can't be noticed, but sizes are never believed.
+    @Test func mutationsOfAForeignFileNeverCrash() throws {
+        try write(Self.gru, metadata: ["vocabulary": #"["[UNK]","\n","a","b","c"]"#])
+        let intact = try readBytes(path)
+        let header = Int(intact[0]) + 256 * Int(intact[1]) + 8
+        for _ in 0..<2_000 {
+            var bytes = intact
+            for _ in 0..<Int.random(in: 1...3) {
+                let replacements = [0x22, 0x2C, 0x30, 0x39, 0x5B, 0x7D, UInt8.random(in: 0...255)]
+                bytes[.random(in: 0..<header)] = replacements.randomElement() ?? 0
+            }
+            try writeBytes(bytes, to: path)
+            do {
+                let weights = try InitialWeights(path: path)
+                var loaded = [Float](repeating: 0, count: ParameterLayout(weights.configuration).count)
+                #expect(loaded.count * 4 <= bytes.count - header)
+                try weights.load(into: &loaded)
+            } catch let error as DTrainError {
+                #expect(error.category == .badData, "\(error.message)")
+            }
+        }
+    }
+
     @Test(
         .enabled(if: Self.golden != nil, "DTRAIN_TEST_GOLDEN names no folder of parity cases"),
         arguments: [

@@ -39,7 +39,8 @@ import Testing
 
     @Test(arguments: [0, 1, 2, 3]) func readsTensorsAtAnyAlignment(padding: Int) throws {
         let header =
-            #" "b":{"data_offsets":[4,12],"shape":[2],"dtype":"F32"},"a":{"shape":[],"dtype":"F32","data_offsets":[0,4]}}"#
+            #" "b":{"data_offsets":[4,12],"shape":[2],"dtype":"F32"},"#
+            + #""a":{"shape":[],"dtype":"F32","data_offsets":[0,4]}}"#
         try write(header: "{" + String(repeating: " ", count: padding) + header, data: floats(3))
         let file = try Safetensors(path: path)
         #expect(file.names == ["a", "b"])
