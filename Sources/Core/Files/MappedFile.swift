@@ -2,6 +2,7 @@ import Glibc
 
 /// A regular file mapped read-only into memory; pages are read when touched and belong to the page cache.
 public final class MappedFile: @unchecked Sendable {
+    /// The file's path, as given.
     public let path: String
     /// The file's bytes, valid for as long as this object lives.
     public let bytes: UnsafeRawBufferPointer
@@ -11,7 +12,8 @@ public final class MappedFile: @unchecked Sendable {
     /// - Parameters:
     ///   - path: the file.
     ///   - kind: what the file is to the user, for the error message ("text file", "checkpoint").
-    /// - Throws: `DTrainError` with `noInput` when there is no such readable regular file, `inputOutput` when mapping fails.
+    /// - Throws: `DTrainError` with `noInput` when there is no such readable regular file, `inputOutput` when mapping
+    ///   fails.
     public init(path: String, kind: String = "file") throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {

@@ -1,0 +1,63 @@
+extension Checkpoint {
+    /// The name of an exported generator in its folder.
+    public static let generatorName = "generator.safetensors"
+
+    /// Writes a checkpoint atomically and flushes it to the disk.
+    ///
+    /// - Parameters:
+    ///   - path: the file; its folder must exist.
+    ///   - metadata: what to say about it; a training checkpoint needs all of it.
+    ///   - layout: the tensors of the model.
+    ///   - parameters: the flat weights.
+    ///   - moments: Adam's flat moments; those of a training checkpoint, nil for a generator.
+    /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal`
+    ///   when the metadata contradicts itself or the model.
+    public static func write(
+        to path: String, metadata: CheckpointMetadata, layout: ParameterLayout, parameters: UnsafePointer<Float>,
+        moments: (m: UnsafePointer<Float>, v: UnsafePointer<Float>)?
+    ) throws {
+        guard metadata.model == layout.configuration, (moments != nil) == (metadata.kind == .training) else {
+            throw DTrainError(
+                .internal, "cannot save '\(path)': its metadata doesn't belong to its tensors; please report this")
+        }
+        var strings = try metadata.strings()
+        strings[.format] = format
+        strings[.formatVersion] = String(formatVersion)
+        strings[.dtrainVersion] = dtrainVersion
+        func tensors(_ buffer: UnsafePointer<Float>, _ name: (String) -> String) -> [SafetensorsWriter.Tensor] {
+            layout.tensors.map {
+                SafetensorsWriter.Tensor(name: name($0.name), shape: $0.shape, pointer: buffer + $0.offset)
+            }
+        }
+        var all = tensors(parameters) { $0 }
+        if let moments {
+            all += tensors(moments.m, TensorName.firstMoment) + tensors(moments.v, TensorName.secondMoment)
+        }
+        let header = try CheckpointSeal.header(tensors: all, metadata: strings)
+        try SafetensorsWriter.write(to: path, header: header, tensors: all)
+    }
+
+    /// Writes the generator alone, without optimiser state, to `generator.safetensors` in a folder.
+    ///
+    /// - Parameters:
+    ///   - folder: the folder, created when missing.
+    ///   - overwrite: whether an existing file may be replaced.
+    /// - Returns: the path of the file.
+    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced, `inputOutput` when writing
+    ///   fails.
+    @discardableResult
+    public func export(to folder: String, overwrite: Bool = false) throws -> String {
+        let target = "\(folder)/\(Self.generatorName)"
+        guard overwrite || !Folder.exists(target) else {
+            throw DTrainError(.usage, "'\(target)' exists already; name another folder or add --overwrite")
+        }
+        try Folder.create(folder)
+        let parameters = try AlignedBuffer<Float>(count: layout.count)
+        try load(parameters: parameters.pointer)
+        let generator = CheckpointMetadata(
+            kind: .generator, model: metadata.model, vocabulary: metadata.vocabulary)
+        try Self.write(
+            to: target, metadata: generator, layout: layout, parameters: parameters.pointer, moments: nil)
+        return target
+    }
+}

@@ -1,0 +1,111 @@
+import Glibc
+
+/// The folder that holds a training's checkpoints; files with other names in it are none of its business.
+public struct CheckpointDirectory: Hashable, Sendable {
+    /// The folder's path.
+    public let path: String
+
+    /// Names a folder, which need not exist yet.
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// Makes the folder ready for writing: creates it where needed and removes what killed writers left.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when the folder can't be created or written to.
+    public func prepare() throws {
+        try Folder.create(path)
+        try AtomicFile.removeStaleTemporaries(in: path)
+    }
+
+    /// The path of the checkpoint for a point in a training.
+    public func file(for progress: TrainingProgress) -> String {
+        file(CheckpointName(progress))
+    }
+
+    /// The checkpoints by name, newest first; none when the folder doesn't exist.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
+    public func list() throws -> [CheckpointName] {
+        guard Folder.exists(path) else { return [] }
+        return try Folder.names(in: path).compactMap { CheckpointName($0) }.sorted(by: >)
+    }
+
+    /// The newest checkpoint that is sound, nil when there is none.
+    ///
+    /// - Parameter report: is told of each damaged one that is passed over.
+    /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
+    public func newestValid(report: (DTrainError) -> Void) throws -> Checkpoint? {
+        for name in try list() {
+            do {
+                return try Checkpoint(path: file(name))
+            } catch let error as DTrainError {
+                report(error)
+            }
+        }
+        return nil
+    }
+
+    /// Refuses a folder that holds checkpoints already: the rule for a training without `--resume` and `--overwrite`.
+    ///
+    /// - Throws: `DTrainError` with `usage` that says what is there.
+    public func requireFresh() throws {
+        let names = try list()
+        guard let newest = names.first, let oldest = names.last else { return }
+        let found =
+            names.count == 1 ? newest.fileName : "\(oldest.fileName) to \(newest.fileName), \(names.count) files"
+        throw DTrainError(
+            .usage,
+            "folder '\(path)' already holds a training's checkpoints (\(found)); go on from them with --resume, "
+                + "delete them with --overwrite, or name another folder")
+    }
+
+    /// Deletes all checkpoints, and nothing else.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when one can't be deleted.
+    public func removeAll() throws {
+        for name in try list() { try remove(name) }
+    }
+
+    /// Deletes all but the newest checkpoints; the newest sound one stays even when it isn't among them.
+    ///
+    /// - Parameter count: how many stay, at least 1.
+    /// - Throws: `DTrainError` with `inputOutput` when one can't be deleted or the folder can't be read.
+    public func prune(keeping count: Int) throws {
+        let names = try list()
+        let surplus = names.dropFirst(max(count, 1))
+        guard !surplus.isEmpty else { return }
+        // With no sound one at all, none is deleted: what looks damaged may be a disk that comes back.
+        guard let valid = names.first(where: { (try? Checkpoint(path: file($0))) != nil }) else { return }
+        for name in surplus where name != valid { try remove(name) }
+    }
+
+    /// Opens what `--checkpoint FILE-or-DIR` names: a file itself; of a folder the newest sound checkpoint, else the
+    /// generator exported to it.
+    ///
+    /// - Parameters:
+    ///   - path: the file or folder.
+    ///   - report: is told of each damaged checkpoint that is passed over.
+    /// - Throws: `DTrainError` with `noInput` when there is nothing, `badData` when the file is unfit.
+    public static func resolve(_ path: String, report: (DTrainError) -> Void) throws -> Checkpoint {
+        guard Folder.isFolder(path) else { return try Checkpoint(path: path) }
+        if let newest = try CheckpointDirectory(path: path).newestValid(report: report) { return newest }
+        let generator = "\(path)/\(Checkpoint.generatorName)"
+        guard Folder.exists(generator) else {
+            throw DTrainError(
+                .noInput, "folder '\(path)' holds no valid checkpoint; train first, or name a checkpoint or its folder")
+        }
+        return try Checkpoint(path: generator)
+    }
+
+    private func file(_ name: CheckpointName) -> String {
+        "\(path)/\(name.fileName)"
+    }
+
+    private func remove(_ name: CheckpointName) throws {
+        guard unlink(file(name)) == 0 || errno == ENOENT else {
+            throw DTrainError(
+                .inputOutput, "cannot delete '\(file(name))': \(systemMessage()); check the folder's permissions")
+        }
+    }
+}

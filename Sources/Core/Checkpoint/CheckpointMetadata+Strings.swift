@@ -1,0 +1,128 @@
+import FoundationEssentials
+
+/// The keys of a checkpoint's metadata.
+enum CheckpointKey: String {
+    case format
+    case formatVersion = "format_version"
+    case dtrainVersion = "dtrain_version"
+    case kind, vocabulary, configuration, epoch, step
+    case stepInEpoch = "step_in_epoch"
+    case lossHistory = "loss_history"
+    case corpusChecksum = "corpus_checksum"
+    case tensorChecksum = "tensor_checksum"
+    case metadataChecksum = "metadata_checksum"
+}
+
+/// The value of `configuration`.
+private struct StoredConfiguration: Codable {
+    let model: ModelConfiguration
+    let training: TrainingSettings?
+}
+
+/// The value of `loss_history`; JSON numbers in their shortest form give the same double again.
+private struct StoredLosses: Codable {
+    let epochLosses: [Double]
+    let lossSum: Double
+}
+
+extension CheckpointMetadata {
+    /// No configuration or loss history is longer: room for hundreds of thousands of epochs.
+    private static let maximumText = 1 << 24
+
+    /// The metadata as the format's strings, one readable key each.
+    func strings() throws -> [CheckpointKey: String] {
+        if let problem {
+            throw DTrainError(.internal, "cannot save a checkpoint that \(problem); please report this")
+        }
+        var strings: [CheckpointKey: String] = [
+            .kind: kind.rawValue,
+            .vocabulary: try Self.json(vocabulary),
+            .configuration: try Self.json(StoredConfiguration(model: model, training: settings)),
+        ]
+        strings[.corpusChecksum] = corpusChecksum
+        if let progress {
+            strings[.epoch] = String(progress.epoch)
+            strings[.step] = String(progress.step)
+            strings[.stepInEpoch] = String(progress.stepInEpoch)
+            strings[.lossHistory] = try Self.json(
+                StoredLosses(epochLosses: progress.epochLosses, lossSum: progress.lossSum))
+        }
+        return strings
+    }
+
+    /// The metadata of a file whose checksums are right and whose tensors make `model`.
+    init(_ file: Safetensors, model: ModelConfiguration) throws {
+        func text(_ key: CheckpointKey) throws -> String {
+            guard let value = file.metadata[key.rawValue] else { throw file.unfit("has no \(key.rawValue)") }
+            return value
+        }
+        func number(_ key: CheckpointKey) throws -> Int {
+            let value = try text(key)
+            guard let number = Int(value) else {
+                throw file.unfit("has \(value.quotedForMessage) for \(key.rawValue)")
+            }
+            return number
+        }
+        guard let kind = Kind(rawValue: try text(.kind)) else {
+            throw file.unfit("is of the unknown kind \(try text(.kind).quotedForMessage)")
+        }
+        let stored: StoredConfiguration = try Self.decode(.configuration, of: file)
+        guard stored.model == model else {
+            throw file.unfit("describes \(stored.model.summary) but holds \(model.summary)")
+        }
+        var progress: TrainingProgress?
+        if kind == .training || file.metadata[CheckpointKey.epoch.rawValue] != nil {
+            let losses: StoredLosses = try Self.decode(.lossHistory, of: file)
+            progress = TrainingProgress(
+                epoch: try number(.epoch), stepInEpoch: try number(.stepInEpoch), step: try number(.step),
+                epochLosses: losses.epochLosses, lossSum: losses.lossSum)
+        }
+        self.init(
+            kind: kind, model: model, settings: stored.training,
+            vocabulary: try Self.vocabulary(of: file, size: model.vocabularySize),
+            corpusChecksum: file.metadata[CheckpointKey.corpusChecksum.rawValue], progress: progress)
+        if let problem { throw file.unfit(problem) }
+    }
+
+    /// The vocabulary in a file's metadata, which must have as many entries as the model wants.
+    ///
+    /// No entry beyond that number is read, so that memory stays in proportion to the tensors.
+    static func vocabulary(of file: Safetensors, size: Int) throws -> [String] {
+        guard var text = file.metadata[CheckpointKey.vocabulary.rawValue] else { throw file.unfit("has no vocabulary") }
+        var entries: [String] = []
+        let isRead = text.withUTF8 { bytes in
+            var scanner = JSONScanner(UnsafeRawBufferPointer(bytes))
+            let isWhole: ()? = try? scanner.sequence("[", "]") { scanner in
+                guard entries.count < size else { throw JSONScanner.Problem(text: "too many entries") }
+                entries.append(try scanner.string())
+            }
+            return isWhole != nil && scanner.isAtEnd()
+        }
+        guard isRead else {
+            throw file.unfit("has a vocabulary that is not a list of \(size) strings: \(text.quotedForMessage)")
+        }
+        if let problem = vocabularyProblem(entries, size: size) { throw file.unfit(problem) }
+        return entries
+    }
+
+    private static func decode<Value: Decodable>(_ key: CheckpointKey, of file: Safetensors) throws -> Value {
+        guard let text = file.metadata[key.rawValue] else { throw file.unfit("has no \(key.rawValue)") }
+        guard text.utf8.count <= maximumText,
+            let value = try? JSONDecoder().decode(Value.self, from: Data(text.utf8))
+        else { throw file.unfit("has a \(key.rawValue) that cannot be read: \(text.quotedForMessage)") }
+        return value
+    }
+
+    private static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
+
+extension ModelConfiguration {
+    /// The sizes in a few words, for messages.
+    fileprivate var summary: String {
+        "\(layers) x \(cell.rawValue) of \(rnnUnits) units, embedding \(embeddingDim), vocabulary \(vocabularySize)"
+    }
+}

@@ -1,0 +1,70 @@
+/// What a checkpoint says about its tensors.
+public struct CheckpointMetadata: Hashable, Sendable {
+    /// What a checkpoint is for.
+    public enum Kind: String, Hashable, Sendable {
+        /// A training can go on from it: it has settings, progress, corpus checksum and Adam's moments.
+        case training
+        /// Text can be generated with it: weights and vocabulary only.
+        case generator
+    }
+
+    /// What the checkpoint is for.
+    public var kind: Kind
+    /// The model's sizes.
+    public var model: ModelConfiguration
+    /// The training's settings; always there in a training checkpoint.
+    public var settings: TrainingSettings?
+    /// All entries by id: `[UNK]`, then one Unicode scalar each, ascending.
+    public var vocabulary: [String]
+    /// The checksum of the text trained on; always there in a training checkpoint.
+    public var corpusChecksum: String?
+    /// How far the training has come; always there in a training checkpoint.
+    public var progress: TrainingProgress?
+
+    /// The metadata of a checkpoint.
+    public init(
+        kind: Kind, model: ModelConfiguration, settings: TrainingSettings? = nil, vocabulary: [String],
+        corpusChecksum: String? = nil, progress: TrainingProgress? = nil
+    ) {
+        self.kind = kind
+        self.model = model
+        self.settings = settings
+        self.vocabulary = vocabulary
+        self.corpusChecksum = corpusChecksum
+        self.progress = progress
+    }
+
+    /// What contradicts itself or is missing, nil when all is well.
+    var problem: String? {
+        if let problem = Self.vocabularyProblem(vocabulary, size: model.vocabularySize) { return problem }
+        if kind == .training, settings == nil || progress == nil || corpusChecksum == nil {
+            return "lacks the settings, the progress or the corpus checksum of its training"
+        }
+        if let settings {
+            guard settings.sequenceLength > 0, settings.batchSize > 0, settings.microBatchSize > 0,
+                settings.learningRate.isFinite
+            else { return "has impossible training settings" }
+        }
+        if let progress {
+            guard progress.epoch >= 0, progress.stepInEpoch >= 0, progress.step >= progress.stepInEpoch,
+                progress.epochLosses.count == progress.epoch
+            else { return "has an impossible training progress" }
+            guard progress.lossSum.isFinite, progress.epochLosses.allSatisfy(\.isFinite) else {
+                return "has a loss that is not finite"
+            }
+        }
+        return nil
+    }
+
+    static func vocabularyProblem(_ vocabulary: [String], size: Int) -> String? {
+        guard vocabulary.count == size else {
+            return "has a vocabulary of \(vocabulary.count) entries for a model of \(size)"
+        }
+        // Compared by code point: Swift's own comparison takes canonically equivalent characters for the same.
+        let scalars = vocabulary.dropFirst().map { Array($0.unicodeScalars) }
+        guard vocabulary.first == "[UNK]", scalars.allSatisfy({ $0.count == 1 }),
+            zip(scalars, scalars.dropFirst()).allSatisfy({ $0[0] < $1[0] })
+        else { return "has a vocabulary that is not '[UNK]' and then single characters in ascending order" }
+        return nil
+    }
+}

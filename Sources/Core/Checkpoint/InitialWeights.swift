@@ -1,0 +1,35 @@
+/// The weights of any safetensors file that has the tensor names of the contract, whoever wrote it (`--init`).
+///
+/// Optimiser state and metadata may be there or not; checksums are checked when there are any.
+public struct InitialWeights: Sendable {
+    /// The model that the tensors' names and shapes tell.
+    public let configuration: ModelConfiguration
+    /// The vocabulary, when the file's metadata has one.
+    public let vocabulary: [String]?
+    private let file: Safetensors
+    private let layout: ParameterLayout
+
+    /// Opens a file and deduces the model from it.
+    ///
+    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` that names what is damaged, missing or
+    ///   misshapen.
+    public init(path: String) throws {
+        file = try Safetensors(path: path, kind: "weights file")
+        if CheckpointSeal.isPresent(in: file) {
+            try CheckpointSeal.verifyHeader(file)
+            try CheckpointSeal.verifyTensors(file)
+        }
+        layout = try ParameterLayout(tensorsOf: file)
+        configuration = layout.configuration
+        vocabulary =
+            file.metadata[CheckpointKey.vocabulary.rawValue] == nil
+            ? nil : try CheckpointMetadata.vocabulary(of: file, size: configuration.vocabularySize)
+    }
+
+    /// Copies the weights.
+    ///
+    /// - Parameter parameters: room for all parameters of `configuration`.
+    public func load(into parameters: UnsafeMutablePointer<Float>) throws {
+        try file.copy(layout, into: parameters)
+    }
+}

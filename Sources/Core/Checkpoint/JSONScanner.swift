@@ -1,0 +1,149 @@
+/// Reads the few JSON forms that a safetensors header consists of, straight from the file's bytes.
+///
+/// A general decoder builds a tree many times the size of its input, recurses as deep as the input wants and lets the
+/// last of two equal keys win; a header may come from anywhere, so none of these will do.
+struct JSONScanner {
+    /// What is wrong with the text.
+    struct Problem: Error {
+        let text: String
+    }
+
+    private let bytes: UnsafeRawBufferPointer
+    private(set) var position = 0
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+    }
+
+    /// Skips white space; then whether that was the end.
+    mutating func isAtEnd() -> Bool {
+        while position < bytes.count {
+            switch bytes[position] {
+            case 0x20, 0x09, 0x0A, 0x0D: position += 1
+            default: return false
+            }
+        }
+        return true
+    }
+
+    /// Skips white space and the character, if it comes next.
+    mutating func take(_ character: Unicode.Scalar) -> Bool {
+        guard !isAtEnd(), bytes[position] == UInt8(ascii: character) else { return false }
+        position += 1
+        return true
+    }
+
+    /// Skips white space and the character, which must come next.
+    mutating func expect(_ character: Unicode.Scalar) throws {
+        guard take(character) else { throw Problem(text: "'\(character)' expected at byte \(position) of the header") }
+    }
+
+    /// Reads `OPEN element, element, … CLOSE`; each call of `element` reads one.
+    mutating func sequence(
+        _ open: Unicode.Scalar, _ close: Unicode.Scalar, element: (inout JSONScanner) throws -> Void
+    ) throws {
+        try expect(open)
+        if take(close) { return }
+        repeat { try element(&self) } while take(",")
+        try expect(close)
+    }
+
+    /// Reads a whole number from 0 up.
+    mutating func count() throws -> Int {
+        _ = isAtEnd()
+        let start = position
+        var value = 0
+        while position < bytes.count, case 0x30...0x39 = bytes[position] {
+            let (tens, overflowed) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carried) = tens.addingReportingOverflow(Int(bytes[position] - 0x30))
+            guard !overflowed, !carried else {
+                throw Problem(text: "a number too large at byte \(start) of the header")
+            }
+            value = sum
+            position += 1
+        }
+        guard position > start, bytes[start] != 0x30 || position == start + 1 else {
+            throw Problem(text: "a whole number from 0 up expected at byte \(start) of the header")
+        }
+        return value
+    }
+
+    /// Reads a string.
+    mutating func string() throws -> String {
+        try stringAndRange().0
+    }
+
+    /// Reads a string, and where its raw characters lie between the quotes.
+    mutating func stringAndRange() throws -> (String, Range<Int>) {
+        try expect("\"")
+        let start = position
+        var unescaped: [UInt8]?
+        while position < bytes.count {
+            let byte = bytes[position]
+            switch byte {
+            case UInt8(ascii: "\""):
+                let range = start..<position
+                let content = unescaped.map { String(validating: $0, as: UTF8.self) }
+                guard let text = content ?? String(validating: bytes[range], as: UTF8.self) else {
+                    throw Problem(text: "text that is not UTF-8 at byte \(start) of the header")
+                }
+                position += 1
+                return (text, range)
+            case UInt8(ascii: "\\"):
+                if unescaped == nil { unescaped = Array(bytes[start..<position]) }
+                position += 1
+                unescaped?.append(contentsOf: String(try escaped()).utf8)
+            case ..<0x20:
+                throw Problem(text: "a raw control character at byte \(position) of the header")
+            default:
+                unescaped?.append(byte)
+                position += 1
+            }
+        }
+        throw Problem(text: "a string without end at byte \(start) of the header")
+    }
+
+    private mutating func escaped() throws -> Unicode.Scalar {
+        guard position < bytes.count else { throw Problem(text: "a string without end in the header") }
+        let letter = bytes[position]
+        position += 1
+        switch letter {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(letter)
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"): return try escapedScalar()
+        default: throw Problem(text: "an unknown escape at byte \(position - 1) of the header")
+        }
+    }
+
+    /// Reads what follows `\u`: four digits, or two surrogates of four digits each.
+    private mutating func escapedScalar() throws -> Unicode.Scalar {
+        let first = try fourDigits()
+        if let scalar = Unicode.Scalar(first) { return scalar }
+        guard first < 0xDC00, position + 2 <= bytes.count, bytes[position] == UInt8(ascii: "\\"),
+            bytes[position + 1] == UInt8(ascii: "u")
+        else { throw Problem(text: "half a surrogate pair at byte \(position) of the header") }
+        position += 2
+        let second = try fourDigits()
+        guard case 0xDC00...0xDFFF = second,
+            let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) * 0x400 + (second - 0xDC00))
+        else { throw Problem(text: "half a surrogate pair at byte \(position) of the header") }
+        return scalar
+    }
+
+    private mutating func fourDigits() throws -> UInt32 {
+        let end = position + 4
+        var value: UInt32 = 0
+        while position < end {
+            guard position < bytes.count, let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue else {
+                throw Problem(text: "four hexadecimal digits expected at byte \(position) of the header")
+            }
+            value = value * 16 + UInt32(digit)
+            position += 1
+        }
+        return value
+    }
+}

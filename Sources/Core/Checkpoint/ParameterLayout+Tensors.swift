@@ -1,0 +1,57 @@
+/// The names under which a checkpoint holds what belongs to a parameter.
+enum TensorName {
+    static let moments = "adam."
+
+    static func firstMoment(_ name: String) -> String { "adam.m.\(name)" }
+    static func secondMoment(_ name: String) -> String { "adam.v.\(name)" }
+}
+
+extension ParameterLayout {
+    /// The largest size that a file may give to a vocabulary, embedding or layer: products of a few can't overflow.
+    private static let maximumSize = 1 << 22
+
+    /// Deduces a model from the names and shapes of a file's tensors, and checks that nothing is missing or left over.
+    ///
+    /// - Throws: `DTrainError` with `badData` that names the tensor that is missing, misshapen or unknown.
+    init(tensorsOf file: Safetensors) throws {
+        let layout = ParameterLayout(try Self.configuration(of: file))
+        var known: Set<String> = []
+        let hasMoments = file.names.contains { $0.hasPrefix(TensorName.moments) }
+        for tensor in layout.tensors {
+            var names = [tensor.name]
+            if hasMoments { names += [TensorName.firstMoment(tensor.name), TensorName.secondMoment(tensor.name)] }
+            for name in names {
+                try file.require(name, shape: tensor.shape)
+                known.insert(name)
+            }
+        }
+        if let stranger = file.names.first(where: { !known.contains($0) }) {
+            throw file.unfit("holds tensor \(stranger.quotedForMessage), which such a model doesn't have")
+        }
+        self = layout
+    }
+
+    /// The sizes that the shapes of the embedding and of the recurrent kernels tell.
+    private static func configuration(of file: Safetensors) throws -> ModelConfiguration {
+        func matrix(_ name: String) throws -> (rows: Int, columns: Int) {
+            guard let view = file.tensors[name] else { throw file.unfit("has no tensor '\(name)'") }
+            guard view.shape.count == 2, view.shape.allSatisfy({ (1...maximumSize).contains($0) }) else {
+                throw file.unfit("holds tensor '\(name)' in the impossible shape \(view.shape)")
+            }
+            return (view.shape[0], view.shape[1])
+        }
+        let embedding = try matrix("embedding.embeddings")
+        let cells = ModelConfiguration.Cell.allCases.filter { file.tensors["\($0.rawValue).recurrent_kernel"] != nil }
+        guard let cell = cells.first, cells.count == 1 else {
+            throw file.unfit(
+                cells.isEmpty
+                    ? "has no tensor 'gru.recurrent_kernel' or 'lstm.recurrent_kernel'"
+                    : "holds both GRU and LSTM layers, which dtrain's models don't mix")
+        }
+        var layers = 1
+        while file.tensors["\(cell.rawValue)_\(layers).recurrent_kernel"] != nil { layers += 1 }
+        return ModelConfiguration(
+            cell: cell, layers: layers, embeddingDim: embedding.columns,
+            rnnUnits: try matrix("\(cell.rawValue).recurrent_kernel").rows, vocabularySize: embedding.rows)
+    }
+}

@@ -1,0 +1,134 @@
+/// A safetensors file of float32 tensors, opened for reading.
+///
+/// The format: the header's length (8 bytes, little-endian), a JSON header, the tensors' bytes. The file is mapped, not
+/// read, and nothing in it is believed: a file that isn't exactly as the format wants it is refused as a whole.
+///
+/// Not supported: element types other than F32, keys of a tensor that the format doesn't know, more than 8 dimensions.
+public struct Safetensors: Sendable {
+    /// One tensor of the file.
+    public struct TensorView: Hashable, Sendable {
+        /// The sizes of its dimensions, row-major.
+        public let shape: [Int]
+        /// Its bytes, counted from the end of the header.
+        public let range: Range<Int>
+    }
+
+    /// The longest header that is read, as in the reference implementation.
+    public static let maximumHeader = 100_000_000
+    /// The bytes before the header, which give its length.
+    static let prefix = 8
+
+    /// The file's path.
+    public let path: String
+    /// The tensors by name.
+    public let tensors: [String: TensorView]
+    /// The names in the order in which the tensors lie in the file.
+    public let names: [String]
+    /// The free-form metadata; empty when the file has none.
+    public let metadata: [String: String]
+    /// Where each metadata value lies in the header.
+    let metadataRanges: [String: Range<Int>]
+    private let file: MappedFile
+    private let headerCount: Int
+    private let kind: String
+
+    /// Opens a file and checks its structure.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - kind: what the file is to the user, for the error message.
+    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it isn't a whole safetensors
+    ///   file.
+    public init(path: String, kind: String = "checkpoint") throws {
+        let file = try MappedFile(path: path, kind: kind)
+        let header: SafetensorsHeader
+        do {
+            headerCount = try Self.headerCount(file.bytes)
+            let text = UnsafeRawBufferPointer(rebasing: file.bytes[Self.prefix..<Self.prefix + headerCount])
+            header = try SafetensorsHeader(text, dataCount: file.bytes.count - Self.prefix - headerCount)
+        } catch let problem as JSONScanner.Problem {
+            throw Self.damaged(kind, path, problem.text)
+        }
+        self.path = path
+        self.file = file
+        self.kind = kind
+        tensors = header.tensors
+        names = header.names
+        metadata = header.metadata
+        metadataRanges = header.metadataRanges
+    }
+
+    /// Lends the header's bytes (padding included) and all tensors' bytes in the order of the file.
+    func withBytes<Result>(
+        _ body: (_ header: UnsafeRawBufferPointer, _ data: UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        let dataStart = Self.prefix + headerCount
+        return try withExtendedLifetime(file) {
+            try body(
+                UnsafeRawBufferPointer(rebasing: file.bytes[Self.prefix..<dataStart]),
+                UnsafeRawBufferPointer(rebasing: file.bytes[dataStart...]))
+        }
+    }
+
+    /// Copies a tensor out of the file.
+    ///
+    /// - Parameters:
+    ///   - name: the tensor.
+    ///   - destination: room for all elements of `shape`.
+    ///   - shape: the shape that it must have.
+    /// - Throws: `DTrainError` with `badData` when the tensor is missing or has another shape.
+    public func copy(
+        _ name: String, into destination: UnsafeMutablePointer<Float>, expecting shape: [Int]
+    ) throws {
+        let view = try require(name, shape: shape)
+        withBytes { _, data in
+            // The tensor may start at any byte; a copy of raw bytes doesn't mind.
+            UnsafeMutableRawBufferPointer(start: destination, count: view.range.count)
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: data[view.range]))
+        }
+    }
+
+    /// The tensor of that name, which must have that shape.
+    @discardableResult
+    func require(_ name: String, shape: [Int]) throws -> TensorView {
+        guard let view = tensors[name] else {
+            throw unfit("has no tensor \(name.quotedForMessage), of shape \(shape), which the model needs")
+        }
+        guard view.shape == shape else {
+            throw unfit("holds tensor \(name.quotedForMessage) in shape \(view.shape) where \(shape) is needed")
+        }
+        return view
+    }
+
+    /// The error for a file that was cut or changed.
+    func damaged(_ reason: String) -> DTrainError {
+        Self.damaged(kind, path, reason)
+    }
+
+    /// The error for a sound file that isn't what is needed: `reason` goes on after the file's name.
+    func unfit(_ reason: String) -> DTrainError {
+        DTrainError(.badData, "\(kind) '\(path)' \(reason); use another file")
+    }
+
+    private static func damaged(_ kind: String, _ path: String, _ reason: String) -> DTrainError {
+        DTrainError(
+            .badData, "\(kind) '\(path)' is damaged or not a safetensors file: \(reason); use another or an intact copy"
+        )
+    }
+
+    private static func headerCount(_ bytes: UnsafeRawBufferPointer) throws -> Int {
+        guard bytes.count >= prefix else {
+            throw JSONScanner.Problem(
+                text: "it has \(bytes.count) bytes where the header's length alone takes \(prefix)")
+        }
+        let announced = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        guard announced <= UInt64(maximumHeader) else {
+            throw JSONScanner.Problem(text: "its header would have \(announced) bytes, more than \(maximumHeader)")
+        }
+        let count = Int(announced)
+        guard count <= bytes.count - prefix else {
+            throw JSONScanner.Problem(text: "its header has \(count) bytes of which \(bytes.count - prefix) are there")
+        }
+        return count
+    }
+}

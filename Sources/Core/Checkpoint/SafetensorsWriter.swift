@@ -1,0 +1,72 @@
+/// Writes safetensors files of float32 tensors; the same content always gives the same bytes.
+public enum SafetensorsWriter {
+    /// A tensor to write.
+    public struct Tensor {
+        /// Its name in the file.
+        public let name: String
+        /// The sizes of its dimensions, row-major.
+        public let shape: [Int]
+        /// Its elements, as many as the shape says.
+        public let elements: UnsafeBufferPointer<Float>
+
+        /// Names a tensor in memory.
+        public init(name: String, shape: [Int], pointer: UnsafePointer<Float>) {
+            self.name = name
+            self.shape = shape
+            elements = UnsafeBufferPointer(start: pointer, count: shape.reduce(1, *))
+        }
+
+        var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(elements) }
+    }
+
+    /// Writes a file atomically, the tensors in the order given.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when writing fails.
+    public static func write(to path: String, tensors: [Tensor], metadata: [String: String]) throws {
+        try write(to: path, header: header(tensors: tensors, metadata: metadata), tensors: tensors)
+    }
+
+    /// Writes a file whose header is there already.
+    static func write(to path: String, header: [UInt8], tensors: [Tensor]) throws {
+        try AtomicFile.write(to: path) { writer in
+            try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try writer.write($0) }
+            try header.withUnsafeBytes { try writer.write($0) }
+            for tensor in tensors { try writer.write(tensor.bytes) }
+        }
+    }
+
+    /// The header's text, padded with spaces so that the data begins at a multiple of 8 bytes.
+    static func header(tensors: [Tensor], metadata: [String: String]) -> [UInt8] {
+        var members: [String] = []
+        if !metadata.isEmpty {
+            let entries = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+            members.append("\(quoted(SafetensorsHeader.metadataName)):{\(entries.joined(separator: ","))}")
+        }
+        var offset = 0
+        for tensor in tensors {
+            let end = offset + tensor.bytes.count
+            let shape = tensor.shape.map(String.init).joined(separator: ",")
+            members.append(
+                "\(quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+            offset = end
+        }
+        var text = Array("{\(members.joined(separator: ","))}".utf8)
+        text.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - text.count % 8) % 8))
+        return text
+    }
+
+    /// The text as a JSON string.
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\u{0}"..<"\u{10}": result += "\\u000" + String(scalar.value, radix: 16)
+            case "\u{10}"..<"\u{20}": result += "\\u00" + String(scalar.value, radix: 16)
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

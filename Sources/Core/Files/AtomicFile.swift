@@ -1,0 +1,128 @@
+import Glibc
+import Synchronization
+
+/// Writes a file so that a crash, a full disk or a power cut leaves either the old content or the new, never a mixture.
+///
+/// The bytes go to a temporary file in the same folder (`.NAME.PID-N.dtrain-tmp`), are flushed to the disk, take the
+/// place of NAME by `rename`, and the folder is flushed too, so that the new name itself survives a power cut.
+public enum AtomicFile {
+    /// The end of every temporary's name: what `removeStaleTemporaries` goes by.
+    private static let suffix = ".dtrain-tmp"
+    private static let serial = Atomic<UInt64>(0)
+
+    /// Replaces or creates a file with what `body` writes.
+    ///
+    /// - Parameters:
+    ///   - path: the file; its folder must exist.
+    ///   - body: writes the content, in order.
+    /// - Throws: `DTrainError` with `inputOutput`, or what `body` throws. The temporary is gone then, and the old file
+    ///   is as it was, except when only the flush of the folder failed: then the new file is in place but may not
+    ///   survive a power cut.
+    public static func write(to path: String, _ body: (inout Writer) throws -> Void) throws {
+        let (folder, name) = split(path)
+        let number = serial.wrappingAdd(1, ordering: .relaxed).newValue
+        let temporary = "\(folder)/.\(name).\(getpid())-\(number)\(suffix)"
+        let descriptor = try create(temporary, for: path)
+        var isOpen = true
+        var isInPlace = false
+        defer {
+            if isOpen { close(descriptor) }
+            if !isInPlace { unlink(temporary) }
+        }
+        var writer = Writer(descriptor: descriptor, path: path)
+        try body(&writer)
+        guard fsync(descriptor) == 0 else { throw failure("flush", path) }
+        isOpen = false
+        // Network file systems report a lost write only here; after EINTR Linux has closed the descriptor all the same.
+        guard close(descriptor) == 0 || errno == EINTR else { throw failure("close", path) }
+        guard rename(temporary, path) == 0 else { throw failure("rename the temporary file to", path) }
+        isInPlace = true
+        try flush(folder: folder)
+    }
+
+    /// Removes the temporaries that writers killed half-way left in a folder, and nothing else.
+    ///
+    /// A temporary that a living process still writes is locked by it and stays.
+    ///
+    /// - Returns: the names removed.
+    /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read or a temporary can't be removed.
+    @discardableResult
+    public static func removeStaleTemporaries(in folder: String) throws -> [String] {
+        try Folder.names(in: folder).filter { name in
+            guard isTemporary(name) else { return false }
+            let path = "\(folder)/\(name)"
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+            defer { if descriptor >= 0 { close(descriptor) } }
+            if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { return false }
+            guard unlink(path) == 0 || errno == ENOENT else { throw failure("remove", path) }
+            return true
+        }
+    }
+
+    /// Whether a name has the form of a temporary: `.NAME.PID-N.dtrain-tmp`.
+    static func isTemporary(_ name: String) -> Bool {
+        guard name.hasPrefix("."), name.hasSuffix(suffix) else { return false }
+        let parts = name.dropFirst().dropLast(suffix.count).split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count >= 2, let numbers = parts.last?.split(separator: "-", omittingEmptySubsequences: false) else {
+            return false
+        }
+        return numbers.count == 2 && numbers.allSatisfy { UInt64($0) != nil }
+    }
+
+    private static func split(_ path: String) -> (folder: String, name: String) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+        let folder = path[..<slash]
+        return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))
+    }
+
+    private static func create(_ temporary: String, for path: String) throws -> Int32 {
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+        var descriptor = open(temporary, flags, 0o666)
+        if descriptor < 0, errno == EEXIST {
+            // Left by a dead process that had the same number, as the first process of a container always has.
+            unlink(temporary)
+            descriptor = open(temporary, flags, 0o666)
+        }
+        guard descriptor >= 0 else { throw failure("create a temporary file for", path) }
+        // Tells `removeStaleTemporaries` of another process that the file is in use; best effort where locks are
+        // missing.
+        _ = flock(descriptor, LOCK_EX | LOCK_NB)
+        return descriptor
+    }
+
+    private static func flush(folder: String) throws {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("open the folder", folder) }
+        defer { close(descriptor) }
+        // Some file systems can't flush a folder and say so with EINVAL; there is nothing more to do on them.
+        guard fsync(descriptor) == 0 || errno == EINVAL else { throw failure("flush the folder", folder) }
+    }
+
+    private static func failure(_ action: String, _ path: String) -> DTrainError {
+        DTrainError(.inputOutput, "cannot \(action) '\(path)': \(systemMessage()); check the folder and its free space")
+    }
+}
+
+extension AtomicFile {
+    /// Takes the bytes of a file that is being written.
+    public struct Writer: ~Copyable {
+        fileprivate let descriptor: Int32
+        fileprivate let path: String
+
+        /// Appends bytes.
+        ///
+        /// - Throws: `DTrainError` with `inputOutput` when the system can't take them all.
+        public mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let part = UnsafeRawBufferPointer(rebasing: rest)
+                let written = Glibc.write(descriptor, part.baseAddress, part.count)
+                if written > 0 {
+                    rest = rest.dropFirst(written)
+                } else if written == 0 || errno != EINTR {
+                    throw AtomicFile.failure("write", path)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Glibc
+
+/// What dtrain needs of folders, with errors that name them.
+enum Folder {
+    /// The names in a folder, in no particular order, without `.` and `..`.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when there is no such folder or it can't be read.
+    static func names(in path: String) throws -> [String] {
+        guard let stream = opendir(path) else {
+            throw DTrainError(.inputOutput, "cannot read folder '\(path)': \(systemMessage()); check the path")
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else { break }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        guard errno == 0 else {
+            throw DTrainError(.inputOutput, "cannot read folder '\(path)': \(systemMessage()); check the path")
+        }
+        return names
+    }
+
+    /// Creates a folder, and those above it, where they don't exist.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when that fails, when the path is no folder or can't be written to.
+    static func create(_ path: String) throws {
+        var parent = ""
+        for part in path.split(separator: "/", omittingEmptySubsequences: false) {
+            parent += part
+            if !parent.isEmpty, mkdir(parent, 0o777) != 0, errno != EEXIST, !isFolder(parent) {
+                throw DTrainError(.inputOutput, "cannot create folder '\(path)': \(systemMessage()); name another")
+            }
+            parent += "/"
+        }
+        guard isFolder(path) else {
+            throw DTrainError(.inputOutput, "'\(path)' is not a folder; name a folder")
+        }
+        guard access(path, W_OK | X_OK) == 0 else {
+            throw DTrainError(
+                .inputOutput,
+                "cannot write to folder '\(path)': \(systemMessage()); change its permissions or name another")
+        }
+    }
+
+    /// Whether the path leads to a folder.
+    static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether the path leads to anything at all.
+    static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0
+    }
+}

@@ -1,0 +1,87 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+@testable import Core
+
+@Suite struct AtomicFileTests {
+    private let folder: ScratchFolder
+    private let path: String
+
+    init() throws {
+        folder = try ScratchFolder()
+        path = folder.file("data")
+    }
+
+    private func write(_ text: String) throws {
+        try AtomicFile.write(to: path) { writer in
+            for byte in text.utf8 { try withUnsafeBytes(of: byte) { try writer.write($0) } }
+        }
+    }
+
+    @Test func createsAndReplaces() throws {
+        try write("first")
+        #expect(try readBytes(path) == Array("first".utf8))
+        try write("2nd")
+        #expect(try readBytes(path) == Array("2nd".utf8))
+        #expect(try folder.names == ["data"])
+    }
+
+    @Test func bodyThatFailsLeavesTheOldFile() throws {
+        try write("old")
+        let failure = DTrainError(.inputOutput, "no")
+        #expect(throws: failure) {
+            try AtomicFile.write(to: path) { writer in
+                try Array("new".utf8).withUnsafeBytes { try writer.write($0) }
+                let names = try folder.names
+                #expect(names.count == 2)
+                throw failure
+            }
+        }
+        #expect(try readBytes(path) == Array("old".utf8))
+        #expect(try folder.names == ["data"])
+    }
+
+    @Test func renameThatFailsLeavesNoTemporary() throws {
+        #expect(mkdir(path, 0o777) == 0)
+        let error = try requireError(.inputOutput) { try write("x") }
+        #expect(error.message.contains("'\(path)'"))
+        #expect(try folder.names == ["data"])
+    }
+
+    @Test func missingFolderIsNamed() throws {
+        let error = try requireError(.inputOutput) {
+            try AtomicFile.write(to: folder.file("none/data")) { _ in }
+        }
+        #expect(error.message.contains("none/data") && error.message.contains("No such file"))
+    }
+
+    @Test func folderThatVanishesWhileWritingIsAnError() throws {
+        let lost = folder.file("lost")
+        #expect(mkdir(lost, 0o777) == 0)
+        _ = try requireError(.inputOutput) {
+            try AtomicFile.write(to: "\(lost)/data") { _ in try FileManager.default.removeItem(atPath: lost) }
+        }
+        #expect(try folder.names == [])
+    }
+
+    @Test func staleTemporariesGoAndOthersStay() throws {
+        let others = [
+            ".data.tmp", "data", ".x.1-1.dtrain-tmp.keep", ".x.a-1.dtrain-tmp", ".x.1.dtrain-tmp", "x.1-1.dtrain-tmp",
+        ]
+        for name in others + [".ckpt_3.safetensors.4242-7.dtrain-tmp", ".x.1-1.dtrain-tmp"] {
+            try writeBytes([1], to: folder.file(name))
+        }
+        let removed = try AtomicFile.removeStaleTemporaries(in: folder.path)
+        #expect(removed.sorted() == [".ckpt_3.safetensors.4242-7.dtrain-tmp", ".x.1-1.dtrain-tmp"])
+        #expect(try folder.names == others.sorted())
+    }
+
+    @Test func temporaryInUseStays() throws {
+        try AtomicFile.write(to: path) { _ in
+            let removed = try AtomicFile.removeStaleTemporaries(in: folder.path)
+            #expect(removed.isEmpty)
+        }
+        #expect(try folder.names == ["data"])
+    }
+}

@@ -1,0 +1,150 @@
+import Testing
+
+@testable import Core
+
+@Suite struct CheckpointDamageTests {
+    private let folder: ScratchFolder
+    private let path: String
+    private let intact: [UInt8]
+
+    init() throws {
+        folder = try ScratchFolder()
+        path = folder.file("x")
+        try SampleModel().write(to: path)
+        intact = try readBytes(path)
+    }
+
+    /// Every way to open a checkpoint must refuse these bytes.
+    private func expectRefused(_ bytes: [UInt8], _ what: String) throws {
+        try writeBytes(bytes, to: path)
+        for open in [{ _ = try Checkpoint(path: path) }, { _ = try InitialWeights(path: path) }] as [() throws -> Void]
+        {
+            do {
+                try open()
+                Issue.record("accepted with \(what)")
+            } catch let error as DTrainError {
+                #expect(error.category == .badData, "\(what): \(error.message)")
+            }
+        }
+    }
+
+    @Test func anyFlippedBitIsRefused() throws {
+        var random = SystemRandomNumberGenerator()
+        for index in intact.indices {
+            let bit = Int.random(in: 0..<8, using: &random)
+            var bytes = intact
+            bytes[index] ^= 1 << UInt8(bit)
+            try expectRefused(bytes, "bit \(bit) of byte \(index) flipped")
+        }
+    }
+
+    @Test func anyTruncationIsRefused() throws {
+        for count in intact.indices {
+            try expectRefused(Array(intact[..<count]), "only \(count) bytes")
+        }
+    }
+
+    @Test func bytesAddedAtTheEndAreRefused() throws {
+        try expectRefused(intact + [0], "one byte more")
+        try expectRefused(intact + intact, "a copy behind it")
+    }
+
+    @Test func swappedTensorsOfOneShapeAreRefused() throws {
+        let text = String(decoding: intact, as: Unicode.ASCII.self)
+        #expect(text.contains("adam.m.dense.bias") && text.contains("adam.v.dense.bias"))
+        var bytes = intact
+        for (index, letter) in [("adam.m.dense.bias", "v"), ("adam.v.dense.bias", "m")] {
+            let start = try #require(intact.firstIndex(of: index))
+            bytes[start + 5] = try #require(letter.utf8.first)
+        }
+        try expectRefused(bytes, "the names of two tensors swapped")
+    }
+
+    @Test func mutationsNeverCrash() throws {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<2_000 {
+            var bytes = intact
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let start = Int.random(in: 0..<bytes.count, using: &random)
+                let end = min(bytes.count, start + Int.random(in: 1...16, using: &random))
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0: bytes[start] = .random(in: 0...255, using: &random)
+                case 1: bytes.removeSubrange(start..<end)
+                case 2: bytes.insert(contentsOf: bytes[start..<end], at: start)
+                default: bytes[start] = [0x22, 0x5B, 0x5D, 0x7B, 0x7D, 0x2C, 0x39, 0x5C].randomElement() ?? 0
+                }
+                if bytes.isEmpty { bytes = [0] }
+            }
+            guard bytes != intact else { continue }
+            try expectRefused(bytes, "a random mutation")
+        }
+    }
+
+    @Test func headerOfAnotherVersionIsNamed() throws {
+        let error = try refusal { $0[.formatVersion] = "2" }
+        #expect(error.message.contains("newer") && error.message.contains("version 2"))
+    }
+
+    @Test(arguments: [
+        (CheckpointKey.format, "pt"), (.formatVersion, "x"), (.formatVersion, "0"), (.kind, "other"), (.epoch, "-1"),
+        (.epoch, "1"), (.epoch, "99999999999999999999"), (.step, "two"), (.stepInEpoch, "1.5"), (.lossHistory, "[]"),
+        (.vocabulary, "[\"[UNK]\"]"), (.vocabulary, "{}"), (.configuration, "{}"), (.kind, "generator"),
+        (.vocabulary, "[\"[UNK]\",\"a\",\"b\",\"c\",\"d\",\"e\"]"),
+        (.configuration, String(repeating: "[", count: 100_000)),
+        (.lossHistory, String(repeating: "{\"a\":", count: 100_000)),
+        (.vocabulary, String(repeating: "[", count: 100_000)),
+    ]) func soundSealOverBadMetadataIsRefused(key: CheckpointKey, value: String) throws {
+        let error = try refusal { $0[key] = value }
+        #expect(error.message.utf8.count < 500)
+    }
+
+    @Test func configurationThatContradictsTheTensorsIsRefused() throws {
+        let error = try refusal {
+            $0[.configuration] = $0[.configuration]?.split(separator: "\"rnnUnits\":3").joined(
+                separator: "\"rnnUnits\":4")
+        }
+        #expect(error.message.contains("4 units") && error.message.contains("3 units"))
+    }
+
+    @Test func foreignFileIsNotACheckpoint() throws {
+        let model = SampleModel()
+        try model.parameters.withUnsafeBufferPointer { buffer in
+            let start = try #require(buffer.baseAddress)
+            let tensors = model.layout.tensors.map {
+                SafetensorsWriter.Tensor(name: $0.name, shape: $0.shape, pointer: start + $0.offset)
+            }
+            try SafetensorsWriter.write(to: path, tensors: tensors, metadata: ["format": "pt"])
+        }
+        let error = try requireError(.badData) { _ = try Checkpoint(path: path) }
+        #expect(error.message.contains("not a dtrain checkpoint"))
+        #expect(try InitialWeights(path: path).configuration == model.layout.configuration)
+    }
+
+    /// What opening says of a sample whose metadata was changed before it was sealed.
+    private func refusal(changing change: (inout [CheckpointKey: String]) -> Void) throws -> DTrainError {
+        let model = SampleModel()
+        var metadata = try model.metadata.strings()
+        metadata[.format] = "dtrain"
+        metadata[.formatVersion] = "1"
+        change(&metadata)
+        try model.parameters.withUnsafeBufferPointer { buffer in
+            let start = try #require(buffer.baseAddress)
+            let tensors = ["", "adam.m.", "adam.v."].flatMap { prefix in
+                model.layout.tensors.map {
+                    SafetensorsWriter.Tensor(name: prefix + $0.name, shape: $0.shape, pointer: start + $0.offset)
+                }
+            }
+            let header = try CheckpointSeal.header(tensors: tensors, metadata: metadata)
+            try SafetensorsWriter.write(to: path, header: header, tensors: tensors)
+        }
+        return try requireError(.badData) { _ = try Checkpoint(path: path) }
+    }
+}
+
+extension [UInt8] {
+    /// Where an ASCII text begins for the first time.
+    fileprivate func firstIndex(of text: String) -> Int? {
+        let pattern = Array(text.utf8)
+        return indices.first { self[$0...].starts(with: pattern) }
+    }
+}

@@ -1,0 +1,88 @@
+import Core
+import FoundationEssentials
+import Glibc
+import Testing
+
+/// A folder that lives as long as this object.
+final class ScratchFolder {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/dtrain-test-XXXXXX".utf8CString)
+        let created = template.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
+        }
+        path = try #require(created)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    var names: [String] {
+        get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+    }
+}
+
+func readBytes(_ path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(filePath: path)))
+}
+
+func writeBytes(_ bytes: [UInt8], to path: String) throws {
+    try Data(bytes).write(to: URL(filePath: path))
+}
+
+/// The error that the body throws, which must be a `DTrainError` of that category in one line.
+func requireError(
+    _ category: DTrainError.Category, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
+) throws -> DTrainError {
+    let error = try #require(throws: DTrainError.self, sourceLocation: sourceLocation, performing: body)
+    #expect(error.category == category, "\(error.message)", sourceLocation: sourceLocation)
+    #expect(!error.message.contains("\n"), sourceLocation: sourceLocation)
+    return error
+}
+
+/// A model with weights and moments that differ in every element.
+struct SampleModel {
+    let layout: ParameterLayout
+    let parameters: [Float]
+    let m: [Float]
+    let v: [Float]
+    var metadata: CheckpointMetadata
+
+    init(cell: ModelConfiguration.Cell = .gru, layers: Int = 1, vocabulary: [String] = ["[UNK]", "\n", "a", "é", "😀"]) {
+        layout = ParameterLayout(
+            ModelConfiguration(
+                cell: cell, layers: layers, embeddingDim: 2, rnnUnits: 3, vocabularySize: vocabulary.count))
+        let count = layout.count
+        parameters = (0..<count).map { Float($0) * 0.37 - 3 }
+        m = (0..<count).map { -Float($0) / 7 }
+        v = (0..<count).map { 1 / Float($0 + 1) }
+        metadata = CheckpointMetadata(
+            kind: .training, model: layout.configuration,
+            settings: TrainingSettings(
+                sequenceLength: 100, batchSize: 64, microBatchSize: 8, shuffle: true, precision: "fp32",
+                learningRate: 0.001, seed: .max),
+            vocabulary: vocabulary, corpusChecksum: "0123456789abcdef0123456789abcdef",
+            progress: TrainingProgress(
+                epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.1 + 0.2], lossSum: 1.0 / 3))
+    }
+
+    func write(to path: String) throws {
+        try m.withUnsafeBufferPointer { m in
+            try v.withUnsafeBufferPointer { v in
+                let moments = (m: try #require(m.baseAddress), v: try #require(v.baseAddress))
+                try Checkpoint.write(
+                    to: path, metadata: metadata, layout: layout, parameters: parameters, moments: moments)
+            }
+        }
+    }
+
+    func generator(at path: String) throws {
+        try Checkpoint.write(
+            to: path,
+            metadata: CheckpointMetadata(
+                kind: .generator, model: metadata.model, vocabulary: metadata.vocabulary),
+            layout: layout, parameters: parameters, moments: nil)
+    }
+}

@@ -1,0 +1,122 @@
+import FoundationEssentials
+import Testing
+
+@testable import Core
+
+@Suite struct InitialWeightsTests {
+    private static let golden = ProcessInfo.processInfo.environment["DTRAIN_TEST_GOLDEN"]
+
+    private let folder: ScratchFolder
+    private let path: String
+
+    init() throws {
+        folder = try ScratchFolder()
+        path = folder.file("init.safetensors")
+    }
+
+    /// Writes tensors of consecutive values under these names and shapes.
+    private func write(_ tensors: [(String, [Int])], metadata: [String: String] = [:]) throws {
+        let values = (0..<1000).map(Float.init)
+        try values.withUnsafeBufferPointer { buffer in
+            let start = try #require(buffer.baseAddress)
+            try SafetensorsWriter.write(
+                to: path, tensors: tensors.map { .init(name: $0.0, shape: $0.1, pointer: start) }, metadata: metadata)
+        }
+    }
+
+    private static let gru: [(String, [Int])] = [
+        ("dense.bias", [5]), ("dense.kernel", [3, 5]), ("embedding.embeddings", [5, 2]), ("gru.bias", [2, 9]),
+        ("gru.kernel", [2, 9]), ("gru.recurrent_kernel", [3, 9]),
+    ]
+
+    @Test func sizesComeFromTheShapesWhateverTheOrder() throws {
+        try write(Self.gru)
+        let weights = try InitialWeights(path: path)
+        #expect(
+            weights.configuration
+                == ModelConfiguration(cell: .gru, layers: 1, embeddingDim: 2, rnnUnits: 3, vocabularySize: 5))
+        #expect(weights.vocabulary == nil)
+        var loaded = [Float](repeating: -1, count: 10 + 18 + 27 + 18 + 15 + 5)
+        try weights.load(into: &loaded)
+        #expect(loaded == [10, 18, 27, 18, 15, 5].flatMap { (0..<$0).map(Float.init) })
+    }
+
+    @Test func vocabularyIsTakenWhenThere() throws {
+        try write(Self.gru, metadata: ["vocabulary": #"["[UNK]","a","b","c","\n"]"#])
+        _ = try requireError(.badData) { _ = try InitialWeights(path: path) }
+        try write(Self.gru, metadata: ["vocabulary": #"["[UNK]","\n","a","b","c"]"#])
+        #expect(try InitialWeights(path: path).vocabulary == ["[UNK]", "\n", "a", "b", "c"])
+    }
+
+    @Test func ownCheckpointServesToo() throws {
+        let model = SampleModel(cell: .lstm, layers: 2)
+        try model.write(to: path)
+        let weights = try InitialWeights(path: path)
+        #expect(weights.configuration == model.layout.configuration)
+        #expect(weights.vocabulary == model.metadata.vocabulary)
+        var loaded = [Float](repeating: 0, count: model.layout.count)
+        try weights.load(into: &loaded)
+        #expect(loaded == model.parameters)
+    }
+
+    @Test(arguments: Self.gru.map(\.0)) func missingTensorIsNamed(name: String) throws {
+        try write(Self.gru.filter { $0.0 != name })
+        let error = try requireError(.badData) { _ = try InitialWeights(path: path) }
+        #expect(error.message.contains("'\(name)'"))
+    }
+
+    @Test(arguments: [
+        ("gru.bias", [18]), ("gru.kernel", [3, 9]), ("gru.recurrent_kernel", [3, 12]), ("dense.kernel", [5, 3]),
+        ("dense.bias", [5, 1]), ("embedding.embeddings", [10]), ("embedding.embeddings", [0, 2]),
+        ("embedding.embeddings", [0, Int.max]), ("gru.recurrent_kernel", [Int.max, 0]),
+    ]) func misshapenTensorIsNamed(name: String, shape: [Int]) throws {
+        try write(Self.gru.map { $0.0 == name ? (name, shape) : $0 })
+        let error = try requireError(.badData) { _ = try InitialWeights(path: path) }
+        #expect(error.message.contains("'\(name)'") && error.message.contains("\(shape)"))
+    }
+
+    @Test(arguments: ["lstm.recurrent_kernel", "gru_2.kernel", "adam.m.dense.bias", "other"])
+    func tensorTooManyIsRefused(name: String) throws {
+        try write(Self.gru + [(name, [3, 9])])
+        _ = try requireError(.badData) { _ = try InitialWeights(path: path) }
+    }
+
+    /// Without checksums a changed value can't be noticed, but sizes are never believed.
+    @Test func mutationsOfAForeignFileNeverCrash() throws {
+        try write(Self.gru, metadata: ["vocabulary": #"["[UNK]","\n","a","b","c"]"#])
+        let intact = try readBytes(path)
+        let header = Int(intact[0]) + 256 * Int(intact[1]) + 8
+        for _ in 0..<2_000 {
+            var bytes = intact
+            for _ in 0..<Int.random(in: 1...3) {
+                let replacements = [0x22, 0x2C, 0x30, 0x39, 0x5B, 0x7D, UInt8.random(in: 0...255)]
+                bytes[.random(in: 0..<header)] = replacements.randomElement() ?? 0
+            }
+            try writeBytes(bytes, to: path)
+            do {
+                let weights = try InitialWeights(path: path)
+                var loaded = [Float](repeating: 0, count: ParameterLayout(weights.configuration).count)
+                #expect(loaded.count * 4 <= bytes.count - header)
+                try weights.load(into: &loaded)
+            } catch let error as DTrainError {
+                #expect(error.category == .badData, "\(error.message)")
+            }
+        }
+    }
+
+    @Test(
+        .enabled(if: Self.golden != nil, "DTRAIN_TEST_GOLDEN names no folder of parity cases"),
+        arguments: [
+            ("gru-1layer", ModelConfiguration.Cell.gru, 1), ("gru-2layer", .gru, 2), ("lstm-1layer", .lstm, 1),
+        ],
+        ["init", "final"])
+    func parityCaseLoads(model: (name: String, cell: ModelConfiguration.Cell, layers: Int), state: String) throws {
+        let file = "\(try #require(Self.golden))/\(model.name)/\(state).safetensors"
+        let weights = try InitialWeights(path: file)
+        #expect(weights.configuration.cell == model.cell)
+        #expect(weights.configuration.layers == model.layers)
+        var loaded = [Float](repeating: .nan, count: ParameterLayout(weights.configuration).count)
+        try weights.load(into: &loaded)
+        #expect(loaded.allSatisfy { $0.isFinite })
+    }
+}

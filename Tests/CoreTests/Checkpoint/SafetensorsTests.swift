@@ -1,0 +1,135 @@
+import Testing
+
+@testable import Core
+
+@Suite struct SafetensorsTests {
+    private let folder: ScratchFolder
+    private let path: String
+
+    init() throws {
+        folder = try ScratchFolder()
+        path = folder.file("x.safetensors")
+    }
+
+    private func write(header: String, data: [UInt8] = []) throws {
+        let count = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+        try writeBytes(count + Array(header.utf8) + data, to: path)
+    }
+
+    private func floats(_ count: Int) -> [UInt8] {
+        (0..<count).flatMap { index in withUnsafeBytes(of: Float(index)) { Array($0) } }
+    }
+
+    @Test func writesTheBytesThatTheFormatWants() throws {
+        let values: [Float] = [1, 2]
+        try values.withUnsafeBufferPointer { buffer in
+            let tensor = SafetensorsWriter.Tensor(name: "a", shape: [2, 1], pointer: try #require(buffer.baseAddress))
+            try SafetensorsWriter.write(to: path, tensors: [tensor], metadata: ["k": "\"\n\u{1F}é"])
+        }
+        let header = #"{"__metadata__":{"k":"\"\u000a\u001fé"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}"#
+        let padding = (8 - header.utf8.count % 8) % 8
+        let length = UInt8(header.utf8.count + padding)
+        #expect(
+            try readBytes(path) == [length, 0, 0, 0, 0, 0, 0, 0] + Array(header.utf8)
+                + Array(repeating: 0x20, count: padding) + [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40])
+        let file = try Safetensors(path: path)
+        #expect(file.metadata == ["k": "\"\n\u{1F}é"])
+        #expect(file.tensors == ["a": .init(shape: [2, 1], range: 0..<8)])
+    }
+
+    @Test(arguments: [0, 1, 2, 3]) func readsTensorsAtAnyAlignment(padding: Int) throws {
+        let header =
+            #" "b":{"data_offsets":[4,12],"shape":[2],"dtype":"F32"},"#
+            + #""a":{"shape":[],"dtype":"F32","data_offsets":[0,4]}}"#
+        try write(header: "{" + String(repeating: " ", count: padding) + header, data: floats(3))
+        let file = try Safetensors(path: path)
+        #expect(file.names == ["a", "b"])
+        var values: [Float] = [0, 0]
+        try file.copy("b", into: &values, expecting: [2])
+        #expect(values == [1, 2])
+        _ = try requireError(.badData) { try file.copy("b", into: &values, expecting: [1, 2]) }
+        _ = try requireError(.badData) { try file.copy("c", into: &values, expecting: [2]) }
+    }
+
+    @Test func understandsEveryEscape() throws {
+        try write(header: #"{"__metadata__":{"\u0061":"\"\\\/\b\f\n\r\t\u00e9\ud83D\uDE00"}}"#)
+        #expect(try Safetensors(path: path).metadata == ["a": "\"\\/\u{8}\u{C}\n\r\té😀"])
+    }
+
+    /// Headers that lie about 8 bytes of data.
+    @Test(arguments: [
+        "", "[]", "null", "{", "{}", #"{"a":1}"#, #"{"a":{}}"#, #"{"a":{"dtype":"F32","shape":[2]}}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}},"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":0}}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":7,"shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":2,"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":["2"],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[2e0],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[02],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}"#,
+        #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+        #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+        #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+        #"{"__metadata__":{"k":1},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"__metadata__":{"k":"","k":""},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"__metadata__":{},"__metadata__":{},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"__metadata__":[],"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"\ud83d":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"\udc00\ud83d":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"\u00g0":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"\x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, #"{"\"#, #"{"\u12"#, "{\"a\nb\":{}}",
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}\0",
+    ]) func hostileHeaderIsRefused(header: String) throws {
+        try write(header: header, data: floats(2))
+        let error = try requireError(.badData) { _ = try Safetensors(path: path) }
+        #expect(error.message.contains("'\(path)'"))
+    }
+
+    @Test func soundHeaderOfTheHostileTableIsAccepted() throws {
+        try write(header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, data: floats(2))
+        #expect(try Safetensors(path: path).names == ["a"])
+    }
+
+    @Test(arguments: ["[", "{\"a\":", "{\"a\":["]) func deepNestingIsRefused(unit: String) throws {
+        try write(header: "{\"a\":" + String(repeating: unit, count: 100_000))
+        _ = try requireError(.badData) { _ = try Safetensors(path: path) }
+    }
+
+    @Test(
+        arguments: [
+            [], [1, 2, 3, 4, 5, 6, 7], [1, 0, 0, 0, 0, 0, 0, 0], Array(repeating: 0xFF, count: 8),
+            [0x02, 0xE1, 0xF5, 0x05, 0, 0, 0, 0, 0x7B, 0x7D], [5, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x22, 0xFF, 0x22, 0x7D],
+        ] as [[UInt8]]) func hostileStartIsRefused(bytes: [UInt8]) throws
+    {
+        try writeBytes(bytes, to: path)
+        _ = try requireError(.badData) { _ = try Safetensors(path: path) }
+    }
+
+    @Test func namesInMessagesAreShortAndPrintable() throws {
+        let name = "\\n\\u001b[31m" + String(repeating: "x", count: 1000)
+        try write(header: #"{"\#(name)":{"dtype":"F16","shape":[2],"data_offsets":[0,8]}}"#, data: floats(2))
+        let error = try requireError(.badData) { _ = try Safetensors(path: path) }
+        #expect(error.message.utf8.count < 400)
+        #expect(error.message.unicodeScalars.allSatisfy { $0.value >= 0x20 })
+    }
+
+    @Test func missingFileAndFolderAreNoInput() throws {
+        _ = try requireError(.noInput) { _ = try Safetensors(path: path) }
+        _ = try requireError(.noInput) { _ = try Safetensors(path: folder.path) }
+    }
+}
