@@ -3,8 +3,10 @@ import Distributed
 
 /// A claim about a communicator that didn't hold.
 public struct CheckFailure: Error, CustomStringConvertible {
+    /// Which claim, and what was found instead.
     public let description: String
 
+    /// Describes the claim.
     public init(description: String) { self.description = description }
 }
 
@@ -23,8 +25,11 @@ public func require<Value: Equatable>(
 ///
 /// The expected values are closed forms of rank and size.
 public struct CommunicatorCheck: Sendable, CustomStringConvertible {
+    /// The operation checked.
     public let name: String
+    /// Runs the check; collective.
     public let run: @Sendable (any Communicator) throws -> Void
+    /// The name.
     public var description: String { name }
 
     /// The check of that name.

@@ -1,12 +1,15 @@
 import Core
 import Distributed
 
-/// A step's gradients for checks: those of each micro-batch, of random sign and magnitude, so that every order of addition
-/// gives other bits.
+/// A step's gradients for checks: those of each micro-batch, of random sign and magnitude, so that every order of
+/// addition gives other bits.
 public struct GradientCheck: Sendable {
+    /// Micro-batches in the step.
     public let leaves: Int
+    /// Elements of a gradient.
     public let count: Int
 
+    /// Describes a step.
     public init(leaves: Int, count: Int) {
         self.leaves = leaves
         self.count = count

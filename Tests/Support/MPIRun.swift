@@ -6,13 +6,17 @@ public struct MPIRun: Sendable {
     public struct Outcome: Sendable, CustomStringConvertible {
         /// The exit code; 124 or 137 when the time was up.
         public let status: Int32
+        /// What it wrote to standard output.
         public let stdout: String
+        /// What it wrote to standard error.
         public let stderr: String
+        /// All of it, for the message of a failed test.
         public var description: String { "status \(status)\n--- stdout\n\(stdout)\n--- stderr\n\(stderr)" }
     }
 
     /// What couldn't be started, and why.
     public struct Failure: Error, CustomStringConvertible {
+        /// One line.
         public let description: String
     }
 

@@ -4,9 +4,9 @@
 ///
 ///     sum(j, k) = sum(j−1, 2k) + sum(j−1, 2k+1)      and just sum(j−1, 2k) where the right child begins beyond M.
 ///
-/// Floating-point addition isn't associative, so the order *is* the result. It depends on M alone: however the leaves are
-/// dealt out to ranks and threads in contiguous runs, each run is a few whole nodes, and adding those up along the tree
-/// gives the same bits.
+/// Floating-point addition isn't associative, so the order *is* the result. It depends on M alone: however the leaves
+/// are dealt out to ranks and threads in contiguous runs, each run is a few whole nodes, and adding those up along the
+/// tree gives the same bits.
 public struct ReductionTree: Hashable, Sendable {
     /// An aligned run of 2^level leaves, cut off at the number of leaves.
     public struct Node: Hashable, Sendable {
@@ -15,6 +15,7 @@ public struct ReductionTree: Hashable, Sendable {
         /// k: the node's place among those of its level.
         public let index: Int
 
+        /// The node (j, k).
         public init(level: Int, index: Int) {
             self.level = level
             self.index = index
@@ -83,6 +84,7 @@ extension ReductionTree {
         /// The right operand, free afterwards.
         public let source: Int
 
+        /// `buffer[target] += buffer[source]`.
         public init(target: Int, source: Int) {
             self.target = target
             self.source = source
@@ -91,8 +93,8 @@ extension ReductionTree {
 
     /// What a worker does to go through its run of leaves in order, with few buffers ("slots").
     ///
-    /// A leaf is added as soon as its sibling is there, like the carry of a binary counter, so the slots needed grow with
-    /// log2 of the run's length. At the end slot *i* holds the sum of `nodes[i]`.
+    /// A leaf is added as soon as its sibling is there, like the carry of a binary counter, so the slots needed grow
+    /// with log2 of the run's length. At the end slot *i* holds the sum of `nodes[i]`.
     public struct FoldPlan: Hashable, Sendable {
         /// One step of the fold.
         public enum Operation: Hashable, Sendable {
@@ -132,7 +134,8 @@ extension ReductionTree {
 
     /// How the nodes of neighbouring runs add up to the nodes of the run that they form together.
     ///
-    /// The threads of a rank merge theirs into the rank's; the owner of an element range merges all ranks' into the root.
+    /// The threads of a rank merge theirs into the rank's; the owner of an element range merges all ranks' into the
+    /// root.
     public struct MergePlan: Hashable, Sendable {
         /// The canonical nodes of all runs, one buffer each, in the order of the leaves.
         public let nodes: [Node]

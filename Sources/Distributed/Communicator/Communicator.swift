@@ -7,11 +7,12 @@ public enum ReductionOperation: Hashable, Sendable, CaseIterable {
 
 /// The ranks of one job, and what they do together.
 ///
-/// Every operation below is *collective*: all ranks call the same operations in the same order, with the counts that each
-/// operation asks for, or the job stalls. They are called from one thread at a time, the one that created the communicator.
+/// Every operation below is *collective*: all ranks call the same operations in the same order, with the counts that
+/// each operation asks for, or the job stalls. They are called from one thread at a time, the one that created the
+/// communicator.
 ///
-/// An operation that throws leaves the ranks out of step: only the top level catches (see `Job`), prints, and ends the job.
-/// Make an error of one rank known to all first (see `ReplicaAgreement.agree(localError:)`).
+/// An operation that throws leaves the ranks out of step: only the top level catches (see `Job`), prints, and ends the
+/// job. Make an error of one rank known to all first (see `ReplicaAgreement.agree(localError:)`).
 ///
 /// Not supported: groups of ranks, messages between two ranks, other element types than those below.
 public protocol Communicator: AnyObject {
@@ -59,8 +60,8 @@ public protocol Communicator: AnyObject {
 
     /// Replaces each element by its sum over all ranks.
     ///
-    /// Collective: the same count on all ranks. All ranks get the same bits, but the order of the additions, and so the bits,
-    /// depend on the number of ranks and on the library.
+    /// Collective: the same count on all ranks. All ranks get the same bits, but the order of the additions, and so the
+    /// bits, depend on the number of ranks and on the library.
     func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws
 
     /// Reduces a few values, element by element, over all ranks.

@@ -2,13 +2,18 @@ import Core
 
 /// N ranks as N threads of one process: for tests of what runs on several ranks.
 ///
-/// Stricter than MPI: a rank that enters another operation than its peers, or differs in a count, makes all of them throw;
-/// one that doesn't come makes the others throw when the time is up.
-public final class InMemoryCommunicator: Communicator {
+/// Stricter than MPI: a rank that enters another operation than its peers, or differs in a count, makes all of them
+/// throw; one that doesn't come makes the others throw when the time is up.
+public final class InMemoryCommunicator {
+    /// This process's number.
     public let rank: Int
+    /// The number of processes in the job.
     public let size: Int
+    /// The same as the rank: all are on this host.
     public var localRank: Int { rank }
+    /// The same as the size.
     public var localSize: Int { size }
+    /// This host.
     public let hostName = currentHostName()
     private let meeting: Meeting
 
@@ -39,7 +44,11 @@ public final class InMemoryCommunicator: Communicator {
         for thread in threads { thread.join() }
         return results.all(ranks)
     }
+}
 
+// Documented by the protocol.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+extension InMemoryCommunicator: Communicator {
     public func barrier() throws {
         try meeting.exchange(rank, "barrier", Offer()) { _ in }
     }

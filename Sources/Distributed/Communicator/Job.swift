@@ -6,8 +6,10 @@ public struct CollectiveError: Error, Hashable, Sendable, CustomStringConvertibl
     /// What is to be reported, the same on all ranks.
     public let error: DTrainError
 
+    /// Wraps an error that all ranks throw.
     public init(_ error: DTrainError) { self.error = error }
 
+    /// The message, one line.
     public var description: String { error.description }
 }
 
@@ -15,8 +17,8 @@ public struct CollectiveError: Error, Hashable, Sendable, CustomStringConvertibl
 public enum Job {
     /// Runs `body` with all ranks of the job, with MPI under a launcher and without MPI otherwise.
     ///
-    /// A `CollectiveError` is printed by rank 0, and all ranks leave in order. Any other error belongs to one rank, while
-    /// the others may wait for it in a collective: that rank prints its error and aborts the job.
+    /// A `CollectiveError` is printed by rank 0, and all ranks leave in order. Any other error belongs to one rank,
+    /// while the others may wait for it in a collective: that rank prints its error and aborts the job.
     ///
     /// - Parameters:
     ///   - launch: what the launcher told.
@@ -42,7 +44,8 @@ public enum Job {
             try environment.finish()
             return code
         } catch {
-            // Communication didn't come up, or didn't come down: there is nothing to abort with. The launcher ends the others.
+            // Communication didn't come up, or didn't come down: there is nothing to abort with. The launcher ends the
+            // others.
             reportError("\(error)")
             endProcess(exitCode(of: error))
         }

@@ -5,11 +5,16 @@ import Glibc
 /// All processes that the launcher started, by way of MPI.
 ///
 /// Belongs to the thread that initialised MPI. Errors of MPI come back as `MPIError`, not as an abort.
-public final class MPICommunicator: Communicator {
+public final class MPICommunicator {
+    /// This process's number.
     public let rank: Int
+    /// The number of processes in the job.
     public let size: Int
+    /// This process's number on its host.
     public let localRank: Int
+    /// The number of the job's processes on this host.
     public let localSize: Int
+    /// The name of this host.
     public let hostName: String
     private let world: cmpi_comm
     private var node: cmpi_comm
@@ -62,7 +67,11 @@ public final class MPICommunicator: Communicator {
         }
         return count
     }
+}
 
+// Documented by the protocol.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+extension MPICommunicator: Communicator {
     /// MPI 3.1 §5.3.
     public func barrier() throws {
         try collective("MPI_Barrier") { cmpi_barrier(world) }

@@ -4,13 +4,14 @@ import Glibc
 
 /// The owner of MPI in this process: created once, before any communication, and finished on the success path alone.
 ///
-/// After an error the other ranks may be inside a collective, where finalising would wait for ever: drop the environment
-/// without `finish()` and call `Communicator.abort`.
+/// After an error the other ranks may be inside a collective, where finalising would wait for ever: drop the
+/// environment without `finish()` and call `Communicator.abort`.
 public struct MPIEnvironment: ~Copyable {
     /// What threads may do with MPI (MPI 3.1 §12.4.3), in rising order.
     public enum ThreadLevel: Int, Comparable, Sendable, CaseIterable {
         case single, funneled, serialized, multiple
 
+        /// Whether the left level allows less than the right.
         public static func < (left: ThreadLevel, right: ThreadLevel) -> Bool { left.rawValue < right.rawValue }
 
         var code: Int32 {
@@ -30,10 +31,11 @@ public struct MPIEnvironment: ~Copyable {
     ///
     /// - Parameters:
     ///   - launch: what the launcher told.
-    ///   - required: the least thread level to go on with. With `funneled` only the thread that calls this may communicate.
+    ///   - required: the least thread level to go on with. With `funneled` only the thread that
+    ///     calls this may communicate.
     ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
-    /// - Throws: `MPIError`; `DTrainError` with `internal` when MPI is initialised already or grants less, with `usage` when
-    ///   the launcher belongs to another MPI.
+    /// - Throws: `MPIError`; `DTrainError` with `internal` when MPI is initialised already or grants less, with `usage`
+    ///   when the launcher belongs to another MPI.
     public init(launch: LaunchEnvironment, requiring required: ThreadLevel = .funneled, stallTimeout: Int? = nil) throws
     {
         var initialized: Int32 = 0

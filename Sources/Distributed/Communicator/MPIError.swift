@@ -14,6 +14,7 @@ public struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The library's own text.
     public let message: String
 
+    /// One line that names the call.
     public var description: String { "\(operation) failed: \(message)" }
 
     /// Turns a failure's code into an error; every MPI call of the package goes through here.

@@ -4,8 +4,8 @@ import Synchronization
 
 /// How far each rank of this host has come, in memory that they share (MPI 3.1 §11.2.3).
 ///
-/// Every rank counts the collectives it enters; who lags behind is who the others wait for. Reading needs no MPI call, so a
-/// thread that may not use MPI can do it.
+/// Every rank counts the collectives it enters; who lags behind is who the others wait for. Reading needs no MPI call,
+/// so a thread that may not use MPI can do it.
 final class SharedHeartbeats: @unchecked Sendable {
     private typealias Counter = Atomic<Int>
 

@@ -2,15 +2,25 @@ import Core
 import Glibc
 
 /// A job of one process, without MPI.
-public final class SoloCommunicator: Communicator {
+public final class SoloCommunicator {
+    /// The only rank.
     public let rank = 0
+    /// One process.
     public let size = 1
+    /// The only rank of its host.
     public let localRank = 0
+    /// One process on this host.
     public let localSize = 1
+    /// This host.
     public let hostName = currentHostName()
 
+    /// A job of this process alone.
     public init() {}
+}
 
+// Documented by the protocol.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+extension SoloCommunicator: Communicator {
     public func barrier() throws {}
 
     public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {

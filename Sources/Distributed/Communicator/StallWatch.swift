@@ -3,8 +3,9 @@ import Glibc
 
 /// Ends the job when a collective waits too long, and names the ranks waited for.
 ///
-/// A thread looks on from outside, because the one inside the collective can't. It makes no MPI call: the process exits, and
-/// the launcher ends the others. Of another host's ranks nothing is known here; that host's own watch knows, so it goes first.
+/// A thread looks on from outside, because the one inside the collective can't. It makes no MPI call: the process
+/// exits, and the launcher ends the others. Of another host's ranks nothing is known here; that host's own watch knows,
+/// so it goes first.
 final class StallWatch: @unchecked Sendable {
     private let heartbeats: SharedHeartbeats
     private let seconds: Int

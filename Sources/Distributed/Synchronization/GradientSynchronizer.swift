@@ -2,8 +2,8 @@ import Core
 
 /// Adds up the gradients of a step over all ranks.
 ///
-/// A rank's gradient comes as the sums of a few nodes of the reduction tree (see `ReductionTree`), flat vectors of n floats
-/// one after the other. All ranks get the sum of the root:
+/// A rank's gradient comes as the sums of a few nodes of the reduction tree (see `ReductionTree`), flat vectors of n
+/// floats one after the other. All ranks get the sum of the root:
 ///
 /// 1. the n elements are divided among the ranks, and each sends every owner its range of all its nodes;
 /// 2. the owner adds up the nodes of its range along the tree;
@@ -15,7 +15,8 @@ public final class GradientSynchronizer {
     public enum Mode: String, Hashable, Sendable, CaseIterable {
         /// Along the tree: the same bits for any number of ranks.
         case tree
-        /// `MPI_Allreduce` after this rank's nodes are added up: the bits depend on the number of ranks and the library.
+        /// `MPI_Allreduce` after this rank's nodes are added up: the bits depend on the number of ranks and the
+        /// library.
         case library
     }
 

@@ -4,6 +4,7 @@ import Core
 public struct ReplicaAgreement {
     private let communicator: any Communicator
 
+    /// Checks among the ranks of that communicator.
     public init(_ communicator: any Communicator) {
         self.communicator = communicator
     }
@@ -11,7 +12,8 @@ public struct ReplicaAgreement {
     /// Refuses to go on when ranks were started with different settings or data.
     ///
     /// - Parameter fingerprint: what must agree: each setting's name as the user knows it, and its value.
-    /// - Throws: `CollectiveError` of category `usage` that names the first setting that differs, the ranks, and both values.
+    /// - Throws: `CollectiveError` of category `usage` that names the first setting that differs, the ranks, and both
+    ///   values.
     public func requireSameOnAllRanks(_ fingerprint: [(key: String, value: String)]) throws {
         let texts = try communicator.allGather(encode(fingerprint))
         guard texts.contains(where: { $0 != texts[0] }) else { return }
@@ -37,7 +39,8 @@ public struct ReplicaAgreement {
     /// Makes the errors of single ranks known to all, before any rank waits for another.
     ///
     /// - Parameter localError: what went wrong on this rank, if anything.
-    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the other failing ranks' names.
+    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the other failing ranks'
+    ///   names.
     public func agree(localError: DTrainError?) throws {
         let own = localError.map { "\($0.category.rawValue) \($0.message)" } ?? ""
         let texts = try communicator.allGather(own)
@@ -71,8 +74,8 @@ public struct ReplicaAgreement {
     /// - Parameters:
     ///   - bytes: this rank's replica.
     ///   - what: what the bytes are, for the message: "the weights after step 7".
-    /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from most, or from rank 0 if none
-    ///   are in the majority.
+    /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from most, or from rank 0 if
+    ///   none are in the majority.
     public func requireSameReplica(_ bytes: UnsafeRawBufferPointer, _ what: String) throws {
         let checksums = try communicator.allGather(Checksum.hexadecimal(of: bytes))
         let votes = Dictionary(grouping: checksums.indices) { checksums[$0] }
@@ -92,7 +95,8 @@ public struct ReplicaAgreement {
         return ranks.map { names[$0] }.joined(separator: ", ")
     }
 
-    // Neither separator occurs in a flag; where one does in a value, the comparison of whole texts still finds a difference.
+    // Neither separator occurs in a flag; where one does in a value, the comparison of whole texts still finds a
+    // difference.
     private func encode(_ fingerprint: [(key: String, value: String)]) -> String {
         fingerprint.map { "\($0.key)\u{1F}\($0.value)" }.joined(separator: "\u{1E}")
     }
