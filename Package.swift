@@ -34,7 +34,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
-        .testTarget(name: "DistributedTests", dependencies: ["Core", "Distributed"]),
+        .testTarget(
+            name: "DistributedTests",
+            dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain-mpi-checks"]),
+        // For tests: checks that any communicator must pass, and the starting of programs under mpirun.
+        .target(name: "DistributedTesting", dependencies: ["Core", "Distributed"], path: "Tests/Support"),
+        .executableTarget(
+            name: "dtrain-mpi-checks", dependencies: ["Core", "Distributed", "DistributedTesting"],
+            path: "Tests/MPIChecks"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,73 @@
+import Glibc
+
+/// What the process's launcher (mpirun, srun) says about the job, in environment variables, before MPI is initialised.
+///
+/// A process that no launcher started doesn't initialise MPI at all, which would cost a third of a second.
+public struct LaunchEnvironment: Hashable, Sendable {
+    /// Whether a launcher started this process as part of an MPI job.
+    public let usesMPI: Bool
+    /// The number of processes in the job, if told.
+    public let size: Int?
+    /// This process's number among those of its host, if told.
+    public let localRank: Int?
+    /// The number of the job's processes on this host, if told.
+    public let localSize: Int?
+    /// The processors that this process may run on.
+    public let allowedProcessors: Int
+    /// The processors that the processes of this host share.
+    public let hostProcessors: Int
+
+    /// Reads the variables of Open MPI, PMIx (Slurm's `--mpi=pmix`), and PMI (MPICH, Slurm's `--mpi=pmi2`).
+    ///
+    /// Slurm's own variables don't count: a batch script has them too, without being an MPI process.
+    ///
+    /// - Parameters:
+    ///   - environment: looks up a variable.
+    ///   - allowedProcessors: the size of the affinity mask.
+    ///   - onlineProcessors: the processors of the host.
+    public init(environment: (String) -> String?, allowedProcessors: Int, onlineProcessors: Int) {
+        func number(_ names: String...) -> Int? {
+            for name in names {
+                if let value = environment(name).flatMap({ Int($0) }), value >= 0 { return value }
+            }
+            return nil
+        }
+        size = number("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+        usesMPI = size != nil || number("PMIX_RANK", "PMI_RANK") != nil
+        localRank = number("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
+        localSize = number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
+        self.allowedProcessors = allowedProcessors
+        // A rank that Open MPI has bound sees its own processors alone; the host's ranks together have more.
+        let isBound = number("OMPI_MCA_orte_bound_at_launch") == 1
+        hostProcessors = isBound ? onlineProcessors : allowedProcessors
+    }
+
+    /// This process's launcher.
+    public static var current: LaunchEnvironment {
+        let online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        return LaunchEnvironment(
+            environment: { name in getenv(name).map { String(cString: $0) } },
+            allowedProcessors: affinityMaskSize() ?? online, onlineProcessors: online)
+    }
+
+    /// Whether the processes of this host outnumber its processors.
+    public var isOversubscribed: Bool { (localSize ?? 1) > hostProcessors }
+}
+
+/// The number of processors in this process's affinity mask, as the kernel tells in `/proc/self/status`.
+private func affinityMaskSize() -> Int? {
+    guard let file = fopen("/proc/self/status", "re") else { return nil }
+    defer { fclose(file) }
+    var line: UnsafeMutablePointer<CChar>?
+    var capacity = 0
+    defer { free(line) }
+    while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
+        guard text.hasPrefix("Cpus_allowed:") else { continue }
+        // Hexadecimal words with commas in between.
+        let size = text.dropFirst("Cpus_allowed:".count).compactMap(\.hexDigitValue).reduce(0) {
+            $0 + $1.nonzeroBitCount
+        }
+        return size > 0 ? size : nil
+    }
+    return nil
+}

@@ -1,0 +1,174 @@
+import CMPI
+import Core
+import Glibc
+
+/// All processes that the launcher started, by way of MPI.
+///
+/// Belongs to the thread that initialised MPI. Errors of MPI come back as `MPIError`, not as an abort.
+public final class MPICommunicator {
+    /// This process's number.
+    public let rank: Int
+    /// The number of processes in the job.
+    public let size: Int
+    /// This process's number on its host.
+    public let localRank: Int
+    /// The number of the job's processes on this host.
+    public let localSize: Int
+    /// The name of this host.
+    public let hostName: String
+    private let world: cmpi_comm
+    private var node: cmpi_comm
+    private let watch: StallWatch?
+
+    /// More than this at once is exchanged in several calls: MPI 3 counts in 32 bits.
+    private static let chunk = 1 << 30
+
+    /// Takes `MPI_COMM_WORLD`, and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
+    init(stallTimeout: Int?) throws {
+        world = cmpi_comm_world()
+        try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(world))
+        (rank, size) = try Self.place(in: world)
+        node = cmpi_comm_null()
+        try MPIError.check("MPI_Comm_split_type", cmpi_comm_split_shared(world, Int32(clamping: rank), &node))
+        try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(node))
+        (localRank, localSize) = try Self.place(in: node)
+        hostName = mpiText { cmpi_processor_name($0, $1) } ?? currentHostName()
+        watch = try stallTimeout.map { [rank, size, hostName, node] seconds in
+            try StallWatch(
+                heartbeats: SharedHeartbeats(node: node, rank: rank, jobSize: size), seconds: seconds,
+                name: "rank \(rank) (\(hostName))")
+        }
+    }
+
+    private static func place(in comm: cmpi_comm) throws(MPIError) -> (rank: Int, size: Int) {
+        var rank: Int32 = 0
+        var size: Int32 = 0
+        try MPIError.check("MPI_Comm_rank", cmpi_comm_rank(comm, &rank))
+        try MPIError.check("MPI_Comm_size", cmpi_comm_size(comm, &size))
+        return (Int(rank), Int(size))
+    }
+
+    /// Gives back what was made of `MPI_COMM_WORLD`; collective.
+    func release() throws {
+        try watch?.stop()
+        try MPIError.check("MPI_Comm_free", cmpi_comm_free(&node))
+    }
+
+    /// Runs one collective under the eyes of the watch.
+    private func collective(_ operation: StaticString, _ call: () -> Int32) throws(MPIError) {
+        watch?.enter(operation)
+        defer { watch?.leave() }
+        try MPIError.check(operation, call())
+    }
+
+    private func count32(_ count: Int) throws -> Int32 {
+        guard let count = Int32(exactly: count) else {
+            throw DTrainError(.internal, "\(count) bytes exceed MPI's limit of \(Int32.max) for one exchange")
+        }
+        return count
+    }
+}
+
+// Documented by the protocol.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+extension MPICommunicator: Communicator {
+    /// MPI 3.1 §5.3.
+    public func barrier() throws {
+        try collective("MPI_Barrier") { cmpi_barrier(world) }
+    }
+
+    /// MPI 3.1 §5.4; in several calls beyond 1 GiB.
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
+        var start = 0
+        repeat {
+            let count = min(bytes.count - start, Self.chunk)
+            try collective("MPI_Bcast") {
+                cmpi_bcast_bytes(bytes.baseAddress.map { $0 + start }, Int32(count), Int32(clamping: root), world)
+            }
+            start += count
+        } while start < bytes.count
+    }
+
+    /// MPI 3.1 §5.7.
+    public func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
+        precondition(all.count == own.count * size, "room for one piece per rank")
+        let count = try count32(own.count)
+        try collective("MPI_Allgather") { cmpi_allgather_bytes(own.baseAddress, count, all.baseAddress, world) }
+    }
+
+    /// MPI 3.1 §5.7.
+    public func allGather(_ own: [UInt8]) throws -> [[UInt8]] {
+        let lengths = try allGather(own.count)
+        _ = try count32(lengths.reduce(0, +))
+        let blocks = try RankBlocks(counts: lengths)
+        var all = [UInt8](repeating: 0, count: lengths.reduce(0, +))
+        try all.withUnsafeMutableBytes { all in
+            try own.withUnsafeBytes { own in
+                let count = try count32(own.count)
+                try collective("MPI_Allgatherv") {
+                    cmpi_allgatherv_bytes(
+                        own.baseAddress, count, all.baseAddress, blocks.counts, blocks.displacements, world)
+                }
+            }
+        }
+        return (0..<size).map { Array(all[blocks.range(of: $0)]) }
+    }
+
+    /// MPI 3.1 §5.8.
+    public func allToAll(
+        _ source: UnsafePointer<Float>, _ sent: RankBlocks, into destination: UnsafeMutablePointer<Float>,
+        _ received: RankBlocks
+    ) throws {
+        precondition(sent.counts.count == size && received.counts.count == size, "a block for each rank")
+        try collective("MPI_Alltoallv") {
+            cmpi_alltoallv_floats(
+                source, sent.counts, sent.displacements, destination, received.counts, received.displacements, world)
+        }
+    }
+
+    /// MPI 3.1 §5.7, with `MPI_IN_PLACE`.
+    public func allGather(inPlace values: UnsafeMutablePointer<Float>, _ blocks: RankBlocks) throws {
+        precondition(blocks.counts.count == size, "a block for each rank")
+        try collective("MPI_Allgatherv") {
+            cmpi_allgatherv_floats_in_place(values, blocks.counts, blocks.displacements, world)
+        }
+    }
+
+    /// MPI 3.1 §5.9.6, with `MPI_IN_PLACE`; in several calls beyond 2^30 elements.
+    public func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {
+        var start = 0
+        while start < values.count, let base = values.baseAddress {
+            let count = min(values.count - start, Self.chunk)
+            try collective("MPI_Allreduce") {
+                cmpi_allreduce_sum_floats_in_place(base + start, Int32(count), world)
+            }
+            start += count
+        }
+    }
+
+    /// MPI 3.1 §5.9.6, with `MPI_IN_PLACE`.
+    public func allReduce(_ values: [Double], _ operation: ReductionOperation) throws -> [Double] {
+        let count = try count32(values.count)
+        var result = values
+        try result.withUnsafeMutableBufferPointer { result in
+            try collective("MPI_Allreduce") {
+                switch operation {
+                case .sum: cmpi_allreduce_sum_doubles_in_place(result.baseAddress, count, world)
+                case .max: cmpi_allreduce_max_doubles_in_place(result.baseAddress, count, world)
+                }
+            }
+        }
+        return result
+    }
+
+    /// MPI 3.1 §8.7.
+    public func abort(code: Int32, message: String) -> Never {
+        // What is printed already comes out before the launcher closes the pipes.
+        fflush(nil)
+        reportError(message)
+        endProcess(code, after: cmpi_abort(world, code))
+    }
+}
+
+/// MPI handles belong to the thread that initialised MPI.
+@available(*, unavailable) extension MPICommunicator: Sendable {}

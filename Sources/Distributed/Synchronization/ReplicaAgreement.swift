@@ -1,0 +1,110 @@
+import Core
+
+/// Checks that the ranks do and have the same; each check is collective, and fails on all ranks with the same error.
+public struct ReplicaAgreement {
+    private let communicator: any Communicator
+
+    /// Checks among the ranks of that communicator.
+    public init(_ communicator: any Communicator) {
+        self.communicator = communicator
+    }
+
+    /// Refuses to go on when ranks were started with different settings or data.
+    ///
+    /// - Parameter fingerprint: what must agree: each setting's name as the user knows it, and its value.
+    /// - Throws: `CollectiveError` of category `usage` that names the first setting that differs, the ranks, and both
+    ///   values.
+    public func requireSameOnAllRanks(_ fingerprint: [(key: String, value: String)]) throws {
+        let texts = try communicator.allGather(encode(fingerprint))
+        guard texts.contains(where: { $0 != texts[0] }) else { return }
+        let settings = texts.map(decode)
+        let keys = settings[0].map(\.key) + settings.dropFirst().joined().map(\.key)
+        for key in keys {
+            let values = settings.map { setting in setting.first { $0.key == key }?.value }
+            let differing = values.indices.filter { values[$0] != values[0] }
+            guard let first = differing.first else { continue }
+            let names = try name(ranks: differing)
+            func quoted(_ value: String?) -> String { value.map { "'\($0)'" } ?? "nothing" }
+            throw CollectiveError(
+                DTrainError(
+                    .usage,
+                    "\(key) differs: \(quoted(values[0])) on rank 0, \(quoted(values[first])) on \(names); "
+                        + "start all ranks with the same flags and data"))
+        }
+        throw CollectiveError(
+            DTrainError(
+                .usage, "ranks were started with settings in different order; start the same dtrain on all hosts"))
+    }
+
+    /// Makes the errors of single ranks known to all, before any rank waits for another.
+    ///
+    /// - Parameter localError: what went wrong on this rank, if anything.
+    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the other failing ranks'
+    ///   names.
+    public func agree(localError: DTrainError?) throws {
+        let own = localError.map { "\($0.category.rawValue) \($0.message)" } ?? ""
+        let texts = try communicator.allGather(own)
+        let failed = texts.indices.filter { !texts[$0].isEmpty }
+        guard let first = failed.first else { return }
+        let parts = texts[first].split(separator: " ", maxSplits: 1)
+        let category = DTrainError.Category(rawValue: Int32(parts[0]) ?? DTrainError.Category.internal.rawValue)
+        let message = parts.count > 1 ? String(parts[1]) : ""
+        guard communicator.size > 1 else { throw CollectiveError(DTrainError(category, message)) }
+        let others = failed.dropFirst().isEmpty ? "" : " (and on \(try name(ranks: Array(failed.dropFirst()))))"
+        throw CollectiveError(DTrainError(category, "\(try name(ranks: [first])): \(message)\(others)"))
+    }
+
+    /// Runs `body` on this rank and agrees on its outcome; collective.
+    ///
+    /// `body` itself must not communicate.
+    ///
+    /// - Throws: what `agree(localError:)` throws when `body` has failed on any rank.
+    public func collectively<Value>(_ body: () throws -> Value) throws -> Value {
+        let result = Result { try body() }
+        switch result {
+        case .success: try agree(localError: nil)
+        case .failure(let error as DTrainError): try agree(localError: error)
+        case .failure(let error): try agree(localError: DTrainError(.internal, "\(error)"))
+        }
+        return try result.get()
+    }
+
+    /// Checks that all ranks hold the same bytes (weights), by their XXH3 checksums.
+    ///
+    /// - Parameters:
+    ///   - bytes: this rank's replica.
+    ///   - what: what the bytes are, for the message: "the weights after step 7".
+    /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from most, or from rank 0 if
+    ///   none are in the majority.
+    public func requireSameReplica(_ bytes: UnsafeRawBufferPointer, _ what: String) throws {
+        let checksums = try communicator.allGather(Checksum.hexadecimal(of: bytes))
+        let votes = Dictionary(grouping: checksums.indices) { checksums[$0] }
+        guard votes.count > 1 else { return }
+        let majority = votes.first { $0.value.count * 2 > checksums.count }?.key
+        let odd = checksums.indices.filter { checksums[$0] != majority ?? checksums[0] }
+        throw CollectiveError(
+            DTrainError(
+                .internal,
+                "\(what) on \(try name(ranks: odd)) differ from those on \(majority == nil ? "rank 0" : "most ranks"); "
+                    + "use machines of one type, check their memory, and resume from the last checkpoint"))
+    }
+
+    /// `rank 1 (alpha), rank 3 (beta)`; collective.
+    private func name(ranks: [Int]) throws -> String {
+        let names = try communicator.allGather(communicator.name)
+        return ranks.map { names[$0] }.joined(separator: ", ")
+    }
+
+    // Neither separator occurs in a flag; where one does in a value, the comparison of whole texts still finds a
+    // difference.
+    private func encode(_ fingerprint: [(key: String, value: String)]) -> String {
+        fingerprint.map { "\($0.key)\u{1F}\($0.value)" }.joined(separator: "\u{1E}")
+    }
+
+    private func decode(_ text: String) -> [(key: String, value: String)] {
+        text.split(separator: "\u{1E}").map { setting in
+            let parts = setting.split(separator: "\u{1F}", maxSplits: 1, omittingEmptySubsequences: false)
+            return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import Core
+import Distributed
+import DistributedTesting
+import Testing
+
+@Suite struct GradientSynchronizerTests {
+    @Test(arguments: 1...5, [1, 2, 3, 7, 8, 13, 16])
+    func totalHasTheBitsOfTheTree(ranks: Int, leaves: Int) throws {
+        // 5003 elements: more than a strip per rank, and not a multiple of a cache line.
+        for count in [1, 15, 16, 17, 5003] {
+            let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
+                try GradientCheck(leaves: leaves, count: count).run(ranks, inPlace: false)
+                try GradientCheck(leaves: leaves, count: count).run(ranks, inPlace: true)
+            }
+            for result in results { try result.get() }
+        }
+    }
+
+    @Test(arguments: 1...4)
+    func librarySumIsClose(ranks: Int) throws {
+        for leaves in [1, 3, 8] {
+            let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
+                try GradientCheck(leaves: leaves, count: 100).run(ranks, mode: .library, inPlace: false)
+                try GradientCheck(leaves: leaves, count: 100).run(ranks, mode: .library, inPlace: true)
+            }
+            for result in results { try result.get() }
+        }
+    }
+
+    /// Otherwise the comparison of bits above would show nothing.
+    @Test func orderOfAdditionMattersToTheCheck() {
+        let check = GradientCheck(leaves: 8, count: 100)
+        let inOrder = (0..<8).map(check.gradient).reduce([Float](repeating: 0, count: 100)) { zip($0, $1).map(+) }
+        #expect(inOrder != check.expected)
+    }
+
+    @Test func singleProcessReducesInPlaceWithoutTouchingAnything() throws {
+        let synchronizer = try GradientSynchronizer(
+            communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 6), runs: [0..<6], count: 3)
+        #expect(synchronizer.ownNodes == [ReductionTree(leafCount: 6).root])
+        var nodes: [Float] = [1, 2, 3]
+        try nodes.withUnsafeMutableBufferPointer { nodes in
+            let base = try #require(nodes.baseAddress)
+            try synchronizer.reduce(nodes: base, into: base)
+        }
+        #expect(nodes == [1, 2, 3])
+    }
+}

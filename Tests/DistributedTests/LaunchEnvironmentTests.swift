@@ -1,0 +1,52 @@
+import Distributed
+import Testing
+
+@Suite struct LaunchEnvironmentTests {
+    private func launch(_ variables: [String: String], allowed: Int = 8, online: Int = 8) -> LaunchEnvironment {
+        LaunchEnvironment(environment: { variables[$0] }, allowedProcessors: allowed, onlineProcessors: online)
+    }
+
+    @Test func plainStartNeedsNoMPI() {
+        #expect(!launch([:]).usesMPI)
+        #expect(launch([:]).size == nil)
+    }
+
+    @Test(arguments: [
+        ["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "1", "OMPI_COMM_WORLD_LOCAL_SIZE": "2"],
+        ["PMI_SIZE": "4", "PMI_RANK": "3", "MPI_LOCALRANKID": "1", "MPI_LOCALNRANKS": "2"],
+    ])
+    func launcherTellsSizeAndPlace(variables: [String: String]) {
+        let launch = launch(variables)
+        #expect(launch.usesMPI)
+        #expect(launch.size == 4)
+        #expect(launch.localRank == 1)
+        #expect(launch.localSize == 2)
+    }
+
+    @Test func pmixAloneIsEnough() {
+        #expect(launch(["PMIX_RANK": "0"]).usesMPI)
+        #expect(launch(["PMIX_RANK": "0"]).size == nil)
+    }
+
+    @Test func batchScriptOfSlurmIsNoMPIProcess() {
+        #expect(!launch(["SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_LOCALID": "0"]).usesMPI)
+    }
+
+    @Test func moreRanksThanProcessorsIsOversubscribed() {
+        #expect(launch(["OMPI_COMM_WORLD_LOCAL_SIZE": "4"], allowed: 2).isOversubscribed)
+        #expect(!launch(["OMPI_COMM_WORLD_LOCAL_SIZE": "2"], allowed: 2).isOversubscribed)
+        #expect(!launch([:], allowed: 1).isOversubscribed)
+    }
+
+    @Test func boundRankSharesTheHostNotItsOwnCore() {
+        let bound = ["OMPI_COMM_WORLD_LOCAL_SIZE": "2", "OMPI_MCA_orte_bound_at_launch": "1"]
+        #expect(!launch(bound, allowed: 1, online: 2).isOversubscribed)
+        #expect(launch(bound, allowed: 1, online: 1).isOversubscribed)
+    }
+
+    @Test func currentProcessMayRunSomewhere() {
+        let launch = LaunchEnvironment.current
+        #expect(launch.allowedProcessors >= 1)
+        #expect(launch.hostProcessors >= 1)
+    }
+}

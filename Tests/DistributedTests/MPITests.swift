@@ -1,0 +1,67 @@
+import DistributedTesting
+import Testing
+
+/// Under the real launcher, one job at a time: they share few cores.
+@Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
+struct MPITests {
+    private func start(
+        _ ranks: Int, _ arguments: String..., environment: [String: String] = [:]
+    ) throws -> MPIRun.Outcome {
+        try MPIRun.mpirun(
+            ranks: ranks, executable: "dtrain-mpi-checks", arguments: arguments, environment: environment)
+    }
+
+    @Test(arguments: 1...4)
+    func communicatorConforms(ranks: Int) throws {
+        let outcome = try start(ranks, "all")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stdout == "passed all on \(ranks)\n")
+        #expect(outcome.stderr.isEmpty, "\(outcome)")
+    }
+
+    @Test(arguments: 1...4)
+    func gradientsHaveTheBitsOfTheTree(ranks: Int) throws {
+        let outcome = try start(ranks, "gradients")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stdout == "passed gradients on \(ranks)\n")
+    }
+
+    @Test func largeGradientArrives() throws {
+        let outcome = try start(3, "large")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stdout == "passed large on 3\n")
+    }
+
+    @Test(arguments: [2, 4])
+    func failingRankEndsTheJobWithItsNameAndCode(ranks: Int) throws {
+        let outcome = try start(ranks, "failure")
+        #expect(outcome.status == 65, "\(outcome)")
+        #expect(outcome.stderr.contains("error: rank \(ranks - 1) ("), "\(outcome)")
+        #expect(outcome.stderr.contains("): made to fail\n"), "\(outcome)")
+        #expect(outcome.stdout.isEmpty)
+    }
+
+    @Test(arguments: [1, 3])
+    func agreedFailureIsPrintedOnce(ranks: Int) throws {
+        let outcome = try start(ranks, "agreed-failure")
+        #expect(outcome.status == 66, "\(outcome)")
+        #expect(outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }.count == 1, "\(outcome)")
+        #expect(outcome.stderr.contains("no file here"), "\(outcome)")
+    }
+
+    @Test func stalledJobNamesTheRankWaitedFor() throws {
+        let outcome = try start(3, "stall", "2")
+        #expect(outcome.status == 70, "\(outcome)")
+        #expect(outcome.stderr.contains("s in MPI_Barrier for rank 2; "), "\(outcome)")
+        #expect(outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }.count == 1, "\(outcome)")
+    }
+
+    @Test func withoutLauncherThereIsOneRankWithoutMPI() throws {
+        let outcome = try MPIRun.run(executable: "dtrain-mpi-checks", arguments: ["all"])
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stdout == "passed all on 1\n")
+        let failed = try MPIRun.run(executable: "dtrain-mpi-checks", arguments: ["failure"])
+        #expect(failed.status == 65, "\(failed)")
+        #expect(failed.stderr == "error: made to fail\n")
+    }
+}

@@ -1,0 +1,120 @@
+import Core
+import Distributed
+import Testing
+
+@Suite struct ReplicaAgreementTests {
+    /// Every rank's error; all ranks must have thrown the same.
+    private func error(
+        ranks: Int, _ body: @escaping @Sendable (any Communicator, ReplicaAgreement) throws -> Void
+    ) throws -> DTrainError? {
+        let results = try InMemoryCommunicator.run(ranks: ranks) { try body($0, ReplicaAgreement($0)) }
+        let errors = try results.map { result -> DTrainError? in
+            do {
+                try result.get()
+                return nil
+            } catch let error as CollectiveError {
+                return error.error
+            }
+        }
+        #expect(Set(errors).count == 1, "all ranks throw the same")
+        return errors[0]
+    }
+
+    @Test(arguments: 1...4)
+    func equalSettingsPass(ranks: Int) throws {
+        let error = try error(ranks: ranks) { _, agreement in
+            try agreement.requireSameOnAllRanks([("--seed", "42"), ("--data", ""), ("corpus", "a=b")])
+        }
+        #expect(error == nil)
+    }
+
+    @Test func differingSettingIsNamedWithRanksAndValues() throws {
+        let error = try #require(
+            try error(ranks: 4) { ranks, agreement in
+                let seed = [1, 3].contains(ranks.rank) ? "7" : "42"
+                try agreement.requireSameOnAllRanks([("--layers", "1"), ("--seed", seed)])
+            })
+        #expect(error.category == .usage)
+        #expect(error.message.hasPrefix("--seed differs: '42' on rank 0, '7' on rank 1 ("))
+        #expect(error.message.contains("rank 3 ("))
+        #expect(!error.message.contains("rank 2"))
+        #expect(!error.message.contains("--layers"))
+    }
+
+    @Test func settingThatOneRankLacksIsNamed() throws {
+        let error = try #require(
+            try error(ranks: 2) { ranks, agreement in
+                try agreement.requireSameOnAllRanks(ranks.rank == 0 ? [] : [("--init", "a.safetensors")])
+            })
+        #expect(error.message.hasPrefix("--init differs: nothing on rank 0, 'a.safetensors' on rank 1 ("))
+    }
+
+    @Test func noLocalErrorGoesOn() throws {
+        #expect(try error(ranks: 3) { _, agreement in try agreement.agree(localError: nil) } == nil)
+    }
+
+    @Test func errorOfOneRankReachesAll() throws {
+        let error = try #require(
+            try error(ranks: 3) { ranks, agreement in
+                try agreement.agree(localError: ranks.rank == 2 ? DTrainError(.noInput, "no file 'x y'") : nil)
+            })
+        #expect(error.category == .noInput)
+        #expect(error.message.hasPrefix("rank 2 ("))
+        #expect(error.message.hasSuffix("): no file 'x y'"))
+    }
+
+    @Test func otherFailingRanksAreNamed() throws {
+        let error = try #require(
+            try error(ranks: 3) { ranks, agreement in
+                try agreement.agree(localError: ranks.rank > 0 ? DTrainError(.badData, "bad \(ranks.rank)") : nil)
+            })
+        #expect(error.message.contains("bad 1 (and on rank 2 ("))
+    }
+
+    @Test func singleProcessIsNotNamed() {
+        let error = #expect(throws: CollectiveError.self) {
+            try ReplicaAgreement(SoloCommunicator()).agree(localError: DTrainError(.badData, "a line"))
+        }
+        #expect(error?.error == DTrainError(.badData, "a line"))
+    }
+
+    @Test func bodyOfOneRankThatThrowsFailsAll() throws {
+        let error = try #require(
+            try error(ranks: 2) { ranks, agreement in
+                let value = try agreement.collectively { () throws -> Int in
+                    if ranks.rank == 1 { throw DTrainError(.inputOutput, "disk full") }
+                    return 5
+                }
+                #expect(value == 5)
+            })
+        #expect(error.category == .inputOutput)
+    }
+
+    @Test func equalReplicasPass() throws {
+        let error = try error(ranks: 3) { _, agreement in
+            try [Float(1), 2].withUnsafeBytes { try agreement.requireSameReplica($0, "the weights") }
+        }
+        #expect(error == nil)
+    }
+
+    @Test(arguments: [0, 1, 2])
+    func replicaThatDiffersFromMostIsNamed(odd: Int) throws {
+        let error = try #require(
+            try error(ranks: 3) { ranks, agreement in
+                let weights: [Float] = ranks.rank == odd ? [1, 2.0000002] : [1, 2]
+                try weights.withUnsafeBytes { try agreement.requireSameReplica($0, "the weights after step 7") }
+            })
+        #expect(error.category == .internal)
+        #expect(error.message.hasPrefix("the weights after step 7 on rank \(odd) ("))
+        #expect(error.message.contains("differ from those on most ranks"))
+    }
+
+    @Test func withoutMajorityRankZeroIsTheMeasure() throws {
+        let error = try #require(
+            try error(ranks: 2) { ranks, agreement in
+                try [Float(ranks.rank)].withUnsafeBytes { try agreement.requireSameReplica($0, "the weights") }
+            })
+        #expect(error.message.hasPrefix("the weights on rank 1 ("))
+        #expect(error.message.contains("on rank 0"))
+    }
+}

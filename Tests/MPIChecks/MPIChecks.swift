@@ -1,0 +1,72 @@
+import Core
+import Distributed
+import DistributedTesting
+import Glibc
+
+/// The program that the tests start under `mpirun`: each rank runs the check that the first argument names.
+@main struct MPIChecks {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let name = arguments.first ?? "all"
+        let timeout = name == "stall" ? arguments.dropFirst().first.flatMap { Int($0) } : nil
+        exit(
+            Job.run(stallTimeout: timeout) { ranks in
+                try perform(name, ranks)
+                try ranks.barrier()
+                if ranks.isRoot { print("passed \(name) on \(ranks.size)") }
+            })
+    }
+
+    private static func perform(_ name: String, _ ranks: any Communicator) throws {
+        let last = ranks.size - 1
+        switch name {
+        case "all":
+            for check in CommunicatorCheck.all {
+                do { try check.run(ranks) } catch { throw CheckFailure(description: "\(check.name): \(error)") }
+            }
+        case "gradients":
+            try gradients(ranks)
+        case "large":
+            try large(ranks)
+        case "failure":
+            // The others wait in a collective that the last rank never enters.
+            if ranks.rank == last { throw DTrainError(.badData, "made to fail") }
+            try ranks.barrier()
+        case "agreed-failure":
+            let error = ranks.rank == last ? DTrainError(.noInput, "no file here") : nil
+            try ReplicaAgreement(ranks).agree(localError: error)
+        case "stall":
+            if ranks.rank == last { while true { sleep(1) } }
+            try ranks.barrier()
+        default:
+            throw DTrainError(.usage, "no check named '\(name)'")
+        }
+    }
+
+    private static func gradients(_ ranks: any Communicator) throws {
+        for leaves in [1, 2, 5, 8, 13] {
+            for count in [1, 16, 1000, 5003] {
+                let check = GradientCheck(leaves: leaves, count: count)
+                try check.run(ranks, inPlace: false)
+                try check.run(ranks, inPlace: true)
+                try check.run(ranks, mode: .library, inPlace: true)
+            }
+        }
+    }
+
+    /// A gradient as large as the tutorial's: rank r contributes r + i mod 1000 at i, which adds up without rounding.
+    private static func large(_ ranks: any Communicator) throws {
+        let (size, count) = (ranks.size, 4_000_003)
+        let synchronizer = try GradientSynchronizer(
+            communicator: ranks, tree: ReductionTree(leafCount: size),
+            runs: ReductionTree.partition(count: size, parts: size), count: count)
+        let values = try AlignedBuffer<Float>(count: count)
+        let gradient = values.pointer
+        for index in 0..<count { gradient[index] = Float(ranks.rank + index % 1000) }
+        try synchronizer.reduce(nodes: gradient, into: gradient)
+        let offset = size * (size - 1) / 2
+        for index in 0..<count where gradient[index] != Float(size * (index % 1000) + offset) {
+            throw CheckFailure(description: "element \(index) is \(gradient[index])")
+        }
+    }
+}

@@ -1,0 +1,183 @@
+import Core
+import Distributed
+
+/// A claim about a communicator that didn't hold.
+public struct CheckFailure: Error, CustomStringConvertible {
+    /// Which claim, and what was found instead.
+    public let description: String
+
+    /// Describes the claim.
+    public init(description: String) { self.description = description }
+}
+
+/// Checks a claim.
+///
+/// - Throws: `CheckFailure` with the two values when they differ.
+public func require<Value: Equatable>(
+    _ actual: Value, equals expected: Value, _ what: String = "", line: UInt = #line
+) throws {
+    guard actual == expected else {
+        throw CheckFailure(description: "\(what) (line \(line)): \(actual), expected \(expected)")
+    }
+}
+
+/// One check that any implementation of `Communicator` must pass, for any number of ranks: all ranks run it together.
+///
+/// The expected values are closed forms of rank and size.
+public struct CommunicatorCheck: Sendable, CustomStringConvertible {
+    /// The operation checked.
+    public let name: String
+    /// Runs the check; collective.
+    public let run: @Sendable (any Communicator) throws -> Void
+    /// The name.
+    public var description: String { name }
+
+    /// The check of that name.
+    public static func named(_ name: String) -> CommunicatorCheck? { all.first { $0.name == name } }
+
+    /// All checks.
+    public static let all: [CommunicatorCheck] = [
+        CommunicatorCheck(name: "place", run: place),
+        CommunicatorCheck(name: "broadcast", run: broadcast),
+        CommunicatorCheck(name: "gather-values", run: gatherValues),
+        CommunicatorCheck(name: "gather-bytes", run: gatherBytes),
+        CommunicatorCheck(name: "all-to-all", run: allToAll),
+        CommunicatorCheck(name: "all-to-all-with-holes", run: allToAllWithHoles),
+        CommunicatorCheck(name: "gather-in-place", run: gatherInPlace),
+        CommunicatorCheck(name: "sum-floats", run: sumFloats),
+        CommunicatorCheck(name: "reduce-doubles", run: reduceDoubles),
+        CommunicatorCheck(name: "invalid-root", run: invalidRoot),
+        CommunicatorCheck(name: "many-rounds", run: manyRounds),
+    ]
+
+    @Sendable private static func place(_ ranks: any Communicator) throws {
+        let all = try ranks.allGather(ranks.rank)
+        try require(all, equals: Array(0..<ranks.size), "ranks")
+        try require((0..<ranks.localSize).contains(ranks.localRank), equals: true, "local rank in its range")
+        try require(ranks.localSize <= ranks.size, equals: true, "local size at most size")
+        try require(ranks.hostName.isEmpty, equals: false, "host name empty")
+        // Ranks of one host have different local ranks.
+        let places = try ranks.allGather("\(ranks.hostName) \(ranks.localRank)")
+        try require(Set(places).count, equals: ranks.size, "distinct places")
+    }
+
+    @Sendable private static func broadcast(_ ranks: any Communicator) throws {
+        for root in 0..<ranks.size {
+            for count in [0, 1, 1000] {
+                let expected = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 7 + root) }
+                var bytes = ranks.rank == root ? expected : [UInt8](repeating: 255, count: count)
+                try bytes.withUnsafeMutableBytes { try ranks.broadcast($0, from: root) }
+                try require(bytes, equals: expected, "bytes from \(root)")
+                // Only the root knows how many there are.
+                let received = try ranks.broadcast(ranks.rank == root ? expected : [], from: root)
+                try require(received, equals: expected, "bytes of unknown number from \(root)")
+            }
+        }
+    }
+
+    @Sendable private static func gatherValues(_ ranks: any Communicator) throws {
+        try require(
+            try ranks.allGather(Double(ranks.rank) / 4), equals: (0..<ranks.size).map { Double($0) / 4 }, "doubles")
+        let texts = try ranks.allGather(String(repeating: "é", count: ranks.rank))
+        try require(texts, equals: (0..<ranks.size).map { String(repeating: "é", count: $0) }, "texts")
+    }
+
+    @Sendable private static func gatherBytes(_ ranks: any Communicator) throws {
+        // Rank r sends r bytes (rank 0 none), then only the last rank sends any.
+        let counts = [{ (rank: Int) in rank }, { (rank: Int) in rank == ranks.size - 1 ? 100_000 : 0 }]
+        for count in counts {
+            let own = [UInt8](repeating: UInt8(ranks.rank + 1), count: count(ranks.rank))
+            let expected = (0..<ranks.size).map { [UInt8](repeating: UInt8($0 + 1), count: count($0)) }
+            try require(try ranks.allGather(own), equals: expected, "byte strings")
+        }
+    }
+
+    /// Rank a sends b + 1 elements of value 100a + b to rank b.
+    @Sendable private static func allToAll(_ ranks: any Communicator) throws {
+        let (rank, size) = (ranks.rank, ranks.size)
+        let sent = try RankBlocks(counts: (0..<size).map { $0 + 1 })
+        let received = try RankBlocks(counts: (0..<size).map { _ in rank + 1 })
+        let source = (0..<size).flatMap { [Float](repeating: Float(100 * rank + $0), count: $0 + 1) }
+        var destination = [Float](repeating: -1, count: size * (rank + 1))
+        try destination.withUnsafeMutableBufferPointer { destination in
+            if let base = destination.baseAddress { try ranks.allToAll(source, sent, into: base, received) }
+        }
+        let expected = (0..<size).flatMap { [Float](repeating: Float(100 * $0 + rank), count: rank + 1) }
+        try require(destination, equals: expected, "received")
+    }
+
+    /// Only even ranks send, two elements to each, and the receivers leave a gap between the pieces.
+    @Sendable private static func allToAllWithHoles(_ ranks: any Communicator) throws {
+        let (rank, size) = (ranks.rank, ranks.size)
+        let sends = rank.isMultiple(of: 2)
+        let sent = try RankBlocks(
+            counts: [Int](repeating: sends ? 2 : 0, count: size), displacements: [Int](repeating: 0, count: size))
+        let received = try RankBlocks(
+            counts: (0..<size).map { $0.isMultiple(of: 2) ? 2 : 0 }, displacements: (0..<size).map { $0 * 3 })
+        let source = [Float(rank), Float(rank) + 0.5]
+        var destination = [Float](repeating: -1, count: size * 3)
+        try destination.withUnsafeMutableBufferPointer { destination in
+            if let base = destination.baseAddress { try ranks.allToAll(source, sent, into: base, received) }
+        }
+        let expected: [Float] = (0..<size).map(Float.init).flatMap { peer -> [Float] in
+            peer.truncatingRemainder(dividingBy: 2) == 0 ? [peer, peer + 0.5, -1] : [-1, -1, -1]
+        }
+        try require(destination, equals: expected, "received")
+    }
+
+    /// Rank r owns 3r elements, so rank 0 owns none.
+    @Sendable private static func gatherInPlace(_ ranks: any Communicator) throws {
+        let blocks = try RankBlocks(counts: (0..<ranks.size).map { 3 * $0 })
+        let count = 3 * ranks.size * (ranks.size - 1) / 2
+        var values = [Float](repeating: -1, count: count + 1)
+        for index in blocks.range(of: ranks.rank) { values[index] = Float(index) * 2 }
+        try values.withUnsafeMutableBufferPointer { values in
+            if let base = values.baseAddress { try ranks.allGather(inPlace: base, blocks) }
+        }
+        try require(values, equals: (0..<count).map { Float($0) * 2 } + [-1], "values")
+    }
+
+    /// The sum of i + r over ranks is n·i + n(n−1)/2, exact in Float at these sizes.
+    @Sendable private static func sumFloats(_ ranks: any Communicator) throws {
+        let size = ranks.size
+        for count in [0, 1, 1001] {
+            var values = (0..<count).map { Float($0 + ranks.rank) }
+            try values.withUnsafeMutableBufferPointer { try ranks.allReduceSum(inPlace: $0) }
+            try require(values, equals: (0..<count).map { Float(size * $0 + size * (size - 1) / 2) }, "sums")
+        }
+    }
+
+    @Sendable private static func reduceDoubles(_ ranks: any Communicator) throws {
+        let (rank, size) = (Double(ranks.rank), Double(ranks.size))
+        try require(
+            try ranks.allReduce([rank, -rank, 0.5], .sum),
+            equals: [size * (size - 1) / 2, -size * (size - 1) / 2, size / 2], "sums")
+        try require(try ranks.allReduce([rank, -rank], .max), equals: [size - 1, 0], "maxima")
+    }
+
+    /// An error comes back as an error, and the communicator goes on working.
+    @Sendable private static func invalidRoot(_ ranks: any Communicator) throws {
+        for root in [-1, ranks.size, 1 << 32] {
+            var thrown = false
+            do {
+                try withUnsafeTemporaryAllocation(byteCount: 4, alignment: 4) { try ranks.broadcast($0, from: root) }
+            } catch {
+                thrown = true
+                if let error = error as? MPIError {
+                    try require(error.operation, equals: "MPI_Bcast", "operation named")
+                    try require(error.message.isEmpty, equals: false, "text empty")
+                }
+            }
+            try require(thrown, equals: true, "error from root \(root)")
+        }
+        try ranks.barrier()
+    }
+
+    @Sendable private static func manyRounds(_ ranks: any Communicator) throws {
+        for round in 0..<200 {
+            let sum = try ranks.allReduce([Double(round * ranks.rank)], .sum)
+            try require(sum, equals: [Double(round * ranks.size * (ranks.size - 1) / 2)], "round \(round)")
+            if round.isMultiple(of: 50) { try ranks.barrier() }
+        }
+    }
+}
