@@ -1,3 +1,35 @@
 import ArgumentParser
+import Core
+import Glibc
 
-@main struct DTrain: ParsableCommand {}
+/// The command line: `dtrain` alone is `dtrain train`.
+@main
+struct DTrain: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dtrain",
+        abstract: "Trains character-level recurrent language models on CPUs, alone or data-parallel under mpirun.",
+        version: dtrainVersion,
+        subcommands: [Train.self, Generate.self, Evaluate.self, Export.self, Summary.self],
+        defaultSubcommand: Train.self)
+
+    /// Like ArgumentParser's own, but errors are one line that begins with `error:`, and the exit code is the error's.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as DTrainError {
+            Console.error("\(error)")
+            Glibc.exit(error.category.rawValue)
+        } catch {
+            leave(with: error)
+        }
+    }
+
+    /// Help, version and usage errors.
+    private static func leave(with error: any Error) -> Never {
+        let code = exitCode(for: error)
+        guard !code.isSuccess, !(error is ExitCode) else { exit(withError: error) }
+        Console.error("\(message(for: error)); see 'dtrain --help'")
+        Glibc.exit(code == .validationFailure ? DTrainError.Category.usage.rawValue : code.rawValue)
+    }
+}

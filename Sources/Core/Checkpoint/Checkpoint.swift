@@ -7,8 +7,6 @@ public struct Checkpoint: Sendable {
     static let format = "dtrain"
     /// The newest format version that is written and read.
     static let formatVersion = 1
-    /// The version of dtrain that the metadata names.
-    static let dtrainVersion = "0.1.0"
 
     /// What the checkpoint says about itself.
     public let metadata: CheckpointMetadata

@@ -15,7 +15,7 @@ public final class MappedFile: @unchecked Sendable {
     /// - Throws: `DTrainError` with `noInput` when there is no such readable regular file, `inputOutput` when mapping
     ///   fails.
     public init(path: String, kind: String = "file") throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw DTrainError(.noInput, "cannot open \(kind) '\(path)': \(systemMessage()); check the path")
         }

@@ -16,6 +16,8 @@ public struct LaunchEnvironment: Hashable, Sendable {
     public let allowedProcessors: Int
     /// The processors that the processes of this host share.
     public let hostProcessors: Int
+    /// Whether the launcher has given this process processors of its own.
+    private let isBound: Bool
 
     /// Reads the variables of Open MPI, PMIx (Slurm's `--mpi=pmix`), and PMI (MPICH, Slurm's `--mpi=pmi2`).
     ///
@@ -38,7 +40,7 @@ public struct LaunchEnvironment: Hashable, Sendable {
         localSize = number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
         self.allowedProcessors = allowedProcessors
         // A rank that Open MPI has bound sees its own processors alone; the host's ranks together have more.
-        let isBound = number("OMPI_MCA_orte_bound_at_launch") == 1
+        isBound = number("OMPI_MCA_orte_bound_at_launch") == 1
         hostProcessors = isBound ? onlineProcessors : allowedProcessors
     }
 
@@ -48,6 +50,12 @@ public struct LaunchEnvironment: Hashable, Sendable {
         return LaunchEnvironment(
             environment: { name in getenv(name).map { String(cString: $0) } },
             allowedProcessors: affinityMaskSize() ?? online, onlineProcessors: online)
+    }
+
+    /// Worker threads for this rank where the user names no number: its own processors when the launcher has bound it, else its
+    /// share of the host's.
+    public var defaultThreads: Int {
+        isBound ? allowedProcessors : max(1, allowedProcessors / (localSize ?? 1))
     }
 
     /// Whether the processes of this host outnumber its processors.

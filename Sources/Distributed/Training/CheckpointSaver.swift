@@ -36,7 +36,7 @@ struct CheckpointSaver {
                     kind: .training, model: replica.layout.configuration, settings: options.settings,
                     vocabulary: corpus.vocabulary.tokens, corpusChecksum: corpus.checksum, progress: progress),
                 layout: replica.layout, parameters: replica.parameters.pointer,
-                moments: (m: replica.adam.m.pointer, v: replica.adam.v.pointer))
+                moments: (m: UnsafePointer(replica.adam.m.pointer), v: UnsafePointer(replica.adam.v.pointer)))
             if let keep = options.keep { try directory.prune(keeping: keep) }
         }
         report(.saved(path: path))

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Core
+
+/// `dtrain export`: the generator alone.
+struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write the generator alone: weights and vocabulary, without optimiser state.",
+        discussion: "'dtrain generate --checkpoint DIR' runs what was written.")
+
+    @Option(help: .init("A checkpoint, or a folder of checkpoints (its newest valid one).", valueName: "file-or-dir"))
+    var checkpoint: String
+
+    @Option(help: .init("The folder to write generator.safetensors to.", valueName: "dir"))
+    var output: String
+
+    @Flag(help: "Replace a generator that is there already.")
+    var overwrite = false
+
+    func run() throws {
+        let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("passed over: \($0)") }
+        try Console.output(try found.export(to: output, overwrite: overwrite) + "\n")
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Core
+import Distributed
+
+/// A model read from `--checkpoint`, for the commands that only use one.
+struct LoadedModel {
+    let checkpoint: Checkpoint
+    let parameters: AlignedBuffer<Float>
+    let vocabulary: Vocabulary
+
+    init(_ path: String) throws {
+        checkpoint = try CheckpointDirectory.resolve(path) { Console.warning("passed over: \($0)") }
+        vocabulary = try Vocabulary(tokens: checkpoint.metadata.vocabulary)
+        parameters = try AlignedBuffer(count: checkpoint.layout.count)
+        try checkpoint.load(parameters: parameters.pointer)
+    }
+}
+
+/// Options that the commands share which only use a model.
+struct ModelUseOptions: ParsableArguments {
+    @Option(
+        help: .init(
+            "A checkpoint, a folder of checkpoints (its newest valid one), or an exported generator's folder.",
+            valueName: "file-or-dir"))
+    var checkpoint: String
+
+    @Option(name: .customLong("threads"), help: "Worker threads (default: cores).")
+    private var threadsOption: Positive?
+
+    var threads: Int { threadsOption?.value ?? LaunchEnvironment.current.allowedProcessors }
+}

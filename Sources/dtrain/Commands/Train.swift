@@ -1,0 +1,76 @@
+import ArgumentParser
+import Core
+import Distributed
+import Glibc
+
+/// `dtrain train`: the main job.
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train a model (the default command).",
+        discussion: """
+            Alone it is one process; under 'mpirun -np N' each rank works on its share of every batch, and the weights are the \
+            same, bit for bit, for any number of ranks and threads. The defaults are those of the tutorial "Text generation \
+            with an RNN".
+            """)
+
+    @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Training") var training: LearningOptions
+    @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
+    @OptionGroup(title: "Job and output") var job: JobOptions
+
+    func validate() throws {
+        if checkpoints.initialWeights != nil, checkpoints.resume || checkpoints.resumeFrom != nil {
+            throw ValidationError("--init starts a new training and --resume goes on with one: use one of them")
+        }
+        if checkpoints.resume, checkpoints.resumeFrom != nil {
+            throw ValidationError("--resume and --resume-from exclude each other: use one of them")
+        }
+        if checkpoints.overwrite, checkpoints.resume || checkpoints.resumeFrom != nil {
+            throw ValidationError("--overwrite deletes the checkpoints that --resume goes on from: use one of them")
+        }
+        if training.microBatchSize > data.batchSize {
+            throw ValidationError(
+                "--micro-batch-size \(training.microBatchSize) is larger than --batch-size \(data.batchSize): lower it")
+        }
+    }
+
+    func run() throws {
+        let options = try options()
+        let launch = LaunchEnvironment.current
+        let printer = TrainingPrinter(
+            showsBar: Console.outputIsTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
+        let code = Job.run(launch: launch, stallTimeout: job.stallTimeout) { communicator in
+            let training = try TrainingRun(
+                options, communicator: communicator, defaultThreads: launch.defaultThreads, report: printer.show)
+            try training.run()
+        }
+        throw ExitCode(code)
+    }
+
+    private func options() throws -> TrainingOptions {
+        var options = TrainingOptions(data: try data.file())
+        options.epochs = training.epochs
+        options.maxSteps = training.maxSteps
+        options.batchSize = data.batchSize
+        options.microBatchSize = training.microBatchSize
+        options.sequenceLength = data.seqLength
+        options.shuffle = data.shuffle
+        options.cell = model.cell
+        options.layers = model.layers
+        options.embeddingDim = model.embeddingDim
+        options.rnnUnits = model.rnnUnits
+        options.learningRate = training.learningRate
+        options.seed = training.seed
+        options.precision = training.precision
+        options.threads = job.threads
+        options.start = checkpoints.start
+        options.checkpointDirectory = checkpoints.checkpointDir
+        options.checkpointEverySteps = checkpoints.checkpointEverySteps
+        options.keep = checkpoints.keep
+        options.overwrite = checkpoints.overwrite
+        options.metrics = job.metrics
+        options.allreduce = job.allreduce
+        return options
+    }
+}

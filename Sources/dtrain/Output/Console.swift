@@ -1,0 +1,78 @@
+import Core
+import Glibc
+
+/// The process's standard output and standard error.
+enum Console {
+    /// Results, on standard output.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    static func output(_ text: String) throws {
+        guard write(text, to: STDOUT_FILENO) else {
+            throw DTrainError(
+                .inputOutput, "cannot write to standard output: \(String(cString: strerror(errno))); check where it goes")
+        }
+    }
+
+    /// An error, last thing before the process ends.
+    static func error(_ text: String) { write("error: \(oneLine(text))\n") }
+
+    /// Something that is probably not wanted.
+    static func warning(_ text: String) { write("warning: \(oneLine(text))\n") }
+
+    /// Something worth knowing.
+    static func notice(_ text: String) { write("\(oneLine(text))\n") }
+
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
+    // A message that can't be shown is no reason to stop.
+    private static func write(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+
+    private static func write(_ text: String, to descriptor: Int32) -> Bool {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    /// Whether standard output ends at a terminal.
+    ///
+    /// Open MPI gives rank 0 a terminal of its own, whatever `mpirun`'s output is: there the launcher's output counts.
+    static func outputIsTerminal(underLauncher: Bool) -> Bool {
+        guard isatty(STDOUT_FILENO) == 1 else { return false }
+        guard underLauncher else { return true }
+        var target = [CChar](repeating: 0, count: 256)
+        let length = readlink("/proc/\(getppid())/fd/1", &target, target.count)
+        guard length > 0 else { return false }
+        let path = String(decoding: target.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.hasPrefix("/dev/pts/") || path.hasPrefix("/dev/tty")
+    }
+}
+
+extension Double {
+    /// Decimal notation with a fixed number of decimals.
+    func fixed(_ decimals: Int) -> String {
+        var buffer = [CChar](repeating: 0, count: 64)
+        let count = withVaList([decimals, self]) { vsnprintf(&buffer, buffer.count, "%.*f", $0) }
+        guard count > 0, count < buffer.count else { return "\(self)" }
+        return String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+extension Int {
+    /// With commas between groups of three digits.
+    var grouped: String {
+        let digits = String(magnitude)
+        var result = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index).isMultiple(of: 3) { result.append(",") }
+            result.append(digit)
+        }
+        return self < 0 ? "-\(result)" : result
+    }
+}

@@ -1,0 +1,97 @@
+import Core
+import Distributed
+import Glibc
+
+/// Shows a training as Keras does: a bar that moves on a terminal, plain lines elsewhere. Used by rank 0 alone.
+final class TrainingPrinter {
+    private let showsBar: Bool
+    private let isQuiet: Bool
+    private var lastLine = 0.0
+
+    /// Seconds between two lines of one epoch where there is no bar.
+    private static let lineInterval = 10.0
+    /// Seconds between two states of the bar.
+    private static let barInterval = 0.1
+
+    init(showsBar: Bool, isQuiet: Bool) {
+        self.showsBar = showsBar
+        self.isQuiet = isQuiet
+    }
+
+    func show(_ event: TrainingEvent) {
+        switch event {
+        case .ready(let overview): show(overview)
+        case .untrainedLoss(let loss, let blind): show(untrainedLoss: Double(loss), blind: blind)
+        case .epochBegan(let epoch, let epochs):
+            line("Epoch \(epoch)/\(epochs)")
+            lastLine = 0
+        case .step(let report): show(report)
+        case .epochEnded(let report): show(report)
+        case .saved(let path): if !isQuiet { line("saved \(path)") }
+        case .notice(let text): Console.notice(text)
+        case .warning(let text): Console.warning(text)
+        }
+    }
+
+    private func show(_ overview: TrainingOverview) {
+        let table = ModelTable(overview.layout, batch: (overview.batchSize, overview.sequenceLength))
+        let ranks = overview.ranks == 1 ? "1 process" : "\(overview.ranks) ranks"
+        line(
+            "\(overview.data): \(overview.characters.grouped) characters, vocabulary "
+                + "\(overview.layout.configuration.vocabularySize), \(overview.sequences.grouped) sequences of "
+                + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
+        line("\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")")
+        line("output shape \(table.outputShape): (batch, sequence, vocabulary)")
+        line(table.text)
+    }
+
+    private func show(untrainedLoss loss: Double, blind: Double) {
+        line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))")
+        if abs(loss - blind) > 0.1 * blind {
+            Console.warning("the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
+        }
+    }
+
+    private func show(_ report: StepReport) {
+        guard !isQuiet else { return }
+        let isLast = report.stepInEpoch == report.stepsPerEpoch
+        let interval = showsBar ? Self.barInterval : Self.lineInterval
+        guard !isLast, report.epochSeconds - lastLine >= interval else { return }
+        lastLine = report.epochSeconds
+        let rest = report.epochSeconds / Double(report.stepInEpoch) * Double(report.stepsPerEpoch - report.stepInEpoch)
+        let line =
+            "\(bar(report.stepInEpoch, of: report.stepsPerEpoch)) - ETA: \(Int(rest.rounded()))s - loss: "
+            + report.epochLoss.fixed(4)
+        if showsBar {
+            write("\r\(line)\u{1B}[K")
+        } else {
+            self.line(line)
+        }
+    }
+
+    private func show(_ report: EpochReport) {
+        let milliseconds = Int((report.seconds / Double(max(1, report.steps)) * 1000).rounded())
+        if showsBar, !isQuiet { write("\r") }
+        line(
+            "\(bar(report.steps, of: report.steps)) - \(Int(report.seconds.rounded()))s \(milliseconds)ms/step - loss: "
+                + report.loss.fixed(4) + (showsBar ? "\u{1B}[K" : ""))
+    }
+
+    private func line(_ text: String) { write(text + "\n") }
+
+    // A training doesn't stop because nobody can read how it goes.
+    private func write(_ text: String) { try? Console.output(text) }
+
+    /// `17/172 [==>...........................]`
+    private func bar(_ step: Int, of steps: Int) -> String {
+        let width = 30
+        let total = "\(steps)"
+        let done = step * width / max(1, steps)
+        let count = String(repeating: " ", count: total.count - "\(step)".count) + "\(step)/\(total)"
+        let bar =
+            done == width
+            ? String(repeating: "=", count: width)
+            : String(repeating: "=", count: done) + ">" + String(repeating: ".", count: width - done - 1)
+        return "\(count) [\(bar)]"
+    }
+}
