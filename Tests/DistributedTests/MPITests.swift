@@ -1,4 +1,5 @@
 import DistributedTesting
+import Foundation
 import Testing
 
 /// Under the real launcher, one job at a time: they share few cores.
@@ -54,6 +55,33 @@ struct MPITests {
         #expect(outcome.status == 70, "\(outcome)")
         #expect(outcome.stderr.contains("s in MPI_Barrier for rank 2; "), "\(outcome)")
         #expect(outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }.count == 1, "\(outcome)")
+    }
+
+    @Test func initialisingTwiceIsAnError() throws {
+        let outcome = try start(2, "twice")
+        #expect(outcome.status == 0, "\(outcome)")
+    }
+
+    /// Two ranks on one processor yield to each other, unless the user has decided otherwise.
+    @Test(arguments: [([:], "1"), (["OMPI_MCA_mpi_yield_when_idle": "0"], "0")])
+    func oversubscribedRanksYield(environment: [String: String], expected: String) throws {
+        let outcome = try onFirstProcessor(ranks: 2, environment)
+        #expect(outcome.stdout.hasPrefix("yield \(expected)\n"), "\(outcome)")
+    }
+
+    @Test func loneRankDoesNotYield() throws {
+        let outcome = try onFirstProcessor(ranks: 1, [:])
+        #expect(outcome.stdout.hasPrefix("yield unset\n"), "\(outcome)")
+    }
+
+    private func onFirstProcessor(ranks: Int, _ environment: [String: String]) throws -> MPIRun.Outcome {
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let list = try #require(status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") })
+        let first = list.drop { !$0.isNumber }.prefix { $0.isNumber }
+        return try MPIRun.mpirun(
+            ranks: ranks, executable: "/usr/bin/taskset",
+            arguments: ["-c", String(first), try MPIRun.find("dtrain-mpi-checks"), "yield"],
+            environment: environment, launcherArguments: ["--oversubscribe", "--bind-to", "none"])
     }
 
     @Test func withoutLauncherThereIsOneRankWithoutMPI() throws {

@@ -35,6 +35,17 @@ import Glibc
         case "agreed-failure":
             let error = ranks.rank == last ? DTrainError(.noInput, "no file here") : nil
             try ReplicaAgreement(ranks).agree(localError: error)
+        case "twice":
+            do {
+                _ = try MPIEnvironment(launch: .current)
+            } catch let error as DTrainError {
+                try require(error.message.hasPrefix("MPI is initialised already"), equals: true, error.message)
+                return
+            }
+            throw CheckFailure(description: "MPI was initialised twice")
+        case "yield":
+            let setting = getenv("OMPI_MCA_mpi_yield_when_idle").map { String(cString: $0) } ?? "unset"
+            if ranks.isRoot { print("yield \(setting)") }
         case "stall":
             if ranks.rank == last { while true { sleep(1) } }
             try ranks.barrier()

@@ -71,6 +71,6 @@ public struct MPIEnvironment: ~Copyable {
     /// The name and version of the MPI library, one line.
     public static var libraryVersion: String {
         let text = mpiText { cmpi_library_version($0, $1) } ?? "unknown MPI"
-        return String(text.prefix { !$0.isNewline && $0 != "," })
+        return String(text.prefix { !$0.isNewline && $0 != "," }.map { $0 == "\t" ? " " : $0 })
     }
 }

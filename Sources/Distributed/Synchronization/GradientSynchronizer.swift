@@ -75,7 +75,7 @@ public final class GradientSynchronizer {
             if ownNodes.isEmpty {
                 result.update(repeating: 0, count: count)
             } else {
-                for node in 1..<vectorCount { add(nodes + node * count, to: nodes, into: nodes, count: count) }
+                for node in 1..<vectorCount { add(nodes + node * count, to: nodes, count: count) }
                 if result != nodes { result.update(from: nodes, count: count) }
             }
             try communicator.allReduceSum(inPlace: UnsafeMutableBufferPointer(start: result, count: count))
@@ -146,8 +146,7 @@ private struct ExchangePlan {
             let count = min(Self.strip, length - start)
             let base = staging.pointer + start
             for addition in additions {
-                let target = base + addition.target * length
-                add(base + addition.source * length, to: target, into: target, count: count)
+                add(base + addition.source * length, to: base + addition.target * length, count: count)
             }
             // The root's sum ends in the first node's place.
             (result + ownRange.lowerBound + start).update(from: base, count: count)
@@ -156,9 +155,7 @@ private struct ExchangePlan {
     }
 }
 
-/// `sum[i] = left[i] + right[i]`, where `sum` may be `left`.
-private func add(
-    _ right: UnsafePointer<Float>, to left: UnsafePointer<Float>, into sum: UnsafeMutablePointer<Float>, count: Int
-) {
-    for index in 0..<count { sum[index] = left[index] + right[index] }
+/// `target[i] += source[i]`; two pointers only, so that the compiler can tell them apart and vectorise.
+private func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
+    for index in 0..<count { target[index] += source[index] }
 }
