@@ -2,7 +2,9 @@
 public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure; its raw value is the process's exit code (BSD `sysexits.h`).
     public struct Category: RawRepresentable, Hashable, Sendable {
+        /// The process's exit code.
         public let rawValue: Int32
+        /// An error, or a category by its exit code.
         public init(rawValue: Int32) { self.rawValue = rawValue }
 
         /// The command line is wrong (EX_USAGE).
@@ -19,14 +21,17 @@ public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let stopped = Category(rawValue: 75)
     }
 
+    /// The kind of failure.
     public let category: Category
     /// One line, without the leading `error:`.
     public let message: String
 
+    /// An error, or a category by its exit code.
     public init(_ category: Category, _ message: String) {
         self.category = category
         self.message = message
     }
 
+    /// The message.
     public var description: String { message }
 }

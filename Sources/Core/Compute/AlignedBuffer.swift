@@ -5,7 +5,9 @@ import Glibc
 /// Workers write disjoint parts of one buffer at the same time; who writes which part is up to the caller, which is why the
 /// type is `Sendable` without the compiler's proof.
 public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
+    /// Elements.
     public let count: Int
+    /// The first element; on a cache line of 64 bytes.
     public let pointer: UnsafeMutablePointer<Element>
 
     /// Allocates zeroed memory.
@@ -25,10 +27,12 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
 
     deinit { free(pointer) }
 
+    /// All elements.
     public var elements: UnsafeMutableBufferPointer<Element> {
         UnsafeMutableBufferPointer(start: pointer, count: count)
     }
 
+    /// An element; the index is not checked.
     public subscript(index: Int) -> Element {
         get { pointer[index] }
         set { pointer[index] = newValue }

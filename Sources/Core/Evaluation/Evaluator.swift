@@ -12,7 +12,9 @@ public final class Evaluator {
         public let loss: Double
         /// Characters predicted.
         public let characters: Int
+        /// The loss in bits a character.
         public var bitsPerCharacter: Double { loss / M_LN2 }
+        /// The number of equally likely characters that would be as hard to guess: e^loss.
         public var perplexity: Double { exp(loss) }
 
         init(loss: Double, characters: Int) {

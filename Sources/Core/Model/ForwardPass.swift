@@ -1,20 +1,22 @@
 import CKernels
 
-/// Advances a worker's rows by one character at a time: h and c of every layer, then the logits. All rows go together, so every
-/// product has as many rows as the worker; nothing is shared with other workers but the packed weights.
+/// Advances a worker's rows by one character at a time: h and c of every layer, then the logits.
+///
+/// All rows go together, so every product has as many rows as the worker; nothing is shared with other workers but the
+/// packed weights.
 ///
 /// N rows, H units, G gates, V vocabulary.
 final class ForwardPass {
     /// The state and products of one recurrent layer.
     private struct Layer {
-        /// [N, H]
+        /// [N, H].
         let hidden: AlignedBuffer<Float>
-        /// LSTM: [N, H]
+        /// LSTM: [N, H].
         let cell: AlignedBuffer<Float>?
-        /// h · U: [N, G·H]
+        /// h · U: [N, G·H].
         let recurrent: AlignedBuffer<Float>
         let recurrentProduct: MatrixProduct
-        /// x · W of a layer above the first: [N, G·H]
+        /// x · W of a layer above the first: [N, G·H].
         let input: (product: MatrixProduct, values: AlignedBuffer<Float>)?
     }
 

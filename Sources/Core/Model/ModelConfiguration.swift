@@ -8,6 +8,7 @@ public struct ModelConfiguration: Hashable, Sendable, Codable {
         public var gates: Int { self == .gru ? 3 : 4 }
     }
 
+    /// The kind of the recurrent layers.
     public var cell: Cell
     /// Recurrent layers, at least 1.
     public var layers: Int
@@ -18,7 +19,9 @@ public struct ModelConfiguration: Hashable, Sendable, Codable {
     /// V, the vocabulary's size, `[UNK]` included.
     public var vocabularySize: Int
 
-    public init(cell: Cell = .gru, layers: Int = 1, embeddingDim: Int = 256, rnnUnits: Int = 1024, vocabularySize: Int) {
+    /// A model's sizes; the defaults are the tutorial's.
+    public init(cell: Cell = .gru, layers: Int = 1, embeddingDim: Int = 256, rnnUnits: Int = 1024, vocabularySize: Int)
+    {
         self.cell = cell
         self.layers = layers
         self.embeddingDim = embeddingDim

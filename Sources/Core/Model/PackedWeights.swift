@@ -50,7 +50,8 @@ final class PackedWeights: @unchecked Sendable {
         layers = try (0..<configuration.layers).map { index in
             Layer(
                 recurrent: try forward(columns), recurrentTransposed: try backward(columns),
-                kernel: index == 0 ? nil : try forward(columns), kernelTransposed: index == 0 ? nil : try backward(columns))
+                kernel: index == 0 ? nil : try forward(columns),
+                kernelTransposed: index == 0 ? nil : try backward(columns))
         }
         dense = try forward(configuration.vocabularySize)
         denseTransposed = try backward(configuration.vocabularySize)

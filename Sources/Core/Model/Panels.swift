@@ -3,7 +3,9 @@
 /// A panel is the unit of work of the weight gradients: a worker takes a panel through all micro-batches, its partial sums
 /// stay in the cache, and oneDNN gets a contiguous operand.
 struct Panels: Hashable, Sendable {
-    /// The widest panel. 128 columns × 1024 units of partial sums are half a megabyte.
+    /// The widest panel.
+    ///
+    /// 128 columns × 1024 units of partial sums are half a megabyte.
     static let widest = 128
 
     let units: Int

@@ -2,10 +2,13 @@
 public struct ParameterLayout: Hashable, Sendable {
     /// One tensor, row-major, under the name that the checkpoint gives it.
     public struct Tensor: Hashable, Sendable {
+        /// The name in a checkpoint, such as `gru.kernel`.
         public let name: String
+        /// Rows and columns, or one length.
         public let shape: [Int]
         /// The index of its first element in the flat buffer.
         public let offset: Int
+        /// Elements of the tensor.
         public var count: Int { shape.reduce(1, *) }
     }
 
@@ -15,21 +18,30 @@ public struct ParameterLayout: Hashable, Sendable {
         public let name: String
         /// The width of the layer's input.
         public let inputDim: Int
+        /// Offset of W: [in, G·H].
         public let kernel: Int
+        /// Offset of U: [H, G·H].
         public let recurrentKernel: Int
+        /// Offset of the bias: [2, 3H] for GRU, [4H] for LSTM.
         public let bias: Int
     }
 
+    /// The model.
     public let configuration: ModelConfiguration
     /// All tensors in the order of the flat buffer.
     public let tensors: [Tensor]
+    /// Offset of the embedding: [V, E].
     public let embeddings: Int
+    /// The recurrent layers, from the input up.
     public let recurrent: [RecurrentLayer]
+    /// Offset of the dense kernel: [H, V].
     public let denseKernel: Int
+    /// Offset of the dense bias: [V].
     public let denseBias: Int
     /// Elements in the flat buffer: the model's parameter count.
     public let count: Int
 
+    /// Lays out the parameters of a model.
     public init(_ configuration: ModelConfiguration) {
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units

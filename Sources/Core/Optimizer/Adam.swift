@@ -5,9 +5,13 @@ import Glibc
 public final class Adam: @unchecked Sendable {
     /// The hyper-parameters; the defaults are Keras's.
     public struct Configuration: Hashable, Sendable {
+        /// Learning rate, above 0.
         public var learningRate = 1e-3
+        /// Decay of the first moments.
         public var beta1 = 0.9
+        /// Decay of the second moments.
         public var beta2 = 0.999
+        /// Added to the root of the second moment.
         public var epsilon = 1e-7
 
         /// The defaults with another learning rate.
@@ -16,6 +20,7 @@ public final class Adam: @unchecked Sendable {
         }
     }
 
+    /// The hyper-parameters.
     public let configuration: Configuration
     /// First moments, in the layout of the parameters.
     public let m: AlignedBuffer<Float>
@@ -35,13 +40,16 @@ public final class Adam: @unchecked Sendable {
     var constants: dtrain_adam_constants {
         let t = Double(steps + 1)
         let alpha =
-            configuration.learningRate * (1 - pow(configuration.beta2, t)).squareRoot() / (1 - pow(configuration.beta1, t))
+            configuration.learningRate * (1 - pow(configuration.beta2, t)).squareRoot()
+            / (1 - pow(configuration.beta1, t))
         return dtrain_adam_constants(
             one_minus_beta1: Float(1 - configuration.beta1), one_minus_beta2: Float(1 - configuration.beta2),
             alpha: Float(alpha), epsilon: Float(configuration.epsilon))
     }
 
-    /// Updates a range of the parameters; ranges may go to different threads. The caller counts the step when all are done.
+    /// Updates a range of the parameters; ranges may go to different threads.
+    ///
+    /// The caller counts the step when all are done.
     func update(_ range: Range<Int>, parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
         let first = range.lowerBound
         dtrain_adam(

@@ -1,20 +1,21 @@
 import CKernels
 
-/// Backward through time for a worker's rows: turns the tape's records into gradients of the gates. Reads d(loss)/d(logits) from
-/// the tape.
+/// Backward through time for a worker's rows: turns the tape's records into gradients of the gates.
+///
+/// Reads d(loss)/d(logits) from the tape.
 ///
 /// N rows, H units, G gates, V vocabulary.
 final class BackwardPass {
     private struct Layer {
-        /// d(loss)/d(h), carried from the later time step: [N, H]
+        /// d(loss)/d(h), carried from the later time step: [N, H].
         let hidden: AlignedBuffer<Float>
-        /// LSTM: d(loss)/d(c), carried: [N, H]
+        /// LSTM: d(loss)/d(c), carried: [N, H].
         let cell: AlignedBuffer<Float>?
-        /// d(loss)/d(h · U): [N, G·H]
+        /// d(loss)/d(h · U): [N, G·H].
         let gates: AlignedBuffer<Float>
-        /// hidden += gates · Uᵀ
+        /// hidden += gates · Uᵀ.
         let recurrentProduct: MatrixProduct
-        /// A layer above the first: d(loss)/d(x · W), [N, G·H], and below.hidden += inputGates · Wᵀ
+        /// A layer above the first: d(loss)/d(x · W), [N, G·H], and below.hidden += inputGates · Wᵀ.
         let input: (product: MatrixProduct, gates: AlignedBuffer<Float>)?
     }
 
@@ -23,7 +24,7 @@ final class BackwardPass {
     private let tape: Tape
     private let places: [RowPlace]
     private let layers: [Layer]
-    /// [N, V]
+    /// [N, V].
     private let logitsGradient: AlignedBuffer<Float>
     private let denseProduct: MatrixProduct
 

@@ -4,6 +4,7 @@
 /// The embedding's and the first kernel's gradients follow from its total once a step, and aren't exchanged. They lie first in the
 /// parameter layout; so everything that is summed over micro-batches is one contiguous range, `summed`.
 public struct GradientLayout: Hashable, Sendable {
+    /// The layout of the parameters.
     public let parameters: ParameterLayout
     /// Offset of the table's gradient: [V, G·H].
     public let table: Int

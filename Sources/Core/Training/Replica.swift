@@ -5,12 +5,16 @@
 public final class Replica: @unchecked Sendable {
     /// What fixes the shapes of a rank's work.
     public struct Configuration: Hashable, Sendable {
+        /// The model's sizes.
         public var model: ModelConfiguration
+        /// The rank's micro-batches.
         public var shard: Shard
+        /// Adam's hyper-parameters.
         public var adam: Adam.Configuration
         /// Worker threads.
         public var threads: Int
 
+        /// The shapes of a rank's work.
         public init(model: ModelConfiguration, shard: Shard, adam: Adam.Configuration, threads: Int) {
             self.model = model
             self.shard = shard
@@ -19,12 +23,15 @@ public final class Replica: @unchecked Sendable {
         }
     }
 
+    /// The layout of the parameters.
     public let layout: ParameterLayout
+    /// The layout of the gradient.
     public let gradientLayout: GradientLayout
     /// The flat parameters.
     public let parameters: AlignedBuffer<Float>
     /// The flat gradient of the whole step, once the nodes of all ranks are added up.
     public let gradient: AlignedBuffer<Float>
+    /// Adam's hyper-parameters.
     public let adam: Adam
     /// The tree over all micro-batches of a step.
     public let tree: ReductionTree

@@ -26,7 +26,8 @@ public struct Shard: Hashable, Sendable {
         self.microBatchSize = microBatchSize
         self.microBatches = microBatches
         sequences =
-            min(batchSize, microBatches.lowerBound * microBatchSize)..<min(
+            min(
+                batchSize, microBatches.lowerBound * microBatchSize)..<min(
                 batchSize, microBatches.upperBound * microBatchSize)
     }
 

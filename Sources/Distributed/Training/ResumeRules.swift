@@ -14,7 +14,9 @@ enum ResumeRules {
         try require(settings.sequenceLength, options.sequenceLength, "--seq-length", path)
         try require(settings.seed, options.seed, "--seed", path)
         try require(settings.precision, options.precision.rawValue, "--precision", path)
-        try require(settings.shuffle ? "--shuffle" : "--no-shuffle", options.shuffle ? "--shuffle" : "--no-shuffle", "the order", path)
+        try require(
+            settings.shuffle ? "--shuffle" : "--no-shuffle", options.shuffle ? "--shuffle" : "--no-shuffle",
+            "the order", path)
         try require(model.cell.rawValue, options.cell.rawValue, "--cell", path)
         try require(model.layers, options.layers, "--layers", path)
         try require(model.embeddingDim, options.embeddingDim, "--embedding-dim", path)

@@ -38,7 +38,8 @@ struct TrainingData {
         if corpus.unknownCount > 0 {
             report(
                 .warning(
-                    "\(corpus.unknownCount) characters of '\(corpus.path)' are not in the vocabulary: trained as [UNK]"))
+                    "\(corpus.unknownCount) characters of '\(corpus.path)' are not in the vocabulary: trained as [UNK]")
+            )
         }
         guard let settings = start.settings, let path = start.path else { return }
         report(.notice("resumed from '\(path)' at step \(start.progress.step)"))

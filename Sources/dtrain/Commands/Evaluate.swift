@@ -42,7 +42,8 @@ struct Evaluate: ParsableCommand {
         let corpus = try Corpus(path: try data ?? DefaultCorpus.path(), vocabulary: loaded.vocabulary)
         if corpus.unknownCount > 0 {
             Console.warning(
-                "\(corpus.unknownCount) characters of '\(corpus.path)' are not in the model's vocabulary: counted as [UNK]")
+                "\(corpus.unknownCount) characters of '\(corpus.path)' are not in the model's vocabulary: counted as [UNK]"
+            )
         }
         let evaluator = try Evaluator(
             layout: loaded.checkpoint.layout, parameters: loaded.parameters,

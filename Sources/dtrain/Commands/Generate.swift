@@ -44,7 +44,8 @@ struct Generate: ParsableCommand {
             guard missing.isEmpty else {
                 throw DTrainError(
                     .usage,
-                    "the vocabulary of '\(loaded.checkpoint.path)' lacks \(names(missing)) of the prompt; leave them out")
+                    "the vocabulary of '\(loaded.checkpoint.path)' lacks \(names(missing)) of the prompt; leave them out"
+                )
             }
         }
         let generator = try Generator(
@@ -55,7 +56,7 @@ struct Generate: ParsableCommand {
         for (text, ids) in zip(prompt, generated) { try Console.output(text + loaded.vocabulary.decode(ids) + "\n") }
     }
 
-    /// `"ø" (U+00F8), "\n" (U+000A)`
+    /// `"ø" (U+00F8), "\n" (U+000A)`.
     private func names(_ scalars: [Unicode.Scalar]) -> String {
         scalars.map { scalar in
             let code = String(scalar.value, radix: 16, uppercase: true)

@@ -25,6 +25,7 @@ struct Summary: ParsableCommand {
         }
         let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("passed over: \($0)") }
         let settings = found.metadata.settings
-        try Console.output(ModelTable(found.layout, batch: settings.map { ($0.batchSize, $0.sequenceLength) }).text + "\n")
+        try Console.output(
+            ModelTable(found.layout, batch: settings.map { ($0.batchSize, $0.sequenceLength) }).text + "\n")
     }
 }

@@ -9,7 +9,8 @@ enum Console {
     static func output(_ text: String) throws {
         guard write(text, to: STDOUT_FILENO) else {
             throw DTrainError(
-                .inputOutput, "cannot write to standard output: \(String(cString: strerror(errno))); check where it goes")
+                .inputOutput,
+                "cannot write to standard output: \(String(cString: strerror(errno))); check where it goes")
         }
     }
 

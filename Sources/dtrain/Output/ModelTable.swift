@@ -20,7 +20,8 @@ struct ModelTable {
         let double = String(repeating: "=", count: 65)
         let megabytes = (Double(layout.count) * 4 / 1_048_576).fixed(2)
         return
-            ([rule, row("Layer (type)", "Output Shape", "Param #"), double] + layers.map { row($0.name, $0.shape, $0.count.grouped) }
+            ([rule, row("Layer (type)", "Output Shape", "Param #"), double]
+            + layers.map { row($0.name, $0.shape, $0.count.grouped) }
             + [double, "Total params: \(layout.count.grouped) (\(megabytes) MB)", rule]).joined(separator: "\n")
     }
 

@@ -2,7 +2,9 @@ import Core
 import Distributed
 import Glibc
 
-/// Shows a training as Keras does: a bar that moves on a terminal, plain lines elsewhere. Used by rank 0 alone.
+/// Shows a training as Keras does: a bar that moves on a terminal, plain lines elsewhere.
+///
+/// Used by rank 0 alone.
 final class TrainingPrinter {
     private let showsBar: Bool
     private let isQuiet: Bool
@@ -48,7 +50,8 @@ final class TrainingPrinter {
     private func show(untrainedLoss loss: Double, blind: Double) {
         line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))")
         if abs(loss - blind) > 0.1 * blind {
-            Console.warning("the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
+            Console.warning(
+                "the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
         }
     }
 
@@ -82,7 +85,7 @@ final class TrainingPrinter {
     // A training doesn't stop because nobody can read how it goes.
     private func write(_ text: String) { try? Console.output(text) }
 
-    /// `17/172 [==>...........................]`
+    /// `17/172 [==>...........................]`.
     private func bar(_ step: Int, of steps: Int) -> String {
         let width = 30
         let total = "\(steps)"
