@@ -41,24 +41,32 @@ void dtrain_scatter_add(
     }
 }
 
-// One square of 16 x 16: whole cache lines are read and written.
-INLINE void transpose_tile(const float *matrix, int64_t columns, int64_t stride, float *transposed) {
-    float tile[16][16];
-    for (int i = 0; i < 16; i++) memcpy(tile[i], matrix + i * columns, sizeof tile[i]);
-    for (int j = 0; j < 16; j++)
-        for (int i = 0; i < 16; i++) transposed[j * stride + i] = tile[i][j];
+MULTIVERSION
+void dtrain_to_bf16(int64_t n, const float *restrict values, uint16_t *restrict rounded) {
+    for (int64_t i = 0; i < n; i++) rounded[i] = bf16(values[i]);
 }
 
-MULTIVERSION
-void dtrain_transpose(int64_t rows, int64_t columns, const float *restrict matrix, int64_t stride, float *restrict transposed) {
-    for (int64_t i = 0; i < rows; i += 16) {
-        for (int64_t j = 0; j < columns; j += 16) {
-            if (i + 16 <= rows && j + 16 <= columns) {
-                transpose_tile(matrix + i * columns + j, columns, stride, transposed + j * stride + i);
-                continue;
-            }
-            for (int64_t a = i; a < rows && a < i + 16; a++)
-                for (int64_t b = j; b < columns && b < j + 16; b++) transposed[b * stride + a] = matrix[a * columns + b];
-        }
+INLINE float same(float x) { return x; }
+
+// Squares of 16 x 16: whole cache lines are read and written.
+#define DEFINE_TRANSPOSE(name, type, convert)                                                                          \
+    MULTIVERSION                                                                                                       \
+    void name(int64_t rows, int64_t columns, const float *restrict matrix, int64_t stride, type *restrict transposed) { \
+        for (int64_t i = 0; i < rows; i += 16) {                                                                       \
+            for (int64_t j = 0; j < columns; j += 16) {                                                                \
+                const float *restrict from = matrix + i * columns + j;                                                 \
+                type *restrict to = transposed + j * stride + i;                                                       \
+                if (i + 16 <= rows && j + 16 <= columns) {                                                             \
+                    for (int b = 0; b < 16; b++)                                                                       \
+                        for (int a = 0; a < 16; a++) to[b * stride + a] = convert(from[a * columns + b]);              \
+                } else {                                                                                               \
+                    for (int64_t b = 0; b < columns - j && b < 16; b++)                                                \
+                        for (int64_t a = 0; a < rows - i && a < 16; a++)                                               \
+                            to[b * stride + a] = convert(from[a * columns + b]);                                       \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
     }
-}
+
+DEFINE_TRANSPOSE(dtrain_transpose, float, same)
+DEFINE_TRANSPOSE(dtrain_transpose_to_bf16, uint16_t, bf16)

@@ -37,6 +37,15 @@ INLINE float exp_approximation(float x) {
     return p * power;
 }
 
+// To nearest even; NaN stays NaN.
+INLINE uint16_t bf16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    uint32_t quiet = (bits >> 16) | 0x40u;
+    return (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+}
+
 INLINE float sigmoid(float x) { return 1.0f / (1.0f + exp_approximation(-x)); }
 
 INLINE float hyperbolic_tangent(float x) {

@@ -66,6 +66,13 @@ void dtrain_scatter_add(int64_t rows, int64_t columns, const float *matrix, cons
 // transposed[columns][rows] = matrix[rows][columns]; a row of the result starts every `stride` floats.
 void dtrain_transpose(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *transposed);
 
+// The same with the result in bf16.
+void dtrain_transpose_to_bf16(
+    int64_t rows, int64_t columns, const float *matrix, int64_t stride, uint16_t *transposed);
+
+// rounded[i] = values[i] in bf16, to nearest even; NaN stays NaN.
+void dtrain_to_bf16(int64_t n, const float *values, uint16_t *rounded);
+
 // sum over i of a[i] * b[i], in a fixed order.
 float dtrain_dot(int64_t n, const float *a, const float *b);
 

@@ -1,27 +1,29 @@
 import COneDNN
 
-/// C[M, N] = A[M, K] · B[K, N], or C += A · B, in float32 through oneDNN; for one worker.
+/// C[M, N] = A[M, K] · B[K, N], or C += A · B, through oneDNN, summed in float32; for one worker.
 ///
 /// With packed weights, the bits of a row of C depend on that row of A and on B alone, not on M.
 final class MatrixProduct {
-    /// How a plain float32 matrix lies in memory.
+    /// How a plain matrix lies in memory.
     enum Layout {
         /// Rows follow each other, `stride` floats apart.
         case rows(stride: Int)
         /// The transpose is stored: columns follow each other, `stride` floats apart.
         case columns(stride: Int)
 
-        func descriptor(rows: Int, columns: Int) throws -> MatrixDescriptor {
+        func descriptor(rows: Int, columns: Int, precision: Precision = .fp32) throws -> MatrixDescriptor {
             switch self {
-            case .rows(let stride): try .plain(rows: rows, columns: columns, rowStride: stride)
-            case .columns(let stride): try .plain(rows: rows, columns: columns, rowStride: 1, columnStride: stride)
+            case .rows(let stride):
+                try .plain(rows: rows, columns: columns, rowStride: stride, precision: precision)
+            case .columns(let stride):
+                try .plain(rows: rows, columns: columns, rowStride: 1, columnStride: stride, precision: precision)
             }
         }
     }
 
     private let primitive: OneDNNPrimitive
 
-    /// A product of plain matrices.
+    /// A product of plain float32 matrices.
     init(
         rows: Int, columns: Int, depth: Int, a: Layout, b: Layout, c: Layout? = nil, accumulate: Bool = false
     ) throws {
@@ -30,10 +32,12 @@ final class MatrixProduct {
             c: (c ?? .rows(stride: columns)).descriptor(rows: rows, columns: columns), accumulate: accumulate)
     }
 
-    /// A product with packed weights: A is [rows, weights.depth] and C is [rows, weights.columns], both without gaps.
-    init(rows: Int, weights: PackedMatrix, accumulate: Bool = false) throws {
+    /// A product with packed weights: C is [rows, weights.columns] without gaps, and so is A, [rows, weights.depth], if nothing
+    /// else is said; A is in the weights' precision.
+    init(rows: Int, weights: PackedMatrix, a: Layout? = nil, accumulate: Bool = false) throws {
         primitive = try Self.make(
-            a: .plain(rows: rows, columns: weights.depth, rowStride: weights.depth), b: weights.layout,
+            a: (a ?? .rows(stride: weights.depth)).descriptor(
+                rows: rows, columns: weights.depth, precision: weights.precision), b: weights.layout,
             c: .plain(rows: rows, columns: weights.columns, rowStride: weights.columns), accumulate: accumulate)
     }
 

@@ -44,22 +44,24 @@ final class MatrixDescriptor {
 
     deinit { dtrain_md_destroy(&md) }
 
-    /// A plain matrix of float32 whose element (i, j) is at `i * rowStride + j * columnStride`.
-    static func plain(rows: Int, columns: Int, rowStride: Int, columnStride: Int = 1) throws -> MatrixDescriptor {
+    /// A plain matrix whose element (i, j) is at `i * rowStride + j * columnStride`.
+    static func plain(
+        rows: Int, columns: Int, rowStride: Int, columnStride: Int = 1, precision: Precision = .fp32
+    ) throws -> MatrixDescriptor {
         try MatrixDescriptor {
             try OneDNN.check(
                 dtrain_md_strided(
-                    &$0, dnnl_f32, dnnl_dim_t(rows), dnnl_dim_t(columns), dnnl_dim_t(rowStride),
+                    &$0, precision.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns), dnnl_dim_t(rowStride),
                     dnnl_dim_t(columnStride)),
                 "dnnl_memory_desc (strides)")
         }
     }
 
     /// A matrix whose layout is left to the product.
-    static func any(rows: Int, columns: Int) throws -> MatrixDescriptor {
+    static func any(rows: Int, columns: Int, precision: Precision) throws -> MatrixDescriptor {
         try MatrixDescriptor {
             try OneDNN.check(
-                dtrain_md_any(&$0, dnnl_f32, dnnl_dim_t(rows), dnnl_dim_t(columns)), "dnnl_memory_desc (any)")
+                dtrain_md_any(&$0, precision.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns)), "dnnl_memory_desc (any)")
         }
     }
 

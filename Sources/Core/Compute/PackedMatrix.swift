@@ -6,12 +6,13 @@ final class PackedMatrix: @unchecked Sendable {
     let depth: Int
     /// N.
     let columns: Int
+    let precision: Precision
     let layout: MatrixDescriptor
     private let storage: AlignedBuffer<UInt8>
     private let reorder: OneDNNPrimitive
 
     /// Rows of the product that oneDNN is asked to choose the layout for; other row counts then use the same layout.
-    private static let typicalRows = 64
+    static let typicalRows = 64
 
     /// Makes room for a matrix.
     ///
@@ -19,12 +20,18 @@ final class PackedMatrix: @unchecked Sendable {
     ///   - depth: K.
     ///   - columns: N.
     ///   - source: how the float32 weights lie in memory that `pack` will be given.
-    init(depth: Int, columns: Int, source: MatrixProduct.Layout) throws {
+    ///   - precision: the format that they are packed in.
+    ///   - rows: about how many rows the products will have.
+    init(
+        depth: Int, columns: Int, source: MatrixProduct.Layout, precision: Precision, rows: Int = PackedMatrix.typicalRows
+    ) throws {
         self.depth = depth
         self.columns = columns
+        self.precision = precision
         layout = try MatrixProduct.withDescriptor(
-            a: .plain(rows: Self.typicalRows, columns: depth, rowStride: depth), b: .any(rows: depth, columns: columns),
-            c: .plain(rows: Self.typicalRows, columns: columns, rowStride: columns), accumulate: false
+            a: .plain(rows: rows, columns: depth, rowStride: depth, precision: precision),
+            b: .any(rows: depth, columns: columns, precision: precision),
+            c: .plain(rows: rows, columns: columns, rowStride: columns), accumulate: false
         ) { try MatrixDescriptor.queried($0, dnnl_query_weights_md) }
         storage = try AlignedBuffer(count: layout.size)
         reorder = try Self.makeReorder(from: source.descriptor(rows: depth, columns: columns), to: layout)

@@ -10,7 +10,7 @@ final class ForwardPass {
     /// The state and products of one recurrent layer.
     private struct Layer {
         /// [N, H].
-        let hidden: AlignedBuffer<Float>
+        let hidden: OperandBuffer
         /// LSTM: [N, H].
         let cell: AlignedBuffer<Float>?
         /// h · U: [N, G·H].
@@ -44,7 +44,7 @@ final class ForwardPass {
         self.parameters = parameters
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try AlignedBuffer(count: rows * units),
+                hidden: try OperandBuffer(count: rows * units, precision: weights.precision),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
                 recurrent: try AlignedBuffer(count: rows * columns),
                 recurrentProduct: try MatrixProduct(rows: rows, weights: layer.recurrent),
@@ -59,7 +59,7 @@ final class ForwardPass {
     /// Forgets everything: all states become zero.
     func reset() {
         for layer in layers {
-            layer.hidden.elements.update(repeating: 0)
+            layer.hidden.clear()
             layer.cell?.elements.update(repeating: 0)
         }
     }
@@ -78,9 +78,9 @@ final class ForwardPass {
         let layer = layers[index]
         let units = weights.layout.configuration.rnnUnits
         let columns = weights.layout.configuration.cell.gates * units
-        try layer.recurrentProduct(layer.hidden.pointer, weights.layers[index].recurrent.bytes, layer.recurrent.pointer)
+        try layer.recurrentProduct(layer.hidden.bytes, weights.layers[index].recurrent.bytes, layer.recurrent.pointer)
         if let input = layer.input, let kernel = weights.layers[index].kernel {
-            try input.product(layers[index - 1].hidden.pointer, kernel.bytes, input.values.pointer)
+            try input.product(layers[index - 1].hidden.bytes, kernel.bytes, input.values.pointer)
         }
         for row in 0..<rows {
             let input =
@@ -111,6 +111,7 @@ final class ForwardPass {
         } else {
             dtrain_gru_forward(record, input, recurrent, bias, hidden)
         }
+        layer.hidden.round(from: row * units, count: units)
         if let recording {
             recording.tape.hidden(index, recording.places[row], recording.time + 1).update(from: hidden, count: units)
         }

@@ -15,6 +15,8 @@ final class PackedWeights: @unchecked Sendable {
     }
 
     let layout: ParameterLayout
+    /// Of the recurrent layers' products.
+    let precision: Precision
     /// embeddings · W of the first layer, [V, G·H]: a character's input product is one row of it.
     let table: AlignedBuffer<Float>
     let layers: [Layer]
@@ -32,29 +34,35 @@ final class PackedWeights: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - parameters: the flat parameters of that layout, which must outlive this object.
+    ///   - precision: of the recurrent layers' products; the dense layer and the table stay in float32.
     ///   - training: whether the transposes that the backward pass needs are packed too.
-    init(layout: ParameterLayout, parameters: UnsafePointer<Float>, training: Bool, pool: WorkerPool) throws {
+    init(
+        layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, training: Bool, pool: WorkerPool
+    ) throws {
         let configuration = layout.configuration
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
-        func forward(_ columns: Int) throws -> PackedMatrix {
-            try PackedMatrix(depth: units, columns: columns, source: .rows(stride: columns))
+        func forward(_ columns: Int, _ precision: Precision) throws -> PackedMatrix {
+            try PackedMatrix(depth: units, columns: columns, source: .rows(stride: columns), precision: precision)
         }
-        func backward(_ columns: Int) throws -> PackedMatrix? {
-            training ? try PackedMatrix(depth: columns, columns: units, source: .columns(stride: columns)) : nil
+        func backward(_ columns: Int, _ precision: Precision) throws -> PackedMatrix? {
+            guard training else { return nil }
+            return try PackedMatrix(
+                depth: columns, columns: units, source: .columns(stride: columns), precision: precision)
         }
         self.layout = layout
         self.parameters = parameters
         self.pool = pool
+        self.precision = precision
         table = try AlignedBuffer(count: configuration.vocabularySize * columns)
         layers = try (0..<configuration.layers).map { index in
             Layer(
-                recurrent: try forward(columns), recurrentTransposed: try backward(columns),
-                kernel: index == 0 ? nil : try forward(columns),
-                kernelTransposed: index == 0 ? nil : try backward(columns))
+                recurrent: try forward(columns, precision), recurrentTransposed: try backward(columns, precision),
+                kernel: index == 0 ? nil : try forward(columns, precision),
+                kernelTransposed: index == 0 ? nil : try backward(columns, precision))
         }
-        dense = try forward(configuration.vocabularySize)
-        denseTransposed = try backward(configuration.vocabularySize)
+        dense = try forward(configuration.vocabularySize, .fp32)
+        denseTransposed = try backward(configuration.vocabularySize, .fp32)
         tasks = try makeTasks()
         work = { [unowned self] _ in
             while let task = self.pool.nextTask(below: self.tasks.count) { try self.tasks[task]() }

@@ -12,11 +12,11 @@ final class BackwardPass {
         /// LSTM: d(loss)/d(c), carried: [N, H].
         let cell: AlignedBuffer<Float>?
         /// d(loss)/d(h · U): [N, G·H].
-        let gates: AlignedBuffer<Float>
+        let gates: OperandBuffer
         /// hidden += gates · Uᵀ.
         let recurrentProduct: MatrixProduct
         /// A layer above the first: d(loss)/d(x · W), [N, G·H], and below.hidden += inputGates · Wᵀ.
-        let input: (product: MatrixProduct, gates: AlignedBuffer<Float>)?
+        let input: (product: MatrixProduct, gates: OperandBuffer)?
     }
 
     private let rows: Int
@@ -46,10 +46,10 @@ final class BackwardPass {
             Layer(
                 hidden: try AlignedBuffer(count: rows * units),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
-                gates: try AlignedBuffer(count: rows * columns),
+                gates: try OperandBuffer(count: rows * columns, precision: weights.precision),
                 recurrentProduct: try accumulating(layer.recurrentTransposed),
                 input: try layer.kernelTransposed.map {
-                    (try accumulating($0), try AlignedBuffer(count: rows * columns))
+                    (try accumulating($0), try OperandBuffer(count: rows * columns, precision: weights.precision))
                 })
         }
         logitsGradient = try AlignedBuffer(count: rows * configuration.vocabularySize)
@@ -83,11 +83,11 @@ final class BackwardPass {
         let layer = layers[index]
         for row in 0..<rows { gates(layer: index, row: row, time) }
         if time > 0, let transposed = weights.layers[index].recurrentTransposed {
-            try layer.recurrentProduct(layer.gates.pointer, transposed.bytes, layer.hidden.pointer)
+            try layer.recurrentProduct(layer.gates.bytes, transposed.bytes, layer.hidden.pointer)
         }
         if let input = layer.input, let transposed = weights.layers[index].kernelTransposed {
             let gates = layer.cell == nil ? input.gates : layer.gates
-            try input.product(gates.pointer, transposed.bytes, layers[index - 1].hidden.pointer)
+            try input.product(gates.bytes, transposed.bytes, layers[index - 1].hidden.pointer)
         }
     }
 
@@ -106,6 +106,8 @@ final class BackwardPass {
         } else {
             let inputGates = layer.input.map { $0.gates.pointer + row * columns }
             dtrain_gru_backward(record, tape.hidden(index, places[row], time), hidden, gates, inputGates)
+            layer.input?.gates.round(from: row * columns, count: columns)
         }
+        layer.gates.round(from: row * columns, count: columns)
     }
 }

@@ -11,9 +11,9 @@ final class PanelWorker {
     private let tape: Tape
     private let slots: AlignedBuffer<Float>
     private let slotSize: Int
-    private let products: [Shape: MatrixProduct]
+    private let products: [Shape: PanelProduct]
 
-    init(tape: Tape, slots: Int, slotSize: Int) throws {
+    init(tape: Tape, precision: Precision, slots: Int, slotSize: Int) throws {
         self.tape = tape
         self.slotSize = slotSize
         self.slots = try AlignedBuffer(count: slots * slotSize)
@@ -22,12 +22,11 @@ final class PanelWorker {
             [Panels(units: tape.units), Panels(units: tape.vocabularySize)].flatMap { panels in
                 (0..<panels.count).map { panels.columns($0).count }
             })
-        var products: [Shape: MatrixProduct] = [:]
+        var products: [Shape: PanelProduct] = [:]
         for sequences in sizes {
             for width in widths {
-                products[Shape(sequences: sequences, width: width)] = try MatrixProduct(
-                    rows: tape.units, columns: width, depth: sequences * tape.shard.sequenceLength,
-                    a: .rows(stride: sequences * (tape.shard.sequenceLength + 1)), b: .rows(stride: width))
+                products[Shape(sequences: sequences, width: width)] = try PanelProduct(
+                    sequences: sequences, width: width, tape: tape, precision: precision)
             }
         }
         self.products = products
@@ -37,7 +36,8 @@ final class PanelWorker {
     func slot(_ index: Int) -> UnsafeMutablePointer<Float> { slots.pointer + index * slotSize }
 
     /// Computes a task's sums over the tokens of one micro-batch.
-    func leaf(_ task: PanelTask, microBatch: Int, slot: Int, transposed: [AlignedBuffer<Float>]) throws {
+    func leaf(_ task: PanelTask, microBatch: Int, slot: Int, transposed: [TransposedHidden]) throws {
+        let product = try product(microBatch, width: task.width)
         let tokens = tape.shard.tokens(of: microBatch)
         let panel =
             switch task.source {
@@ -45,14 +45,18 @@ final class PanelWorker {
                 tape.panel(layer, microBatch: microBatch, group: group, panel: task.panel)
             case .logits: tape.logitsPanel(microBatch: microBatch, panel: task.panel)
             }
+        try product.prepare(panel)
         var sums = self.slot(slot)
         for target in task.targets {
             let count = target.rows * task.width
             switch target.factor {
             case .hiddenBefore(let layer):
-                try multiply(transposed[layer], after: false, microBatch, panel, task.width, into: sums)
+                let hidden = transposed[layer].bytes(from: firstState(microBatch))
+                try product(hidden, panel, into: sums)
             case .hiddenAfter(let layer):
-                try multiply(transposed[layer], after: true, microBatch, panel, task.width, into: sums)
+                // A sequence has one state more than tokens: "after" is the same matrix one time step on.
+                let step = tape.shard.rows(of: microBatch).count
+                try product(transposed[layer].bytes(from: firstState(microBatch) + step), panel, into: sums)
             case .characters:
                 sums.update(repeating: 0, count: count)
                 dtrain_scatter_add(
@@ -65,16 +69,15 @@ final class PanelWorker {
         }
     }
 
-    /// hᵀ · panel; a sequence has one state more than tokens, so "after" is the same matrix one time step on.
-    private func multiply(
-        _ transposed: AlignedBuffer<Float>, after: Bool, _ microBatch: Int, _ panel: UnsafePointer<Float>, _ width: Int,
-        into sums: UnsafeMutablePointer<Float>
-    ) throws {
-        let rows = tape.shard.rows(of: microBatch)
-        guard let product = products[Shape(sequences: rows.count, width: width)] else {
-            throw DTrainError(.internal, "no product for \(rows.count) sequences and \(width) columns")
+    private func firstState(_ microBatch: Int) -> Int {
+        tape.shard.rows(of: microBatch).lowerBound * (tape.shard.sequenceLength + 1) * tape.units
+    }
+
+    private func product(_ microBatch: Int, width: Int) throws -> PanelProduct {
+        let sequences = tape.shard.rows(of: microBatch).count
+        guard let product = products[Shape(sequences: sequences, width: width)] else {
+            throw DTrainError(.internal, "no product for \(sequences) sequences and \(width) columns")
         }
-        let first = rows.lowerBound * (tape.shard.sequenceLength + 1) * tape.units
-        try product(transposed.pointer + first + (after ? rows.count : 0), panel, sums)
+        return product
     }
 }

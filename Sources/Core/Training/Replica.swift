@@ -11,14 +11,17 @@ public final class Replica: @unchecked Sendable {
         public var shard: Shard
         /// Adam's hyper-parameters.
         public var adam: Adam.Configuration
+        /// Of the recurrent layers' products.
+        public var precision: Precision
         /// Worker threads.
         public var threads: Int
 
         /// The shapes of a rank's work.
-        public init(model: ModelConfiguration, shard: Shard, adam: Adam.Configuration, threads: Int) {
+        public init(model: ModelConfiguration, shard: Shard, adam: Adam.Configuration, precision: Precision = .fp32, threads: Int) {
             self.model = model
             self.shard = shard
             self.adam = adam
+            self.precision = precision
             self.threads = threads
         }
     }
@@ -60,7 +63,7 @@ public final class Replica: @unchecked Sendable {
         gradient = try AlignedBuffer(count: gradientLayout.count)
         adam = try Adam(count: layout.count, configuration: configuration.adam)
         pool = try WorkerPool(count: configuration.threads)
-        weights = try PackedWeights(layout: layout, parameters: parameters.pointer, training: true, pool: pool)
+        weights = try PackedWeights(layout: layout, parameters: parameters.pointer, precision: configuration.precision, training: true, pool: pool)
         let tree = ReductionTree(
             leafCount: Shard.microBatchCount(batchSize: shard.batchSize, microBatchSize: shard.microBatchSize))
         self.tree = tree
@@ -69,7 +72,7 @@ public final class Replica: @unchecked Sendable {
         ownNodes = ownsAll ? nil : try AlignedBuffer(count: max(1, fold.nodes.count) * gradientLayout.summed.count)
         let tape = try Tape(configuration.model, shard: shard)
         weightGradient = try WeightGradient(
-            tape: tape, layout: gradientLayout, fold: fold,
+            tape: tape, layout: gradientLayout, precision: configuration.precision, fold: fold,
             nodes: ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound, pool: pool)
         tableGradient = try TableGradient(gradientLayout)
         workers = try ReductionTree.partition(count: shard.rows, parts: pool.count).filter { !$0.isEmpty }.map {

@@ -10,8 +10,7 @@ final class WeightGradient: @unchecked Sendable {
     private let layout: GradientLayout
     private let fold: ReductionTree.FoldPlan
     private let tasks: [PanelTask]
-    /// hᵀ of each layer: [H][states] a micro-batch.
-    private let transposed: [AlignedBuffer<Float>]
+    private let transposed: [TransposedHidden]
     private let workers: [PanelWorker]
     private let pool: WorkerPool
     private let nodes: UnsafeMutablePointer<Float>
@@ -24,8 +23,8 @@ final class WeightGradient: @unchecked Sendable {
     ///   - fold: how the rank's micro-batches are folded into nodes of the tree.
     ///   - nodes: receives a vector of `layout.summed.count` elements for each node of the fold, one after another.
     init(
-        tape: Tape, layout: GradientLayout, fold: ReductionTree.FoldPlan, nodes: UnsafeMutablePointer<Float>,
-        pool: WorkerPool
+        tape: Tape, layout: GradientLayout, precision: Precision, fold: ReductionTree.FoldPlan,
+        nodes: UnsafeMutablePointer<Float>, pool: WorkerPool
     ) throws {
         self.tape = tape
         self.layout = layout
@@ -33,10 +32,10 @@ final class WeightGradient: @unchecked Sendable {
         self.nodes = nodes
         self.pool = pool
         tasks = PanelTask.all(layout.parameters)
-        transposed = try tape.layers.map { try AlignedBuffer(count: $0.hidden.count) }
+        transposed = try tape.layers.map { try TransposedHidden(count: $0.hidden.count, precision: precision) }
         let scratch = tasks.map(\.scratch).max() ?? 0
         workers = try (0..<pool.count).map { _ in
-            try PanelWorker(tape: tape, slots: max(fold.slotCount, 1), slotSize: scratch)
+            try PanelWorker(tape: tape, precision: precision, slots: max(fold.slotCount, 1), slotSize: scratch)
         }
         prepareWork()
     }
@@ -64,9 +63,8 @@ final class WeightGradient: @unchecked Sendable {
         let rows = tape.shard.rows(of: microBatch)
         let states = rows.count * (tape.shard.sequenceLength + 1)
         let offset = rows.lowerBound * (tape.shard.sequenceLength + 1) * tape.units
-        dtrain_transpose(
-            Int64(states), Int64(tape.units), tape.layers[layer].hidden.pointer + offset, Int64(states),
-            transposed[layer].pointer + offset)
+        transposed[layer].transpose(
+            tape.layers[layer].hidden.pointer + offset, states: states, units: tape.units, offset: offset)
     }
 
     private func run(_ task: PanelTask, on worker: PanelWorker) throws {

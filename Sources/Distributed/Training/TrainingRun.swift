@@ -32,6 +32,7 @@ public final class TrainingRun {
     ) throws {
         let agreement = ReplicaAgreement(communicator)
         try agreement.requireSameOnAllRanks(options.fingerprint)
+        try agreement.collectively { try options.precision.requireSupport() }
         let start = try StartingPoint.find(options, communicator: communicator, report: report)
         let data = try TrainingData.open(options, start.summary, agreement: agreement)
         let model = data.model
@@ -46,7 +47,8 @@ public final class TrainingRun {
                     shard: Shard(
                         batchSize: options.batchSize, microBatchSize: options.microBatchSize,
                         sequenceLength: options.sequenceLength, microBatches: parts[communicator.rank]),
-                    adam: Adam.Configuration(learningRate: options.learningRate), threads: threads))
+                    adam: Adam.Configuration(learningRate: options.learningRate), precision: options.precision,
+                    threads: threads))
         }
         try start.fill(replica, seed: options.seed, communicator: communicator)
         synchronizer = try GradientSynchronizer(
