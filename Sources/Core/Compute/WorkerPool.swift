@@ -40,6 +40,13 @@ public final class WorkerPool: @unchecked Sendable {
         for index in 1..<self.count { try start(index) }
     }
 
+    deinit {
+        pthread_cond_destroy(changed)
+        pthread_mutex_destroy(lock)
+        changed.deallocate()
+        lock.deallocate()
+    }
+
     /// Runs `work` once on every worker and waits for all; the first error that a worker threw is thrown.
     public func run(_ work: @escaping Work) throws {
         tasksTaken.store(0, ordering: .relaxed)

@@ -1,0 +1,140 @@
+import Testing
+
+@testable import Core
+
+@Suite struct MatrixProductTests {
+    struct Shape: Sendable, CustomTestStringConvertible {
+        let rows: Int
+        let depth: Int
+        let columns: Int
+        init(_ rows: Int, _ depth: Int, _ columns: Int) {
+            (self.rows, self.depth, self.columns) = (rows, depth, columns)
+        }
+        var testDescription: String { "\(rows)×\(depth)×\(columns)" }
+    }
+
+    static let shapes = [
+        Shape(1, 1, 1), Shape(3, 5, 7), Shape(2, 1, 9), Shape(1, 64, 66), Shape(17, 66, 129), Shape(33, 130, 390),
+        Shape(32, 3072, 64),
+    ]
+
+    /// A · B + C in Double, row-major.
+    private func naive(_ shape: Shape, _ a: [Float], _ b: [Float], plus c: [Float]) -> [Double] {
+        var sums = c.map(Double.init)
+        let (a, b) = (a.map(Double.init), b.map(Double.init))
+        sums.withUnsafeMutableBufferPointer { sums in
+            for i in 0..<shape.rows {
+                for k in 0..<shape.depth {
+                    let factor = a[i * shape.depth + k]
+                    for j in 0..<shape.columns { sums[i * shape.columns + j] += factor * b[k * shape.columns + j] }
+                }
+            }
+        }
+        return sums
+    }
+
+    private func transpose(_ matrix: [Float], rows: Int, columns: Int) -> [Float] {
+        (0..<rows * columns).map { matrix[$0 % rows * columns + $0 / rows] }
+    }
+
+    /// K roundings of partial sums that grow like √K make errors of the order of K rounding units.
+    private func expectClose(_ found: AlignedBuffer<Float>, _ expected: [Double], depth: Int) {
+        let tolerance = Double(depth + 8) * 0x1p-24
+        let worst = zip(found.elements, expected).map { abs(Double($0) - $1) }.max() ?? .infinity
+        #expect(worst <= tolerance, "off by \(worst)")
+    }
+
+    @Test(arguments: shapes, [false, true])
+    func packedProductIsTheNaiveOne(_ shape: Shape, transposedSource: Bool) throws {
+        OneDNN.useOneThread()
+        let a = testNumbers(shape.rows * shape.depth, salt: 1)
+        let b = testNumbers(shape.depth * shape.columns, salt: 2)
+        let before = testNumbers(shape.rows * shape.columns, salt: 3)
+        let source = transposedSource ? transpose(b, rows: shape.depth, columns: shape.columns) : b
+        let weights = try PackedMatrix(
+            depth: shape.depth, columns: shape.columns,
+            source: transposedSource ? .columns(stride: shape.depth) : .rows(stride: shape.columns))
+        let (plain, operand) = (try buffer(source), try buffer(a))
+        try weights.pack(plain.pointer)
+        for accumulate in [false, true] {
+            let product = try MatrixProduct(rows: shape.rows, weights: weights, accumulate: accumulate)
+            let c = try buffer(before)
+            try product(operand.pointer, weights.bytes, c.pointer)
+            let start = accumulate ? before : [Float](repeating: 0, count: before.count)
+            expectClose(c, naive(shape, a, b, plus: start), depth: shape.depth)
+        }
+    }
+
+    @Test(arguments: shapes, [0, 1, 2, 3])
+    func plainProductTakesTransposesAndGaps(_ shape: Shape, transposes: Int) throws {
+        OneDNN.useOneThread()
+        let (aTransposed, bTransposed) = (transposes & 1 != 0, transposes & 2 != 0)
+        let a = testNumbers(shape.rows * shape.depth, salt: 1)
+        let b = testNumbers(shape.depth * shape.columns, salt: 2)
+        let gap = 3
+        let product = try MatrixProduct(
+            rows: shape.rows, columns: shape.columns, depth: shape.depth,
+            a: aTransposed ? .columns(stride: shape.rows) : .rows(stride: shape.depth),
+            b: bTransposed ? .columns(stride: shape.depth) : .rows(stride: shape.columns),
+            c: .rows(stride: shape.columns + gap))
+        let left = try buffer(aTransposed ? transpose(a, rows: shape.rows, columns: shape.depth) : a)
+        let right = try buffer(bTransposed ? transpose(b, rows: shape.depth, columns: shape.columns) : b)
+        let c = try buffer([Float](repeating: 7, count: shape.rows * (shape.columns + gap)))
+        try product(left.pointer, right.pointer, c.pointer)
+        let zeros = [Float](repeating: 0, count: shape.rows * shape.columns)
+        let expected = naive(shape, a, b, plus: zeros)
+        var withGaps: [Double] = []
+        for row in 0..<shape.rows {
+            withGaps += expected[row * shape.columns..<(row + 1) * shape.columns]
+            withGaps += [Double](repeating: 7, count: gap)
+        }
+        expectClose(c, withGaps, depth: shape.depth)
+    }
+
+    @Test func packingAgainReplacesTheWeights() throws {
+        OneDNN.useOneThread()
+        let weights = try PackedMatrix(depth: 2, columns: 2, source: .rows(stride: 2))
+        let product = try MatrixProduct(rows: 1, weights: weights)
+        let c = try AlignedBuffer<Float>(count: 2)
+        let a = try buffer([10, 100])
+        for b in [[1, 2, 3, 4], [5, 6, 7, 8]] as [[Float]] {
+            let source = try buffer(b)
+            try weights.pack(source.pointer)
+            try product(a.pointer, weights.bytes, c.pointer)
+            #expect(Array(c.elements) == [10 * b[0] + 100 * b[2], 10 * b[1] + 100 * b[3]])
+        }
+    }
+
+    static let weightShapes = [
+        (1024, 3072), (3072, 1024), (1024, 66), (66, 1024), (130, 390), (390, 130), (7, 21), (21, 7), (64, 192), (1, 3),
+    ]
+
+    /// What makes a step independent of how the batch's rows are dealt out to workers.
+    @Test(arguments: weightShapes, [false, true])
+    func bitsOfARowDoNotDependOnTheNumberOfRows(_ shape: (depth: Int, columns: Int), accumulate: Bool) throws {
+        OneDNN.useOneThread()
+        let all = 64
+        let weights = try PackedMatrix(depth: shape.depth, columns: shape.columns, source: .rows(stride: shape.columns))
+        let source = try buffer(testNumbers(shape.depth * shape.columns, salt: 2))
+        try weights.pack(source.pointer)
+        let a = try buffer(testNumbers(all * shape.depth, salt: 1))
+        let before = testNumbers(all * shape.columns, salt: 3)
+        func rows(_ rows: Int, from first: Int) throws -> [UInt32] {
+            let product = try MatrixProduct(rows: rows, weights: weights, accumulate: accumulate)
+            let c = try buffer(Array(before[first * shape.columns..<(first + rows) * shape.columns]))
+            try product(a.pointer + first * shape.depth, weights.bytes, c.pointer)
+            return bits(c.elements)
+        }
+        let expected = try rows(all, from: 0)
+        var differing: [String] = []
+        for count in [1, 2, 3, 4, 5, 7, 8, 11, 16, 21, 32, 33, 43, 63] {
+            for first in Set([0, 1, all - count]) {
+                let place = first * shape.columns..<(first + count) * shape.columns
+                if differences(try rows(count, from: first), Array(expected[place])) > 0 {
+                    differing.append("\(count) rows from \(first)")
+                }
+            }
+        }
+        #expect(differing.isEmpty, "K×N \(shape): not the same as among \(all) rows")
+    }
+}

@@ -1,0 +1,79 @@
+import Glibc
+import Testing
+
+@testable import Core
+
+@Suite struct EvaluatorTests {
+    private static let length = 6
+    private static let vocabularySize = 9
+
+    private func layout(_ cell: ModelConfiguration.Cell) -> ParameterLayout {
+        ParameterLayout(
+            ModelConfiguration(
+                cell: cell, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: Self.vocabularySize))
+    }
+
+    private func evaluate(
+        _ layout: ParameterLayout, _ values: [Float], _ text: [UInt16], threads: Int = 1
+    ) throws -> Evaluator.Result {
+        let evaluator = try Evaluator(
+            layout: layout, parameters: buffer(values), sequenceLength: Self.length, threads: threads)
+        return try evaluator.evaluate(characters: text.count) { first, count, ids in
+            guard first >= 0, first + count <= text.count else {
+                Issue.record("asked for \(count) characters from \(first) of \(text.count)")
+                return
+            }
+            for index in 0..<count { ids[index] = text[first + index] }
+        }
+    }
+
+    @Test(
+        arguments: ModelConfiguration.Cell.allCases,
+        [2, 3, length, length + 1, length + 2, 2 * length + 1, 32 * length + 1, 32 * length + 5, 70 * length])
+    func lossIsTheReferencesOverWindowsFromZeroStates(cell: ModelConfiguration.Cell, characters: Int) throws {
+        let layout = layout(cell)
+        let values = testNumbers(layout.count, limit: 0.8)
+        let text = testText(characters, vocabularySize: Self.vocabularySize)
+        let reference = ReferenceModel(layout, values)
+        // A window's last target is the next one's first input, so that each character but the first is predicted once.
+        let losses = stride(from: 0, to: characters - 1, by: Self.length).flatMap { first in
+            reference.losses(Array(text[first..<min(characters, first + Self.length + 1)]))
+        }
+        try #require(losses.count == characters - 1)
+        let expected = losses.reduce(0, +) / Double(losses.count)
+        let result = try evaluate(layout, values, text)
+        #expect(result.characters == characters - 1)
+        #expect(isClose(result.loss, expected, relative: 1e-5, absolute: 0))
+        for threads in [2, 3, 5] { #expect(try evaluate(layout, values, text, threads: threads) == result) }
+    }
+
+    @Test func evaluatingTwiceGivesTheSame() throws {
+        let layout = layout(.lstm)
+        let parameters = try buffer(testNumbers(layout.count, limit: 0.8))
+        let evaluator = try Evaluator(layout: layout, parameters: parameters, sequenceLength: 6, threads: 2)
+        let text = testText(300, vocabularySize: Self.vocabularySize)
+        let results = try (0..<2).map { _ in
+            try evaluator.evaluate(characters: 300) { first, count, ids in
+                for index in 0..<count { ids[index] = text[first + index] }
+            }
+        }
+        #expect(results[0] == results[1])
+    }
+
+    @Test func bitsAndPerplexityFollowFromTheLoss() {
+        let result = Evaluator.Result(loss: log(8), characters: 1)
+        #expect(abs(result.bitsPerCharacter - 3) < 1e-12)
+        #expect(abs(result.perplexity - 8) < 1e-12)
+    }
+
+    @Test(arguments: [0, 1])
+    func textWithoutAnythingToPredictIsBadData(characters: Int) throws {
+        let layout = layout(.gru)
+        let values = testNumbers(layout.count)
+        let error = #expect(throws: DTrainError.self) {
+            try evaluate(layout, values, [UInt16](repeating: 1, count: characters))
+        }
+        #expect(error?.category == .badData)
+        #expect(error?.message.contains("\(characters) characters") == true)
+    }
+}

@@ -1,0 +1,149 @@
+import Glibc
+import Testing
+
+@testable import Core
+
+@Suite struct GeneratorTests {
+    private static let vocabularySize = 9
+
+    private func layout(_ cell: ModelConfiguration.Cell = .gru, layers: Int = 1) -> ParameterLayout {
+        ParameterLayout(
+            ModelConfiguration(
+                cell: cell, layers: layers, embeddingDim: 3, rnnUnits: 7, vocabularySize: Self.vocabularySize))
+    }
+
+    /// Weights whose logits follow the text rather than the bias.
+    private func values(_ layout: ParameterLayout) -> [Float] {
+        var values = testNumbers(layout.count)
+        for tensor in layout.tensors where !tensor.name.hasSuffix("bias") {
+            for index in tensor.offset..<tensor.offset + tensor.count { values[index] *= 4 }
+        }
+        return values
+    }
+
+    private func generator(
+        _ layout: ParameterLayout, threads: Int = 1, change: (inout [Float]) -> Void = { _ in }
+    ) throws -> Generator {
+        var values = values(layout)
+        change(&values)
+        return try Generator(layout: layout, parameters: buffer(values), threads: threads)
+    }
+
+    /// Prompts of these lengths, without `[UNK]`.
+    private func prompts(_ lengths: [Int], salt: UInt32 = 0) -> [[UInt16]] {
+        lengths.enumerated().map { number, length in
+            testText(length, vocabularySize: Self.vocabularySize - 1, salt: salt + UInt32(number)).map { $0 + 1 }
+        }
+    }
+
+    @Test(arguments: ModelConfiguration.Cell.allCases, [1, 2])
+    func greedyTextIsTheReferences(cell: ModelConfiguration.Cell, layers: Int) throws {
+        let layout = layout(cell, layers: layers)
+        let reference = ReferenceModel(layout, values(layout))
+        let prompts = prompts([3, 1, 8, 4])
+        let expected = prompts.map { prompt in
+            var state = reference.zeroState
+            var logits: [Double] = []
+            for id in prompt { logits = reference.advance(id, &state) }
+            return (0..<30).map { _ in
+                let best = (1..<logits.count).max { logits[$0] < logits[$1] } ?? 0
+                logits = reference.advance(UInt16(best), &state)
+                return UInt16(best)
+            }
+        }
+        let generated = try generator(layout).generate(prompts: prompts, length: 30, method: .greedy, seed: 1)
+        #expect(generated == expected)
+        #expect(Set(expected.joined()).count > 2)
+    }
+
+    @Test(arguments: [SamplingMethod.greedy, .temperature(0.1), .temperature(1), .temperature(100)])
+    func unknownIsNeverGenerated(method: SamplingMethod) throws {
+        let layout = layout()
+        let generator = try generator(layout) { $0[layout.denseBias] = 1e6 }
+        let generated = try generator.generate(prompts: prompts([1, 2, 3]), length: 200, method: method, seed: 1)
+        #expect(generated.joined().allSatisfy { $0 >= 1 && $0 < Self.vocabularySize })
+    }
+
+    @Test(arguments: ModelConfiguration.Cell.allCases)
+    func continuationDependsOnTheNumberAndTextOfItsPromptAlone(cell: ModelConfiguration.Cell) throws {
+        let generator = try generator(layout(cell, layers: 2))
+        func generate(_ prompts: [[UInt16]], _ seed: UInt64 = 3) throws -> [[UInt16]] {
+            try generator.generate(prompts: prompts, length: 40, method: .temperature(1), seed: seed)
+        }
+        let batch = prompts([2, 5, 1, 7, 3])
+        let together = try generate(batch)
+        #expect(try generate(batch) == together)
+        #expect(try generate([batch[0]])[0] == together[0])
+        for number in batch.indices {
+            var others = prompts([9, 1, 4, 2, 6, 1, 1], salt: 50)
+            others[number] = batch[number]
+            #expect(try generate(others)[number] == together[number])
+        }
+        let same = try generate([batch[1], batch[1]])
+        #expect(same[0] != same[1])
+        #expect(same[1] == together[1])
+        #expect(try generate(batch, 4) != together)
+    }
+
+    @Test(arguments: [2, 3, 7])
+    func threadsDoNotMatter(threads: Int) throws {
+        let layout = layout(layers: 2)
+        let prompts = prompts([2, 5, 1, 7, 3])
+        func generate(_ threads: Int) throws -> [[UInt16]] {
+            try generator(layout, threads: threads)
+                .generate(prompts: prompts, length: 40, method: .temperature(0.8), seed: 9)
+        }
+        #expect(try generate(threads) == generate(1))
+    }
+
+    @Test func longerTextBeginsWithTheShorter() throws {
+        let generator = try generator(layout())
+        let prompts = prompts([3, 5])
+        let long = try generator.generate(prompts: prompts, length: 50, method: .temperature(1), seed: 1)
+        for length in [0, 1, 2, 49] {
+            let short = try generator.generate(prompts: prompts, length: length, method: .temperature(1), seed: 1)
+            #expect(short == long.map { Array($0.prefix(length)) })
+        }
+    }
+
+    /// With zero weights the logits are the dense bias: draws are independent with known probabilities.
+    @Test(arguments: [Float(0.25), 1, 3])
+    func drawsHaveTheSoftmaxsFrequencies(temperature: Float) throws {
+        let layout = layout()
+        let bias: [Float] = [5, 0.5, -1, 0, 1, 0.75, -0.5, 0.25, -2]
+        let generator = try generator(layout) { values in
+            values = [Float](repeating: 0, count: values.count)
+            values.replaceSubrange(layout.denseBias..<layout.denseBias + bias.count, with: bias)
+        }
+        let prompts = [[UInt16]](repeating: [1], count: 20)
+        let drawn = try generator.generate(
+            prompts: prompts, length: 500, method: .temperature(temperature), seed: 1
+        ).joined()
+        let scaled = bias.dropFirst().map { Double($0) / Double(temperature) }
+        for id in 1..<bias.count {
+            let expected = exp(scaled[id - 1] - logSumExp(scaled))
+            let frequency = Double(drawn.count { $0 == id }) / Double(drawn.count)
+            let deviation = (expected * (1 - expected) / Double(drawn.count)).squareRoot()
+            #expect(abs(frequency - expected) < 4 * deviation + 1e-9, "id \(id): \(frequency), expected \(expected)")
+        }
+    }
+
+    @Test func nearlyZeroTemperatureIsGreedy() throws {
+        let generator = try generator(layout())
+        let prompts = prompts([3, 1])
+        let cold = try generator.generate(prompts: prompts, length: 40, method: .temperature(1e-5), seed: 1)
+        #expect(try generator.generate(prompts: prompts, length: 40, method: .greedy, seed: 1) == cold)
+    }
+
+    @Test func noPromptsGiveNoText() throws {
+        #expect(try generator(layout()).generate(prompts: [], length: 5, method: .greedy, seed: 1).isEmpty)
+    }
+
+    @Test func emptyPromptIsAUsageError() throws {
+        let generator = try generator(layout())
+        let error = #expect(throws: DTrainError.self) {
+            try generator.generate(prompts: [[1], []], length: 5, method: .greedy, seed: 1)
+        }
+        #expect(error?.category == .usage)
+    }
+}

@@ -1,0 +1,95 @@
+import Glibc
+
+@testable import Core
+
+/// The whole model written down naively in Double, straight from Keras's formulas: what the fast one is compared with.
+///
+/// Embedding → GRU (reset_after) or LSTM layers → Dense → softmax cross-entropy. One character of one sequence at a time.
+struct ReferenceModel {
+    /// h, and for LSTM c, of every layer.
+    struct State {
+        var hidden: [[Double]]
+        var cell: [[Double]]
+    }
+
+    let layout: ParameterLayout
+    var parameters: [Double]
+
+    init(_ layout: ParameterLayout, _ parameters: [Float]) {
+        self.layout = layout
+        self.parameters = parameters.map(Double.init)
+    }
+
+    var zeroState: State {
+        let zeros = [Double](repeating: 0, count: layout.configuration.rnnUnits)
+        let all = [[Double]](repeating: zeros, count: layout.configuration.layers)
+        return State(hidden: all, cell: all)
+    }
+
+    /// Feeds one character; returns the logits.
+    func advance(_ id: UInt16, _ state: inout State) -> [Double] {
+        let configuration = layout.configuration
+        let first = layout.embeddings + Int(id) * configuration.embeddingDim
+        var x = Array(parameters[first..<first + configuration.embeddingDim])
+        for layer in 0..<configuration.layers {
+            if configuration.cell == .gru { gru(layer, x, &state) } else { lstm(layer, x, &state) }
+            x = state.hidden[layer]
+        }
+        return affine(x, layout.denseKernel, bias: layout.denseBias, columns: configuration.vocabularySize)
+    }
+
+    /// The cross-entropy of every character but the first, from zero states.
+    func losses(_ ids: [UInt16]) -> [Double] {
+        var state = zeroState
+        return zip(ids, ids.dropFirst()).map { id, target in
+            let logits = advance(id, &state)
+            return logSumExp(logits) - logits[Int(target)]
+        }
+    }
+
+    /// The mean over all tokens of all sequences.
+    func meanLoss(_ sequences: [[UInt16]]) -> Double {
+        let all = sequences.flatMap(losses)
+        return all.reduce(0, +) / Double(all.count)
+    }
+
+    private func gru(_ layer: Int, _ x: [Double], _ state: inout State) {
+        let (place, units) = (layout.recurrent[layer], layout.configuration.rnnUnits)
+        let h = state.hidden[layer]
+        let input = affine(x, place.kernel, bias: place.bias, columns: 3 * units)
+        let recurrent = affine(h, place.recurrentKernel, bias: place.bias + 3 * units, columns: 3 * units)
+        state.hidden[layer] = (0..<units).map { j in
+            let z = logistic(input[j] + recurrent[j])
+            let r = logistic(input[units + j] + recurrent[units + j])
+            let candidate = tanh(input[2 * units + j] + r * recurrent[2 * units + j])
+            return z * h[j] + (1 - z) * candidate
+        }
+    }
+
+    private func lstm(_ layer: Int, _ x: [Double], _ state: inout State) {
+        let (place, units) = (layout.recurrent[layer], layout.configuration.rnnUnits)
+        let input = affine(x, place.kernel, bias: place.bias, columns: 4 * units)
+        let recurrent = affine(state.hidden[layer], place.recurrentKernel, bias: nil, columns: 4 * units)
+        let sum = zip(input, recurrent).map { $0 + $1 }
+        for j in 0..<units {
+            let (i, f, o) = (logistic(sum[j]), logistic(sum[units + j]), logistic(sum[3 * units + j]))
+            let cell = f * state.cell[layer][j] + i * tanh(sum[2 * units + j])
+            state.cell[layer][j] = cell
+            state.hidden[layer][j] = o * tanh(cell)
+        }
+    }
+
+    /// x · W + b, with W [x.count, columns] and b among the parameters.
+    private func affine(_ x: [Double], _ kernel: Int, bias: Int?, columns: Int) -> [Double] {
+        var sums = bias.map { Array(parameters[$0..<$0 + columns]) } ?? [Double](repeating: 0, count: columns)
+        parameters.withUnsafeBufferPointer { parameters in
+            sums.withUnsafeMutableBufferPointer { sums in
+                for (i, value) in x.enumerated() {
+                    let row = kernel + i * columns
+                    for j in 0..<columns { sums[j] += value * parameters[row + j] }
+                }
+            }
+        }
+        return sums
+    }
+}

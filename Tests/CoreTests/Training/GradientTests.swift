@@ -1,0 +1,124 @@
+import Testing
+
+@testable import Core
+
+/// The analytic gradient in float32 against central differences of the naive loss in Double.
+@Suite struct GradientTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let model: ModelConfiguration
+        var sequenceLength = 4
+        var batchSize = 3
+        var microBatchSize = 2
+        var threads = 1
+        /// Weights are uniform in ± this.
+        var limit: Float = 0.6
+
+        var testDescription: String {
+            "\(model.layers) × \(model.cell) H=\(model.rnnUnits) V=\(model.vocabularySize), batch \(batchSize) by "
+                + "\(microBatchSize), \(threads) threads"
+        }
+
+        var layout: ParameterLayout { ParameterLayout(model) }
+        var values: [Float] { testNumbers(layout.count, limit: limit) }
+        var sequences: [[UInt16]] {
+            (0..<batchSize).map {
+                testText(sequenceLength + 1, vocabularySize: model.vocabularySize, salt: UInt32($0))
+            }
+        }
+
+        /// A replica that computes the whole batch and whose optimiser doesn't move.
+        func replica() throws -> Replica {
+            let micro = Shard.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize)
+            let replica = try Replica(
+                Replica.Configuration(
+                    model: model,
+                    shard: Shard(
+                        batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
+                        microBatches: 0..<micro),
+                    adam: Adam.Configuration(learningRate: 0), threads: threads))
+            _ = replica.parameters.elements.update(from: values)
+            return replica
+        }
+    }
+
+    static func model(_ cell: ModelConfiguration.Cell, _ layers: Int, e: Int = 3, h: Int = 7, v: Int = 5)
+        -> ModelConfiguration
+    {
+        ModelConfiguration(cell: cell, layers: layers, embeddingDim: e, rnnUnits: h, vocabularySize: v)
+    }
+
+    static let small = [
+        Case(model: model(.gru, 1)),
+        Case(model: model(.gru, 2), threads: 2),
+        Case(model: model(.gru, 3), sequenceLength: 3),
+        Case(model: model(.lstm, 1)),
+        Case(model: model(.lstm, 2), threads: 2),
+        Case(model: model(.lstm, 3), sequenceLength: 3),
+        Case(model: model(.gru, 1, e: 1, h: 1, v: 2), sequenceLength: 1, batchSize: 1, microBatchSize: 1),
+        Case(model: model(.lstm, 1, e: 1, h: 1, v: 2), sequenceLength: 1, batchSize: 1, microBatchSize: 1),
+        Case(model: model(.gru, 1), batchSize: 7, microBatchSize: 1, threads: 3),
+        Case(model: model(.lstm, 1), sequenceLength: 2, batchSize: 5, microBatchSize: 8),
+    ]
+
+    /// More than one panel of gates and of logits.
+    static let wide = [
+        Case(model: model(.gru, 2, h: 130, v: 131), sequenceLength: 3, limit: 0.4),
+        Case(model: model(.lstm, 2, h: 130, v: 131), sequenceLength: 3, threads: 2, limit: 0.4),
+    ]
+
+    /// ∂loss/∂parameter by central differences; the error is O(step²).
+    private func slope(_ reference: ReferenceModel, _ index: Int, _ sequences: [[UInt16]]) -> Double {
+        let step = 1e-5
+        var (above, below) = (reference, reference)
+        above.parameters[index] += step
+        below.parameters[index] -= step
+        return (above.meanLoss(sequences) - below.meanLoss(sequences)) / (2 * step)
+    }
+
+    private func check(_ test: Case, _ indices: (ParameterLayout.Tensor) -> [Int]) throws {
+        let sequences = test.sequences
+        let reference = ReferenceModel(test.layout, test.values)
+        let replica = try test.replica()
+        try replica.computeGradient { sequence, ids in
+            ids.update(from: sequences[sequence], count: sequences[sequence].count)
+        }
+        #expect(isClose(Double(replica.loss), reference.meanLoss(sequences), relative: 1e-6, absolute: 1e-6))
+        let summed = bits(replica.gradient.elements[replica.gradientLayout.summed])
+        try replica.applyGradient()
+        #expect(differences(bits(replica.gradient.elements[replica.gradientLayout.summed]), summed) == 0)
+        #expect(differences(bits(replica.parameters.elements), bits(test.values)) == 0)
+        for tensor in test.layout.tensors {
+            var largest = 0.0
+            for index in indices(tensor) {
+                let expected = slope(reference, tensor.offset + index, sequences)
+                let found = Double(replica.gradient[tensor.offset + index])
+                largest = max(largest, abs(expected))
+                #expect(
+                    isClose(found, expected, relative: 1e-4, absolute: 1e-7),
+                    "\(tensor.name)[\(index)]: \(found), by differences \(expected)")
+            }
+            // The first state is zero, so a single time step tells nothing about the recurrent kernel.
+            let isBlind = test.sequenceLength == 1 && tensor.name.hasSuffix("recurrent_kernel")
+            #expect(largest > 1e-5 || isBlind, "\(tensor.name): the differences show no gradient to compare with")
+        }
+    }
+
+    @Test(arguments: small)
+    func everyGradientIsTheSlopeOfTheNaiveLoss(_ test: Case) throws {
+        try check(test) { Array(0..<$0.count) }
+    }
+
+    @Test(arguments: wide)
+    func sampledGradientsOfSeveralPanelsAreSlopesOfTheNaiveLoss(_ test: Case) throws {
+        let used = Set(test.sequences.flatMap { $0.dropLast() })
+        try check(test) { tensor in
+            let columns = tensor.shape.last ?? 1
+            // The embeddings of characters that don't occur have no gradient.
+            let rows = tensor.name == "embedding.embeddings" ? used.map(Int.init) : Array(0..<tensor.count / columns)
+            let random = testNumbers(8, limit: 0.5, salt: 7).map { $0 + 0.5 }
+            return stride(from: 0, to: 8, by: 2).map { place in
+                rows[Int(random[place] * Float(rows.count))] * columns + Int(random[place + 1] * Float(columns))
+            } + [(rows.last ?? 0) * columns + columns - 1]
+        }
+    }
+}

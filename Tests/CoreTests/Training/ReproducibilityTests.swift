@@ -1,0 +1,124 @@
+import Testing
+
+@testable import Core
+
+/// Neither threads nor ranks change a bit of what is trained.
+@Suite struct ReproducibilityTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let cell: ModelConfiguration.Cell
+        let layers: Int
+        let units: Int
+        let batchSize: Int
+        let microBatchSize: Int
+        let sequenceLength = 5
+
+        var testDescription: String { "\(layers) × \(cell) H=\(units), batch \(batchSize) by \(microBatchSize)" }
+
+        var model: ModelConfiguration {
+            ModelConfiguration(cell: cell, layers: layers, embeddingDim: 6, rnnUnits: units, vocabularySize: 11)
+        }
+        var microBatches: Int { Shard.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize) }
+
+        func replica(_ microBatches: Range<Int>, threads: Int) throws -> Replica {
+            let shard = Shard(
+                batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
+                microBatches: microBatches)
+            let replica = try Replica(
+                Replica.Configuration(
+                    model: model, shard: shard, adam: Adam.Configuration(learningRate: 0.01), threads: threads))
+            _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: 0.3))
+            return replica
+        }
+
+        /// A step's sequences, different in every step.
+        func reader(step: Int) -> @Sendable (Int, UnsafeMutablePointer<UInt16>) -> Void {
+            let (count, vocabularySize) = (sequenceLength + 1, model.vocabularySize)
+            return { sequence, ids in
+                let text = testText(count, vocabularySize: vocabularySize, salt: UInt32(100 * step + sequence))
+                ids.update(from: text, count: count)
+            }
+        }
+    }
+
+    static let cases = [
+        Case(cell: .gru, layers: 1, units: 7, batchSize: 7, microBatchSize: 2),
+        Case(cell: .gru, layers: 2, units: 130, batchSize: 7, microBatchSize: 2),
+        Case(cell: .lstm, layers: 1, units: 7, batchSize: 7, microBatchSize: 2),
+        Case(cell: .lstm, layers: 2, units: 130, batchSize: 7, microBatchSize: 2),
+        Case(cell: .gru, layers: 1, units: 64, batchSize: 32, microBatchSize: 3),
+        Case(cell: .lstm, layers: 1, units: 33, batchSize: 5, microBatchSize: 1),
+    ]
+
+    /// Losses, parameters and moments after three steps.
+    private func train(_ test: Case, threads: Int) throws -> [[UInt32]] {
+        let replica = try test.replica(0..<test.microBatches, threads: threads)
+        var losses: [Float] = []
+        for step in 0..<3 {
+            try replica.computeGradient(test.reader(step: step))
+            losses.append(replica.loss)
+            try replica.applyGradient()
+        }
+        return [
+            losses, Array(replica.parameters.elements), Array(replica.adam.m.elements), Array(replica.adam.v.elements),
+        ]
+        .map { bits($0) }
+    }
+
+    @Test(arguments: cases)
+    func threadsDoNotChangeABit(_ test: Case) throws {
+        let expected = try train(test, threads: 1)
+        #expect(differences(expected[1], bits(testNumbers(expected[1].count, limit: 0.3))) > 0)
+        for threads in [2, 3, 5, 9] {
+            let found = try train(test, threads: threads)
+            for (index, what) in ["losses", "parameters", "first moments", "second moments"].enumerated() {
+                #expect(differences(found[index], expected[index]) == 0, "\(what) with \(threads) threads")
+            }
+        }
+    }
+
+    /// The gradient that ranks with a run of micro-batches each get when they add their nodes along the tree.
+    private func shardedGradient(_ test: Case, runs: [Range<Int>]) throws -> [UInt32] {
+        var nodes: [[Float]] = []
+        for (rank, run) in runs.enumerated() {
+            let replica = try test.replica(run, threads: rank % 2 + 1)
+            try replica.computeGradient(test.reader(step: 0))
+            let count = replica.gradientLayout.summed.count
+            for node in replica.fold.nodes.indices {
+                nodes.append(Array(UnsafeBufferPointer(start: replica.nodes + node * count, count: count)))
+            }
+        }
+        let plan = ReductionTree(leafCount: test.microBatches).mergePlan(of: runs)
+        try #require(plan.nodes.count == nodes.count)
+        for addition in plan.additions {
+            nodes[addition.target] = zip(nodes[addition.target], nodes[addition.source]).map { $0 + $1 }
+        }
+        try #require(plan.mergedBuffers.count == 1)
+        return bits(nodes[plan.mergedBuffers[0]])
+    }
+
+    @Test(arguments: cases)
+    func ranksDoNotChangeABit(_ test: Case) throws {
+        let single = try test.replica(0..<test.microBatches, threads: 1)
+        try single.computeGradient(test.reader(step: 0))
+        let expected = bits(single.gradient.elements[single.gradientLayout.summed])
+        for ranks in [1, 2, 3, 4, test.microBatches + 1] {
+            let runs = ReductionTree.partition(count: test.microBatches, parts: ranks)
+            #expect(differences(try shardedGradient(test, runs: runs), expected) == 0, "\(ranks) ranks")
+        }
+        let uneven = [0..<1, 1..<test.microBatches]
+        #expect(differences(try shardedGradient(test, runs: uneven), expected) == 0)
+    }
+
+    @Test func rankWithoutMicroBatchesHasNoNodesAndStillTakesTheStep() throws {
+        let test = Case(cell: .gru, layers: 1, units: 7, batchSize: 4, microBatchSize: 2)
+        let (single, idle) = (try test.replica(0..<2, threads: 1), try test.replica(2..<2, threads: 2))
+        try single.computeGradient(test.reader(step: 0))
+        try idle.computeGradient(test.reader(step: 0))
+        #expect(idle.fold.nodes.isEmpty)
+        idle.summedGradient.update(from: single.summedGradient, count: single.gradientLayout.summed.count)
+        try single.applyGradient()
+        try idle.applyGradient()
+        #expect(differences(bits(idle.parameters.elements), bits(single.parameters.elements)) == 0)
+        #expect(idle.loss == single.loss)
+    }
+}

@@ -1,0 +1,69 @@
+import Testing
+
+@testable import Core
+
+@Suite struct ShardTests {
+    @Test(arguments: [(64, 32, 2), (7, 2, 4), (5, 8, 1), (6, 1, 6), (6, 3, 2)])
+    func lastMicroBatchMayBeSmaller(batchSize: Int, microBatchSize: Int, count: Int) {
+        #expect(Shard.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize) == count)
+        let shard = Shard(
+            batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: 3, microBatches: 0..<count)
+        #expect(shard.sequences == 0..<batchSize)
+        #expect((0..<count).flatMap { shard.rows(of: $0) } == Array(0..<batchSize))
+        #expect((0..<count - 1).allSatisfy { shard.rows(of: $0).count == microBatchSize })
+    }
+
+    @Test func runsOfMicroBatchesShareOutTheSequences() {
+        let runs = [0..<1, 1..<1, 1..<3, 3..<4]
+        let shards = runs.map { Shard(batchSize: 7, microBatchSize: 2, sequenceLength: 3, microBatches: $0) }
+        #expect(shards.map(\.sequences) == [0..<2, 2..<2, 2..<6, 6..<7])
+        #expect(shards.map(\.rows) == [2, 0, 4, 1])
+        #expect(shards.map(\.tokens) == [6, 0, 12, 3])
+    }
+
+    @Test func everyTokenAndStateHasAPlaceOfItsOwnInsideItsMicroBatch() {
+        let shard = Shard(batchSize: 7, microBatchSize: 3, sequenceLength: 4, microBatches: 1..<3)
+        var tokens: [Int] = []
+        var states: [Int] = []
+        for row in 0..<shard.rows {
+            let place = shard.place(of: row)
+            let microBatch = row / 3
+            #expect(place.firstToken == shard.tokens(of: microBatch).before)
+            #expect(place.tokens == shard.tokens(of: microBatch).count)
+            for time in 0..<4 {
+                #expect(place.token(time) < place.tokens)
+                tokens.append(place.firstToken + place.token(time))
+            }
+            for time in 0...4 { states.append(place.firstState + place.token(time)) }
+        }
+        #expect(tokens.sorted() == Array(0..<16))
+        #expect(states.sorted() == Array(0..<20))
+    }
+
+    @Test(arguments: [1, 127, 128, 129, 1024])
+    func panelsCoverTheColumnsInOrder(units: Int) {
+        let panels = Panels(units: units)
+        #expect((0..<panels.count).flatMap { panels.columns($0) } == Array(0..<units))
+        for panel in 0..<panels.count {
+            #expect(panels.offset(panel, tokens: 10) == panels.columns(panel).lowerBound * 10)
+        }
+    }
+
+    @Test(arguments: ModelConfiguration.Cell.allCases)
+    func whatIsSummedIsEverythingButEmbeddingAndFirstKernel(cell: ModelConfiguration.Cell) throws {
+        let layout = ParameterLayout(
+            ModelConfiguration(cell: cell, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
+        let gradient = GradientLayout(layout)
+        let table = 5 * cell.gates * 7
+        #expect(gradient.summed.upperBound == gradient.count)
+        #expect(gradient.count == layout.count + table + 1 + GradientLayout.signalCount)
+        for tensor in layout.tensors {
+            let derived = ["embedding.embeddings", "\(cell.rawValue).kernel"].contains(tensor.name)
+            #expect(gradient.summed.contains(tensor.offset) != derived)
+            #expect(gradient.summed.contains(tensor.offset + tensor.count - 1) != derived)
+        }
+        #expect(gradient.table == layout.count)
+        #expect(gradient.loss == gradient.table + table)
+        #expect(gradient.signals == gradient.loss + 1)
+    }
+}
