@@ -81,12 +81,11 @@ public final class TrainingRun {
         let start = Clock.seconds
         let firstStep = progress.stepInEpoch
         while progress.stepInEpoch < dataset.stepsPerEpoch {
-            if isFinished { return try saver.save(progress, replica, report: tell) }
             try step(order, epochStart: start)
-            let isLast = progress.stepInEpoch == dataset.stepsPerEpoch
-            if let interval = options.checkpointEverySteps, progress.step.isMultiple(of: interval), !isLast {
-                try saver.save(progress, replica, report: tell)
-            }
+            if progress.stepInEpoch == dataset.stepsPerEpoch { break }
+            let isDue = options.checkpointEverySteps.map { progress.step.isMultiple(of: $0) } ?? false
+            if isDue || isFinished { try saver.save(progress, replica, report: tell) }
+            if isFinished { return }
         }
         try endEpoch(seconds: Clock.seconds - start, steps: dataset.stepsPerEpoch - firstStep)
     }
