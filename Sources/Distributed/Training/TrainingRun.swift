@@ -53,11 +53,12 @@ public final class TrainingRun {
             communicator: communicator, tree: replica.tree, runs: parts, count: replica.gradientLayout.summed.count,
             mode: options.allreduce)
         let isResumed = start.summary.isResumed
+        saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
         metrics = try agreement.collectively {
             guard communicator.isRoot, let path = options.metrics else { return nil }
             return try MetricsLog(path: path, resumedAt: isResumed ? start.summary.progress : nil)
         }
-        saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
+        try saver.removeEarlier()
         (self.options, self.communicator, self.agreement, self.report) = (options, communicator, agreement, report)
         (corpus, dataset, self.replica) = (data.corpus, data.dataset, replica)
         isFresh = start.summary.model == nil
