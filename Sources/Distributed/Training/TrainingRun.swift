@@ -82,7 +82,7 @@ public final class TrainingRun {
         let start = Clock.seconds
         let firstStep = progress.stepInEpoch
         while progress.stepInEpoch < dataset.stepsPerEpoch {
-            try step(order, epochStart: start)
+            try step(order, epochStart: start, firstStep: firstStep)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let isDue = options.checkpointEverySteps.map { progress.step.isMultiple(of: $0) } ?? false
             if isDue || isFinished { try saver.save(progress, replica, report: tell) }
@@ -91,7 +91,7 @@ public final class TrainingRun {
         try endEpoch(seconds: Clock.seconds - start, steps: dataset.stepsPerEpoch - firstStep)
     }
 
-    private func step(_ order: Permutation, epochStart: Double) throws {
+    private func step(_ order: Permutation, epochStart: Double, firstStep: Int) throws {
         let start = Clock.seconds
         let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
         try replica.computeGradient { sequence, ids in
@@ -112,7 +112,8 @@ public final class TrainingRun {
             step: progress.step, epoch: progress.epoch + 1, stepInEpoch: progress.stepInEpoch,
             stepsPerEpoch: dataset.stepsPerEpoch, loss: loss,
             epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - start,
-            epochSeconds: now - epochStart, tokens: options.batchSize * options.sequenceLength)
+            epochSeconds: now - epochStart,
+            meanSeconds: (now - epochStart) / Double(progress.stepInEpoch - firstStep), tokens: options.batchSize * options.sequenceLength)
         try metrics?.write(report)
         tell(.step(report))
     }
@@ -124,7 +125,7 @@ public final class TrainingRun {
         progress.lossSum = 0
         progress.epochLosses.append(loss)
         let report = EpochReport(
-            epoch: progress.epoch, loss: loss, seconds: seconds, steps: dataset.stepsPerEpoch,
+            epoch: progress.epoch, loss: loss, seconds: seconds, steps: dataset.stepsPerEpoch, meanSeconds: seconds / Double(max(1, steps)),
             tokensPerSecond: Double(steps * options.batchSize * options.sequenceLength) / max(seconds, 1e-9))
         try metrics?.write(report)
         tell(.epochEnded(report))
