@@ -113,7 +113,8 @@ public final class TrainingRun {
             stepsPerEpoch: dataset.stepsPerEpoch, loss: loss,
             epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - start,
             epochSeconds: now - epochStart,
-            meanSeconds: (now - epochStart) / Double(progress.stepInEpoch - firstStep), tokens: options.batchSize * options.sequenceLength)
+            meanSeconds: (now - epochStart) / Double(progress.stepInEpoch - firstStep),
+            tokens: options.batchSize * options.sequenceLength)
         try metrics?.write(report)
         tell(.step(report))
     }
@@ -125,7 +126,8 @@ public final class TrainingRun {
         progress.lossSum = 0
         progress.epochLosses.append(loss)
         let report = EpochReport(
-            epoch: progress.epoch, loss: loss, seconds: seconds, steps: dataset.stepsPerEpoch, meanSeconds: seconds / Double(max(1, steps)),
+            epoch: progress.epoch, loss: loss, seconds: seconds, steps: dataset.stepsPerEpoch,
+            meanSeconds: seconds / Double(max(1, steps)),
             tokensPerSecond: Double(steps * options.batchSize * options.sequenceLength) / max(seconds, 1e-9))
         try metrics?.write(report)
         tell(.epochEnded(report))
