@@ -62,7 +62,7 @@ struct OutputTests {
     func aTerminalGetsABarThatMoves(launch: Launch) throws {
         let bench = try Bench()
         try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
-        let outcome = try MPIRun.onTerminal(try command(launch, "--epochs 1 --rnn-units 64"), folder: bench.folder)
+        let outcome = try MPIRun.onTerminal(try command(launch, "--epochs 1 --rnn-units 256"), folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
         #expect(
             outcome.stdout.contains(/\r +\d+\/268 \[=*>\.+\] - ETA: \d+s - loss: \d+\.\d{4}\u{1B}\[K/), "\(outcome)")
@@ -89,7 +89,7 @@ struct OutputTests {
         let bench = try Bench()
         try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
         let outcome = try MPIRun.onTerminal(
-            try command(.alone, "--epochs 1 --rnn-units 64 --quiet"), folder: bench.folder)
+            try command(.alone, "--epochs 1 --rnn-units 256 --quiet"), folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
         #expect(!outcome.stdout.contains("ETA"), "\(outcome)")
         #expect(outcome.stdout.contains("268/268 ["), "\(outcome)")
