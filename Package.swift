@@ -37,6 +37,9 @@ let package = Package(
         .testTarget(
             name: "DistributedTests",
             dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain-mpi-checks"]),
+        .testTarget(
+            name: "CommandTests", dependencies: ["Core", "DistributedTesting", "dtrain"],
+            resources: [.copy("Resources/golden")]),
         // For tests: checks that any communicator must pass, and the starting of programs under mpirun.
         .target(name: "DistributedTesting", dependencies: ["Core", "Distributed"], path: "Tests/Support"),
         .executableTarget(

@@ -30,6 +30,7 @@ struct DTrain: ParsableCommand {
         let code = exitCode(for: error)
         guard !code.isSuccess, !(error is ExitCode) else { exit(withError: error) }
         Console.error("\(message(for: error)); see 'dtrain --help'")
-        Glibc.exit(code == .validationFailure ? DTrainError.Category.usage.rawValue : code.rawValue)
+        Glibc.exit(
+            code == .validationFailure ? DTrainError.Category.usage.rawValue : DTrainError.Category.internal.rawValue)
     }
 }

@@ -34,14 +34,35 @@ public struct MPIRun: Sendable {
     ///   - arguments: the program's arguments.
     ///   - environment: variables to add.
     ///   - launcherArguments: arguments to `mpirun` itself, before the program.
+    ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         ranks: Int, executable: String, arguments: [String], environment: [String: String] = [:],
-        launcherArguments: [String] = ["--oversubscribe"], seconds: Int = 60
+        launcherArguments: [String] = ["--oversubscribe"], folder: String? = nil, seconds: Int = 60
+    ) throws -> Outcome {
+        try mpirun(
+            executable: executable, programs: [(ranks: ranks, arguments: arguments)], environment: environment,
+            launcherArguments: launcherArguments, folder: folder, seconds: seconds)
+    }
+
+    /// Runs a built program as one job whose ranks get different arguments.
+    ///
+    /// - Parameters:
+    ///   - executable: the name of a product of this package, or a path.
+    ///   - programs: the ranks in order, as runs with the same arguments.
+    ///   - environment: variables to add.
+    ///   - launcherArguments: arguments to `mpirun` itself, before the program.
+    ///   - folder: where it runs; nil for here.
+    ///   - seconds: the limit; then all is killed.
+    public static func mpirun(
+        executable: String, programs: [(ranks: Int, arguments: [String])], environment: [String: String] = [:],
+        launcherArguments: [String] = ["--oversubscribe"], folder: String? = nil, seconds: Int = 60
     ) throws -> Outcome {
         guard let mpirun = path(of: "mpirun") else { throw Failure(description: missing) }
-        let command = [mpirun] + launcherArguments + ["-np", "\(ranks)", try find(executable)] + arguments
-        return try limited(command, environment, seconds)
+        let program = try find(executable)
+        let runs = programs.map { ["-np", "\($0.ranks)", program] + $0.arguments }
+        let command = [mpirun] + launcherArguments + Array(runs.joined(separator: [":"]))
+        return try limited(command, environment, folder, seconds)
     }
 
     /// Runs a built program alone.
@@ -50,11 +71,37 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - arguments: the program's arguments.
     ///   - environment: variables to add.
+    ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then it is killed.
     public static func run(
-        executable: String, arguments: [String], environment: [String: String] = [:], seconds: Int = 60
+        executable: String, arguments: [String], environment: [String: String] = [:], folder: String? = nil,
+        seconds: Int = 60
     ) throws -> Outcome {
-        try limited([try find(executable)] + arguments, environment, seconds)
+        try limited([try find(executable)] + arguments, environment, folder, seconds)
+    }
+
+    /// Whether there is a `script` to give programs a terminal.
+    public static var hasTerminal: Bool { path(of: "script") != nil }
+
+    /// Runs a shell command on a terminal of its own; what it writes to the terminal is the outcome's standard output.
+    ///
+    /// - Parameters:
+    ///   - command: a line for `sh`.
+    ///   - folder: where it runs; nil for here.
+    ///   - seconds: the limit; then it is killed.
+    public static func onTerminal(_ command: String, folder: String? = nil, seconds: Int = 60) throws -> Outcome {
+        guard let script = path(of: "script") else { throw Failure(description: "script isn't installed") }
+        return try limited([script, "-qec", command, "/dev/null"], ["SHELL": "/bin/sh"], folder, seconds)
+    }
+
+    /// Runs a shell command, for pipes and redirections.
+    ///
+    /// - Parameters:
+    ///   - command: a line for `sh`.
+    ///   - folder: where it runs; nil for here.
+    ///   - seconds: the limit; then it is killed.
+    public static func shell(_ command: String, folder: String? = nil, seconds: Int = 60) throws -> Outcome {
+        try limited(["/bin/sh", "-c", command], [:], folder, seconds)
     }
 
     /// The built program of that name, from the folder of the running test bundle upwards.
@@ -83,7 +130,7 @@ public struct MPIRun: Sendable {
     }
 
     private static func limited(
-        _ command: [String], _ environment: [String: String], _ seconds: Int
+        _ command: [String], _ environment: [String: String], _ currentFolder: String?, _ seconds: Int
     ) throws -> Outcome {
         guard let timeout = path(of: "timeout") else {
             throw Failure(description: "coreutils' timeout isn't installed")
@@ -103,6 +150,7 @@ public struct MPIRun: Sendable {
         process.environment = ProcessInfo.processInfo.environment
             .merging(rootPermission) { $1 }
             .merging(environment) { $1 }
+        if let currentFolder { process.currentDirectoryURL = URL(fileURLWithPath: currentFolder) }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = outputs[0].handle
         process.standardError = outputs[1].handle

@@ -67,7 +67,9 @@ extension Communicator {
 
 /// Writes one error line to standard error, in one piece so that the lines of several ranks don't mix.
 func reportError(_ message: String) {
-    let line = Array("error: \(message)\n".utf8)
+    // Names of files may have line ends in them.
+    let text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    let line = Array("error: \(text)\n".utf8)
     line.withUnsafeBytes { bytes in
         _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
     }

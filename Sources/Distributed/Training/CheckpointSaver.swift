@@ -19,9 +19,16 @@ struct CheckpointSaver {
         let directory = CheckpointDirectory(path: options.checkpointDirectory)
         self.directory = directory
         try agreement.collectively {
-            guard communicator.isRoot else { return }
-            try directory.prepare()
-            if options.overwrite, options.start == .fresh || options.start.isWeights { try directory.removeAll() }
+            if communicator.isRoot { try directory.prepare() }
+        }
+    }
+
+    /// Deletes an earlier training's checkpoints where that is asked for; collective, and last before the training: whatever
+    /// else can fail has not failed.
+    func removeEarlier() throws {
+        try agreement.collectively {
+            guard isRoot, options.overwrite, options.start == .fresh || options.start.isWeights else { return }
+            try directory.removeAll()
         }
     }
 

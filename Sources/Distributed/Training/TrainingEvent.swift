@@ -60,6 +60,8 @@ public struct StepReport: Sendable {
     public let seconds: Double
     /// Wall seconds of the epoch so far in this process.
     public let epochSeconds: Double
+    /// Mean wall seconds of the epoch's steps so far in this process.
+    public let meanSeconds: Double
     /// Tokens of the global batch.
     public let tokens: Int
 }
@@ -74,6 +76,8 @@ public struct EpochReport: Sendable {
     public let seconds: Double
     /// Its steps.
     public let steps: Int
+    /// Mean wall seconds of the steps done in this process, which after a resume are not all of them.
+    public let meanSeconds: Double
     /// Tokens a second in this process.
     public let tokensPerSecond: Double
 }

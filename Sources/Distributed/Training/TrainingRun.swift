@@ -55,11 +55,12 @@ public final class TrainingRun {
             communicator: communicator, tree: replica.tree, runs: parts, count: replica.gradientLayout.summed.count,
             mode: options.allreduce)
         let isResumed = start.summary.isResumed
+        saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
         metrics = try agreement.collectively {
             guard communicator.isRoot, let path = options.metrics else { return nil }
             return try MetricsLog(path: path, resumedAt: isResumed ? start.summary.progress : nil)
         }
-        saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
+        try saver.removeEarlier()
         (self.options, self.communicator, self.agreement, self.report) = (options, communicator, agreement, report)
         (corpus, dataset, self.replica) = (data.corpus, data.dataset, replica)
         isFresh = start.summary.model == nil
@@ -83,17 +84,16 @@ public final class TrainingRun {
         let start = Clock.seconds
         let firstStep = progress.stepInEpoch
         while progress.stepInEpoch < dataset.stepsPerEpoch {
-            if isFinished { return try saver.save(progress, replica, report: tell) }
-            try step(order, epochStart: start)
-            let isLast = progress.stepInEpoch == dataset.stepsPerEpoch
-            if let interval = options.checkpointEverySteps, progress.step.isMultiple(of: interval), !isLast {
-                try saver.save(progress, replica, report: tell)
-            }
+            try step(order, epochStart: start, firstStep: firstStep)
+            if progress.stepInEpoch == dataset.stepsPerEpoch { break }
+            let isDue = options.checkpointEverySteps.map { progress.step.isMultiple(of: $0) } ?? false
+            if isDue || isFinished { try saver.save(progress, replica, report: tell) }
+            if isFinished { return }
         }
         try endEpoch(seconds: Clock.seconds - start, steps: dataset.stepsPerEpoch - firstStep)
     }
 
-    private func step(_ order: Permutation, epochStart: Double) throws {
+    private func step(_ order: Permutation, epochStart: Double, firstStep: Int) throws {
         let start = Clock.seconds
         let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
         try replica.computeGradient { sequence, ids in
@@ -114,7 +114,9 @@ public final class TrainingRun {
             step: progress.step, epoch: progress.epoch + 1, stepInEpoch: progress.stepInEpoch,
             stepsPerEpoch: dataset.stepsPerEpoch, loss: loss,
             epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - start,
-            epochSeconds: now - epochStart, tokens: options.batchSize * options.sequenceLength)
+            epochSeconds: now - epochStart,
+            meanSeconds: (now - epochStart) / Double(progress.stepInEpoch - firstStep),
+            tokens: options.batchSize * options.sequenceLength)
         try metrics?.write(report)
         tell(.step(report))
     }
@@ -127,6 +129,7 @@ public final class TrainingRun {
         progress.epochLosses.append(loss)
         let report = EpochReport(
             epoch: progress.epoch, loss: loss, seconds: seconds, steps: dataset.stepsPerEpoch,
+            meanSeconds: seconds / Double(max(1, steps)),
             tokensPerSecond: Double(steps * options.batchSize * options.sequenceLength) / max(seconds, 1e-9))
         try metrics?.write(report)
         tell(.epochEnded(report))

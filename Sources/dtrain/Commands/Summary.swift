@@ -15,6 +15,14 @@ struct Summary: ParsableCommand {
     @Option(name: .customLong("vocabulary-size"), help: "Characters, [UNK] included (the tutorial's: 66).")
     private var vocabularySizeOption = Positive(66)
 
+    func validate() throws {
+        guard vocabularySizeOption.value <= Vocabulary.maximumScalarCount + 1 else {
+            throw ValidationError(
+                "--vocabulary-size \(vocabularySizeOption.value) is impossible: give at most "
+                    + "\(Vocabulary.maximumScalarCount + 1)")
+        }
+    }
+
     func run() throws {
         guard let checkpoint else {
             let configuration = ModelConfiguration(

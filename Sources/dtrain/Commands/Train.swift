@@ -37,6 +37,8 @@ struct Train: ParsableCommand {
 
     func run() throws {
         let options = try options()
+        // A reader of the output that leaves must not take the training with it.
+        signal(SIGPIPE, SIG_IGN)
         let launch = LaunchEnvironment.current
         let printer = TrainingPrinter(
             showsBar: Console.outputIsTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)

@@ -74,6 +74,15 @@ struct ModelOptions: ParsableArguments {
     var layers: Int { layersOption.value }
     var embeddingDim: Int { embeddingDimOption.value }
     var rnnUnits: Int { rnnUnitsOption.value }
+
+    // Far above what any machine holds; parameter counts stay far below what an Int holds.
+    func validate() throws {
+        for (flag, value, limit) in [
+            ("--layers", layers, 1000), ("--embedding-dim", embeddingDim, 1 << 20), ("--rnn-units", rnnUnits, 1 << 20),
+        ] where value > limit {
+            throw ValidationError("\(flag) \(value) is impossible: give at most \(limit)")
+        }
+    }
 }
 
 struct LearningOptions: ParsableArguments {

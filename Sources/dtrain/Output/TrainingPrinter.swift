@@ -61,7 +61,7 @@ final class TrainingPrinter {
         let interval = showsBar ? Self.barInterval : Self.lineInterval
         guard !isLast, report.epochSeconds - lastLine >= interval else { return }
         lastLine = report.epochSeconds
-        let rest = report.epochSeconds / Double(report.stepInEpoch) * Double(report.stepsPerEpoch - report.stepInEpoch)
+        let rest = report.meanSeconds * Double(report.stepsPerEpoch - report.stepInEpoch)
         let line =
             "\(bar(report.stepInEpoch, of: report.stepsPerEpoch)) - ETA: \(Int(rest.rounded()))s - loss: "
             + report.epochLoss.fixed(4)
@@ -73,7 +73,7 @@ final class TrainingPrinter {
     }
 
     private func show(_ report: EpochReport) {
-        let milliseconds = Int((report.seconds / Double(max(1, report.steps)) * 1000).rounded())
+        let milliseconds = Int((report.meanSeconds * 1000).rounded())
         if showsBar, !isQuiet { write("\r") }
         line(
             "\(bar(report.steps, of: report.steps)) - \(Int(report.seconds.rounded()))s \(milliseconds)ms/step - loss: "

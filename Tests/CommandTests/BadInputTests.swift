@@ -1,0 +1,125 @@
+import Foundation
+import Testing
+
+/// Every refusal has its exit code and one line, and leaves everything as it was.
+@Suite(.serialized)
+struct BadInputTests {
+    @Test(arguments: Launch.each)
+    func badTexts(launch: Launch) throws {
+        let bench = try Bench()
+        try bench.write("", to: "empty.txt")
+        try bench.write("short", to: "short.txt")
+        try bench.write(Data("good\n".utf8) + [0xC3, 0x28] + Data(Bench.text.utf8), to: "latin.txt")
+        func refuse(_ name: String, _ status: Int32, _ what: String) throws {
+            let outcome = try bench.tryToTrain("--data \(name)", on: launch)
+            expectRefusal(outcome, status, "'\(name)'", what, on: launch)
+            #expect(!bench.exists("training_checkpoints"))
+        }
+        try refuse("missing.txt", 66, "No such file")
+        try refuse("empty.txt", 65, "is empty")
+        // One batch: 8 sequences of 10 characters and their targets.
+        try refuse("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
+        try refuse("latin.txt", 65, "5")
+        try refuse(".", 66, "is not a regular file")
+    }
+
+    @Test func notUTF8IsNamedByItsByte() throws {
+        let bench = try Bench()
+        let start = Data(String(repeating: "é", count: 700).utf8)
+        try bench.write(start + [0xE2, 0x82] + Data(Bench.text.utf8), to: "bad.txt")
+        let outcome = try bench.tryToTrain("--data bad.txt")
+        expectRefusal(outcome, 65, "'bad.txt'", "byte", "1400")
+    }
+
+    @Test func noTextAtAll() throws {
+        expectRefusal(try Bench().run("train"), 66, "--data", "$DTRAIN_DATA")
+    }
+
+    @Test func textFromTheEnvironment() throws {
+        let bench = try Bench()
+        let flags = Bench.train("--epochs 1").replacingOccurrences(of: "train --data text.txt ", with: "")
+        // Without the word "train", too: it is what dtrain does by default.
+        let outcome = try bench.run(flags, environment: ["DTRAIN_DATA": "text.txt"])
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1.safetensors"])
+    }
+
+    @Test(arguments: [
+        "--epochs 0", "--epochs -1", "--epochs 1.5", "--epochs many", "--max-steps 0", "--batch-size 0",
+        "--batch-size 99999999999999999999", "--micro-batch-size 0", "--micro-batch-size 9", "--seq-length 0",
+        "--layers 0", "--layers 2147483647", "--rnn-units 0", "--rnn-units 2147483647", "--embedding-dim 0",
+        "--embedding-dim 2147483647", "--learning-rate 0", "--learning-rate -1", "--learning-rate nan",
+        "--learning-rate inf", "--seed -1", "--seed x", "--threads 0", "--keep 0", "--checkpoint-every-steps 0",
+        "--stall-timeout 0", "--cell rnn", "--precision fp8", "--unknown", "surplus",
+        "--init x.safetensors --resume", "--init x.safetensors --resume-from y.safetensors",
+        "--resume --resume-from y.safetensors", "--resume --overwrite", "--resume-from y --overwrite", "--data",
+    ])
+    func impossibleFlags(flags: String) throws {
+        let bench = try Bench()
+        expectRefusal(try bench.tryToTrain(flags), 64)
+        #expect(!bench.exists("training_checkpoints"))
+    }
+
+    @Test(arguments: [
+        "generate --checkpoint c", "generate --prompt a", "generate --checkpoint c --prompt a --length -1",
+        "generate --checkpoint c --prompt a --temperature 0", "generate --checkpoint c --prompt a --temperature nan",
+        "generate --checkpoint c --prompt a --temperature x", "evaluate", "evaluate --checkpoint c --seq-length 0",
+        "export --checkpoint c", "export --output o", "summary --rnn-units 0", "summary --rnn-units 2147483647",
+        "summary --layers 2147483647", "summary --vocabulary-size 2147483647",
+    ])
+    func impossibleFlagsOfOtherCommands(line: String) throws {
+        expectRefusal(try Bench().run(line), 64)
+    }
+
+    @Test(arguments: [
+        "generate --checkpoint nowhere --prompt a", "evaluate --checkpoint nowhere --data text.txt",
+        "export --checkpoint nowhere --output out", "summary --checkpoint nowhere",
+    ])
+    func missingCheckpoint(line: String) throws {
+        let bench = try Bench()
+        expectRefusal(try bench.run(line), 66, "'nowhere'")
+        #expect(!bench.exists("out"))
+        try FileManager.default.createDirectory(atPath: bench.path("nowhere"), withIntermediateDirectories: true)
+        expectRefusal(try bench.run(line), 66, "'nowhere'")
+    }
+
+    @Test func missingFilesOfATraining() throws {
+        let bench = try Bench()
+        expectRefusal(try bench.tryToTrain("--init nowhere"), 66, "'nowhere'")
+        expectRefusal(try bench.tryToTrain("--resume-from nowhere"), 66, "'nowhere'")
+        #expect(!bench.exists("training_checkpoints"))
+    }
+
+    @Test(arguments: Launch.each)
+    func unwritableFoldersLeaveEverythingAsItWas(launch: Launch) throws {
+        let bench = try Bench()
+        try bench.write("old", to: "metrics.jsonl")
+        for folder in ["text.txt", "text.txt/inside", "/proc/nowhere"] {
+            let outcome = try bench.tryToTrain("--checkpoint-dir \(folder) --metrics metrics.jsonl", on: launch)
+            expectRefusal(outcome, 74, "'\(folder)'", on: launch)
+        }
+        #expect(try bench.read("metrics.jsonl") == Data("old".utf8))
+        #expect(try bench.read("text.txt") == Data(Bench.text.utf8))
+    }
+
+    @Test func unwritableMetricsLeaveTheCheckpointsAsTheyWere() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 1")
+        expectRefusal(try bench.tryToTrain("--overwrite --metrics no/folder.jsonl"), 74, "'no/folder.jsonl'")
+        #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1.safetensors"])
+    }
+
+    @Test func anErrorIsOneLineWhateverTheNameIs() throws {
+        let bench = try Bench()
+        expectRefusal(try bench.run(Bench.train(""), ["--data", "no\nfile"]), 66)
+        expectRefusal(try bench.run("summary", ["--checkpoint", "no\nfile"]), 66)
+    }
+
+    @Test func initialWeightsForAnotherVocabularyAreRefused() throws {
+        let bench = try Bench()
+        let golden = try #require(GoldenCase.all.first)
+        // That file names no vocabulary, but has another size.
+        let outcome = try bench.run(Bench.train(""), ["--init", "\(golden.folder)/init.safetensors"])
+        expectRefusal(outcome, 65, "34", "\(Bench.vocabularySize)")
+    }
+}

@@ -1,0 +1,132 @@
+import Core
+import DistributedTesting
+import Foundation
+import Testing
+
+/// How the program is started.
+enum Launch: Sendable, CustomStringConvertible {
+    case alone
+    case ranks(Int)
+
+    var description: String {
+        switch self {
+        case .alone: "alone"
+        case .ranks(let count): "\(count) ranks"
+        }
+    }
+
+    /// Alone, and under the launcher where there is one.
+    static let each: [Launch] = [.alone] + (MPIRun.isAvailable ? [.ranks(2)] : [])
+}
+
+/// A folder with a short text in which the built program runs; it lives as long as this object.
+final class Bench {
+    /// 1,180 characters, 29 different ones: 107 windows of 11, 13 steps of 8.
+    static let text = String(
+        repeating: "the quick brown fox jumps over the lazy dog and runs away.\n", count: 20)
+    /// Steps of an epoch of `text` with the sizes of `train`.
+    static let stepsPerEpoch = 13
+    /// A vocabulary of `text`: its characters and `[UNK]`.
+    static let vocabularySize = Set(text.unicodeScalars).count + 1
+
+    let folder: String
+
+    init() throws {
+        folder =
+            FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-command-\(UUID().uuidString)")
+            .path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try write(Self.text, to: "text.txt")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+    func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
+
+    func write(_ data: Data, to name: String) throws { try data.write(to: URL(fileURLWithPath: path(name))) }
+
+    func read(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path(name))) }
+
+    func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+    /// The names in a folder of the bench, sorted.
+    func names(in name: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: path(name)).sorted()
+    }
+
+    /// Runs `dtrain` with arguments as a shell without quotes would split them, and more after them.
+    @discardableResult
+    func run(
+        _ line: String, _ more: [String] = [], on launch: Launch = .alone, environment: [String: String] = [:]
+    ) throws -> MPIRun.Outcome {
+        let arguments = Self.words(line) + more
+        let environment = ["DTRAIN_DATA": "", "XDG_CACHE_HOME": folder].merging(environment) { $1 }
+        switch launch {
+        case .alone:
+            return try MPIRun.run(
+                executable: "dtrain", arguments: arguments, environment: environment, folder: folder, seconds: 30)
+        case .ranks(let count):
+            return try MPIRun.mpirun(
+                ranks: count, executable: "dtrain", arguments: arguments, environment: environment, folder: folder,
+                seconds: 60)
+        }
+    }
+
+    /// Trains a small model on the text; later flags win.
+    func tryToTrain(_ flags: String = "", on launch: Launch = .alone) throws -> MPIRun.Outcome {
+        try run(Self.train(flags), on: launch)
+    }
+
+    /// Trains a small model on the text, which must succeed.
+    @discardableResult
+    func train(
+        _ flags: String = "", on launch: Launch = .alone, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> MPIRun.Outcome {
+        let outcome = try tryToTrain(flags, on: launch)
+        try #require(outcome.status == 0, "\(launch), \(flags): \(outcome)", sourceLocation: sourceLocation)
+        return outcome
+    }
+
+    /// What `train` runs.
+    static func train(_ flags: String) -> String {
+        "train --data text.txt --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 8 --micro-batch-size 2 "
+            + "--epochs 2 \(flags)"
+    }
+
+    static func words(_ line: String) -> [String] { line.split(separator: " ").map(String.init) }
+
+    /// All tensors of a file by name, as bits.
+    func tensors(_ name: String) throws -> [String: [UInt32]] {
+        let file = try Safetensors(path: path(name))
+        return try file.tensors.mapValues { $0.range.count / 4 }.reduce(into: [:]) { result, tensor in
+            result[tensor.key] = try values(of: tensor.key, count: tensor.value, in: file).map(\.bitPattern)
+        }
+    }
+}
+
+/// One tensor of a file.
+func values(of name: String, count: Int, in file: Safetensors) throws -> [Float] {
+    let shape = try #require(file.tensors[name]?.shape)
+    return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+        if let address = buffer.baseAddress { try file.copy(name, into: address, expecting: shape) }
+        initialized = count
+    }
+}
+
+/// The program must have refused: that exit code, and exactly one error, which says certain things.
+func expectRefusal(
+    _ outcome: MPIRun.Outcome, _ status: Int32, _ parts: String..., on launch: Launch = .alone,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    let lines = outcome.stderr.split(separator: "\n")
+    let errors = lines.filter { $0.hasPrefix("error: ") }
+    #expect(outcome.status == status, "\(launch): \(outcome)", sourceLocation: sourceLocation)
+    #expect(errors.count == 1, "\(launch): \(outcome)", sourceLocation: sourceLocation)
+    // The launcher adds lines of its own.
+    if case .alone = launch { #expect(lines.count == 1, "\(outcome)", sourceLocation: sourceLocation) }
+    for part in parts {
+        #expect(errors.first?.contains(part) == true, "\(part): \(outcome)", sourceLocation: sourceLocation)
+    }
+}

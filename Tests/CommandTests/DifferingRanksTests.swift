@@ -1,0 +1,64 @@
+import DistributedTesting
+import Testing
+
+/// Ranks that were not started alike are refused before the first step, by name.
+@Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
+struct DifferingRanksTests {
+    /// Rank 0 with the bench's training, rank 1 with other flags added.
+    private func start(_ bench: Bench, _ common: String, rank1: String) throws -> MPIRun.Outcome {
+        try MPIRun.mpirun(
+            executable: "dtrain",
+            programs: [
+                (ranks: 1, arguments: Bench.words(Bench.train(common))),
+                (ranks: 1, arguments: Bench.words(Bench.train("\(common) \(rank1)"))),
+            ], folder: bench.folder, seconds: 30)
+    }
+
+    private func expectRefused(
+        _ bench: Bench, _ outcome: MPIRun.Outcome, _ status: Int32, _ part: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        expectRefusal(outcome, status, "rank 1 (", part, on: .ranks(2), sourceLocation: sourceLocation)
+        #expect(!outcome.stdout.contains("Epoch"), "\(outcome)", sourceLocation: sourceLocation)
+        #expect(!bench.exists("training_checkpoints"), sourceLocation: sourceLocation)
+    }
+
+    @Test(arguments: [
+        ("--seed 2", "--seed differs: '42' on rank 0, '2' on"), ("--epochs 3", "--epochs differs"),
+        ("--max-steps 3", "--max-steps differs"), ("--batch-size 16", "--batch-size differs"),
+        ("--micro-batch-size 4", "--micro-batch-size differs"), ("--learning-rate 0.002", "--learning-rate differs"),
+        ("--cell lstm", "--cell differs"), ("--resume", "start (--init, --resume, --resume-from) differs"),
+    ])
+    func otherFlags(flags: String, message: String) throws {
+        let bench = try Bench()
+        expectRefused(bench, try start(bench, "", rank1: flags), 64, message)
+    }
+
+    @Test func otherText() throws {
+        let bench = try Bench()
+        try bench.write(Bench.text.replacingOccurrences(of: "fox", with: "fog"), to: "other.txt")
+        expectRefused(bench, try start(bench, "", rank1: "--data other.txt"), 64, "checksum (--data) differs")
+    }
+
+    @Test func missingTextOnOneRank() throws {
+        let bench = try Bench()
+        expectRefused(bench, try start(bench, "", rank1: "--data missing.txt"), 66, "'missing.txt'")
+    }
+
+    @Test func wrongFlagOnOneRank() throws {
+        let bench = try Bench()
+        let outcome = try start(bench, "", rank1: "--epochs 0")
+        #expect(outcome.status == 64, "\(outcome)")
+        #expect(outcome.stderr.contains("error: The value '0' is invalid for '--epochs"), "\(outcome)")
+        #expect(!bench.exists("training_checkpoints"))
+    }
+
+    /// Threads may differ: the same bits come out.
+    @Test func otherThreadsAreFine() throws {
+        let bench = try Bench()
+        let outcome = try start(bench, "--epochs 1 --threads 1", rank1: "--threads 3")
+        #expect(outcome.status == 0, "\(outcome)")
+        try bench.train("--epochs 1 --checkpoint-dir alone")
+        #expect(try bench.read("training_checkpoints/ckpt_1.safetensors") == bench.read("alone/ckpt_1.safetensors"))
+    }
+}

@@ -1,0 +1,109 @@
+import Core
+import DistributedTesting
+import Foundation
+import Testing
+
+/// Trainings recorded with Keras; `DTRAIN_TEST_GOLDEN` names another folder with such cases.
+struct GoldenCase: Sendable, CustomStringConvertible {
+    struct Expected: Decodable {
+        let seqLength: Int
+        let batchSize: Int
+        let epochs: Int
+        let stepLosses: [Double]
+        let greedyPrompt: String
+        let greedyContinuation: String
+    }
+
+    let folder: String
+    var description: String { URL(fileURLWithPath: folder).lastPathComponent }
+
+    static var all: [GoldenCase] {
+        let named = ProcessInfo.processInfo.environment["DTRAIN_TEST_GOLDEN"].flatMap { $0.isEmpty ? nil : $0 }
+        guard let root = named ?? Bundle.module.resourceURL?.appendingPathComponent("golden").path else { return [] }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        return names.sorted().map { GoldenCase(folder: "\(root)/\($0)") }
+            .filter { FileManager.default.fileExists(atPath: "\($0.folder)/expected.json") }
+    }
+
+    func expected() throws -> Expected {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(
+            Expected.self, from: Data(contentsOf: URL(fileURLWithPath: "\(folder)/expected.json")))
+    }
+}
+
+@Suite(.serialized)
+struct GoldenTests {
+    private static let tolerance = 1e-5
+
+    @Test func casesAreThere() {
+        #expect(GoldenCase.all.count >= 3)
+    }
+
+    @Test(arguments: GoldenCase.all)
+    func trainingAgreesWithKerasForAnyNumberOfRanks(golden: GoldenCase) throws {
+        let bench = try Bench()
+        let launches: [Launch] = [.alone] + (MPIRun.isAvailable ? [.ranks(1), .ranks(2), .ranks(3)] : [])
+        for (index, launch) in launches.enumerated() {
+            try train(golden, bench, into: "run\(index)", microBatchSize: 2, on: launch)
+            try expectAgreement(golden, bench, "run\(index)", "\(launch)")
+        }
+        let last = "ckpt_\(try golden.expected().epochs).safetensors"
+        let alone = try bench.tensors("run0/\(last)")
+        for index in launches.indices.dropFirst() {
+            #expect(try bench.tensors("run\(index)/\(last)") == alone, "\(launches[index])")
+        }
+    }
+
+    @Test(arguments: [1, 3])
+    func microBatchSizeStaysWithinTheTolerance(size: Int) throws {
+        let bench = try Bench()
+        let golden = try #require(GoldenCase.all.first)
+        try train(golden, bench, into: "run", microBatchSize: size, on: .alone)
+        try expectAgreement(golden, bench, "run", "micro-batches of \(size)")
+    }
+
+    private func train(
+        _ golden: GoldenCase, _ bench: Bench, into directory: String, microBatchSize: Int, on launch: Launch
+    ) throws {
+        let expected = try golden.expected()
+        let outcome = try bench.run(
+            "train --no-shuffle --seq-length \(expected.seqLength) --batch-size \(expected.batchSize) --epochs "
+                + "\(expected.epochs) --micro-batch-size \(microBatchSize) --checkpoint-dir \(directory)",
+            [
+                "--data", "\(golden.folder)/corpus.txt", "--init", "\(golden.folder)/init.safetensors",
+                "--metrics", "\(directory).jsonl",
+            ], on: launch)
+        try #require(outcome.status == 0, "\(launch): \(outcome)")
+    }
+
+    private func expectAgreement(_ golden: GoldenCase, _ bench: Bench, _ directory: String, _ what: String) throws {
+        let expected = try golden.expected()
+        let metrics = try Metrics(bench.read("\(directory).jsonl"))
+        try #require(metrics.losses.count == expected.stepLosses.count, "\(what)")
+        let distances = zip(metrics.losses, expected.stepLosses).map { abs($0 - $1) }
+        let first = distances.firstIndex { $0 > Self.tolerance }.map { $0 + 1 }
+        #expect(first == nil, "\(what): from that step on the losses differ, by up to \(distances.max() ?? 0)")
+        let checkpoint = "\(directory)/ckpt_\(expected.epochs).safetensors"
+        try expectWeights(
+            Safetensors(path: bench.path(checkpoint)), near: Safetensors(path: "\(golden.folder)/final.safetensors"),
+            what)
+        let generated = try bench.run(
+            "generate --greedy --checkpoint \(checkpoint) --length \(expected.greedyContinuation.unicodeScalars.count)",
+            ["--prompt", expected.greedyPrompt])
+        #expect(generated.stdout == expected.greedyPrompt + expected.greedyContinuation + "\n", "\(what): \(generated)")
+    }
+
+    private func expectWeights(_ found: Safetensors, near wanted: Safetensors, _ what: String) throws {
+        #expect(!wanted.tensors.isEmpty)
+        for (name, tensor) in wanted.tensors {
+            try #require(found.tensors[name]?.shape == tensor.shape, "\(what): \(name)")
+            let count = tensor.range.count / 4
+            let pairs = zip(
+                try values(of: name, count: count, in: found), try values(of: name, count: count, in: wanted))
+            let distance = pairs.map { abs(Double($0) - Double($1)) }.max() ?? .infinity
+            #expect(distance <= Self.tolerance, "\(what): \(name)")
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Testing
+
+/// The help names what the documentation promises.
+@Suite struct HelpTests {
+    @Test(arguments: [
+        (
+            "train",
+            """
+            --data --epochs --max-steps --batch-size --micro-batch-size --seq-length --shuffle --no-shuffle --cell --layers \
+            --embedding-dim --rnn-units --learning-rate --seed --precision --threads --init --checkpoint-dir \
+            --checkpoint-every-steps --keep --overwrite --resume --resume-from --stall-timeout --metrics --quiet
+            """
+        ),
+        ("generate", "--checkpoint --prompt --length --temperature --seed --greedy"),
+        ("evaluate", "--checkpoint --data --json"), ("export", "--checkpoint --output"), ("summary", "--checkpoint"),
+    ])
+    func namesEveryFlag(command: String, flags: String) throws {
+        let outcome = try Bench().run("\(command) --help")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stderr.isEmpty, "\(outcome)")
+        let words = Set(outcome.stdout.split { !$0.isLetter && $0 != "-" }.map(String.init))
+        for flag in Bench.words(flags) { #expect(words.contains(flag), "\(flag): \(outcome)") }
+    }
+
+    @Test(arguments: [
+        ("epochs", "20"), ("batch-size", "64"), ("seq-length", "100"), ("layers", "1"), ("embedding-dim", "256"),
+        ("rnn-units", "1024"), ("learning-rate", "0.001"), ("seed", "42"), ("cell", "gru"), ("precision", "fp32"),
+        ("stall-timeout", "300"), ("checkpoint-dir", "training_checkpoints"),
+    ])
+    func namesTheTutorialsDefaults(flag: String, value: String) throws {
+        let help = try Bench().run("train --help").stdout.split { $0.isWhitespace }.joined(separator: " ")
+        // From the flag to the next one.
+        let part = try #require(help.components(separatedBy: " --\(flag) <").dropFirst().first)
+        let own = part.components(separatedBy: " --").first
+        #expect(own?.contains("default: \(value))") == true, "\(part)")
+    }
+
+    @Test func theProgramNamesItsCommands() throws {
+        let outcome = try Bench().run("--help")
+        #expect(outcome.status == 0, "\(outcome)")
+        for command in ["train (default)", "generate", "evaluate", "export", "summary"] {
+            #expect(outcome.stdout.contains("  \(command) "), "\(outcome)")
+        }
+        let version = try Bench().run("--version")
+        #expect(version.status == 0 && version.stdout.contains(/^\d+\.\d+/), "\(version)")
+    }
+}

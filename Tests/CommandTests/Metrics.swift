@@ -1,0 +1,36 @@
+import Foundation
+import Testing
+
+/// The metrics file of a training.
+struct Metrics {
+    /// A line of either kind.
+    struct Line: Decodable {
+        let step: Int?
+        let epoch: Int
+        let loss: Double?
+        let epochLoss: Double?
+        let seconds: Double
+        let tokens: Int?
+        let tokensPerSecond: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case step, epoch, loss, seconds, tokens
+            case epochLoss = "epoch_loss"
+            case tokensPerSecond = "tokens_per_second"
+        }
+    }
+
+    let lines: [Line]
+
+    /// Reads a file in which every line, the last included, must be a whole JSON object.
+    init(_ data: Data) throws {
+        try #require(data.last == UInt8(ascii: "\n"))
+        lines = try data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()
+            .map { try JSONDecoder().decode(Line.self, from: $0) }
+    }
+
+    var steps: [Int] { lines.compactMap(\.step) }
+    var losses: [Double] { lines.compactMap(\.loss) }
+    var epochs: [Int] { lines.filter { $0.step == nil }.map(\.epoch) }
+    var epochLosses: [Double] { lines.compactMap(\.epochLoss) }
+}

@@ -1,0 +1,113 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// What a training and `summary` show.
+@Suite(.serialized)
+struct OutputTests {
+    private static var lastBar: Regex<Substring> { /(?m)^13\/13 \[={30}\] - \d+s \d+ms\/step - loss: \d+\.\d{4}$/ }
+
+    @Test func summaryOfTheTutorialsModel() throws {
+        let outcome = try Bench().run("summary")
+        #expect(outcome.status == 0, "\(outcome)")
+        for layer in [
+            /embedding \(Embedding\) +\(None, None, 256\) +16,896\n/, /gru \(GRU\) +\(None, None, 1024\) +3,938,304\n/,
+            /dense \(Dense\) +\(None, None, 66\) +67,650\n/, /Total params: 4,022,850\b/,
+        ] { #expect(outcome.stdout.contains(layer), "\(outcome)") }
+    }
+
+    @Test func summaryOfACheckpoint() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 1 --layers 2 --cell lstm")
+        let outcome = try bench.run("summary --checkpoint training_checkpoints")
+        #expect(outcome.status == 0, "\(outcome)")
+        // 4 gates of (inputs + units + 1) weights for each of 16 units.
+        for layer in [
+            /lstm \(LSTM\) +\(8, 10, 16\) +1,600\n/, /lstm_1 \(LSTM\) +\(8, 10, 16\) +2,112\n/, /Total params: 4,462\b/,
+        ] { #expect(outcome.stdout.contains(layer), "\(outcome)") }
+    }
+
+    @Test(arguments: [Launch.alone] + (MPIRun.isAvailable ? [.ranks(3)] : []))
+    func trainingShowsPlainLinesOnceOffATerminal(launch: Launch) throws {
+        let outcome = try Bench().train(on: launch)
+        let size = Bench.vocabularySize
+        #expect(!outcome.stdout.contains("\r"), "\(outcome)")
+        #expect(!outcome.stdout.contains("\u{1B}"), "\(outcome)")
+        func count(_ text: String) -> Int { outcome.stdout.components(separatedBy: text).count - 1 }
+        #expect(count("output shape (8, 10, \(size))") == 1, "\(outcome)")
+        // (inputs + units + two biases) x 3 gates x 16 units.
+        let gru = 3 * 16 * (8 + 16 + 2)
+        #expect(gru == 1248)
+        #expect(outcome.stdout.contains(/gru \(GRU\) +\(8, 10, 16\) +1,248\n/))
+        #expect(size * 8 + gru + 17 * size == 1998)
+        #expect(count("Total params: 1,998 ") == 1, "\(outcome)")
+        let order = ["Total params", "Epoch 1/2\n", "13/13 [", "Epoch 2/2\n"]
+        let places = try order.map { try #require(outcome.stdout.range(of: $0), "\($0) of \(outcome)").lowerBound }
+        #expect(places == places.sorted())
+        #expect(order.dropFirst().map(count) == [1, 2, 1], "\(outcome)")
+        #expect(outcome.stdout.matches(of: Self.lastBar).count == 2, "\(outcome)")
+        #expect(!outcome.stderr.contains("warning"), "\(outcome)")
+    }
+
+    @Test func untrainedLossIsNearTheLogarithmOfTheVocabulary() throws {
+        let outcome = try Bench().train("--max-steps 1")
+        let line = /untrained mean loss (\d+\.\d{4}), ln\(vocabulary\) (\d+\.\d{4})\n/
+        let match = try #require(try line.firstMatch(in: outcome.stdout), "\(outcome)")
+        let blind = log(Double(Bench.vocabularySize))
+        #expect(try abs(#require(Double(match.2)) - blind) <= 5e-5)
+        #expect(try abs(#require(Double(match.1)) - blind) < 0.1 * blind)
+    }
+
+    @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
+    func aTerminalGetsABarThatMoves(launch: Launch) throws {
+        let bench = try Bench()
+        try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
+        let outcome = try MPIRun.onTerminal(try command(launch, "--epochs 1 --rnn-units 256"), folder: bench.folder)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(
+            outcome.stdout.contains(/\r +\d+\/268 \[=*>\.+\] - ETA: \d+s - loss: \d+\.\d{4}\u{1B}\[K/), "\(outcome)")
+        #expect(
+            outcome.stdout.contains(/\r268\/268 \[={30}\] - \d+s \d+ms\/step - loss: \d+\.\d{4}\u{1B}\[K/), "\(outcome)"
+        )
+        let header = outcome.stdout.components(separatedBy: "Total params").count - 1
+        #expect(header == 1, "\(outcome)")
+    }
+
+    /// Open MPI gives rank 0 a terminal of its own even then.
+    @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
+    func outputSentFromATerminalToAFileHasNoBar(launch: Launch) throws {
+        let bench = try Bench()
+        let outcome = try MPIRun.onTerminal("\(try command(launch, "--epochs 1")) >out.txt", folder: bench.folder)
+        #expect(outcome.status == 0, "\(outcome)")
+        let text = String(decoding: try bench.read("out.txt"), as: UTF8.self)
+        #expect(text.contains(Self.lastBar), "\(text)")
+        #expect(!text.contains("\r") && !text.contains("\u{1B}"), "\(text)")
+    }
+
+    @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"))
+    func quietHasNoBar() throws {
+        let bench = try Bench()
+        try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
+        let outcome = try MPIRun.onTerminal(
+            try command(.alone, "--epochs 1 --rnn-units 256 --quiet"), folder: bench.folder)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(!outcome.stdout.contains("ETA"), "\(outcome)")
+        #expect(outcome.stdout.contains("268/268 ["), "\(outcome)")
+    }
+
+    @Test func trainingGoesOnWhenNobodyReadsItsOutput() throws {
+        let bench = try Bench()
+        let outcome = try MPIRun.shell("{ \(try command(.alone, "")); echo $? >status; } | true", folder: bench.folder)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(try bench.read("status") == Data("0\n".utf8))
+        #expect(bench.exists("training_checkpoints/ckpt_2.safetensors"))
+    }
+
+    private func command(_ launch: Launch, _ flags: String) throws -> String {
+        let program = "'\(try MPIRun.find("dtrain"))' \(Bench.train(flags))"
+        return switch launch {
+        case .alone: program
+        case .ranks(let count): "mpirun --oversubscribe -np \(count) \(program)"
+        }
+    }
+}
