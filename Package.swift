@@ -33,7 +33,7 @@ let package = Package(
                 "Core", "Distributed",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .testTarget(name: "CoreTests", dependencies: ["Core"]),
+        .testTarget(name: "CoreTests", dependencies: ["Core", "CKernels"]),
         .testTarget(
             name: "DistributedTests",
             dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain-mpi-checks"]),

@@ -8,7 +8,7 @@ INLINE int64_t panel_width(const dtrain_record *record, int64_t first) {
 
 MULTIVERSION
 void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h) {
-    const int64_t H = record.units, group = record.tokens * H;
+    const int64_t H = record.units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += record.panel) {
         const int64_t width = panel_width(&record, first);
         const float *restrict xz = x + first, *restrict xr = xz + H, *restrict xh = xr + H;
@@ -17,7 +17,7 @@ void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, co
         const float *restrict cz = bh + H, *restrict cr = cz + H, *restrict ch = cr + H;
         float *restrict state = h + first;
         if (record.values) {
-            float *restrict z_ = record.values + record.tokens * first + record.token * width;
+            float *restrict z_ = record.values + record.rows * first + record.row * width;
             float *restrict r_ = z_ + group, *restrict a_ = r_ + group, *restrict q_ = a_ + group;
 #pragma clang loop vectorize(assume_safety)
             for (int64_t j = 0; j < width; j++) {
@@ -46,10 +46,10 @@ void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, co
 
 MULTIVERSION
 void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx) {
-    const int64_t H = record.units, group = record.tokens * H;
+    const int64_t H = record.units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += record.panel) {
         const int64_t width = panel_width(&record, first);
-        float *restrict z_ = record.values + record.tokens * first + record.token * width;
+        float *restrict z_ = record.values + record.rows * first + record.row * width;
         float *restrict r_ = z_ + group, *restrict a_ = r_ + group, *restrict q_ = a_ + group;
         const float *restrict before = h_before + first;
         float *restrict d_ = dh + first;

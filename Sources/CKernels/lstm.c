@@ -8,7 +8,7 @@ INLINE int64_t panel_width(const dtrain_record *record, int64_t first) {
 
 MULTIVERSION
 void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h, float *c) {
-    const int64_t H = record.units, group = record.tokens * H;
+    const int64_t H = record.units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += record.panel) {
         const int64_t width = panel_width(&record, first);
         const float *restrict xi = x + first, *restrict xf = xi + H, *restrict xc = xf + H, *restrict xo = xc + H;
@@ -16,7 +16,7 @@ void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, c
         const float *restrict bi = bias + first, *restrict bf = bi + H, *restrict bc = bf + H, *restrict bo = bc + H;
         float *restrict state = h + first, *restrict cell = c + first;
         if (record.values) {
-            float *restrict i_ = record.values + record.tokens * first + record.token * width;
+            float *restrict i_ = record.values + record.rows * first + record.row * width;
             float *restrict f_ = i_ + group, *restrict a_ = f_ + group, *restrict o_ = a_ + group;
 #pragma clang loop vectorize(assume_safety)
             for (int64_t j = 0; j < width; j++) {
@@ -50,10 +50,10 @@ void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, c
 MULTIVERSION
 void dtrain_lstm_backward(
     dtrain_record record, const float *c_before, const float *c_after, float *dh, float *dc, float *dg) {
-    const int64_t H = record.units, group = record.tokens * H;
+    const int64_t H = record.units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += record.panel) {
         const int64_t width = panel_width(&record, first);
-        float *restrict i_ = record.values + record.tokens * first + record.token * width;
+        float *restrict i_ = record.values + record.rows * first + record.row * width;
         float *restrict f_ = i_ + group, *restrict a_ = f_ + group, *restrict o_ = a_ + group;
         const float *restrict before = c_before + first, *restrict after = c_after + first;
         float *restrict d_ = dh + first, *restrict dc_ = dc + first;

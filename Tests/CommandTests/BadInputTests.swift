@@ -52,7 +52,7 @@ struct BadInputTests {
         "--learning-rate inf", "--seed -1", "--seed x", "--threads 0", "--keep 0", "--checkpoint-every-steps 0",
         "--stall-timeout 0", "--cell rnn", "--precision fp8", "--unknown", "surplus",
         "--init x.safetensors --resume", "--init x.safetensors --resume-from y.safetensors",
-        "--resume --resume-from y.safetensors", "--resume --overwrite", "--resume-from y --overwrite", "--data",
+        "--resume --resume-from y.safetensors", "--resume --overwrite", "--data",
     ])
     func impossibleFlags(flags: String) throws {
         let bench = try Bench()

@@ -77,6 +77,35 @@ struct ResumeTests {
         #expect(try bench.read("other/ckpt_2.safetensors") == bench.read("whole/ckpt_2.safetensors"))
     }
 
+    @Test func laterCheckpointsThanTheResumedOneAreRefusedOrDeleted() throws {
+        let bench = try Bench()
+        try bench.train("--checkpoint-dir whole")
+        let late = try bench.read("whole/ckpt_2.safetensors")
+        let line = "--checkpoint-dir whole --resume-from whole/ckpt_1.safetensors --learning-rate 0.5"
+        expectRefusal(try bench.tryToTrain(line), 64, "later checkpoints", "ckpt_2.safetensors", "--overwrite")
+        #expect(try bench.read("whole/ckpt_2.safetensors") == late)
+        try bench.train("\(line) --overwrite --max-steps 14")
+        #expect(try bench.names(in: "whole") == ["ckpt_1.safetensors", "ckpt_2_1.safetensors"])
+    }
+
+    @Test func onlyDamagedCheckpointsAreNoReasonToStartOver() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 1")
+        let path = "training_checkpoints/ckpt_1.safetensors"
+        let cut = try bench.read(path).dropLast()
+        try bench.write(cut, to: path)
+        let outcome = try bench.tryToTrain("--resume")
+        #expect(outcome.status == 65 && outcome.stderr.contains("error: all 1 checkpoints"), "\(outcome)")
+        #expect(try bench.read(path) == cut)
+    }
+
+    @Test func saysThatAllStepsAreDone() throws {
+        let bench = try Bench()
+        try bench.train("--max-steps 2")
+        let outcome = try bench.train("--resume --max-steps 2")
+        #expect(outcome.stderr.contains("all 2 steps are done already"), "\(outcome)")
+    }
+
     @Test(arguments: [
         ("--micro-batch-size 4", "--micro-batch-size 2, not 4"), ("--batch-size 4", "--batch-size 8, not 4"),
         ("--rnn-units 12", "--rnn-units 16, not 12"), ("--embedding-dim 4", "--embedding-dim 8, not 4"),

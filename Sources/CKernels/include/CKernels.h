@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 // A record keeps, for every token of a micro-batch, one value per unit and gate. Gate groups follow each other; inside a
-// group, columns are cut into panels of `panel` units (the last may be narrower), and a panel is a [tokens][width] matrix. So a
-// panel is a contiguous operand of the weight gradient's product.
+// group, columns are cut into panels of `panel` units (the last may be narrower), and a panel is a [rows][width] matrix with a
+// row for each token. So a panel is a contiguous operand of the weight gradient's product.
 typedef struct {
     float *values;   // start of the micro-batch's record
-    int64_t tokens;  // tokens of the micro-batch
-    int64_t token;   // this row's token
+    int64_t rows;    // rows of the micro-batch's panels
+    int64_t row;     // the row of this token
     int64_t units;   // H
     int64_t panel;   // panel width
 } dtrain_record;

@@ -60,11 +60,11 @@ public struct CheckpointDirectory: Hashable, Sendable {
                 + "delete them with --overwrite, or name another folder")
     }
 
-    /// Deletes all checkpoints, and nothing else.
+    /// Deletes all checkpoints that come after a point in the training, nil for all; and nothing else.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when one can't be deleted.
-    public func removeAll() throws {
-        for name in try list() { try remove(name) }
+    public func removeAll(after point: CheckpointName? = nil) throws {
+        for name in try list() where point.map({ $0 < name }) ?? true { try remove(name) }
     }
 
     /// Deletes all but the newest checkpoints; the newest sound one stays even when it isn't among them.

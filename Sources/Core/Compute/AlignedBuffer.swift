@@ -18,7 +18,10 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
         var address: UnsafeMutableRawPointer?
         guard !overflow, size <= Int.max / 2, posix_memalign(&address, 64, (size + 63) / 64 * 64) == 0, let address
         else {
-            throw DTrainError(.internal, "out of memory: \(count) elements of \(MemoryLayout<Element>.stride) bytes")
+            throw DTrainError(
+                .internal,
+                "out of memory: no room for \(count) numbers of \(MemoryLayout<Element>.stride) bytes; use a smaller model, batch or sequence length"
+            )
         }
         memset(address, 0, (size + 63) / 64 * 64)
         self.count = count

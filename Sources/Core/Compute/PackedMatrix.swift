@@ -23,7 +23,8 @@ final class PackedMatrix: @unchecked Sendable {
     ///   - precision: the format that they are packed in.
     ///   - rows: about how many rows the products will have.
     init(
-        depth: Int, columns: Int, source: MatrixProduct.Layout, precision: Precision, rows: Int = PackedMatrix.typicalRows
+        depth: Int, columns: Int, source: MatrixProduct.Layout, precision: Precision,
+        rows: Int = PackedMatrix.typicalRows
     ) throws {
         self.depth = depth
         self.columns = columns

@@ -38,7 +38,8 @@ public final class Evaluator {
         self.parameters = parameters
         self.sequenceLength = sequenceLength
         pool = try WorkerPool(count: threads)
-        weights = try PackedWeights(layout: layout, parameters: parameters.pointer, precision: .fp32, training: false, pool: pool)
+        weights = try PackedWeights(
+            layout: layout, parameters: parameters.pointer, precision: .fp32, training: false, pool: pool)
         try weights.pack()
     }
 

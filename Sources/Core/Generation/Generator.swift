@@ -12,7 +12,8 @@ public final class Generator {
         self.layout = layout
         self.parameters = parameters
         pool = try WorkerPool(count: threads)
-        weights = try PackedWeights(layout: layout, parameters: parameters.pointer, precision: .fp32, training: false, pool: pool)
+        weights = try PackedWeights(
+            layout: layout, parameters: parameters.pointer, precision: .fp32, training: false, pool: pool)
         try weights.pack()
     }
 

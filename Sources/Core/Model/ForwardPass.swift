@@ -39,21 +39,22 @@ final class ForwardPass {
         let configuration = weights.layout.configuration
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
+        let productRows = MatrixProduct.steadyRows(rows)
         self.rows = rows
         self.weights = weights
         self.parameters = parameters
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try OperandBuffer(count: rows * units, precision: weights.precision),
+                hidden: try OperandBuffer(count: productRows * units, precision: weights.precision),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
-                recurrent: try AlignedBuffer(count: rows * columns),
-                recurrentProduct: try MatrixProduct(rows: rows, weights: layer.recurrent),
+                recurrent: try AlignedBuffer(count: productRows * columns),
+                recurrentProduct: try MatrixProduct(rows: productRows, weights: layer.recurrent),
                 input: try layer.kernel.map {
-                    (try MatrixProduct(rows: rows, weights: $0), try AlignedBuffer(count: rows * columns))
+                    (try MatrixProduct(rows: productRows, weights: $0), try AlignedBuffer(count: productRows * columns))
                 })
         }
-        denseProduct = try MatrixProduct(rows: rows, weights: weights.dense)
-        logits = try AlignedBuffer(count: rows * configuration.vocabularySize)
+        denseProduct = try MatrixProduct(rows: productRows, weights: weights.dense)
+        logits = try AlignedBuffer(count: productRows * configuration.vocabularySize)
     }
 
     /// Forgets everything: all states become zero.
@@ -101,7 +102,7 @@ final class ForwardPass {
         let record =
             recording.map { $0.tape.record(index, $0.places[row], $0.time) }
             ?? dtrain_record(
-                values: nil, tokens: 0, token: 0, units: Int64(units), panel: Int64(Panels.widest))
+                values: nil, rows: 0, row: 0, units: Int64(units), panel: Int64(Panels.widest))
         if let cell = layer.cell {
             let cell = cell.pointer + row * units
             dtrain_lstm_forward(record, input, recurrent, bias, hidden, cell)

@@ -37,7 +37,8 @@ final class PackedWeights: @unchecked Sendable {
     ///   - precision: of the recurrent layers' products; the dense layer and the table stay in float32.
     ///   - training: whether the transposes that the backward pass needs are packed too.
     init(
-        layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, training: Bool, pool: WorkerPool
+        layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, training: Bool,
+        pool: WorkerPool
     ) throws {
         let configuration = layout.configuration
         let units = configuration.rnnUnits

@@ -1,4 +1,4 @@
-/// How a matrix of [tokens, units] is cut into column panels, each a contiguous [tokens, width] matrix.
+/// How a matrix of [rows, units] is cut into column panels, each a contiguous [rows, width] matrix.
 ///
 /// A panel is the unit of work of the weight gradients: a worker takes a panel through all micro-batches, its partial sums
 /// stay in the cache, and oneDNN gets a contiguous operand.
@@ -18,7 +18,7 @@ struct Panels: Hashable, Sendable {
     }
 
     /// Where a panel starts, in elements from the start of the matrix.
-    func offset(_ panel: Int, tokens: Int) -> Int {
-        panel * Self.widest * tokens
+    func offset(_ panel: Int, rows: Int) -> Int {
+        panel * Self.widest * rows
     }
 }

@@ -15,8 +15,9 @@ final class BackwardPass {
         let gates: OperandBuffer
         /// hidden += gates · Uᵀ.
         let recurrentProduct: MatrixProduct
-        /// A layer above the first: d(loss)/d(x · W), [N, G·H], and below.hidden += inputGates · Wᵀ.
-        let input: (product: MatrixProduct, gates: OperandBuffer)?
+        /// A layer above the first: below.hidden += gates · Wᵀ, where GRU has other gates than for the recurrent product,
+        /// d(loss)/d(x · W): [N, G·H].
+        let input: (product: MatrixProduct, gates: OperandBuffer?)?
     }
 
     private let rows: Int
@@ -34,9 +35,11 @@ final class BackwardPass {
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
         let rows = places.count
+        let productRows = MatrixProduct.steadyRows(rows)
+        let isGRU = configuration.cell == .gru
         func accumulating(_ matrix: PackedMatrix?) throws -> MatrixProduct {
             guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
-            return try MatrixProduct(rows: rows, weights: matrix, accumulate: true)
+            return try MatrixProduct(rows: productRows, weights: matrix, accumulate: true)
         }
         self.rows = rows
         self.weights = weights
@@ -44,15 +47,18 @@ final class BackwardPass {
         self.places = places
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try AlignedBuffer(count: rows * units),
+                hidden: try AlignedBuffer(count: productRows * units),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
-                gates: try OperandBuffer(count: rows * columns, precision: weights.precision),
+                gates: try OperandBuffer(count: productRows * columns, precision: weights.precision),
                 recurrentProduct: try accumulating(layer.recurrentTransposed),
                 input: try layer.kernelTransposed.map {
-                    (try accumulating($0), try OperandBuffer(count: rows * columns, precision: weights.precision))
+                    (
+                        try accumulating($0),
+                        isGRU ? try OperandBuffer(count: productRows * columns, precision: weights.precision) : nil
+                    )
                 })
         }
-        logitsGradient = try AlignedBuffer(count: rows * configuration.vocabularySize)
+        logitsGradient = try AlignedBuffer(count: productRows * configuration.vocabularySize)
         denseProduct = try accumulating(weights.denseTransposed)
     }
 
@@ -86,7 +92,7 @@ final class BackwardPass {
             try layer.recurrentProduct(layer.gates.bytes, transposed.bytes, layer.hidden.pointer)
         }
         if let input = layer.input, let transposed = weights.layers[index].kernelTransposed {
-            let gates = layer.cell == nil ? input.gates : layer.gates
+            let gates = input.gates ?? layer.gates
             try input.product(gates.bytes, transposed.bytes, layers[index - 1].hidden.pointer)
         }
     }
@@ -104,9 +110,9 @@ final class BackwardPass {
         {
             dtrain_lstm_backward(record, before, after, hidden, cell.pointer + row * units, gates)
         } else {
-            let inputGates = layer.input.map { $0.gates.pointer + row * columns }
+            let inputGates = layer.input?.gates.map { $0.pointer + row * columns }
             dtrain_gru_backward(record, tape.hidden(index, places[row], time), hidden, gates, inputGates)
-            layer.input?.gates.round(from: row * columns, count: columns)
+            layer.input?.gates?.round(from: row * columns, count: columns)
         }
         layer.gates.round(from: row * columns, count: columns)
     }

@@ -10,10 +10,6 @@ public struct GradientLayout: Hashable, Sendable {
     public let table: Int
     /// Offset of the step's mean loss over all tokens of the global batch (nats).
     public let loss: Int
-    /// Offset of values that ranks want summed with the gradient; zero unless the training loop sets them.
-    public let signals: Int
-    /// How many such values there are.
-    public static let signalCount = 4
     /// Elements in all.
     public let count: Int
 
@@ -23,8 +19,7 @@ public struct GradientLayout: Hashable, Sendable {
         self.parameters = parameters
         table = parameters.count
         loss = table + configuration.vocabularySize * configuration.cell.gates * configuration.rnnUnits
-        signals = loss + 1
-        count = signals + Self.signalCount
+        count = loss + 1
     }
 
     /// The elements that are sums over micro-batches.

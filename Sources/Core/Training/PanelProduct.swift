@@ -6,32 +6,27 @@ struct PanelProduct {
     private let product: MatrixProduct
     private let packed: PackedMatrix?
 
-    /// A product of [units, tokens] with [tokens, width].
+    /// A product of [units, states] with [states, width].
     init(sequences: Int, width: Int, tape: Tape, precision: Precision) throws {
-        let tokens = sequences * tape.shard.sequenceLength
-        let states = MatrixProduct.Layout.rows(stride: sequences * (tape.shard.sequenceLength + 1))
+        let states = sequences * (tape.shard.sequenceLength + 1)
         switch precision {
         case .fp32:
             packed = nil
             product = try MatrixProduct(
-                rows: tape.units, columns: width, depth: tokens, a: states, b: .rows(stride: width))
+                rows: tape.units, columns: width, depth: states, a: .rows(stride: states), b: .rows(stride: width))
         case .bf16:
             let packed = try PackedMatrix(
-                depth: tokens, columns: width, source: .rows(stride: width), precision: precision, rows: tape.units)
+                depth: states, columns: width, source: .rows(stride: width), precision: precision, rows: tape.units)
             self.packed = packed
-            product = try MatrixProduct(rows: tape.units, weights: packed, a: states)
+            product = try MatrixProduct(rows: tape.units, weights: packed)
         }
     }
 
-    /// Takes a panel: the products that follow are with it as it is now.
-    func prepare(_ panel: UnsafePointer<Float>) throws {
-        try packed?.pack(panel)
-    }
-
-    /// sums = hᵀ · panel, the one that was prepared.
+    /// sums = hᵀ · panel.
     func callAsFunction(
         _ hidden: UnsafeRawPointer, _ panel: UnsafePointer<Float>, into sums: UnsafeMutablePointer<Float>
     ) throws {
+        try packed?.pack(panel)
         try product(hidden, packed?.bytes ?? UnsafeRawPointer(panel), sums)
     }
 }

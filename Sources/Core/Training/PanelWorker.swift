@@ -39,38 +39,26 @@ final class PanelWorker {
     func leaf(_ task: PanelTask, microBatch: Int, slot: Int, transposed: [TransposedHidden]) throws {
         let product = try product(microBatch, width: task.width)
         let tokens = tape.shard.tokens(of: microBatch)
-        let panel =
-            switch task.source {
-            case .gates(let layer, let group):
-                tape.panel(layer, microBatch: microBatch, group: group, panel: task.panel)
-            case .logits: tape.logitsPanel(microBatch: microBatch, panel: task.panel)
-            }
-        try product.prepare(panel)
+        let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
+        let firstState = tape.shard.rows(of: microBatch).lowerBound * (tape.shard.sequenceLength + 1) * tape.units
         var sums = self.slot(slot)
         for target in task.targets {
             let count = target.rows * task.width
             switch target.factor {
             case .hiddenBefore(let layer):
-                let hidden = transposed[layer].bytes(from: firstState(microBatch))
-                try product(hidden, panel, into: sums)
+                try product(transposed[layer].bytes(from: firstState), panel.byStateBefore, into: sums)
             case .hiddenAfter(let layer):
-                // A sequence has one state more than tokens: "after" is the same matrix one time step on.
-                let step = tape.shard.rows(of: microBatch).count
-                try product(transposed[layer].bytes(from: firstState(microBatch) + step), panel, into: sums)
+                try product(transposed[layer].bytes(from: firstState), panel.byStateAfter, into: sums)
             case .characters:
                 sums.update(repeating: 0, count: count)
                 dtrain_scatter_add(
-                    Int64(tokens.count), Int64(task.width), panel, tape.inputs.pointer + tokens.before, sums)
+                    Int64(tokens.count), Int64(task.width), panel.tokens, tape.inputs.pointer + tokens.before, sums)
             case .ones:
                 sums.update(repeating: 0, count: count)
-                dtrain_column_sums(Int64(tokens.count), Int64(task.width), panel, sums)
+                dtrain_column_sums(Int64(tokens.count), Int64(task.width), panel.tokens, sums)
             }
             sums += count
         }
-    }
-
-    private func firstState(_ microBatch: Int) -> Int {
-        tape.shard.rows(of: microBatch).lowerBound * (tape.shard.sequenceLength + 1) * tape.units
     }
 
     private func product(_ microBatch: Int, width: Int) throws -> PanelProduct {

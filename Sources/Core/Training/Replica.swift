@@ -17,7 +17,10 @@ public final class Replica: @unchecked Sendable {
         public var threads: Int
 
         /// The shapes of a rank's work.
-        public init(model: ModelConfiguration, shard: Shard, adam: Adam.Configuration, precision: Precision = .fp32, threads: Int) {
+        public init(
+            model: ModelConfiguration, shard: Shard, adam: Adam.Configuration, precision: Precision = .fp32,
+            threads: Int
+        ) {
             self.model = model
             self.shard = shard
             self.adam = adam
@@ -63,7 +66,9 @@ public final class Replica: @unchecked Sendable {
         gradient = try AlignedBuffer(count: gradientLayout.count)
         adam = try Adam(count: layout.count, configuration: configuration.adam)
         pool = try WorkerPool(count: configuration.threads)
-        weights = try PackedWeights(layout: layout, parameters: parameters.pointer, precision: configuration.precision, training: true, pool: pool)
+        weights = try PackedWeights(
+            layout: layout, parameters: parameters.pointer, precision: configuration.precision, training: true,
+            pool: pool)
         let tree = ReductionTree(
             leafCount: Shard.microBatchCount(batchSize: shard.batchSize, microBatchSize: shard.microBatchSize))
         self.tree = tree

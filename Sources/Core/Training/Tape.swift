@@ -10,7 +10,9 @@ final class Tape: @unchecked Sendable {
         let hidden: AlignedBuffer<Float>
         /// LSTM: [T + 1 states per sequence][H].
         let cell: AlignedBuffer<Float>?
-        /// Four gate groups of panels a micro-batch; see `CKernels.h`.
+        /// Four gate groups of panels a micro-batch, as `dtrain_record` says.
+        ///
+        /// The rows before and after the tokens stay zero.
         let record: AlignedBuffer<Float>
     }
 
@@ -21,7 +23,7 @@ final class Tape: @unchecked Sendable {
     let units: Int
     let vocabularySize: Int
     let layers: [Layer]
-    /// Panels of d(loss)/d(logits), [tokens][V] a micro-batch.
+    /// Panels of d(loss)/d(logits) a micro-batch, likewise.
     let logitsGradient: AlignedBuffer<Float>
     /// Input ids, target ids and losses (nats), a token each.
     let inputs: AlignedBuffer<UInt16>
@@ -33,17 +35,17 @@ final class Tape: @unchecked Sendable {
         units = configuration.rnnUnits
         vocabularySize = configuration.vocabularySize
         let states = shard.rows * (shard.sequenceLength + 1)
-        let (units, tokens) = (units, shard.tokens)
+        let (units, panelRows) = (units, shard.rows * (shard.sequenceLength + 2))
         layers = try (0..<configuration.layers).map { _ in
             Layer(
                 hidden: try AlignedBuffer(count: states * units),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: states * units) : nil,
-                record: try AlignedBuffer(count: tokens * Self.groups * units))
+                record: try AlignedBuffer(count: panelRows * Self.groups * units))
         }
-        logitsGradient = try AlignedBuffer(count: tokens * vocabularySize)
-        inputs = try AlignedBuffer(count: tokens)
-        targets = try AlignedBuffer(count: tokens)
-        losses = try AlignedBuffer(count: tokens)
+        logitsGradient = try AlignedBuffer(count: panelRows * vocabularySize)
+        inputs = try AlignedBuffer(count: shard.tokens)
+        targets = try AlignedBuffer(count: shard.tokens)
+        losses = try AlignedBuffer(count: shard.tokens)
     }
 
     /// The state of a row before the token at `time`; T is the state after the last.
@@ -59,32 +61,37 @@ final class Tape: @unchecked Sendable {
     /// The record of a row's token for the kernels.
     func record(_ layer: Int, _ place: RowPlace, _ time: Int) -> dtrain_record {
         dtrain_record(
-            values: layers[layer].record.pointer + place.firstToken * Self.groups * units,
-            tokens: Int64(place.tokens), token: Int64(place.token(time)), units: Int64(units),
+            values: layers[layer].record.pointer + place.firstPanelRow * Self.groups * units,
+            rows: Int64(place.panelRows), row: Int64(place.panelRow(time)), units: Int64(units),
             panel: Int64(Panels.widest))
     }
 
-    /// A panel of a gate group of a micro-batch: [tokens][width].
-    func panel(_ layer: Int, microBatch: Int, group: Int, panel: Int) -> UnsafeMutablePointer<Float> {
-        let tokens = shard.tokens(of: microBatch)
-        return layers[layer].record.pointer + (tokens.before * Self.groups + tokens.count * group) * units
-            + Panels(units: units).offset(panel, tokens: tokens.count)
-    }
-
-    /// A panel of d(loss)/d(logits) of a micro-batch: [tokens][width].
-    func logitsPanel(microBatch: Int, panel: Int) -> UnsafeMutablePointer<Float> {
-        let tokens = shard.tokens(of: microBatch)
-        return logitsGradient.pointer + tokens.before * vocabularySize
-            + Panels(units: vocabularySize).offset(panel, tokens: tokens.count)
+    /// A panel of a micro-batch: of a gate group, or of d(loss)/d(logits).
+    func panel(_ source: PanelTask.Source, microBatch: Int, panel: Int) -> TapePanel {
+        let sequences = shard.rows(of: microBatch)
+        let rows = shard.panelRows(of: microBatch)
+        let before = sequences.lowerBound * (shard.sequenceLength + 2)
+        let (matrix, panels) =
+            switch source {
+            case .gates(let layer, let group):
+                (
+                    layers[layer].record.pointer + (before * Self.groups + rows * group) * units,
+                    Panels(units: units)
+                )
+            case .logits: (logitsGradient.pointer + before * vocabularySize, Panels(units: vocabularySize))
+            }
+        return TapePanel(
+            start: matrix + panels.offset(panel, rows: rows), sequences: sequences.count,
+            width: panels.columns(panel).count)
     }
 
     /// Keeps a row of d(loss)/d(logits), or brings it back.
     func copyLogitsGradient(_ place: RowPlace, _ time: Int, row: UnsafeMutablePointer<Float>, keep: Bool) {
         let panels = Panels(units: vocabularySize)
-        let base = logitsGradient.pointer + place.firstToken * vocabularySize
+        let base = logitsGradient.pointer + place.firstPanelRow * vocabularySize
         for panel in 0..<panels.count {
             let columns = panels.columns(panel)
-            let kept = base + panels.offset(panel, tokens: place.tokens) + place.token(time) * columns.count
+            let kept = base + panels.offset(panel, rows: place.panelRows) + place.panelRow(time) * columns.count
             let given = row + columns.lowerBound
             if keep {
                 kept.update(from: given, count: columns.count)
@@ -93,4 +100,26 @@ final class Tape: @unchecked Sendable {
             }
         }
     }
+}
+
+/// A panel of a micro-batch: a row of zeros for each sequence, the tokens, and zeros again.
+struct TapePanel {
+    private let start: UnsafeMutablePointer<Float>
+    private let sequences: Int
+    private let width: Int
+
+    init(start: UnsafeMutablePointer<Float>, sequences: Int, width: Int) {
+        self.start = start
+        self.sequences = sequences
+        self.width = width
+    }
+
+    /// The tokens: [tokens][width].
+    var tokens: UnsafeMutablePointer<Float> { start + sequences * width }
+
+    /// A row for each state, [states][width]: that of the token after the state, zeros for the last.
+    var byStateBefore: UnsafePointer<Float> { UnsafePointer(tokens) }
+
+    /// A row for each state, [states][width]: that of the token before the state, zeros for the first.
+    var byStateAfter: UnsafePointer<Float> { UnsafePointer(start) }
 }

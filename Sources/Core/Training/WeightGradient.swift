@@ -14,6 +14,7 @@ final class WeightGradient: @unchecked Sendable {
     private let workers: [PanelWorker]
     private let pool: WorkerPool
     private let nodes: UnsafeMutablePointer<Float>
+    private let lossSlots: AlignedBuffer<Float>
     private var transposeWork: WorkerPool.Work = { _ in }
     private var foldWork: WorkerPool.Work = { _ in }
 
@@ -37,6 +38,7 @@ final class WeightGradient: @unchecked Sendable {
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(tape: tape, precision: precision, slots: max(fold.slotCount, 1), slotSize: scratch)
         }
+        lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
         prepareWork()
     }
 
@@ -84,7 +86,7 @@ final class WeightGradient: @unchecked Sendable {
 
     /// The mean loss: each micro-batch's tokens in order, then the tree.
     private func sumLosses() {
-        var slots = [Float](repeating: 0, count: max(fold.slotCount, 1))
+        let slots = lossSlots.pointer
         let scale = 1 / Double(tape.shard.batchSize * tape.shard.sequenceLength)
         for operation in fold.operations {
             switch operation {

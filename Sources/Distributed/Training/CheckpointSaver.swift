@@ -23,12 +23,14 @@ struct CheckpointSaver {
         }
     }
 
-    /// Deletes an earlier training's checkpoints where that is asked for; collective, and last before the training: whatever
-    /// else can fail has not failed.
-    func removeEarlier() throws {
+    /// Deletes an earlier training's checkpoints where that is asked for: all, or those later than the one that is resumed
+    /// from.
+    ///
+    /// Collective, and last before the training: whatever else can fail has not failed.
+    func removeEarlier(_ start: StartingPoint.Summary) throws {
         try agreement.collectively {
-            guard isRoot, options.overwrite, options.start == .fresh || options.start.isWeights else { return }
-            try directory.removeAll()
+            guard isRoot, options.overwrite else { return }
+            try directory.removeAll(after: start.isResumed ? CheckpointName(start.progress) : nil)
         }
     }
 
@@ -47,11 +49,5 @@ struct CheckpointSaver {
             if let keep = options.keep { try directory.prune(keeping: keep) }
         }
         report(.saved(path: path))
-    }
-}
-
-extension TrainingOptions.Start {
-    fileprivate var isWeights: Bool {
-        if case .weights = self { true } else { false }
     }
 }

@@ -56,10 +56,20 @@ struct StartingPoint {
         case .fresh:
             if !options.overwrite { try directory.requireFresh() }
             return .fresh
-        case .resumeFrom(let path): return .checkpoint(try training(Checkpoint(path: path)))
+        case .resumeFrom(let path):
+            let checkpoint = try training(Checkpoint(path: path))
+            try requireNothingLater(in: directory, than: checkpoint, options)
+            return .checkpoint(checkpoint)
         case .resume:
             let newest = try directory.newestValid { report(.warning("passed over: \($0)")) }
             guard let newest else {
+                let count = try directory.list().count
+                guard count == 0 else {
+                    throw DTrainError(
+                        .badData,
+                        "all \(count) checkpoints in '\(directory.path)' are damaged; restore one, or start anew with --overwrite"
+                    )
+                }
                 report(.notice("no checkpoint in '\(options.checkpointDirectory)' yet: starting from the beginning"))
                 return .fresh
             }
@@ -75,6 +85,19 @@ struct StartingPoint {
                     + "start a new training from it with --init")
         }
         return checkpoint
+    }
+
+    /// A training that goes on from the middle must not be mixed up with what came after in an earlier one.
+    private static func requireNothingLater(
+        in directory: CheckpointDirectory, than checkpoint: Checkpoint, _ options: TrainingOptions
+    ) throws {
+        guard !options.overwrite, let progress = checkpoint.metadata.progress, let newest = try directory.list().first,
+            newest > CheckpointName(progress)
+        else { return }
+        throw DTrainError(
+            .usage,
+            "folder '\(directory.path)' holds later checkpoints than '\(checkpoint.path)' (up to \(newest.fileName)); "
+                + "delete the later ones with --overwrite, or name another folder")
     }
 
     private static func summary(of source: Source) -> Summary {

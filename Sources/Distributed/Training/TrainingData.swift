@@ -46,6 +46,9 @@ struct TrainingData {
         if settings.learningRate != options.learningRate {
             report(.notice("the learning rate changes from \(settings.learningRate) to \(options.learningRate)"))
         }
+        if let maxSteps = options.maxSteps, start.progress.step >= maxSteps {
+            report(.notice("all \(maxSteps) steps are done already; ask for more with --max-steps"))
+        }
         if start.progress.epoch >= options.epochs {
             report(.notice("all \(options.epochs) epochs are done already; ask for more with --epochs"))
         }

@@ -60,7 +60,7 @@ public final class TrainingRun {
             guard communicator.isRoot, let path = options.metrics else { return nil }
             return try MetricsLog(path: path, resumedAt: isResumed ? start.summary.progress : nil)
         }
-        try saver.removeEarlier()
+        try saver.removeEarlier(start.summary)
         (self.options, self.communicator, self.agreement, self.report) = (options, communicator, agreement, report)
         (corpus, dataset, self.replica) = (data.corpus, data.dataset, replica)
         isFresh = start.summary.model == nil

@@ -26,7 +26,7 @@ struct Train: ParsableCommand {
         if checkpoints.resume, checkpoints.resumeFrom != nil {
             throw ValidationError("--resume and --resume-from exclude each other: use one of them")
         }
-        if checkpoints.overwrite, checkpoints.resume || checkpoints.resumeFrom != nil {
+        if checkpoints.overwrite, checkpoints.resume {
             throw ValidationError("--overwrite deletes the checkpoints that --resume goes on from: use one of them")
         }
         if training.microBatchSize > data.batchSize {

@@ -134,7 +134,8 @@ struct CheckpointOptions: ParsableArguments {
     @Option(name: .customLong("keep"), help: "Keep the newest checkpoints only, this many (default: all).")
     private var keepOption: Positive?
 
-    @Flag(help: "Delete the checkpoints of an earlier training in the folder.")
+    @Flag(
+        help: "Delete an earlier training's checkpoints in the folder; with --resume-from, those later than the file.")
     var overwrite = false
 
     @Flag(help: "Go on from the newest valid checkpoint of the folder; with none there, start from the beginning.")

@@ -53,7 +53,7 @@ import Testing
         let source = transposedSource ? transpose(b, rows: shape.depth, columns: shape.columns) : b
         let weights = try PackedMatrix(
             depth: shape.depth, columns: shape.columns,
-            source: transposedSource ? .columns(stride: shape.depth) : .rows(stride: shape.columns))
+            source: transposedSource ? .columns(stride: shape.depth) : .rows(stride: shape.columns), precision: .fp32)
         let (plain, operand) = (try buffer(source), try buffer(a))
         try weights.pack(plain.pointer)
         for accumulate in [false, true] {
@@ -93,7 +93,7 @@ import Testing
 
     @Test func packingAgainReplacesTheWeights() throws {
         OneDNN.useOneThread()
-        let weights = try PackedMatrix(depth: 2, columns: 2, source: .rows(stride: 2))
+        let weights = try PackedMatrix(depth: 2, columns: 2, source: .rows(stride: 2), precision: .fp32)
         let product = try MatrixProduct(rows: 1, weights: weights)
         let c = try AlignedBuffer<Float>(count: 2)
         let a = try buffer([10, 100])
@@ -109,21 +109,33 @@ import Testing
         (1024, 3072), (3072, 1024), (1024, 66), (66, 1024), (130, 390), (390, 130), (7, 21), (21, 7), (64, 192), (1, 3),
     ]
 
+    static let precisions = Precision.allCases.filter { (try? $0.requireSupport()) != nil }
+
     /// What makes a step independent of how the batch's rows are dealt out to workers.
-    @Test(arguments: weightShapes, [false, true])
-    func bitsOfARowDoNotDependOnTheNumberOfRows(_ shape: (depth: Int, columns: Int), accumulate: Bool) throws {
+    @Test(arguments: weightShapes, precisions)
+    func bitsOfARowDoNotDependOnTheNumberOfRows(_ shape: (depth: Int, columns: Int), precision: Precision) throws {
+        for accumulate in [false, true] { try compareRows(shape, precision, accumulate: accumulate) }
+    }
+
+    private func compareRows(_ shape: (depth: Int, columns: Int), _ precision: Precision, accumulate: Bool) throws {
         OneDNN.useOneThread()
-        let all = 64
-        let weights = try PackedMatrix(depth: shape.depth, columns: shape.columns, source: .rows(stride: shape.columns))
+        let all = MatrixProduct.steadyRows(64)
+        let weights = try PackedMatrix(
+            depth: shape.depth, columns: shape.columns, source: .rows(stride: shape.columns), precision: precision)
         let source = try buffer(testNumbers(shape.depth * shape.columns, salt: 2))
         try weights.pack(source.pointer)
-        let a = try buffer(testNumbers(all * shape.depth, salt: 1))
+        let numbers = testNumbers(all * shape.depth, salt: 1)
         let before = testNumbers(all * shape.columns, salt: 3)
         func rows(_ rows: Int, from first: Int) throws -> [UInt32] {
-            let product = try MatrixProduct(rows: rows, weights: weights, accumulate: accumulate)
-            let c = try buffer(Array(before[first * shape.columns..<(first + rows) * shape.columns]))
-            try product(a.pointer + first * shape.depth, weights.bytes, c.pointer)
-            return bits(c.elements)
+            let padded = MatrixProduct.steadyRows(rows)
+            let product = try MatrixProduct(rows: padded, weights: weights, accumulate: accumulate)
+            let a = try OperandBuffer(count: padded * shape.depth, precision: precision)
+            for index in 0..<rows * shape.depth { a.values[index] = numbers[first * shape.depth + index] }
+            a.round(from: 0, count: rows * shape.depth)
+            let c = try AlignedBuffer<Float>(count: padded * shape.columns)
+            for index in 0..<rows * shape.columns { c[index] = before[first * shape.columns + index] }
+            try product(a.bytes, weights.bytes, c.pointer)
+            return Array(bits(c.elements).prefix(rows * shape.columns))
         }
         let expected = try rows(all, from: 0)
         var differing: [String] = []

@@ -17,7 +17,7 @@ import Testing
 
         func record(_ values: AlignedBuffer<Float>?) -> dtrain_record {
             dtrain_record(
-                values: values?.pointer, tokens: Int64(tokens), token: Int64(token), units: Int64(units),
+                values: values?.pointer, rows: Int64(tokens), row: Int64(token), units: Int64(units),
                 panel: Int64(panel))
         }
 

@@ -25,19 +25,22 @@ import Testing
         let shard = Shard(batchSize: 7, microBatchSize: 3, sequenceLength: 4, microBatches: 1..<3)
         var tokens: [Int] = []
         var states: [Int] = []
+        var panelRows: [Int] = []
         for row in 0..<shard.rows {
             let place = shard.place(of: row)
             let microBatch = row / 3
             #expect(place.firstToken == shard.tokens(of: microBatch).before)
-            #expect(place.tokens == shard.tokens(of: microBatch).count)
+            #expect(place.panelRows == shard.panelRows(of: microBatch))
             for time in 0..<4 {
-                #expect(place.token(time) < place.tokens)
                 tokens.append(place.firstToken + place.token(time))
+                panelRows.append(place.firstPanelRow + place.panelRow(time))
             }
             for time in 0...4 { states.append(place.firstState + place.token(time)) }
         }
         #expect(tokens.sorted() == Array(0..<16))
         #expect(states.sorted() == Array(0..<20))
+        // Three sequences, then one: a row of zeros for each, four tokens, and zeros again.
+        #expect(panelRows.sorted() == Array(3..<15) + Array(19..<23))
     }
 
     @Test(arguments: [1, 127, 128, 129, 1024])
@@ -45,7 +48,7 @@ import Testing
         let panels = Panels(units: units)
         #expect((0..<panels.count).flatMap { panels.columns($0) } == Array(0..<units))
         for panel in 0..<panels.count {
-            #expect(panels.offset(panel, tokens: 10) == panels.columns(panel).lowerBound * 10)
+            #expect(panels.offset(panel, rows: 10) == panels.columns(panel).lowerBound * 10)
         }
     }
 
@@ -56,7 +59,7 @@ import Testing
         let gradient = GradientLayout(layout)
         let table = 5 * cell.gates * 7
         #expect(gradient.summed.upperBound == gradient.count)
-        #expect(gradient.count == layout.count + table + 1 + GradientLayout.signalCount)
+        #expect(gradient.count == layout.count + table + 1)
         for tensor in layout.tensors {
             let derived = ["embedding.embeddings", "\(cell.rawValue).kernel"].contains(tensor.name)
             #expect(gradient.summed.contains(tensor.offset) != derived)
@@ -64,6 +67,5 @@ import Testing
         }
         #expect(gradient.table == layout.count)
         #expect(gradient.loss == gradient.table + table)
-        #expect(gradient.signals == gradient.loss + 1)
     }
 }
