@@ -42,6 +42,9 @@ public final class Replica: @unchecked Sendable {
     /// The tree over all micro-batches of a step.
     public let tree: ReductionTree
 
+    /// Where the seconds of the current step went; `computeGradient` begins it anew.
+    public private(set) var profile = StepProfile()
+
     private let shard: Shard
     private let pool: WorkerPool
     private let weights: PackedWeights
@@ -109,17 +112,32 @@ public final class Replica: @unchecked Sendable {
     ///
     /// - Parameter read: fills in the T + 1 ids of a sequence of the global batch; called from several threads.
     public func computeGradient(_ read: @escaping @Sendable (Int, UnsafeMutablePointer<UInt16>) -> Void) throws {
+        profile = StepProfile()
         guard !workers.isEmpty else { return }
         readSequence = read
-        try weights.pack()
+        try Clock.time(&profile.pack) { try weights.pack() }
+        let start = Clock.seconds
         try pool.run(workerWork)
-        try weightGradient.run()
+        addWorkers(seconds: Clock.seconds - start)
+        try Clock.time(&profile.weightGradient) { try weightGradient.run() }
+    }
+
+    private func addWorkers(seconds: Double) {
+        let share = 1 / Double(workers.count)
+        for worker in workers {
+            profile.forward += worker.profile.forward * share
+            profile.head += worker.profile.head * share
+            profile.backward += worker.profile.backward * share
+        }
+        profile.wait = seconds - profile.forward - profile.head - profile.backward
     }
 
     /// Takes one Adam step with `gradient`.
     public func applyGradient() throws {
-        try pool.run(tableWork)
-        try pool.run(adamWork)
+        try Clock.time(&profile.adam) {
+            try pool.run(tableWork)
+            try pool.run(adamWork)
+        }
         adam.steps += 1
     }
 

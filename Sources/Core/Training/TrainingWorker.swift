@@ -13,6 +13,8 @@ final class TrainingWorker: @unchecked Sendable {
     private let ids: AlignedBuffer<UInt16>
     /// One window of T + 1 ids.
     private let window: AlignedBuffer<UInt16>
+    /// The worker's own forward, head and backward seconds of the step.
+    private(set) var profile = StepProfile()
 
     init(rows: Range<Int>, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
         self.rows = rows
@@ -27,6 +29,8 @@ final class TrainingWorker: @unchecked Sendable {
 
     /// Reads the worker's sequences of a step: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
     func load(_ read: (Int, UnsafeMutablePointer<UInt16>) -> Void) {
+        profile = StepProfile()
+        let start = Clock.seconds
         let first = tape.shard.sequences.lowerBound + rows.lowerBound
         for (row, place) in places.enumerated() {
             read(first + row, window.pointer)
@@ -36,6 +40,7 @@ final class TrainingWorker: @unchecked Sendable {
                 tape.targets[token] = window[time + 1]
             }
         }
+        profile.forward = Clock.seconds - start
     }
 
     /// Forward, loss, backward through time; leaves the gates' and logits' gradients in the tape.
@@ -45,10 +50,10 @@ final class TrainingWorker: @unchecked Sendable {
         for time in 0..<tape.shard.sequenceLength {
             recording.time = time
             for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
-            try forward.advance(ids.pointer, recording: recording)
-            head(time)
+            try Clock.time(&profile.forward) { try forward.advance(ids.pointer, recording: recording) }
+            Clock.time(&profile.head) { head(time) }
         }
-        try backward.run()
+        try Clock.time(&profile.backward) { try backward.run() }
     }
 
     /// The loss of each row at a time step, and its gradient by the logits, scaled to the mean over the global batch.

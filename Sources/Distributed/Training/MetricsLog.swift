@@ -10,6 +10,7 @@ final class MetricsLog {
         let loss: Double
         let seconds: Double
         let tokens: Int
+        let profile: StepProfile?
     }
 
     private struct Epoch: Encodable {
@@ -55,7 +56,7 @@ final class MetricsLog {
         try write(
             Step(
                 step: report.step, epoch: report.epoch, loss: Double(report.loss), seconds: report.seconds,
-                tokens: report.tokens))
+                tokens: report.tokens, profile: report.profile))
     }
 
     func write(_ report: EpochReport) throws {

@@ -64,6 +64,8 @@ public struct StepReport: Sendable {
     public let meanSeconds: Double
     /// Tokens of the global batch.
     public let tokens: Int
+    /// Where rank 0's seconds went, if asked for.
+    public let profile: StepProfile?
 }
 
 /// One epoch.

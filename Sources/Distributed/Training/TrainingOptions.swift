@@ -44,6 +44,8 @@ public struct TrainingOptions: Hashable, Sendable {
     public var overwrite = false
     /// A file for metrics, JSON lines.
     public var metrics: String?
+    /// Whether to measure where the time of each step goes.
+    public var profile = false
     /// Who adds the ranks' gradients.
     public var allreduce = GradientSynchronizer.Mode.tree
 
@@ -80,6 +82,7 @@ public struct TrainingOptions: Hashable, Sendable {
             ("--layers", "\(layers)"), ("--embedding-dim", "\(embeddingDim)"), ("--rnn-units", "\(rnnUnits)"),
             ("--learning-rate", "\(learningRate)"), ("--seed", "\(seed)"), ("--precision", precision.rawValue),
             ("start (--init, --resume, --resume-from)", "\(start)"), ("--allreduce", allreduce.rawValue),
+            ("--profile", "\(profile)"),
             ("--checkpoint-every-steps", checkpointEverySteps.map(String.init) ?? "off"),
         ]
     }

@@ -99,26 +99,41 @@ public final class TrainingRun {
         try replica.computeGradient { sequence, ids in
             dataset.read(window: order[first + sequence], into: ids)
         }
-        try synchronizer.reduce(nodes: replica.nodes, into: replica.summedGradient)
+        var profile = try exchange()
         let loss = replica.loss
         guard loss.isFinite else { throw lossError(loss) }
         if isFresh, progress.step == 0 {
             tell(.untrainedLoss(loss, blind: log(Double(replica.layout.configuration.vocabularySize))))
         }
         try replica.applyGradient()
+        profile += replica.profile
         progress.step += 1
         progress.stepInEpoch += 1
         progress.lossSum += Double(loss)
         let now = Clock.seconds
+        profile.other = max(0, now - start - profile.total)
         let report = StepReport(
             step: progress.step, epoch: progress.epoch + 1, stepInEpoch: progress.stepInEpoch,
             stepsPerEpoch: dataset.stepsPerEpoch, loss: loss,
             epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - start,
             epochSeconds: now - epochStart,
             meanSeconds: (now - epochStart) / Double(progress.stepInEpoch - firstStep),
-            tokens: options.batchSize * options.sequenceLength)
+            tokens: options.batchSize * options.sequenceLength, profile: options.profile ? profile : nil)
         try metrics?.write(report)
         tell(.step(report))
+    }
+
+    /// Adds up the ranks' gradients; the seconds until the last rank is ready are told apart where a profile is wanted.
+    private func exchange() throws -> StepProfile {
+        var profile = StepProfile()
+        let start = Clock.seconds
+        if options.profile {
+            try communicator.barrier()
+            profile.wait = Clock.seconds - start
+        }
+        try synchronizer.reduce(nodes: replica.nodes, into: replica.summedGradient)
+        profile.exchange = Clock.seconds - start - profile.wait
+        return profile
     }
 
     private func endEpoch(seconds: Double, steps: Int) throws {
@@ -156,14 +171,5 @@ public final class TrainingRun {
 
     private func tell(_ event: TrainingEvent) {
         if communicator.isRoot { report(event) }
-    }
-}
-
-/// Wall-clock time that never goes back.
-enum Clock {
-    static var seconds: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 }

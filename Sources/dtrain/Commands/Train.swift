@@ -46,6 +46,7 @@ struct Train: ParsableCommand {
             let training = try TrainingRun(
                 options, communicator: communicator, defaultThreads: launch.defaultThreads, report: printer.show)
             try training.run()
+            printer.showProfile()
         }
         throw ExitCode(code)
     }
@@ -73,6 +74,7 @@ struct Train: ParsableCommand {
         options.overwrite = checkpoints.overwrite
         options.metrics = job.metrics
         options.allreduce = job.allreduce
+        options.profile = job.profile
         return options
     }
 }

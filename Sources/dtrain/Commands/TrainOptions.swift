@@ -171,6 +171,9 @@ struct JobOptions: ParsableArguments {
     @Option(help: .init("Write a JSON line for each step and each epoch.", valueName: "file"))
     var metrics: String?
 
+    @Flag(help: "Show where the time of a step goes, at the end and in the metrics.")
+    var profile = false
+
     @Flag(help: "No progress bar.")
     var quiet = false
 

@@ -9,6 +9,7 @@ final class TrainingPrinter {
     private let showsBar: Bool
     private let isQuiet: Bool
     private var lastLine = 0.0
+    private var profile = ProfileTable()
 
     /// Seconds between two lines of one epoch where there is no bar.
     private static let lineInterval = 10.0
@@ -27,12 +28,19 @@ final class TrainingPrinter {
         case .epochBegan(let epoch, let epochs):
             line("Epoch \(epoch)/\(epochs)")
             lastLine = 0
-        case .step(let report): show(report)
+        case .step(let report):
+            profile.add(report)
+            show(report)
         case .epochEnded(let report): show(report)
         case .saved(let path): if !isQuiet { line("saved \(path)") }
         case .notice(let text): Console.notice(text)
         case .warning(let text): Console.warning(text)
         }
+    }
+
+    /// Shows where the time went, if it was measured; last.
+    func showProfile() {
+        if let table = profile.text { line(table) }
     }
 
     private func show(_ overview: TrainingOverview) {

@@ -1,0 +1,52 @@
+/// Where the wall seconds of a step go on one rank; the parts add up to the step.
+///
+/// Workers go through forward, head and backward on their own: there the parts are means over the workers, and what a worker
+/// waits for the slowest counts as wait.
+public struct StepProfile: Hashable, Sendable, Codable {
+    /// Packing the weights, building the first layer's table.
+    public var pack = 0.0
+    /// Reading the batch; the forward pass but for the head.
+    public var forward = 0.0
+    /// Softmax, loss and their gradient.
+    public var head = 0.0
+    /// Backward through time.
+    public var backward = 0.0
+    /// The gradients that are sums over tokens.
+    public var weightGradient = 0.0
+    /// Adding up the ranks' gradients.
+    public var exchange = 0.0
+    /// Waiting for slower workers and ranks.
+    public var wait = 0.0
+    /// The table's gradient and the optimiser.
+    public var adam = 0.0
+    /// The rest: metrics, output, the loop itself.
+    public var other = 0.0
+
+    /// Nothing measured yet.
+    public init() {}
+
+    /// Each part under the name that users see, in the order of the step.
+    public var parts: [(name: String, seconds: Double)] {
+        [
+            ("pack", pack), ("forward", forward), ("head", head), ("backward through time", backward),
+            ("weight gradient", weightGradient), ("wait", wait), ("exchange", exchange), ("Adam", adam),
+            ("other", other),
+        ]
+    }
+
+    /// The seconds of all parts.
+    public var total: Double { parts.reduce(0) { $0 + $1.seconds } }
+
+    /// Adds another profile's seconds, part by part.
+    public static func += (left: inout StepProfile, right: StepProfile) {
+        left.pack += right.pack
+        left.forward += right.forward
+        left.head += right.head
+        left.backward += right.backward
+        left.weightGradient += right.weightGradient
+        left.exchange += right.exchange
+        left.wait += right.wait
+        left.adam += right.adam
+        left.other += right.other
+    }
+}

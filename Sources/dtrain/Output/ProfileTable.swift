@@ -1,0 +1,37 @@
+import Core
+import Distributed
+
+/// Where the time of a mean step goes.
+struct ProfileTable {
+    private var sum = StepProfile()
+    private var steps = 0
+    /// The first steps touch memory for the first time; they don't count.
+    private var skipped = 0
+
+    /// Takes a step into account, if it was profiled.
+    mutating func add(_ report: StepReport) {
+        guard let profile = report.profile else { return }
+        guard skipped >= 2 else {
+            skipped += 1
+            return
+        }
+        sum += profile
+        steps += 1
+    }
+
+    /// The table; nil when nothing was measured.
+    var text: String? {
+        guard steps > 0, sum.total > 0 else { return nil }
+        let lines = sum.parts.map { part in row(part.name, part.seconds) } + [row("step", sum.total)]
+        return (["mean of \(steps) steps on rank 0:"] + lines).joined(separator: "\n")
+    }
+
+    private func row(_ name: String, _ seconds: Double) -> String {
+        let milliseconds = (seconds / Double(steps) * 1000).fixed(2)
+        let percent = (seconds / sum.total * 100).fixed(1)
+        func right(_ text: String, _ width: Int) -> String {
+            String(repeating: " ", count: max(0, width - text.count)) + text
+        }
+        return "  " + name + right(milliseconds, 34 - name.count) + " ms" + right(percent, 8) + " %"
+    }
+}
