@@ -4,6 +4,7 @@ EPOCHS      ?= 2
 CHECKPOINTS ?= training_checkpoints
 NP          ?= $(shell scripts/cores)
 PREFIX      ?= /usr/local
+PAIRS       ?= 5
 
 DTRAIN := .build/release/dtrain
 MPIRUN ?= mpirun
@@ -15,10 +16,10 @@ export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint strict install clean
+.PHONY: help setup build demo test benchmark lint strict install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables: EPOCHS=$(EPOCHS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX)'
 
 setup: ## install what is missing (Debian, Ubuntu) or say what to install
@@ -37,6 +38,11 @@ demo: build ## train on Shakespeare with mpirun on all cores, then generate from
 test: setup ## run every test
 	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
 	swift test
+
+# The peers' Python packages take several gigabytes, once.
+benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of each
+	@scripts/setup --python
+	python3 Benchmarks/benchmark.py --pairs $(PAIRS)
 
 lint: ## check the format of the Swift sources, and the scripts where shellcheck is installed
 	swift format lint --strict --recursive Sources Tests Package.swift

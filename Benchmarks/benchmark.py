@@ -1,0 +1,276 @@
+"""Measures dtrain beside PyTorch and Keras on this machine, in alternation, and prints and saves a table.
+
+  python3 Benchmarks/benchmark.py [--pairs 5] [--only WORD] [--no-peers]
+
+Needs a release build and a corpus (`make benchmark` sees to both). The peers get a Python environment of their own, made once
+under the user's cache folder. Results go to Benchmarks/results/: a Markdown table and the raw numbers as JSON.
+"""
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+DTRAIN = str(ROOT / ".build" / "release" / "dtrain")
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dtrain"
+STEPS, WARM_UP = 10, 3
+
+environment = dict(os.environ)
+if os.geteuid() == 0:
+    environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+
+
+def run(command, **options):
+    """A command's standard output; its standard error is shown if it fails."""
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=900, **options)
+    if result.returncode:
+        sys.exit(f"error: {' '.join(map(str, command))} failed with {result.returncode}:\n{result.stderr[-2000:]}")
+    return result.stdout
+
+
+def peer_python():
+    """The Python of the peers' environment, made if it isn't there."""
+    wanted = (HERE / "requirements.txt").read_text()
+    folder = CACHE / "peers"
+    python, stamp = folder / "bin" / "python", folder / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print("installing PyTorch and TensorFlow for the comparison", file=sys.stderr)
+        run([sys.executable, "-m", "venv", str(folder)])
+        run([str(python), "-m", "pip", "install", "--quiet", "-r", str(HERE / "requirements.txt")])
+        stamp.write_text(wanted)
+    return python
+
+
+def compile_c(source, *flags):
+    """A helper program of this folder."""
+    target = Path(tempfile.gettempdir()) / f"dtrain-{os.getuid()}-{Path(source).stem}"
+    run(["cc", "-O2", str(HERE / source), "-o", str(target), "-pthread", *flags])
+    return str(target)
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.corpus = run([str(ROOT / "scripts" / "fetch-corpus")]).strip()
+        self.pairs = arguments.pairs
+        self.python = None if arguments.no_peers else peer_python()
+        self.peak_program = compile_c("peak.c")
+        self.peaks = {}
+        self.rows = []
+
+    # What is measured
+
+    def step(self, *flags, ranks=0, threads=2, steps=STEPS):
+        """dtrain's median seconds a step, and its peak memory in MB (of the largest process)."""
+        with tempfile.TemporaryDirectory() as folder:
+            metrics = f"{folder}/metrics.jsonl"
+            launcher = ["mpirun", "-np", str(ranks)] if ranks else []
+            run([*launcher, DTRAIN, "train", "--data", self.corpus, "--max-steps", str(steps), "--quiet", "--threads",
+                 str(threads), "--checkpoint-dir", f"{folder}/checkpoints", "--metrics", metrics, *flags])
+            lines = [json.loads(line) for line in open(metrics)]
+        return statistics.median(line["seconds"] for line in lines[WARM_UP:] if "step" in line)
+
+    def torch_step(self, precision, ranks=1, threads=2):
+        program = [str(HERE / "peers" / "pytorch_ddp.py"), "--data", self.corpus, "--threads", str(threads), "--steps",
+                   "8", "--precision", precision]
+        launcher = [str(self.python)]
+        if ranks > 1:
+            launcher += ["-m", "torch.distributed.run", "--nproc-per-node", str(ranks)]
+        return self.number("median_step_seconds", launcher + program)
+
+    def keras_step(self, threads=2):
+        return self.number("median_step_seconds", [
+            str(self.python), str(HERE / "peers" / "keras_train.py"), "--data", self.corpus, "--threads", str(threads)])
+
+    def torch_generate(self, batch):
+        return self.number("best_seconds", [
+            str(self.python), str(HERE / "peers" / "pytorch_generate.py"), "--threads", "2", "--batch", str(batch)])
+
+    @staticmethod
+    def number(name, command):
+        return float(re.search(rf"{name} ([0-9.]+)", run(command)).group(1))
+
+    def generate(self, prompts, checkpoint, *flags):
+        """Wall seconds of the whole process: start, loading and packing are in it, unlike in the peer's figure."""
+        command = [DTRAIN, "generate", "--checkpoint", checkpoint, "--length", "1000", *flags]
+        for _ in range(prompts):
+            command += ["--prompt", "R"]
+        start = time.perf_counter()
+        run(command)
+        return time.perf_counter() - start
+
+    def peak(self, precision):
+        """The machine's own FMA peak in FLOP/s on 2 threads, measured now."""
+        for line in run([self.peak_program, "2"]).splitlines():
+            name, rate = line.split()
+            self.peaks.setdefault(name, []).append(float(rate) * 1e9)
+        return self.peaks[precision][-1]
+
+    # How it is compared
+
+    def compare(self, name, bar, ours, peer, ratio=lambda ours, peer: peer / ours, unit="s"):
+        """Runs both in alternation and keeps medians, spreads and the median of the ratios pair by pair."""
+        print(f"{name} …", file=sys.stderr, flush=True)
+        measured = [(ours(), peer()) for _ in range(self.pairs)]
+        a, b = zip(*measured)
+        ratios = [ratio(*pair) for pair in measured]
+        self.keep(name, bar, a, b, ratios, unit)
+
+    def keep(self, name, bar, ours, peer, ratios, unit):
+        row = {"name": name, "bar": bar, "unit": unit, "ours": list(ours), "peer": list(peer), "ratios": list(ratios)}
+        self.rows.append(row)
+        print(self.line(row), file=sys.stderr, flush=True)
+
+    @staticmethod
+    def spread(values, unit=""):
+        if not values:
+            return ""
+        middle = statistics.median(values)
+        return f"{middle:.3f}{unit} ({min(values):.3f}-{max(values):.3f})"
+
+    def line(self, row):
+        return "| " + " | ".join([
+            row["name"], row["bar"], self.spread(row["ours"], " " + row["unit"]),
+            self.spread(row["peer"], " " + row["unit"]), self.spread(row["ratios"])]) + " |"
+
+    def table(self):
+        head = ["| what | bar | dtrain | other | ratio |", "|---|---|---|---|---|"]
+        return "\n".join(head + [self.line(row) for row in self.rows])
+
+
+def model_flops(units=1024, layers=1, gates=3, batch=64, length=100, vocabulary=66):
+    """Multiplications and additions of a step: three products (forward, backward, weight gradient) per weight and token.
+
+    The first layer's input product is not counted: it is a table.
+    """
+    weights = units * gates * units * (2 * layers - 1) + units * vocabulary
+    return 3 * 2 * weights * batch * length
+
+
+SHAPES = {
+    "2 layers": (["--layers", "2"], dict(layers=2)),
+    "3 layers": (["--layers", "3"], dict(layers=3)),
+    "2048 units": (["--rnn-units", "2048"], dict(units=2048)),
+    "batch 256": (["--batch-size", "256"], dict(batch=256)),
+    "sequence 400": (["--seq-length", "400"], dict(length=400)),
+    "LSTM": (["--cell", "lstm"], dict(gates=4)),
+}
+
+
+def training(bench):
+    for precision, bar in (("fp32", "≥ 2.4"), ("bf16", "≥ 2.0")):
+        bench.compare(
+            f"{precision} step, 1 process × 2 threads, against PyTorch", bar,
+            lambda: bench.step("--precision", precision), lambda: bench.torch_step(precision))
+    for precision in ("fp32", "bf16"):
+        bench.compare(
+            f"{precision} step, 2 ranks × 1 thread, against PyTorch DDP (gloo)", "≥ 2.3",
+            lambda: bench.step("--precision", precision, ranks=2, threads=1),
+            lambda: bench.torch_step(precision, ranks=2, threads=1))
+    bench.compare(
+        "bf16 step against Keras/TensorFlow", "≥ 5", lambda: bench.step("--precision", "bf16"), bench.keras_step)
+
+
+def shares(bench):
+    for precision, bar in (("fp32", "≥ 0.85"), ("bf16", "≥ 0.75")):
+        bench.compare(
+            f"{precision} share of the machine's FMA peak (s a step; peak in GFLOP/s)", bar,
+            lambda: bench.step("--precision", precision), lambda: bench.peak(precision) * 1e-9,
+            ratio=lambda step, peak: model_flops() / step / (peak * 1e9), unit="")
+        bench.compare(
+            f"{precision}: 2 ranks × 1 thread (first) as fast as 1 process × 2 threads", "≥ 0.95",
+            lambda: bench.step("--precision", precision, ranks=2, threads=1),
+            lambda: bench.step("--precision", precision))
+        bench.compare(
+            f"{precision}: bits independent of ranks (first) against one whole-batch weight gradient", "≥ 0.97",
+            lambda: bench.step("--precision", precision),
+            lambda: bench.step("--precision", precision, "--micro-batch-size", "64"))
+
+
+def shapes(bench):
+    for precision in ("fp32", "bf16"):
+        for name, (flags, sizes) in SHAPES.items():
+            bench.compare(
+                f"{precision}, {name}: share of the peak", "tutorial's − 0.10",
+                lambda: bench.step("--precision", precision, *flags, steps=6), lambda: bench.peak(precision) * 1e-9,
+                ratio=lambda step, peak: model_flops(**sizes) / step / (peak * 1e9), unit="")
+
+
+def generation(bench):
+    with tempfile.TemporaryDirectory() as folder:
+        run([DTRAIN, "train", "--data", bench.corpus, "--max-steps", "1", "--quiet", "--checkpoint-dir", folder])
+        for prompts in (1, 5, 64):
+            if bench.python:
+                bench.compare(
+                    f"1000 characters, {prompts} prompts (whole process), against PyTorch's loop", "≥ 3",
+                    lambda: bench.generate(prompts, folder), lambda: bench.torch_generate(prompts))
+        bench.compare(
+            "5 prompts at once against 1 prompt", "≤ 1.8", lambda: bench.generate(5, folder),
+            lambda: bench.generate(1, folder), ratio=lambda five, one: five / one)
+
+
+def footprint(bench):
+    """Start-up, memory and allocations of the tutorial's training."""
+    starts, memory = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        command = [DTRAIN, "train", "--data", bench.corpus, "--quiet", "--overwrite", "--checkpoint-dir", folder]
+        for _ in range(bench.pairs):
+            start = time.perf_counter()
+            process = subprocess.Popen([*command, "--max-steps", "3"], stdout=subprocess.PIPE, text=True)
+            for line in process.stdout:
+                if line.startswith("Epoch 1/"):
+                    starts.append(time.perf_counter() - start)
+            _, _, usage = os.wait4(process.pid, 0)
+            memory.append(usage.ru_maxrss / 1000)
+        bench.keep("process start to first step", "≤ 0.5 s", starts, [], [], "s")
+        bench.keep("peak memory, 1 process × 2 threads", "≤ 400 MB", memory, [], [], "MB")
+        library = compile_c("allocations.c", "-shared", "-fPIC", "-ldl")
+        counts = [allocations(library, [*command, "--max-steps", str(steps)]) for steps in (5, 25)]
+    for module in sorted(counts[1]):
+        per_step = (counts[1][module] - counts[0].get(module, 0)) / 20
+        if per_step > 0:
+            bench.keep(f"heap allocations a step asked for by {module}", "", [per_step], [], [], "")
+
+
+def allocations(library, command):
+    result = subprocess.run(command, capture_output=True, text=True, env={**environment, "LD_PRELOAD": library})
+    return {name: int(count) for count, name in re.findall(r"^allocations (\d+) (.*)$", result.stderr, re.M)}
+
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    versions = [run([DTRAIN, "--version"]).strip(), run(["mpirun", "--version"]).splitlines()[0]]
+    return (f"{model.group(1) if model else platform.processor()}, {os.cpu_count()} cores, {platform.platform()}; "
+            f"dtrain {', '.join(versions)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=5, help="runs of each side of a comparison")
+    parser.add_argument("--only", default="training shares generation footprint shapes", help="which groups to run")
+    parser.add_argument("--no-peers", action="store_true", help="measure dtrain alone")
+    arguments = parser.parse_args()
+    bench = Bench(arguments)
+    groups = {"training": training, "shares": shares, "generation": generation, "footprint": footprint,
+              "shapes": shapes}
+    for name, group in groups.items():
+        if name in arguments.only and not (name == "training" and arguments.no_peers):
+            group(bench)
+    text = f"{machine()}\n\nMedians (least-most) of {bench.pairs} runs, in alternation; peaks in GFLOP/s: " \
+           f"{ {name: round(statistics.median(rates) * 1e-9) for name, rates in bench.peaks.items()} }\n\n{bench.table()}\n"
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    (results / "table.md").write_text(text)
+    (results / "raw.json").write_text(json.dumps({"machine": machine(), "peaks": bench.peaks, "rows": bench.rows}, indent=1))
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
