@@ -46,6 +46,32 @@ void dtrain_to_bf16(int64_t n, const float *restrict values, uint16_t *restrict 
     for (int64_t i = 0; i < n; i++) rounded[i] = bf16(values[i]);
 }
 
+INLINE void pack_pair(int64_t width, const float *restrict first, const float *restrict second, uint32_t *restrict pair) {
+    if (width == 64 && second) {
+        for (int j = 0; j < 64; j++) pair[j] = (uint32_t)bf16(first[j]) | (uint32_t)bf16(second[j]) << 16;
+        return;
+    }
+    for (int64_t j = 0; j < 64; j++) {
+        uint32_t low = first && j < width ? bf16(first[j]) : 0;
+        uint32_t high = second && j < width ? bf16(second[j]) : 0;
+        pair[j] = low | high << 16;
+    }
+}
+
+MULTIVERSION
+void dtrain_pack_bf16_pairs(
+    int64_t rows, int64_t columns, const float *restrict matrix, uint32_t *restrict packed) {
+    const int64_t pairs = (rows + 31) / 32 * 16;
+    for (int64_t column = 0; column < columns; column += 64) {
+        const int64_t width = columns - column < 64 ? columns - column : 64;
+        for (int64_t i = 0; i < pairs; i++, packed += 64) {
+            const float *first = 2 * i < rows ? matrix + 2 * i * columns + column : 0;
+            const float *second = 2 * i + 1 < rows ? matrix + (2 * i + 1) * columns + column : 0;
+            pack_pair(width, first, second, packed);
+        }
+    }
+}
+
 INLINE float same(float x) { return x; }
 
 // Squares of 16 x 16: whole cache lines are read and written.

@@ -70,6 +70,10 @@ void dtrain_transpose(int64_t rows, int64_t columns, const float *matrix, int64_
 void dtrain_transpose_to_bf16(
     int64_t rows, int64_t columns, const float *matrix, int64_t stride, uint16_t *transposed);
 
+// matrix[rows][columns] in bf16, packed as oneDNN's layout BA16a64b2a: for each 64 columns, for each 32 rows, 16 pairs of rows, a
+// pair's two values of a column side by side. packed holds whole blocks; what lies outside the matrix becomes 0.
+void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
+
 // rounded[i] = values[i] in bf16, to nearest even; NaN stays NaN.
 void dtrain_to_bf16(int64_t n, const float *values, uint16_t *rounded);
 

@@ -1,3 +1,4 @@
+import CKernels
 import COneDNN
 
 /// Weights B[K, N] in the layout that oneDNN's products like best, refilled ("packed") once a step and read by all workers.
@@ -10,6 +11,8 @@ final class PackedMatrix: @unchecked Sendable {
     let layout: MatrixDescriptor
     private let storage: AlignedBuffer<UInt8>
     private let reorder: OneDNNPrimitive
+    /// Whether the fast packing of dtrain's own applies: plain rows without gaps to bf16 pairs.
+    private let packsPairs: Bool
 
     /// Rows of the product that oneDNN is asked to choose the layout for; other row counts then use the same layout.
     static let typicalRows = 64
@@ -35,6 +38,8 @@ final class PackedMatrix: @unchecked Sendable {
             c: .plain(rows: rows, columns: columns, rowStride: columns), accumulate: false
         ) { try MatrixDescriptor.queried($0, dnnl_query_weights_md) }
         storage = try AlignedBuffer(count: layout.size)
+        let isDense = if case .rows(let stride) = source { stride == columns } else { false }
+        packsPairs = isDense && precision == .bf16 && layout.isBF16Pairs(rows: depth, columns: columns)
         reorder = try Self.makeReorder(from: source.descriptor(rows: depth, columns: columns), to: layout)
     }
 
@@ -43,6 +48,12 @@ final class PackedMatrix: @unchecked Sendable {
 
     /// Packs the weights; no product may read them meanwhile, and one thread at a time may call this.
     func pack(_ weights: UnsafePointer<Float>) throws {
+        if packsPairs {
+            storage.pointer.withMemoryRebound(to: UInt32.self, capacity: layout.size / 4) {
+                dtrain_pack_bf16_pairs(Int64(depth), Int64(columns), weights, $0)
+            }
+            return
+        }
         try reorder.set(0, weights)
         try reorder.set(1, storage.pointer)
         try reorder.execute()

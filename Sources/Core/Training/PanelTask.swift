@@ -18,6 +18,14 @@ struct PanelTask: Hashable, Sendable {
             case characters
             /// All ones: column sums.
             case ones
+
+            /// Whether a big product is needed.
+            var isHidden: Bool {
+                switch self {
+                case .hiddenBefore, .hiddenAfter: true
+                case .characters, .ones: false
+                }
+            }
         }
 
         let factor: Factor
@@ -30,7 +38,15 @@ struct PanelTask: Hashable, Sendable {
     let panel: Int
     /// The panel's width.
     let width: Int
+    /// The cheap sums first: they bring the panel into the cache for the products.
     let targets: [Target]
+
+    init(source: Source, panel: Int, width: Int, targets: [Target]) {
+        self.source = source
+        self.panel = panel
+        self.width = width
+        self.targets = targets.filter { !$0.factor.isHidden } + targets.filter { $0.factor.isHidden }
+    }
 
     /// Floats of partial sums.
     var scratch: Int { targets.reduce(0) { $0 + $1.rows * width } }

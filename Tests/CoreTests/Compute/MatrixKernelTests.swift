@@ -19,6 +19,45 @@ import Testing
         }
     }
 
+    /// Element (i, j) lies in block (j / 64, i / 32), there in pair i % 32 / 2 of rows, at column j % 64, the even row first.
+    @Test(arguments: [(1, 1), (32, 64), (33, 64), (31, 65), (70, 128), (8, 130)])
+    func packedPairsLieWhereOneDNNReadsThem(_ shape: (rows: Int, columns: Int)) throws {
+        let (rows, columns) = shape
+        let matrix = testNumbers(rows * columns)
+        let blocks = (rows + 31) / 32
+        let count = (columns + 63) / 64 * blocks * 1024
+        var packed = [UInt32](repeating: .max, count: count)
+        dtrain_pack_bf16_pairs(Int64(rows), Int64(columns), matrix, &packed)
+        var expected = [UInt32](repeating: 0, count: count)
+        for i in 0..<rows {
+            for j in 0..<columns {
+                let block = (j / 64 * blocks + i / 32) * 1024
+                expected[block + i % 32 / 2 * 64 + j % 64] |= rounded(matrix[i * columns + j]) << (i % 2 * 16)
+            }
+        }
+        #expect(packed == expected)
+    }
+
+    /// The nearest bf16, by arithmetic on a scaled significand: ties to even.
+    private func rounded(_ value: Float) -> UInt32 {
+        guard value != 0 else { return value.bitPattern >> 16 }
+        let unit = Float(sign: .plus, exponent: value.exponent - 7, significand: 1)
+        return ((value / unit).rounded(.toNearestOrEven) * unit).bitPattern >> 16
+    }
+
+    @Test func roundingToBF16IsToNearestEvenAndKeepsNaN() {
+        let values = testNumbers(300, salt: 3) + [1 + 0x1p-8, 1 + 3 * 0x1p-8, -0.0, .infinity, 3e38]
+        var results = [UInt16](repeating: 0, count: values.count)
+        dtrain_to_bf16(Int64(values.count), values, &results)
+        for (value, result) in zip(values, results) where value.isFinite && abs(value) < 1e38 {
+            #expect(UInt32(result) == rounded(value))
+        }
+        #expect(results.suffix(2).first == 0x7f80)
+        var nan: UInt16 = 0
+        dtrain_to_bf16(1, [Float(bitPattern: 0x7fff_ffff)], &nan)
+        #expect(Float(bitPattern: UInt32(nan) << 16).isNaN)
+    }
+
     @Test(arguments: [1, 15, 16, 33, 257])
     func vectorsAreAddedElementByElement(count: Int) {
         let (a, b) = (testNumbers(count, salt: 1), testNumbers(count, salt: 2))
