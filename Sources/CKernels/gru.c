@@ -1,13 +1,9 @@
 #include "CKernels.h"
 #include "vector_math.h"
 
-INLINE int64_t panel_width(const dtrain_record *record, int64_t first) {
-    int64_t rest = record->units - first;
-    return rest < record->panel ? rest : record->panel;
-}
-
-MULTIVERSION
-void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h) {
+// `keep` is a constant at every call, so that the loop vectorises without a branch in it.
+INLINE void gru_forward(
+    dtrain_record record, const float *x, const float *g, const float *bias, float *h, const int keep) {
     const int64_t H = record.units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += record.panel) {
         const int64_t width = panel_width(&record, first);
@@ -16,31 +12,30 @@ void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, co
         const float *restrict bz = bias + first, *restrict br = bz + H, *restrict bh = br + H;
         const float *restrict cz = bh + H, *restrict cr = cz + H, *restrict ch = cr + H;
         float *restrict state = h + first;
-        if (record.values) {
-            float *restrict z_ = record.values + record.rows * first + record.row * width;
-            float *restrict r_ = z_ + group, *restrict a_ = r_ + group, *restrict q_ = a_ + group;
+        float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
 #pragma clang loop vectorize(assume_safety)
-            for (int64_t j = 0; j < width; j++) {
-                float z = sigmoid(xz[j] + bz[j] + (gz[j] + cz[j]));
-                float r = sigmoid(xr[j] + br[j] + (gr[j] + cr[j]));
-                float q = gh[j] + ch[j];
-                float a = hyperbolic_tangent(xh[j] + bh[j] + r * q);
-                z_[j] = z;
-                r_[j] = r;
-                a_[j] = a;
-                q_[j] = q;
-                state[j] = z * state[j] + (1.0f - z) * a;
+        for (int64_t j = 0; j < width; j++) {
+            float z = sigmoid(xz[j] + bz[j] + (gz[j] + cz[j]));
+            float r = sigmoid(xr[j] + br[j] + (gr[j] + cr[j]));
+            float q = gh[j] + ch[j];
+            float a = hyperbolic_tangent(xh[j] + bh[j] + r * q);
+            if (keep) {
+                kept[j] = z;
+                kept[group + j] = r;
+                kept[2 * group + j] = a;
+                kept[3 * group + j] = q;
             }
-        } else {
-#pragma clang loop vectorize(assume_safety)
-            for (int64_t j = 0; j < width; j++) {
-                float z = sigmoid(xz[j] + bz[j] + (gz[j] + cz[j]));
-                float r = sigmoid(xr[j] + br[j] + (gr[j] + cr[j]));
-                float q = gh[j] + ch[j];
-                float a = hyperbolic_tangent(xh[j] + bh[j] + r * q);
-                state[j] = z * state[j] + (1.0f - z) * a;
-            }
+            state[j] = z * state[j] + (1.0f - z) * a;
         }
+    }
+}
+
+MULTIVERSION
+void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h) {
+    if (record.values) {
+        gru_forward(record, x, g, bias, h, 1);
+    } else {
+        gru_forward(record, x, g, bias, h, 0);
     }
 }
 

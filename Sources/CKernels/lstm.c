@@ -1,13 +1,9 @@
 #include "CKernels.h"
 #include "vector_math.h"
 
-INLINE int64_t panel_width(const dtrain_record *record, int64_t first) {
-    int64_t rest = record->units - first;
-    return rest < record->panel ? rest : record->panel;
-}
-
-MULTIVERSION
-void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h, float *c) {
+// `keep` is a constant at every call, so that the loop vectorises without a branch in it.
+INLINE void lstm_forward(
+    dtrain_record record, const float *x, const float *g, const float *bias, float *h, float *c, const int keep) {
     const int64_t H = record.units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += record.panel) {
         const int64_t width = panel_width(&record, first);
@@ -15,35 +11,32 @@ void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, c
         const float *restrict gi = g + first, *restrict gf = gi + H, *restrict gc = gf + H, *restrict go = gc + H;
         const float *restrict bi = bias + first, *restrict bf = bi + H, *restrict bc = bf + H, *restrict bo = bc + H;
         float *restrict state = h + first, *restrict cell = c + first;
-        if (record.values) {
-            float *restrict i_ = record.values + record.rows * first + record.row * width;
-            float *restrict f_ = i_ + group, *restrict a_ = f_ + group, *restrict o_ = a_ + group;
+        float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
 #pragma clang loop vectorize(assume_safety)
-            for (int64_t j = 0; j < width; j++) {
-                float i = sigmoid(xi[j] + gi[j] + bi[j]);
-                float f = sigmoid(xf[j] + gf[j] + bf[j]);
-                float a = hyperbolic_tangent(xc[j] + gc[j] + bc[j]);
-                float o = sigmoid(xo[j] + go[j] + bo[j]);
-                i_[j] = i;
-                f_[j] = f;
-                a_[j] = a;
-                o_[j] = o;
-                float next = f * cell[j] + i * a;
-                cell[j] = next;
-                state[j] = o * hyperbolic_tangent(next);
+        for (int64_t j = 0; j < width; j++) {
+            float i = sigmoid(xi[j] + gi[j] + bi[j]);
+            float f = sigmoid(xf[j] + gf[j] + bf[j]);
+            float a = hyperbolic_tangent(xc[j] + gc[j] + bc[j]);
+            float o = sigmoid(xo[j] + go[j] + bo[j]);
+            if (keep) {
+                kept[j] = i;
+                kept[group + j] = f;
+                kept[2 * group + j] = a;
+                kept[3 * group + j] = o;
             }
-        } else {
-#pragma clang loop vectorize(assume_safety)
-            for (int64_t j = 0; j < width; j++) {
-                float i = sigmoid(xi[j] + gi[j] + bi[j]);
-                float f = sigmoid(xf[j] + gf[j] + bf[j]);
-                float a = hyperbolic_tangent(xc[j] + gc[j] + bc[j]);
-                float o = sigmoid(xo[j] + go[j] + bo[j]);
-                float next = f * cell[j] + i * a;
-                cell[j] = next;
-                state[j] = o * hyperbolic_tangent(next);
-            }
+            float next = f * cell[j] + i * a;
+            cell[j] = next;
+            state[j] = o * hyperbolic_tangent(next);
         }
+    }
+}
+
+MULTIVERSION
+void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h, float *c) {
+    if (record.values) {
+        lstm_forward(record, x, g, bias, h, c, 1);
+    } else {
+        lstm_forward(record, x, g, bias, h, c, 0);
     }
 }
 

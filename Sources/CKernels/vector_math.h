@@ -2,6 +2,8 @@
 #ifndef DTRAIN_VECTOR_MATH_H
 #define DTRAIN_VECTOR_MATH_H
 
+#include "CKernels.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -12,6 +14,12 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+
+// Units of the panel that begins at unit `first` (see dtrain_record).
+INLINE int64_t panel_width(const dtrain_record *record, int64_t first) {
+    int64_t rest = record->units - first;
+    return rest < record->panel ? rest : record->panel;
+}
 
 // exp(x) for x clamped to [-87, 88]; relative error below 2e-7. Cody-Waite reduction and the polynomial of Cephes' expf.
 INLINE float exp_approximation(float x) {

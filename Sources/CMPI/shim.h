@@ -9,7 +9,6 @@
 #include <mpi.h>
 
 typedef struct { MPI_Comm value; } cmpi_comm;
-typedef struct { MPI_Request value; } cmpi_request;
 typedef struct { MPI_Win value; } cmpi_window;
 
 enum {
@@ -43,7 +42,6 @@ static inline int cmpi_error_string(int code, char *text, int *count) {
 static inline int cmpi_return_errors(cmpi_comm comm) {
     return MPI_Comm_set_errhandler(comm.value, MPI_ERRORS_RETURN);
 }
-static inline int cmpi_error_class_root(void) { return MPI_ERR_ROOT; }
 
 // Communicators.
 
@@ -56,7 +54,7 @@ static inline int cmpi_comm_split_shared(cmpi_comm comm, int key, cmpi_comm *nod
 }
 static inline int cmpi_comm_free(cmpi_comm *comm) { return MPI_Comm_free(&comm->value); }
 
-// Blocking collectives.
+// Collectives.
 
 static inline int cmpi_barrier(cmpi_comm comm) { return MPI_Barrier(comm.value); }
 static inline int cmpi_bcast_bytes(void *bytes, int count, int root, cmpi_comm comm) {
@@ -83,34 +81,6 @@ static inline int cmpi_allgatherv_floats_in_place(
 static inline int cmpi_allreduce_sum_floats_in_place(float *values, int count, cmpi_comm comm) {
     return MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_FLOAT, MPI_SUM, comm.value);
 }
-static inline int cmpi_allreduce_sum_doubles_in_place(double *values, int count, cmpi_comm comm) {
-    return MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm.value);
-}
-static inline int cmpi_allreduce_max_doubles_in_place(double *values, int count, cmpi_comm comm) {
-    return MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_MAX, comm.value);
-}
-
-// Non-blocking collectives.
-
-static inline int cmpi_ibarrier(cmpi_comm comm, cmpi_request *request) {
-    return MPI_Ibarrier(comm.value, &request->value);
-}
-static inline int cmpi_ialltoallv_floats(
-    const float *send, const int *send_counts, const int *send_displacements, float *receive,
-    const int *receive_counts, const int *receive_displacements, cmpi_comm comm, cmpi_request *request) {
-    return MPI_Ialltoallv(
-        send, send_counts, send_displacements, MPI_FLOAT, receive, receive_counts, receive_displacements, MPI_FLOAT,
-        comm.value, &request->value);
-}
-static inline int cmpi_iallgatherv_floats_in_place(
-    float *all, const int *counts, const int *displacements, cmpi_comm comm, cmpi_request *request) {
-    return MPI_Iallgatherv(
-        MPI_IN_PLACE, 0, MPI_FLOAT, all, counts, displacements, MPI_FLOAT, comm.value, &request->value);
-}
-static inline int cmpi_test(cmpi_request *request, int *done) {
-    return MPI_Test(&request->value, done, MPI_STATUS_IGNORE);
-}
-static inline int cmpi_wait(cmpi_request *request) { return MPI_Wait(&request->value, MPI_STATUS_IGNORE); }
 
 // Memory shared by the ranks of one host.
 

@@ -4,7 +4,7 @@ public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
     public struct Category: RawRepresentable, Hashable, Sendable {
         /// The process's exit code.
         public let rawValue: Int32
-        /// An error, or a category by its exit code.
+        /// The category of an exit code.
         public init(rawValue: Int32) { self.rawValue = rawValue }
 
         /// The command line is wrong (EX_USAGE).
@@ -17,8 +17,6 @@ public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let `internal` = Category(rawValue: 70)
         /// Reading or writing failed (EX_IOERR).
         public static let inputOutput = Category(rawValue: 74)
-        /// Stopped early on request, after saving (EX_TEMPFAIL).
-        public static let stopped = Category(rawValue: 75)
     }
 
     /// The kind of failure.
@@ -26,7 +24,7 @@ public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line, without the leading `error:`.
     public let message: String
 
-    /// An error, or a category by its exit code.
+    /// An error of that category.
     public init(_ category: Category, _ message: String) {
         self.category = category
         self.message = message

@@ -64,6 +64,21 @@ struct GoldenTests {
         try expectAgreement(golden, bench, "run", "micro-batches of \(size)")
     }
 
+    @Test(
+        arguments: [
+            ("gru-1layer", ModelConfiguration.Cell.gru, 1), ("gru-2layer", .gru, 2), ("lstm-1layer", .lstm, 1),
+        ],
+        ["init", "final"])
+    func kerassWeightsLoad(model: (name: String, cell: ModelConfiguration.Cell, layers: Int), state: String) throws {
+        let golden = try #require(Bundle.module.resourceURL?.appendingPathComponent("golden/\(model.name)"))
+        let weights = try InitialWeights(path: golden.appendingPathComponent("\(state).safetensors").path)
+        #expect(weights.configuration.cell == model.cell)
+        #expect(weights.configuration.layers == model.layers)
+        var loaded = [Float](repeating: .nan, count: ParameterLayout(weights.configuration).count)
+        try weights.load(into: &loaded)
+        #expect(loaded.allSatisfy { $0.isFinite })
+    }
+
     private func train(
         _ golden: GoldenCase, _ bench: Bench, into directory: String, microBatchSize: Int, on launch: Launch
     ) throws {

@@ -34,6 +34,9 @@ public struct CheckpointMetadata: Hashable, Sendable {
         self.progress = progress
     }
 
+    /// What the command line, too, takes for a size: sums and products of two can't overflow.
+    private static let maximumSize = Int(Int32.max)
+
     /// What contradicts itself or is missing, nil when all is well.
     var problem: String? {
         if let problem = Self.vocabularyProblem(vocabulary, size: model.vocabularySize) { return problem }
@@ -41,9 +44,10 @@ public struct CheckpointMetadata: Hashable, Sendable {
             return "lacks the settings, the progress or the corpus checksum of its training"
         }
         if let settings {
-            guard settings.sequenceLength > 0, settings.batchSize > 0, settings.microBatchSize > 0,
-                settings.learningRate.isFinite
-            else { return "has impossible training settings" }
+            let sizes = [settings.sequenceLength, settings.batchSize, settings.microBatchSize]
+            guard sizes.allSatisfy({ (1...Self.maximumSize).contains($0) }), settings.learningRate.isFinite else {
+                return "has impossible training settings"
+            }
         }
         if let progress {
             guard progress.epoch >= 0, progress.stepInEpoch >= 0, progress.step >= progress.stepInEpoch,
@@ -56,15 +60,16 @@ public struct CheckpointMetadata: Hashable, Sendable {
         return nil
     }
 
+    /// Why a model of that size can't have these entries, nil when it can.
     static func vocabularyProblem(_ vocabulary: [String], size: Int) -> String? {
         guard vocabulary.count == size else {
             return "has a vocabulary of \(vocabulary.count) entries for a model of \(size)"
         }
-        // Compared by code point: Swift's own comparison takes canonically equivalent characters for the same.
-        let scalars = vocabulary.dropFirst().map { Array($0.unicodeScalars) }
-        guard vocabulary.first == "[UNK]", scalars.allSatisfy({ $0.count == 1 }),
-            zip(scalars, scalars.dropFirst()).allSatisfy({ $0[0] < $1[0] })
-        else { return "has a vocabulary that is not '[UNK]' and then single characters in ascending order" }
-        return nil
+        do {
+            _ = try Vocabulary(checking: vocabulary)
+            return nil
+        } catch {
+            return "has a vocabulary that \(error.text)"
+        }
     }
 }

@@ -1,16 +1,16 @@
 /// Writes safetensors files of float32 tensors; the same content always gives the same bytes.
-public enum SafetensorsWriter {
+enum SafetensorsWriter {
     /// A tensor to write.
-    public struct Tensor {
+    struct Tensor {
         /// Its name in the file.
-        public let name: String
+        let name: String
         /// The sizes of its dimensions, row-major.
-        public let shape: [Int]
+        let shape: [Int]
         /// Its elements, as many as the shape says.
-        public let elements: UnsafeBufferPointer<Float>
+        let elements: UnsafeBufferPointer<Float>
 
         /// Names a tensor in memory.
-        public init(name: String, shape: [Int], pointer: UnsafePointer<Float>) {
+        init(name: String, shape: [Int], pointer: UnsafePointer<Float>) {
             self.name = name
             self.shape = shape
             elements = UnsafeBufferPointer(start: pointer, count: shape.reduce(1, *))
@@ -19,14 +19,9 @@ public enum SafetensorsWriter {
         var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(elements) }
     }
 
-    /// Writes a file atomically, the tensors in the order given.
+    /// Writes a file atomically: its header and, in the header's order, the tensors.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when writing fails.
-    public static func write(to path: String, tensors: [Tensor], metadata: [String: String]) throws {
-        try write(to: path, header: header(tensors: tensors, metadata: metadata), tensors: tensors)
-    }
-
-    /// Writes a file whose header is there already.
     static func write(to path: String, header: [UInt8], tensors: [Tensor]) throws {
         try AtomicFile.write(to: path) { writer in
             try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try writer.write($0) }

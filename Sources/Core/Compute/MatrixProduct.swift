@@ -6,9 +6,9 @@ import COneDNN
 final class MatrixProduct {
     /// How a plain matrix lies in memory.
     enum Layout {
-        /// Rows follow each other, `stride` floats apart.
+        /// Rows follow each other, `stride` elements apart.
         case rows(stride: Int)
-        /// The transpose is stored: columns follow each other, `stride` floats apart.
+        /// The transpose is stored: columns follow each other, `stride` elements apart.
         case columns(stride: Int)
 
         func descriptor(rows: Int, columns: Int, precision: Precision = .fp32) throws -> MatrixDescriptor {
@@ -81,7 +81,9 @@ final class MatrixProduct {
         try OneDNN.check(
             dtrain_matmul_descriptor(&descriptor, &source, &weights, &destination, attributes, OneDNN.engine()),
             "dnnl_matmul_desc")
-        guard let descriptor else { throw DTrainError(.internal, "oneDNN: no product of this shape") }
+        guard let descriptor else {
+            throw DTrainError(.internal, "oneDNN: no product of this shape; please report this")
+        }
         return try body(descriptor)
     }
 }

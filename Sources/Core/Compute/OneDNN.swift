@@ -8,7 +8,7 @@ enum OneDNN {
     private static let sharedEngine: Result<Handle, DTrainError> = Result {
         var engine: dnnl_engine_t?
         try check(dnnl_engine_create(&engine, dnnl_cpu, 0), "dnnl_engine_create")
-        guard let engine else { throw DTrainError(.internal, "oneDNN: no CPU engine") }
+        guard let engine else { throw DTrainError(.internal, "oneDNN: no CPU engine; please report this") }
         return Handle(pointer: engine)
     }.mapError { $0 as? DTrainError ?? DTrainError(.internal, "\($0)") }
 
@@ -28,7 +28,8 @@ enum OneDNN {
     /// Turns a failed status into an error that names the call.
     static func check(_ status: dnnl_status_t, _ operation: StaticString) throws {
         guard status == dnnl_success else {
-            throw DTrainError(.internal, "oneDNN: \(operation) failed with status \(status.rawValue)")
+            throw DTrainError(
+                .internal, "oneDNN: \(operation) failed with status \(status.rawValue); please report this")
         }
     }
 }
@@ -84,7 +85,7 @@ final class MatrixDescriptor {
     func memory() throws -> dnnl_memory_t {
         var memory: dnnl_memory_t?
         try OneDNN.check(dtrain_memory(&memory, &md, OneDNN.engine()), "dnnl_memory_create")
-        guard let memory else { throw DTrainError(.internal, "oneDNN: no memory object") }
+        guard let memory else { throw DTrainError(.internal, "oneDNN: no memory object; please report this") }
         return memory
     }
 }

@@ -21,7 +21,9 @@ final class OneDNNPrimitive {
         try OneDNN.check(
             dnnl_stream_create(&stream, OneDNN.engine(), UInt32(dnnl_stream_default_flags.rawValue)),
             "dnnl_stream_create")
-        guard let primitive, let stream else { throw DTrainError(.internal, "oneDNN: no primitive") }
+        guard let primitive, let stream else {
+            throw DTrainError(.internal, "oneDNN: no primitive; please report this")
+        }
         self.primitive = primitive
         self.stream = stream
         let scratchpadLayout = try MatrixDescriptor.queried(descriptor, dnnl_query_scratchpad_md)

@@ -54,18 +54,6 @@ public struct SequenceDataset: Sendable {
             ? Permutation(count: windowCount, seed: seed, epoch: epoch) : Permutation(identity: windowCount)
     }
 
-    /// The window that is one sequence of a step.
-    ///
-    /// - Parameters:
-    ///   - epoch: the epoch, from 0.
-    ///   - step: the step within the epoch, from 0.
-    ///   - sequence: the sequence within the global batch, from 0.
-    public func window(epoch: Int, step: Int, sequence: Int) -> Int {
-        precondition(step >= 0 && step < stepsPerEpoch, "step out of range")
-        precondition(sequence >= 0 && sequence < batchSize, "sequence out of range")
-        return order(epoch: epoch)[step * batchSize + sequence]
-    }
-
     /// Reads the L + 1 ids of a window: the input from the first on, the target from the second on.
     public func read(window: Int, into ids: UnsafeMutablePointer<UInt16>) {
         precondition(window >= 0 && window < windowCount, "window out of range")

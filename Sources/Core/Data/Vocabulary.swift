@@ -36,22 +36,37 @@ public struct Vocabulary: Hashable, Sendable {
     /// - Parameter tokens: `[UNK]`, then one character each, ascending.
     /// - Throws: `DTrainError` with `badData` for any other list.
     public init(tokens: [String]) throws {
+        do {
+            try self.init(checking: tokens)
+        } catch {
+            throw DTrainError(
+                .badData, "the vocabulary \(error.text): the checkpoint is damaged or foreign; use another one")
+        }
+    }
+
+    /// What is wrong with a list of tokens, to follow "the vocabulary" or "a vocabulary that".
+    struct Problem: Error {
+        let text: String
+    }
+
+    /// The vocabulary of these tokens; leaves it to the caller to say where they come from.
+    init(checking tokens: [String]) throws(Problem) {
         // Not `==`, which takes canonical equivalents (a KELVIN SIGN for the K) for the same text.
         guard let first = tokens.first, first.utf8.elementsEqual(Self.unknownToken.utf8) else {
-            throw Self.foreign("doesn't begin with \(Self.unknownToken)")
+            throw Problem(text: "doesn't begin with \(Self.unknownToken)")
         }
         guard tokens.count > 1, tokens.count - 1 <= Self.maximumScalarCount else {
-            throw Self.foreign("has \(tokens.count) tokens instead of 2 to \(Self.maximumScalarCount + 1)")
+            throw Problem(text: "has \(tokens.count) tokens instead of 2 to \(Self.maximumScalarCount + 1)")
         }
         var scalars: [Unicode.Scalar] = []
         scalars.reserveCapacity(tokens.count - 1)
         for (id, token) in tokens.enumerated().dropFirst() {
             let view = token.unicodeScalars
             guard let scalar = view.first, view.index(after: view.startIndex) == view.endIndex else {
-                throw Self.foreign("has a token (id \(id)) that is not exactly one character")
+                throw Problem(text: "has a token (id \(id)) that is not exactly one character")
             }
             if let last = scalars.last, last >= scalar {
-                throw Self.foreign("is not in ascending order at id \(id)")
+                throw Problem(text: "is not in ascending order at id \(id)")
             }
             scalars.append(scalar)
         }
@@ -72,10 +87,6 @@ public struct Vocabulary: Hashable, Sendable {
         scalars = ascending
         self.pageNumbers = pageNumbers
         self.ids = ids
-    }
-
-    private static func foreign(_ problem: String) -> DTrainError {
-        DTrainError(.badData, "the vocabulary \(problem): the checkpoint is damaged or foreign; use another one")
     }
 
     /// V, the number of ids: the characters and `[UNK]`.

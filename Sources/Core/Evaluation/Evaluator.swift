@@ -53,7 +53,7 @@ public final class Evaluator {
         guard predictions > 0 else {
             throw DTrainError(.badData, "a text of \(characters) characters has nothing to predict; give a longer one")
         }
-        let length = sequenceLength
+        let length = min(sequenceLength, predictions)
         let windows = (predictions + length - 1) / length
         let groups = (windows + Self.rows - 1) / Self.rows
         let losses = try AlignedBuffer<Double>(count: windows)
@@ -104,7 +104,9 @@ private final class EvaluationWorker: @unchecked Sendable {
             losses[window] = 0
         }
         forward.reset()
-        for time in 0..<length {
+        // All windows have this length but the text's last one, which may be alone.
+        let longest = windows.map(count).max() ?? 0
+        for time in 0..<longest {
             for row in 0..<windows.count { ids[row] = text[row * (length + 1) + time] }
             try forward.advance(ids.pointer)
             for (row, window) in windows.enumerated() where time < count(window) {

@@ -22,7 +22,7 @@ public final class MappedFile: @unchecked Sendable {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            throw DTrainError(.inputOutput, "cannot examine \(kind) '\(path)': \(systemMessage())")
+            throw DTrainError(.inputOutput, "cannot examine \(kind) '\(path)': \(systemMessage()); check its disk")
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw DTrainError(.noInput, "\(kind) '\(path)' is not a regular file; name a file")
@@ -34,7 +34,9 @@ public final class MappedFile: @unchecked Sendable {
             return
         }
         guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
-            throw DTrainError(.inputOutput, "cannot map \(kind) '\(path)': \(systemMessage())")
+            throw DTrainError(
+                .inputOutput,
+                "cannot map \(kind) '\(path)': \(systemMessage()); copy it to a local disk, or free memory")
         }
         bytes = UnsafeRawBufferPointer(start: address, count: count)
     }
@@ -44,9 +46,4 @@ public final class MappedFile: @unchecked Sendable {
             munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)
         }
     }
-}
-
-/// The text of the last failed system call.
-func systemMessage(_ code: Int32 = errno) -> String {
-    String(cString: strerror(code))
 }

@@ -48,6 +48,9 @@ public final class Generator {
 
 /// One worker's prompts.
 private final class GenerationRun: @unchecked Sendable {
+    /// A text that long is asked for all at once; a longer one grows, since it may be stopped before its end.
+    private static let reservedCharacters = 1 << 16
+
     private let prompts: [[UInt16]]
     private let firstPrompt: Int
     private let length: Int
@@ -70,7 +73,7 @@ private final class GenerationRun: @unchecked Sendable {
         self.vocabularySize = vocabularySize
         generated = prompts.map { _ in
             var ids: [UInt16] = []
-            ids.reserveCapacity(length)
+            ids.reserveCapacity(min(length, Self.reservedCharacters))
             return ids
         }
     }

@@ -70,7 +70,4 @@ public struct ParameterLayout: Hashable, Sendable {
         self.tensors = tensors
         count = next
     }
-
-    /// The tensor of that name.
-    public subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }
 }

@@ -37,7 +37,7 @@ public final class Replica: @unchecked Sendable {
     public let parameters: AlignedBuffer<Float>
     /// The flat gradient of the whole step, once the nodes of all ranks are added up.
     public let gradient: AlignedBuffer<Float>
-    /// Adam's hyper-parameters.
+    /// The optimiser with its moments and step count.
     public let adam: Adam
     /// The tree over all micro-batches of a step.
     public let tree: ReductionTree

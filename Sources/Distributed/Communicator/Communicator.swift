@@ -1,10 +1,5 @@
 import Core
 
-/// How values of all ranks become one.
-public enum ReductionOperation: Hashable, Sendable, CaseIterable {
-    case sum, max
-}
-
 /// The ranks of one job, and what they do together.
 ///
 /// Every operation below is *collective*: all ranks call the same operations in the same order, with the counts that
@@ -63,11 +58,6 @@ public protocol Communicator: AnyObject {
     /// Collective: the same count on all ranks. All ranks get the same bits, but the order of the additions, and so the
     /// bits, depend on the number of ranks and on the library.
     func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws
-
-    /// Reduces a few values, element by element, over all ranks.
-    ///
-    /// Collective: the same count and operation on all ranks.
-    func allReduce(_ values: [Double], _ operation: ReductionOperation) throws -> [Double]
 
     /// Prints `error: message` on standard error and ends the whole job with an exit code; not collective.
     func abort(code: Int32, message: String) -> Never

@@ -120,15 +120,6 @@ extension InMemoryCommunicator: Communicator {
         _ = values.update(from: sums)
     }
 
-    public func allReduce(_ values: [Double], _ operation: ReductionOperation) throws -> [Double] {
-        let all = try values.withUnsafeBytes { own in
-            try meeting.exchange(rank, "\(operation) of \(values.count) doubles", Offer(own)) { offers in
-                offers.map { Array($0.bytes.bindMemory(to: Double.self)) }
-            }
-        }
-        return all.dropFirst().reduce(all[0]) { zip($0, $1).map { operation == .sum ? $0 + $1 : max($0, $1) } }
-    }
-
     public func abort(code: Int32, message: String) -> Never {
         reportError(message)
         endProcess(code)

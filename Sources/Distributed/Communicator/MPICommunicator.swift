@@ -146,21 +146,6 @@ extension MPICommunicator: Communicator {
         }
     }
 
-    /// MPI 3.1 §5.9.6, with `MPI_IN_PLACE`.
-    public func allReduce(_ values: [Double], _ operation: ReductionOperation) throws -> [Double] {
-        let count = try count32(values.count)
-        var result = values
-        try result.withUnsafeMutableBufferPointer { result in
-            try collective("MPI_Allreduce") {
-                switch operation {
-                case .sum: cmpi_allreduce_sum_doubles_in_place(result.baseAddress, count, world)
-                case .max: cmpi_allreduce_max_doubles_in_place(result.baseAddress, count, world)
-                }
-            }
-        }
-        return result
-    }
-
     /// MPI 3.1 §8.7.
     public func abort(code: Int32, message: String) -> Never {
         // What is printed already comes out before the launcher closes the pipes.

@@ -48,38 +48,8 @@ extension SoloCommunicator: Communicator {
 
     public func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {}
 
-    public func allReduce(_ values: [Double], _ operation: ReductionOperation) throws -> [Double] { values }
-
     public func abort(code: Int32, message: String) -> Never {
         reportError(message)
         exit(code)
-    }
-}
-
-extension Communicator {
-    /// Refuses a rank that the job doesn't have.
-    func requireRank(_ root: Int) throws {
-        guard root >= 0, root < size else {
-            throw DTrainError(.internal, "there is no rank \(root) in a job of \(size)")
-        }
-    }
-}
-
-/// Writes one error line to standard error, in one piece so that the lines of several ranks don't mix.
-func reportError(_ message: String) {
-    // Names of files may have line ends in them.
-    let text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    let line = Array("error: \(text)\n".utf8)
-    line.withUnsafeBytes { bytes in
-        _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
-    }
-}
-
-/// This host's name.
-func currentHostName() -> String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 257) { buffer in
-        buffer.initialize(repeating: 0)
-        guard let name = buffer.baseAddress, gethostname(name, 256) == 0 else { return "unknown host" }
-        return String(cString: name)
     }
 }

@@ -13,7 +13,7 @@ final class StallWatch: @unchecked Sendable {
     private let monitor = Monitor()
     private var thread: WaitingThread?
     // Under the monitor's lock.
-    private var current: (operation: StaticString, since: Int)?
+    private var current: (operation: StaticString, since: Double)?
     private var isStopped = false
 
     /// The head start, in seconds, of a host that can name the rank waited for.
@@ -35,7 +35,7 @@ final class StallWatch: @unchecked Sendable {
     /// Notes that this rank enters a collective.
     func enter(_ operation: StaticString) {
         heartbeats.advance()
-        monitor.locked { current = (operation, monotonicSeconds()) }
+        monitor.locked { current = (operation, Clock.seconds) }
     }
 
     /// Notes that the collective is over.
@@ -58,7 +58,7 @@ final class StallWatch: @unchecked Sendable {
         let pause = min(1, Double(seconds) / 4)
         while !monitor.locked({ monitor.wait(seconds: pause) { isStopped } }) {
             guard let stall = monitor.locked({ current }) else { continue }
-            let waited = monotonicSeconds() - stall.since
+            let waited = Int(Clock.seconds - stall.since)
             let laggards = heartbeats.laggards()
             guard waited >= (laggards.isEmpty ? seconds + Self.headStart : seconds) else { continue }
             if heartbeats.claimReport() {
@@ -79,11 +79,4 @@ final class StallWatch: @unchecked Sendable {
         }
         return (laggards.count == 1 ? "rank " : "ranks ") + laggards.map(String.init).joined(separator: ", ")
     }
-}
-
-/// Whole seconds on a clock that is never set.
-private func monotonicSeconds() -> Int {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return now.tv_sec
 }

@@ -17,7 +17,8 @@ struct WaitingThread: @unchecked Sendable {
             }, box.toOpaque())
         guard code == 0 else {
             box.release()
-            throw DTrainError(.internal, "cannot start a thread: \(String(cString: strerror(code)))")
+            throw DTrainError(
+                .internal, "cannot start a thread: \(systemMessage(code)); allow more processes (ulimit -u)")
         }
         self.handle = handle
     }

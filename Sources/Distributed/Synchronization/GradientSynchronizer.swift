@@ -154,8 +154,3 @@ private struct ExchangePlan {
         }
     }
 }
-
-/// `target[i] += source[i]`; two pointers only, so that the compiler can tell them apart and vectorise.
-private func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
-    for index in 0..<count { target[index] += source[index] }
-}

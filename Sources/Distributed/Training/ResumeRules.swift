@@ -27,6 +27,25 @@ enum ResumeRules {
                 "'\(corpus.path)' is not the text of '\(path)' (checksum \(corpus.checksum), then \(checksum)); "
                     + "name the same text with --data, or start a new training from the weights with --init")
         }
+        let dataset = try SequenceDataset(
+            corpus: corpus, sequenceLength: options.sequenceLength, batchSize: options.batchSize,
+            shuffle: options.shuffle, seed: options.seed)
+        try check(summary.progress, stepsPerEpoch: dataset.stepsPerEpoch, path)
+    }
+
+    /// Refuses a progress that no training on epochs of so many steps makes.
+    ///
+    /// - Throws: `DTrainError` with `badData` that names the file and the numbers.
+    static func check(_ progress: TrainingProgress, stepsPerEpoch: Int, _ path: String) throws {
+        let before = progress.epoch.multipliedReportingOverflow(by: stepsPerEpoch)
+        let step = before.partialValue.addingReportingOverflow(progress.stepInEpoch)
+        guard progress.stepInEpoch < stepsPerEpoch, !before.overflow, !step.overflow, step.partialValue == progress.step
+        else {
+            throw DTrainError(
+                .badData,
+                "'\(path)' is at step \(progress.step) with \(progress.epoch) epochs and \(progress.stepInEpoch) steps "
+                    + "done, which epochs of \(stepsPerEpoch) steps don't add up to; resume from another checkpoint")
+        }
     }
 
     private static func require<Value: Equatable>(_ old: Value, _ new: Value, _ flag: String, _ path: String) throws {

@@ -51,9 +51,11 @@ public final class TrainingRun {
                     threads: threads))
         }
         try start.fill(replica, seed: options.seed, communicator: communicator)
-        synchronizer = try GradientSynchronizer(
-            communicator: communicator, tree: replica.tree, runs: parts, count: replica.gradientLayout.summed.count,
-            mode: options.allreduce)
+        synchronizer = try agreement.collectively {
+            try GradientSynchronizer(
+                communicator: communicator, tree: replica.tree, runs: parts, count: replica.gradientLayout.summed.count,
+                mode: options.allreduce)
+        }
         let isResumed = start.summary.isResumed
         saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
         metrics = try agreement.collectively {

@@ -106,6 +106,25 @@ import Testing
         #expect(error.message.contains("4 units") && error.message.contains("3 units"))
     }
 
+    @Test(arguments: ["sequenceLength\":100", "batchSize\":64", "microBatchSize\":8"], [0, 1 << 31, Int.max])
+    func settingsBeyond32BitsAreRefused(old: String, new: Int) throws {
+        let error = try refusal {
+            let key = old.prefix { $0 != ":" }
+            $0[.configuration] = $0[.configuration]?.split(separator: "\"\(old)").joined(separator: "\"\(key):\(new)")
+        }
+        #expect(error.message.contains("impossible training settings"))
+    }
+
+    @Test(arguments: [
+        (["[UNK]", "a", "b", "c", "c"], "ascending"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
+        (["[UN\u{212A}]", "a", "b", "c", "d"], "doesn't begin with [UNK]"),
+    ])
+    func vocabularyThatTheModelCannotHaveIsRefusedWithTheFilesName(tokens: [String], reason: String) throws {
+        let list = tokens.map { "\"\($0)\"" }.joined(separator: ",")
+        let error = try refusal { $0[.vocabulary] = "[\(list)]" }
+        #expect(error.message.contains("'\(path)' has a vocabulary that") && error.message.contains(reason))
+    }
+
     @Test func foreignFileIsNotACheckpoint() throws {
         let model = SampleModel()
         try model.parameters.withUnsafeBufferPointer { buffer in
@@ -113,7 +132,7 @@ import Testing
             let tensors = model.layout.tensors.map {
                 SafetensorsWriter.Tensor(name: $0.name, shape: $0.shape, pointer: start + $0.offset)
             }
-            try SafetensorsWriter.write(to: path, tensors: tensors, metadata: ["format": "pt"])
+            try writeSafetensors(tensors, metadata: ["format": "pt"], to: path)
         }
         let error = try requireError(.badData) { _ = try Checkpoint(path: path) }
         #expect(error.message.contains("not a dtrain checkpoint"))

@@ -1,7 +1,8 @@
-import Core
 import FoundationEssentials
 import Glibc
 import Testing
+
+@testable import Core
 
 /// A folder that lives as long as this object.
 final class ScratchFolder {
@@ -40,6 +41,12 @@ func requireError(
     #expect(error.category == category, "\(error.message)", sourceLocation: sourceLocation)
     #expect(!error.message.contains("\n"), sourceLocation: sourceLocation)
     return error
+}
+
+/// Writes a safetensors file without a seal, as other programs do.
+func writeSafetensors(_ tensors: [SafetensorsWriter.Tensor], metadata: [String: String], to path: String) throws {
+    let header = SafetensorsWriter.header(tensors: tensors, metadata: metadata)
+    try SafetensorsWriter.write(to: path, header: header, tensors: tensors)
 }
 
 /// A model with weights and moments that differ in every element.

@@ -24,7 +24,7 @@ import Testing
         let values: [Float] = [1, 2]
         try values.withUnsafeBufferPointer { buffer in
             let tensor = SafetensorsWriter.Tensor(name: "a", shape: [2, 1], pointer: try #require(buffer.baseAddress))
-            try SafetensorsWriter.write(to: path, tensors: [tensor], metadata: ["k": "\"\n\u{1F}é"])
+            try writeSafetensors([tensor], metadata: ["k": "\"\n\u{1F}é"], to: path)
         }
         let header = #"{"__metadata__":{"k":"\"\u000a\u001fé"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}"#
         let padding = (8 - header.utf8.count % 8) % 8

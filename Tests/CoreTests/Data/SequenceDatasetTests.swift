@@ -51,13 +51,7 @@ import Testing
         var previous: [Int] = []
         for epoch in 0..<2 {
             let order = dataset.order(epoch: epoch)
-            var visited: [Int] = []
-            for step in 0..<dataset.stepsPerEpoch {
-                for sequence in 0..<batchSize {
-                    visited.append(dataset.window(epoch: epoch, step: step, sequence: sequence))
-                    #expect(visited.last == order[visited.count - 1])
-                }
-            }
+            let visited = (0..<dataset.stepsPerEpoch * batchSize).map { order[$0] }
             #expect(Set(visited).count == windows / batchSize * batchSize)
             #expect(visited.allSatisfy { $0 >= 0 && $0 < windows })
             #expect(visited != previous)
@@ -69,19 +63,16 @@ import Testing
         let dataset = try dataset(
             String(repeating: "abc", count: 40), sequenceLength: 3, batchSize: 5, shuffle: false)
         for epoch in [0, 1, 7] {
-            for step in 0..<dataset.stepsPerEpoch {
-                for sequence in 0..<5 {
-                    #expect(dataset.window(epoch: epoch, step: step, sequence: sequence) == step * 5 + sequence)
-                }
-            }
+            let order = dataset.order(epoch: epoch)
+            #expect((0..<30).map { order[$0] } == Array(0..<30))
         }
     }
 
     @Test func orderFollowsFromTheSeedAlone() throws {
         let text = String(repeating: "abc", count: 400)
         let orders = try ([1, 1, 2] as [UInt64]).map { seed in
-            let dataset = try dataset(text, sequenceLength: 5, batchSize: 10, seed: seed)
-            return (0..<10).map { dataset.window(epoch: 3, step: 4, sequence: $0) }
+            let order = try dataset(text, sequenceLength: 5, batchSize: 10, seed: seed).order(epoch: 3)
+            return (40..<50).map { order[$0] }
         }
         #expect(orders[0] == orders[1])
         #expect(orders[0] != orders[2])

@@ -14,10 +14,10 @@ import Testing
     }
 
     private func evaluate(
-        _ layout: ParameterLayout, _ values: [Float], _ text: [UInt16], threads: Int = 1
+        _ layout: ParameterLayout, _ values: [Float], _ text: [UInt16], length: Int = length, threads: Int = 1
     ) throws -> Evaluator.Result {
         let evaluator = try Evaluator(
-            layout: layout, parameters: buffer(values), sequenceLength: Self.length, threads: threads)
+            layout: layout, parameters: buffer(values), sequenceLength: length, threads: threads)
         return try evaluator.evaluate(characters: text.count) { first, count, ids in
             guard first >= 0, first + count <= text.count else {
                 Issue.record("asked for \(count) characters from \(first) of \(text.count)")
@@ -58,6 +58,17 @@ import Testing
             }
         }
         #expect(results[0] == results[1])
+    }
+
+    @Test(arguments: [2, 40])
+    func windowsAreNoLongerThanTheText(characters: Int) throws {
+        let layout = layout(.gru)
+        let values = testNumbers(layout.count, limit: 0.8)
+        let text = testText(characters, vocabularySize: Self.vocabularySize)
+        let expected = try evaluate(layout, values, text, length: characters - 1)
+        for length in [characters, Int(Int32.max), Int.max] {
+            #expect(try evaluate(layout, values, text, length: length) == expected)
+        }
     }
 
     @Test func bitsAndPerplexityFollowFromTheLoss() {

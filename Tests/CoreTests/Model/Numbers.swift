@@ -31,6 +31,11 @@ func buffer(_ values: [Float]) throws -> AlignedBuffer<Float> {
     return buffer
 }
 
+extension ParameterLayout {
+    /// The tensor of that name.
+    subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }
+}
+
 /// |a − b| within `absolute`, or within `relative` of the larger.
 func isClose(_ a: Double, _ b: Double, relative: Double, absolute: Double) -> Bool {
     abs(a - b) <= max(absolute, relative * max(abs(a), abs(b)))
