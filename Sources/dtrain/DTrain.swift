@@ -29,7 +29,9 @@ struct DTrain: ParsableCommand {
     private static func leave(with error: any Error) -> Never {
         let code = exitCode(for: error)
         guard !code.isSuccess, !(error is ExitCode) else { exit(withError: error) }
-        Console.error("\(message(for: error)); see '\(help(for: error))'")
+        var text = message(for: error)
+        if text.hasSuffix(".") { text.removeLast() }
+        Console.error("\(text); see '\(help(for: error))'")
         Glibc.exit(
             code == .validationFailure ? DTrainError.Category.usage.rawValue : DTrainError.Category.internal.rawValue)
     }

@@ -30,7 +30,8 @@ struct EarlierMetrics {
             throw DTrainError(.usage, "--metrics '\(path)' is the text of --data; name another file for the metrics")
         }
         self.path = path
-        lines = String(decoding: try MappedFile(path: path, kind: "metrics file").bytes, as: UTF8.self)
+        let file = try MappedFile(path: path, kind: "metrics file")
+        lines = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
             .split(separator: "\n", omittingEmptySubsequences: false)
         guard isMetrics else {
             throw DTrainError(

@@ -12,14 +12,14 @@ struct Generate: ParsableCommand {
     @Option(help: .init("Text to continue; give it again for more, they are generated together.", valueName: "text"))
     var prompt: [String] = []
 
-    @Option(help: "Characters to generate for each prompt.", transform: wholeNumber)
+    @Option(help: "Characters to generate for each prompt (default: 1000).", transform: wholeNumber)
     var length = 1000
 
     @Option(
         help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).", transform: positiveNumber)
     var temperature: Double?
 
-    @Option(help: "What the choice of characters derives from.", transform: seedNumber)
+    @Option(help: "What the choice of characters derives from (default: 42).", transform: seedNumber)
     var seed: UInt64 = 42
 
     @Flag(help: "Always take the likeliest character.")

@@ -29,10 +29,10 @@ struct DataOptions: ParsableArguments {
             valueName: "file"))
     var path: String?
 
-    @Option(help: "Sequences per step over all ranks.", transform: positive)
+    @Option(help: "Sequences per step over all ranks (default: 64).", transform: positive)
     var batchSize = 64
 
-    @Option(help: "Characters per sequence.", transform: positive)
+    @Option(help: "Characters per sequence (default: 100).", transform: positive)
     var seqLength = 100
 
     @Flag(inversion: .prefixedNo, help: "Visit the sequences in a new order each epoch; without, in file order.")
@@ -71,21 +71,21 @@ struct ModelOptions: ParsableArguments {
 }
 
 struct LearningOptions: ParsableArguments {
-    @Option(help: "Epochs in all, those before a resume included.", transform: positive)
+    @Option(help: "Epochs in all, those before a resume included (default: 20).", transform: positive)
     var epochs = 20
 
     @Option(help: "Stop after this many optimiser steps in all.", transform: positive)
     var maxSteps: Int?
 
     @Option(
-        help: "Sequences per micro-batch; the result's bits depend on it, never on ranks or threads.",
+        help: "Sequences per micro-batch; the result's bits depend on it, never on ranks or threads (default: 8).",
         transform: positive)
     var microBatchSize = 8
 
-    @Option(help: "Adam's learning rate.", transform: positiveNumber)
+    @Option(help: "Adam's learning rate (default: 0.001).", transform: positiveNumber)
     var learningRate = 0.001
 
-    @Option(help: "What everything random derives from.", transform: seedNumber)
+    @Option(help: "What everything random derives from (default: 42).", transform: seedNumber)
     var seed: UInt64 = 42
 
     @Option(help: "Operands of the big products.")
@@ -136,7 +136,8 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "A collective that waits longer ends the job and names the ranks waited for.", valueName: "seconds"),
+            "A collective that waits longer ends the job and names the ranks waited for (default: 300).",
+            valueName: "seconds"),
         transform: positive)
     var stallTimeout = 300
 

@@ -7,7 +7,7 @@ import Testing
     private static let tutorialText: String? = {
         guard let path = getenv("DTRAIN_TEST_CORPUS").map({ String(cString: $0) }),
             let file = try? MappedFile(path: path),
-            Checksum.hexadecimal(of: file.bytes) == "ae717de95b0441526572a3fb9fde75d3"
+            withExtendedLifetime(file, { Checksum.hexadecimal(of: file.bytes) }) == "ae717de95b0441526572a3fb9fde75d3"
         else { return nil }
         return path
     }()
