@@ -58,7 +58,8 @@ struct MetricsFileTests {
         let program = "'\(try MPIRun.find("dtrain"))'"
         for flags in ["--max-steps 2", "--max-steps 4 --resume"] {
             let outcome = try MPIRun.shell(
-                "rm -f pipe; mkfifo pipe; cat pipe >got & \(program) \(Bench.train(flags)) --metrics pipe && wait && test -p pipe",
+                "rm -f pipe; mkfifo pipe; cat pipe >got & "
+                    + "\(program) \(Bench.train(flags)) --metrics pipe && wait && test -p pipe",
                 folder: bench.folder)
             #expect(outcome.status == 0, "\(outcome)")
             #expect(try Metrics(bench.read("got")).steps == (flags.contains("resume") ? [3, 4] : [1, 2]))

@@ -64,7 +64,7 @@ struct EarlierMetrics {
     private var isMetrics: Bool {
         guard let rest = lines.last else { return true }
         let start = "{\"epoch\":"
-        return (rest.hasPrefix(start) || start.hasPrefix(rest) || lines.count > 1)
+        return (rest.hasPrefix(start) || start.hasPrefix(rest) || lines.count > 1 && rest.hasPrefix("{"))
             && lines.dropLast().allSatisfy { Self.decode($0) != nil }
     }
 
