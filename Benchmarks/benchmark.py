@@ -225,7 +225,7 @@ def footprint(bench):
             start = time.perf_counter()
             process = subprocess.Popen([*command, "--max-steps", "3"], stdout=subprocess.PIPE, text=True)
             for line in process.stdout:
-                if line.startswith("Epoch 1/"):
+                if line.startswith("Total params"):
                     starts.append(time.perf_counter() - start)
             _, _, usage = os.wait4(process.pid, 0)
             memory.append(usage.ru_maxrss / 1000)

@@ -29,8 +29,16 @@ struct DTrain: ParsableCommand {
     private static func leave(with error: any Error) -> Never {
         let code = exitCode(for: error)
         guard !code.isSuccess, !(error is ExitCode) else { exit(withError: error) }
-        Console.error("\(message(for: error)); see 'dtrain --help'")
+        var text = message(for: error)
+        if text.hasSuffix(".") { text.removeLast() }
+        Console.error("\(text); see '\(help(for: error))'")
         Glibc.exit(
             code == .validationFailure ? DTrainError.Category.usage.rawValue : DTrainError.Category.internal.rawValue)
+    }
+
+    /// The command that lists the flags: which one that is the parser tells only in its full message, at the end.
+    private static func help(for error: any Error) -> String {
+        let quoted = fullMessage(for: error).split(separator: "'")
+        return quoted.last { $0.hasPrefix("dtrain ") && $0.hasSuffix(" --help") }.map(String.init) ?? "dtrain --help"
     }
 }

@@ -49,7 +49,8 @@ struct BadInputTests {
         "--batch-size 99999999999999999999", "--micro-batch-size 0", "--micro-batch-size 9", "--seq-length 0",
         "--layers 0", "--layers 2147483647", "--rnn-units 0", "--rnn-units 2147483647", "--embedding-dim 0",
         "--embedding-dim 2147483647", "--learning-rate 0", "--learning-rate -1", "--learning-rate nan",
-        "--learning-rate inf", "--seed -1", "--seed x", "--threads 0", "--keep 0", "--checkpoint-every-steps 0",
+        "--learning-rate inf", "--learning-rate 1e300", "--learning-rate 1e-300", "--seed -1", "--seed x",
+        "--threads 0", "--keep 0", "--checkpoint-every-steps 0",
         "--stall-timeout 0", "--cell rnn", "--precision fp8", "--unknown", "surplus",
         "--init x.safetensors --resume", "--init x.safetensors --resume-from y.safetensors",
         "--resume --resume-from y.safetensors", "--resume --overwrite", "--data",
@@ -63,12 +64,49 @@ struct BadInputTests {
     @Test(arguments: [
         "generate --checkpoint c", "generate --prompt a", "generate --checkpoint c --prompt a --length -1",
         "generate --checkpoint c --prompt a --temperature 0", "generate --checkpoint c --prompt a --temperature nan",
-        "generate --checkpoint c --prompt a --temperature x", "evaluate", "evaluate --checkpoint c --seq-length 0",
+        "generate --checkpoint c --prompt a --temperature x",
+        "generate --checkpoint c --prompt a --greedy --temperature 0.5", "evaluate",
+        "evaluate --checkpoint c --seq-length 0",
         "export --checkpoint c", "export --output o", "summary --rnn-units 0", "summary --rnn-units 2147483647",
         "summary --layers 2147483647", "summary --vocabulary-size 2147483647",
     ])
     func impossibleFlagsOfOtherCommands(line: String) throws {
         expectRefusal(try Bench().run(line), 64)
+    }
+
+    @Test(arguments: [
+        ("--epochs 0", "'--epochs <epochs>': give a whole number from 1 to 2147483647", "train"),
+        ("train --seed x", "give a whole number from 0 to 18446744073709551615", "train"),
+        ("train --learning-rate 0", "give a number from", "train"),
+        ("train --cell rnn", "'gru' and 'lstm'; see", "train"),
+        ("generate --length x", "give a whole number from 0 to 2147483647", "generate"),
+        ("summary --layers 1001", "--layers 1001 is impossible: give at most 1000", "summary"),
+        ("evaluate", "Missing expected argument '--checkpoint", "evaluate"),
+        ("generate --checkpoint c", "a prompt is missing", "generate"),
+    ])
+    func saysWhatIsAllowedAndWhoseHelpToRead(line: String, message: String, command: String) throws {
+        expectRefusal(try Bench().run(line), 64, message, "; see 'dtrain \(command) --help'")
+    }
+
+    @Test(arguments: [
+        ("--cell lstm", "--cell gru, not lstm"), ("--layers 3", "--layers 1, not 3"),
+        ("--embedding-dim 9", "--embedding-dim 8, not 9"), ("--rnn-units 99", "--rnn-units 16, not 99"),
+    ])
+    func sizesThatContradictAFileAreRefused(flags: String, message: String) throws {
+        let bench = try Bench()
+        try bench.train("--max-steps 1")
+        let file = "training_checkpoints/ckpt_1_1.safetensors"
+        let plain = "--init \(file) --data text.txt --seq-length 10 --batch-size 8 --max-steps 1"
+        expectRefusal(try bench.run("\(plain) --checkpoint-dir next \(flags)"), 64, "'\(file)'", message)
+        #expect(!bench.exists("next"))
+        expectRefusal(try bench.run("summary --checkpoint \(file) \(flags)"), 64, "'\(file)'", message)
+        let same = "--cell gru --layers 1 --embedding-dim 8 --rnn-units 16"
+        for allowed in ["\(plain) --checkpoint-dir same \(same)", "\(plain) --checkpoint-dir none"] {
+            #expect(try bench.run(allowed).status == 0)
+        }
+        #expect(try bench.run("summary --checkpoint \(file) \(same) --vocabulary-size 30").status == 0)
+        expectRefusal(
+            try bench.run("summary --checkpoint \(file) --vocabulary-size 31"), 64, "--vocabulary-size 30, not 31")
     }
 
     @Test(arguments: [

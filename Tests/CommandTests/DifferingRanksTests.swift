@@ -27,7 +27,10 @@ struct DifferingRanksTests {
         ("--seed 2", "--seed differs: '42' on rank 0, '2' on"), ("--epochs 3", "--epochs differs"),
         ("--max-steps 3", "--max-steps differs"), ("--batch-size 16", "--batch-size differs"),
         ("--micro-batch-size 4", "--micro-batch-size differs"), ("--learning-rate 0.002", "--learning-rate differs"),
-        ("--cell lstm", "--cell differs"), ("--resume", "start (--init, --resume, --resume-from) differs"),
+        ("--cell lstm", "--cell differs: 'none' on rank 0, 'lstm' on"), ("--keep 2", "--keep differs"),
+        ("--checkpoint-dir other", "--checkpoint-dir differs"), ("--overwrite", "--overwrite differs"),
+        ("--metrics metrics.jsonl", "--metrics differs"),
+        ("--resume", "start (--init, --resume, --resume-from) differs"),
     ])
     func otherFlags(flags: String, message: String) throws {
         let bench = try Bench()

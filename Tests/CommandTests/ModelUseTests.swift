@@ -46,7 +46,7 @@ struct ModelUseTests {
         #expect(try generate("--length 60 --seed 42", prompts: "the") == text)
         #expect(try generate("--length 60 --seed 43", prompts: "the") != text)
         let greedy = try generate("--length 60 --greedy", prompts: "the")
-        #expect(try generate("--length 60 --greedy --seed 43 --temperature 2", prompts: "the") == greedy)
+        #expect(try generate("--length 60 --greedy --seed 43", prompts: "the") == greedy)
         #expect(greedy != text)
         // As the temperature goes to 0 only the likeliest is left.
         #expect(try generate("--length 60 --temperature 0.000001", prompts: "the") == greedy)

@@ -41,12 +41,54 @@ struct OutputTests {
         #expect(outcome.stdout.contains(/gru \(GRU\) +\(8, 10, 16\) +1,248\n/))
         #expect(size * 8 + gru + 17 * size == 1998)
         #expect(count("Total params: 1,998 ") == 1, "\(outcome)")
-        let order = ["Total params", "Epoch 1/2\n", "13/13 [", "Epoch 2/2\n"]
+        let order = ["Total params", "untrained mean loss", "Epoch 1/2\n", "13/13 [", "Epoch 2/2\n"]
         let places = try order.map { try #require(outcome.stdout.range(of: $0), "\($0) of \(outcome)").lowerBound }
         #expect(places == places.sorted())
-        #expect(order.dropFirst().map(count) == [1, 2, 1], "\(outcome)")
+        #expect(order.dropFirst().map(count) == [1, 1, 2, 1], "\(outcome)")
         #expect(outcome.stdout.matches(of: Self.lastBar).count == 2, "\(outcome)")
         #expect(!outcome.stderr.contains("warning"), "\(outcome)")
+    }
+
+    @Test(arguments: ["", "--quiet"])
+    func aTrainingThatStopsInsideAnEpochSaysItsLoss(flags: String) throws {
+        let bench = try Bench()
+        let outcome = try bench.train("--max-steps 5 --metrics metrics.jsonl \(flags)")
+        let losses = try Metrics(bench.read("metrics.jsonl")).losses
+        let line = /\ 5\/13 \[=+>\.+\] - \d+s \d+ms\/step - loss: (\d+\.\d{4})\n/
+        let shown = try #require(try line.firstMatch(in: outcome.stdout), "\(outcome)")
+        let loss = try #require(Double(shown.1))
+        let mean: Double = losses.reduce(0, +) / 5
+        #expect(abs(loss - mean) <= 5.1e-5)
+    }
+
+    @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
+    func otherTextIsNotGluedToTheBar(launch: Launch) throws {
+        let bench = try Bench()
+        try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
+        let flags = "--epochs 1 --rnn-units 256 --checkpoint-every-steps 50"
+        let saved = try MPIRun.onTerminal(try command(launch, flags), folder: bench.folder)
+        #expect(saved.status == 0, "\(saved)")
+        #expect(saved.stdout.contains("ETA"), "\(saved)")
+        #expect(saved.stdout.components(separatedBy: "saved ").count - 1 == 6, "\(saved)")
+        // Each line as it stays on the terminal.
+        for line in saved.stdout.split(whereSeparator: \.isNewline) where line.contains("saved ") {
+            #expect(line.hasPrefix("saved "), "\(line)")
+        }
+    }
+
+    @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"))
+    func anErrorIsNotGluedToTheBar() throws {
+        let bench = try Bench()
+        try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
+        // Whoever reads the metrics leaves in the middle.
+        let outcome = try MPIRun.onTerminal(
+            "mkfifo pipe; head -n 150 pipe >/dev/null & "
+                + (try command(.alone, "--epochs 1 --rnn-units 256 --metrics pipe")), folder: bench.folder)
+        #expect(outcome.status == 74, "\(outcome)")
+        #expect(outcome.stdout.contains("ETA"), "\(outcome)")
+        #expect(
+            outcome.stdout.split(whereSeparator: \.isNewline).contains { $0.hasPrefix("error: cannot write metrics") },
+            "\(outcome)")
     }
 
     @Test func untrainedLossIsNearTheLogarithmOfTheVocabulary() throws {

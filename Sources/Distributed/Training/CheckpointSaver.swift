@@ -35,10 +35,16 @@ struct CheckpointSaver {
     }
 
     /// Saves the state after a step; collective, since a failure ends all ranks.
+    ///
+    /// - Throws: `CollectiveError` when the ranks' weights differ, when a weight or moment isn't a finite number, or when
+    ///   writing fails; nothing is written in the first two cases.
     func save(_ progress: TrainingProgress, _ replica: Replica, report: (TrainingEvent) -> Void) throws {
         let path = directory.file(for: progress)
+        try agreement.requireSameReplica(
+            UnsafeRawBufferPointer(replica.parameters.elements), "the weights after step \(progress.step)")
         try agreement.collectively {
             guard isRoot else { return }
+            try requireFinite(replica, step: progress.step)
             try Checkpoint.write(
                 to: path,
                 metadata: CheckpointMetadata(
@@ -49,5 +55,17 @@ struct CheckpointSaver {
             if let keep = options.keep { try directory.prune(keeping: keep) }
         }
         report(.saved(path: path))
+    }
+
+    private func requireFinite(_ replica: Replica, step: Int) throws {
+        for (buffer, kind) in [
+            (replica.parameters, "weights"), (replica.adam.m, "first moments"), (replica.adam.v, "second moments"),
+        ] {
+            guard let name = replica.layout.firstNonFinite(in: buffer.pointer) else { continue }
+            throw DTrainError(
+                .badData,
+                "the \(kind) of \(name) are not finite numbers after step \(step), so they are not saved; lower "
+                    + "--learning-rate and go on from the last checkpoint with --resume")
+        }
     }
 }

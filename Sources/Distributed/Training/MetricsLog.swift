@@ -26,26 +26,31 @@ final class MetricsLog {
         }
     }
 
-    /// What tells how far a line belongs.
-    private struct Line: Decodable {
-        let step: Int?
-        let epoch: Int?
-    }
-
     private let path: String
     private let file: UnsafeMutablePointer<FILE>
     private let encoder = JSONEncoder()
 
     /// Opens the file: empty for a new training, cut back to the resumed step otherwise.
-    init(path: String, resumedAt progress: TrainingProgress?) throws {
+    ///
+    /// A pipe or a device is written to as it is.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - data: the text that is trained on.
+    ///   - progress: where a resumed training goes on.
+    /// - Throws: `DTrainError` with `usage` when the file is the text or holds something else than metrics,
+    ///   `inputOutput` when it can't be opened.
+    init(path: String, data: String, resumedAt progress: TrainingProgress?) throws {
         self.path = path
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let kept = try progress.map { try Self.lines(of: path, upTo: $0) } ?? []
-        try AtomicFile.write(to: path) { writer in
-            for line in kept { try (line + "\n").utf8.withContiguousBytes { try writer.write($0) } }
-        }
-        guard let file = fopen(path, "ae") else {
-            throw DTrainError(.inputOutput, "cannot open metrics file '\(path)': \(String(cString: strerror(errno)))")
+        let earlier = try EarlierMetrics(path: path, data: data)
+        if let progress { try earlier?.cutBack(to: progress) }
+        let truncation = earlier != nil && progress == nil ? O_TRUNC : 0
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | truncation, 0o666)
+        guard descriptor >= 0, let file = fdopen(descriptor, "a") else {
+            throw DTrainError(
+                .inputOutput,
+                "cannot open metrics file '\(path)': \(String(cString: strerror(errno))); name another with --metrics")
         }
         self.file = file
     }
@@ -74,23 +79,5 @@ final class MetricsLog {
             throw DTrainError(
                 .inputOutput, "cannot write metrics to '\(path)': \(String(cString: strerror(errno))); check the disk")
         }
-    }
-
-    /// The lines of the steps that a resumed training doesn't do again.
-    private static func lines(of path: String, upTo progress: TrainingProgress) throws -> [Substring] {
-        guard access(path, F_OK) == 0 else { return [] }
-        let file = try MappedFile(path: path, kind: "metrics file")
-        return String(decoding: file.bytes, as: UTF8.self).split(separator: "\n").filter { text in
-            guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)) else { return false }
-            if let step = line.step { return step <= progress.step }
-            return (line.epoch ?? .max) <= progress.epoch
-        }
-    }
-}
-
-extension String.UTF8View {
-    /// Calls `body` with the bytes in one piece.
-    fileprivate func withContiguousBytes(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        try Array(self).withUnsafeBytes(body)
     }
 }

@@ -7,7 +7,7 @@ enum ResumeRules {
     ///
     /// - Throws: `DTrainError` with `usage` (a flag) or `badData` (the text) that names both values.
     static func check(_ options: TrainingOptions, _ summary: StartingPoint.Summary, corpus: Corpus) throws {
-        guard let settings = summary.settings, let model = summary.model else { return }
+        guard let settings = summary.settings else { return }
         let path = summary.path ?? "the checkpoint"
         try require(settings.microBatchSize, options.microBatchSize, "--micro-batch-size", path)
         try require(settings.batchSize, options.batchSize, "--batch-size", path)
@@ -17,10 +17,6 @@ enum ResumeRules {
         try require(
             settings.shuffle ? "--shuffle" : "--no-shuffle", options.shuffle ? "--shuffle" : "--no-shuffle",
             "the order", path)
-        try require(model.cell.rawValue, options.cell.rawValue, "--cell", path)
-        try require(model.layers, options.layers, "--layers", path)
-        try require(model.embeddingDim, options.embeddingDim, "--embedding-dim", path)
-        try require(model.rnnUnits, options.rnnUnits, "--rnn-units", path)
         if let checksum = summary.corpusChecksum, checksum != corpus.checksum {
             throw DTrainError(
                 .badData,

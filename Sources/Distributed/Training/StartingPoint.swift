@@ -25,7 +25,7 @@ struct StartingPoint {
     /// Files that rank 0 has open; nil elsewhere.
     private enum Source {
         case fresh
-        case weights(InitialWeights)
+        case weights(InitialWeights, path: String)
         case checkpoint(Checkpoint)
     }
 
@@ -52,7 +52,7 @@ struct StartingPoint {
         switch options.start {
         case .weights(let path):
             if !options.overwrite { try directory.requireFresh() }
-            return .weights(try InitialWeights(path: path))
+            return .weights(try InitialWeights(path: path), path: path)
         case .fresh:
             if !options.overwrite { try directory.requireFresh() }
             return .fresh
@@ -103,7 +103,8 @@ struct StartingPoint {
     private static func summary(of source: Source) -> Summary {
         switch source {
         case .fresh: Summary()
-        case .weights(let weights): Summary(model: weights.configuration, vocabulary: weights.vocabulary)
+        case .weights(let weights, let path):
+            Summary(model: weights.configuration, vocabulary: weights.vocabulary, path: path)
         case .checkpoint(let checkpoint):
             Summary(
                 model: checkpoint.metadata.model, vocabulary: checkpoint.metadata.vocabulary,
@@ -118,7 +119,7 @@ struct StartingPoint {
             guard communicator.isRoot else { return }
             switch source {
             case .fresh: try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: seed)
-            case .weights(let weights): try weights.load(into: replica.parameters.pointer)
+            case .weights(let weights, _): try weights.load(into: replica.parameters.pointer)
             case .checkpoint(let checkpoint):
                 try checkpoint.load(parameters: replica.parameters.pointer)
                 try checkpoint.loadMoments(m: replica.adam.m.pointer, v: replica.adam.v.pointer)

@@ -13,11 +13,10 @@ struct TrainingData {
         let data = try agreement.collectively {
             let corpus = try Corpus(path: options.data, vocabulary: start.vocabulary.map { try Vocabulary(tokens: $0) })
             try ResumeRules.check(options, start, corpus: corpus)
-            let model =
-                start.model
-                ?? ModelConfiguration(
-                    cell: options.cell, layers: options.layers, embeddingDim: options.embeddingDim,
-                    rnnUnits: options.rnnUnits, vocabularySize: corpus.vocabulary.size)
+            if let model = start.model, let path = start.path {
+                try options.model.requireAgreement(with: model, of: path)
+            }
+            let model = start.model ?? options.model.configuration(vocabularySize: corpus.vocabulary.size)
             guard model.vocabularySize == corpus.vocabulary.size else {
                 throw DTrainError(
                     .badData,

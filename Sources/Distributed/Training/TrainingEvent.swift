@@ -10,6 +10,8 @@ public enum TrainingEvent: Sendable {
     case epochBegan(epoch: Int, of: Int)
     /// An optimiser step is done.
     case step(StepReport)
+    /// All steps that were asked for are done, inside an epoch; the last of them.
+    case stoppedInEpoch(StepReport)
     /// An epoch is done.
     case epochEnded(EpochReport)
     /// A checkpoint is on the disk.

@@ -16,14 +16,8 @@ public struct TrainingOptions: Hashable, Sendable {
     public var sequenceLength = 100
     /// Whether each epoch visits the sequences in a new order.
     public var shuffle = true
-    /// The model; its vocabulary size is the text's.
-    public var cell = ModelConfiguration.Cell.gru
-    /// Recurrent layers.
-    public var layers = 1
-    /// Width of the embedding.
-    public var embeddingDim = 256
-    /// Units of each recurrent layer.
-    public var rnnUnits = 1024
+    /// The model's sizes; what is open comes from the file that the training starts with, else from the tutorial.
+    public var model = ModelChoice()
     /// Adam's learning rate.
     public var learningRate = 0.001
     /// What everything random derives from.
@@ -73,17 +67,20 @@ public struct TrainingOptions: Hashable, Sendable {
             precision: precision.rawValue, learningRate: learningRate, seed: seed)
     }
 
-    /// What must be the same on all ranks, by flag.
+    /// What must be the same on all ranks, by flag; they are free to differ in threads and in what they show.
     var fingerprint: [(key: String, value: String)] {
         [
-            ("--epochs", "\(epochs)"), ("--max-steps", maxSteps.map(String.init) ?? "none"),
+            ("dtrain's version", dtrainVersion), ("--epochs", "\(epochs)"),
+            ("--max-steps", maxSteps.map(String.init) ?? "none"),
             ("--batch-size", "\(batchSize)"), ("--micro-batch-size", "\(microBatchSize)"),
-            ("--seq-length", "\(sequenceLength)"), ("--shuffle", "\(shuffle)"), ("--cell", cell.rawValue),
-            ("--layers", "\(layers)"), ("--embedding-dim", "\(embeddingDim)"), ("--rnn-units", "\(rnnUnits)"),
+            ("--seq-length", "\(sequenceLength)"), ("--shuffle", "\(shuffle)"),
             ("--learning-rate", "\(learningRate)"), ("--seed", "\(seed)"), ("--precision", precision.rawValue),
             ("start (--init, --resume, --resume-from)", "\(start)"), ("--allreduce", allreduce.rawValue),
             ("--profile", "\(profile)"),
+            ("--checkpoint-dir", checkpointDirectory),
             ("--checkpoint-every-steps", checkpointEverySteps.map(String.init) ?? "off"),
-        ]
+            ("--keep", keep.map(String.init) ?? "all"), ("--overwrite", "\(overwrite)"),
+            ("--metrics", metrics ?? "none"),
+        ] + model.flags.map { ($0.name, $0.value ?? "none") }
     }
 }

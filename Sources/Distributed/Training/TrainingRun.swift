@@ -60,7 +60,8 @@ public final class TrainingRun {
         saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
         metrics = try agreement.collectively {
             guard communicator.isRoot, let path = options.metrics else { return nil }
-            return try MetricsLog(path: path, resumedAt: isResumed ? start.summary.progress : nil)
+            return try MetricsLog(
+                path: path, data: options.data, resumedAt: isResumed ? start.summary.progress : nil)
         }
         try saver.removeEarlier(start.summary)
         (self.options, self.communicator, self.agreement, self.report) = (options, communicator, agreement, report)
@@ -74,10 +75,14 @@ public final class TrainingRun {
     /// Trains to the last epoch or the last step; collective.
     public func run() throws {
         while progress.epoch < options.epochs, !isFinished {
-            tell(.epochBegan(epoch: progress.epoch + 1, of: options.epochs))
+            if !isUntrained { tellEpoch() }
             try runEpoch()
         }
     }
+
+    private var isUntrained: Bool { isFresh && progress.step == 0 }
+
+    private func tellEpoch() { tell(.epochBegan(epoch: progress.epoch + 1, of: options.epochs)) }
 
     private var isFinished: Bool { options.maxSteps.map { progress.step >= $0 } ?? false }
 
@@ -86,16 +91,17 @@ public final class TrainingRun {
         let start = Clock.seconds
         let firstStep = progress.stepInEpoch
         while progress.stepInEpoch < dataset.stepsPerEpoch {
-            try step(order, epochStart: start, firstStep: firstStep)
+            let last = try step(order, epochStart: start, firstStep: firstStep)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let isDue = options.checkpointEverySteps.map { progress.step.isMultiple(of: $0) } ?? false
+            if isFinished { tell(.stoppedInEpoch(last)) }
             if isDue || isFinished { try saver.save(progress, replica, report: tell) }
             if isFinished { return }
         }
         try endEpoch(seconds: Clock.seconds - start, steps: dataset.stepsPerEpoch - firstStep)
     }
 
-    private func step(_ order: Permutation, epochStart: Double, firstStep: Int) throws {
+    private func step(_ order: Permutation, epochStart: Double, firstStep: Int) throws -> StepReport {
         let start = Clock.seconds
         let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
         try replica.computeGradient { sequence, ids in
@@ -104,8 +110,9 @@ public final class TrainingRun {
         var profile = try exchange()
         let loss = replica.loss
         guard loss.isFinite else { throw lossError(loss) }
-        if isFresh, progress.step == 0 {
+        if isUntrained {
             tell(.untrainedLoss(loss, blind: log(Double(replica.layout.configuration.vocabularySize))))
+            tellEpoch()
         }
         try replica.applyGradient()
         profile += replica.profile
@@ -123,6 +130,7 @@ public final class TrainingRun {
             tokens: options.batchSize * options.sequenceLength, profile: options.profile ? profile : nil)
         try metrics?.write(report)
         tell(.step(report))
+        return report
     }
 
     /// Adds up the ranks' gradients; the seconds until the last rank is ready are told apart where a profile is wanted.

@@ -19,8 +19,8 @@ struct Evaluate: ParsableCommand {
             valueName: "file"))
     var data: String?
 
-    @Option(name: .customLong("seq-length"), help: "Characters per window (default: as trained; 100 for a generator).")
-    private var seqLengthOption: Positive?
+    @Option(help: "Characters per window (default: as trained; 100 for a generator).", transform: positive)
+    var seqLength: Int?
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -47,7 +47,7 @@ struct Evaluate: ParsableCommand {
         }
         let evaluator = try Evaluator(
             layout: loaded.checkpoint.layout, parameters: loaded.parameters,
-            sequenceLength: seqLengthOption?.value ?? loaded.checkpoint.metadata.settings?.sequenceLength ?? 100,
+            sequenceLength: seqLength ?? loaded.checkpoint.metadata.settings?.sequenceLength ?? 100,
             threads: model.threads)
         let result = try evaluator.evaluate(characters: corpus.count) { corpus.read(from: $0, count: $1, into: $2) }
         try show(result)

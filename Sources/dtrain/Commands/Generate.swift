@@ -12,13 +12,14 @@ struct Generate: ParsableCommand {
     @Option(help: .init("Text to continue; give it again for more, they are generated together.", valueName: "text"))
     var prompt: [String] = []
 
-    @Option(help: "Characters to generate for each prompt.")
+    @Option(help: "Characters to generate for each prompt (default: 1000).", transform: wholeNumber)
     var length = 1000
 
-    @Option(help: "Divides the logits: below 1 for safer text, above 1 for wilder.")
-    var temperature = 1.0
+    @Option(
+        help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).", transform: positiveNumber)
+    var temperature: Double?
 
-    @Option(help: "What the choice of characters derives from.")
+    @Option(help: "What the choice of characters derives from (default: 42).", transform: seedNumber)
     var seed: UInt64 = 42
 
     @Flag(help: "Always take the likeliest character.")
@@ -28,12 +29,9 @@ struct Generate: ParsableCommand {
         guard !prompt.isEmpty, !prompt.contains("") else {
             throw ValidationError("a prompt is missing or empty: give --prompt with at least one character")
         }
-        guard length >= 0, length <= Int(Int32.max) else {
-            throw ValidationError("--length \(length) is impossible: give 0 or more characters")
-        }
-        guard temperature.isFinite, Float(temperature).isNormal, temperature > 0 else {
+        if greedy, let temperature {
             throw ValidationError(
-                "--temperature \(temperature) is impossible: give a number above 0, or --greedy for the likeliest text")
+                "--greedy takes the likeliest character, whatever --temperature \(temperature) says: use one of them")
         }
     }
 
@@ -52,7 +50,7 @@ struct Generate: ParsableCommand {
             layout: loaded.checkpoint.layout, parameters: loaded.parameters, threads: min(model.threads, prompt.count))
         let generated = try generator.generate(
             prompts: prompt.map(loaded.vocabulary.encode), length: length,
-            method: greedy ? .greedy : .temperature(Float(temperature)), seed: seed)
+            method: greedy ? .greedy : .temperature(Float(temperature ?? 1)), seed: seed)
         for (text, ids) in zip(prompt, generated) { try Console.output(text + loaded.vocabulary.decode(ids) + "\n") }
     }
 

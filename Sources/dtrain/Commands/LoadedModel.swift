@@ -24,8 +24,8 @@ struct ModelUseOptions: ParsableArguments {
             valueName: "file-or-dir"))
     var checkpoint: String
 
-    @Option(name: .customLong("threads"), help: "Worker threads (default: cores).")
-    private var threadsOption: Positive?
+    @Option(name: .customLong("threads"), help: "Worker threads (default: cores).", transform: positive)
+    private var threadsOption: Int?
 
-    var threads: Int { threadsOption?.value ?? LaunchEnvironment.current.allowedProcessors }
+    var threads: Int { threadsOption ?? LaunchEnvironment.current.allowedProcessors }
 }

@@ -12,26 +12,32 @@ struct Summary: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(name: .customLong("vocabulary-size"), help: "Characters, [UNK] included (the tutorial's: 66).")
-    private var vocabularySizeOption = Positive(66)
+    @Option(
+        help: "Characters, [UNK] included (default: the checkpoint's, else the tutorial's: 66).", transform: positive)
+    var vocabularySize: Int?
 
     func validate() throws {
-        guard vocabularySizeOption.value <= Vocabulary.maximumScalarCount + 1 else {
+        guard let vocabularySize else { return }
+        guard vocabularySize <= Vocabulary.maximumScalarCount + 1 else {
             throw ValidationError(
-                "--vocabulary-size \(vocabularySizeOption.value) is impossible: give at most "
-                    + "\(Vocabulary.maximumScalarCount + 1)")
+                "--vocabulary-size \(vocabularySize) is impossible: give at most \(Vocabulary.maximumScalarCount + 1)")
         }
     }
 
     func run() throws {
         guard let checkpoint else {
-            let configuration = ModelConfiguration(
-                cell: model.cell, layers: model.layers, embeddingDim: model.embeddingDim, rnnUnits: model.rnnUnits,
-                vocabularySize: vocabularySizeOption.value)
+            let configuration = model.choice.configuration(vocabularySize: vocabularySize ?? 66)
             try Console.output(ModelTable(ParameterLayout(configuration)).text + "\n")
             return
         }
         let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("passed over: \($0)") }
+        try model.choice.requireAgreement(with: found.metadata.model, of: found.path)
+        if let vocabularySize, vocabularySize != found.metadata.model.vocabularySize {
+            throw DTrainError(
+                .usage,
+                "the model of '\(found.path)' has --vocabulary-size \(found.metadata.model.vocabularySize), not "
+                    + "\(vocabularySize); leave the flag out")
+        }
         let settings = found.metadata.settings
         try Console.output(
             ModelTable(found.layout, batch: settings.map { ($0.batchSize, $0.sequenceLength) }).text + "\n")

@@ -45,6 +45,8 @@ struct Train: ParsableCommand {
         let code = Job.run(launch: launch, stallTimeout: job.stallTimeout) { communicator in
             let training = try TrainingRun(
                 options, communicator: communicator, defaultThreads: launch.defaultThreads, report: printer.show)
+            // Whoever shows the error doesn't know of the bar.
+            defer { printer.closeBar() }
             try training.run()
             printer.showProfile()
         }
@@ -59,10 +61,7 @@ struct Train: ParsableCommand {
         options.microBatchSize = training.microBatchSize
         options.sequenceLength = data.seqLength
         options.shuffle = data.shuffle
-        options.cell = model.cell
-        options.layers = model.layers
-        options.embeddingDim = model.embeddingDim
-        options.rnnUnits = model.rnnUnits
+        options.model = model.choice
         options.learningRate = training.learningRate
         options.seed = training.seed
         options.precision = training.precision

@@ -21,20 +21,6 @@ extension GradientSynchronizer.Mode: ExpressibleByArgument {
     public static var allValueStrings: [String] { ["tree", "mpi"] }
 }
 
-/// A whole number above 0.
-struct Positive: ExpressibleByArgument {
-    let value: Int
-
-    init(_ value: Int) { self.value = value }
-
-    init?(argument: String) {
-        guard let value = Int(argument), value > 0, value <= Int(Int32.max) else { return nil }
-        self.value = value
-    }
-
-    var defaultValueDescription: String { "\(value)" }
-}
-
 struct DataOptions: ParsableArguments {
     @Option(
         name: .customLong("data"),
@@ -43,78 +29,67 @@ struct DataOptions: ParsableArguments {
             valueName: "file"))
     var path: String?
 
-    @Option(name: .customLong("batch-size"), help: "Sequences per step over all ranks.")
-    private var batchSizeOption = Positive(64)
+    @Option(help: "Sequences per step over all ranks (default: 64).", transform: positive)
+    var batchSize = 64
 
-    @Option(name: .customLong("seq-length"), help: "Characters per sequence.")
-    private var seqLengthOption = Positive(100)
+    @Option(help: "Characters per sequence (default: 100).", transform: positive)
+    var seqLength = 100
 
     @Flag(inversion: .prefixedNo, help: "Visit the sequences in a new order each epoch; without, in file order.")
     var shuffle = true
-
-    var batchSize: Int { batchSizeOption.value }
-    var seqLength: Int { seqLengthOption.value }
 
     func file() throws -> String { try path ?? DefaultCorpus.path() }
 }
 
 struct ModelOptions: ParsableArguments {
-    @Option(help: "Kind of recurrent layer.")
-    var cell = ModelConfiguration.Cell.gru
+    // Without defaults of their own: a file that gives the sizes must not be contradicted.
+    @Option(help: "Kind of recurrent layer (default: gru).")
+    var cell: ModelConfiguration.Cell?
 
-    @Option(name: .customLong("layers"), help: "Recurrent layers.")
-    private var layersOption = Positive(1)
+    @Option(help: "Recurrent layers (default: 1).", transform: positive)
+    var layers: Int?
 
-    @Option(name: .customLong("embedding-dim"), help: "Width of the embedding.")
-    private var embeddingDimOption = Positive(256)
+    @Option(help: "Width of the embedding (default: 256).", transform: positive)
+    var embeddingDim: Int?
 
-    @Option(name: .customLong("rnn-units"), help: "Units of each recurrent layer.")
-    private var rnnUnitsOption = Positive(1024)
+    @Option(help: "Units of each recurrent layer (default: 1024).", transform: positive)
+    var rnnUnits: Int?
 
-    var layers: Int { layersOption.value }
-    var embeddingDim: Int { embeddingDimOption.value }
-    var rnnUnits: Int { rnnUnitsOption.value }
+    var choice: ModelChoice {
+        ModelChoice(cell: cell, layers: layers, embeddingDim: embeddingDim, rnnUnits: rnnUnits)
+    }
 
     // Far above what any machine holds; parameter counts stay far below what an Int holds.
     func validate() throws {
         for (flag, value, limit) in [
             ("--layers", layers, 1000), ("--embedding-dim", embeddingDim, 1 << 20), ("--rnn-units", rnnUnits, 1 << 20),
-        ] where value > limit {
+        ] {
+            guard let value, value > limit else { continue }
             throw ValidationError("\(flag) \(value) is impossible: give at most \(limit)")
         }
     }
 }
 
 struct LearningOptions: ParsableArguments {
-    @Option(name: .customLong("epochs"), help: "Epochs in all, those before a resume included.")
-    private var epochsOption = Positive(20)
+    @Option(help: "Epochs in all, those before a resume included (default: 20).", transform: positive)
+    var epochs = 20
 
-    @Option(name: .customLong("max-steps"), help: "Stop after this many optimiser steps in all.")
-    private var maxStepsOption: Positive?
+    @Option(help: "Stop after this many optimiser steps in all.", transform: positive)
+    var maxSteps: Int?
 
     @Option(
-        name: .customLong("micro-batch-size"),
-        help: "Sequences per micro-batch; the result's bits depend on it, never on ranks or threads.")
-    private var microBatchSizeOption = Positive(8)
+        help: "Sequences per micro-batch; the result's bits depend on it, never on ranks or threads (default: 8).",
+        transform: positive)
+    var microBatchSize = 8
 
-    @Option(help: "Adam's learning rate.")
+    @Option(help: "Adam's learning rate (default: 0.001).", transform: positiveNumber)
     var learningRate = 0.001
 
-    @Option(help: "What everything random derives from.")
+    @Option(help: "What everything random derives from (default: 42).", transform: seedNumber)
     var seed: UInt64 = 42
 
     @Option(help: "Operands of the big products.")
     var precision = Precision.fp32
-
-    var epochs: Int { epochsOption.value }
-    var maxSteps: Int? { maxStepsOption?.value }
-    var microBatchSize: Int { microBatchSizeOption.value }
-
-    func validate() throws {
-        guard learningRate.isFinite, learningRate > 0 else {
-            throw ValidationError("--learning-rate \(learningRate) is impossible: give a number above 0")
-        }
-    }
 }
 
 struct CheckpointOptions: ParsableArguments {
@@ -127,12 +102,12 @@ struct CheckpointOptions: ParsableArguments {
     var checkpointDir = "training_checkpoints"
 
     @Option(
-        name: .customLong("checkpoint-every-steps"),
-        help: "Write ckpt_{epoch}_{step}.safetensors inside an epoch, too, each time this many steps are done.")
-    private var everyStepsOption: Positive?
+        help: "Write ckpt_{epoch}_{step}.safetensors inside an epoch, too, each time this many steps are done.",
+        transform: positive)
+    var checkpointEverySteps: Int?
 
-    @Option(name: .customLong("keep"), help: "Keep the newest checkpoints only, this many (default: all).")
-    private var keepOption: Positive?
+    @Option(help: "Keep the newest checkpoints only, this many (default: all).", transform: positive)
+    var keep: Int?
 
     @Flag(
         help: "Delete an earlier training's checkpoints in the folder; with --resume-from, those later than the file.")
@@ -144,9 +119,6 @@ struct CheckpointOptions: ParsableArguments {
     @Option(help: .init("Go on from one checkpoint file.", valueName: "file"))
     var resumeFrom: String?
 
-    var checkpointEverySteps: Int? { everyStepsOption?.value }
-    var keep: Int? { keepOption?.value }
-
     var start: TrainingOptions.Start {
         if let initialWeights { return .weights(initialWeights) }
         if let resumeFrom { return .resumeFrom(resumeFrom) }
@@ -155,18 +127,19 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 struct JobOptions: ParsableArguments {
-    @Option(name: .customLong("threads"), help: "Worker threads per rank (default: cores ÷ local ranks).")
-    private var threadsOption: Positive?
+    @Option(help: "Worker threads per rank (default: cores ÷ local ranks).", transform: positive)
+    var threads: Int?
 
     @Option(
         help: "Who adds the ranks' gradients: tree (the same bits for any number of ranks) or mpi (MPI_Allreduce).")
     var allreduce = GradientSynchronizer.Mode.tree
 
     @Option(
-        name: .customLong("stall-timeout"),
         help: .init(
-            "A collective that waits longer ends the job and names the ranks waited for.", valueName: "seconds"))
-    private var stallTimeoutOption = Positive(300)
+            "A collective that waits longer ends the job and names the ranks waited for (default: 300).",
+            valueName: "seconds"),
+        transform: positive)
+    var stallTimeout = 300
 
     @Option(help: .init("Write a JSON line for each step and each epoch.", valueName: "file"))
     var metrics: String?
@@ -176,7 +149,4 @@ struct JobOptions: ParsableArguments {
 
     @Flag(help: "No progress bar.")
     var quiet = false
-
-    var threads: Int? { threadsOption?.value }
-    var stallTimeout: Int { stallTimeoutOption.value }
 }

@@ -10,6 +10,8 @@ final class TrainingPrinter {
     private let isQuiet: Bool
     private var lastLine = 0.0
     private var profile = ProfileTable()
+    /// Whether the cursor stands behind a bar.
+    private var barIsOpen = false
 
     /// Seconds between two lines of one epoch where there is no bar.
     private static let lineInterval = 10.0
@@ -31,11 +33,31 @@ final class TrainingPrinter {
         case .step(let report):
             profile.add(report)
             show(report)
-        case .epochEnded(let report): show(report)
+        case .stoppedInEpoch(let report):
+            showEnd(
+                bar(report.stepInEpoch, of: report.stepsPerEpoch), seconds: report.epochSeconds,
+                meanSeconds: report.meanSeconds, loss: report.epochLoss)
+        case .epochEnded(let report):
+            showEnd(
+                bar(report.steps, of: report.steps), seconds: report.seconds, meanSeconds: report.meanSeconds,
+                loss: report.loss)
         case .saved(let path): if !isQuiet { line("saved \(path)") }
-        case .notice(let text): Console.notice(text)
-        case .warning(let text): Console.warning(text)
+        case .notice(let text):
+            closeBar()
+            Console.notice(text)
+        case .warning(let text): warn(text)
         }
+    }
+
+    /// Leaves the line of an unfinished bar, so that other text begins on a line of its own.
+    func closeBar() {
+        if barIsOpen { write("\n") }
+        barIsOpen = false
+    }
+
+    private func warn(_ text: String) {
+        closeBar()
+        Console.warning(text)
     }
 
     /// Shows where the time went, if it was measured; last.
@@ -58,8 +80,7 @@ final class TrainingPrinter {
     private func show(untrainedLoss loss: Double, blind: Double) {
         line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))")
         if abs(loss - blind) > 0.1 * blind {
-            Console.warning(
-                "the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
+            warn("the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
         }
     }
 
@@ -75,20 +96,26 @@ final class TrainingPrinter {
             + report.epochLoss.fixed(4)
         if showsBar {
             write("\r\(line)\u{1B}[K")
+            barIsOpen = true
         } else {
             self.line(line)
         }
     }
 
-    private func show(_ report: EpochReport) {
-        let milliseconds = Int((report.meanSeconds * 1000).rounded())
+    private func showEnd(_ bar: String, seconds: Double, meanSeconds: Double, loss: Double) {
+        let milliseconds = Int((meanSeconds * 1000).rounded())
         if showsBar, !isQuiet { write("\r") }
+        // In the place of the moving bar.
+        barIsOpen = false
         line(
-            "\(bar(report.steps, of: report.steps)) - \(Int(report.seconds.rounded()))s \(milliseconds)ms/step - loss: "
-                + report.loss.fixed(4) + (showsBar ? "\u{1B}[K" : ""))
+            "\(bar) - \(Int(seconds.rounded()))s \(milliseconds)ms/step - loss: " + loss.fixed(4)
+                + (showsBar ? "\u{1B}[K" : ""))
     }
 
-    private func line(_ text: String) { write(text + "\n") }
+    private func line(_ text: String) {
+        closeBar()
+        write(text + "\n")
+    }
 
     // A training doesn't stop because nobody can read how it goes.
     private func write(_ text: String) { try? Console.output(text) }

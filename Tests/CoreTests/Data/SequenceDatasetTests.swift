@@ -3,7 +3,14 @@ import Glibc
 import Testing
 
 @Suite struct SequenceDatasetTests {
-    private static let textPath = getenv("DTRAIN_TEST_CORPUS").map { String(cString: $0) }
+    /// The tutorial's shakespeare.txt, where that is what `DTRAIN_TEST_CORPUS` names.
+    private static let tutorialText: String? = {
+        guard let path = getenv("DTRAIN_TEST_CORPUS").map({ String(cString: $0) }),
+            let file = try? MappedFile(path: path),
+            withExtendedLifetime(file, { Checksum.hexadecimal(of: file.bytes) }) == "ae717de95b0441526572a3fb9fde75d3"
+        else { return nil }
+        return path
+    }()
 
     private func dataset(
         _ text: String, sequenceLength: Int, batchSize: Int, shuffle: Bool = true, seed: UInt64 = 42
@@ -106,9 +113,9 @@ import Testing
         #expect(error?.category == .usage)
     }
 
-    @Test(.enabled(if: textPath != nil, "set DTRAIN_TEST_CORPUS to the tutorial's shakespeare.txt"))
+    @Test(.enabled(if: tutorialText != nil, "DTRAIN_TEST_CORPUS doesn't name the tutorial's shakespeare.txt"))
     func shakespeareHasTheTutorialsNumbers() throws {
-        let corpus = try Corpus(path: try #require(Self.textPath))
+        let corpus = try Corpus(path: try #require(Self.tutorialText))
         let dataset = try SequenceDataset(
             corpus: corpus, sequenceLength: 100, batchSize: 64, shuffle: true, seed: 42)
         #expect(corpus.count == 1_115_394)

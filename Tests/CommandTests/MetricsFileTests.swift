@@ -1,0 +1,68 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// What `--metrics` may and may not do to the file that it names.
+@Suite(.serialized)
+struct MetricsFileTests {
+    @Test(arguments: ["--checkpoint-dir other", "--overwrite", "--resume"])
+    func theTextItselfIsRefused(flags: String) throws {
+        let bench = try Bench()
+        try bench.train("--max-steps 1")
+        try FileManager.default.createSymbolicLink(atPath: bench.path("link"), withDestinationPath: "text.txt")
+        for name in ["text.txt", "./text.txt", "link"] {
+            expectRefusal(try bench.tryToTrain("--metrics \(name) \(flags)"), 64, "'\(name)'", "text of --data")
+        }
+        #expect(try bench.read("text.txt") == Data(Bench.text.utf8))
+    }
+
+    @Test(arguments: ["notes\n", "a line\n{\"epoch\":1,\"epoch_loss\":1}\n", "{\"epoch\":1}\n", "no line end", "\n"])
+    func filesThatHoldSomethingElseAreRefused(content: String) throws {
+        let bench = try Bench()
+        try bench.train("--max-steps 1")
+        try bench.write(content, to: "notes.txt")
+        for flags in ["--checkpoint-dir other", "--overwrite", "--resume"] {
+            let outcome = try bench.tryToTrain("--metrics notes.txt \(flags)")
+            expectRefusal(outcome, 64, "'notes.txt'", "something else than metrics")
+        }
+        #expect(try bench.read("notes.txt") == Data(content.utf8))
+        #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1_1.safetensors"])
+    }
+
+    /// The second one is what a machine leaves that dies in the first line.
+    @Test(arguments: ["", "{\"epoch\":1,\"lo", "{\"ep"])
+    func emptyAndCutFilesAreMetrics(content: String) throws {
+        let bench = try Bench()
+        try bench.write(content, to: "metrics.jsonl")
+        try bench.train("--max-steps 2 --metrics metrics.jsonl")
+        #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2])
+        try bench.write(try bench.read("metrics.jsonl") + Data(content.utf8), to: "metrics.jsonl")
+        try bench.train("--max-steps 3 --metrics metrics.jsonl --overwrite")
+        #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2, 3])
+    }
+
+    @Test func aLinkStaysALink() throws {
+        let bench = try Bench()
+        try FileManager.default.createSymbolicLink(atPath: bench.path("link"), withDestinationPath: "metrics.jsonl")
+        try bench.train("--max-steps 3 --checkpoint-every-steps 2 --metrics link")
+        try FileManager.default.removeItem(atPath: bench.path("training_checkpoints/ckpt_1_3.safetensors"))
+        for flags in ["--resume", "--overwrite"] {
+            try bench.train("--max-steps 4 --metrics link \(flags)")
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: bench.path("link")) == "metrics.jsonl")
+            #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2, 3, 4])
+        }
+    }
+
+    @Test func aPipeGetsTheLines() throws {
+        let bench = try Bench()
+        let program = "'\(try MPIRun.find("dtrain"))'"
+        for flags in ["--max-steps 2", "--max-steps 4 --resume"] {
+            let outcome = try MPIRun.shell(
+                "rm -f pipe; mkfifo pipe; cat pipe >got & "
+                    + "\(program) \(Bench.train(flags)) --metrics pipe && wait && test -p pipe",
+                folder: bench.folder)
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(try Metrics(bench.read("got")).steps == (flags.contains("resume") ? [3, 4] : [1, 2]))
+        }
+    }
+}
