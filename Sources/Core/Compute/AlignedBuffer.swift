@@ -15,18 +15,30 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
     /// - Throws: `DTrainError` with `internal` when memory is exhausted.
     public init(count: Int) throws {
         let (size, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-        var address: UnsafeMutableRawPointer?
-        guard !overflow, size <= Int.max / 2, posix_memalign(&address, 64, (size + 63) / 64 * 64) == 0, let address
-        else {
+        guard !overflow, size <= Int.max / 2, let address = Self.allocate(size) else {
             throw DTrainError(
                 .internal,
                 "out of memory: no room for \(count) numbers of \(MemoryLayout<Element>.stride) bytes; use a smaller model, batch or sequence length"
             )
         }
-        memset(address, 0, (size + 63) / 64 * 64)
         self.count = count
         pointer = address.bindMemory(to: Element.self, capacity: max(count, 1))
     }
+
+    private static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
+        let isLarge = size >= 2 * hugePage
+        let alignment = isLarge ? hugePage : 64
+        let padded = (size + alignment - 1) / alignment * alignment
+        var address: UnsafeMutableRawPointer?
+        guard posix_memalign(&address, alignment, padded) == 0, let address else { return nil }
+        // Only a wish: with huge pages the products' operands take a fraction of the address translations.
+        if isLarge { _ = madvise(address, padded, MADV_HUGEPAGE) }
+        memset(address, 0, padded)
+        return address
+    }
+
+    /// Bytes of a huge page on x86-64.
+    private static var hugePage: Int { 2 << 20 }
 
     deinit { free(pointer) }
 
