@@ -8,24 +8,44 @@ struct SameBitsTests {
     /// 7 sequences in micro-batches of 2 make four micro-batches with a short last one: on 5 ranks one has none.
     @Test(arguments: ["--layers 2", "--cell lstm"])
     func ranksAndThreadsDoNotShow(model: String) throws {
-        let bench = try Bench()
-        let flags = "--batch-size 7 --epochs 1 \(model)"
         var runs: [(Launch, String)] = [(.alone, "--threads 1"), (.alone, "--threads 2"), (.alone, "--threads 3")]
         if MPIRun.isAvailable {
             runs += (1...5).map { (.ranks($0), "--threads 1") } + [(.ranks(2), "--threads 2")]
         }
+        try expectSameFiles("--batch-size 7 --epochs 1 \(model)", runs)
+    }
+
+    /// Two blocks of packed columns and more, of which the last is not full.
+    @Test(.withBF16, arguments: ["--layers 2", "--cell lstm"])
+    func ranksAndThreadsDoNotShowInBF16(model: String) throws {
+        var runs: [(Launch, String)] = [(.alone, "--threads 1"), (.alone, "--threads 2"), (.alone, "--threads 3")]
+        if MPIRun.isAvailable { runs += (1...3).map { (.ranks($0), "--threads 1") } }
+        let flags = "--batch-size 7 --max-steps 5 --rnn-units 50 \(model)"
+        let bench = try expectSameFiles("\(flags) --precision bf16", runs)
+        try bench.train("\(flags) --checkpoint-dir fp32")
+        let (rounded, plain) = (
+            try bench.tensors("run0/ckpt_1_5.safetensors"), try bench.tensors("fp32/ckpt_1_5.safetensors")
+        )
+        #expect(rounded.keys == plain.keys && rounded.allSatisfy { $0.value != plain[$0.key] })
+    }
+
+    /// Trains one epoch or less in each of these ways; all checkpoints must come out the same.
+    @discardableResult
+    private func expectSameFiles(_ flags: String, _ runs: [(Launch, String)]) throws -> Bench {
+        let bench = try Bench()
         for (index, (launch, threads)) in runs.enumerated() {
             try bench.train("\(flags) \(threads) --checkpoint-dir run\(index)", on: launch)
         }
-        let first = try bench.tensors("run0/ckpt_1.safetensors")
+        let name = try #require(bench.names(in: "run0").first)
+        let first = try bench.tensors("run0/\(name)")
         #expect(first.keys.contains("adam.v.dense.kernel") && first.keys.contains("embedding.embeddings"))
         for (index, (launch, threads)) in runs.enumerated().dropFirst() {
-            #expect(try bench.tensors("run\(index)/ckpt_1.safetensors") == first, "\(launch), \(threads)")
+            #expect(try bench.tensors("run\(index)/\(name)") == first, "\(launch), \(threads)")
             // The metadata (losses, settings) is the same, too, so the files are.
             #expect(
-                try bench.read("run\(index)/ckpt_1.safetensors") == bench.read("run0/ckpt_1.safetensors"),
-                "\(launch), \(threads)")
+                try bench.read("run\(index)/\(name)") == bench.read("run0/\(name)"), "\(launch), \(threads)")
         }
+        return bench
     }
 
     @Test func seedAndMicroBatchSizeDoShow() throws {

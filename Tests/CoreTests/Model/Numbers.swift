@@ -1,4 +1,5 @@
 import Glibc
+import Testing
 
 @testable import Core
 
@@ -29,6 +30,13 @@ func buffer(_ values: [Float]) throws -> AlignedBuffer<Float> {
     let buffer = try AlignedBuffer<Float>(count: values.count)
     _ = buffer.elements.update(from: values)
     return buffer
+}
+
+extension Trait where Self == ConditionTrait {
+    /// For tests that compute in bf16.
+    static var withBF16: Self {
+        .enabled(if: (try? Precision.bf16.requireSupport()) != nil, "this CPU has no bf16 instructions (AVX512_BF16)")
+    }
 }
 
 extension ParameterLayout {

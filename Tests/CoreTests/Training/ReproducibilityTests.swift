@@ -10,9 +10,19 @@ import Testing
         let units: Int
         let batchSize: Int
         let microBatchSize: Int
+        var precision = Precision.fp32
         let sequenceLength = 5
 
-        var testDescription: String { "\(layers) × \(cell) H=\(units), batch \(batchSize) by \(microBatchSize)" }
+        var testDescription: String {
+            "\(layers) × \(cell) H=\(units), batch \(batchSize) by \(microBatchSize), \(precision)"
+        }
+
+        /// The same with products of bf16.
+        var inBF16: Case {
+            var other = self
+            other.precision = .bf16
+            return other
+        }
 
         var model: ModelConfiguration {
             ModelConfiguration(cell: cell, layers: layers, embeddingDim: 6, rnnUnits: units, vocabularySize: 11)
@@ -25,7 +35,8 @@ import Testing
                 microBatches: microBatches)
             let replica = try Replica(
                 Replica.Configuration(
-                    model: model, shard: shard, adam: Adam.Configuration(learningRate: 0.01), threads: threads))
+                    model: model, shard: shard, adam: Adam.Configuration(learningRate: 0.01), precision: precision,
+                    threads: threads))
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: 0.3))
             return replica
         }
@@ -65,7 +76,12 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func threadsDoNotChangeABit(_ test: Case) throws {
+    func threadsDoNotChangeABit(_ test: Case) throws { try compareThreads(test) }
+
+    @Test(.withBF16, arguments: cases.map(\.inBF16))
+    func threadsDoNotChangeABitOfBF16(_ test: Case) throws { try compareThreads(test) }
+
+    private func compareThreads(_ test: Case) throws {
         let expected = try train(test, threads: 1)
         #expect(differences(expected[1], bits(testNumbers(expected[1].count, limit: 0.3))) > 0)
         for threads in [2, 3, 5, 9] {
@@ -97,7 +113,12 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func ranksDoNotChangeABit(_ test: Case) throws {
+    func ranksDoNotChangeABit(_ test: Case) throws { try compareRanks(test) }
+
+    @Test(.withBF16, arguments: cases.map(\.inBF16))
+    func ranksDoNotChangeABitOfBF16(_ test: Case) throws { try compareRanks(test) }
+
+    private func compareRanks(_ test: Case) throws {
         let single = try test.replica(0..<test.microBatches, threads: 1)
         try single.computeGradient(test.reader(step: 0))
         let expected = bits(single.gradient.elements[single.gradientLayout.summed])
