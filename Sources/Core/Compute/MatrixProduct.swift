@@ -26,7 +26,7 @@ final class MatrixProduct {
     /// The least number of rows ≥ `rows` whose products have the same bits in every row as any other such number.
     ///
     /// With AVX-512 that is `rows`. Below, oneDNN's kernels take 6 rows at a time and the rest another way, which adds in
-    /// another order: measured with oneDNN 2.6.3, and checked by the tests of this type.
+    /// another order: measured with oneDNN 2.6.3 and 3.2, and checked by the tests of this type.
     static func steadyRows(_ rows: Int) -> Int {
         let avx512 = dnnl_cpu_isa_avx512_core.rawValue
         return dnnl_get_effective_cpu_isa().rawValue & avx512 == avx512 ? rows : (rows + 5) / 6 * 6
