@@ -54,6 +54,22 @@ typedef struct {
 void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
 
+#if defined(__x86_64__)
+// C[rows][columns] = A[rows][depth] * B, or C += A * B, with B packed as oneDNN's layouts BA16a64b (float32; depth a multiple of 16) or
+// BA16a64b2a (bf16; a multiple of 32), columns a multiple of 64. A and C have no gaps. A row's bits depend on that row of A and on B
+// alone. Needs AVX-512 (bf16: AVX512_BF16); scratch: dtrain_packed_product_scratch(rows) floats.
+//
+// Beside oneDNN's own products: these fetch the weights ahead, which matters when few rows use them and all of them come from
+// the shared cache or from memory.
+int64_t dtrain_packed_product_scratch(int64_t rows);
+void dtrain_packed_product_fp32(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c, int accumulate,
+    float *scratch);
+void dtrain_packed_product_bf16(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c, int accumulate,
+    float *scratch);
+#endif
+
 // sum[i] += addend[i] for n elements.
 void dtrain_add(int64_t n, const float *addend, float *sum);
 

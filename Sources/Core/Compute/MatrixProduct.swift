@@ -22,6 +22,7 @@ final class MatrixProduct {
     }
 
     private let primitive: OneDNNPrimitive
+    private let fetching: FetchingProduct?
 
     /// The least number of rows ≥ `rows` whose products have the same bits in every row as any other such number.
     ///
@@ -39,6 +40,7 @@ final class MatrixProduct {
         primitive = try Self.make(
             a: a.descriptor(rows: rows, columns: depth), b: b.descriptor(rows: depth, columns: columns),
             c: (c ?? .rows(stride: columns)).descriptor(rows: rows, columns: columns), accumulate: accumulate)
+        fetching = nil
     }
 
     /// A product with packed weights: C is [rows, weights.columns] without gaps, and so is A, [rows, weights.depth], if nothing
@@ -48,10 +50,12 @@ final class MatrixProduct {
             a: (a ?? .rows(stride: weights.depth)).descriptor(
                 rows: rows, columns: weights.depth, precision: weights.precision), b: weights.layout,
             c: .plain(rows: rows, columns: weights.columns, rowStride: weights.columns), accumulate: accumulate)
+        fetching = a == nil ? try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) : nil
     }
 
     /// Computes the product; the three must not overlap.
     func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) throws {
+        if let fetching { return fetching(a, b, c) }
         try primitive.set(0, a)
         try primitive.set(1, b)
         try primitive.set(2, c)

@@ -76,9 +76,9 @@ final class MatrixDescriptor {
     /// Bytes that a matrix of this layout takes.
     var size: Int { dtrain_md_size(&md) }
 
-    /// Whether this is the layout that `dtrain_pack_bf16_pairs` packs.
-    func isBF16Pairs(rows: Int, columns: Int) -> Bool {
-        dtrain_md_is_pairs(&md, dnnl_dim_t(rows), dnnl_dim_t(columns))
+    /// Whether this is the blocked layout that the loops of CKernels read and write.
+    func isBlocked(rows: Int, columns: Int, precision: Precision) -> Bool {
+        dtrain_md_is_blocks(&md, precision.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns))
     }
 
     /// A memory object of this layout without memory behind it yet.

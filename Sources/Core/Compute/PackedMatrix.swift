@@ -11,6 +11,8 @@ final class PackedMatrix: @unchecked Sendable {
     let layout: MatrixDescriptor
     private let storage: AlignedBuffer<UInt8>
     private let reorder: OneDNNPrimitive
+    /// Whether the layout is the one that the loops of CKernels know.
+    let isBlocked: Bool
     /// Whether the fast packing of dtrain's own applies: plain rows without gaps to bf16 pairs.
     private let packsPairs: Bool
 
@@ -39,7 +41,8 @@ final class PackedMatrix: @unchecked Sendable {
         ) { try MatrixDescriptor.queried($0, dnnl_query_weights_md) }
         storage = try AlignedBuffer(count: layout.size)
         let isDense = if case .rows(let stride) = source { stride == columns } else { false }
-        packsPairs = isDense && precision == .bf16 && layout.isBF16Pairs(rows: depth, columns: columns)
+        isBlocked = layout.isBlocked(rows: depth, columns: columns, precision: precision)
+        packsPairs = isDense && precision == .bf16 && isBlocked
         reorder = try Self.makeReorder(from: source.descriptor(rows: depth, columns: columns), to: layout)
     }
 

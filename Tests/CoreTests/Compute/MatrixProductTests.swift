@@ -1,3 +1,4 @@
+import CKernels
 import Testing
 
 @testable import Core
@@ -103,6 +104,41 @@ import Testing
             try product(a.pointer, weights.bytes, c.pointer)
             #expect(Array(c.elements) == [10 * b[0] + 100 * b[2], 10 * b[1] + 100 * b[3]])
         }
+    }
+
+    /// Shapes whose packed layout the loops of CKernels know, beyond one block of depth, with full and part-filled tiles of rows.
+    @Test(arguments: [(16, 64), (32, 128), (1024, 64), (1056, 192), (2080, 64)], precisions)
+    func fetchingProductIsTheNaiveOne(_ size: (depth: Int, columns: Int), precision: Precision) throws {
+        OneDNN.useOneThread()
+        let b = testNumbers(size.depth * size.columns, salt: 2)
+        let weights = try PackedMatrix(
+            depth: size.depth, columns: size.columns, source: .rows(stride: size.columns), precision: precision)
+        let source = try buffer(precision == .fp32 ? b : b.map(roundedToBF16))
+        try weights.pack(source.pointer)
+        for rows in [1, 2, 7, 12, 13, 25, 64] {
+            let shape = Shape(rows, size.depth, size.columns)
+            let a = try OperandBuffer(count: rows * size.depth, precision: precision)
+            let numbers = testNumbers(rows * size.depth, salt: 1).map { precision == .fp32 ? $0 : roundedToBF16($0) }
+            for (index, number) in numbers.enumerated() { a.values[index] = number }
+            a.round(from: 0, count: numbers.count)
+            let before = testNumbers(rows * size.columns, salt: 3)
+            for accumulate in [false, true] {
+                guard let product = try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) else {
+                    // Another CPU: oneDNN computes the product.
+                    continue
+                }
+                let c = try buffer(before)
+                product(a.bytes, weights.bytes, c.pointer)
+                let start = accumulate ? before : [Float](repeating: 0, count: before.count)
+                expectClose(c, naive(shape, numbers, Array(source.elements), plus: start), depth: size.depth)
+            }
+        }
+    }
+
+    private func roundedToBF16(_ value: Float) -> Float {
+        var rounded: UInt16 = 0
+        dtrain_to_bf16(1, [value], &rounded)
+        return Float(bitPattern: UInt32(rounded) << 16)
     }
 
     static let weightShapes = [
