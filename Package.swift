@@ -18,7 +18,7 @@ let package = Package(
             name: "CMPI", pkgConfig: mpiModule, providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
-        // The few loops that need function multiversioning.
+        // The vectorised loops: Swift has neither function multiversioning nor the vector instructions.
         .target(name: "CKernels"),
         // Everything that a single process needs.
         .target(

@@ -1,4 +1,5 @@
-// The element-wise loops of dtrain, compiled for several x86-64 levels; the best one is chosen when the process starts.
+// The vectorised loops of dtrain. The element-wise ones are compiled for several x86-64 levels; the best is chosen when the process
+// starts.
 // Nothing here allocates or fails. All pointers are to float32 unless said otherwise; ranges never overlap except where "in
 // place" is said. An element's value depends on its own inputs only, never on how a range is split.
 #ifndef DTRAIN_CKERNELS_H
