@@ -12,11 +12,14 @@
 enum { PANEL = 64, HALF = 32, MOST_ROWS = 12, DEPTH = 1024, A_STRIDE = DEPTH + 16 };
 
 typedef struct {
-    const float *a;     // [rows][A_STRIDE]
-    const float *b;     // [depth][PANEL], the half of it that counts
-    const float *next;  // what is needed after b: fetched into the L2 cache meanwhile, a line of each row
+    const float *a;  // [rows][depth], rows a_stride apart
+    int64_t a_stride;
+    const float *b;  // [depth][HALF], rows b_stride apart
+    int64_t b_stride;
     int64_t depth;      // steps: floats, or pairs of bf16
-    float *c;
+    const float *next;  // what is needed soon: a cache line is fetched into the L2 cache at each step, next_stride apart
+    int64_t next_stride;
+    float *c;  // [rows][HALF], rows c_stride apart
     int64_t c_stride;
     int accumulate;
 } tile;
@@ -31,10 +34,11 @@ typedef struct {
             sum[i][1] = t.accumulate ? _mm512_loadu_ps(c + 16) : _mm512_setzero_ps();                     \
         }                                                                                                 \
         for (int64_t k = 0; k < t.depth; k++) {                                                           \
-            const __m512 b0 = _mm512_loadu_ps(t.b + k * PANEL), b1 = _mm512_loadu_ps(t.b + k * PANEL + 16); \
-            _mm_prefetch((const char *)(t.next + k * PANEL), _MM_HINT_T1);                                \
+            const __m512 b0 = _mm512_loadu_ps(t.b + k * t.b_stride);                                      \
+            const __m512 b1 = _mm512_loadu_ps(t.b + k * t.b_stride + 16);                                 \
+            _mm_prefetch((const char *)(t.next + k * t.next_stride), _MM_HINT_T1);                        \
             _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                           \
-                const __m512 a = _mm512_set1_ps(t.a[i * A_STRIDE + k]);                                   \
+                const __m512 a = _mm512_set1_ps(t.a[i * t.a_stride + k]);                                 \
                 sum[i][0] = madd(sum[i][0], a, b0);                                                       \
                 sum[i][1] = madd(sum[i][1], a, b1);                                                       \
             }                                                                                             \
@@ -86,8 +90,10 @@ INLINE void product(
             for (int64_t block = 0; block < blocks; block++) {
                 const int64_t row = rows * block / blocks;
                 const tile t = {
-                    scratch + row * A_STRIDE, half_panel(packed, steps, first, column), next + (block & 1) * 16, depth,
-                    c + row * columns + column, columns, accumulate || first};
+                    .a = scratch + row * A_STRIDE, .a_stride = A_STRIDE, .depth = depth,
+                    .b = half_panel(packed, steps, first, column), .b_stride = PANEL,
+                    .next = next + (block & 1) * 16, .next_stride = PANEL,
+                    .c = c + row * columns + column, .c_stride = columns, .accumulate = accumulate || first};
                 run(rows * (block + 1) / blocks - row, t);
             }
         }
@@ -106,5 +112,37 @@ void dtrain_packed_product_bf16(
     int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c, int accumulate,
     float *scratch) {
     product(tile_bf16, rows, columns, depth / 2, a, packed, c, accumulate, scratch);
+}
+
+// C = A * B where B, a panel, stays in the L2 cache while A streams by: the rows of A in the outer loop, and those that come next are
+// fetched meanwhile (past the last ones that fetches nothing).
+INLINE void panel_product(
+    void run(int64_t, tile), int64_t rows, int64_t columns, int64_t steps, const float *a, const float *b, int64_t b_stride,
+    float *c) {
+    const int64_t b_panel = (steps + 15) / 16 * 16 * b_stride;
+    for (int64_t first = 0; first < steps; first += DEPTH) {
+        const int64_t depth = steps - first < DEPTH ? steps - first : DEPTH;
+        for (int64_t row = 0; row < rows; row += MOST_ROWS) {
+            for (int64_t column = 0; column < columns; column += HALF) {
+                const int64_t next_row = row + MOST_ROWS + column / HALF * 4;
+                const tile t = {
+                    .a = a + row * steps + first, .a_stride = steps, .depth = depth,
+                    .b = b + column / b_stride * b_panel + first * b_stride + column % b_stride, .b_stride = b_stride,
+                    .next = a + next_row * steps + first, .next_stride = 16,
+                    .c = c + row * columns + column, .c_stride = columns, .accumulate = first > 0};
+                run(rows - row < MOST_ROWS ? rows - row : MOST_ROWS, t);
+            }
+        }
+    }
+}
+
+void dtrain_panel_product_fp32(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *panel, float *c) {
+    panel_product(tile_fp32, rows, columns, depth, a, panel, columns, c);
+}
+
+void dtrain_panel_product_bf16(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c) {
+    panel_product(tile_bf16, rows, columns, depth / 2, a, packed, PANEL, c);
 }
 #endif

@@ -69,6 +69,13 @@ void dtrain_packed_product_fp32(
 void dtrain_packed_product_bf16(
     int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c, int accumulate,
     float *scratch);
+
+// C[rows][columns] = A[rows][depth] * B for many rows and a panel B that fits the L2 cache; columns a multiple of 32. float32: B is
+// [depth][columns] without gaps; bf16: B packed as BA16a64b2a, depth even, columns a multiple of 64. Needs what the above need.
+void dtrain_panel_product_fp32(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *panel, float *c);
+void dtrain_panel_product_bf16(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c);
 #endif
 
 // sum[i] += addend[i] for n elements.

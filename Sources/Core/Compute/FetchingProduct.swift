@@ -1,5 +1,4 @@
 import CKernels
-import COneDNN
 
 /// A product with packed weights that fetches the weights ahead, for few rows on CPUs with AVX-512.
 ///
@@ -20,7 +19,7 @@ final class FetchingProduct {
         init?(rows: Int, weights: PackedMatrix, accumulate: Bool) throws {
             let step = weights.precision == .fp32 ? 16 : 32
             guard weights.isBlocked, weights.columns.isMultiple(of: 64), weights.depth.isMultiple(of: step),
-                rows <= Self.mostRows, Self.isSupported(weights.precision)
+                rows <= Self.mostRows, weights.precision.hasVectorProducts
             else { return nil }
             self.rows = Int64(rows)
             columns = Int64(weights.columns)
@@ -36,11 +35,6 @@ final class FetchingProduct {
             case .fp32: dtrain_packed_product_fp32(rows, columns, depth, a, b, c, accumulate, scratch.pointer)
             case .bf16: dtrain_packed_product_bf16(rows, columns, depth, a, b, c, accumulate, scratch.pointer)
             }
-        }
-
-        private static func isSupported(_ precision: Precision) -> Bool {
-            let needed = precision == .fp32 ? dnnl_cpu_isa_avx512_core : dnnl_cpu_isa_avx512_core_bf16
-            return dnnl_get_effective_cpu_isa().rawValue & needed.rawValue == needed.rawValue
         }
     #else
         init?(rows: Int, weights: PackedMatrix, accumulate: Bool) throws { nil }

@@ -9,12 +9,17 @@ public enum Precision: String, Hashable, Sendable, Codable, CaseIterable {
 
     var dataType: dnnl_data_type_t { self == .fp32 ? dnnl_f32 : dnnl_bf16 }
 
+    /// Whether the loops of CKernels with AVX-512 instructions for this format can run here.
+    var hasVectorProducts: Bool {
+        let needed = self == .fp32 ? dnnl_cpu_isa_avx512_core : dnnl_cpu_isa_avx512_core_bf16
+        return dnnl_get_effective_cpu_isa().rawValue & needed.rawValue == needed.rawValue
+    }
+
     /// Refuses a format that this machine's CPU has no instructions for.
     ///
     /// - Throws: `DTrainError` with `usage`.
     public func requireSupport() throws {
-        let needed = dnnl_cpu_isa_avx512_core_bf16.rawValue
-        guard self == .fp32 || dnnl_get_effective_cpu_isa().rawValue & needed == needed else {
+        guard self == .fp32 || hasVectorProducts else {
             throw DTrainError(
                 .usage, "this CPU has no bf16 instructions (AVX512_BF16); train with --precision fp32 here")
         }

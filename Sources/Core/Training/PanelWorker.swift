@@ -26,7 +26,8 @@ final class PanelWorker {
         for sequences in sizes {
             for width in widths {
                 products[Shape(sequences: sequences, width: width)] = try PanelProduct(
-                    sequences: sequences, width: width, tape: tape, precision: precision)
+                    units: tape.units, width: width, states: sequences * (tape.shard.sequenceLength + 1),
+                    precision: precision)
             }
         }
         self.products = products
