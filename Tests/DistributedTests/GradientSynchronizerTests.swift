@@ -39,10 +39,12 @@ import Testing
             communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 6), runs: [0..<6], count: 3)
         #expect(synchronizer.ownNodes == [ReductionTree(leafCount: 6).root])
         var nodes: [Float] = [1, 2, 3]
+        synchronizer.note = 7
         try nodes.withUnsafeMutableBufferPointer { nodes in
             let base = try #require(nodes.baseAddress)
             try synchronizer.reduce(nodes: base, into: base)
         }
         #expect(nodes == [1, 2, 3])
+        #expect(synchronizer.notes == [7])
     }
 }

@@ -41,6 +41,11 @@ public struct GradientCheck: Sendable {
         return treeSum(level: height, index: 0) ?? []
     }
 
+    /// A note that uses all bits; as a float some of them are NaN or denormal.
+    static func note(rank: Int, round: Int) -> UInt32 {
+        [0xFFFF_FFFF, 0x7F80_0001, 1, 0x8000_0000, 0x1234_5678][(rank + round) % 5]
+    }
+
     /// Lets every rank contribute its share and checks what comes out.
     ///
     /// - Parameters:
@@ -62,7 +67,10 @@ public struct GradientCheck: Sendable {
                 for (index, value) in sum.enumerated() { nodes[place * count + index] = value }
             }
             let result = inPlace ? nodes.pointer : separate.pointer
+            synchronizer.note = Self.note(rank: ranks.rank, round: round)
             try synchronizer.reduce(nodes: nodes.pointer, into: result)
+            try require(
+                synchronizer.notes, equals: (0..<ranks.size).map { Self.note(rank: $0, round: round) }, "notes")
             for (index, value) in expected.enumerated() {
                 let isRight =
                     mode == .tree

@@ -26,10 +26,16 @@ public final class GradientSynchronizer {
     public let ownNodes: [ReductionTree.Node]
     /// The node vectors that the buffer given to `reduce` holds: one for each own node, and at least one.
     public var vectorCount: Int { max(1, ownNodes.count) }
+    /// What this rank tells the others with its next gradient; it travels with the sums, at no extra collective.
+    public var note: UInt32 = 0
+    /// All ranks' notes, in rank order, as they were when the last gradient was reduced.
+    public private(set) var notes: [UInt32]
 
     private let communicator: any Communicator
     private let mode: Mode
     private let plan: ExchangePlan
+    /// The sums with a place for the ranks' notes: one element behind each rank's range, or two of each rank at the end.
+    private let noted: AlignedBuffer<Float>
 
     /// Prepares everything that `reduce` needs; it allocates nothing itself.
     ///
@@ -48,6 +54,8 @@ public final class GradientSynchronizer {
         self.communicator = communicator
         self.mode = mode
         self.count = count
+        notes = Array(repeating: 0, count: runs.count)
+        noted = try AlignedBuffer(count: runs.count == 1 ? 0 : count + runs.count * (mode == .tree ? 1 : 2))
         ownNodes = tree.canonicalNodes(of: runs[communicator.rank])
         plan = try ExchangePlan(
             tree: tree, runs: runs, count: count, rank: communicator.rank, isNeeded: mode == .tree && runs.count > 1)
@@ -64,21 +72,40 @@ public final class GradientSynchronizer {
         if communicator.size == 1 {
             // One rank's run is the whole tree: one node, the root.
             if result != nodes { result.update(from: nodes, count: count) }
+            notes = [note]
             return
         }
         switch mode {
-        case .tree:
-            try plan.exchange(nodes, communicator)
-            plan.addUp(into: result)
-            try communicator.allGather(inPlace: result, plan.ranges)
-        case .library:
-            if ownNodes.isEmpty {
-                result.update(repeating: 0, count: count)
-            } else {
-                for node in 1..<vectorCount { add(nodes + node * count, to: nodes, count: count) }
-                if result != nodes { result.update(from: nodes, count: count) }
-            }
-            try communicator.allReduceSum(inPlace: UnsafeMutableBufferPointer(start: result, count: count))
+        case .tree: try reduceAlongTree(nodes, into: result)
+        case .library: try reduceByLibrary(nodes, into: result)
+        }
+    }
+
+    private func reduceAlongTree(_ nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) throws
+    {
+        try plan.exchange(nodes, communicator)
+        let own = plan.gathered.range(of: communicator.rank)
+        plan.addUp(into: noted.pointer + own.lowerBound)
+        noted[own.upperBound - 1] = Float(bitPattern: note)
+        try communicator.allGather(inPlace: noted.pointer, plan.gathered)
+        for (rank, range) in plan.ranges.enumerated() {
+            let gathered = plan.gathered.range(of: rank)
+            (result + range.lowerBound).update(from: noted.pointer + gathered.lowerBound, count: range.count)
+            notes[rank] = noted[gathered.upperBound - 1].bitPattern
+        }
+    }
+
+    private func reduceByLibrary(_ nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) throws
+    {
+        noted.elements.update(repeating: 0)
+        for node in ownNodes.indices { add(nodes + node * count, to: noted.pointer, count: count) }
+        // Halves of a note are whole numbers that a float holds; the others' zeros leave them as they are.
+        noted[count + 2 * communicator.rank] = Float(note >> 16)
+        noted[count + 2 * communicator.rank + 1] = Float(note & 0xFFFF)
+        try communicator.allReduceSum(inPlace: noted.elements)
+        result.update(from: noted.pointer, count: count)
+        for rank in notes.indices {
+            notes[rank] = UInt32(noted[count + 2 * rank]) << 16 | UInt32(noted[count + 2 * rank + 1])
         }
     }
 }
@@ -86,7 +113,9 @@ public final class GradientSynchronizer {
 /// Buffers and counts of the exchange, prepared once.
 private struct ExchangePlan {
     /// Each rank's element range.
-    let ranges: RankBlocks
+    let ranges: [Range<Int>]
+    /// The same with one more element behind each.
+    let gathered: RankBlocks
     private let ownRange: Range<Int>
     private let vectorLength: Int
     /// In round *j* every rank that has a j-th node sends it: so nodes travel from where they are, without packing.
@@ -100,7 +129,8 @@ private struct ExchangePlan {
 
     init(tree: ReductionTree, runs: [Range<Int>], count: Int, rank: Int, isNeeded: Bool) throws {
         let parts = Self.split(count, parts: runs.count)
-        ranges = try RankBlocks(counts: parts.map(\.count))
+        ranges = parts
+        gathered = try RankBlocks(counts: parts.map { $0.count + 1 })
         ownRange = parts[rank]
         vectorLength = count
         let nodeCounts = runs.map { tree.canonicalNodes(of: $0).count }
@@ -149,7 +179,7 @@ private struct ExchangePlan {
                 add(base + addition.source * length, to: base + addition.target * length, count: count)
             }
             // The root's sum ends in the first node's place.
-            (result + ownRange.lowerBound + start).update(from: base, count: count)
+            (result + start).update(from: base, count: count)
             start += count
         }
     }
