@@ -10,6 +10,7 @@
 
 typedef struct { MPI_Comm value; } cmpi_comm;
 typedef struct { MPI_Win value; } cmpi_window;
+typedef struct { MPI_Request value; } cmpi_request;
 
 enum {
     CMPI_SUCCESS = MPI_SUCCESS,
@@ -52,6 +53,7 @@ static inline int cmpi_comm_size(cmpi_comm comm, int *size) { return MPI_Comm_si
 static inline int cmpi_comm_split_shared(cmpi_comm comm, int key, cmpi_comm *node) {
     return MPI_Comm_split_type(comm.value, MPI_COMM_TYPE_SHARED, key, MPI_INFO_NULL, &node->value);
 }
+static inline int cmpi_comm_dup(cmpi_comm comm, cmpi_comm *copy) { return MPI_Comm_dup(comm.value, &copy->value); }
 static inline int cmpi_comm_free(cmpi_comm *comm) { return MPI_Comm_free(&comm->value); }
 
 // Collectives.
@@ -80,6 +82,28 @@ static inline int cmpi_allgatherv_floats_in_place(
 }
 static inline int cmpi_allreduce_sum_floats_in_place(float *values, int count, cmpi_comm comm) {
     return MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_FLOAT, MPI_SUM, comm.value);
+}
+
+// Collectives that go on while the caller computes.
+
+static inline cmpi_request cmpi_request_null(void) { cmpi_request request = {MPI_REQUEST_NULL}; return request; }
+static inline int cmpi_ibarrier(cmpi_comm comm, cmpi_request *request) {
+    return MPI_Ibarrier(comm.value, &request->value);
+}
+static inline int cmpi_ialltoallv_bytes(
+    const void *send, const int *send_counts, const int *send_displacements, void *receive,
+    const int *receive_counts, const int *receive_displacements, cmpi_comm comm, cmpi_request *request) {
+    return MPI_Ialltoallv(
+        send, send_counts, send_displacements, MPI_BYTE, receive, receive_counts, receive_displacements, MPI_BYTE,
+        comm.value, &request->value);
+}
+static inline int cmpi_iallgatherv_bytes_in_place(
+    void *all, const int *counts, const int *displacements, cmpi_comm comm, cmpi_request *request) {
+    return MPI_Iallgatherv(
+        MPI_IN_PLACE, 0, MPI_BYTE, all, counts, displacements, MPI_BYTE, comm.value, &request->value);
+}
+static inline int cmpi_test(cmpi_request *request, int *flag) {
+    return MPI_Test(&request->value, flag, MPI_STATUS_IGNORE);
 }
 
 // Memory shared by the ranks of one host.

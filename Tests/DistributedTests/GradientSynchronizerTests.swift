@@ -9,8 +9,12 @@ import Testing
         // 5003 elements: more than a strip per rank, and not a multiple of a cache line.
         for count in [1, 15, 16, 17, 5003] {
             let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
-                try GradientCheck(leaves: leaves, count: count).run(ranks, inPlace: false)
-                try GradientCheck(leaves: leaves, count: count).run(ranks, inPlace: true)
+                let check = GradientCheck(leaves: leaves, count: count)
+                for leastBytes in [nil, 1, 900] {
+                    try check.run(ranks, leastBytes: leastBytes, inPlace: false)
+                    try check.run(ranks, leastBytes: leastBytes, inPlace: true)
+                    try check.run(ranks, isStrided: true, leastBytes: leastBytes)
+                }
             }
             for result in results { try result.get() }
         }
@@ -22,6 +26,8 @@ import Testing
             let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
                 try GradientCheck(leaves: leaves, count: 100).run(ranks, mode: .library, inPlace: false)
                 try GradientCheck(leaves: leaves, count: 100).run(ranks, mode: .library, inPlace: true)
+                try GradientCheck(leaves: leaves, count: 100).run(
+                    ranks, mode: .library, isStrided: true, leastBytes: 100)
             }
             for result in results { try result.get() }
         }
@@ -36,7 +42,8 @@ import Testing
 
     @Test func singleProcessReducesInPlaceWithoutTouchingAnything() throws {
         let synchronizer = try GradientSynchronizer(
-            communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 6), runs: [0..<6], count: 3)
+            communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 6), runs: [0..<6],
+            blocks: GradientBlocks(contiguous: 3, ranks: 1))
         #expect(synchronizer.ownNodes == [ReductionTree(leafCount: 6).root])
         var nodes: [Float] = [1, 2, 3]
         synchronizer.note = 7

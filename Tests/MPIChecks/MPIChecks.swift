@@ -60,6 +60,7 @@ import Glibc
                 let check = GradientCheck(leaves: leaves, count: count)
                 try check.run(ranks, inPlace: false)
                 try check.run(ranks, inPlace: true)
+                try check.run(ranks, isStrided: true, leastBytes: 900)
                 try check.run(ranks, mode: .library, inPlace: true)
             }
         }
@@ -70,7 +71,8 @@ import Glibc
         let (size, count) = (ranks.size, 4_000_003)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: ReductionTree(leafCount: size),
-            runs: ReductionTree.partition(count: size, parts: size), count: count)
+            runs: ReductionTree.partition(count: size, parts: size),
+            blocks: GradientBlocks(contiguous: count, ranks: size))
         let values = try AlignedBuffer<Float>(count: count)
         let gradient = values.pointer
         for index in 0..<count { gradient[index] = Float(ranks.rank + index % 1000) }

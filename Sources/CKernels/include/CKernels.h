@@ -45,6 +45,15 @@ double dtrain_softmax_cross_entropy(
 float dtrain_sampling_weights(
     const float *logits, const float *bias, int64_t n, int64_t first, float inverse_temperature, float *weights);
 
+// rounded = x + residual in bf16, and residual = what the rounding lost, to be made up for the next time (0 where that isn't finite).
+void dtrain_round_bf16(int64_t n, const float *x, float *residual, uint16_t *rounded);
+
+// x = values, which are bf16.
+void dtrain_expand_bf16(int64_t n, const uint16_t *values, float *x);
+
+// sum += addend, which is bf16.
+void dtrain_add_bf16(int64_t n, const uint16_t *addend, float *sum);
+
 // Adam as in Keras, on [n] elements: m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2); w -= alpha * m / (sqrt(v) + epsilon).
 typedef struct {
     float one_minus_beta1;

@@ -4,3 +4,24 @@ import CKernels
 public func add(_ addend: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>, count: Int) {
     dtrain_add(Int64(count), addend, sum)
 }
+
+/// Vectors of bf16 numbers, the upper halves of float32 ones, in loops made for the CPU at hand.
+public enum BF16Vector {
+    /// Rounds the sum of `values` and `residual`; `residual` becomes what the rounding lost.
+    public static func round(
+        _ values: UnsafePointer<Float>, residual: UnsafeMutablePointer<Float>, to rounded: UnsafeMutablePointer<UInt16>,
+        count: Int
+    ) {
+        dtrain_round_bf16(Int64(count), values, residual, rounded)
+    }
+
+    /// Turns bf16 numbers into float32 ones.
+    public static func expand(_ values: UnsafePointer<UInt16>, to floats: UnsafeMutablePointer<Float>, count: Int) {
+        dtrain_expand_bf16(Int64(count), values, floats)
+    }
+
+    /// Adds bf16 numbers to float32 ones.
+    public static func add(_ addend: UnsafePointer<UInt16>, to sum: UnsafeMutablePointer<Float>, count: Int) {
+        dtrain_add_bf16(Int64(count), addend, sum)
+    }
+}

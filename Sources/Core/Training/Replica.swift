@@ -15,17 +15,20 @@ public final class Replica: @unchecked Sendable {
         public var precision: Precision
         /// Worker threads.
         public var threads: Int
+        /// The ranks of the job, among which the adding up of the gradient is divided.
+        public var ranks: Int
 
         /// The shapes of a rank's work.
         public init(
             model: ModelConfiguration, shard: Shard, adam: Adam.Configuration, precision: Precision = .fp32,
-            threads: Int
+            threads: Int, ranks: Int = 1
         ) {
             self.model = model
             self.shard = shard
             self.adam = adam
             self.precision = precision
             self.threads = threads
+            self.ranks = ranks
         }
     }
 
@@ -41,6 +44,8 @@ public final class Replica: @unchecked Sendable {
     public let adam: Adam
     /// The tree over all micro-batches of a step.
     public let tree: ReductionTree
+    /// How the sums travel between ranks.
+    public let blocks: GradientBlocks
 
     /// Where the seconds of the current step went; `computeGradient` begins it anew.
     public private(set) var profile = StepProfile()
@@ -76,12 +81,15 @@ public final class Replica: @unchecked Sendable {
             leafCount: Shard.microBatchCount(batchSize: shard.batchSize, microBatchSize: shard.microBatchSize))
         self.tree = tree
         let fold = tree.foldPlan(of: shard.microBatches)
-        let ownsAll = shard.microBatches == 0..<tree.leafCount
-        ownNodes = ownsAll ? nil : try AlignedBuffer(count: max(1, fold.nodes.count) * gradientLayout.summed.count)
+        blocks = GradientBlocks(gradientLayout, tasks: PanelTask.all(layout), ranks: configuration.ranks)
+        // A single process writes its sums to where they belong.
+        let isAlone = configuration.ranks == 1 && shard.microBatches == 0..<tree.leafCount
+        ownNodes = isAlone ? nil : try AlignedBuffer(count: fold.nodes.count * gradientLayout.summed.count)
         let tape = try Tape(configuration.model, shard: shard)
         weightGradient = try WeightGradient(
             tape: tape, layout: gradientLayout, precision: configuration.precision, fold: fold,
-            nodes: ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound, pool: pool)
+            nodes: ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound,
+            blocks: isAlone ? nil : blocks, pool: pool)
         tableGradient = try TableGradient(gradientLayout)
         workers = try ReductionTree.partition(count: shard.rows, parts: pool.count).filter { !$0.isEmpty }.map {
             [weights, parameters] in
@@ -92,10 +100,9 @@ public final class Replica: @unchecked Sendable {
 
     deinit { pool.stop() }
 
-    /// The rank's nodes: a vector of `gradientLayout.summed.count` elements each, in the order of the tree's canonical nodes
-    /// of its micro-batches.
+    /// The sums of the rank's nodes, the tree's canonical nodes of its micro-batches, laid out as `blocks` tells.
     ///
-    /// A rank that computes the whole batch has one node, the sum itself, and it lies in `gradient` already.
+    /// A single process has one node, the sum itself, and it lies in `gradient` already.
     public var nodes: UnsafeMutablePointer<Float> {
         ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound
     }
@@ -110,8 +117,13 @@ public final class Replica: @unchecked Sendable {
 
     /// Computes this rank's nodes at the current weights.
     ///
-    /// - Parameter read: fills in the T + 1 ids of a sequence of the global batch; called from several threads.
-    public func computeGradient(_ read: @escaping @Sendable (Int, UnsafeMutablePointer<UInt16>) -> Void) throws {
+    /// - Parameters:
+    ///   - read: fills in the T + 1 ids of a sequence of the global batch; called from several threads.
+    ///   - advance: is told by the calling thread, again and again, how many of `blocks` are finished: those may travel.
+    public func computeGradient(
+        _ read: @escaping @Sendable (Int, UnsafeMutablePointer<UInt16>) -> Void,
+        advance: @escaping (Int) throws -> Void = { _ in }
+    ) throws {
         profile = StepProfile()
         guard !workers.isEmpty else { return }
         readSequence = read
@@ -119,7 +131,7 @@ public final class Replica: @unchecked Sendable {
         let start = Clock.seconds
         try pool.run(workerWork)
         addWorkers(seconds: Clock.seconds - start)
-        try Clock.time(&profile.weightGradient) { try weightGradient.run() }
+        try Clock.time(&profile.weightGradient) { try weightGradient.run(advance) }
     }
 
     private func addWorkers(seconds: Double) {

@@ -13,8 +13,10 @@ public struct StepProfile: Hashable, Sendable, Codable {
     public var backward = 0.0
     /// The gradients that are sums over tokens.
     public var weightGradient = 0.0
-    /// Adding up the ranks' gradients.
+    /// Adding up the ranks' gradients, as far as the step takes longer for it.
     public var exchange = 0.0
+    /// The time that the exchange took while the gradient was still computed; no part of the step's own.
+    public var hiddenExchange = 0.0
     /// Waiting for slower workers and ranks.
     public var wait = 0.0
     /// The table's gradient and the optimiser.
@@ -24,6 +26,11 @@ public struct StepProfile: Hashable, Sendable, Codable {
 
     /// Nothing measured yet.
     public init() {}
+
+    private enum CodingKeys: String, CodingKey {
+        case pack, forward, head, backward, weightGradient, exchange, wait, adam, other
+        case hiddenExchange = "hidden_exchange"
+    }
 
     /// Each part under the name that users see, in the order of the step.
     public var parts: [(name: String, seconds: Double)] {
@@ -45,6 +52,7 @@ public struct StepProfile: Hashable, Sendable, Codable {
         left.backward += right.backward
         left.weightGradient += right.weightGradient
         left.exchange += right.exchange
+        left.hiddenExchange += right.hiddenExchange
         left.wait += right.wait
         left.adam += right.adam
         left.other += right.other

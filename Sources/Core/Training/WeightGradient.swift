@@ -1,4 +1,5 @@
 import CKernels
+import Synchronization
 
 /// The gradients that are sums over tokens: recurrent and input kernels, biases, the first layer's table, the dense layer.
 ///
@@ -14,6 +15,9 @@ final class WeightGradient: @unchecked Sendable {
     private let workers: [PanelWorker]
     private let pool: WorkerPool
     private let nodes: UnsafeMutablePointer<Float>
+    private let blocks: GradientBlocks?
+    private let finished: FinishedBlocks
+    private var advance: (Int) throws -> Void = { _ in }
     private let lossSlots: AlignedBuffer<Float>
     private var transposeWork: WorkerPool.Work = { _ in }
     private var foldWork: WorkerPool.Work = { _ in }
@@ -22,15 +26,18 @@ final class WeightGradient: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - fold: how the rank's micro-batches are folded into nodes of the tree.
-    ///   - nodes: receives a vector of `layout.summed.count` elements for each node of the fold, one after another.
+    ///   - nodes: receives the sums of all nodes of the fold, as `blocks` lays them out; without blocks, of the only one.
+    ///   - blocks: how the sums travel to other ranks, if they do.
     init(
         tape: Tape, layout: GradientLayout, precision: Precision, fold: ReductionTree.FoldPlan,
-        nodes: UnsafeMutablePointer<Float>, pool: WorkerPool
+        nodes: UnsafeMutablePointer<Float>, blocks: GradientBlocks?, pool: WorkerPool
     ) throws {
         self.tape = tape
         self.layout = layout
         self.fold = fold
         self.nodes = nodes
+        self.blocks = blocks
+        finished = FinishedBlocks(blocks)
         self.pool = pool
         tasks = PanelTask.all(layout.parameters)
         transposed = try tape.layers.map { try TransposedHidden(count: $0.hidden.count, precision: precision) }
@@ -43,7 +50,12 @@ final class WeightGradient: @unchecked Sendable {
     }
 
     /// Computes all sums from the tape's gradients, on all workers.
-    func run() throws {
+    ///
+    /// - Parameter advance: is told by the calling thread, after each of its products, how many blocks are finished.
+    func run(_ advance: @escaping (Int) throws -> Void) throws {
+        self.advance = advance
+        defer { self.advance = { _ in } }
+        finished.reset()
         try pool.run(transposeWork)
         try pool.run(foldWork)
     }
@@ -56,8 +68,8 @@ final class WeightGradient: @unchecked Sendable {
             }
         }
         foldWork = { [unowned self] worker in
-            while let task = pool.nextTask(below: tasks.count) { try run(tasks[task], on: workers[worker]) }
             if worker == 0 { sumLosses() }
+            while let task = pool.nextTask(below: tasks.count) { try run(task, on: worker) }
         }
     }
 
@@ -69,19 +81,27 @@ final class WeightGradient: @unchecked Sendable {
             tape.layers[layer].hidden.pointer + offset, states: states, units: tape.units, offset: offset)
     }
 
-    private func run(_ task: PanelTask, on worker: PanelWorker) throws {
+    private func run(_ index: Int, on workerIndex: Int) throws {
+        let (task, worker) = (tasks[index], workers[workerIndex])
         for operation in fold.operations {
             switch operation {
-            case .leaf(let index, let slot):
-                let leaf = index - tape.shard.microBatches.lowerBound
-                try worker.leaf(task, microBatch: leaf, slot: slot, transposed: transposed)
+            case .leaf(let leaf, let slot):
+                let microBatch = leaf - tape.shard.microBatches.lowerBound
+                try worker.leaf(task, microBatch: microBatch, slot: slot, transposed: transposed)
+                // Whoever moves the blocks may use one thread alone.
+                if workerIndex == 0 { try advance(finished.count) }
             case .add(let addition):
                 dtrain_add(Int64(task.scratch), worker.slot(addition.source), worker.slot(addition.target))
             }
         }
         for node in fold.nodes.indices {
-            task.store(worker.slot(node), to: nodes + node * layout.summed.count - layout.summed.lowerBound, layout)
+            if let blocks {
+                blocks.store(worker.slot(node), task: index, node: node, of: fold.nodes.count, to: nodes)
+            } else {
+                task.store(worker.slot(node), to: nodes - layout.summed.lowerBound, layout)
+            }
         }
+        finished.note(task: index)
     }
 
     /// The mean loss: each micro-batch's tokens in order, then the tree.
@@ -100,7 +120,50 @@ final class WeightGradient: @unchecked Sendable {
             }
         }
         for node in fold.nodes.indices {
-            (nodes + node * layout.summed.count)[layout.loss - layout.summed.lowerBound] = slots[node]
+            if let blocks {
+                blocks.store(slots + node, task: tasks.count, node: node, of: fold.nodes.count, to: nodes)
+            } else {
+                nodes[layout.loss - layout.summed.lowerBound] = slots[node]
+            }
         }
+        finished.note(task: tasks.count)
+    }
+}
+
+/// Counts the tasks that are done, to know which blocks are.
+private final class FinishedBlocks: @unchecked Sendable {
+    /// Tasks still to be done, for each block.
+    private let left: UnsafeMutableBufferPointer<Atomic<Int>>
+    private let blocks: GradientBlocks?
+    // Of the calling thread alone.
+    private var leading = 0
+
+    init(_ blocks: GradientBlocks?) {
+        self.blocks = blocks
+        left = .allocate(capacity: blocks?.blockCount ?? 0)
+        for index in left.indices { left.initializeElement(at: index, to: Atomic(0)) }
+    }
+
+    deinit {
+        left.deinitialize()
+        left.deallocate()
+    }
+
+    func reset() {
+        leading = 0
+        guard let blocks else { return }
+        for index in left.indices { left[index].store(blocks.tasks(of: index).count, ordering: .relaxed) }
+    }
+
+    /// Notes that a task's sums are where they travel from.
+    func note(task: Int) {
+        guard let blocks else { return }
+        left[blocks.block(of: task)].subtract(1, ordering: .releasing)
+    }
+
+    /// How many blocks are finished without a gap.
+    var count: Int {
+        while leading < left.count, left[leading].load(ordering: .acquiring) == 0 { leading += 1 }
+        return leading
     }
 }

@@ -59,8 +59,42 @@ public protocol Communicator: AnyObject {
     /// bits, depend on the number of ranks and on the library.
     func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws
 
+    /// Begins what `allToAll` does, on blocks of bytes.
+    ///
+    /// Collective, as are the two operations below: all ranks begin transfers of one kind in the same order, whatever
+    /// else they do in between. The buffers belong to the transfer until it is complete.
+    func startAllToAll(
+        _ source: UnsafeRawPointer, _ sent: RankBlocks, into destination: UnsafeMutableRawPointer,
+        _ received: RankBlocks
+    ) throws -> any Transfer
+
+    /// Begins to complete a buffer of bytes of which every rank has filled its own block.
+    ///
+    /// Collective: the same blocks on all ranks, and the order that `startAllToAll` tells.
+    func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer
+
+    /// Begins a barrier: complete when all ranks have begun it.
+    ///
+    /// Collective, in the order that `startAllToAll` tells.
+    func startBarrier() throws -> any Transfer
+
+    /// Asks `isDone` until it says so, and leaves the processor to others meanwhile where ranks share it.
+    ///
+    /// Not collective itself, but what it waits for is.
+    ///
+    /// - Parameters:
+    ///   - operation: what is waited for, for the message when it takes too long.
+    ///   - isDone: asks this rank's transfers.
+    func wait(for operation: StaticString, until isDone: () throws -> Bool) throws
+
     /// Prints `error: message` on standard error and ends the whole job with an exit code; not collective.
     func abort(code: Int32, message: String) -> Never
+}
+
+/// An operation that all ranks have begun or will begin, and that goes on whenever one of them asks about it.
+public protocol Transfer: AnyObject {
+    /// Whether it is over on this rank, so that its buffers may be used again; once it is, it stays so.
+    func isComplete() throws -> Bool
 }
 
 extension Communicator {

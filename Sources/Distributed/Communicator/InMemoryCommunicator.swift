@@ -1,4 +1,5 @@
 import Core
+import Glibc
 
 /// N ranks as N threads of one process: for tests of what runs on several ranks.
 ///
@@ -16,11 +17,15 @@ public final class InMemoryCommunicator {
     /// This host.
     public let hostName = currentHostName()
     private let meeting: Meeting
+    private let board: TransferBoard
+    private let seconds: Double
 
-    private init(rank: Int, size: Int, meeting: Meeting) {
+    private init(rank: Int, size: Int, seconds: Double, meeting: Meeting, board: TransferBoard) {
         self.rank = rank
         self.size = size
+        self.seconds = seconds
         self.meeting = meeting
+        self.board = board
     }
 
     /// Runs `body` once per rank, each on a thread of its own, and waits for all.
@@ -34,10 +39,12 @@ public final class InMemoryCommunicator {
         ranks: Int, seconds: Double = 20, _ body: @escaping @Sendable (InMemoryCommunicator) throws -> Value
     ) throws -> [Result<Value, any Error>] {
         let meeting = Meeting(size: ranks, seconds: seconds)
+        let board = TransferBoard(size: ranks)
         let results = Results<Value>()
         let threads = try (0..<ranks).map { rank in
             try WaitingThread {
-                let communicator = InMemoryCommunicator(rank: rank, size: ranks, meeting: meeting)
+                let communicator = InMemoryCommunicator(
+                    rank: rank, size: ranks, seconds: seconds, meeting: meeting, board: board)
                 results.set(rank, Result { try body(communicator) })
             }
         }
@@ -118,6 +125,35 @@ extension InMemoryCommunicator: Communicator {
             }
         }
         _ = values.update(from: sums)
+    }
+
+    public func startAllToAll(
+        _ source: UnsafeRawPointer, _ sent: RankBlocks, into destination: UnsafeMutableRawPointer,
+        _ received: RankBlocks
+    ) throws -> any Transfer {
+        board.start(
+            .exchange, rank: rank,
+            TransferBoard.Part(source: source, sent: sent, destination: destination, received: received))
+    }
+
+    public func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
+        board.start(
+            .gathering, rank: rank,
+            TransferBoard.Part(source: UnsafeRawPointer(bytes), destination: bytes, received: blocks))
+    }
+
+    public func startBarrier() throws -> any Transfer {
+        board.start(.barrier, rank: rank, TransferBoard.Part())
+    }
+
+    public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
+        let deadline = Clock.seconds + seconds
+        while try !isDone() {
+            guard Clock.seconds < deadline else {
+                throw DTrainError(.internal, "waited \(seconds) s in '\(operation)' for the other ranks")
+            }
+            usleep(50)
+        }
     }
 
     public func abort(code: Int32, message: String) -> Never {

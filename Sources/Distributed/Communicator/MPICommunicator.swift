@@ -18,13 +18,18 @@ public final class MPICommunicator {
     public let hostName: String
     private let world: cmpi_comm
     private var node: cmpi_comm
+    /// Copies of the world for transfers, one for each kind: the order of one kind doesn't bind the other.
+    private var exchanges: cmpi_comm
+    private var gatherings: cmpi_comm
     private let watch: StallWatch?
+    /// Whether the ranks of this host outnumber its processors, so that who waits must make way.
+    private let isCrowded: Bool
 
     /// More than this at once is exchanged in several calls: MPI 3 counts in 32 bits.
     private static let chunk = 1 << 30
 
     /// Takes `MPI_COMM_WORLD`, and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
-    init(stallTimeout: Int?) throws {
+    init(processors: Int, stallTimeout: Int?) throws {
         world = cmpi_comm_world()
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(world))
         (rank, size) = try Self.place(in: world)
@@ -32,6 +37,9 @@ public final class MPICommunicator {
         try MPIError.check("MPI_Comm_split_type", cmpi_comm_split_shared(world, Int32(clamping: rank), &node))
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(node))
         (localRank, localSize) = try Self.place(in: node)
+        isCrowded = localSize > processors
+        exchanges = try Self.copy(of: world)
+        gatherings = try Self.copy(of: world)
         hostName = mpiText { cmpi_processor_name($0, $1) } ?? currentHostName()
         watch = try stallTimeout.map { [rank, size, hostName, node] seconds in
             try StallWatch(
@@ -48,9 +56,19 @@ public final class MPICommunicator {
         return (Int(rank), Int(size))
     }
 
+    /// MPI 3.1 §6.4.2; collective.
+    private static func copy(of comm: cmpi_comm) throws(MPIError) -> cmpi_comm {
+        var copy = cmpi_comm_null()
+        try MPIError.check("MPI_Comm_dup", cmpi_comm_dup(comm, &copy))
+        try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(copy))
+        return copy
+    }
+
     /// Gives back what was made of `MPI_COMM_WORLD`; collective.
     func release() throws {
         try watch?.stop()
+        try MPIError.check("MPI_Comm_free", cmpi_comm_free(&exchanges))
+        try MPIError.check("MPI_Comm_free", cmpi_comm_free(&gatherings))
         try MPIError.check("MPI_Comm_free", cmpi_comm_free(&node))
     }
 
@@ -145,6 +163,56 @@ extension MPICommunicator: Communicator {
             start += count
         }
     }
+
+    /// MPI 3.1 §5.12.
+    public func startAllToAll(
+        _ source: UnsafeRawPointer, _ sent: RankBlocks, into destination: UnsafeMutableRawPointer,
+        _ received: RankBlocks
+    ) throws -> any Transfer {
+        precondition(sent.counts.count == size && received.counts.count == size, "a block for each rank")
+        watch?.count()
+        return try MPITransfer("MPI_Ialltoallv", [sent, received]) { counts, request in
+            cmpi_ialltoallv_bytes(
+                source, counts[0].counts, counts[0].displacements, destination, counts[1].counts,
+                counts[1].displacements, exchanges, &request)
+        }
+    }
+
+    /// MPI 3.1 §5.12, with `MPI_IN_PLACE`.
+    public func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
+        precondition(blocks.counts.count == size, "a block for each rank")
+        // Not counted for the watch: whether it has begun depends on the other ranks, so who hasn't needn't be late.
+        return try MPITransfer("MPI_Iallgatherv", [blocks]) { counts, request in
+            cmpi_iallgatherv_bytes_in_place(bytes, counts[0].counts, counts[0].displacements, gatherings, &request)
+        }
+    }
+
+    /// MPI 3.1 §5.12.
+    public func startBarrier() throws -> any Transfer {
+        watch?.count()
+        return try MPITransfer("MPI_Ibarrier", []) { _, request in cmpi_ibarrier(world, &request) }
+    }
+
+    /// The library's own waiting would hold on to the processor.
+    public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
+        watch?.wait(operation)
+        defer { watch?.leave() }
+        var attempts = 0
+        while try !isDone() {
+            guard isCrowded else { continue }
+            if attempts < Self.yields {
+                sched_yield()
+                attempts += 1
+            } else {
+                usleep(Self.nap)
+            }
+        }
+    }
+
+    /// How often who waits makes way before it lies down: transfers between ranks that are all here end before that.
+    private static let yields = 200
+    /// Microseconds between two questions when it takes longer, because another rank still computes.
+    private static let nap: UInt32 = 100
 
     /// MPI 3.1 §8.7.
     public func abort(code: Int32, message: String) -> Never {

@@ -42,8 +42,11 @@ public struct MPIEnvironment: ~Copyable {
         try MPIError.check("MPI_Initialized", cmpi_initialized(&initialized))
         guard initialized == 0 else { throw DTrainError(.internal, "MPI is initialised already; do so once a process") }
         if launch.isOversubscribed {
-            // Open MPI spins while it waits, which starves the rank that it waits for. The user's own setting stands.
+            // A library that spins while it waits starves the rank that it waits for. The user's own settings stand.
+            // Open MPI:
             setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0)
+            // MPICH yields by itself, but spins a thousand times before.
+            setenv("MPIR_CVAR_POLLS_BEFORE_YIELD", "1", 0)
         }
         var code: Int32 = 0
         try MPIError.check("MPI_Init_thread", cmpi_init_thread(required.code, &code))
@@ -52,7 +55,7 @@ public struct MPIEnvironment: ~Copyable {
             throw DTrainError(
                 .internal, "MPI grants thread level \(provided), \(required) is needed; use another MPI library")
         }
-        let world = try MPICommunicator(stallTimeout: stallTimeout)
+        let world = try MPICommunicator(processors: launch.hostProcessors, stallTimeout: stallTimeout)
         if let size = launch.size, size != world.size {
             throw DTrainError(
                 .usage,

@@ -34,7 +34,17 @@ final class StallWatch: @unchecked Sendable {
 
     /// Notes that this rank enters a collective.
     func enter(_ operation: StaticString) {
+        count()
+        wait(operation)
+    }
+
+    /// Notes that this rank has begun a collective that it doesn't wait for yet.
+    func count() {
         heartbeats.advance()
+    }
+
+    /// Notes that this rank waits for a collective that it has begun.
+    func wait(_ operation: StaticString) {
         monitor.locked { current = (operation, Clock.seconds) }
     }
 

@@ -2,14 +2,15 @@ import Core
 
 /// Adds up the gradients of a step over all ranks.
 ///
-/// A rank's gradient comes as the sums of a few nodes of the reduction tree (see `ReductionTree`), flat vectors of n
-/// floats one after the other. All ranks get the sum of the root:
+/// A rank's gradient comes as the sums of a few nodes of the reduction tree (see `ReductionTree`). All ranks get the sum
+/// of the root, block by block (see `GradientBlocks`):
 ///
-/// 1. the n elements are divided among the ranks, and each sends every owner its range of all its nodes;
-/// 2. the owner adds up the nodes of its range along the tree;
-/// 3. the ranges are gathered on all ranks.
+/// 1. a block's elements are divided among the ranks, and each sends every owner its part of all its nodes;
+/// 2. the owner adds up the nodes of its part along the tree;
+/// 3. the parts are gathered on all ranks.
 ///
 /// That moves as much as a ring allreduce, and the order of the additions is the tree's, whatever the number of ranks.
+/// A block travels while the next is computed, if `advance` is called now and then.
 public final class GradientSynchronizer {
     /// Who adds, and in which order.
     public enum Mode: String, Hashable, Sendable, CaseIterable {
@@ -20,167 +21,149 @@ public final class GradientSynchronizer {
         case library
     }
 
-    /// n, the elements of a gradient.
-    public let count: Int
+    /// How the elements travel.
+    public enum Compression: String, Hashable, Sendable, CaseIterable {
+        /// As they are.
+        case none
+        /// In 16 bits; what the rounding loses is sent with the next step. The bits depend on the number of ranks.
+        case bf16
+    }
+
+    /// Where the seconds of the last reduction went.
+    public struct Times: Hashable, Sendable {
+        /// Between the products of the gradient, in `advance`.
+        public var interleaved = 0.0
+        /// In `finish`.
+        public var finishing = 0.0
+        /// The part of `finishing` until the last rank had computed its gradient; where that was asked for.
+        public var waiting = 0.0
+        /// While blocks travelled and this rank computed.
+        public var hidden = 0.0
+    }
+
     /// The nodes that this rank contributes; none where there are fewer micro-batches than ranks.
     public let ownNodes: [ReductionTree.Node]
-    /// The node vectors that the buffer given to `reduce` holds: one for each own node, and at least one.
-    public var vectorCount: Int { max(1, ownNodes.count) }
-    /// What this rank tells the others with its next gradient; it travels with the sums, at no extra collective.
+    /// What this rank tells the others with its next gradient, set before `finish` or `reduce`; it travels with the
+    /// sums, at no extra collective.
     public var note: UInt32 = 0
     /// All ranks' notes, in rank order, as they were when the last gradient was reduced.
     public private(set) var notes: [UInt32]
+    /// Where the time of the last reduction went.
+    public private(set) var times = Times()
 
     private let communicator: any Communicator
-    private let mode: Mode
-    private let plan: ExchangePlan
-    /// The sums with a place for the ranks' notes: one element behind each rank's range, or two of each rank at the end.
-    private let noted: AlignedBuffer<Float>
+    private let blocks: GradientBlocks
+    private let pipeline: BlockPipeline?
+    private let library: LibrarySum?
+    private var nodes: UnsafeMutablePointer<Float>?
+    private var result: UnsafeMutablePointer<Float>?
 
-    /// Prepares everything that `reduce` needs; it allocates nothing itself.
+    /// Prepares everything that a reduction needs.
     ///
     /// - Parameters:
     ///   - communicator: the ranks.
     ///   - tree: the tree over a step's micro-batches.
     ///   - runs: each rank's micro-batches: contiguous runs in rank order that cover the tree.
-    ///   - count: the elements of a gradient.
+    ///   - blocks: how the gradient travels; for that number of ranks.
     ///   - mode: who adds, and in which order.
+    ///   - compression: how the elements travel along the tree. The last element, the loss, is never compressed.
     /// - Throws: `DTrainError` when the exchange is too large for MPI or for memory.
     public init(
-        communicator: any Communicator, tree: ReductionTree, runs: [Range<Int>], count: Int, mode: Mode = .tree
+        communicator: any Communicator, tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks,
+        mode: Mode = .tree, compression: Compression = .none
     ) throws {
-        precondition(runs.count == communicator.size, "a run for each rank")
+        precondition(runs.count == communicator.size && blocks.ranks == runs.count, "a run for each rank")
         precondition(runs.reduce(0) { $0 + $1.count } == tree.leafCount, "the runs cover the tree")
+        precondition(mode == .tree || compression == .none, "only what goes along the tree is compressed")
         self.communicator = communicator
-        self.mode = mode
-        self.count = count
-        notes = Array(repeating: 0, count: runs.count)
-        noted = try AlignedBuffer(count: runs.count == 1 ? 0 : count + runs.count * (mode == .tree ? 1 : 2))
+        self.blocks = blocks
         ownNodes = tree.canonicalNodes(of: runs[communicator.rank])
-        plan = try ExchangePlan(
-            tree: tree, runs: runs, count: count, rank: communicator.rank, isNeeded: mode == .tree && runs.count > 1)
-    }
-
-    /// Computes the sum of all ranks' nodes, on every rank.
-    ///
-    /// Collective. `result` may be `nodes` itself; then a single process has nothing to do at all.
-    ///
-    /// - Parameters:
-    ///   - nodes: this rank's node vectors, `vectorCount` × n floats; used up by the call.
-    ///   - result: n floats.
-    public func reduce(nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) throws {
-        if communicator.size == 1 {
-            // One rank's run is the whole tree: one node, the root.
-            if result != nodes { result.update(from: nodes, count: count) }
-            notes = [note]
+        notes = Array(repeating: 0, count: runs.count)
+        let shares = GradientShares(tree: tree, runs: runs, blocks: blocks, rank: communicator.rank)
+        library = runs.count > 1 && mode == .library ? try LibrarySum(shares) : nil
+        guard runs.count > 1, mode == .tree else {
+            pipeline = nil
             return
         }
-        switch mode {
-        case .tree: try reduceAlongTree(nodes, into: result)
-        case .library: try reduceByLibrary(nodes, into: result)
-        }
+        pipeline = BlockPipeline(
+            compression == .none
+                ? try TreeSum(shares, communicator: communicator)
+                : try CompressedSum(shares, communicator: communicator), count: blocks.blockCount)
     }
 
-    private func reduceAlongTree(_ nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) throws
-    {
-        try plan.exchange(nodes, communicator)
-        let own = plan.gathered.range(of: communicator.rank)
-        plan.addUp(into: noted.pointer + own.lowerBound)
-        noted[own.upperBound - 1] = Float(bitPattern: note)
-        try communicator.allGather(inPlace: noted.pointer, plan.gathered)
-        for (rank, range) in plan.ranges.enumerated() {
-            let gathered = plan.gathered.range(of: rank)
-            (result + range.lowerBound).update(from: noted.pointer + gathered.lowerBound, count: range.count)
-            notes[rank] = noted[gathered.upperBound - 1].bitPattern
-        }
+    /// Begins the reduction of a gradient that is still to be computed.
+    ///
+    /// - Parameters:
+    ///   - nodes: where this rank's nodes will be, as `blocks` lays them out; used up by the reduction.
+    ///   - result: where the sum goes, in the flat layout. With one rank it may be `nodes` itself, and nothing is to do.
+    public func begin(nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) {
+        (self.nodes, self.result) = (nodes, result)
+        times = Times()
+        pipeline?.begin(nodes: nodes, into: result)
     }
 
-    private func reduceByLibrary(_ nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) throws
-    {
-        noted.elements.update(repeating: 0)
-        for node in ownNodes.indices { add(nodes + node * count, to: noted.pointer, count: count) }
-        // Halves of a note are whole numbers that a float holds; the others' zeros leave them as they are.
-        noted[count + 2 * communicator.rank] = Float(note >> 16)
-        noted[count + 2 * communicator.rank + 1] = Float(note & 0xFFFF)
-        try communicator.allReduceSum(inPlace: noted.elements)
-        result.update(from: noted.pointer, count: count)
-        for rank in notes.indices {
-            notes[rank] = UInt32(noted[count + 2 * rank]) << 16 | UInt32(noted[count + 2 * rank + 1])
-        }
-    }
-}
-
-/// Buffers and counts of the exchange, prepared once.
-private struct ExchangePlan {
-    /// Each rank's element range.
-    let ranges: [Range<Int>]
-    /// The same with one more element behind each.
-    let gathered: RankBlocks
-    private let ownRange: Range<Int>
-    private let vectorLength: Int
-    /// In round *j* every rank that has a j-th node sends it: so nodes travel from where they are, without packing.
-    private let rounds: [(sent: RankBlocks, received: RankBlocks)]
-    /// This rank's range of all nodes, in tree order.
-    private let staging: AlignedBuffer<Float>
-    private let additions: [ReductionTree.Addition]
-
-    /// Elements that a pass over all nodes takes at once, so that they stay in the cache between additions.
-    private static let strip = 2048
-
-    init(tree: ReductionTree, runs: [Range<Int>], count: Int, rank: Int, isNeeded: Bool) throws {
-        let parts = Self.split(count, parts: runs.count)
-        ranges = parts
-        gathered = try RankBlocks(counts: parts.map { $0.count + 1 })
-        ownRange = parts[rank]
-        vectorLength = count
-        let nodeCounts = runs.map { tree.canonicalNodes(of: $0).count }
-        let most = isNeeded ? nodeCounts.max() ?? 0 : 0
-        let firstNodes = nodeCounts.indices.map { nodeCounts[..<$0].reduce(0, +) }
-        let own = parts[rank].count
-        rounds = try (0..<most).map { round in
-            (
-                sent: try RankBlocks(
-                    counts: parts.map { round < nodeCounts[rank] ? $0.count : 0 },
-                    displacements: parts.map(\.lowerBound)),
-                received: try RankBlocks(
-                    counts: nodeCounts.map { round < $0 ? own : 0 },
-                    displacements: zip(firstNodes, nodeCounts).map { round < $1 ? ($0 + round) * own : 0 })
-            )
-        }
-        staging = try AlignedBuffer(count: isNeeded ? nodeCounts.reduce(0, +) * own : 0)
-        additions = tree.mergePlan(of: runs).additions
+    /// Lets the blocks that are finished travel, and goes on with those under way; waits for nobody.
+    ///
+    /// Not collective. Called on the communicator's thread, the more often the better.
+    ///
+    /// - Parameter finished: the number of leading blocks whose nodes are computed.
+    public func advance(finished: Int) throws {
+        guard let pipeline else { return }
+        let start = Clock.seconds
+        // The last gathering takes the note along.
+        _ = try pipeline.advance(finished: finished, gatherings: blocks.blockCount - 1)
+        times.interleaved += Clock.seconds - start
     }
 
-    /// Balanced ranges that begin on whole cache lines.
-    private static func split(_ count: Int, parts: Int) -> [Range<Int>] {
-        ReductionTree.partition(count: (count + 15) / 16, parts: parts).map {
-            min($0.lowerBound * 16, count)..<min($0.upperBound * 16, count)
-        }
-    }
-
-    /// Fills the staging buffer.
-    func exchange(_ nodes: UnsafeMutablePointer<Float>, _ communicator: any Communicator) throws {
-        for (index, round) in rounds.enumerated() {
-            // A rank without a node in this round sends nothing, from an address that is valid all the same.
-            let isOwn = round.sent.counts.contains { $0 > 0 }
-            let source = isOwn ? nodes + index * vectorLength : nodes
-            try communicator.allToAll(source, round.sent, into: staging.pointer, round.received)
-        }
-    }
-
-    /// Adds up this rank's range along the tree.
-    func addUp(into result: UnsafeMutablePointer<Float>) {
-        let length = ownRange.count
-        var start = 0
-        while start < length {
-            let count = min(Self.strip, length - start)
-            let base = staging.pointer + start
-            for addition in additions {
-                add(base + addition.source * length, to: base + addition.target * length, count: count)
+    /// Ends the reduction when all nodes are computed.
+    ///
+    /// Collective.
+    ///
+    /// - Parameter measuringWait: whether to measure how long the last rank still computed; the same on all ranks.
+    public func finish(measuringWait: Bool = false) throws {
+        let start = Clock.seconds
+        defer { times.finishing = Clock.seconds - start }
+        if let pipeline {
+            pipeline.note = note
+            times.hidden = max(0, pipeline.busySeconds - times.interleaved)
+            try finish(pipeline, barrier: measuringWait ? try communicator.startBarrier() : nil)
+            notes = pipeline.notes
+        } else if let library, let nodes, let result {
+            if measuringWait {
+                try communicator.barrier()
+                times.waiting = Clock.seconds - start
             }
-            // The root's sum ends in the first node's place.
-            (result + start).update(from: base, count: count)
-            start += count
+            notes = try library.reduce(nodes, into: result, note: note, communicator)
+        } else if let nodes, let result {
+            // One rank's run is the whole tree: one node, the root.
+            if result != nodes {
+                for block in 0..<blocks.blockCount {
+                    blocks.unpack(block: block, nodes + blocks.elements(of: block).lowerBound, to: result)
+                }
+            }
+            notes = [note]
+        }
+    }
+
+    /// Computes the sum of all ranks' nodes, on every rank; collective, and `begin` and `finish` in one.
+    public func reduce(nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) throws {
+        begin(nodes: nodes, into: result)
+        try finish()
+    }
+
+    private func finish(_ pipeline: BlockPipeline, barrier: (any Transfer)?) throws {
+        let start = Clock.seconds
+        var barrier = barrier
+        while !pipeline.isDone || barrier != nil {
+            // Each wait ends with something new, so that the watch for stalls sees how it goes on.
+            try communicator.wait(for: pipeline.current) {
+                if try barrier?.isComplete() == true {
+                    times.waiting = Clock.seconds - start
+                    barrier = nil
+                    return true
+                }
+                return try pipeline.advance(finished: blocks.blockCount, gatherings: blocks.blockCount)
+            }
         }
     }
 }

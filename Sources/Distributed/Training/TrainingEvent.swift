@@ -42,6 +42,8 @@ public struct TrainingOverview: Sendable {
     public let batchSize: Int
     /// Characters of a sequence.
     public let sequenceLength: Int
+    /// How the gradients travel between ranks.
+    public let gradientCompression: GradientSynchronizer.Compression
 }
 
 /// One optimiser step.

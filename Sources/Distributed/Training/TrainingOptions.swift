@@ -42,6 +42,8 @@ public struct TrainingOptions: Hashable, Sendable {
     public var profile = false
     /// Who adds the ranks' gradients.
     public var allreduce = GradientSynchronizer.Mode.tree
+    /// How the gradients travel between ranks.
+    public var gradientCompression = GradientSynchronizer.Compression.none
 
     /// Where the weights come from at the start.
     public enum Start: Hashable, Sendable {
@@ -76,6 +78,7 @@ public struct TrainingOptions: Hashable, Sendable {
             ("--seq-length", "\(sequenceLength)"), ("--shuffle", "\(shuffle)"),
             ("--learning-rate", "\(learningRate)"), ("--seed", "\(seed)"), ("--precision", precision.rawValue),
             ("start (--init, --resume, --resume-from)", "\(start)"), ("--allreduce", allreduce.rawValue),
+            ("--gradient-compression", gradientCompression.rawValue),
             ("--profile", "\(profile)"),
             ("--checkpoint-dir", checkpointDirectory),
             ("--checkpoint-every-steps", checkpointEverySteps.map(String.init) ?? "off"),

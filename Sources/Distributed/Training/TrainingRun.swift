@@ -48,13 +48,13 @@ public final class TrainingRun {
                         batchSize: options.batchSize, microBatchSize: options.microBatchSize,
                         sequenceLength: options.sequenceLength, microBatches: parts[communicator.rank]),
                     adam: Adam.Configuration(learningRate: options.learningRate), precision: options.precision,
-                    threads: threads))
+                    threads: threads, ranks: communicator.size))
         }
         try start.fill(replica, seed: options.seed, communicator: communicator)
         synchronizer = try agreement.collectively {
             try GradientSynchronizer(
-                communicator: communicator, tree: replica.tree, runs: parts, count: replica.gradientLayout.summed.count,
-                mode: options.allreduce)
+                communicator: communicator, tree: replica.tree, runs: parts, blocks: replica.blocks,
+                mode: options.allreduce, compression: options.gradientCompression)
         }
         let isResumed = start.summary.isResumed
         saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
@@ -104,9 +104,10 @@ public final class TrainingRun {
     private func step(_ order: Permutation, epochStart: Double, firstStep: Int) throws -> StepReport {
         let start = Clock.seconds
         let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
-        try replica.computeGradient { sequence, ids in
-            dataset.read(window: order[first + sequence], into: ids)
-        }
+        synchronizer.begin(nodes: replica.nodes, into: replica.summedGradient)
+        try replica.computeGradient(
+            { sequence, ids in dataset.read(window: order[first + sequence], into: ids) },
+            advance: synchronizer.advance)
         var profile = try exchange()
         let loss = replica.loss
         guard loss.isFinite else { throw lossError(loss) }
@@ -133,16 +134,17 @@ public final class TrainingRun {
         return report
     }
 
-    /// Adds up the ranks' gradients; the seconds until the last rank is ready are told apart where a profile is wanted.
+    /// Ends the adding up of the ranks' gradients; the seconds until the last rank is ready are told apart where a profile
+    /// is wanted.
     private func exchange() throws -> StepProfile {
+        try synchronizer.finish(measuringWait: options.profile)
+        let times = synchronizer.times
         var profile = StepProfile()
-        let start = Clock.seconds
-        if options.profile {
-            try communicator.barrier()
-            profile.wait = Clock.seconds - start
-        }
-        try synchronizer.reduce(nodes: replica.nodes, into: replica.summedGradient)
-        profile.exchange = Clock.seconds - start - profile.wait
+        profile.wait = times.waiting
+        profile.exchange = times.interleaved + times.finishing - times.waiting
+        profile.hiddenExchange = times.hidden
+        // What was done for the exchange between two products has been counted as theirs.
+        profile.weightGradient = -times.interleaved
         return profile
     }
 
@@ -176,7 +178,8 @@ public final class TrainingRun {
                 TrainingOverview(
                     layout: replica.layout, ranks: communicator.size, threads: threads, data: corpus.path,
                     characters: corpus.count, sequences: dataset.windowCount, stepsPerEpoch: dataset.stepsPerEpoch,
-                    batchSize: options.batchSize, sequenceLength: options.sequenceLength)))
+                    batchSize: options.batchSize, sequenceLength: options.sequenceLength,
+                    gradientCompression: options.gradientCompression)))
     }
 
     private func tell(_ event: TrainingEvent) {

@@ -43,6 +43,7 @@ struct Train: ParsableCommand {
         let printer = TrainingPrinter(
             showsBar: Console.outputIsTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
         let code = Job.run(launch: launch, stallTimeout: job.stallTimeout) { communicator in
+            warnOfCrowding(communicator, processors: launch.hostProcessors, printer)
             let training = try TrainingRun(
                 options, communicator: communicator, defaultThreads: launch.defaultThreads, report: printer.show)
             // Whoever shows the error doesn't know of the bar.
@@ -51,6 +52,15 @@ struct Train: ParsableCommand {
             printer.showProfile()
         }
         throw ExitCode(code)
+    }
+
+    /// On rank 0, for its own host.
+    private func warnOfCrowding(_ communicator: any Communicator, processors: Int, _ printer: TrainingPrinter) {
+        guard communicator.isRoot, communicator.localSize > processors else { return }
+        printer.show(
+            .warning(
+                "\(communicator.localSize) ranks share the \(processors) core\(processors == 1 ? "" : "s") of "
+                    + "\(communicator.hostName), which is slower than one rank a core: start \(processors) there"))
     }
 
     private func options() throws -> TrainingOptions {
@@ -73,6 +83,7 @@ struct Train: ParsableCommand {
         options.overwrite = checkpoints.overwrite
         options.metrics = job.metrics
         options.allreduce = job.allreduce
+        options.gradientCompression = job.gradientCompression
         options.profile = job.profile
         return options
     }

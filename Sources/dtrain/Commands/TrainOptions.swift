@@ -4,6 +4,7 @@ import Distributed
 
 extension ModelConfiguration.Cell: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
+extension GradientSynchronizer.Compression: ExpressibleByArgument {}
 
 extension GradientSynchronizer.Mode: ExpressibleByArgument {
     /// `tree` or `mpi`.
@@ -136,6 +137,14 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: .init(
+            """
+            How gradients travel between ranks: none, or bf16, which halves the traffic; then the bits depend on the \
+            number of ranks, and what its rounding carries over isn't in checkpoints.
+            """))
+    var gradientCompression = GradientSynchronizer.Compression.none
+
+    @Option(
+        help: .init(
             "A collective that waits longer ends the job and names the ranks waited for (default: 300).",
             valueName: "seconds"),
         transform: positive)
@@ -149,4 +158,10 @@ struct JobOptions: ParsableArguments {
 
     @Flag(help: "No progress bar.")
     var quiet = false
+
+    func validate() throws {
+        if gradientCompression != .none, allreduce == .library {
+            throw ValidationError("--allreduce mpi sends gradients as they are: leave --gradient-compression out")
+        }
+    }
 }

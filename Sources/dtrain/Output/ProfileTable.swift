@@ -23,7 +23,9 @@ struct ProfileTable {
     var text: String? {
         guard steps > 0, sum.total > 0 else { return nil }
         let lines = sum.parts.map { part in row(part.name, part.seconds) } + [row("step", sum.total)]
-        return (["mean of \(steps) steps on rank 0:"] + lines).joined(separator: "\n")
+        let milliseconds = (sum.hiddenExchange / Double(steps) * 1000).fixed(2)
+        let hidden = sum.hiddenExchange > 0 ? ["  another \(milliseconds) ms of exchange while computing"] : []
+        return (["mean of \(steps) steps on rank 0:"] + lines + hidden).joined(separator: "\n")
     }
 
     private func row(_ name: String, _ seconds: Double) -> String {

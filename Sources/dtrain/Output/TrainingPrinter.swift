@@ -73,6 +73,9 @@ final class TrainingPrinter {
                 + "\(overview.layout.configuration.vocabularySize), \(overview.sequences.grouped) sequences of "
                 + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
         line("\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")")
+        if overview.ranks > 1, overview.gradientCompression == .bf16 {
+            line("gradients travel in bf16: the weights' bits depend on the number of ranks")
+        }
         line("output shape \(table.outputShape): (batch, sequence, vocabulary)")
         line(table.text)
     }

@@ -29,14 +29,14 @@ import Testing
         }
         var microBatches: Int { Shard.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize) }
 
-        func replica(_ microBatches: Range<Int>, threads: Int) throws -> Replica {
+        func replica(_ microBatches: Range<Int>, threads: Int, ranks: Int = 1) throws -> Replica {
             let shard = Shard(
                 batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                 microBatches: microBatches)
             let replica = try Replica(
                 Replica.Configuration(
                     model: model, shard: shard, adam: Adam.Configuration(learningRate: 0.01), precision: precision,
-                    threads: threads))
+                    threads: threads, ranks: ranks))
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: 0.3))
             return replica
         }
@@ -92,15 +92,35 @@ import Testing
         }
     }
 
+    /// One node's sums where they belong.
+    private func flat(_ replica: Replica, node: Int, of count: Int) -> [Float] {
+        let blocks = replica.blocks
+        var result = [Float](repeating: .nan, count: replica.gradientLayout.summed.count)
+        for block in 0..<blocks.blockCount {
+            let wire = (0..<blocks.ranks).flatMap { rank in
+                let part = blocks.part(of: block, rank: rank)
+                let start = replica.nodes + blocks.offset(of: part, node: node, nodes: count)
+                return Array(UnsafeBufferPointer(start: start, count: part.count))
+            }
+            result.withUnsafeMutableBufferPointer { result in
+                if let base = result.baseAddress { blocks.unpack(block: block, wire, to: base) }
+            }
+        }
+        return result
+    }
+
     /// The gradient that ranks with a run of micro-batches each get when they add their nodes along the tree.
     private func shardedGradient(_ test: Case, runs: [Range<Int>]) throws -> [UInt32] {
         var nodes: [[Float]] = []
         for (rank, run) in runs.enumerated() {
-            let replica = try test.replica(run, threads: rank % 2 + 1)
+            let replica = try test.replica(run, threads: rank % 2 + 1, ranks: runs.count)
             try replica.computeGradient(test.reader(step: 0))
-            let count = replica.gradientLayout.summed.count
-            for node in replica.tree.canonicalNodes(of: run).indices {
-                nodes.append(Array(UnsafeBufferPointer(start: replica.nodes + node * count, count: count)))
+            let count = replica.tree.canonicalNodes(of: run).count
+            for node in 0..<count {
+                nodes.append(
+                    runs.count == 1
+                        ? Array(replica.gradient.elements[replica.gradientLayout.summed])
+                        : flat(replica, node: node, of: count))
             }
         }
         let plan = ReductionTree(leafCount: test.microBatches).mergePlan(of: runs)
@@ -128,6 +148,36 @@ import Testing
         }
         let uneven = [0..<1, 1..<test.microBatches]
         #expect(differences(try shardedGradient(test, runs: uneven), expected) == 0)
+    }
+
+    /// Two thirds of a model whose gradient takes several blocks.
+    @Test(arguments: [1, 3])
+    func finishedBlocksStayAsTheyAre(threads: Int) throws {
+        let test = Case(cell: .gru, layers: 1, units: 512, batchSize: 3, microBatchSize: 1)
+        let replica = try test.replica(0..<2, threads: threads, ranks: 2)
+        let blocks = replica.blocks
+        #expect(blocks.blockCount > 2 && blocks.count == replica.gradientLayout.summed.count)
+        func checksum(_ block: Int) -> String {
+            let elements = blocks.elements(of: block)
+            return Checksum.hexadecimal(
+                of: UnsafeRawBufferPointer(
+                    UnsafeBufferPointer(
+                        rebasing: UnsafeBufferPointer(
+                            start: replica.nodes, count: blocks.count)[elements])))
+        }
+        var seen: [String] = []
+        var counts: [Int] = []
+        // The first step leaves finished blocks behind that the second must not take for its own.
+        for step in 0..<2 {
+            (seen, counts) = ([], [])
+            try replica.computeGradient(test.reader(step: step)) { finished in
+                counts.append(finished)
+                while seen.count < finished { seen.append(checksum(seen.count)) }
+            }
+        }
+        #expect(counts == counts.sorted() && counts.first == 0)
+        if threads == 1 { #expect(seen.count == blocks.blockCount - 1) }
+        #expect(seen == seen.indices.map(checksum))
     }
 
     @Test func rankWithoutMicroBatchesHasNoNodesAndStillTakesTheStep() throws {

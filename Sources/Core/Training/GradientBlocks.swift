@@ -1,0 +1,168 @@
+/// In which order the sums over micro-batches travel between ranks, and in which blocks.
+///
+/// In the flat gradient a column panel's rows lie far apart. On the way they are packed: each task's sums one after another, as
+/// they are computed ("wire order"). A block is a few tasks, done at about the same time; it travels while the next is
+/// computed. Each block is cut into one part per rank, the elements which that rank adds up.
+public struct GradientBlocks: Sendable {
+    /// A matrix inside a flat vector; in wire order its elements follow each other.
+    public struct Matrix: Hashable, Sendable {
+        /// Rows.
+        public let rows: Int
+        /// Elements of a row.
+        public let width: Int
+        /// Of the first element in the flat vector.
+        public let offset: Int
+        /// From row to row in the flat vector.
+        public let stride: Int
+
+        /// Describes a matrix.
+        public init(rows: Int, width: Int, offset: Int, stride: Int) {
+            self.rows = rows
+            self.width = width
+            self.offset = offset
+            self.stride = stride
+        }
+
+        var count: Int { rows * width }
+        var isContiguous: Bool { rows == 1 || width == stride }
+    }
+
+    private struct Block {
+        let elements: Range<Int>
+        let matrices: [Matrix]
+        let tasks: Range<Int>
+    }
+
+    /// Elements in all.
+    public let count: Int
+    /// The ranks that share the work.
+    public let ranks: Int
+    /// Where each task's sums begin in wire order.
+    let taskStarts: [Int]
+    private let blocks: [Block]
+    private let parts: [Range<Int>]
+
+    /// The least bytes of a block, so that what it costs to begin a transfer doesn't show.
+    private static let leastBytes = 5 << 18
+    /// The least bytes of a part.
+    private static let leastPartBytes = 1 << 16
+
+    /// Forms blocks of whole tasks.
+    ///
+    /// - Parameters:
+    ///   - tasks: the matrices that each task fills, in the order of the tasks.
+    ///   - ranks: the ranks that share the work.
+    ///   - leastBytes: at which size a block is complete; nil for what suits the number of ranks.
+    public init(tasks: [[Matrix]], ranks: Int, leastBytes: Int? = nil) {
+        let least = leastBytes ?? max(Self.leastBytes, Self.leastPartBytes * ranks)
+        var blocks: [Block] = []
+        var starts: [Int] = []
+        var (next, firstTask, first) = (0, 0, 0)
+        for (index, task) in tasks.enumerated() {
+            starts.append(next)
+            next += task.reduce(0) { $0 + $1.count }
+            guard (next - first) * MemoryLayout<Float>.stride >= least || index == tasks.count - 1 else { continue }
+            blocks.append(
+                Block(
+                    elements: first..<next, matrices: Array(tasks[firstTask...index].joined()),
+                    tasks: firstTask..<index + 1))
+            (first, firstTask) = (next, index + 1)
+        }
+        count = next
+        taskStarts = starts
+        self.ranks = ranks
+        self.blocks = blocks
+        parts = blocks.flatMap { Self.cut($0.elements, into: ranks) }
+    }
+
+    /// Blocks of a vector that travels as it is.
+    public init(contiguous count: Int, ranks: Int, leastBytes: Int? = nil) {
+        let length = (leastBytes ?? max(Self.leastBytes, Self.leastPartBytes * ranks)) / MemoryLayout<Float>.stride
+        let tasks = stride(from: 0, to: count, by: max(1, length)).map { start in
+            let width = min(max(1, length), count - start)
+            return [Matrix(rows: 1, width: width, offset: start, stride: width)]
+        }
+        self.init(tasks: tasks, ranks: ranks, leastBytes: leastBytes)
+    }
+
+    /// The number of blocks.
+    public var blockCount: Int { blocks.count }
+
+    /// A block's elements in wire order.
+    public func elements(of block: Int) -> Range<Int> { blocks[block].elements }
+
+    /// The tasks that a block consists of.
+    func tasks(of block: Int) -> Range<Int> { blocks[block].tasks }
+
+    /// The elements of a block that a rank adds up, in wire order; they may be none.
+    public func part(of block: Int, rank: Int) -> Range<Int> { parts[block * ranks + rank] }
+
+    /// Where a block begins in the flat vector, if it lies there as in wire order.
+    public func contiguousOffset(of block: Int) -> Int? {
+        let matrices = blocks[block].matrices
+        return matrices.count == 1 && matrices[0].isContiguous ? matrices[0].offset : nil
+    }
+
+    /// Where a rank with `nodes` nodes keeps its sums of one of them for a part: part by part, in a part node by node, so that what a
+    /// peer gets of all nodes is contiguous.
+    public func offset(of part: Range<Int>, node: Int, nodes: Int) -> Int {
+        part.lowerBound * nodes + node * part.count
+    }
+
+    /// Copies one task's sums to where they travel from; one of `nodes` nodes.
+    func store(_ sums: UnsafePointer<Float>, task: Int, node: Int, of nodes: Int, to base: UnsafeMutablePointer<Float>)
+    {
+        let end = task + 1 < taskStarts.count ? taskStarts[task + 1] : count
+        store(sums, elements: taskStarts[task]..<end, block: block(of: task), node: node, of: nodes, to: base)
+    }
+
+    /// Copies elements of one node, all from one block, to where they travel from.
+    public func store(
+        _ values: UnsafePointer<Float>, elements: Range<Int>, block: Int, node: Int, of nodes: Int,
+        to base: UnsafeMutablePointer<Float>
+    ) {
+        for rank in 0..<ranks {
+            let part = part(of: block, rank: rank)
+            let piece = part.clamped(to: elements)
+            guard !piece.isEmpty else { continue }
+            let target = offset(of: part, node: node, nodes: nodes) + piece.lowerBound - part.lowerBound
+            (base + target).update(from: values + (piece.lowerBound - elements.lowerBound), count: piece.count)
+        }
+    }
+
+    /// Copies a block's elements, given in wire order, to the flat vector.
+    public func unpack(block: Int, _ elements: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
+        var next = elements
+        for matrix in blocks[block].matrices {
+            for row in 0..<matrix.rows {
+                (flat + matrix.offset + row * matrix.stride).update(from: next, count: matrix.width)
+                next += matrix.width
+            }
+        }
+    }
+
+    /// The block that a task belongs to.
+    func block(of task: Int) -> Int { blocks.firstIndex { $0.tasks.contains(task) } ?? 0 }
+
+    /// Balanced ranges that begin on whole cache lines of the block.
+    private static func cut(_ range: Range<Int>, into ranks: Int) -> [Range<Int>] {
+        ReductionTree.partition(count: (range.count + 15) / 16, parts: ranks).map {
+            range.lowerBound + min($0.lowerBound * 16, range.count)..<range.lowerBound
+                + min($0.upperBound * 16, range.count)
+        }
+    }
+}
+
+extension GradientBlocks {
+    /// The blocks of a model's gradient; the flat vector is the gradient's summed part, and the loss comes last.
+    init(_ layout: GradientLayout, tasks: [PanelTask], ranks: Int) {
+        let start = layout.summed.lowerBound
+        let matrices = tasks.map { task in
+            task.targets.map {
+                Matrix(rows: $0.rows, width: task.width, offset: $0.offset - start, stride: $0.stride)
+            }
+        }
+        let loss = [Matrix(rows: 1, width: 1, offset: layout.loss - start, stride: 1)]
+        self.init(tasks: matrices + [loss], ranks: ranks)
+    }
+}

@@ -1,0 +1,95 @@
+import Core
+
+/// The transfers between ranks that are threads; they match by kind and by their order within it.
+final class TransferBoard: @unchecked Sendable {
+    /// What is begun.
+    enum Kind: Hashable { case exchange, gathering, barrier }
+
+    /// What one rank contributes to a transfer and expects of it.
+    struct Part {
+        var source: UnsafeRawPointer?
+        var sent: RankBlocks?
+        var destination: UnsafeMutableRawPointer?
+        var received: RankBlocks?
+    }
+
+    private struct Key: Hashable {
+        let kind: Kind
+        let number: Int
+    }
+
+    private struct Entry {
+        var parts: [Int: Part] = [:]
+        var taken: Set<Int> = []
+        var left = 0
+    }
+
+    private let size: Int
+    private let monitor = Monitor()
+    // Under the monitor's lock.
+    private var entries: [Key: Entry] = [:]
+    private var begun: [Kind: [Int: Int]] = [:]
+    private var failure: DTrainError?
+
+    init(size: Int) { self.size = size }
+
+    /// Begins a rank's next transfer of that kind.
+    func start(_ kind: Kind, rank: Int, _ part: Part) -> any Transfer {
+        monitor.locked {
+            let number = begun[kind]?[rank] ?? 0
+            begun[kind, default: [:]][rank] = number + 1
+            entries[Key(kind: kind, number: number), default: Entry()].parts[rank] = part
+            return Pending(board: self, key: Key(kind: kind, number: number), rank: rank)
+        }
+    }
+
+    /// A transfer is over for a rank when all have taken what they get: until then its own buffer is read.
+    private func isComplete(_ key: Key, rank: Int) throws -> Bool {
+        try monitor.locked {
+            if let failure { throw failure }
+            guard var entry = entries[key], entry.parts.count == size else { return false }
+            if entry.taken.insert(rank).inserted {
+                do { try take(entry.parts, rank) } catch let error as DTrainError {
+                    failure = error
+                    throw error
+                }
+            }
+            let isOver = entry.taken.count == size
+            if isOver { entry.left += 1 }
+            entries[key] = entry.left == size ? nil : entry
+            return isOver
+        }
+    }
+
+    private func take(_ parts: [Int: Part], _ rank: Int) throws {
+        guard let own = parts[rank], let received = own.received, let destination = own.destination else { return }
+        for peer in 0..<size {
+            let to = received.range(of: peer)
+            let part = parts[peer]
+            let from = part?.sent?.range(of: rank) ?? part?.received?.range(of: peer) ?? 0..<0
+            guard from.count == to.count else {
+                throw DTrainError(
+                    .internal, "rank \(peer) sends \(from.count) bytes to rank \(rank), which expects \(to.count)")
+            }
+            // What a rank gathers in place is there already.
+            guard own.sent != nil || peer != rank, let source = part?.source else { continue }
+            (destination + to.lowerBound).copyMemory(from: source + from.lowerBound, byteCount: to.count)
+        }
+    }
+
+    private final class Pending: Transfer {
+        private let board: TransferBoard
+        private let key: Key
+        private let rank: Int
+        private var isOver = false
+
+        init(board: TransferBoard, key: Key, rank: Int) {
+            (self.board, self.key, self.rank) = (board, key, rank)
+        }
+
+        func isComplete() throws -> Bool {
+            if !isOver { isOver = try board.isComplete(key, rank: rank) }
+            return isOver
+        }
+    }
+}
