@@ -38,7 +38,7 @@ let package = Package(
             name: "DistributedTests",
             dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain-mpi-checks"]),
         .testTarget(
-            name: "CommandTests", dependencies: ["Core", "DistributedTesting", "dtrain"],
+            name: "CommandTests", dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain"],
             resources: [.copy("Resources/golden")]),
         // For tests: checks that any communicator must pass, and the starting of programs under mpirun.
         .target(name: "DistributedTesting", dependencies: ["Core", "Distributed"], path: "Tests/Support"),

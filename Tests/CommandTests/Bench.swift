@@ -1,4 +1,5 @@
 import Core
+import Distributed
 import DistributedTesting
 import Foundation
 import Testing
@@ -12,6 +13,17 @@ enum Launch: Sendable, CustomStringConvertible {
         switch self {
         case .alone: "alone"
         case .ranks(let count): "\(count) ranks"
+        }
+    }
+
+    /// Cores that this process, and so what it starts, may use.
+    static let cores = LaunchEnvironment.current.allowedProcessors
+
+    /// Whether the ranks outnumber the cores.
+    var isCrowded: Bool {
+        switch self {
+        case .alone: false
+        case .ranks(let count): count > Self.cores
         }
     }
 

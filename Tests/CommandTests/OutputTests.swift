@@ -46,7 +46,17 @@ struct OutputTests {
         #expect(places == places.sorted())
         #expect(order.dropFirst().map(count) == [1, 1, 2, 1], "\(outcome)")
         #expect(outcome.stdout.matches(of: Self.lastBar).count == 2, "\(outcome)")
-        #expect(!outcome.stderr.contains("warning"), "\(outcome)")
+        #expect(outcome.stderr.components(separatedBy: "warning").count - 1 == (launch.isCrowded ? 1 : 0), "\(outcome)")
+    }
+
+    /// More ranks than this machine has cores, up to a number that it can bear.
+    @Test(.enabled(if: MPIRun.isAvailable && Launch.cores < 8, "no mpirun, or too many cores"))
+    func moreRanksThanCoresAreWarnedOfOnce() throws {
+        let outcome = try Bench().train("--max-steps 2", on: .ranks(Launch.cores + 1))
+        let warnings = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("warning:") }
+        #expect(warnings.count == 1, "\(outcome)")
+        #expect(warnings[0].contains("\(Launch.cores + 1) ranks share the \(Launch.cores) core"), "\(outcome)")
+        #expect(warnings[0].contains("start \(Launch.cores) there"), "\(outcome)")
     }
 
     @Test(arguments: ["", "--quiet"])
@@ -149,7 +159,7 @@ struct OutputTests {
         let program = "'\(try MPIRun.find("dtrain"))' \(Bench.train(flags))"
         return switch launch {
         case .alone: program
-        case .ranks(let count): "mpirun --oversubscribe -np \(count) \(program)"
+        case .ranks(let count): (MPIRun.command + ["-np \(count) \(program)"]).joined(separator: " ")
         }
     }
 }

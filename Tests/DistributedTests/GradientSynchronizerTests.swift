@@ -10,11 +10,9 @@ import Testing
         for count in [1, 15, 16, 17, 5003] {
             let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
                 let check = GradientCheck(leaves: leaves, count: count)
-                for leastBytes in [nil, 1, 900] {
-                    try check.run(ranks, leastBytes: leastBytes, inPlace: false)
-                    try check.run(ranks, leastBytes: leastBytes, inPlace: true)
-                    try check.run(ranks, isStrided: true, leastBytes: leastBytes)
-                }
+                try check.run(ranks)
+                try check.run(ranks, leastBytes: 900, inPlace: true)
+                try check.run(ranks, isStrided: true, leastBytes: 1)
             }
             for result in results { try result.get() }
         }

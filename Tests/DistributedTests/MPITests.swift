@@ -57,6 +57,19 @@ struct MPITests {
         #expect(outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }.count == 1, "\(outcome)")
     }
 
+    /// Who only waits for what it has begun is watched, too.
+    @Test func stalledTransferNamesTheRankWaitedFor() throws {
+        let outcome = try start(3, "stall-transfer", "2")
+        #expect(outcome.status == 70, "\(outcome)")
+        #expect(outcome.stderr.contains("s in MPI_Ibarrier for rank 2; "), "\(outcome)")
+    }
+
+    @Test func exchangeIsTimedAgainstTheLibrarys() throws {
+        let outcome = try start(2, "bandwidth", "1")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stdout.matches(of: /(?m), 2 ranks: median .* GB\/s, [\d.]+ of MPI_Allreduce$/).count == 3)
+    }
+
     @Test func initialisingTwiceIsAnError() throws {
         let outcome = try start(2, "twice")
         #expect(outcome.status == 0, "\(outcome)")
@@ -81,7 +94,7 @@ struct MPITests {
         return try MPIRun.mpirun(
             ranks: ranks, executable: "/usr/bin/taskset",
             arguments: ["-c", String(first), try MPIRun.find("dtrain-mpi-checks"), "yield"],
-            environment: environment, launcherArguments: ["--oversubscribe", "--bind-to", "none"])
+            environment: environment, unbound: true)
     }
 
     @Test func withoutLauncherThereIsOneRankWithoutMPI() throws {

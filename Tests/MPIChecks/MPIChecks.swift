@@ -8,16 +8,16 @@ import Glibc
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let name = arguments.first ?? "all"
-        let timeout = name == "stall" ? arguments.dropFirst().first.flatMap { Int($0) } : nil
+        let timeout = name.hasPrefix("stall") ? arguments.dropFirst().first.flatMap { Int($0) } : nil
         exit(
             Job.run(stallTimeout: timeout) { ranks in
-                try perform(name, ranks)
+                try perform(name, ranks, Array(arguments.dropFirst()))
                 try ranks.barrier()
                 if ranks.isRoot { print("passed \(name) on \(ranks.size)") }
             })
     }
 
-    private static func perform(_ name: String, _ ranks: any Communicator) throws {
+    private static func perform(_ name: String, _ ranks: any Communicator, _ arguments: [String]) throws {
         let last = ranks.size - 1
         switch name {
         case "all":
@@ -28,6 +28,8 @@ import Glibc
             try gradients(ranks)
         case "large":
             try large(ranks)
+        case "bandwidth":
+            try Bandwidth(repeats: arguments.first.flatMap { Int($0) } ?? 15).measure(ranks)
         case "failure":
             // The others wait in a collective that the last rank never enters.
             if ranks.rank == last { throw DTrainError(.badData, "made to fail") }
@@ -49,6 +51,10 @@ import Glibc
         case "stall":
             if ranks.rank == last { while true { sleep(1) } }
             try ranks.barrier()
+        case "stall-transfer":
+            if ranks.rank == last { while true { sleep(1) } }
+            let barrier = try ranks.startBarrier()
+            try ranks.wait(for: "MPI_Ibarrier") { try barrier.isComplete() }
         default:
             throw DTrainError(.usage, "no check named '\(name)'")
         }

@@ -45,6 +45,8 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         CommunicatorCheck(name: "all-to-all-with-holes", run: allToAllWithHoles),
         CommunicatorCheck(name: "gather-in-place", run: gatherInPlace),
         CommunicatorCheck(name: "sum-floats", run: sumFloats),
+        CommunicatorCheck(name: "transfers", run: transfers),
+        CommunicatorCheck(name: "transfers-among-others", run: transfersAmongOthers),
         CommunicatorCheck(name: "invalid-root", run: invalidRoot),
         CommunicatorCheck(name: "many-rounds", run: manyRounds),
     ]
@@ -170,6 +172,62 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
             try sum.withUnsafeMutableBufferPointer { try ranks.allReduceSum(inPlace: $0) }
             try require(sum, equals: [Float(round * ranks.size * (ranks.size - 1) / 2)], "round \(round)")
             if round.isMultiple(of: 50) { try ranks.barrier() }
+        }
+    }
+
+    /// Rank r sends r + p bytes of value r to rank p; the exchange is followed by a gathering of r bytes of each rank.
+    @Sendable private static func transfers(_ ranks: any Communicator) throws {
+        let (size, rank) = (ranks.size, ranks.rank)
+        let blocks = try RankBlocks(counts: (0..<size).map { rank + $0 })
+        let source = try AlignedBuffer<UInt8>(count: size * (rank + size))
+        let received = try AlignedBuffer<UInt8>(count: size * (rank + size))
+        source.elements.update(repeating: UInt8(rank))
+        received.elements.update(repeating: 255)
+        try complete([ranks.startAllToAll(source.pointer, blocks, into: received.pointer, blocks)], ranks)
+        let expected = (0..<size).flatMap { [UInt8](repeating: UInt8($0), count: rank + $0) }
+        try require(Array(received.elements.prefix(expected.count)), equals: expected, "received")
+        try require(received.elements.dropFirst(expected.count).allSatisfy { $0 == 255 }, equals: true, "the rest")
+        let pieces = try RankBlocks(counts: Array(0..<size))
+        let all = try AlignedBuffer<UInt8>(count: size * size)
+        for index in pieces.range(of: rank) { all[index] = UInt8(100 + rank) }
+        try complete([ranks.startAllGather(inPlace: all.pointer, pieces)], ranks)
+        let gathered = (0..<size).flatMap { [UInt8](repeating: UInt8(100 + $0), count: $0) }
+        try require(Array(all.elements.prefix(gathered.count)), equals: gathered, "gathered")
+    }
+
+    /// Several at once, begun by each rank between other operations, and each kind in an order of its own.
+    @Sendable private static func transfersAmongOthers(_ ranks: any Communicator) throws {
+        let (size, rank, length) = (ranks.size, ranks.rank, 70_000)
+        let blocks = try RankBlocks(counts: [Int](repeating: length * 4, count: size))
+        let sources = try (0..<3).map { _ in try AlignedBuffer<Float>(count: size * length) }
+        let results = try (0..<3).map { _ in try AlignedBuffer<Float>(count: size * length) }
+        let gathered = try AlignedBuffer<Float>(count: size * length)
+        for index in blocks.range(of: rank) where index.isMultiple(of: 4) { gathered[index / 4] = Float(-rank - 1) }
+        func gather() throws -> any Transfer { try ranks.startAllGather(inPlace: gathered.pointer, blocks) }
+        var pending: [any Transfer] = rank.isMultiple(of: 2) ? [try gather()] : []
+        for round in 0..<3 {
+            sources[round].elements.update(repeating: Float(10 * rank + round))
+            pending.append(
+                try ranks.startAllToAll(sources[round].pointer, blocks, into: results[round].pointer, blocks))
+            try require(ranks.allGather(round), equals: [Int](repeating: round, count: size), "in between")
+        }
+        if !rank.isMultiple(of: 2) { pending.append(try gather()) }
+        pending.append(try ranks.startBarrier())
+        try complete(pending, ranks)
+        for peer in 0..<size {
+            for round in 0..<3 {
+                let block = results[round].elements[peer * length..<(peer + 1) * length]
+                try require(block.allSatisfy { $0 == Float(10 * peer + round) }, equals: true, "round \(round)")
+            }
+            let block = gathered.elements[peer * length..<(peer + 1) * length]
+            try require(block.allSatisfy { $0 == Float(-peer - 1) }, equals: true, "gathered")
+        }
+    }
+
+    private static func complete(_ transfers: [any Transfer], _ ranks: any Communicator) throws {
+        for transfer in transfers {
+            try ranks.wait(for: "check") { try transfer.isComplete() }
+            try require(transfer.isComplete(), equals: true, "complete once, complete for ever")
         }
     }
 }

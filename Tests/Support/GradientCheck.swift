@@ -87,6 +87,7 @@ public struct GradientCheck: Sendable {
         let nodes = try AlignedBuffer<Float>(count: max(1, synchronizer.ownNodes.count) * count)
         let separate = try AlignedBuffer<Float>(count: count)
         let result = inPlace ? nodes.pointer : separate.pointer
+        let expected = expected
         // More than once, because the buffers of the synchroniser are used again.
         for round in 1...3 {
             for index in 0..<nodes.count { nodes[index] = .nan }
@@ -99,7 +100,7 @@ public struct GradientCheck: Sendable {
             try synchronizer.finish(measuringWait: round == 3)
             try require(
                 synchronizer.notes, equals: (0..<ranks.size).map { Self.note(rank: $0, round: round) }, "notes")
-            try compare(result, mode: mode, round: round)
+            try compare(result, with: expected, mode: mode, round: round)
         }
     }
 
@@ -139,7 +140,7 @@ public struct GradientCheck: Sendable {
     }
 
     private func compare(
-        _ result: UnsafePointer<Float>, mode: GradientSynchronizer.Mode, round: Int
+        _ result: UnsafePointer<Float>, with expected: [Float], mode: GradientSynchronizer.Mode, round: Int
     ) throws {
         for (index, value) in expected.enumerated() {
             let isRight =

@@ -20,8 +20,17 @@ public struct MPIRun: Sendable {
         public let description: String
     }
 
-    /// Whether there is an `mpirun` to start.
-    public static var isAvailable: Bool { path(of: "mpirun") != nil }
+    /// The launcher: `mpirun`, taken for Open MPI's, or what `DTRAIN_TEST_MPIRUN` names, such as `mpiexec.mpich`.
+    public static var launcher: String { ProcessInfo.processInfo.environment["DTRAIN_TEST_MPIRUN"] ?? "mpirun" }
+
+    /// The launcher, told that there may be more ranks than cores; MPICH's needs no telling.
+    public static var command: [String] { [launcher] + (isOpenMPI ? ["--oversubscribe"] : []) }
+
+    /// Whether the launcher understands Open MPI's arguments.
+    public static var isOpenMPI: Bool { ProcessInfo.processInfo.environment["DTRAIN_TEST_MPIRUN"] == nil }
+
+    /// Whether there is a launcher to start.
+    public static var isAvailable: Bool { path(of: launcher) != nil }
 
     /// Why tests under `mpirun` are skipped.
     public static let missing = "mpirun isn't installed"
@@ -33,16 +42,16 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - arguments: the program's arguments.
     ///   - environment: variables to add.
-    ///   - launcherArguments: arguments to `mpirun` itself, before the program.
+    ///   - unbound: whether ranks may run on every core; by default that is up to the launcher.
     ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         ranks: Int, executable: String, arguments: [String], environment: [String: String] = [:],
-        launcherArguments: [String] = ["--oversubscribe"], folder: String? = nil, seconds: Int = 60
+        unbound: Bool = false, folder: String? = nil, seconds: Int = 60
     ) throws -> Outcome {
         try mpirun(
             executable: executable, programs: [(ranks: ranks, arguments: arguments)], environment: environment,
-            launcherArguments: launcherArguments, folder: folder, seconds: seconds)
+            unbound: unbound, folder: folder, seconds: seconds)
     }
 
     /// Runs a built program as one job whose ranks get different arguments.
@@ -51,17 +60,18 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - programs: the ranks in order, as runs with the same arguments.
     ///   - environment: variables to add.
-    ///   - launcherArguments: arguments to `mpirun` itself, before the program.
+    ///   - unbound: whether ranks may run on every core; by default that is up to the launcher.
     ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         executable: String, programs: [(ranks: Int, arguments: [String])], environment: [String: String] = [:],
-        launcherArguments: [String] = ["--oversubscribe"], folder: String? = nil, seconds: Int = 60
+        unbound: Bool = false, folder: String? = nil, seconds: Int = 60
     ) throws -> Outcome {
-        guard let mpirun = path(of: "mpirun") else { throw Failure(description: missing) }
+        guard let mpirun = path(of: launcher) else { throw Failure(description: missing) }
         let program = try find(executable)
         let runs = programs.map { ["-np", "\($0.ranks)", program] + $0.arguments }
-        let command = [mpirun] + launcherArguments + Array(runs.joined(separator: [":"]))
+        let binding = unbound && isOpenMPI ? ["--bind-to", "none"] : []
+        let command = [mpirun] + Self.command.dropFirst() + binding + Array(runs.joined(separator: [":"]))
         return try limited(command, environment, folder, seconds)
     }
 

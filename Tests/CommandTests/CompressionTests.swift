@@ -1,0 +1,37 @@
+import DistributedTesting
+import Testing
+
+/// `--gradient-compression` on a small model.
+@Suite(.serialized)
+struct GradientCompressionTests {
+    @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"), arguments: [2, 3])
+    func lossStaysClose(ranks: Int) throws {
+        let bench = try Bench()
+        let flags = "--batch-size 8 --micro-batch-size 2 --epochs 2 --rnn-units 32"
+        try bench.train("\(flags) --checkpoint-dir plain --metrics plain.jsonl", on: .ranks(ranks))
+        let outcome = try bench.train(
+            "\(flags) --checkpoint-dir short --metrics short.jsonl --gradient-compression bf16", on: .ranks(ranks))
+        #expect(outcome.stdout.contains("gradients travel in bf16: "), "\(outcome)")
+        let plain = try Metrics(bench.read("plain.jsonl")).losses
+        let short = try Metrics(bench.read("short.jsonl")).losses
+        #expect(plain.count == 2 * Bench.stepsPerEpoch && short.count == plain.count)
+        // The first loss is that of the same weights; only the order of its few additions differs.
+        #expect(abs(plain[0] - short[0]) < 1e-5)
+        for (left, right) in zip(plain, short) { #expect(abs(left - right) < 0.02) }
+        #expect(try bench.read("short/ckpt_2.safetensors") != bench.read("plain/ckpt_2.safetensors"))
+    }
+
+    @Test func aSingleProcessHasNothingToCompress() throws {
+        let bench = try Bench()
+        let outcome = try bench.train("--max-steps 3 --checkpoint-dir short --gradient-compression bf16")
+        #expect(!outcome.stdout.contains("bf16"), "\(outcome)")
+        try bench.train("--max-steps 3 --checkpoint-dir plain")
+        #expect(try bench.read("short/ckpt_1_3.safetensors") == bench.read("plain/ckpt_1_3.safetensors"))
+    }
+
+    @Test func theLibrarysSumIsNotCompressed() throws {
+        let outcome = try Bench().run("train --data text.txt --allreduce mpi --gradient-compression bf16")
+        #expect(outcome.status == 64, "\(outcome)")
+        #expect(outcome.stderr.contains("--gradient-compression"), "\(outcome)")
+    }
+}

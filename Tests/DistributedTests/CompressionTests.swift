@@ -1,0 +1,77 @@
+import Core
+import Distributed
+import DistributedTesting
+import Testing
+
+/// Gradients that travel in bf16.
+@Suite struct CompressionTests {
+    /// Every rank's gradient is the same in all steps, so without feedback each step would add the same error.
+    @Test(arguments: 2...4, [2, 3, 8])
+    func sumOverManyStepsIsOffByOneRounding(ranks: Int, leaves: Int) throws {
+        let (check, steps) = (GradientCheck(leaves: leaves, count: 603), 200)
+        let results = try InMemoryCommunicator.run(ranks: ranks) { try Self.total(check, steps: steps, $0) }
+        let totals = try results.map { try $0.get() }
+        for total in totals.dropFirst() { #expect(total == totals[0]) }
+        let gradients = (0..<leaves).map(check.gradient)
+        var largest = 0.0
+        for index in 0..<check.count - 1 {
+            let size = gradients.reduce(0.0) { $0 + Double(abs($1[index])) }
+            let sum = gradients.reduce(0.0) { $0 + Double($1[index]) }
+            let error = abs(totals[0][index] - Double(steps) * sum)
+            // bf16 keeps 8 bits, so rounding x loses at most |x| / 256. With x = gradient + rest the rest stays below
+            // |gradient| / 255, for the ranks together below size / 255. The owner rounds a sum of at most
+            // size * (1 + 2 / 255) and keeps at most that / 255. Float32 additions are a hundredth of it.
+            #expect(error <= size * (2 + 2.0 / 255) / 255 * 1.05, "element \(index)")
+            largest = max(largest, error / size)
+        }
+        // The check sees the rounding at all.
+        #expect(largest > 1e-4)
+    }
+
+    /// The sum over the steps of what a rank gets.
+    private static func total(_ check: GradientCheck, steps: Int, _ ranks: InMemoryCommunicator) throws -> [Double] {
+        let tree = ReductionTree(leafCount: check.leaves)
+        let runs = ReductionTree.partition(count: check.leaves, parts: ranks.size)
+        let blocks = GradientBlocks(contiguous: check.count, ranks: ranks.size, leastBytes: 900)
+        let synchronizer = try GradientSynchronizer(
+            communicator: ranks, tree: tree, runs: runs, blocks: blocks, compression: .bf16)
+        let nodes = try AlignedBuffer<Float>(count: max(1, synchronizer.ownNodes.count) * check.count)
+        let result = try AlignedBuffer<Float>(count: check.count)
+        var total = [Double](repeating: 0, count: check.count)
+        let sums = synchronizer.ownNodes.map { check.treeSum(level: $0.level, index: $0.index) ?? [] }
+        let losses = sums.reduce(0) { $0 + ($1.last ?? 0) }
+        let loss = try ranks.allGather(losses).reduce(0, +)
+        for step in 0..<steps {
+            for block in 0..<blocks.blockCount {
+                let elements = blocks.elements(of: block)
+                for (place, sum) in sums.enumerated() {
+                    blocks.store(
+                        Array(sum[elements]), elements: elements, block: block, node: place, of: sums.count,
+                        to: nodes.pointer)
+                }
+            }
+            synchronizer.note = UInt32(1000 * ranks.rank + step)
+            try synchronizer.reduce(nodes: nodes.pointer, into: result.pointer)
+            try require(
+                synchronizer.notes, equals: (0..<ranks.size).map { UInt32(1000 * $0 + step) }, "notes")
+            // The loss isn't rounded; all ranks add it up in the same order.
+            try require(result[check.count - 1], equals: loss, "loss")
+            for index in total.indices { total[index] += Double(result[index]) }
+        }
+        return total
+    }
+
+    @Test func roundingIsToTheNearestWithTiesToEven() {
+        let values: [Float] = [1, 1.00390625, 1.01171875, 1.005859375, -1.00390625, 0, .infinity, .nan]
+        var rounded = [UInt16](repeating: 0, count: values.count)
+        var residual = [Float](repeating: 0, count: values.count)
+        var expanded = [Float](repeating: 0, count: values.count)
+        BF16Vector.round(values, residual: &residual, to: &rounded, count: values.count)
+        BF16Vector.expand(rounded, to: &expanded, count: values.count)
+        let nearest: [Float] = [1, 1, 1.015625, 1.0078125, -1, 0, .infinity]
+        #expect(Array(expanded.dropLast()) == nearest)
+        #expect(expanded[7].isNaN)
+        let rest: [Float] = [0, 0.00390625, -0.00390625, -0.001953125, -0.00390625, 0, 0, 0]
+        #expect(residual == rest)
+    }
+}

@@ -1,0 +1,65 @@
+import Core
+import Distributed
+import DistributedTesting
+
+/// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of 16.1 MB.
+struct Bandwidth {
+    /// Of each.
+    let repeats: Int
+
+    /// The parameters of the tutorial's model.
+    private static let count = 4_022_850
+
+    /// Prints medians on rank 0; collective.
+    func measure(_ ranks: any Communicator) throws {
+        let (count, size) = (Self.count, ranks.size)
+        let (nodes, result) = (try AlignedBuffer<Float>(count: count), try AlignedBuffer<Float>(count: count))
+        let values = try AlignedBuffer<Float>(count: count)
+        let layouts = [
+            ("tree, contiguous", GradientBlocks(contiguous: count, ranks: size)),
+            ("tree, column panels", GradientBlocks(tasks: Self.panels, ranks: size)),
+        ]
+        var trials: [(name: String, run: () throws -> Void)] = [
+            ("MPI_Allreduce", { try ranks.allReduceSum(inPlace: values.elements) })
+        ]
+        for (name, blocks) in layouts {
+            let synchronizer = try GradientSynchronizer(
+                communicator: ranks, tree: ReductionTree(leafCount: size),
+                runs: ReductionTree.partition(count: size, parts: size), blocks: blocks)
+            trials.append((name, { try synchronizer.reduce(nodes: nodes.pointer, into: result.pointer) }))
+        }
+        var seconds = [[Double]](repeating: [], count: trials.count)
+        for _ in 0..<repeats + 2 {
+            for (index, trial) in trials.enumerated() {
+                try ranks.barrier()
+                let start = Clock.seconds
+                try trial.run()
+                seconds[index].append(try ranks.allGather(Clock.seconds - start).max() ?? 0)
+            }
+        }
+        guard ranks.isRoot else { return }
+        for (trial, all) in zip(trials, seconds) { show(trial.name, all, against: seconds[0], ranks: size) }
+    }
+
+    /// 24 panels of 128 columns, as of the recurrent kernel, and the rest of the gradient as it lies.
+    private static var panels: [[GradientBlocks.Matrix]] {
+        let (rows, columns) = (1024, 3072)
+        let panels = stride(from: 0, to: columns, by: 128).map {
+            [GradientBlocks.Matrix(rows: rows, width: 128, offset: $0, stride: columns)]
+        }
+        let rest = count - rows * columns
+        return panels + [[GradientBlocks.Matrix(rows: 1, width: rest, offset: rows * columns, stride: rest)]]
+    }
+
+    private func show(_ name: String, _ seconds: [Double], against base: [Double], ranks: Int) {
+        // The first two touch memory for the first time.
+        func median(_ seconds: [Double]) -> Double { seconds.dropFirst(2).sorted()[(seconds.count - 2) / 2] }
+        let bandwidth = Double(Self.count * 4) / median(seconds) / 1e9
+        func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
+        print(
+            "\(name), \(ranks) ranks: median \(rounded(median(seconds) * 1000)) ms, "
+                + "best \(rounded((seconds.min() ?? 0) * 1000)) ms, algbw \(rounded(bandwidth)) GB/s, "
+                + "busbw \(rounded(bandwidth * 2 * Double(ranks - 1) / Double(ranks))) GB/s, "
+                + "\(rounded(median(base) / median(seconds))) of MPI_Allreduce")
+    }
+}
