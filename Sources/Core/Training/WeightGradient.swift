@@ -11,7 +11,8 @@ final class WeightGradient: @unchecked Sendable {
     private let layout: GradientLayout
     private let fold: ReductionTree.FoldPlan
     private let tasks: [PanelTask]
-    private let transposed: [TransposedHidden]
+    private let leaves: [FoldLeaf]
+    private let hidden: [HiddenOperand]
     private let workers: [PanelWorker]
     private let pool: WorkerPool
     private let nodes: UnsafeMutablePointer<Float>
@@ -19,7 +20,7 @@ final class WeightGradient: @unchecked Sendable {
     private let finished: FinishedBlocks
     private var advance: (Int) throws -> Void = { _ in }
     private let lossSlots: AlignedBuffer<Float>
-    private var transposeWork: WorkerPool.Work = { _ in }
+    private var operandWork: WorkerPool.Work = { _ in }
     private var foldWork: WorkerPool.Work = { _ in }
 
     /// Prepares the sums.
@@ -40,7 +41,10 @@ final class WeightGradient: @unchecked Sendable {
         finished = FinishedBlocks(blocks)
         self.pool = pool
         tasks = PanelTask.all(layout.parameters)
-        transposed = try tape.layers.map { try TransposedHidden(count: $0.hidden.count, precision: precision) }
+        leaves = FoldLeaf.all(fold, first: tape.shard.microBatches.lowerBound)
+        hidden = try tape.layers.map { _ in
+            try HiddenOperand(shard: tape.shard, units: tape.units, precision: precision)
+        }
         let scratch = tasks.map(\.scratch).max() ?? 0
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(tape: tape, precision: precision, slots: max(fold.slotCount, 1), slotSize: scratch)
@@ -56,15 +60,15 @@ final class WeightGradient: @unchecked Sendable {
         self.advance = advance
         defer { self.advance = { _ in } }
         finished.reset()
-        try pool.run(transposeWork)
+        try pool.run(operandWork)
         try pool.run(foldWork)
     }
 
     private func prepareWork() {
-        let transposes = tape.layers.count * tape.shard.count
-        transposeWork = { [unowned self] _ in
-            while let task = pool.nextTask(below: transposes) {
-                transpose(layer: task / tape.shard.count, microBatch: task % tape.shard.count)
+        let operands = tape.layers.count * tape.shard.count
+        operandWork = { [unowned self] _ in
+            while let task = pool.nextTask(below: operands) {
+                prepareOperand(layer: task / tape.shard.count, microBatch: task % tape.shard.count)
             }
         }
         foldWork = { [unowned self] worker in
@@ -73,35 +77,34 @@ final class WeightGradient: @unchecked Sendable {
         }
     }
 
-    private func transpose(layer: Int, microBatch: Int) {
-        let rows = tape.shard.rows(of: microBatch)
-        let states = rows.count * (tape.shard.sequenceLength + 1)
-        let offset = rows.lowerBound * (tape.shard.sequenceLength + 1) * tape.units
-        transposed[layer].transpose(
-            tape.layers[layer].hidden.pointer + offset, states: states, units: tape.units, offset: offset)
+    private func prepareOperand(layer: Int, microBatch: Int) {
+        let firstState = tape.shard.rows(of: microBatch).lowerBound * (tape.shard.sequenceLength + 1)
+        hidden[layer].fill(microBatch, from: tape.layers[layer].hidden.pointer + firstState * tape.units)
     }
 
     private func run(_ index: Int, on workerIndex: Int) throws {
         let (task, worker) = (tasks[index], workers[workerIndex])
-        for operation in fold.operations {
-            switch operation {
-            case .leaf(let leaf, let slot):
-                let microBatch = leaf - tape.shard.microBatches.lowerBound
-                try worker.leaf(task, microBatch: microBatch, slot: slot, transposed: transposed)
-                // Whoever moves the blocks may use one thread alone.
-                if workerIndex == 0 { try advance(finished.count) }
-            case .add(let addition):
-                dtrain_add(Int64(task.scratch), worker.slot(addition.source), worker.slot(addition.target))
+        // Tasks take about the same time, so the workers take turns.
+        let next = index + workers.count
+        for (place, leaf) in leaves.enumerated() {
+            // What travels is stored when it is complete, the sums of a single process as they are made.
+            let isPlaced = blocks == nil && leaf.completes != nil
+            let node = isPlaced ? NodeVector(summed: nodes, first: layout.summed.lowerBound) : nil
+            let upcoming =
+                place + 1 < leaves.count
+                ? panel(task, leaves[place + 1]) : next < tasks.count ? panel(tasks[next], leaves[0]) : nil
+            try worker.run(leaf, of: task, hidden: hidden, node: node, upcoming: upcoming)
+            if let blocks, let node = leaf.completes {
+                blocks.store(worker.slot(leaf.target), task: index, node: node, of: fold.nodes.count, to: nodes)
             }
-        }
-        for node in fold.nodes.indices {
-            if let blocks {
-                blocks.store(worker.slot(node), task: index, node: node, of: fold.nodes.count, to: nodes)
-            } else {
-                task.store(worker.slot(node), to: nodes - layout.summed.lowerBound, layout)
-            }
+            // Whoever moves the blocks may use one thread alone.
+            if workerIndex == 0 { try advance(finished.count) }
         }
         finished.note(task: index)
+    }
+
+    private func panel(_ task: PanelTask, _ leaf: FoldLeaf) -> UnsafeBufferPointer<Float> {
+        tape.panel(task.source, microBatch: leaf.microBatch, panel: task.panel).all
     }
 
     /// The mean loss: each micro-batch's tokens in order, then the tree.
@@ -166,4 +169,15 @@ private final class FinishedBlocks: @unchecked Sendable {
         while leading < left.count, left[leading].load(ordering: .acquiring) == 0 { leading += 1 }
         return leading
     }
+}
+
+/// The finished sums of one node of the tree, in the order of the gradient.
+struct NodeVector {
+    /// The elements that are sums over micro-batches.
+    let summed: UnsafeMutablePointer<Float>
+    /// The first one's place in the gradient.
+    let first: Int
+
+    /// Where a target's first row goes.
+    func start(of target: PanelTask.Target) -> UnsafeMutablePointer<Float> { summed + (target.offset - first) }
 }
