@@ -45,8 +45,14 @@ double dtrain_softmax_cross_entropy(
 float dtrain_sampling_weights(
     const float *logits, const float *bias, int64_t n, int64_t first, float inverse_temperature, float *weights);
 
-// Adam as in Keras, on [n] elements: m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2); w -= alpha * m / (sqrt(v) + epsilon).
+// The sum of the squares of [n] elements, in a fixed order and in double precision, where it can't overflow: it is finite exactly
+// when every element is.
+double dtrain_squared_norm(int64_t n, const float *values);
+
+// Adam as in Keras, on [n] elements with g the gradient times `scale`: m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2);
+// w -= alpha * m / (sqrt(v) + epsilon).
 typedef struct {
+    float scale;
     float one_minus_beta1;
     float one_minus_beta2;
     float alpha;

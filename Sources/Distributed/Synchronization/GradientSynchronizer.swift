@@ -27,6 +27,11 @@ public final class GradientSynchronizer {
     /// The node vectors that the buffer given to `reduce` holds: one for each own node, and at least one.
     public var vectorCount: Int { max(1, ownNodes.count) }
 
+    /// What this rank has to tell the others with the next reduction.
+    public var note: UInt32 = 0
+    /// All ranks' notes in rank order, as of the last reduction.
+    public private(set) var notes: [UInt32]
+
     private let communicator: any Communicator
     private let mode: Mode
     private let plan: ExchangePlan
@@ -48,6 +53,7 @@ public final class GradientSynchronizer {
         self.communicator = communicator
         self.mode = mode
         self.count = count
+        notes = Array(repeating: 0, count: communicator.size)
         ownNodes = tree.canonicalNodes(of: runs[communicator.rank])
         plan = try ExchangePlan(
             tree: tree, runs: runs, count: count, rank: communicator.rank, isNeeded: mode == .tree && runs.count > 1)
@@ -64,6 +70,7 @@ public final class GradientSynchronizer {
         if communicator.size == 1 {
             // One rank's run is the whole tree: one node, the root.
             if result != nodes { result.update(from: nodes, count: count) }
+            notes = [note]
             return
         }
         switch mode {
@@ -80,6 +87,7 @@ public final class GradientSynchronizer {
             }
             try communicator.allReduceSum(inPlace: UnsafeMutableBufferPointer(start: result, count: count))
         }
+        notes = try communicator.allGather(note)
     }
 }
 
