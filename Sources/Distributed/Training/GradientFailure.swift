@@ -32,7 +32,9 @@ struct GradientFailure {
     }
 
     private var result: String {
-        loss.isFinite ? "the gradient of step \(step) is not finite" : "the loss of step \(step) is \(loss)"
+        loss.isFinite
+            ? "the gradient of step \(step) is not finite"
+            : "the loss of step \(step) is \(loss.isNaN ? "nan" : "\(loss)")"
     }
 
     /// Who has found what, in rank order; a text for each rank, empty where all is finite.

@@ -16,7 +16,10 @@ public enum StopSignals {
     public static func catchAll() {
         // The handler must not be the first to touch the variable, which would initialise it.
         firstSignal.store(0, ordering: .relaxed)
+        var signals = sigset_t()
+        sigemptyset(&signals)
         for signal in [SIGTERM, SIGINT, SIGUSR1] {
+            sigaddset(&signals, signal)
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { signal in
                 _ = firstSignal.compareExchange(expected: 0, desired: signal, ordering: .relaxed)
@@ -27,6 +30,8 @@ public enum StopSignals {
             if signal == SIGINT { action.sa_flags |= Int32(bitPattern: UInt32(SA_RESETHAND)) }
             sigaction(signal, &action, nil)
         }
+        // A parent that blocks them hands that down.
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
     /// The name that users know a signal by.

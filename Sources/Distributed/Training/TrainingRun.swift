@@ -84,6 +84,7 @@ public final class TrainingRun {
     /// Trains to the last epoch or the last step, or until a rank is asked to stop; collective.
     ///
     /// - Returns: whether nothing is left to do.
+    @discardableResult
     public func run() throws -> Bool {
         while !isComplete, stop == nil {
             if !isUntrained { tellEpoch() }
