@@ -8,9 +8,9 @@ void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *restrict gradient, float *restrict m, float *restrict v,
     float *restrict weights) {
     const float a = constants.one_minus_beta1, b = constants.one_minus_beta2;
-    const float alpha = constants.alpha, epsilon = constants.epsilon;
+    const float scale = constants.scale, alpha = constants.alpha, epsilon = constants.epsilon;
     for (int64_t i = 0; i < n; i++) {
-        float g = gradient[i];
+        float g = gradient[i] * scale;
         float first = m[i] + (g - m[i]) * a;
         float second = v[i] + (g * g - v[i]) * b;
         m[i] = first;

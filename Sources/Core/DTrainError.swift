@@ -17,6 +17,8 @@ public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let `internal` = Category(rawValue: 70)
         /// Reading or writing failed (EX_IOERR).
         public static let inputOutput = Category(rawValue: 74)
+        /// Stopped by a signal after saving; to be run again with `--resume` (EX_TEMPFAIL).
+        public static let stopped = Category(rawValue: 75)
     }
 
     /// The kind of failure.

@@ -29,7 +29,8 @@ struct DifferingRanksTests {
         ("--micro-batch-size 4", "--micro-batch-size differs"), ("--learning-rate 0.002", "--learning-rate differs"),
         ("--cell lstm", "--cell differs: 'none' on rank 0, 'lstm' on"), ("--keep 2", "--keep differs"),
         ("--checkpoint-dir other", "--checkpoint-dir differs"), ("--overwrite", "--overwrite differs"),
-        ("--metrics metrics.jsonl", "--metrics differs"),
+        ("--metrics metrics.jsonl", "--metrics differs"), ("--clip-norm 1", "--clip-norm differs: 'off' on rank 0"),
+        ("--verify-replicas 3", "--verify-replicas differs"),
         ("--resume", "start (--init, --resume, --resume-from) differs"),
     ])
     func otherFlags(flags: String, message: String) throws {

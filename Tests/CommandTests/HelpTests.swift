@@ -8,7 +8,7 @@ import Testing
             """
             --data --epochs --max-steps --batch-size --micro-batch-size --seq-length --shuffle --no-shuffle --cell --layers \
             --embedding-dim --rnn-units --learning-rate --seed --precision --threads --init --checkpoint-dir \
-            --checkpoint-every-steps --keep --overwrite --resume --resume-from --stall-timeout --metrics --quiet
+            --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --quiet
             """
         ),
         ("generate", "--checkpoint --prompt --length --temperature --seed --greedy"),

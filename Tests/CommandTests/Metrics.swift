@@ -12,11 +12,13 @@ struct Metrics {
         let seconds: Double
         let tokens: Int?
         let tokensPerSecond: Double?
+        let gradientNorm: Double?
 
         enum CodingKeys: String, CodingKey {
             case step, epoch, loss, seconds, tokens
             case epochLoss = "epoch_loss"
             case tokensPerSecond = "tokens_per_second"
+            case gradientNorm = "gradient_norm"
         }
     }
 
@@ -31,6 +33,7 @@ struct Metrics {
 
     var steps: [Int] { lines.compactMap(\.step) }
     var losses: [Double] { lines.compactMap(\.loss) }
+    var gradientNorms: [Double] { lines.compactMap(\.gradientNorm) }
     var epochs: [Int] { lines.filter { $0.step == nil }.map(\.epoch) }
     var epochLosses: [Double] { lines.compactMap(\.epochLoss) }
 }

@@ -140,6 +140,16 @@ struct ResumeTests {
             try bench.tensors("training_checkpoints/ckpt_2.safetensors") != bench.tensors("whole/ckpt_2.safetensors"))
     }
 
+    @Test func changedEpochsAndNormAreAllowedAndSaid() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 1")
+        let outcome = try bench.train("--resume --epochs 3 --clip-norm 0.5")
+        #expect(outcome.stderr.contains("--epochs changes from 1 to 3\n"), "\(outcome)")
+        #expect(outcome.stderr.contains("--clip-norm changes from off to 0.5\n"), "\(outcome)")
+        let back = try bench.train("--resume --epochs 4")
+        #expect(back.stderr.contains("--clip-norm changes from 0.5 to off\n"), "\(back)")
+    }
+
     @Test func aFinishedTrainingSaysSoAndMoreEpochsGoOn() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")

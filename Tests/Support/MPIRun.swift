@@ -164,13 +164,22 @@ public struct MPIRun: Sendable {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = outputs[0].handle
         process.standardError = outputs[1].handle
-        try process.run()
+        try withSignalsUnblocked { try process.run() }
         process.waitUntilExit()
         let texts = try outputs.map { output in
             try output.handle.close()
             return String(decoding: try Data(contentsOf: output.file), as: UTF8.self)
         }
         return Outcome(status: process.terminationStatus, stdout: texts[0], stderr: texts[1])
+    }
+
+    /// The threads that tests run on block signals, which a program would inherit: no test could send it one.
+    private static func withSignalsUnblocked(_ body: () throws -> Void) rethrows {
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     /// Open MPI refuses root unless told twice; in a container the tests run as root.

@@ -54,8 +54,14 @@ void dtrain_expand_bf16(int64_t n, const uint16_t *values, float *x);
 // sum += addend, which is bf16.
 void dtrain_add_bf16(int64_t n, const uint16_t *addend, float *sum);
 
-// Adam as in Keras, on [n] elements: m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2); w -= alpha * m / (sqrt(v) + epsilon).
+// The sum of the squares of [n] elements, in a fixed order and in double precision, where it can't overflow: it is finite exactly
+// when every element is.
+double dtrain_squared_norm(int64_t n, const float *values);
+
+// Adam as in Keras, on [n] elements with g the gradient times `scale`: m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2);
+// w -= alpha * m / (sqrt(v) + epsilon).
 typedef struct {
+    float scale;
     float one_minus_beta1;
     float one_minus_beta2;
     float alpha;

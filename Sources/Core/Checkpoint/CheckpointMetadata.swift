@@ -45,7 +45,9 @@ public struct CheckpointMetadata: Hashable, Sendable {
         }
         if let settings {
             let sizes = [settings.sequenceLength, settings.batchSize, settings.microBatchSize]
-            guard sizes.allSatisfy({ (1...Self.maximumSize).contains($0) }), settings.learningRate.isFinite else {
+            guard sizes.allSatisfy({ (1...Self.maximumSize).contains($0) }), settings.learningRate.isFinite,
+                settings.clipNorm.map({ $0 > 0 && $0.isFinite }) ?? true, settings.epochs.map({ $0 > 0 }) ?? true
+            else {
                 return "has impossible training settings"
             }
         }

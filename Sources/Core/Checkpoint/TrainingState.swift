@@ -37,11 +37,15 @@ public struct TrainingSettings: Hashable, Sendable, Codable {
     public var learningRate: Double
     /// What everything random derives from.
     public var seed: UInt64
+    /// The largest norm of a gradient; nil for no limit.
+    public var clipNorm: Double?
+    /// The epochs that were asked for, which the weights don't depend on; nil in files of earlier versions.
+    public var epochs: Int?
 
     /// The settings of a training.
     public init(
         sequenceLength: Int, batchSize: Int, microBatchSize: Int, shuffle: Bool, precision: String,
-        learningRate: Double, seed: UInt64
+        learningRate: Double, seed: UInt64, clipNorm: Double? = nil, epochs: Int? = nil
     ) {
         self.sequenceLength = sequenceLength
         self.batchSize = batchSize
@@ -50,5 +54,7 @@ public struct TrainingSettings: Hashable, Sendable, Codable {
         self.precision = precision
         self.learningRate = learningRate
         self.seed = seed
+        self.clipNorm = clipNorm
+        self.epochs = epochs
     }
 }

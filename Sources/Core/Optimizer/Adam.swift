@@ -36,23 +36,28 @@ public final class Adam: @unchecked Sendable {
         v = try AlignedBuffer(count: count)
     }
 
-    /// The constants of the coming step, the (steps + 1)-th.
-    var constants: dtrain_adam_constants {
+    /// The constants of the coming step, the (steps + 1)-th, for a gradient that is to be multiplied by `scale` first.
+    func constants(scale: Float = 1) -> dtrain_adam_constants {
         let t = Double(steps + 1)
         let alpha =
             configuration.learningRate * (1 - pow(configuration.beta2, t)).squareRoot()
             / (1 - pow(configuration.beta1, t))
         return dtrain_adam_constants(
-            one_minus_beta1: Float(1 - configuration.beta1), one_minus_beta2: Float(1 - configuration.beta2),
-            alpha: Float(alpha), epsilon: Float(configuration.epsilon))
+            scale: scale, one_minus_beta1: Float(1 - configuration.beta1),
+            one_minus_beta2: Float(1 - configuration.beta2), alpha: Float(alpha), epsilon: Float(configuration.epsilon))
     }
 
     /// Updates a range of the parameters; ranges may go to different threads.
     ///
     /// The caller counts the step when all are done.
-    func update(_ range: Range<Int>, parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
+    ///
+    /// - Parameter scale: what the gradient is multiplied by first.
+    func update(
+        _ range: Range<Int>, parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, scale: Float = 1
+    ) {
         let first = range.lowerBound
         dtrain_adam(
-            constants, Int64(range.count), gradient + first, m.pointer + first, v.pointer + first, parameters + first)
+            constants(scale: scale), Int64(range.count), gradient + first, m.pointer + first, v.pointer + first,
+            parameters + first)
     }
 }

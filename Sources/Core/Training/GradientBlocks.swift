@@ -141,6 +141,18 @@ public struct GradientBlocks: Sendable {
         }
     }
 
+    /// Copies one of `nodes` nodes from where it travels from to the flat vector; slow, for a look at it.
+    func copy(node: Int, of nodes: Int, from base: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
+        for block in blocks.indices {
+            let values = (0..<ranks).flatMap { rank in
+                let part = part(of: block, rank: rank)
+                let start = offset(of: part, node: node, nodes: nodes)
+                return UnsafeBufferPointer(start: base + start, count: part.count)
+            }
+            unpack(block: block, values, to: flat)
+        }
+    }
+
     /// The block that a task belongs to.
     func block(of task: Int) -> Int { blocks.firstIndex { $0.tasks.contains(task) } ?? 0 }
 

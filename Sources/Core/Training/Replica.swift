@@ -56,11 +56,16 @@ public final class Replica: @unchecked Sendable {
     private let workers: [TrainingWorker]
     private let weightGradient: WeightGradient
     private let tableGradient: TableGradient
+    private let gradientNorm: GradientNorm
     private let ownNodes: AlignedBuffer<Float>?
+    private let nodeCount: Int
     private var readSequence: (Int, UnsafeMutablePointer<UInt16>) -> Void = { _, _ in }
     private var workerWork: WorkerPool.Work = { _ in }
     private var tableWork: WorkerPool.Work = { _ in }
+    private var normWork: WorkerPool.Work = { _ in }
     private var adamWork: WorkerPool.Work = { _ in }
+    /// What the optimiser multiplies the gradient by.
+    private var gradientScale: Float = 1
 
     /// Allocates a replica with zero weights.
     ///
@@ -90,7 +95,9 @@ public final class Replica: @unchecked Sendable {
             tape: tape, layout: gradientLayout, precision: configuration.precision, fold: fold,
             nodes: ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound,
             blocks: isAlone ? nil : blocks, pool: pool)
+        nodeCount = fold.nodes.count
         tableGradient = try TableGradient(gradientLayout)
+        gradientNorm = try GradientNorm(count: layout.count)
         workers = try ReductionTree.partition(count: shard.rows, parts: pool.count).filter { !$0.isEmpty }.map {
             [weights, parameters] in
             try TrainingWorker(rows: $0, weights: weights, parameters: parameters.pointer, tape: tape)
@@ -144,13 +151,35 @@ public final class Replica: @unchecked Sendable {
         profile.wait = seconds - profile.forward - profile.head - profile.backward
     }
 
-    /// Takes one Adam step with `gradient`.
-    public func applyGradient() throws {
+    /// What in this rank's own nodes is not finite, nil when all is; between `computeGradient` and the sum over all ranks.
+    public func nonFiniteInNodes() throws -> String? {
+        guard let ownNodes else { return gradientLayout.nonFinite(in: nodes) }
+        let flat = try AlignedBuffer<Float>(count: gradientLayout.summed.count)
+        for node in 0..<nodeCount {
+            blocks.copy(node: node, of: nodeCount, from: ownNodes.pointer, to: flat.pointer)
+            if let name = gradientLayout.nonFinite(in: flat.pointer) { return name }
+        }
+        return nil
+    }
+
+    /// Takes one Adam step with `gradient`, unless that isn't finite.
+    ///
+    /// - Parameter clipNorm: the largest norm that the gradient over all parameters may have: a longer one is shortened to
+    ///   it, as by Keras's `global_clipnorm`; nil for no limit.
+    /// - Returns: the gradient's norm before that. When it isn't finite, neither is the gradient, and weights and moments
+    ///   are what they were.
+    @discardableResult
+    public func applyGradient(clipNorm: Double? = nil) throws -> Double {
         try Clock.time(&profile.adam) {
             try pool.run(tableWork)
+            try pool.run(normWork)
+            let norm = gradientNorm.value
+            guard norm.isFinite else { return norm }
+            gradientScale = clipNorm.map { norm > $0 ? Float($0 / norm) : 1 } ?? 1
             try pool.run(adamWork)
+            adam.steps += 1
+            return norm
         }
-        adam.steps += 1
     }
 
     private func prepareWork() {
@@ -164,11 +193,17 @@ public final class Replica: @unchecked Sendable {
                 try tableGradient.run(task: task, parameters: parameters.pointer, gradient: gradient.pointer)
             }
         }
+        normWork = { [unowned self] _ in
+            while let block = pool.nextTask(below: gradientNorm.blocks) {
+                gradientNorm.run(block: block, gradient: gradient.pointer)
+            }
+        }
         let blocks = (layout.count + Self.adamBlock - 1) / Self.adamBlock
         adamWork = { [unowned self] _ in
             while let block = pool.nextTask(below: blocks) {
                 let range = block * Self.adamBlock..<min(layout.count, (block + 1) * Self.adamBlock)
-                adam.update(range, parameters: parameters.pointer, gradient: gradient.pointer)
+                adam.update(
+                    range, parameters: parameters.pointer, gradient: gradient.pointer, scale: gradientScale)
             }
         }
     }

@@ -74,19 +74,25 @@ public struct ReplicaAgreement {
     /// - Parameters:
     ///   - bytes: this rank's replica.
     ///   - what: what the bytes are, for the message: "the weights after step 7".
-    /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from most, or from rank 0 if
-    ///   none are in the majority.
+    /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from most, or all ranks where
+    ///   no majority tells who is wrong.
     public func requireSameReplica(_ bytes: UnsafeRawBufferPointer, _ what: String) throws {
         let checksums = try communicator.allGather(Checksum.hexadecimal(of: bytes))
         let votes = Dictionary(grouping: checksums.indices) { checksums[$0] }
         guard votes.count > 1 else { return }
-        let majority = votes.first { $0.value.count * 2 > checksums.count }?.key
-        let odd = checksums.indices.filter { checksums[$0] != majority ?? checksums[0] }
+        let difference: String
+        if let majority = votes.first(where: { $0.value.count * 2 > checksums.count })?.key {
+            let odd = checksums.indices.filter { checksums[$0] != majority }
+            difference = "on \(try name(ranks: odd)) differ from those on most ranks"
+        } else {
+            let groups = try votes.values.sorted { $0[0] < $1[0] }.map { try name(ranks: $0) }
+            difference = "differ: those on \(groups.joined(separator: " are not those on "))"
+        }
         throw CollectiveError(
             DTrainError(
                 .internal,
-                "\(what) on \(try name(ranks: odd)) differ from those on \(majority == nil ? "rank 0" : "most ranks"); "
-                    + "use machines of one type, check their memory, and resume from the last checkpoint"))
+                "\(what) \(difference); use machines of one type, check their memory, and resume from the last checkpoint"
+            ))
     }
 
     /// `rank 1 (alpha), rank 3 (beta)`; collective.

@@ -36,12 +36,13 @@ struct CheckpointSaver {
 
     /// Saves the state after a step; collective, since a failure ends all ranks.
     ///
+    /// - Returns: the file.
     /// - Throws: `CollectiveError` when the ranks' weights differ, when a weight or moment isn't a finite number, or when
     ///   writing fails; nothing is written in the first two cases.
-    func save(_ progress: TrainingProgress, _ replica: Replica, report: (TrainingEvent) -> Void) throws {
+    @discardableResult
+    func save(_ progress: TrainingProgress, _ replica: Replica, report: (TrainingEvent) -> Void) throws -> String {
         let path = directory.file(for: progress)
-        try agreement.requireSameReplica(
-            UnsafeRawBufferPointer(replica.parameters.elements), "the weights after step \(progress.step)")
+        try requireSameReplica(progress, replica)
         try agreement.collectively {
             guard isRoot else { return }
             try requireFinite(replica, step: progress.step)
@@ -55,6 +56,15 @@ struct CheckpointSaver {
             if let keep = options.keep { try directory.prune(keeping: keep) }
         }
         report(.saved(path: path))
+        return path
+    }
+
+    /// Checks that all ranks have the same weights after a step; collective.
+    ///
+    /// - Throws: `CollectiveError` that names the ranks that differ.
+    func requireSameReplica(_ progress: TrainingProgress, _ replica: Replica) throws {
+        try agreement.requireSameReplica(
+            UnsafeRawBufferPointer(replica.parameters.elements), "the weights after step \(progress.step)")
     }
 
     private func requireFinite(_ replica: Replica, step: Int) throws {

@@ -10,7 +10,13 @@ final class MetricsLog {
         let loss: Double
         let seconds: Double
         let tokens: Int
+        let gradientNorm: Double
         let profile: StepProfile?
+
+        enum CodingKeys: String, CodingKey {
+            case step, epoch, loss, seconds, tokens, profile
+            case gradientNorm = "gradient_norm"
+        }
     }
 
     private struct Epoch: Encodable {
@@ -61,7 +67,7 @@ final class MetricsLog {
         try write(
             Step(
                 step: report.step, epoch: report.epoch, loss: Double(report.loss), seconds: report.seconds,
-                tokens: report.tokens, profile: report.profile))
+                tokens: report.tokens, gradientNorm: report.gradientNorm, profile: report.profile))
     }
 
     func write(_ report: EpochReport) throws {

@@ -1,7 +1,7 @@
 import Core
 
-/// What may change between a training and its resumption: the learning rate and the number of epochs; nothing else that the
-/// weights depend on.
+/// What may change between a training and its resumption: the learning rate, the limit of the gradient's norm and the number
+/// of epochs; nothing else that the weights depend on.
 enum ResumeRules {
     /// Refuses changed settings.
     ///
@@ -42,6 +42,17 @@ enum ResumeRules {
                 "'\(path)' is at step \(progress.step) with \(progress.epoch) epochs and \(progress.stepInEpoch) steps "
                     + "done, which epochs of \(stepsPerEpoch) steps don't add up to; resume from another checkpoint")
         }
+    }
+
+    /// What has changed and may, for the user to know.
+    static func changes(_ old: TrainingSettings, _ new: TrainingSettings) -> [String] {
+        func number(_ value: Double?) -> String { value.map { "\($0)" } ?? "off" }
+        let changes = [
+            ("the learning rate", number(old.learningRate), number(new.learningRate)),
+            ("--clip-norm", number(old.clipNorm), number(new.clipNorm)),
+            ("--epochs", (old.epochs ?? new.epochs).map(String.init) ?? "", new.epochs.map(String.init) ?? ""),
+        ]
+        return changes.filter { $1 != $2 }.map { "\($0) changes from \($1) to \($2)" }
     }
 
     private static func require<Value: Equatable>(_ old: Value, _ new: Value, _ flag: String, _ path: String) throws {

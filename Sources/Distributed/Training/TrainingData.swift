@@ -42,9 +42,7 @@ struct TrainingData {
         }
         guard let settings = start.settings, let path = start.path else { return }
         report(.notice("resumed from '\(path)' at step \(start.progress.step)"))
-        if settings.learningRate != options.learningRate {
-            report(.notice("the learning rate changes from \(settings.learningRate) to \(options.learningRate)"))
-        }
+        for change in ResumeRules.changes(settings, options.settings) { report(.notice(change)) }
         if let maxSteps = options.maxSteps, start.progress.step >= maxSteps {
             report(.notice("all \(maxSteps) steps are done already; ask for more with --max-steps"))
         }

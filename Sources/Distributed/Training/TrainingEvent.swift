@@ -10,12 +10,14 @@ public enum TrainingEvent: Sendable {
     case epochBegan(epoch: Int, of: Int)
     /// An optimiser step is done.
     case step(StepReport)
-    /// All steps that were asked for are done, inside an epoch; the last of them.
+    /// The training ends inside an epoch; the last step.
     case stoppedInEpoch(StepReport)
     /// An epoch is done.
     case epochEnded(EpochReport)
     /// A checkpoint is on the disk.
     case saved(path: String)
+    /// A signal has ended the training before its end.
+    case stopped(StopReport)
     /// Something worth knowing.
     case notice(String)
     /// Something that is probably not wanted.
@@ -58,6 +60,8 @@ public struct StepReport: Sendable {
     public let stepsPerEpoch: Int
     /// Mean loss over the global batch, before the step.
     public let loss: Float
+    /// Norm of the gradient over all parameters, before any clipping.
+    public let gradientNorm: Double
     /// Mean of the epoch's losses so far.
     public let epochLoss: Double
     /// Wall seconds of the step on rank 0.
@@ -86,4 +90,16 @@ public struct EpochReport: Sendable {
     public let meanSeconds: Double
     /// Tokens a second in this process.
     public let tokensPerSecond: Double
+}
+
+/// A training that a signal has ended.
+public struct StopReport: Sendable {
+    /// The signal.
+    public let signal: Int32
+    /// The rank that got it, as named to users; nil where there is only one.
+    public let rank: String?
+    /// Optimiser steps in all.
+    public let step: Int
+    /// The checkpoint that holds them; nil when this process has done none.
+    public let path: String?
 }

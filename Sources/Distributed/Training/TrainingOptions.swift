@@ -20,6 +20,8 @@ public struct TrainingOptions: Hashable, Sendable {
     public var model = ModelChoice()
     /// Adam's learning rate.
     public var learningRate = 0.001
+    /// The largest norm of a gradient; nil for no limit.
+    public var clipNorm: Double?
     /// What everything random derives from.
     public var seed: UInt64 = 42
     /// Operands of the big products.
@@ -32,6 +34,8 @@ public struct TrainingOptions: Hashable, Sendable {
     public var checkpointDirectory = "training_checkpoints"
     /// Steps between checkpoints inside an epoch; nil for none.
     public var checkpointEverySteps: Int?
+    /// Steps between comparisons of the ranks' weights, beside those at each checkpoint; nil for none.
+    public var verifyReplicas: Int?
     /// How many checkpoints stay; nil for all.
     public var keep: Int?
     /// Whether a folder with an earlier training's checkpoints may be emptied.
@@ -66,7 +70,8 @@ public struct TrainingOptions: Hashable, Sendable {
     var settings: TrainingSettings {
         TrainingSettings(
             sequenceLength: sequenceLength, batchSize: batchSize, microBatchSize: microBatchSize, shuffle: shuffle,
-            precision: precision.rawValue, learningRate: learningRate, seed: seed)
+            precision: precision.rawValue, learningRate: learningRate, seed: seed,
+            clipNorm: clipNorm, epochs: epochs)
     }
 
     /// What must be the same on all ranks, by flag; they are free to differ in threads and in what they show.
@@ -76,10 +81,12 @@ public struct TrainingOptions: Hashable, Sendable {
             ("--max-steps", maxSteps.map(String.init) ?? "none"),
             ("--batch-size", "\(batchSize)"), ("--micro-batch-size", "\(microBatchSize)"),
             ("--seq-length", "\(sequenceLength)"), ("--shuffle", "\(shuffle)"),
-            ("--learning-rate", "\(learningRate)"), ("--seed", "\(seed)"), ("--precision", precision.rawValue),
+            ("--learning-rate", "\(learningRate)"),
+            ("--clip-norm", clipNorm.map { "\($0)" } ?? "off"), ("--seed", "\(seed)"),
+            ("--precision", precision.rawValue),
             ("start (--init, --resume, --resume-from)", "\(start)"), ("--allreduce", allreduce.rawValue),
-            ("--gradient-compression", gradientCompression.rawValue),
-            ("--profile", "\(profile)"),
+            ("--gradient-compression", gradientCompression.rawValue), ("--profile", "\(profile)"),
+            ("--verify-replicas", verifyReplicas.map(String.init) ?? "off"),
             ("--checkpoint-dir", checkpointDirectory),
             ("--checkpoint-every-steps", checkpointEverySteps.map(String.init) ?? "off"),
             ("--keep", keep.map(String.init) ?? "all"), ("--overwrite", "\(overwrite)"),

@@ -11,12 +11,17 @@ public final class TrainingRun {
     private let report: (TrainingEvent) -> Void
     private let dataset: SequenceDataset
     private let corpus: Corpus
-    private let replica: Replica
+    let replica: Replica
     private let synchronizer: GradientSynchronizer
     private let saver: CheckpointSaver
     private let metrics: MetricsLog?
     private let isFresh: Bool
+    private let stopSignal: () -> Int32
     private var progress: TrainingProgress
+    /// Set when a rank was asked to stop, on all ranks after the same step.
+    private var stop: StopWish?
+    /// The checkpoint that this process has saved last.
+    private var lastSaved: String?
 
     /// Reads the data, builds the model, and gives all ranks the same weights; collective.
     ///
@@ -24,11 +29,12 @@ public final class TrainingRun {
     ///   - options: what to do; the same on all ranks, but for `threads`.
     ///   - communicator: the ranks.
     ///   - defaultThreads: worker threads where the options name no number.
+    ///   - stopSignal: the signal that has asked this rank to stop, 0 for none; asked once a step.
     ///   - report: is told what happens, on rank 0.
     /// - Throws: `CollectiveError` for what all ranks know of: bad data, checkpoints or options, ranks that differ.
     public init(
         _ options: TrainingOptions, communicator: any Communicator, defaultThreads: Int,
-        report: @escaping (TrainingEvent) -> Void
+        stopSignal: @escaping () -> Int32 = { StopSignals.received }, report: @escaping (TrainingEvent) -> Void
     ) throws {
         let agreement = ReplicaAgreement(communicator)
         try agreement.requireSameOnAllRanks(options.fingerprint)
@@ -58,12 +64,15 @@ public final class TrainingRun {
         }
         let isResumed = start.summary.isResumed
         saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
+        // Asked before anything of an earlier training is deleted.
+        let stop = StopWish(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         metrics = try agreement.collectively {
-            guard communicator.isRoot, let path = options.metrics else { return nil }
+            guard communicator.isRoot, stop == nil, let path = options.metrics else { return nil }
             return try MetricsLog(
                 path: path, data: options.data, resumedAt: isResumed ? start.summary.progress : nil)
         }
-        try saver.removeEarlier(start.summary)
+        if stop == nil { try saver.removeEarlier(start.summary) }
+        (self.stop, self.stopSignal) = (stop, stopSignal)
         (self.options, self.communicator, self.agreement, self.report) = (options, communicator, agreement, report)
         (corpus, dataset, self.replica) = (data.corpus, data.dataset, replica)
         isFresh = start.summary.model == nil
@@ -72,13 +81,26 @@ public final class TrainingRun {
         announce(threads: threads)
     }
 
-    /// Trains to the last epoch or the last step; collective.
-    public func run() throws {
-        while progress.epoch < options.epochs, !isFinished {
+    /// Trains to the last epoch or the last step, or until a rank is asked to stop; collective.
+    ///
+    /// - Returns: whether nothing is left to do.
+    @discardableResult
+    public func run() throws -> Bool {
+        while !isComplete, stop == nil {
             if !isUntrained { tellEpoch() }
             try runEpoch()
         }
+        guard let stop, !isComplete else { return true }
+        let names = try communicator.allGather(communicator.name)
+        tell(
+            .stopped(
+                StopReport(
+                    signal: stop.signal, rank: names.count > 1 ? names[stop.rank] : nil, step: progress.step,
+                    path: lastSaved)))
+        return false
     }
+
+    private var isComplete: Bool { progress.epoch >= options.epochs || isFinished }
 
     private var isUntrained: Bool { isFresh && progress.step == 0 }
 
@@ -88,56 +110,66 @@ public final class TrainingRun {
 
     private func runEpoch() throws {
         let order = dataset.order(epoch: progress.epoch)
-        let start = Clock.seconds
-        let firstStep = progress.stepInEpoch
+        let timer = EpochTimer(
+            progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options.batchSize * options.sequenceLength)
         while progress.stepInEpoch < dataset.stepsPerEpoch {
-            let last = try step(order, epochStart: start, firstStep: firstStep)
+            let last = try step(order, timer)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
-            let isDue = options.checkpointEverySteps.map { progress.step.isMultiple(of: $0) } ?? false
-            if isFinished { tell(.stoppedInEpoch(last)) }
-            if isDue || isFinished { try saver.save(progress, replica, report: tell) }
-            if isFinished { return }
+            let isLast = isFinished || stop != nil
+            if isLast { tell(.stoppedInEpoch(last)) }
+            if isLast || isDue(options.checkpointEverySteps) {
+                try save()
+            } else if isDue(options.verifyReplicas) {
+                try saver.requireSameReplica(progress, replica)
+            }
+            if isLast { return }
         }
-        try endEpoch(seconds: Clock.seconds - start, steps: dataset.stepsPerEpoch - firstStep)
+        try endEpoch(timer)
     }
 
-    private func step(_ order: Permutation, epochStart: Double, firstStep: Int) throws -> StepReport {
+    /// Whether the step just done is one of every so many.
+    private func isDue(_ steps: Int?) -> Bool { steps.map { progress.step.isMultiple(of: $0) } ?? false }
+
+    private func step(_ order: Permutation, _ timer: EpochTimer) throws -> StepReport {
         let start = Clock.seconds
-        let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
         synchronizer.begin(nodes: replica.nodes, into: replica.summedGradient)
-        try replica.computeGradient(
-            { sequence, ids in dataset.read(window: order[first + sequence], into: ids) },
-            advance: synchronizer.advance)
+        try computeGradient(order, advance: synchronizer.advance)
         var profile = try exchange()
         let loss = replica.loss
-        guard loss.isFinite else { throw lossError(loss) }
+        guard loss.isFinite else { throw try failure(loss, order) }
         if isUntrained {
             tell(.untrainedLoss(loss, blind: log(Double(replica.layout.configuration.vocabularySize))))
             tellEpoch()
         }
-        try replica.applyGradient()
+        let norm = try replica.applyGradient(clipNorm: options.clipNorm)
+        guard norm.isFinite else { throw try failure(loss, order) }
         profile += replica.profile
         progress.step += 1
         progress.stepInEpoch += 1
         progress.lossSum += Double(loss)
-        let now = Clock.seconds
-        profile.other = max(0, now - start - profile.total)
-        let report = StepReport(
-            step: progress.step, epoch: progress.epoch + 1, stepInEpoch: progress.stepInEpoch,
-            stepsPerEpoch: dataset.stepsPerEpoch, loss: loss,
-            epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - start,
-            epochSeconds: now - epochStart,
-            meanSeconds: (now - epochStart) / Double(progress.stepInEpoch - firstStep),
-            tokens: options.batchSize * options.sequenceLength, profile: options.profile ? profile : nil)
+        profile.other = max(0, Clock.seconds - start - profile.total)
+        let report = timer.step(
+            progress, loss: loss, gradientNorm: norm, since: start, profile: options.profile ? profile : nil)
         try metrics?.write(report)
         tell(.step(report))
         return report
     }
 
+    /// Computes this rank's part of the gradient of the coming step.
+    private func computeGradient(_ order: Permutation, advance: (Int) throws -> Void = { _ in }) throws {
+        let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
+        try replica.computeGradient(
+            { sequence, ids in dataset.read(window: order[first + sequence], into: ids) }, advance: advance)
+    }
+
     /// Ends the adding up of the ranks' gradients; the seconds until the last rank is ready are told apart where a profile
     /// is wanted.
+    ///
+    /// A rank's wish to stop travels with them, so all ranks stop after the same step.
     private func exchange() throws -> StepProfile {
+        synchronizer.note = UInt32(truncatingIfNeeded: stopSignal())
         try synchronizer.finish(measuringWait: options.profile)
+        stop = StopWish(notes: synchronizer.notes)
         let times = synchronizer.times
         var profile = StepProfile()
         profile.wait = times.waiting
@@ -148,28 +180,24 @@ public final class TrainingRun {
         return profile
     }
 
-    private func endEpoch(seconds: Double, steps: Int) throws {
+    private func endEpoch(_ timer: EpochTimer) throws {
         let loss = progress.lossSum / Double(progress.stepInEpoch)
         progress.epoch += 1
         progress.stepInEpoch = 0
         progress.lossSum = 0
         progress.epochLosses.append(loss)
-        let report = EpochReport(
-            epoch: progress.epoch, loss: loss, seconds: seconds, steps: dataset.stepsPerEpoch,
-            meanSeconds: seconds / Double(max(1, steps)),
-            tokensPerSecond: Double(steps * options.batchSize * options.sequenceLength) / max(seconds, 1e-9))
+        let report = timer.epoch(progress.epoch, loss: loss)
         try metrics?.write(report)
         tell(.epochEnded(report))
-        try saver.save(progress, replica, report: tell)
+        try save()
     }
 
-    /// All ranks have the same loss, so all of them stop.
-    private func lossError(_ loss: Float) -> CollectiveError {
-        CollectiveError(
-            DTrainError(
-                .badData,
-                "the loss of step \(progress.step + 1) is \(loss); lower --learning-rate and go on from the last "
-                    + "checkpoint with --resume"))
+    private func save() throws { lastSaved = try saver.save(progress, replica, report: tell) }
+
+    /// The loss and the gradient are the same on all ranks, so all of them stop.
+    private func failure(_ loss: Float, _ order: Permutation) throws -> CollectiveError {
+        try GradientFailure(step: progress.step + 1, loss: loss)
+            .diagnose(replica, communicator) { try computeGradient(order) }
     }
 
     private func announce(threads: Int) {

@@ -10,7 +10,8 @@ struct Train: ParsableCommand {
         discussion: """
             Alone it is one process; under 'mpirun -np N' each rank works on its share of every batch, and the weights are the \
             same, bit for bit, for any number of ranks and threads. The defaults are those of the tutorial "Text generation \
-            with an RNN".
+            with an RNN". SIGTERM, SIGINT or SIGUSR1 to any rank ends the job after the step, with a checkpoint and exit \
+            code 75: run it again with --resume. A second SIGINT ends it at once.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
@@ -36,22 +37,24 @@ struct Train: ParsableCommand {
     }
 
     func run() throws {
+        StopSignals.catchAll()
         let options = try options()
         // A reader of the output that leaves must not take the training with it.
         signal(SIGPIPE, SIG_IGN)
         let launch = LaunchEnvironment.current
         let printer = TrainingPrinter(
             showsBar: Console.outputIsTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
+        var isComplete = true
         let code = Job.run(launch: launch, stallTimeout: job.stallTimeout) { communicator in
             warnOfCrowding(communicator, processors: launch.hostProcessors, printer)
             let training = try TrainingRun(
                 options, communicator: communicator, defaultThreads: launch.defaultThreads, report: printer.show)
             // Whoever shows the error doesn't know of the bar.
             defer { printer.closeBar() }
-            try training.run()
+            isComplete = try training.run()
             printer.showProfile()
         }
-        throw ExitCode(code)
+        throw ExitCode(code == 0 && !isComplete ? DTrainError.Category.stopped.rawValue : code)
     }
 
     /// On rank 0, for its own host.
@@ -73,6 +76,7 @@ struct Train: ParsableCommand {
         options.shuffle = data.shuffle
         options.model = model.choice
         options.learningRate = training.learningRate
+        options.clipNorm = training.clipNorm
         options.seed = training.seed
         options.precision = training.precision
         options.threads = job.threads
@@ -82,6 +86,7 @@ struct Train: ParsableCommand {
         options.keep = checkpoints.keep
         options.overwrite = checkpoints.overwrite
         options.metrics = job.metrics
+        options.verifyReplicas = job.verifyReplicas
         options.allreduce = job.allreduce
         options.gradientCompression = job.gradientCompression
         options.profile = job.profile

@@ -86,6 +86,11 @@ struct LearningOptions: ParsableArguments {
     @Option(help: "Adam's learning rate (default: 0.001).", transform: positiveNumber)
     var learningRate = 0.001
 
+    @Option(
+        help: "Shorten a gradient whose norm over all parameters is larger to this norm (default: off).",
+        transform: positiveNumber)
+    var clipNorm: Double?
+
     @Option(help: "What everything random derives from (default: 42).", transform: seedNumber)
     var seed: UInt64 = 42
 
@@ -134,6 +139,10 @@ struct JobOptions: ParsableArguments {
     @Option(
         help: "Who adds the ranks' gradients: tree (the same bits for any number of ranks) or mpi (MPI_Allreduce).")
     var allreduce = GradientSynchronizer.Mode.tree
+
+    @Option(
+        help: "Compare the ranks' weights every so many steps, too, not only at each checkpoint.", transform: positive)
+    var verifyReplicas: Int?
 
     @Option(
         help: .init(

@@ -41,6 +41,7 @@ final class TrainingPrinter {
             showEnd(
                 bar(report.steps, of: report.steps), seconds: report.seconds, meanSeconds: report.meanSeconds,
                 loss: report.loss)
+        case .stopped(let report): show(report)
         case .saved(let path): if !isQuiet { line("saved \(path)") }
         case .notice(let text):
             closeBar()
@@ -84,6 +85,18 @@ final class TrainingPrinter {
         line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))")
         if abs(loss - blind) > 0.1 * blind {
             warn("the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
+        }
+    }
+
+    private func show(_ report: StopReport) {
+        let signal = StopSignals.name(report.signal) + (report.rank.map { " on \($0)" } ?? "")
+        let again = RepeatedCommand(CommandLine.arguments)
+        closeBar()
+        if let path = report.path {
+            Console.notice(
+                "stopped by \(signal) after step \(report.step); saved \(path); go on with: \(again.resuming)")
+        } else {
+            Console.notice("stopped by \(signal) before the first step, nothing is lost; go on with: \(again.line)")
         }
     }
 

@@ -1,0 +1,23 @@
+#include "CKernels.h"
+#include "vector_math.h"
+
+MULTIVERSION
+double dtrain_squared_norm(int64_t n, const float *values) {
+    // A float's square is exact in double, so a fused multiply-add rounds as a product and a sum do: every version adds up
+    // the same bits.
+    enum { lanes = 32 };
+    double sums[lanes] = {0};
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes)
+        for (int lane = 0; lane < lanes; lane++) {
+            double value = values[i + lane];
+            sums[lane] += value * value;
+        }
+    for (int lane = 0; i < n; i++, lane++) {
+        double value = values[i];
+        sums[lane] += value * value;
+    }
+    double sum = 0;
+    for (int lane = 0; lane < lanes; lane++) sum += sums[lane];
+    return sum;
+}

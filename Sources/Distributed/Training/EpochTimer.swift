@@ -1,0 +1,40 @@
+import Core
+
+/// Times the steps of one epoch in this process, and makes the reports of them.
+struct EpochTimer {
+    private let start = Clock.seconds
+    /// Steps of the epoch that an earlier process has done.
+    private let firstStep: Int
+    private let stepsPerEpoch: Int
+    /// Tokens of a step.
+    private let tokens: Int
+
+    /// Starts at a point in a training.
+    init(_ progress: TrainingProgress, stepsPerEpoch: Int, tokens: Int) {
+        firstStep = progress.stepInEpoch
+        self.stepsPerEpoch = stepsPerEpoch
+        self.tokens = tokens
+    }
+
+    /// The report of a step that has just ended.
+    func step(
+        _ progress: TrainingProgress, loss: Float, gradientNorm: Double, since stepStart: Double, profile: StepProfile?
+    ) -> StepReport {
+        let now = Clock.seconds
+        return StepReport(
+            step: progress.step, epoch: progress.epoch + 1, stepInEpoch: progress.stepInEpoch,
+            stepsPerEpoch: stepsPerEpoch, loss: loss, gradientNorm: gradientNorm,
+            epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - stepStart,
+            epochSeconds: now - start, meanSeconds: (now - start) / Double(progress.stepInEpoch - firstStep),
+            tokens: tokens, profile: profile)
+    }
+
+    /// The report of the epoch, whose last step has just ended.
+    func epoch(_ number: Int, loss: Double) -> EpochReport {
+        let seconds = Clock.seconds - start
+        let steps = stepsPerEpoch - firstStep
+        return EpochReport(
+            epoch: number, loss: loss, seconds: seconds, steps: stepsPerEpoch,
+            meanSeconds: seconds / Double(max(1, steps)), tokensPerSecond: Double(steps * tokens) / max(seconds, 1e-9))
+    }
+}

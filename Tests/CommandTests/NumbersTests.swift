@@ -1,0 +1,52 @@
+import Core
+import DistributedTesting
+import Testing
+
+/// Numbers that leave the range of floats, and what prevents it.
+@Suite(.serialized)
+struct NumbersTests {
+    @Test(arguments: Launch.each)
+    func aLossThatIsNotFiniteEndsTheRunAndKeepsTheLastCheckpoint(launch: Launch) throws {
+        let bench = try Bench()
+        let outcome = try bench.tryToTrain("--learning-rate 1e38 --checkpoint-every-steps 1 --quiet", on: launch)
+        #expect(outcome.status == 65, "\(outcome)")
+        let pattern =
+            /error: the (loss|gradient) of step (\d+) is (nan|inf|not finite): the [a-z .]*\bgru\.recurrent_kernel\b/
+        let match = try #require(try pattern.firstMatch(in: outcome.stderr), "\(outcome)")
+        if case .ranks = launch { #expect(outcome.stderr.contains("not finite on rank 0 ("), "\(outcome)") }
+        let step = try #require(Int(match.2))
+        #expect(try bench.names(in: "training_checkpoints").last == "ckpt_1_\(step - 1).safetensors")
+        let kept = try Checkpoint(path: bench.path("training_checkpoints/ckpt_1_\(step - 1).safetensors"))
+        #expect(kept.metadata.progress?.step == step - 1)
+    }
+
+    @Test func theNormIsLimitedWhateverTheRanks() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 1 --metrics plain.jsonl --checkpoint-dir plain")
+        let norms = try Metrics(bench.read("plain.jsonl")).gradientNorms
+        #expect(norms.count == Bench.stepsPerEpoch && norms.allSatisfy { $0 > 0 && $0.isFinite })
+        // Below the first step's norm: it is limited, and all that follows is another training.
+        let flags = "--epochs 1 --clip-norm \(norms[0] / 2)"
+        try bench.train("\(flags) --checkpoint-dir limited --metrics limited.jsonl --threads 2")
+        #expect(try Metrics(bench.read("limited.jsonl")).gradientNorms.first == norms.first)
+        let limited = try bench.tensors("limited/ckpt_1.safetensors")
+        #expect(try limited != bench.tensors("plain/ckpt_1.safetensors"))
+        guard MPIRun.isAvailable else { return }
+        try bench.train("\(flags) --checkpoint-dir ranks --metrics ranks.jsonl", on: .ranks(3))
+        #expect(try bench.tensors("ranks/ckpt_1.safetensors") == limited)
+        #expect(
+            try Metrics(bench.read("ranks.jsonl")).gradientNorms == Metrics(bench.read("limited.jsonl")).gradientNorms)
+    }
+
+    @Test(arguments: ["0", "-1", "nan", "inf", "much"])
+    func impossibleLimitsAreRefused(value: String) throws {
+        expectRefusal(try Bench().tryToTrain("--clip-norm=\(value)"), 64, "'--clip-norm")
+    }
+
+    @Test func comparingTheRanksChangesNothing() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 1 --checkpoint-dir plain")
+        try bench.train("--epochs 1 --checkpoint-dir verified --verify-replicas 1", on: Launch.each.last ?? .alone)
+        #expect(try bench.read("verified/ckpt_1.safetensors") == bench.read("plain/ckpt_1.safetensors"))
+    }
+}

@@ -1,0 +1,59 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// Wherever a training stops and whatever ranks go on with it, it ends as the one that never stopped.
+@Suite(.serialized)
+struct ResumeEverywhereTests {
+    /// Weights, moments and loss history are those of `whole`, and the metrics hold every step and epoch once.
+    private func expectWhole(
+        _ bench: Bench, _ name: String, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        #expect(
+            try bench.read("\(name)/ckpt_2.safetensors") == bench.read("whole/ckpt_2.safetensors"), "\(what)",
+            sourceLocation: sourceLocation)
+        let (parts, whole) = (try Metrics(bench.read("\(name).jsonl")), try Metrics(bench.read("whole.jsonl")))
+        #expect(parts.steps == Array(1...2 * Bench.stepsPerEpoch), "\(what)", sourceLocation: sourceLocation)
+        #expect(parts.epochs == [1, 2], "\(what)", sourceLocation: sourceLocation)
+        #expect(parts.losses == whole.losses, "\(what)", sourceLocation: sourceLocation)
+        #expect(parts.epochLosses == whole.epochLosses, "\(what)", sourceLocation: sourceLocation)
+    }
+
+    private func whole() throws -> Bench {
+        let bench = try Bench()
+        try bench.train("--checkpoint-dir whole --metrics whole.jsonl")
+        return bench
+    }
+
+    @Test(arguments: Torture.isOn ? Array(1..<2 * Bench.stepsPerEpoch) : [1, 12, 13, 14, 25])
+    func aStopAfterAnyStep(step: Int) throws {
+        let bench = try whole()
+        for flags in ["--max-steps \(step)", "--resume"] {
+            try bench.train("--checkpoint-dir parts --metrics parts.jsonl \(flags)")
+        }
+        try expectWhole(bench, "parts", "stopped after \(step)")
+    }
+
+    @Test func stopsAfterEveryStep() throws {
+        let bench = try whole()
+        for step in 1...2 * Bench.stepsPerEpoch {
+            try bench.train("--checkpoint-dir parts --metrics parts.jsonl --resume --max-steps \(step)")
+        }
+        try expectWhole(bench, "parts", "stopped after every step")
+    }
+
+    private static let combinations: [(Int, Int)] =
+        Torture.isOn
+        ? [1, 2, 3, 5].flatMap { saved in [1, 2, 3, 5].filter { $0 != saved }.map { (saved, $0) } } : [(3, 5), (5, 2)]
+
+    @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"), arguments: combinations)
+    func savedOnSomeRanksResumedOnOthers(saved: Int, resumed: Int) throws {
+        let bench = try whole()
+        for step in Torture.isOn ? [5, 17] : [17] {
+            let flags = "--checkpoint-dir parts\(step) --metrics parts\(step).jsonl"
+            try bench.train("\(flags) --max-steps \(step)", on: .ranks(saved))
+            try bench.train("\(flags) --resume", on: .ranks(resumed))
+            try expectWhole(bench, "parts\(step)", "\(saved) ranks, \(resumed) from step \(step)")
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import Core
+import DistributedTesting
+import Foundation
+import Testing
+
+/// A signal ends a training after a step, with a checkpoint and the command to go on with.
+@Suite(.serialized)
+struct SignalTests {
+    /// Who gets which signal, how the training runs, and the expected exit code.
+    struct Trial: Sendable, CustomTestStringConvertible {
+        let launch: Launch
+        let signal: String
+        /// A word of the shell: the pid.
+        let target: String
+        /// The launcher's answer to SIGTERM and SIGINT is to end the job itself; what it says then is its own affair.
+        var launcherEnds: Bool { target == "$job" && signal != "USR1" && launch.description != "alone" }
+
+        var testDescription: String { "\(launch): SIG\(signal) to \(target)" }
+    }
+
+    static let trials: [Trial] = {
+        let alone = ["TERM", "INT", "USR1"].map { Trial(launch: .alone, signal: $0, target: "$job") }
+        guard MPIRun.isAvailable else { return alone }
+        let fast = [
+            Trial(launch: .ranks(2), signal: "USR1", target: "$job"),
+            Trial(launch: .ranks(3), signal: "TERM", target: "$job"),
+            Trial(launch: .ranks(3), signal: "TERM", target: "$(rank 2)"),
+            Trial(launch: .ranks(2), signal: "INT", target: "$(rank 0)"),
+        ]
+        guard Torture.isOn else { return alone + fast }
+        return alone
+            + (1...4).flatMap { count in
+                ["TERM", "INT", "USR1"].flatMap { signal in
+                    (["$job"] + (0..<count).map { "$(rank \($0))" }).map {
+                        Trial(launch: .ranks(count), signal: signal, target: $0)
+                    }
+                }
+            }
+    }()
+
+    /// So long that no signal comes too late.
+    private static let long = "--epochs 100000 --keep 2"
+
+    /// A training that was stopped, and the one that its report says to go on with, must end like one that never stopped.
+    private func expectStopped(
+        _ bench: Bench, _ job: SignalledJob, flags: String = Self.long,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let parts = try #require(job.parts, "\(job.outcome)", sourceLocation: sourceLocation)
+        let metrics = try Metrics(bench.read("metrics.jsonl"))
+        #expect(metrics.steps == Array(1...parts.step), "\(job.outcome)", sourceLocation: sourceLocation)
+        let file = try Checkpoint(path: bench.path(String(parts.file)))
+        #expect(file.metadata.progress?.step == parts.step, sourceLocation: sourceLocation)
+        let left = try bench.names(in: "training_checkpoints").filter { !$0.hasSuffix(".safetensors") }
+        #expect(left == [], sourceLocation: sourceLocation)
+        let end = "--max-steps \(parts.step + 2)"
+        let resumed = try MPIRun.shell("\(parts.command) \(end)", folder: bench.folder)
+        #expect(resumed.status == 0, "\(resumed)", sourceLocation: sourceLocation)
+        try bench.train("\(flags) \(end) --checkpoint-dir whole --quiet")
+        let last = try #require(try bench.names(in: "whole").max { name($0) < name($1) })
+        #expect(
+            try bench.read("training_checkpoints/\(last)") == bench.read("whole/\(last)"), "\(job.outcome)",
+            sourceLocation: sourceLocation)
+        #expect(
+            try Metrics(bench.read("metrics.jsonl")).steps == Array(1...parts.step + 2), sourceLocation: sourceLocation)
+    }
+
+    private func name(_ file: String) -> CheckpointName { CheckpointName(file) ?? CheckpointName(TrainingProgress()) }
+
+    @Test(arguments: trials)
+    func stopsAllRanksSavesAndSaysHowToGoOn(_ trial: Trial) throws {
+        for step in Torture.isOn ? [1, 14, 40] : [5] {
+            let bench = try Bench()
+            let script = "steps \(step); kill -\(trial.signal) \(trial.target)"
+            let job = try SignalledJob(bench, Self.long, on: trial.launch, script: script)
+            #expect(trial.launcherEnds ? job.outcome.status != 0 : job.outcome.status == 75, "\(job.outcome)")
+            let cause = try #require(job.parts?.cause, "\(job.outcome)")
+            // The launcher turns SIGINT into SIGTERM.
+            #expect(cause.hasPrefix(trial.launcherEnds ? "SIGTERM" : "SIG\(trial.signal)"), "\(job.outcome)")
+            if let rank = trial.target.firstMatch(of: /\d/) {
+                #expect(cause.contains(" on rank \(rank.output) ("), "\(job.outcome)")
+            }
+            try expectStopped(bench, job)
+        }
+    }
+
+    @Test(arguments: Launch.each)
+    func theSameSignalTwiceIsOne(launch: Launch) throws {
+        let bench = try Bench()
+        let job = try SignalledJob(
+            bench, Self.long, on: launch, script: "steps 5; kill -USR1 $job; sleep 0.01; kill -USR1 $job")
+        #expect(job.outcome.status == 75, "\(job.outcome)")
+        try expectStopped(bench, job)
+    }
+
+    /// With a save after every step, half of the signals come during one.
+    @Test(arguments: Launch.each)
+    func aSignalDuringASaveIsAsGood(launch: Launch) throws {
+        for trial in 0..<Torture.count(fast: 2, full: 20) {
+            let bench = try Bench()
+            let flags = "\(Self.long) --checkpoint-every-steps 1"
+            let job = try SignalledJob(
+                bench, flags, on: launch, script: "steps 3; sleep 0.0\(trial % 10); kill -USR1 $job")
+            #expect(job.outcome.status == 75, "\(job.outcome)")
+            try expectStopped(bench, job, flags: flags)
+        }
+    }
+
+    /// In any moment from the one on in which the process notes signals.
+    @Test(arguments: Launch.each)
+    func aSignalDuringTheStartLosesNothing(launch: Launch) throws {
+        let process = if case .alone = launch { "$job" } else { "$(rank 1)" }
+        for trial in 0..<Torture.count(fast: 2, full: 20) {
+            let bench = try Bench()
+            try bench.train("--max-steps 3 --metrics metrics.jsonl")
+            let script =
+                "target=; until [ \"$target\" ]; do target=\(process); done; caught $target; "
+                + "sleep 0.0\(trial % 10); kill -TERM $target"
+            let job = try SignalledJob(bench, "\(Self.long) --resume", on: launch, script: script)
+            #expect(job.outcome.status == 75, "\(job.outcome)")
+            let report = try #require(job.report, "\(job.outcome)")
+            if report.contains("before the first step, nothing is lost; go on with: ") {
+                #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1_3.safetensors"])
+                #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2, 3])
+            } else {
+                try expectStopped(bench, job)
+            }
+        }
+    }
+
+    /// The first leaves the process stuck where it is: it opens a pipe that nobody reads.
+    @Test func aSecondInterruptEndsItAtOnce() throws {
+        let bench = try Bench()
+        try #require(mkfifo(bench.path("pipe"), 0o600) == 0)
+        let job = try SignalledJob(
+            bench, "--metrics pipe", on: .alone,
+            script:
+                "until [ -d training_checkpoints ]; do sleep 0.01; done; sleep 1; kill -INT $job; sleep 0.3; kill -0 $job && echo alive; kill -INT $job"
+        )
+        // Not from the shell, which has no files for it.
+        #expect(job.outcome.status == 128 + SIGINT, "\(job.outcome)")
+        #expect(job.outcome.stdout == "alive\n", "\(job.outcome)")
+        #expect(try bench.names(in: "training_checkpoints").isEmpty)
+    }
+
+    @Test func theCommandToGoOnWithFitsTheShell() throws {
+        let bench = try Bench()
+        try bench.train("--max-steps 2 --checkpoint-dir first")
+        let job = try SignalledJob(
+            bench,
+            "--resume-from first/ckpt_1_2.safetensors --epochs 100000 --overwrite --checkpoint-dir 'the \"run\"'",
+            on: .alone, script: "steps 5; kill -TERM $job")
+        #expect(job.outcome.status == 75, "\(job.outcome)")
+        let line = try #require(job.report?.split(separator: "go on with: ").last)
+        #expect(line.hasSuffix("--epochs 100000 --checkpoint-dir 'the \"run\"' --resume"), "\(line)")
+        let resumed = try MPIRun.shell("\(line) --max-steps 3", folder: bench.folder)
+        #expect(resumed.stderr.contains("resumed from 'the \"run\"/ckpt_"), "\(resumed)")
+    }
+}

@@ -1,0 +1,90 @@
+import CKernels
+import Testing
+
+@testable import Core
+
+@Suite struct GradientNormTests {
+    @Test(arguments: [0, 1, 31, 32, 33, 1000])
+    func squaredNormIsTheSumOfSquares(count: Int) {
+        let values = testNumbers(count)
+        let expected = values.reduce(0.0) { $0 + Double($1) * Double($1) }
+        #expect(abs(dtrain_squared_norm(Int64(count), values) - expected) <= 1e-13 * expected)
+    }
+
+    @Test func hugeElementsDoNotOverflow() {
+        let values = [Float](repeating: .greatestFiniteMagnitude, count: 100)
+        let expected = 100 * Double(Float.greatestFiniteMagnitude) * Double(Float.greatestFiniteMagnitude)
+        #expect(abs(dtrain_squared_norm(100, values) / expected - 1) < 1e-14)
+    }
+
+    @Test(arguments: [Float.infinity, -.infinity, .nan], [0, 31, 32, 95, 98])
+    func anyElementThatIsNotFiniteShows(value: Float, index: Int) {
+        var values = testNumbers(99)
+        values[index] = value
+        #expect(!dtrain_squared_norm(99, values).isFinite)
+    }
+
+    private static let test = ReproducibilityTests.Case(
+        cell: .lstm, layers: 2, units: 130, batchSize: 7, microBatchSize: 2)
+
+    /// A replica before its first Adam step.
+    private func replica(threads: Int = 1) throws -> Replica {
+        let replica = try Self.test.replica(0..<Self.test.microBatches, threads: threads)
+        try replica.computeGradient(Self.test.reader(step: 0))
+        return replica
+    }
+
+    private func norm(_ values: some Sequence<Float>) -> Double {
+        values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+    }
+
+    @Test func normIsThatOfAllParametersGradients() throws {
+        let replica = try replica()
+        let value = try replica.applyGradient()
+        let expected = norm(replica.gradient.elements.prefix(replica.layout.count))
+        #expect(abs(value / expected - 1) < 1e-12)
+    }
+
+    @Test func threadsDoNotChangeABitOfIt() throws {
+        let norms = try [1, 2, 3].map { try replica(threads: $0).applyGradient(clipNorm: 1e-3) }
+        #expect(Set(norms.map(\.bitPattern)).count == 1)
+    }
+
+    /// After one step m = (1 − β1) · g, so its norm tells that of the gradient that Adam saw.
+    @Test func aLongerGradientIsShortenedToTheNorm() throws {
+        let limit = 0.25 * (try replica().applyGradient())
+        let replica = try replica()
+        #expect(try replica.applyGradient(clipNorm: limit) == 4 * limit)
+        #expect(abs(norm(replica.adam.m.elements) / (0.1 * limit) - 1) < 1e-5)
+    }
+
+    @Test func aShorterGradientIsLeftAlone() throws {
+        let (plain, limited) = (try replica(), try replica())
+        let value = try plain.applyGradient()
+        #expect(try limited.applyGradient(clipNorm: value) == value)
+        #expect(bits(limited.parameters.elements) == bits(plain.parameters.elements))
+    }
+
+    @Test(arguments: [Float.infinity, .nan])
+    func aGradientThatIsNotFiniteChangesNothing(value: Float) throws {
+        let replica = try replica()
+        let before = bits(replica.parameters.elements)
+        replica.gradient.pointer[replica.layout.denseBias] = value
+        #expect(try !replica.applyGradient(clipNorm: 1).isFinite)
+        #expect(bits(replica.parameters.elements) == before)
+        #expect(replica.adam.steps == 0)
+        #expect(replica.adam.m.elements.allSatisfy { $0 == 0 } && replica.adam.v.elements.allSatisfy { $0 == 0 })
+    }
+
+    @Test func whatIsNotFiniteInTheNodesIsNamed() throws {
+        let replica = try replica()
+        #expect(replica.nonFiniteInNodes == nil)
+        let first = replica.gradientLayout.summed.lowerBound
+        replica.nodes[replica.gradientLayout.table - first] = .nan
+        #expect(replica.nonFiniteInNodes == "the gradient of embedding.embeddings")
+        replica.nodes[replica.layout.denseBias - first] = .infinity
+        #expect(replica.nonFiniteInNodes == "the gradient of dense.bias")
+        replica.nodes[replica.gradientLayout.loss - first] = .nan
+        #expect(replica.nonFiniteInNodes == "the loss and the gradient of dense.bias")
+    }
+}

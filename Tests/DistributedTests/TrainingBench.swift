@@ -1,0 +1,65 @@
+import Core
+import Foundation
+
+@testable import Distributed
+
+/// A small training on ranks that are threads, in a folder of its own; it lives as long as this object.
+final class TrainingBench: Sendable {
+    /// 26 steps an epoch.
+    private static let text = String(
+        repeating: "the quick brown fox jumps over the lazy dog and runs away.\n", count: 40)
+
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-\(UUID().uuidString)").path
+
+    init() throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data(Self.text.utf8).write(to: URL(fileURLWithPath: "\(folder)/text.txt"))
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    var options: TrainingOptions {
+        var options = TrainingOptions(data: "\(folder)/text.txt")
+        options.model = ModelChoice(cell: .gru, layers: 1, embeddingDim: 4, rnnUnits: 8)
+        options.sequenceLength = 10
+        options.batchSize = 8
+        options.microBatchSize = 2
+        options.epochs = 2
+        options.checkpointDirectory = "\(folder)/checkpoints"
+        options.metrics = "\(folder)/metrics.jsonl"
+        return options
+    }
+
+    /// The names of the checkpoints.
+    var checkpoints: [String] {
+        get throws { try FileManager.default.contentsOfDirectory(atPath: "\(folder)/checkpoints").sorted() }
+    }
+
+    /// Steps in the metrics.
+    var steps: Int {
+        get throws {
+            try String(contentsOfFile: "\(folder)/metrics.jsonl", encoding: .utf8)
+                .split(separator: "\n").filter { $0.contains("\"step\"") }.count
+        }
+    }
+
+    /// Each rank's outcome of a training; `beforeReduction` is called on each rank in each step, and returns a signal.
+    func train(
+        ranks: Int, _ options: TrainingOptions,
+        beforeReduction: @escaping @Sendable (_ rank: Int, _ step: Int, TrainingRun?) -> Int32
+    ) throws -> [Result<Bool, any Error>] {
+        try InMemoryCommunicator.run(ranks: ranks) { communicator in
+            // Asked once at the start, then in every step.
+            nonisolated(unsafe) var (step, run) = (-1, nil as TrainingRun?)
+            let training = try TrainingRun(
+                options, communicator: communicator, defaultThreads: 1,
+                stopSignal: {
+                    step += 1
+                    return beforeReduction(communicator.rank, step, run)
+                }, report: { _ in })
+            run = training
+            defer { run = nil }
+            return try training.run()
+        }
+    }
+}
