@@ -57,7 +57,8 @@ public final class TrainingRun {
                 mode: options.allreduce)
         }
         let isResumed = start.summary.isResumed
-        saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
+        saver = try CheckpointSaver(
+            options, layout: replica.layout, corpus: data.corpus, agreement: agreement, communicator: communicator)
         metrics = try agreement.collectively {
             guard communicator.isRoot, let path = options.metrics else { return nil }
             return try MetricsLog(
@@ -74,10 +75,16 @@ public final class TrainingRun {
 
     /// Trains to the last epoch or the last step; collective.
     public func run() throws {
-        while progress.epoch < options.epochs, !isFinished {
-            if !isUntrained { tellEpoch() }
-            try runEpoch()
+        do {
+            while progress.epoch < options.epochs, !isFinished {
+                if !isUntrained { tellEpoch() }
+                try runEpoch()
+            }
+        } catch {
+            saver.settle(report: tell)
+            throw error
         }
+        try saver.finish(report: tell)
     }
 
     private var isUntrained: Bool { isFresh && progress.step == 0 }
@@ -92,6 +99,7 @@ public final class TrainingRun {
         let firstStep = progress.stepInEpoch
         while progress.stepInEpoch < dataset.stepsPerEpoch {
             let last = try step(order, epochStart: start, firstStep: firstStep)
+            saver.tellOutcome(report: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let isDue = options.checkpointEverySteps.map { progress.step.isMultiple(of: $0) } ?? false
             if isFinished { tell(.stoppedInEpoch(last)) }
