@@ -52,15 +52,20 @@ enum Memory {
     /// AddressSanitizer's own memory is without bounds.
     private static let isSanitized = dlsym(nil, "__asan_init") != nil
 
-    /// Gives freed memory back to the system, `malloc_trim`: the C library's module for Swift lacks it.
-    private static var trim: (@convention(c) (Int) -> CInt)? {
-        dlsym(nil, "malloc_trim").map { unsafeBitCast($0, to: (@convention(c) (Int) -> CInt).self) }
+    /// Lets large blocks go back to the system when they are freed, so that holes in the heap don't count: `malloc_trim` and
+    /// `mallopt`, which the C library's module for Swift lacks.
+    private static func tidy() {
+        typealias Trim = @convention(c) (Int) -> CInt
+        typealias Option = @convention(c) (CInt, CInt) -> CInt
+        let mappingThreshold: CInt = -3
+        if let option = dlsym(nil, "mallopt") { _ = unsafeBitCast(option, to: Option.self)(mappingThreshold, 1 << 16) }
+        if let trim = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(trim, to: Trim.self)(0) }
     }
 
     /// Allows that many bytes more than the process has now.
     static func limit(to bytes: Int) throws {
         guard !isSanitized else { return }
-        _ = trim?(0)
+        tidy()
         try set(UInt(try current() + bytes))
     }
 
