@@ -16,7 +16,7 @@ export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test benchmark lint strict install clean
+.PHONY: help setup build demo test sanitize benchmark lint strict install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ demo: build ## train on Shakespeare with mpirun on all cores, then generate from
 test: setup ## run every test
 	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
 	swift test
+
+sanitize: setup ## run the tests of readers and C loops under AddressSanitizer and UndefinedBehaviorSanitizer
+	scripts/sanitize
 
 # The peers' Python packages take several gigabytes, once.
 benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of each

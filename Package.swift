@@ -33,10 +33,10 @@ let package = Package(
                 "Core", "Distributed",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .testTarget(name: "CoreTests", dependencies: ["Core", "CKernels"]),
+        .testTarget(name: "CoreTests", dependencies: ["Core", "CKernels", "DistributedTesting"]),
         .testTarget(
             name: "DistributedTests",
-            dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain-mpi-checks"]),
+            dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain-mpi-checks", "dtrain-file-checks"]),
         .testTarget(
             name: "CommandTests", dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain"],
             resources: [.copy("Resources/golden")]),
@@ -45,6 +45,8 @@ let package = Package(
         .executableTarget(
             name: "dtrain-mpi-checks", dependencies: ["Core", "Distributed", "DistributedTesting"],
             path: "Tests/MPIChecks"),
+        // Every reader of files against hostile ones, in a process of its own with little memory.
+        .executableTarget(name: "dtrain-file-checks", dependencies: ["Core", "Distributed"], path: "Tests/FileChecks"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,52 +1,38 @@
 import Core
 import DistributedTesting
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Distributed
 
 @Suite struct CheckpointSaverTests {
-    private static let text = "the quick brown fox jumps over the lazy dog"
-
     /// Saves on each rank, with a weight of the last rank one ulp off if asked for; the ranks' errors and the files.
-    private func save(ranks: Int, lastDiffers: Bool) throws -> (errors: [DTrainError?], files: [String]) {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Data(Self.text.utf8).write(to: URL(fileURLWithPath: "\(folder)/text.txt"))
+    private func save(
+        ranks: Int, lastDiffers: Bool = false, calls: FileCalls = .system
+    ) throws -> (errors: [DTrainError?], files: [String]) {
+        let folder = try SaverFolder()
         let results = try InMemoryCommunicator.run(ranks: ranks) { communicator in
-            var options = TrainingOptions(data: "\(folder)/text.txt")
-            options.checkpointDirectory = "\(folder)/checkpoints"
-            let corpus = try Corpus(path: options.data)
-            let replica = try Replica(
-                Replica.Configuration(
-                    model: ModelConfiguration(embeddingDim: 2, rnnUnits: 3, vocabularySize: corpus.vocabulary.size),
-                    shard: Shard(batchSize: 1, microBatchSize: 1, sequenceLength: 2, microBatches: 0..<1),
-                    adam: Adam.Configuration(), threads: 1))
-            try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 1)
+            let bench = try SaverBench(folder, communicator, calls: calls)
             if lastDiffers, communicator.rank == ranks - 1 {
-                replica.parameters.pointer[7] = replica.parameters.pointer[7].nextUp
+                bench.replica.parameters.pointer[7] = bench.replica.parameters.pointer[7].nextUp
             }
-            let saver = try CheckpointSaver(
-                options, corpus: corpus, agreement: ReplicaAgreement(communicator), communicator: communicator)
             do {
-                try saver.save(TrainingProgress(), replica) { _ in }
+                try bench.save(epoch: 0)
+                try bench.saver.finish(report: bench.note)
                 return nil as DTrainError?
             } catch let error as CollectiveError {
                 return error.error
             }
         }
-        return (
-            try results.map { try $0.get() },
-            try FileManager.default.contentsOfDirectory(atPath: "\(folder)/checkpoints")
-        )
+        return (try results.map { try $0.get() }, try folder.names)
     }
 
     @Test(arguments: 1...3)
     func sameWeightsAreSavedOnce(ranks: Int) throws {
-        let (errors, files) = try save(ranks: ranks, lastDiffers: false)
+        let (errors, files) = try save(ranks: ranks)
         #expect(errors.allSatisfy { $0 == nil })
-        #expect(files.count == 1)
+        #expect(files == ["ckpt_0.safetensors"])
     }
 
     @Test func differingWeightsAreNotSaved() throws {
@@ -58,5 +44,148 @@ import Testing
             #expect(error.message.contains("differ from those on most ranks"))
         }
         #expect(files.isEmpty)
+    }
+
+    @Test func theTrainingGoesOnWhileTheDiskIsSlow() throws {
+        let disk = SlowDisk()
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: disk.calls)
+        let saved = Array(bench.replica.parameters.elements)
+        try bench.save(epoch: 1)
+        bench.saver.tellOutcome(report: bench.note)
+        #expect(bench.events.isEmpty)
+        for index in 0..<bench.replica.layout.count { bench.replica.parameters.pointer[index] += 1 }
+        disk.release()
+        try bench.saver.finish(report: bench.note)
+        #expect(bench.events == ["saved ckpt_1.safetensors"])
+        let checkpoint = try Checkpoint(path: bench.path("ckpt_1.safetensors"))
+        let written = try AlignedBuffer<Float>(count: checkpoint.layout.count)
+        try checkpoint.load(parameters: written.pointer)
+        #expect(Array(written.elements) == saved)
+    }
+
+    @Test func aSaveWaitsForTheOneBefore() throws {
+        let disk = SlowDisk()
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: disk.calls)
+        try bench.save(epoch: 1)
+        let helper = Thread {
+            while disk.waiting == 0 { usleep(1_000) }
+            usleep(20_000)
+            disk.release()
+        }
+        helper.start()
+        try bench.save(epoch: 2)
+        #expect(bench.events == ["saved ckpt_1.safetensors"])
+        try bench.saver.finish(report: bench.note)
+        #expect(bench.events == ["saved ckpt_1.safetensors", "saved ckpt_2.safetensors"])
+        #expect(disk.mostAtOnce == 1)
+    }
+
+    @Test func aFailedSaveIsReportedAndTheNextOneWrites() throws {
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 1))
+        try bench.save(epoch: 1)
+        try bench.save(epoch: 2)
+        try bench.saver.finish(report: bench.note)
+        try #require(bench.events.count == 2, "\(bench.events)")
+        #expect(bench.events[0].hasPrefix("warning not saved: cannot write '"))
+        #expect(bench.events[0].contains("ckpt_1.safetensors': No space left on device"))
+        #expect(bench.events[1] == "saved ckpt_2.safetensors")
+        #expect(try bench.folder.names == ["ckpt_2.safetensors"])
+    }
+
+    @Test func theLastSaveIsTriedTwice() throws {
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 1))
+        try bench.save(epoch: 1)
+        try bench.saver.finish(report: bench.note)
+        #expect(bench.events.map { $0.prefix(9) } == ["warning n", "saved ckp"])
+        #expect(try Checkpoint(path: bench.path("ckpt_1.safetensors")).metadata.progress?.epoch == 1)
+    }
+
+    @Test(arguments: 1...3)
+    func aLastSaveThatFailsTwiceEndsAllRanks(ranks: Int) throws {
+        let (errors, files) = try save(ranks: ranks, calls: failing(times: 2))
+        for error in errors {
+            let error = try #require(error)
+            #expect(error.category == .inputOutput)
+            #expect(error.message.contains("ckpt_0.safetensors': No space left on device"), "\(error)")
+            #expect(error.message.contains("--resume"))
+        }
+        #expect(files.isEmpty)
+    }
+
+    @Test(arguments: 0..<3)
+    func numbersThatAreNotFiniteAreNotSaved(buffer: Int) throws {
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator())
+        let last = bench.replica.layout.count - 1
+        [bench.replica.parameters, bench.replica.adam.m, bench.replica.adam.v][buffer][last] =
+            [.nan, .infinity][buffer % 2]
+        let error = try #require(throws: CollectiveError.self) { try bench.save(epoch: 1) }
+        #expect(error.error.category == .badData)
+        let kind = ["weights", "first moments", "second moments"][buffer]
+        #expect(error.description.contains("the \(kind) of dense.bias are not finite"), "\(error)")
+        #expect(try bench.folder.names.isEmpty)
+    }
+
+    @Test func oldCheckpointsGoOnlyWhenTheNewOneIsSafe() throws {
+        let folder = try SaverFolder()
+        let bench = try SaverBench(folder, SoloCommunicator(), keep: 1, calls: failing(times: 1, after: 1))
+        try bench.save(epoch: 1)
+        try bench.save(epoch: 2)
+        bench.saver.settle(report: bench.note)
+        #expect(try folder.names == ["ckpt_1.safetensors"])
+        try bench.save(epoch: 3)
+        try bench.saver.finish(report: bench.note)
+        #expect(try folder.names == ["ckpt_3.safetensors"])
+    }
+}
+
+/// Calls that write nothing, some times, as on a full disk; the saves before work.
+private func failing(times: Int, after good: Int = 0) -> FileCalls {
+    let files = Counter()
+    var calls = FileCalls.system
+    calls.open = { path, flags in
+        let result = FileCalls.system.open(path, flags)
+        if flags & O_CREAT != 0 { files.add() }
+        return result
+    }
+    calls.write = { descriptor, bytes in
+        guard (good + 1...good + times).contains(files.value) else { return FileCalls.system.write(descriptor, bytes) }
+        errno = ENOSPC
+        return -1
+    }
+    return calls
+}
+
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+    var value: Int { count.withLock { $0 } }
+    func add() { count.withLock { $0 += 1 } }
+}
+
+/// A disk that flushes nothing until it is let.
+private final class SlowDisk: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var isReleased = false
+    private(set) var waiting = 0
+    private(set) var mostAtOnce = 0
+
+    var calls: FileCalls {
+        var calls = FileCalls.system
+        calls.flush = { [self] descriptor in
+            condition.lock()
+            waiting += 1
+            mostAtOnce = max(mostAtOnce, waiting)
+            while !isReleased { condition.wait() }
+            waiting -= 1
+            condition.unlock()
+            return FileCalls.system.flush(descriptor)
+        }
+        return calls
+    }
+
+    func release() {
+        condition.lock()
+        isReleased = true
+        condition.broadcast()
+        condition.unlock()
     }
 }

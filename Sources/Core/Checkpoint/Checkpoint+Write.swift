@@ -10,11 +10,12 @@ extension Checkpoint {
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.
     ///   - moments: Adam's flat moments; those of a training checkpoint, nil for a generator.
+    ///   - calls: what writes the file.
     /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal`
     ///   when the metadata contradicts itself or the model.
     public static func write(
         to path: String, metadata: CheckpointMetadata, layout: ParameterLayout, parameters: UnsafePointer<Float>,
-        moments: (m: UnsafePointer<Float>, v: UnsafePointer<Float>)?
+        moments: (m: UnsafePointer<Float>, v: UnsafePointer<Float>)?, with calls: FileCalls = .system
     ) throws {
         guard metadata.model == layout.configuration, (moments != nil) == (metadata.kind == .training) else {
             throw DTrainError(
@@ -34,7 +35,7 @@ extension Checkpoint {
             all += tensors(moments.m, TensorName.firstMoment) + tensors(moments.v, TensorName.secondMoment)
         }
         let header = try CheckpointSeal.header(tensors: all, metadata: strings)
-        try SafetensorsWriter.write(to: path, header: header, tensors: all)
+        try SafetensorsWriter.write(to: path, header: header, tensors: all, with: calls)
     }
 
     /// Writes the generator alone, without optimiser state, to `generator.safetensors` in a folder.

@@ -20,14 +20,14 @@ private struct StoredConfiguration: Codable {
 }
 
 /// The value of `loss_history`; JSON numbers in their shortest form give the same double again.
-private struct StoredLosses: Codable {
+private struct StoredLosses: Encodable {
     let epochLosses: [Double]
     let lossSum: Double
 }
 
 extension CheckpointMetadata {
-    /// No configuration or loss history is longer: room for hundreds of thousands of epochs.
-    private static let maximumText = 1 << 24
+    /// No configuration is longer: a general decoder takes many times the memory of its text.
+    private static let maximumText = 1 << 16
 
     /// The metadata as the format's strings, one readable key each.
     func strings() throws -> [CheckpointKey: String] {
@@ -72,9 +72,10 @@ extension CheckpointMetadata {
         }
         var progress: TrainingProgress?
         if kind == .training || file.metadata[CheckpointKey.epoch.rawValue] != nil {
-            let losses: StoredLosses = try Self.decode(.lossHistory, of: file)
+            let epoch = try number(.epoch)
+            let losses = try Self.losses(of: file, epochs: epoch)
             progress = TrainingProgress(
-                epoch: try number(.epoch), stepInEpoch: try number(.stepInEpoch), step: try number(.step),
+                epoch: epoch, stepInEpoch: try number(.stepInEpoch), step: try number(.step),
                 epochLosses: losses.epochLosses, lossSum: losses.lossSum)
         }
         self.init(
@@ -89,6 +90,9 @@ extension CheckpointMetadata {
     /// No entry beyond that number is read, so that memory stays in proportion to the tensors.
     static func vocabulary(of file: Safetensors, size: Int) throws -> [String] {
         guard var text = file.metadata[CheckpointKey.vocabulary.rawValue] else { throw file.unfit("has no vocabulary") }
+        guard size <= Vocabulary.maximumScalarCount + 1 else {
+            throw file.unfit("has a vocabulary of \(size) entries, more than ids can name")
+        }
         var entries: [String] = []
         let isRead = text.withUTF8 { bytes in
             var scanner = JSONScanner(UnsafeRawBufferPointer(bytes))
@@ -103,6 +107,32 @@ extension CheckpointMetadata {
         }
         if let problem = vocabularyProblem(entries, size: size) { throw file.unfit(problem) }
         return entries
+    }
+
+    /// The loss history, which must have as many epochs as the progress says.
+    private static func losses(of file: Safetensors, epochs: Int) throws -> StoredLosses {
+        let key = CheckpointKey.lossHistory
+        guard var text = file.metadata[key.rawValue] else { throw file.unfit("has no \(key.rawValue)") }
+        var epochLosses: [Double]?
+        var lossSum: Double?
+        let isRead = text.withUTF8 { bytes in
+            var scanner = JSONScanner(UnsafeRawBufferPointer(bytes))
+            let isWhole: ()? = try? scanner.sequence("{", "}") { scanner in
+                let name = try scanner.string()
+                try scanner.expect(":")
+                switch name {
+                case "epochLosses" where epochLosses == nil:
+                    epochLosses = try scanner.numbers(atMost: min(epochs, TrainingProgress.maximumEpochs))
+                case "lossSum" where lossSum == nil: lossSum = try scanner.number()
+                default: throw JSONScanner.Problem(text: "an unknown or repeated key")
+                }
+            }
+            return isWhole != nil && scanner.isAtEnd()
+        }
+        guard isRead, let epochLosses, let lossSum else {
+            throw file.unfit("has a \(key.rawValue) that is not one of \(epochs) epochs: \(text.quotedForMessage)")
+        }
+        return StoredLosses(epochLosses: epochLosses, lossSum: lossSum)
     }
 
     private static func decode<Value: Decodable>(_ key: CheckpointKey, of file: Safetensors) throws -> Value {

@@ -52,8 +52,8 @@ public struct CheckpointMetadata: Hashable, Sendable {
             }
         }
         if let progress {
-            guard progress.epoch >= 0, progress.stepInEpoch >= 0, progress.step >= progress.stepInEpoch,
-                progress.epochLosses.count == progress.epoch
+            guard (0...TrainingProgress.maximumEpochs).contains(progress.epoch), progress.stepInEpoch >= 0,
+                progress.step >= progress.stepInEpoch, progress.epochLosses.count == progress.epoch
             else { return "has an impossible training progress" }
             guard progress.lossSum.isFinite, progress.epochLosses.allSatisfy(\.isFinite) else {
                 return "has a loss that is not finite"

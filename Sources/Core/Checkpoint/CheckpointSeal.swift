@@ -57,8 +57,7 @@ enum CheckpointSeal {
     ///
     /// - Throws: `DTrainError` with `badData` when a tensor was changed.
     static func verifyTensors(_ file: Safetensors) throws {
-        let found = file.withBytes { _, data in Checksum.hexadecimal(of: data) }
-        guard found == file.metadata[CheckpointKey.tensorChecksum.rawValue] else {
+        guard try file.dataChecksum() == file.metadata[CheckpointKey.tensorChecksum.rawValue] else {
             throw file.damaged("its tensors were changed (the checksum differs)")
         }
     }

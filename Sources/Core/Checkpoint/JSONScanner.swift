@@ -68,6 +68,39 @@ struct JSONScanner {
         return value
     }
 
+    /// Reads a list of numbers.
+    mutating func numbers(atMost limit: Int) throws -> [Double] {
+        var values: [Double] = []
+        // A number and its comma take two bytes at least: growing by doubling would take several times the text's size.
+        values.reserveCapacity(max(0, min(limit, (bytes.count - position) / 2)))
+        try sequence("[", "]") { scanner in
+            guard values.count < limit else { throw Problem(text: "a list of more than \(limit) numbers") }
+            values.append(try scanner.number())
+        }
+        return values
+    }
+
+    /// Reads a number; one too large for a double is infinite.
+    mutating func number() throws -> Double {
+        _ = isAtEnd()
+        let start = position
+        // The longest shortest form of a double has 24 characters.
+        while position < bytes.count, position - start < 32 {
+            switch bytes[position] {
+            case 0x30...0x39, UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "e"),
+                UInt8(ascii: "E"):
+                position += 1
+                continue
+            default: break
+            }
+            break
+        }
+        guard let value = Double(String(decoding: bytes[start..<position], as: UTF8.self)) else {
+            throw Problem(text: "a number expected at byte \(start) of the header")
+        }
+        return value
+    }
+
     /// Reads a string.
     mutating func string() throws -> String {
         try stringAndRange().0

@@ -17,6 +17,7 @@ public struct Safetensors: Sendable {
     public static let maximumHeader = 100_000_000
     /// The bytes before the header, which give its length.
     static let prefix = 8
+    private static let chunk = 4 << 20
 
     /// The file's path.
     public let path: String
@@ -67,6 +68,21 @@ public struct Safetensors: Sendable {
             try body(
                 UnsafeRawBufferPointer(rebasing: file.bytes[Self.prefix..<dataStart]),
                 UnsafeRawBufferPointer(rebasing: file.bytes[dataStart...]))
+        }
+    }
+
+    /// The checksum of all tensors' bytes.
+    ///
+    /// Chunk by chunk, so that a process in mid-training that checks a file doesn't hold all of it in memory.
+    func dataChecksum() throws -> String {
+        try withBytes { _, data in
+            var checksum = try Checksum()
+            for start in stride(from: 0, to: data.count, by: Self.chunk) {
+                let part = UnsafeRawBufferPointer(rebasing: data[start...].prefix(Self.chunk))
+                checksum.update(part)
+                file.release(part)
+            }
+            return checksum.hexadecimal
         }
     }
 

@@ -22,8 +22,10 @@ enum SafetensorsWriter {
     /// Writes a file atomically: its header and, in the header's order, the tensors.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when writing fails.
-    static func write(to path: String, header: [UInt8], tensors: [Tensor]) throws {
-        try AtomicFile.write(to: path) { writer in
+    static func write(
+        to path: String, header: [UInt8], tensors: [Tensor], with calls: FileCalls = .system
+    ) throws {
+        try AtomicFile.write(to: path, with: calls) { writer in
             try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try writer.write($0) }
             try header.withUnsafeBytes { try writer.write($0) }
             for tensor in tensors { try writer.write(tensor.bytes) }

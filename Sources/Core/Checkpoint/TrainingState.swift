@@ -1,5 +1,8 @@
 /// How far a training has come: all that a resumed one needs besides weights, moments and settings.
 public struct TrainingProgress: Hashable, Sendable, Codable {
+    /// The most epochs that a checkpoint can tell of: the losses of all of them are read into memory.
+    public static let maximumEpochs = 1 << 20
+
     /// Finished epochs.
     public var epoch: Int
     /// Optimiser steps done in the epoch that has begun; 0 when it hasn't.

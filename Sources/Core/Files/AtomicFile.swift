@@ -14,30 +14,33 @@ public enum AtomicFile {
     ///
     /// - Parameters:
     ///   - path: the file; its folder must exist.
+    ///   - calls: what does it.
     ///   - body: writes the content, in order.
     /// - Throws: `DTrainError` with `inputOutput`, or what `body` throws. The temporary is gone then, and the old file
     ///   is as it was, except when only the flush of the folder failed: then the new file is in place but may not
     ///   survive a power cut.
-    public static func write(to path: String, _ body: (inout Writer) throws -> Void) throws {
+    public static func write(
+        to path: String, with calls: FileCalls = .system, _ body: (inout Writer) throws -> Void
+    ) throws {
         let (folder, name) = split(path)
         let number = serial.wrappingAdd(1, ordering: .relaxed).newValue
         let temporary = "\(folder)/.\(name).\(getpid())-\(number)\(suffix)"
-        let descriptor = try create(temporary, for: path)
+        let descriptor = try create(temporary, for: path, calls)
         var isOpen = true
         var isInPlace = false
         defer {
-            if isOpen { close(descriptor) }
-            if !isInPlace { unlink(temporary) }
+            if isOpen { _ = calls.close(descriptor) }
+            if !isInPlace { _ = calls.remove(temporary) }
         }
-        var writer = Writer(descriptor: descriptor, path: path)
+        var writer = Writer(descriptor: descriptor, path: path, calls: calls)
         try body(&writer)
-        guard fsync(descriptor) == 0 else { throw failure("flush", path) }
+        guard flush(descriptor, calls) == 0 else { throw failure("flush", path) }
         isOpen = false
         // Network file systems report a lost write only here; after EINTR Linux has closed the descriptor all the same.
-        guard close(descriptor) == 0 || errno == EINTR else { throw failure("close", path) }
-        guard rename(temporary, path) == 0 else { throw failure("rename the temporary file to", path) }
+        guard calls.close(descriptor) == 0 || errno == EINTR else { throw failure("close", path) }
+        guard calls.rename(temporary, path) == 0 else { throw failure("rename the temporary file to", path) }
         isInPlace = true
-        try flush(folder: folder)
+        try flush(folder: folder, calls)
     }
 
     /// Removes the temporaries that writers killed half-way left in a folder, and nothing else.
@@ -75,13 +78,13 @@ public enum AtomicFile {
         return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))
     }
 
-    private static func create(_ temporary: String, for path: String) throws -> Int32 {
+    private static func create(_ temporary: String, for path: String, _ calls: FileCalls) throws -> Int32 {
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
-        var descriptor = open(temporary, flags, 0o666)
+        var descriptor = calls.open(temporary, flags)
         if descriptor < 0, errno == EEXIST {
             // Left by a dead process that had the same number, as the first process of a container always has.
-            unlink(temporary)
-            descriptor = open(temporary, flags, 0o666)
+            _ = calls.remove(temporary)
+            descriptor = calls.open(temporary, flags)
         }
         guard descriptor >= 0 else { throw failure("create a temporary file for", path) }
         // Tells `removeStaleTemporaries` of another process that the file is in use; best effort where locks are
@@ -90,12 +93,19 @@ public enum AtomicFile {
         return descriptor
     }
 
-    private static func flush(folder: String) throws {
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    private static func flush(folder: String, _ calls: FileCalls) throws {
+        let descriptor = calls.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open the folder", folder) }
-        defer { close(descriptor) }
+        defer { _ = calls.close(descriptor) }
         // Some file systems can't flush a folder and say so with EINVAL; there is nothing more to do on them.
-        guard fsync(descriptor) == 0 || errno == EINVAL else { throw failure("flush the folder", folder) }
+        guard flush(descriptor, calls) == 0 || errno == EINVAL else { throw failure("flush the folder", folder) }
+    }
+
+    /// A signal may interrupt the flush on network file systems; then nothing is known of the bytes yet.
+    private static func flush(_ descriptor: Int32, _ calls: FileCalls) -> Int32 {
+        var result = calls.flush(descriptor)
+        while result != 0, errno == EINTR { result = calls.flush(descriptor) }
+        return result
     }
 
     private static func failure(_ action: String, _ path: String) -> DTrainError {
@@ -108,6 +118,7 @@ extension AtomicFile {
     public struct Writer: ~Copyable {
         fileprivate let descriptor: Int32
         fileprivate let path: String
+        fileprivate let calls: FileCalls
 
         /// Appends bytes.
         ///
@@ -116,7 +127,7 @@ extension AtomicFile {
             var rest = bytes[...]
             while !rest.isEmpty {
                 let part = UnsafeRawBufferPointer(rebasing: rest)
-                let written = Glibc.write(descriptor, part.baseAddress, part.count)
+                let written = calls.write(descriptor, part)
                 if written > 0 {
                     rest = rest.dropFirst(written)
                 } else if written == 0 || errno != EINTR {

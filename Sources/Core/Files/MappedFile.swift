@@ -41,6 +41,15 @@ public final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: address, count: count)
     }
 
+    /// Gives the pages of a part of the file back to the page cache; they are there again when touched.
+    func release(_ part: UnsafeRawBufferPointer) {
+        guard let start = part.baseAddress else { return }
+        let address = UInt(bitPattern: start)
+        let excess = Int(address % UInt(sysconf(Int32(_SC_PAGESIZE))))
+        // Advice: where it isn't taken, nothing is lost but memory.
+        madvise(UnsafeMutableRawPointer(mutating: start - excess), part.count + excess, MADV_DONTNEED)
+    }
+
     deinit {
         if let address = bytes.baseAddress {
             munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)

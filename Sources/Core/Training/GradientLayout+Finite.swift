@@ -5,20 +5,12 @@ extension GradientLayout {
     func nonFinite(in node: UnsafePointer<Float>) -> String? {
         let base = node - summed.lowerBound
         let tensor = parameters.tensors.first {
-            summed.contains($0.offset) && !isFinite(base + $0.offset, count: $0.count)
+            summed.contains($0.offset) && !allFinite(base + $0.offset, count: $0.count)
         }
         // The table's gradient is where those of the embedding and of the first kernel come from.
-        let tableName = isFinite(base + table, count: loss - table) ? nil : "embedding.embeddings"
+        let tableName = allFinite(base + table, count: loss - table) ? nil : "embedding.embeddings"
         let gradient = (tensor?.name ?? tableName).map { "the gradient of \($0)" }
         let parts = [base[loss].isFinite ? nil : "the loss", gradient].compactMap(\.self)
         return parts.isEmpty ? nil : parts.joined(separator: " and ")
     }
-}
-
-/// Whether all elements are finite.
-func isFinite(_ values: UnsafePointer<Float>, count: Int) -> Bool {
-    // Without the sign, the bits order floats as their values do, infinity and NaN last; no branch in the loop.
-    var largest: UInt32 = 0
-    for index in 0..<count { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }
-    return largest < Float.infinity.bitPattern
 }

@@ -51,7 +51,7 @@ public final class Replica: @unchecked Sendable {
     public private(set) var profile = StepProfile()
 
     private let shard: Shard
-    private let pool: WorkerPool
+    let pool: WorkerPool
     private let weights: PackedWeights
     private let workers: [TrainingWorker]
     private let weightGradient: WeightGradient

@@ -28,6 +28,11 @@ struct WaitingThread: @unchecked Sendable {
         pthread_join(handle, nil)
     }
 
+    /// Lets the thread end by itself; it isn't waited for.
+    func detach() {
+        pthread_detach(handle)
+    }
+
     private final class Box: Sendable {
         let body: @Sendable () -> Void
         init(body: @escaping @Sendable () -> Void) { self.body = body }

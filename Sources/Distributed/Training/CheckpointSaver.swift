@@ -1,25 +1,41 @@
 import Core
 
-/// Writes the checkpoints of a training, on rank 0.
-struct CheckpointSaver {
+/// Saves the checkpoints of a training: a step is held up for the copy of its state, and rank 0 writes in the background.
+///
+/// A save that fails is reported and the training goes on; the next one tries again. One that is due while another is
+/// still being written waits for it.
+final class CheckpointSaver {
     private let options: TrainingOptions
     private let directory: CheckpointDirectory
     private let corpus: Corpus
     private let agreement: ReplicaAgreement
-    private let isRoot: Bool
+    private let comparesReplicas: Bool
+    /// On rank 0.
+    private let writer: CheckpointWriter?
+    /// The last save, where it failed.
+    private var failed: (job: CheckpointWriter.Job, error: DTrainError)?
 
-    /// Makes the folder ready; collective.
+    /// Seconds after which a training that waits for the disk says so.
+    private static let patience = 10.0
+    /// Seconds that a training which has failed leaves to the disk.
+    private static let lastWait = 3.0
+
+    /// Makes the folder and the memory ready; collective.
     init(
-        _ options: TrainingOptions, corpus: Corpus, agreement: ReplicaAgreement, communicator: any Communicator
+        _ options: TrainingOptions, layout: ParameterLayout, corpus: Corpus, agreement: ReplicaAgreement,
+        communicator: any Communicator, calls: FileCalls = .system
     ) throws {
         self.options = options
         self.corpus = corpus
         self.agreement = agreement
-        isRoot = communicator.isRoot
+        comparesReplicas = communicator.size > 1
         let directory = CheckpointDirectory(path: options.checkpointDirectory)
         self.directory = directory
-        try agreement.collectively {
-            if communicator.isRoot { try directory.prepare() }
+        writer = try agreement.collectively {
+            guard communicator.isRoot else { return nil }
+            try directory.prepare()
+            return CheckpointWriter(
+                snapshot: try CheckpointSnapshot(layout: layout), directory: directory, calls: calls)
         }
     }
 
@@ -29,33 +45,32 @@ struct CheckpointSaver {
     /// Collective, and last before the training: whatever else can fail has not failed.
     func removeEarlier(_ start: StartingPoint.Summary) throws {
         try agreement.collectively {
-            guard isRoot, options.overwrite else { return }
+            guard writer != nil, options.overwrite else { return }
             try directory.removeAll(after: start.isResumed ? CheckpointName(start.progress) : nil)
         }
     }
 
-    /// Saves the state after a step; collective, since a failure ends all ranks.
+    /// Takes the state after a step and starts to write it; collective.
     ///
     /// - Returns: the file.
-    /// - Throws: `CollectiveError` when the ranks' weights differ, when a weight or moment isn't a finite number, or when
-    ///   writing fails; nothing is written in the first two cases.
-    @discardableResult
+    /// - Throws: `CollectiveError` when the ranks' weights differ or a weight or moment isn't a finite number; nothing is
+    ///   written then.
     func save(_ progress: TrainingProgress, _ replica: Replica, report: (TrainingEvent) -> Void) throws -> String {
         let path = directory.file(for: progress)
         try requireSameReplica(progress, replica)
         try agreement.collectively {
-            guard isRoot else { return }
-            try requireFinite(replica, step: progress.step)
-            try Checkpoint.write(
-                to: path,
-                metadata: CheckpointMetadata(
-                    kind: .training, model: replica.layout.configuration, settings: options.settings,
-                    vocabulary: corpus.vocabulary.tokens, corpusChecksum: corpus.checksum, progress: progress),
-                layout: replica.layout, parameters: replica.parameters.pointer,
-                moments: (m: UnsafePointer(replica.adam.m.pointer), v: UnsafePointer(replica.adam.v.pointer)))
-            if let keep = options.keep { try directory.prune(keeping: keep) }
+            guard let writer else { return }
+            try wait(for: writer, report)
+            try replica.copyState(to: writer.snapshot)
+            failed = nil
+            writer.start(
+                CheckpointWriter.Job(
+                    path: path,
+                    metadata: CheckpointMetadata(
+                        kind: .training, model: replica.layout.configuration, settings: options.settings,
+                        vocabulary: corpus.vocabulary.tokens, corpusChecksum: corpus.checksum, progress: progress),
+                    keep: options.keep))
         }
-        report(.saved(path: path))
         return path
     }
 
@@ -63,19 +78,72 @@ struct CheckpointSaver {
     ///
     /// - Throws: `CollectiveError` that names the ranks that differ.
     func requireSameReplica(_ progress: TrainingProgress, _ replica: Replica) throws {
+        guard comparesReplicas else { return }
         try agreement.requireSameReplica(
             UnsafeRawBufferPointer(replica.parameters.elements), "the weights after step \(progress.step)")
     }
 
-    private func requireFinite(_ replica: Replica, step: Int) throws {
-        for (buffer, kind) in [
-            (replica.parameters, "weights"), (replica.adam.m, "first moments"), (replica.adam.v, "second moments"),
-        ] {
-            guard let name = replica.layout.firstNonFinite(in: buffer.pointer) else { continue }
+    /// Reports how the last save ended, once that is known; on rank 0, not collective, and without waiting.
+    func tellOutcome(report: (TrainingEvent) -> Void) {
+        guard let outcome = writer?.outcome(within: 0) else { return }
+        note(outcome, report)
+    }
+
+    /// Waits until the last save is on the disk, trying once more if it failed; collective, and last in a training.
+    ///
+    /// - Throws: `CollectiveError` with `inputOutput` when it failed again.
+    func finish(report: (TrainingEvent) -> Void) throws {
+        try agreement.collectively {
+            guard let writer else { return }
+            try wait(for: writer, report)
+            guard let last = failed else { return }
+            failed = nil
+            writer.start(last.job)
+            try wait(for: writer) { event in
+                // Its failure is the error below.
+                if case .saved = event { report(event) }
+            }
+            guard let failed else { return }
             throw DTrainError(
-                .badData,
-                "the \(kind) of \(name) are not finite numbers after step \(step), so they are not saved; lower "
-                    + "--learning-rate and go on from the last checkpoint with --resume")
+                failed.error.category,
+                "the last checkpoint is not saved: \(failed.error.message), then go on from the one before with --resume"
+            )
+        }
+    }
+
+    /// Gives a save that is being written a last moment, when the training has failed; on rank 0, not collective.
+    func settle(report: (TrainingEvent) -> Void) {
+        guard let outcome = writer?.outcome(within: Self.lastWait) else { return }
+        note(outcome, report)
+    }
+
+    /// Waits for the disk and reports the outcome.
+    ///
+    /// - Throws: what no later save can make good.
+    private func wait(for writer: CheckpointWriter, _ report: (TrainingEvent) -> Void) throws {
+        var waited = 0.0
+        while writer.isBusy {
+            if let outcome = writer.outcome(within: Self.patience) {
+                note(outcome, report)
+                break
+            }
+            waited += Self.patience
+            report(
+                .warning(
+                    "the training waits for a checkpoint that has not reached the disk of '\(directory.path)' for "
+                        + "\(Int(waited)) s; look at that disk"))
+        }
+        if let failed, failed.error.category != .inputOutput { throw failed.error }
+    }
+
+    private func note(_ outcome: CheckpointWriter.Outcome, _ report: (TrainingEvent) -> Void) {
+        switch outcome {
+        case .saved(let job, let leftover):
+            report(.saved(path: job.path))
+            if let leftover { report(.warning("older checkpoints stay: \(leftover.message)")) }
+        case .failed(let job, let error):
+            failed = (job, error)
+            report(.warning("not saved: \(error.message); the next save tries again"))
         }
     }
 }

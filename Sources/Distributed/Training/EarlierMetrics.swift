@@ -3,7 +3,9 @@ import FoundationEssentials
 import Glibc
 
 /// A regular metrics file that is there already.
-struct EarlierMetrics {
+///
+/// It may be anything: its lines are looked at one after the other, where they lie in the mapped file.
+package struct EarlierMetrics {
     /// What tells how far a line belongs.
     private struct Line: Decodable {
         let step: Int?
@@ -16,23 +18,24 @@ struct EarlierMetrics {
         }
     }
 
-    private let path: String
-    private let lines: [Substring]
+    /// No line of metrics is longer: a general decoder takes many times the memory of its text.
+    private static let maximumLine = 1 << 16
 
-    /// Reads the file; nil when there is none, or a pipe or device in its place.
+    private let path: String
+    private let file: MappedFile
+
+    /// Opens the file; nil when there is none, or a pipe or device in its place.
     ///
     /// - Throws: `DTrainError` with `usage` when the file is the text that is trained on, or holds something else than
     ///   metrics.
-    init?(path: String, data: String) throws {
+    package init?(path: String, data: String) throws {
         var (own, text) = (stat(), stat())
         guard stat(path, &own) == 0, own.st_mode & S_IFMT == S_IFREG else { return nil }
         if stat(data, &text) == 0, own.st_dev == text.st_dev, own.st_ino == text.st_ino {
             throw DTrainError(.usage, "--metrics '\(path)' is the text of --data; name another file for the metrics")
         }
         self.path = path
-        let file = try MappedFile(path: path, kind: "metrics file")
-        lines = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
-            .split(separator: "\n", omittingEmptySubsequences: false)
+        file = try MappedFile(path: path, kind: "metrics file")
         guard isMetrics else {
             throw DTrainError(
                 .usage,
@@ -41,13 +44,13 @@ struct EarlierMetrics {
     }
 
     /// Drops the lines of the steps that a resumed training does again, and a last line that a crash has cut off.
-    func cutBack(to progress: TrainingProgress) throws {
-        let kept = lines.filter { line in
+    package func cutBack(to progress: TrainingProgress) throws {
+        func isKept(_ line: UnsafeRawBufferPointer) -> Bool {
             guard let line = Self.decode(line) else { return false }
             return line.step.map { $0 <= progress.step } ?? (line.epoch <= progress.epoch)
         }
-        // All of them, and the end of the last.
-        guard !kept.elementsEqual(lines.dropLast()) || lines.last != "" else { return }
+        // All lines, and the end of the last.
+        guard !forEachLine({ $1 ? isKept($0) : $0.isEmpty }) else { return }
         guard let target = realpath(path, nil) else {
             throw DTrainError(
                 .inputOutput,
@@ -56,20 +59,46 @@ struct EarlierMetrics {
         defer { free(target) }
         // A link stays one: what it leads to is replaced.
         try AtomicFile.write(to: String(cString: target)) { writer in
-            for line in kept { try Array("\(line)\n".utf8).withUnsafeBytes { try writer.write($0) } }
+            try forEachLine { line, _ in
+                if isKept(line) {
+                    try writer.write(line)
+                    try withUnsafeBytes(of: UInt8(ascii: "\n")) { try writer.write($0) }
+                }
+                return true
+            }
         }
     }
 
     /// Whether every whole line is one of metrics, and the rest is the beginning of one.
     private var isMetrics: Bool {
-        guard let rest = lines.last else { return true }
-        let start = "{\"epoch\":"
-        return (rest.hasPrefix(start) || start.hasPrefix(rest) || lines.count > 1 && rest.hasPrefix("{"))
-            && lines.dropLast().allSatisfy { Self.decode($0) != nil }
+        let start = Array("{\"epoch\":".utf8)
+        var isFirst = true
+        return forEachLine { line, isWhole in
+            defer { isFirst = false }
+            if isWhole { return Self.decode(line) != nil }
+            return line.starts(with: start) || start.starts(with: line)
+                || !isFirst && line.first == UInt8(ascii: "{")
+        }
     }
 
-    private static func decode(_ text: Substring) -> Line? {
-        guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)),
+    /// Calls `body` with each line that ends, and with what comes after the last of them, until it returns false; whether
+    /// it never did.
+    @discardableResult
+    private func forEachLine(_ body: (UnsafeRawBufferPointer, _ isWhole: Bool) throws -> Bool) rethrows -> Bool {
+        try withExtendedLifetime(file) {
+            var rest = file.bytes
+            while let address = rest.baseAddress, let end = memchr(address, 0x0A, rest.count) {
+                let length = UnsafeRawPointer(end) - address
+                guard try body(UnsafeRawBufferPointer(rebasing: rest[..<length]), true) else { return false }
+                rest = UnsafeRawBufferPointer(rebasing: rest[(length + 1)...])
+            }
+            return try body(rest, false)
+        }
+    }
+
+    private static func decode(_ text: UnsafeRawBufferPointer) -> Line? {
+        guard text.count <= maximumLine,
+            let line = try? JSONDecoder().decode(Line.self, from: Data(text)),
             line.step != nil || line.epochLoss != nil
         else { return nil }
         return line

@@ -63,7 +63,8 @@ public final class TrainingRun {
                 mode: options.allreduce, compression: options.gradientCompression)
         }
         let isResumed = start.summary.isResumed
-        saver = try CheckpointSaver(options, corpus: data.corpus, agreement: agreement, communicator: communicator)
+        saver = try CheckpointSaver(
+            options, layout: replica.layout, corpus: data.corpus, agreement: agreement, communicator: communicator)
         // Asked before anything of an earlier training is deleted.
         let stop = StopWish(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         metrics = try agreement.collectively {
@@ -86,10 +87,16 @@ public final class TrainingRun {
     /// - Returns: whether nothing is left to do.
     @discardableResult
     public func run() throws -> Bool {
-        while !isComplete, stop == nil {
-            if !isUntrained { tellEpoch() }
-            try runEpoch()
+        do {
+            while !isComplete, stop == nil {
+                if !isUntrained { tellEpoch() }
+                try runEpoch()
+            }
+        } catch {
+            saver.settle(report: tell)
+            throw error
         }
+        try saver.finish(report: tell)
         guard let stop, !isComplete else { return true }
         let names = try communicator.allGather(communicator.name)
         tell(
@@ -114,6 +121,7 @@ public final class TrainingRun {
             progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options.batchSize * options.sequenceLength)
         while progress.stepInEpoch < dataset.stepsPerEpoch {
             let last = try step(order, timer)
+            saver.tellOutcome(report: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let isLast = isFinished || stop != nil
             if isLast { tell(.stoppedInEpoch(last)) }

@@ -96,6 +96,11 @@ struct LearningOptions: ParsableArguments {
 
     @Option(help: "Operands of the big products.")
     var precision = Precision.fp32
+
+    func validate() throws {
+        guard epochs > TrainingProgress.maximumEpochs else { return }
+        throw ValidationError("--epochs \(epochs) is impossible: give at most \(TrainingProgress.maximumEpochs)")
+    }
 }
 
 struct CheckpointOptions: ParsableArguments {

@@ -1,0 +1,77 @@
+import Core
+import DistributedTesting
+import Foundation
+import Testing
+
+/// SIGKILL at random moments of a training that saves after every step.
+@Suite(.serialized)
+struct KillTests {
+    private static let epochs = 6
+    private static let flags =
+        "--epochs \(epochs) --checkpoint-every-steps 1 --keep 4 --metrics metrics.jsonl --resume"
+
+    @Test func nothingButTheSaveBeingWrittenIsLost() throws {
+        let whole = try Bench()
+        let start = Date()
+        try whole.train(Self.flags)
+        let duration = Date().timeIntervalSince(start)
+        var bench = try Bench()
+        var (kills, ends, last) = (0, 0, 0)
+        for _ in 0..<Torture.count(fast: 15, full: 200) {
+            // From before the start to after a run that goes on from the middle.
+            let delay = Double.random(in: 0...duration * 0.7)
+            if try run(bench, killedAfter: delay) {
+                kills += 1
+                last = try requireSound(bench, atLeast: last)
+            } else {
+                ends += 1
+                try requireSame(bench, whole)
+                (bench, last) = (try Bench(), 0)
+            }
+        }
+        #expect(kills > 0)
+        // Whatever state the last kill has left.
+        try bench.train(Self.flags)
+        try requireSame(bench, whole)
+    }
+
+    /// Whether it was killed before its end.
+    private func run(_ bench: Bench, killedAfter seconds: Double) throws -> Bool {
+        let program = "'\(try MPIRun.find("dtrain"))'"
+        let outcome = try MPIRun.shell(
+            "timeout -s KILL \(seconds) \(program) \(Bench.train(Self.flags)) >>output", folder: bench.folder)
+        guard outcome.status != 0 else { return false }
+        #expect(outcome.status == 137, "\(outcome)")
+        return true
+    }
+
+    /// What must hold after a kill; the newest checkpoint's step.
+    private func requireSound(_ bench: Bench, atLeast last: Int) throws -> Int {
+        let directory = CheckpointDirectory(path: bench.path("training_checkpoints"))
+        let newest = try directory.newestValid { Issue.record("damaged: \($0)") }
+        let step = newest?.metadata.progress?.step ?? 0
+        #expect(step >= last)
+        // What was said to be saved is there, or a later one is.
+        if bench.exists("output") {
+            let output = String(decoding: try bench.read("output"), as: UTF8.self)
+            let saved = output.split(separator: "\n").filter { $0.hasPrefix("saved ") }.last
+            let name = saved.flatMap { CheckpointName(URL(fileURLWithPath: String($0.dropFirst(6))).lastPathComponent) }
+            let found = newest.flatMap { CheckpointName(URL(fileURLWithPath: $0.path).lastPathComponent) }
+            if let name { #expect(try #require(found) >= name) }
+        }
+        // Step k + 1 may be done while the save of step k is written; a step later it is waited for.
+        if bench.exists("metrics.jsonl") {
+            let lines = String(decoding: try bench.read("metrics.jsonl"), as: UTF8.self).split(separator: "\n")
+            let steps = lines.compactMap { try? JSONDecoder().decode(Metrics.Line.self, from: Data($0.utf8)).step }
+            #expect((steps.last ?? 0) <= step + 2)
+        }
+        return step
+    }
+
+    private func requireSame(_ bench: Bench, _ whole: Bench) throws {
+        #expect(try bench.names(in: "training_checkpoints") == whole.names(in: "training_checkpoints"))
+        let name = "training_checkpoints/ckpt_\(Self.epochs).safetensors"
+        #expect(try bench.read(name) == whole.read(name))
+        #expect(try Metrics(bench.read("metrics.jsonl")).losses == Metrics(whole.read("metrics.jsonl")).losses)
+    }
+}

@@ -1,0 +1,165 @@
+import DistributedTesting
+import Glibc
+import Testing
+
+@testable import Core
+
+/// A file is written completely or not at all, whichever system call fails or is the process's last.
+@Suite struct FaultTests {
+    private let folder: ScratchFolder
+    private let directory: CheckpointDirectory
+
+    init() throws {
+        folder = try ScratchFolder()
+        directory = CheckpointDirectory(path: folder.file("run"))
+        try directory.prepare()
+    }
+
+    private func model(epoch: Int) -> SampleModel {
+        var model = SampleModel()
+        model.metadata.progress = TrainingProgress(
+            epoch: epoch, step: 172 * epoch, epochLosses: Array(repeating: 1, count: epoch))
+        return model
+    }
+
+    private func save(epoch: Int, with calls: FileCalls = .system) throws {
+        let model = model(epoch: epoch)
+        try model.m.withUnsafeBufferPointer { m in
+            let moments = try #require(m.baseAddress)
+            try Checkpoint.write(
+                to: directory.file(for: TrainingProgress(epoch: epoch)), metadata: model.metadata, layout: model.layout,
+                parameters: model.parameters, moments: (m: moments, v: moments), with: calls)
+        }
+    }
+
+    /// The newest valid checkpoint's epoch, none of whose siblings may be damaged.
+    private func newest() throws -> Int? {
+        try directory.newestValid { Issue.record("damaged: \($0)") }?.metadata.progress?.epoch
+    }
+
+    @Test func theBytesAreOnTheDiskBeforeTheNameAndTheNameBeforeTheEnd() throws {
+        let faulty = FaultyCalls()
+        try save(epoch: 1, with: faulty.calls)
+        let trace = faulty.trace.reduce(into: [FaultyCalls.Step]()) { if $0.last != $1 { $0.append($1) } }
+        #expect(trace == [.create, .write, .flushFile, .closeFile, .rename, .openFolder, .flushFolder])
+        #expect(try newest() == 1)
+    }
+
+    @Test(arguments: FaultyCalls.Step.allCases, FaultyCalls.Fault.allCases)
+    func aFaultLeavesTheOldCheckpointOrTheNewOne(step: FaultyCalls.Step, fault: FaultyCalls.Fault) throws {
+        try save(epoch: 1)
+        let faulty = FaultyCalls(step, fault)
+        // A process that dies after the last call has saved.
+        let isSaved = step == .flushFolder && fault == .deathAfter
+        #expect((try? save(epoch: 2, with: faulty.calls)) == nil || isSaved)
+        let isRenamed =
+            step == .openFolder || step == .flushFolder
+            || step == .rename && (fault == .deathAfter || fault == .failureAfterEffect)
+        #expect(try newest() == (isRenamed ? 2 : 1))
+        if !fault.isDeath {
+            #expect(try !Folder.names(in: directory.path).contains { AtomicFile.isTemporary($0) })
+        }
+        // What the next start and the next save make of it.
+        faulty.closeAll()
+        try directory.prepare()
+        try save(epoch: 3)
+        #expect(try newest() == 3)
+    }
+
+    @Test(arguments: FaultyCalls.Step.allCases, FaultyCalls.Fault.allCases)
+    func aFaultWhileAFileIsReplacedLeavesOneOfTheTwo(step: FaultyCalls.Step, fault: FaultyCalls.Fault) throws {
+        try save(epoch: 1)
+        let path = directory.file(for: TrainingProgress(epoch: 1))
+        let old = try readBytes(path)
+        let faulty = FaultyCalls(step, fault)
+        try? AtomicFile.write(to: path, with: faulty.calls) { writer in
+            try Array("new".utf8).withUnsafeBytes { try writer.write($0) }
+        }
+        let now = try readBytes(path)
+        #expect(now == old || now == Array("new".utf8))
+    }
+
+    @Test func aFullDiskIsNamedAndLeavesNothingBehind() throws {
+        try save(epoch: 1)
+        let error = try requireError(.inputOutput) {
+            try save(epoch: 2, with: FaultyCalls(.write, code: ENOSPC).calls)
+        }
+        #expect(error.message.contains("ckpt_2.safetensors") && error.message.contains("No space left"))
+        #expect(try Folder.names(in: directory.path) == ["ckpt_1.safetensors"])
+    }
+
+    @Test func interruptedCallsGoOn() throws {
+        // A signal interrupts the first flush and the first write of each piece.
+        nonisolated(unsafe) var interruptions = 0
+        var calls = FileCalls.system
+        calls.flush = { descriptor in
+            interruptions += 1
+            guard interruptions.isMultiple(of: 2) else {
+                errno = EINTR
+                return -1
+            }
+            return fsync(descriptor)
+        }
+        try save(epoch: 1, with: calls)
+        #expect(interruptions == 4)
+        #expect(try newest() == 1)
+    }
+
+    /// Every 4 KiB of a checkpoint of some size: the file is refused, and the one before is used.
+    @Test func aTruncatedNewestIsNeverLoaded() throws {
+        try save(epoch: 1)
+        let path = directory.file(for: TrainingProgress(epoch: 2))
+        let large = try LargeModel(epoch: 2).write(to: path)
+        let step = Torture.count(fast: 4_096 * 8, full: 4_096)
+        var lengths = Array(stride(from: 0, to: large.count, by: step))
+        lengths += [1, 7, 8, 9, large.count - 1]
+        for length in lengths {
+            #expect(truncate(path, length) == 0)
+            var reported = 0
+            #expect(try directory.newestValid { _ in reported += 1 }?.metadata.progress?.epoch == 1, "\(length) bytes")
+            #expect(reported == 1)
+            try writeBytes(large, to: path)
+        }
+    }
+
+    /// One bit at each of 500 offsets, all over the file and in each byte of its frame.
+    @Test func aFlippedBitInTheNewestIsNeverLoaded() throws {
+        try save(epoch: 1)
+        let path = directory.file(for: TrainingProgress(epoch: 2))
+        let large = try LargeModel(epoch: 2).write(to: path)
+        let count = Torture.count(fast: 60, full: 500)
+        let offsets =
+            (0..<count / 4).map { $0 * 2_000 / (count / 4) }
+            + (0..<count - count / 4).map { $0 * (large.count - 1) / (count - count / 4 - 1) }
+        for offset in offsets {
+            var bytes = large
+            bytes[offset] ^= 1 << UInt8.random(in: 0..<8)
+            try writeBytes(bytes, to: path)
+            var reported = 0
+            #expect(try directory.newestValid { _ in reported += 1 }?.metadata.progress?.epoch == 1, "byte \(offset)")
+            #expect(reported == 1)
+        }
+        try writeBytes(large, to: path)
+        #expect(try newest() == 2)
+    }
+}
+
+/// A checkpoint of several hundred kilobytes.
+private struct LargeModel {
+    let layout = ParameterLayout(ModelConfiguration(embeddingDim: 16, rnnUnits: 64, vocabularySize: 5))
+    let epoch: Int
+
+    func write(to path: String) throws -> [UInt8] {
+        var metadata = SampleModel().metadata
+        metadata.model = layout.configuration
+        metadata.progress = TrainingProgress(
+            epoch: epoch, step: 172 * epoch, epochLosses: Array(repeating: 1, count: epoch))
+        let values = (0..<layout.count).map { Float($0) * 0.001 }
+        try values.withUnsafeBufferPointer { buffer in
+            let address = try #require(buffer.baseAddress)
+            try Checkpoint.write(
+                to: path, metadata: metadata, layout: layout, parameters: address, moments: (m: address, v: address))
+        }
+        return try readBytes(path)
+    }
+}

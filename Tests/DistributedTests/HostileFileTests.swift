@@ -1,0 +1,28 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// No reader of files crashes, hangs or takes more than four times a file's size in memory, whatever the file holds.
+///
+/// The work is done by `dtrain-file-checks`, whose memory is limited; a crash ends that process alone.
+@Suite struct HostileFileTests {
+    @Test(arguments: ["checkpoint", "weights", "text", "metrics"])
+    func mutatedFilesAreReadOrRefused(reader: String) throws {
+        let count = Torture.count(fast: 1_000, full: 100_000)
+        // Other inputs in each run; a failure names the seed that gives the same input again.
+        let seed = UInt64.random(in: 0..<1 << 62)
+        let outcome = try MPIRun.run(
+            executable: "dtrain-file-checks", arguments: ["fuzz", reader, "\(count)", "\(seed)"],
+            seconds: Torture.count(fast: 120, full: 3_000))
+        #expect(outcome.status == 0, "seed \(seed): \(outcome)")
+        #expect(outcome.stdout.contains("passed \(reader) \(count) inputs"), "\(outcome)")
+    }
+
+    @Test func largeFilesCostFourTimesTheirSizeAtMost() throws {
+        let outcome = try MPIRun.run(
+            executable: "dtrain-file-checks", arguments: ["bounds", "\(Torture.count(fast: 2, full: 16))"],
+            seconds: Torture.count(fast: 150, full: 900))
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stdout.contains("passed bounds"), "\(outcome)")
+    }
+}

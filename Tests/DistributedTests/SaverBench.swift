@@ -1,0 +1,65 @@
+import Core
+import Foundation
+import Testing
+
+@testable import Distributed
+
+/// A folder with a text and a place for checkpoints; it lives as long as this object.
+final class SaverFolder: Sendable {
+    static let text = "the quick brown fox jumps over the lazy dog"
+    let path: String
+    var checkpoints: String { "\(path)/checkpoints" }
+
+    init(text: String = SaverFolder.text) throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/text.txt"))
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    var names: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: checkpoints).sorted() } }
+}
+
+/// A saver of a small model, and what it reports.
+final class SaverBench {
+    let folder: SaverFolder
+    let replica: Replica
+    let saver: CheckpointSaver
+    private(set) var events: [String] = []
+
+    init(
+        _ folder: SaverFolder, _ communicator: any Communicator, keep: Int? = nil, calls: FileCalls = .system
+    ) throws {
+        self.folder = folder
+        var options = TrainingOptions(data: "\(folder.path)/text.txt")
+        options.checkpointDirectory = folder.checkpoints
+        options.keep = keep
+        let corpus = try Corpus(path: options.data)
+        replica = try Replica(
+            Replica.Configuration(
+                model: ModelConfiguration(embeddingDim: 2, rnnUnits: 3, vocabularySize: corpus.vocabulary.size),
+                shard: Shard(batchSize: 1, microBatchSize: 1, sequenceLength: 2, microBatches: 0..<1),
+                adam: Adam.Configuration(), threads: 1))
+        try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 1)
+        saver = try CheckpointSaver(
+            options, layout: replica.layout, corpus: corpus, agreement: ReplicaAgreement(communicator),
+            communicator: communicator, calls: calls)
+    }
+
+    func path(_ name: String) -> String { "\(folder.checkpoints)/\(name)" }
+
+    func note(_ event: TrainingEvent) {
+        switch event {
+        case .saved(let path): events.append("saved \(URL(fileURLWithPath: path).lastPathComponent)")
+        case .warning(let text): events.append("warning \(text)")
+        default: events.append("\(event)")
+        }
+    }
+
+    func save(epoch: Int) throws {
+        try saver.save(
+            TrainingProgress(epoch: epoch, step: epoch, epochLosses: Array(repeating: 1, count: epoch)), replica,
+            report: note)
+    }
+}

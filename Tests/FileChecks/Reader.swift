@@ -1,0 +1,88 @@
+import Core
+import Distributed
+import Glibc
+
+/// A reader of files, and what holds of whatever it accepts.
+enum Reader: String, CaseIterable {
+    case checkpoint, weights, text, metrics
+
+    /// Opens the input as the program does, and uses what it accepts.
+    func open(_ scratch: Scratch) throws {
+        switch self {
+        case .checkpoint: try use(Checkpoint(path: scratch.input))
+        case .weights:
+            let weights = try InitialWeights(path: scratch.input)
+            let parameters = try AlignedBuffer<Float>(count: ParameterLayout(weights.configuration).count)
+            try weights.load(into: parameters.pointer)
+            if let vocabulary = weights.vocabulary { _ = try Vocabulary(tokens: vocabulary) }
+        case .text: _ = try Corpus(path: scratch.input)
+        case .metrics:
+            guard let metrics = try EarlierMetrics(path: scratch.input, data: "/dev/null") else {
+                throw CheckFailure("no metrics file")
+            }
+            try metrics.cutBack(to: TrainingProgress(epoch: 1, stepInEpoch: 2, step: 5))
+        }
+    }
+
+    /// Opens bytes; whether they were accepted.
+    ///
+    /// - Throws: when a reader fails in another way than with a one-line error, or accepts what it must not.
+    @discardableResult
+    func check(_ bytes: [UInt8], _ original: [UInt8], _ scratch: Scratch) throws -> Bool {
+        try scratch.write(bytes)
+        do {
+            try open(scratch)
+        } catch let error as DTrainError {
+            guard error.message.utf8.count < 1000, !error.message.contains(where: \.isNewline),
+                [.badData, .usage].contains(error.category)
+            else { throw CheckFailure("an error of category \(error.category.rawValue): \(error.message)") }
+            if bytes == original { throw CheckFailure("a sound file was refused: \(error.message)") }
+            if self == .text, !bytes.isEmpty, String(validating: bytes, as: UTF8.self) != nil {
+                throw CheckFailure("a sound text was refused: \(error.message)")
+            }
+            return false
+        }
+        if self == .text { try compare(bytes, scratch) }
+        if self == .metrics { try requireWholeLines(try scratch.read(scratch.input)) }
+        return true
+    }
+
+    private func use(_ checkpoint: Checkpoint) throws {
+        let count = checkpoint.layout.count
+        let buffers = try (0..<3).map { _ in try AlignedBuffer<Float>(count: count) }
+        try checkpoint.load(parameters: buffers[0].pointer)
+        if checkpoint.hasMoments { try checkpoint.loadMoments(m: buffers[1].pointer, v: buffers[2].pointer) }
+        let metadata = checkpoint.metadata
+        guard try Vocabulary(tokens: metadata.vocabulary).size == metadata.model.vocabularySize,
+            metadata.model == checkpoint.layout.configuration,
+            metadata.kind == .generator || metadata.settings != nil && metadata.progress != nil,
+            metadata.progress.map({ $0.epochLosses.count == $0.epoch && $0.lossSum.isFinite }) ?? true
+        else { throw CheckFailure("accepted, and contradicts itself: \(metadata)") }
+    }
+
+    /// What the corpus reads must be the text, as the standard library decodes it.
+    private func compare(_ bytes: [UInt8], _ scratch: Scratch) throws {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CheckFailure("accepted, though it is not UTF-8")
+        }
+        let corpus = try Corpus(path: scratch.input)
+        let scalars = Array(text.unicodeScalars)
+        guard corpus.count == scalars.count else {
+            throw CheckFailure("\(corpus.count), not \(scalars.count) characters")
+        }
+        for start in Set([0, scalars.count / 2, max(0, scalars.count - 300)]) {
+            let count = min(300, scalars.count - start)
+            let ids = [UInt16](unsafeUninitializedCapacity: count) { buffer, initialized in
+                if let address = buffer.baseAddress { corpus.read(from: start, count: count, into: address) }
+                initialized = count
+            }
+            guard ids.map({ corpus.vocabulary.scalar(of: $0) }) == scalars[start..<start + count].map({ $0 }) else {
+                throw CheckFailure("other characters at \(start) than the text's")
+            }
+        }
+    }
+
+    private func requireWholeLines(_ bytes: [UInt8]) throws {
+        guard bytes.isEmpty || bytes.last == 0x0A else { throw CheckFailure("the last line is cut off") }
+    }
+}

@@ -1,0 +1,110 @@
+import Core
+import Glibc
+
+extension Reader {
+    /// Sound files of this kind.
+    func samples(_ scratch: Scratch) throws -> [[UInt8]] {
+        switch self {
+        case .checkpoint, .weights:
+            let sealed = try [
+                Sample.file(.gru, layers: 1, .training, scratch), Sample.file(.lstm, layers: 2, .training, scratch),
+                Sample.file(.gru, layers: 1, .generator, scratch),
+            ]
+            return self == .checkpoint ? sealed : sealed + [Sample.foreign]
+        case .text:
+            let mixed = "The quick brown fox\r\n\u{FEFF}é ≤ 😀 \u{10FFFF}\u{0}e\u{301}\n"
+            return [
+                Array("plain ASCII, line after line\n".utf8), Array(mixed.utf8),
+                Array(String(repeating: mixed, count: 40).utf8),
+            ]
+        case .metrics:
+            let line = { (step: Int) in
+                "{\"epoch\":1,\"loss\":4.19,\"seconds\":0.33,\"step\":\(step),\"tokens\":6400}\n"
+            }
+            let epoch = "{\"epoch\":1,\"epoch_loss\":2.74,\"seconds\":61.2,\"tokens_per_second\":1e4}\n"
+            let whole = (1...4).map(line).joined() + epoch + (5...8).map(line).joined()
+            return [Array(whole.utf8), Array(whole.utf8.dropLast(9)), []]
+        }
+    }
+}
+
+/// Checkpoints to start from.
+enum Sample {
+    static let vocabulary = ["[UNK]", "\n", "\"", "a", "é", "😀"]
+
+    static func file(
+        _ cell: ModelConfiguration.Cell, layers: Int, _ kind: CheckpointMetadata.Kind, _ scratch: Scratch
+    ) throws -> [UInt8] {
+        let layout = ParameterLayout(
+            ModelConfiguration(
+                cell: cell, layers: layers, embeddingDim: 2, rnnUnits: 3, vocabularySize: vocabulary.count))
+        let values = (0..<layout.count).map { Float($0) * 0.37 - 3 }
+        let settings = TrainingSettings(
+            sequenceLength: 100, batchSize: 64, microBatchSize: 8, shuffle: true, precision: "fp32",
+            learningRate: 0.001, seed: .max)
+        let metadata = CheckpointMetadata(
+            kind: kind, model: layout.configuration, settings: kind == .training ? settings : nil,
+            vocabulary: vocabulary, corpusChecksum: kind == .training ? "0123456789abcdef0123456789abcdef" : nil,
+            progress: kind == .training
+                ? TrainingProgress(epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.5], lossSum: 1.5) : nil)
+        let path = "\(scratch.folder)/sample"
+        try values.withUnsafeBufferPointer { buffer in
+            guard let address = buffer.baseAddress else { return }
+            try Checkpoint.write(
+                to: path, metadata: metadata, layout: layout, parameters: address,
+                moments: kind == .training ? (m: address, v: address) : nil)
+        }
+        return try scratch.read(path)
+    }
+
+    /// A file of another program: no metadata but a framework's.
+    static var foreign: [UInt8] {
+        let layout = ParameterLayout(
+            ModelConfiguration(cell: .lstm, layers: 1, embeddingDim: 2, rnnUnits: 3, vocabularySize: 4))
+        let members = layout.tensors.map { tensor in
+            let shape = tensor.shape.map(String.init).joined(separator: ", ")
+            return "\"\(tensor.name)\": {\"dtype\": \"F32\", \"shape\": [\(shape)], \"data_offsets\": "
+                + "[\(tensor.offset * 4), \((tensor.offset + tensor.count) * 4)]}"
+        }
+        let header = "{\"__metadata__\": {\"format\": \"pt\"}, \(members.joined(separator: ", "))}"
+        return Sealing.file(header: Array(header.utf8), data: [UInt8](repeating: 0x3C, count: layout.count * 4))
+    }
+}
+
+/// The frame of a safetensors file, and dtrain's checksums in it: so that a mutation gets past them.
+enum Sealing {
+    static func file(header: [UInt8], data: [UInt8]) -> [UInt8] {
+        withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + data
+    }
+
+    /// The header and the data of a file; nil when its length says something else.
+    static func parts(_ file: [UInt8]) -> (header: [UInt8], data: [UInt8])? {
+        guard file.count >= 8 else { return nil }
+        let count = file[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard count <= UInt64(file.count - 8) else { return nil }
+        return (Array(file[8..<8 + Int(count)]), Array(file[(8 + Int(count))...]))
+    }
+
+    /// A file whose length and checksums are right, whatever else it holds.
+    static func sealed(header: [UInt8], data: [UInt8]) -> [UInt8] {
+        var header = header
+        let tensors = data.withUnsafeBytes { Checksum.hexadecimal(of: $0) }
+        replace("\"tensor_checksum\":\"", with: tensors, in: &header)
+        replace("\"metadata_checksum\":\"", with: String(repeating: "0", count: 32), in: &header)
+        let own = header.withUnsafeBytes { Checksum.hexadecimal(of: $0) }
+        replace("\"metadata_checksum\":\"", with: own, in: &header)
+        return file(header: header, data: data)
+    }
+
+    private static func replace(_ key: String, with digits: String, in header: inout [UInt8]) {
+        guard let start = position(of: key, in: header), start + key.utf8.count + 32 <= header.count else { return }
+        let first = start + key.utf8.count
+        header.replaceSubrange(first..<first + 32, with: digits.utf8)
+    }
+
+    static func position(of text: String, in bytes: [UInt8]) -> Int? {
+        let pattern = Array(text.utf8)
+        guard let first = pattern.first else { return nil }
+        return bytes.indices.first { bytes[$0] == first && bytes[$0...].starts(with: pattern) }
+    }
+}
