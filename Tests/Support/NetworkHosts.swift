@@ -4,7 +4,7 @@ import Foundation
 ///
 /// They exist while a command runs on the first of them and are gone afterwards, however it ends.
 public struct NetworkHosts: Sendable, CustomStringConvertible {
-    /// How many hosts; they are called host1, host2…
+    /// How many hosts; they are called host1, host2 and so on.
     public let count: Int
     /// How many ranks `mpirun` starts on each.
     public let slots: Int
