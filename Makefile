@@ -44,9 +44,9 @@ test: setup ## run every test
 	swift test
 
 # The peers' Python packages take several gigabytes, once.
-benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of each
+benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of each, ONLY=network a part
 	@scripts/setup --python
-	python3 Benchmarks/benchmark.py --pairs $(PAIRS)
+	python3 Benchmarks/benchmark.py --pairs $(PAIRS) $(if $(ONLY),--only '$(ONLY)')
 
 lint: ## check the format of the Swift sources, and the scripts where shellcheck is installed
 	swift format lint --strict --recursive Sources Tests Package.swift
