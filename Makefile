@@ -50,7 +50,7 @@ benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of eac
 
 lint: ## check the format of the Swift sources, and the scripts where shellcheck is installed
 	swift format lint --strict --recursive Sources Tests Package.swift
-	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/* .ci/run; \
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/* hostfiles/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: the scripts were not checked'; fi
 
 # -Wall comes last because SwiftPM 6.3 takes the argument after -Werror for the name of a warning group.

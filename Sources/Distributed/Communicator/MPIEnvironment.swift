@@ -45,8 +45,6 @@ public struct MPIEnvironment: ~Copyable {
             // Open MPI spins while it waits, which starves the rank that it waits for. The user's own setting stands.
             setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0)
         }
-        // Over one TCP connection Open MPI sends and receives large messages in turn; over two, at the same time.
-        setenv("OMPI_MCA_btl_tcp_links", "2", 0)
         var code: Int32 = 0
         try MPIError.check("MPI_Init_thread", cmpi_init_thread(required.code, &code))
         let provided = ThreadLevel.allCases.first { $0.code == code } ?? .single
