@@ -72,27 +72,69 @@ void dtrain_pack_bf16_pairs(
     }
 }
 
-INLINE float same(float x) { return x; }
+enum { BLOCK = 12, STRIP = 16 };
+
+// A strip of rows at a time: it is read in whole lines and stays in the cache while its blocks are written.
+MULTIVERSION
+void dtrain_block_columns(int64_t rows, int64_t columns, const float *restrict matrix, float *restrict blocks) {
+    for (int64_t first = 0; first < rows; first += STRIP) {
+        const int64_t end = first + STRIP < rows ? first + STRIP : rows;
+        for (int64_t column = 0; column < columns; column += BLOCK) {
+            const float *restrict from = matrix + column;
+            float *restrict to = blocks + column * rows;
+            if (column + BLOCK <= columns) {
+                for (int64_t i = first; i < end; i++)
+                    memcpy(to + i * BLOCK, from + i * columns, BLOCK * sizeof(float));
+            } else {
+                for (int64_t i = first; i < end; i++)
+                    memcpy(to + i * BLOCK, from + i * columns, (size_t)(columns - column) * sizeof(float));
+            }
+        }
+    }
+}
+
+INLINE void block_pair(int64_t width, const float *restrict first, const float *restrict second, uint32_t *restrict to) {
+    for (int64_t j = 0; j < width; j++)
+        to[j] = (uint32_t)bf16(first[j]) | (second ? (uint32_t)bf16(second[j]) << 16 : 0);
+}
+
+MULTIVERSION
+void dtrain_block_columns_to_bf16(
+    int64_t rows, int64_t columns, const float *restrict matrix, uint32_t *restrict blocks) {
+    const int64_t pairs = (rows + 1) / 2;
+    for (int64_t first = 0; first < pairs; first += STRIP / 2) {
+        const int64_t end = first + STRIP / 2 < pairs ? first + STRIP / 2 : pairs;
+        for (int64_t column = 0; column < columns; column += BLOCK) {
+            const int64_t width = columns - column < BLOCK ? columns - column : BLOCK;
+            for (int64_t i = first; i < end; i++) {
+                const float *even = matrix + 2 * i * columns + column;
+                const float *odd = 2 * i + 1 < rows ? even + columns : 0;
+                uint32_t *to = blocks + column * pairs + i * BLOCK;
+                if (width == BLOCK && odd) {
+                    block_pair(BLOCK, even, odd, to);
+                } else {
+                    block_pair(width, even, odd, to);
+                }
+            }
+        }
+    }
+}
 
 // Squares of 16 x 16: whole cache lines are read and written.
-#define DEFINE_TRANSPOSE(name, type, convert)                                                                          \
-    MULTIVERSION                                                                                                       \
-    void name(int64_t rows, int64_t columns, const float *restrict matrix, int64_t stride, type *restrict transposed) { \
-        for (int64_t i = 0; i < rows; i += 16) {                                                                       \
-            for (int64_t j = 0; j < columns; j += 16) {                                                                \
-                const float *restrict from = matrix + i * columns + j;                                                 \
-                type *restrict to = transposed + j * stride + i;                                                       \
-                if (i + 16 <= rows && j + 16 <= columns) {                                                             \
-                    for (int b = 0; b < 16; b++)                                                                       \
-                        for (int a = 0; a < 16; a++) to[b * stride + a] = convert(from[a * columns + b]);              \
-                } else {                                                                                               \
-                    for (int64_t b = 0; b < columns - j && b < 16; b++)                                                \
-                        for (int64_t a = 0; a < rows - i && a < 16; a++)                                               \
-                            to[b * stride + a] = convert(from[a * columns + b]);                                       \
-                }                                                                                                      \
-            }                                                                                                          \
-        }                                                                                                              \
+MULTIVERSION
+void dtrain_transpose(
+    int64_t rows, int64_t columns, const float *restrict matrix, int64_t stride, float *restrict transposed) {
+    for (int64_t i = 0; i < rows; i += 16) {
+        for (int64_t j = 0; j < columns; j += 16) {
+            const float *restrict from = matrix + i * columns + j;
+            float *restrict to = transposed + j * stride + i;
+            if (i + 16 <= rows && j + 16 <= columns) {
+                for (int b = 0; b < 16; b++)
+                    for (int a = 0; a < 16; a++) to[b * stride + a] = from[a * columns + b];
+            } else {
+                for (int64_t b = 0; b < columns - j && b < 16; b++)
+                    for (int64_t a = 0; a < rows - i && a < 16; a++) to[b * stride + a] = from[a * columns + b];
+            }
+        }
     }
-
-DEFINE_TRANSPOSE(dtrain_transpose, float, same)
-DEFINE_TRANSPOSE(dtrain_transpose_to_bf16, uint16_t, bf16)
+}

@@ -70,12 +70,25 @@ void dtrain_packed_product_bf16(
     int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c, int accumulate,
     float *scratch);
 
-// C[rows][columns] = A[rows][depth] * B for many rows and a panel B that fits the L2 cache; columns a multiple of 32. float32: B is
-// [depth][columns] without gaps; bf16: B packed as BA16a64b2a, depth even, columns a multiple of 64. Needs what the above need.
+// What becomes of a product's sums: each is added to the same element of every addend in turn ([rows][columns], without gaps), and goes
+// to out, whose rows are out_stride apart. Meanwhile upcoming_count floats from upcoming on are fetched into the L2 cache: what will be
+// needed next.
+typedef struct {
+    const float *const *addends;
+    int64_t count;
+    float *out;
+    int64_t out_stride;
+    const float *upcoming;
+    int64_t upcoming_count;
+} dtrain_fold;
+
+// A[rows][depth] * B for many rows and a panel B that fits the L2 cache; A as dtrain_block_columns (bf16: dtrain_block_columns_to_bf16)
+// leaves it. float32: B is [depth][columns], its rows `stride` apart, and 31 floats behind it are read, too. bf16: B as
+// dtrain_pack_bf16_pairs leaves it. Needs AVX-512 (bf16: AVX512_BF16).
 void dtrain_panel_product_fp32(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *panel, float *c);
+    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *panel, int64_t stride, const dtrain_fold *fold);
 void dtrain_panel_product_bf16(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c);
+    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, const dtrain_fold *fold);
 #endif
 
 // sum[i] += addend[i] for n elements.
@@ -90,9 +103,12 @@ void dtrain_scatter_add(int64_t rows, int64_t columns, const float *matrix, cons
 // transposed[columns][rows] = matrix[rows][columns]; a row of the result starts every `stride` floats.
 void dtrain_transpose(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *transposed);
 
-// The same with the result in bf16.
-void dtrain_transpose_to_bf16(
-    int64_t rows, int64_t columns, const float *matrix, int64_t stride, uint16_t *transposed);
+// blocks[ceil(columns / 12)][rows][12] = matrix[rows][columns] in blocks of columns; the last may be partly unwritten.
+void dtrain_block_columns(int64_t rows, int64_t columns, const float *matrix, float *blocks);
+
+// The same with the result in bf16, two rows at a time: blocks[ceil(columns / 12)][ceil(rows / 2)][12], a pair's first row in the lower
+// half; beyond the last row is 0.
+void dtrain_block_columns_to_bf16(int64_t rows, int64_t columns, const float *matrix, uint32_t *blocks);
 
 // matrix[rows][columns] in bf16, packed as oneDNN's layout BA16a64b2a: for each 64 columns, for each 32 rows, 16 pairs of rows, a
 // pair's two values of a column side by side. packed holds whole blocks; what lies outside the matrix becomes 0.

@@ -3,47 +3,55 @@ import CKernels
 /// hᵀ · panel for panels of one shape, for one worker.
 ///
 /// A float32 panel is an operand as it is. For bf16 it is packed first, which rounds it too; the packed panel stays in the
-/// worker's cache. Where the CPU and the shape allow, a loop of CKernels computes the product, oneDNN elsewhere.
+/// worker's cache. Where the CPU allows, a loop of CKernels computes the product and adds it up, for
+/// float32 oneDNN elsewhere.
 struct PanelProduct {
-    private let product: MatrixProduct
-    private let packed: PackedMatrix?
-    private let size: (units: Int64, width: Int64, states: Int64)
-    private let streams: Bool
+    private enum Method {
+        case vectors
+        case packedVectors(AlignedBuffer<UInt32>)
+        case library(MatrixProduct)
+    }
+
+    private let method: Method
+    private let units: Int
+    private let width: Int
+    private let states: Int
 
     /// A product of [units, states] with [states, width].
     init(units: Int, width: Int, states: Int, precision: Precision) throws {
-        size = (Int64(units), Int64(width), Int64(states))
+        (self.units, self.width, self.states) = (units, width, states)
         switch precision {
+        case .fp32 where precision.hasVectorProducts:
+            method = .vectors
         case .fp32:
-            packed = nil
-            product = try MatrixProduct(
-                rows: units, columns: width, depth: states, a: .rows(stride: states), b: .rows(stride: width))
-            streams = precision.hasVectorProducts && width.isMultiple(of: 32)
+            method = .library(
+                try MatrixProduct(
+                    rows: units, columns: width, depth: states, a: .rows(stride: states), b: .rows(stride: width)))
         case .bf16:
-            let packed = try PackedMatrix(
-                depth: states, columns: width, source: .rows(stride: width), precision: precision, rows: units)
-            self.packed = packed
-            product = try MatrixProduct(rows: units, weights: packed)
-            streams =
-                precision.hasVectorProducts && packed.isBlocked && width.isMultiple(of: 64) && states.isMultiple(of: 2)
+            method = .packedVectors(try AlignedBuffer(count: (width + 63) / 64 * ((states + 31) / 32) * 1024))
         }
     }
 
-    /// sums = hᵀ · panel.
-    func callAsFunction(
-        _ hidden: UnsafeRawPointer, _ panel: UnsafePointer<Float>, into sums: UnsafeMutablePointer<Float>
-    ) throws {
-        try packed?.pack(panel)
-        #if arch(x86_64)
-            if streams {
-                if let packed {
-                    dtrain_panel_product_bf16(size.units, size.width, size.states, hidden, packed.bytes, sums)
-                } else {
-                    dtrain_panel_product_fp32(size.units, size.width, size.states, hidden, panel, sums)
+    /// Computes hᵀ · panel, adds it to the addends of `sums`, and puts it into their place.
+    func callAsFunction(_ hidden: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: PanelSums) throws {
+        switch method {
+        case .library(let product):
+            try product(hidden, panel, sums.scratch)
+            sums.fold(rows: units, width: width)
+        case .vectors:
+            #if arch(x86_64)
+                sums.withFold {
+                    dtrain_panel_product_fp32(
+                        Int64(units), Int64(width), Int64(states), hidden, panel, Int64(width), $0)
                 }
-                return
-            }
-        #endif
-        try product(hidden, packed?.bytes ?? UnsafeRawPointer(panel), sums)
+            #endif
+        case .packedVectors(let packed):
+            #if arch(x86_64)
+                dtrain_pack_bf16_pairs(Int64(states), Int64(width), panel, packed.pointer)
+                sums.withFold {
+                    dtrain_panel_product_bf16(Int64(units), Int64(width), Int64(states), hidden, packed.pointer, $0)
+                }
+            #endif
+        }
     }
 }

@@ -56,17 +56,6 @@ struct PanelTask: Hashable, Sendable {
         recurrentTasks(layout) + denseTasks(layout)
     }
 
-    /// Copies the finished sums to the flat gradient that starts at `gradient`.
-    func store(_ sums: UnsafePointer<Float>, to gradient: UnsafeMutablePointer<Float>, _ layout: GradientLayout) {
-        var next = sums
-        for target in targets {
-            for row in 0..<target.rows {
-                (gradient + target.offset + row * target.stride).update(from: next, count: width)
-                next += width
-            }
-        }
-    }
-
     private static func recurrentTasks(_ layout: ParameterLayout) -> [PanelTask] {
         let configuration = layout.configuration
         let panels = Panels(units: configuration.rnnUnits)

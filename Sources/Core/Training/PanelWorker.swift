@@ -12,11 +12,13 @@ final class PanelWorker {
     private let slots: AlignedBuffer<Float>
     private let slotSize: Int
     private let products: [Shape: PanelProduct]
+    private let addends: AlignedBuffer<UnsafePointer<Float>?>
 
     init(tape: Tape, precision: Precision, slots: Int, slotSize: Int) throws {
         self.tape = tape
         self.slotSize = slotSize
         self.slots = try AlignedBuffer(count: slots * slotSize)
+        addends = try AlignedBuffer(count: slots)
         let sizes = Set((0..<tape.shard.count).map { tape.shard.rows(of: $0).count })
         let widths = Set(
             [Panels(units: tape.units), Panels(units: tape.vocabularySize)].flatMap { panels in
@@ -33,33 +35,59 @@ final class PanelWorker {
         self.products = products
     }
 
-    /// The partial sums in a slot: the task's targets one after another, each [rows][width].
-    func slot(_ index: Int) -> UnsafeMutablePointer<Float> { slots.pointer + index * slotSize }
+    /// Computes a task's sums over the tokens of one micro-batch, and adds up what of the tree is complete with them.
+    ///
+    /// A slot holds the task's targets one after another, each [rows][width].
+    ///
+    /// - Parameters:
+    ///   - node: the vector of the node that this micro-batch completes, if it does.
+    ///   - upcoming: the panel that this worker will read next.
+    func run(
+        _ leaf: FoldLeaf, of task: PanelTask, hidden: [HiddenOperand], node: NodeVector?,
+        upcoming: UnsafeBufferPointer<Float>?
+    ) throws {
+        var place = 0
+        for (index, target) in task.targets.enumerated() {
+            var sums = sums(leaf, place, target, task, node)
+            if index == task.targets.count - 1 { sums.upcoming = upcoming }
+            try add(target, task, microBatch: leaf.microBatch, hidden, sums)
+            place += target.rows * task.width
+        }
+    }
 
-    /// Computes a task's sums over the tokens of one micro-batch.
-    func leaf(_ task: PanelTask, microBatch: Int, slot: Int, transposed: [TransposedHidden]) throws {
-        let product = try product(microBatch, width: task.width)
+    private func sums(
+        _ leaf: FoldLeaf, _ place: Int, _ target: PanelTask.Target, _ task: PanelTask, _ node: NodeVector?
+    ) -> PanelSums {
+        func slot(_ index: Int) -> UnsafeMutablePointer<Float> { slots.pointer + index * slotSize + place }
+        for (index, addend) in leaf.addends.enumerated() { addends[index] = UnsafePointer(slot(addend)) }
+        return PanelSums(
+            scratch: slot(leaf.slot),
+            addends: UnsafeBufferPointer(start: addends.pointer, count: leaf.addends.count),
+            out: node.map { $0.start(of: target) } ?? slot(leaf.target),
+            outStride: node == nil ? task.width : target.stride)
+    }
+
+    private func add(
+        _ target: PanelTask.Target, _ task: PanelTask, microBatch: Int, _ hidden: [HiddenOperand], _ sums: PanelSums
+    ) throws {
         let tokens = tape.shard.tokens(of: microBatch)
         let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
-        let firstState = tape.shard.rows(of: microBatch).lowerBound * (tape.shard.sequenceLength + 1) * tape.units
-        var sums = self.slot(slot)
-        for target in task.targets {
-            let count = target.rows * task.width
-            switch target.factor {
-            case .hiddenBefore(let layer):
-                try product(transposed[layer].bytes(from: firstState), panel.byStateBefore, into: sums)
-            case .hiddenAfter(let layer):
-                try product(transposed[layer].bytes(from: firstState), panel.byStateAfter, into: sums)
-            case .characters:
-                sums.update(repeating: 0, count: count)
-                dtrain_scatter_add(
-                    Int64(tokens.count), Int64(task.width), panel.tokens, tape.inputs.pointer + tokens.before, sums)
-            case .ones:
-                sums.update(repeating: 0, count: count)
-                dtrain_column_sums(Int64(tokens.count), Int64(task.width), panel.tokens, sums)
-            }
-            sums += count
+        let (count, width) = (Int64(tokens.count), Int64(task.width))
+        switch target.factor {
+        case .hiddenBefore(let layer):
+            return try product(microBatch, width: task.width)(
+                hidden[layer].bytes(microBatch), panel.byStateBefore, sums)
+        case .hiddenAfter(let layer):
+            return try product(microBatch, width: task.width)(
+                hidden[layer].bytes(microBatch), panel.byStateAfter, sums)
+        case .characters:
+            sums.scratch.update(repeating: 0, count: target.rows * task.width)
+            dtrain_scatter_add(count, width, panel.tokens, tape.inputs.pointer + tokens.before, sums.scratch)
+        case .ones:
+            sums.scratch.update(repeating: 0, count: task.width)
+            dtrain_column_sums(count, width, panel.tokens, sums.scratch)
         }
+        sums.fold(rows: target.rows, width: task.width)
     }
 
     private func product(_ microBatch: Int, width: Int) throws -> PanelProduct {

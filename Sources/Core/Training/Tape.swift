@@ -40,9 +40,9 @@ final class Tape: @unchecked Sendable {
             Layer(
                 hidden: try AlignedBuffer(count: states * units),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: states * units) : nil,
-                record: try AlignedBuffer(count: panelRows * Self.groups * units))
+                record: try AlignedBuffer(count: panelRows * Self.groups * units + TapePanel.behind))
         }
-        logitsGradient = try AlignedBuffer(count: panelRows * vocabularySize)
+        logitsGradient = try AlignedBuffer(count: panelRows * vocabularySize + TapePanel.behind)
         inputs = try AlignedBuffer(count: shard.tokens)
         targets = try AlignedBuffer(count: shard.tokens)
         losses = try AlignedBuffer(count: shard.tokens)
@@ -81,7 +81,7 @@ final class Tape: @unchecked Sendable {
             case .logits: (logitsGradient.pointer + before * vocabularySize, Panels(units: vocabularySize))
             }
         return TapePanel(
-            start: matrix + panels.offset(panel, rows: rows), sequences: sequences.count,
+            start: matrix + panels.offset(panel, rows: rows), rows: rows, sequences: sequences.count,
             width: panels.columns(panel).count)
     }
 
@@ -104,15 +104,23 @@ final class Tape: @unchecked Sendable {
 
 /// A panel of a micro-batch: a row of zeros for each sequence, the tokens, and zeros again.
 struct TapePanel {
+    /// Floats behind the last panel that its products may read.
+    static let behind = 32
+
     private let start: UnsafeMutablePointer<Float>
+    private let rows: Int
     private let sequences: Int
     private let width: Int
 
-    init(start: UnsafeMutablePointer<Float>, sequences: Int, width: Int) {
+    init(start: UnsafeMutablePointer<Float>, rows: Int, sequences: Int, width: Int) {
         self.start = start
+        self.rows = rows
         self.sequences = sequences
         self.width = width
     }
+
+    /// The whole panel.
+    var all: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: start, count: rows * width) }
 
     /// The tokens: [tokens][width].
     var tokens: UnsafeMutablePointer<Float> { start + sequences * width }

@@ -10,12 +10,13 @@ final class WeightGradient: @unchecked Sendable {
     private let layout: GradientLayout
     private let fold: ReductionTree.FoldPlan
     private let tasks: [PanelTask]
-    private let transposed: [TransposedHidden]
+    private let leaves: [FoldLeaf]
+    private let hidden: [HiddenOperand]
     private let workers: [PanelWorker]
     private let pool: WorkerPool
     private let nodes: UnsafeMutablePointer<Float>
     private let lossSlots: AlignedBuffer<Float>
-    private var transposeWork: WorkerPool.Work = { _ in }
+    private var operandWork: WorkerPool.Work = { _ in }
     private var foldWork: WorkerPool.Work = { _ in }
 
     /// Prepares the sums.
@@ -33,7 +34,10 @@ final class WeightGradient: @unchecked Sendable {
         self.nodes = nodes
         self.pool = pool
         tasks = PanelTask.all(layout.parameters)
-        transposed = try tape.layers.map { try TransposedHidden(count: $0.hidden.count, precision: precision) }
+        leaves = FoldLeaf.all(fold, first: tape.shard.microBatches.lowerBound)
+        hidden = try tape.layers.map { _ in
+            try HiddenOperand(shard: tape.shard, units: tape.units, precision: precision)
+        }
         let scratch = tasks.map(\.scratch).max() ?? 0
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(tape: tape, precision: precision, slots: max(fold.slotCount, 1), slotSize: scratch)
@@ -44,44 +48,45 @@ final class WeightGradient: @unchecked Sendable {
 
     /// Computes all sums from the tape's gradients, on all workers.
     func run() throws {
-        try pool.run(transposeWork)
+        try pool.run(operandWork)
         try pool.run(foldWork)
     }
 
     private func prepareWork() {
-        let transposes = tape.layers.count * tape.shard.count
-        transposeWork = { [unowned self] _ in
-            while let task = pool.nextTask(below: transposes) {
-                transpose(layer: task / tape.shard.count, microBatch: task % tape.shard.count)
+        let operands = tape.layers.count * tape.shard.count
+        operandWork = { [unowned self] _ in
+            while let task = pool.nextTask(below: operands) {
+                prepareOperand(layer: task / tape.shard.count, microBatch: task % tape.shard.count)
             }
         }
         foldWork = { [unowned self] worker in
-            while let task = pool.nextTask(below: tasks.count) { try run(tasks[task], on: workers[worker]) }
+            while let task = pool.nextTask(below: tasks.count) { try run(task, on: workers[worker]) }
             if worker == 0 { sumLosses() }
         }
     }
 
-    private func transpose(layer: Int, microBatch: Int) {
-        let rows = tape.shard.rows(of: microBatch)
-        let states = rows.count * (tape.shard.sequenceLength + 1)
-        let offset = rows.lowerBound * (tape.shard.sequenceLength + 1) * tape.units
-        transposed[layer].transpose(
-            tape.layers[layer].hidden.pointer + offset, states: states, units: tape.units, offset: offset)
+    private func prepareOperand(layer: Int, microBatch: Int) {
+        let firstState = tape.shard.rows(of: microBatch).lowerBound * (tape.shard.sequenceLength + 1)
+        hidden[layer].fill(microBatch, from: tape.layers[layer].hidden.pointer + firstState * tape.units)
     }
 
-    private func run(_ task: PanelTask, on worker: PanelWorker) throws {
-        for operation in fold.operations {
-            switch operation {
-            case .leaf(let index, let slot):
-                let leaf = index - tape.shard.microBatches.lowerBound
-                try worker.leaf(task, microBatch: leaf, slot: slot, transposed: transposed)
-            case .add(let addition):
-                dtrain_add(Int64(task.scratch), worker.slot(addition.source), worker.slot(addition.target))
+    private func run(_ index: Int, on worker: PanelWorker) throws {
+        let task = tasks[index]
+        // Tasks take about the same time, so the workers take turns.
+        let next = index + workers.count
+        for (place, leaf) in leaves.enumerated() {
+            let node = leaf.completes.map {
+                NodeVector(summed: nodes + $0 * layout.summed.count, first: layout.summed.lowerBound)
             }
+            let upcoming =
+                place + 1 < leaves.count
+                ? panel(task, leaves[place + 1]) : next < tasks.count ? panel(tasks[next], leaves[0]) : nil
+            try worker.run(leaf, of: task, hidden: hidden, node: node, upcoming: upcoming)
         }
-        for node in fold.nodes.indices {
-            task.store(worker.slot(node), to: nodes + node * layout.summed.count - layout.summed.lowerBound, layout)
-        }
+    }
+
+    private func panel(_ task: PanelTask, _ leaf: FoldLeaf) -> UnsafeBufferPointer<Float> {
+        tape.panel(task.source, microBatch: leaf.microBatch, panel: task.panel).all
     }
 
     /// The mean loss: each micro-batch's tokens in order, then the tree.
@@ -103,4 +108,15 @@ final class WeightGradient: @unchecked Sendable {
             (nodes + node * layout.summed.count)[layout.loss - layout.summed.lowerBound] = slots[node]
         }
     }
+}
+
+/// The finished sums of one node of the tree, in the order of the gradient.
+struct NodeVector {
+    /// The elements that are sums over micro-batches.
+    let summed: UnsafeMutablePointer<Float>
+    /// The first one's place in the gradient.
+    let first: Int
+
+    /// Where a target's first row goes.
+    func start(of target: PanelTask.Target) -> UnsafeMutablePointer<Float> { summed + (target.offset - first) }
 }

@@ -4,6 +4,28 @@ import Testing
 @testable import Core
 
 @Suite struct MatrixKernelTests {
+    /// Element (i, j) lies in block j / 12, there in row i, at column j % 12.
+    @Test(arguments: [(1, 1), (20, 12), (17, 30), (33, 100)])
+    func blocksOfColumnsAreContiguous(_ shape: (rows: Int, columns: Int)) {
+        let (rows, columns) = shape
+        let matrix = testNumbers(rows * columns)
+        let blocks = (columns + 11) / 12
+        var floats = [Float](repeating: 9, count: blocks * rows * 12)
+        dtrain_block_columns(Int64(rows), Int64(columns), matrix, &floats)
+        let pairs = (rows + 1) / 2
+        var rounded = [UInt32](repeating: 0, count: blocks * pairs * 12)
+        dtrain_block_columns_to_bf16(Int64(rows), Int64(columns), matrix, &rounded)
+        var expected = [UInt32](repeating: 0, count: rounded.count)
+        for i in 0..<rows {
+            for j in 0..<columns {
+                #expect(floats[(j / 12 * rows + i) * 12 + j % 12] == matrix[i * columns + j])
+                expected[(j / 12 * pairs + i / 2) * 12 + j % 12] |=
+                    self.rounded(matrix[i * columns + j]) << (i % 2 * 16)
+            }
+        }
+        #expect(rounded == expected)
+    }
+
     @Test(arguments: [(1, 1), (16, 16), (3, 40), (40, 3), (17, 33), (48, 32)], [0, 5])
     func transposeTurnsRowsIntoColumns(_ shape: (rows: Int, columns: Int), gap: Int) throws {
         let (rows, columns) = shape

@@ -1,0 +1,59 @@
+import CKernels
+
+/// h of a layer before each token and after the last, as the weight gradient's products read it: hᵀ, a micro-batch at a time.
+///
+/// dtrain's own loops read blocks of units (`dtrain_block_columns`), oneDNN a plain [H][states].
+struct HiddenOperand {
+    private enum Storage {
+        case blocks(AlignedBuffer<Float>)
+        case blocksOfPairs(AlignedBuffer<UInt32>)
+        case transposed(AlignedBuffer<Float>)
+    }
+
+    private let storage: Storage
+    private let shard: Shard
+    private let units: Int
+
+    /// Units that a block holds; the last one is allocated whole.
+    private static let block = 12
+
+    init(shard: Shard, units: Int, precision: Precision) throws {
+        self.shard = shard
+        self.units = units
+        let states = (shard.microBatchSize * (shard.sequenceLength + 1) + 1) / 2 * 2 * shard.count
+        let blocked = (units + Self.block - 1) / Self.block * Self.block
+        storage =
+            switch precision {
+            case .fp32 where precision.hasVectorProducts: .blocks(try AlignedBuffer(count: states * blocked))
+            case .fp32: .transposed(try AlignedBuffer(count: states * units))
+            case .bf16: .blocksOfPairs(try AlignedBuffer(count: states / 2 * blocked))
+            }
+    }
+
+    /// Fills in a micro-batch from its states, [states][units].
+    func fill(_ microBatch: Int, from hidden: UnsafePointer<Float>) {
+        let states = Int64(shard.rows(of: microBatch).count * (shard.sequenceLength + 1))
+        let units = Int64(self.units)
+        switch storage {
+        case .blocks(let buffer):
+            dtrain_block_columns(states, units, hidden, start(of: microBatch, in: buffer))
+        case .blocksOfPairs(let buffer):
+            dtrain_block_columns_to_bf16(states, units, hidden, start(of: microBatch, in: buffer))
+        case .transposed(let buffer):
+            dtrain_transpose(states, units, hidden, states, start(of: microBatch, in: buffer))
+        }
+    }
+
+    /// A micro-batch's operand.
+    func bytes(_ microBatch: Int) -> UnsafeRawPointer {
+        switch storage {
+        case .blocks(let buffer), .transposed(let buffer): UnsafeRawPointer(start(of: microBatch, in: buffer))
+        case .blocksOfPairs(let buffer): UnsafeRawPointer(start(of: microBatch, in: buffer))
+        }
+    }
+
+    private func start<Element>(of microBatch: Int, in buffer: AlignedBuffer<Element>) -> UnsafeMutablePointer<Element>
+    {
+        buffer.pointer + buffer.count / max(1, shard.count) * microBatch
+    }
+}

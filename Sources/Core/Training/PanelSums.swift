@@ -1,0 +1,31 @@
+import CKernels
+
+/// What becomes of one target's sums over a micro-batch: they are added to those of the tree's siblings that wait for them, and go to
+/// a slot or, from the last micro-batch of a node, to the node's vector.
+struct PanelSums {
+    /// Room for the sums of this micro-batch alone, [rows][width].
+    let scratch: UnsafeMutablePointer<Float>
+    /// Left siblings' sums, [rows][width] each, in the order of the additions.
+    let addends: UnsafeBufferPointer<UnsafePointer<Float>?>
+    /// Where the sums go.
+    let out: UnsafeMutablePointer<Float>
+    /// Elements from a row of `out` to the next.
+    let outStride: Int
+    /// What the worker will read next; the kernels fetch it meanwhile.
+    var upcoming: UnsafeBufferPointer<Float>?
+
+    /// Calls `body` with these as the kernels take them.
+    func withFold(_ body: (UnsafePointer<dtrain_fold>) -> Void) {
+        var fold = dtrain_fold(
+            addends: addends.baseAddress, count: Int64(addends.count), out: out, out_stride: Int64(outStride),
+            upcoming: upcoming?.baseAddress ?? UnsafePointer(out), upcoming_count: Int64(upcoming?.count ?? 0))
+        body(&fold)
+    }
+
+    /// Does it to sums that are in `scratch`.
+    func fold(rows: Int, width: Int) {
+        for case let addend? in addends { dtrain_add(Int64(rows * width), addend, scratch) }
+        guard out != scratch else { return }
+        for row in 0..<rows { (out + row * outStride).update(from: scratch + row * width, count: width) }
+    }
+}

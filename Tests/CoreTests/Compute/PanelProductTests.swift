@@ -1,0 +1,88 @@
+import CKernels
+import Testing
+
+@testable import Core
+
+/// hᵀ · panel, in whichever way this machine computes it, against sums in double precision.
+@Suite struct PanelProductTests {
+    /// Units that fill no block of 12, one and several; columns beside 32 and 64; an odd number of states; more than a tile's depth.
+    private static let shapes = [
+        (units: 1, width: 1, states: 1), (units: 12, width: 32, states: 8), (units: 13, width: 66, states: 9),
+        (units: 40, width: 128, states: 33), (units: 25, width: 64, states: 1030), (units: 12, width: 40, states: 2100),
+    ]
+
+    @Test(arguments: shapes, [0, 1, 3])
+    func sumsAreAddedToTheirSiblings(_ shape: (units: Int, width: Int, states: Int), addends: Int) throws {
+        try check(shape, addends: addends, precision: .fp32)
+    }
+
+    @Test(
+        .enabled(if: Precision.bf16.hasVectorProducts, "this CPU has no bf16 instructions"), arguments: shapes, [0, 2])
+    func bf16SumsAreAddedToTheirSiblings(_ shape: (units: Int, width: Int, states: Int), addends: Int) throws {
+        try check(shape, addends: addends, precision: .bf16)
+    }
+
+    private func check(_ shape: (units: Int, width: Int, states: Int), addends count: Int, precision: Precision) throws
+    {
+        let (units, width, states) = shape
+        let values = testNumbers(states * units)
+        let panel = try AlignedBuffer<Float>(count: states * width + TapePanel.behind)
+        panel.elements.update(repeating: .nan)
+        let factors = testNumbers(states * width, salt: 1)
+        panel.pointer.update(from: factors, count: factors.count)
+        let siblings = (0..<count).map { testNumbers(units * width, salt: 2 + $0) }
+        let stride = width + 3
+        let out = try AlignedBuffer<Float>(count: units * stride)
+        out.elements.update(repeating: 9)
+        try multiply(shape, values, panel, siblings, out, stride, precision)
+        for unit in 0..<units {
+            for column in 0..<width {
+                var expected = 0.0
+                var magnitude = 0.0
+                for state in 0..<states {
+                    let product =
+                        Double(rounded(values[state * units + unit], precision))
+                        * Double(rounded(factors[state * width + column], precision))
+                    expected += product
+                    magnitude += abs(product)
+                }
+                for sibling in siblings { expected += Double(sibling[unit * width + column]) }
+                // A sum of n floats is off by at most n roundings of the sum of magnitudes.
+                let bound = Double(states + count) * 0x1p-24 * (magnitude + Double(count)) + 1e-30
+                #expect(abs(Double(out[unit * stride + column]) - expected) <= bound)
+            }
+            for column in width..<stride { #expect(out[unit * stride + column] == 9) }
+        }
+    }
+
+    private func multiply(
+        _ shape: (units: Int, width: Int, states: Int), _ values: [Float], _ panel: AlignedBuffer<Float>,
+        _ siblings: [[Float]], _ out: AlignedBuffer<Float>, _ stride: Int, _ precision: Precision
+    ) throws {
+        let hidden = try HiddenOperand(
+            shard: Shard(batchSize: 1, microBatchSize: 1, sequenceLength: shape.states - 1, microBatches: 0..<1),
+            units: shape.units, precision: precision)
+        hidden.fill(0, from: values)
+        let slots = try siblings.map { sibling in
+            let slot = try AlignedBuffer<Float>(count: sibling.count)
+            slot.pointer.update(from: sibling, count: sibling.count)
+            return slot
+        }
+        let addends = slots.map { UnsafePointer($0.pointer) as UnsafePointer<Float>? }
+        let scratch = try AlignedBuffer<Float>(count: shape.units * shape.width)
+        let product = try PanelProduct(
+            units: shape.units, width: shape.width, states: shape.states, precision: precision)
+        try addends.withUnsafeBufferPointer {
+            try product(
+                hidden.bytes(0), panel.pointer,
+                PanelSums(scratch: scratch.pointer, addends: $0, out: out.pointer, outStride: stride))
+        }
+    }
+
+    private func rounded(_ value: Float, _ precision: Precision) -> Float {
+        guard precision == .bf16 else { return value }
+        var result: UInt16 = 0
+        dtrain_to_bf16(1, [value], &result)
+        return Float(bitPattern: UInt32(result) << 16)
+    }
+}
