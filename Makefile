@@ -5,6 +5,7 @@ CHECKPOINTS ?= training_checkpoints
 NP          ?= $(shell scripts/cores)
 PREFIX      ?= /usr/local
 PAIRS       ?= 5
+STATIC      ?=
 
 DTRAIN := .build/release/dtrain
 MPIRUN ?= mpirun
@@ -15,18 +16,21 @@ export OMPI_ALLOW_RUN_AS_ROOT := 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 endif
 
+# Swift's own libraries inside the binary: other hosts then need no Swift.
+STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test sanitize benchmark lint strict install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
-	@echo 'Variables: EPOCHS=$(EPOCHS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX)'
+	@echo 'Variables: EPOCHS=$(EPOCHS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX) STATIC=$(STATIC)'
 
 setup: ## install what is missing (Debian, Ubuntu) or say what to install
 	@scripts/setup
 
-build: setup ## build the release binary
-	swift build -c release --product dtrain
+build: setup ## build the release binary; with STATIC=1 one that runs on hosts without Swift
+	swift build -c release --product dtrain $(STATIC_FLAG)
 
 demo: build ## train on Shakespeare with mpirun on all cores, then generate from "ROMEO:"
 	@corpus=$$(scripts/fetch-corpus) && set -x && \
@@ -43,13 +47,13 @@ sanitize: setup ## run the tests of readers and C loops under AddressSanitizer a
 	scripts/sanitize
 
 # The peers' Python packages take several gigabytes, once.
-benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of each
+benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of each, ONLY=network a part
 	@scripts/setup --python
-	python3 Benchmarks/benchmark.py --pairs $(PAIRS)
+	python3 Benchmarks/benchmark.py --pairs $(PAIRS) $(if $(ONLY),--only '$(ONLY)')
 
 lint: ## check the format of the Swift sources, and the scripts where shellcheck is installed
 	swift format lint --strict --recursive Sources Tests Package.swift
-	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/* .ci/run; \
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/* hostfiles/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: the scripts were not checked'; fi
 
 # -Wall comes last because SwiftPM 6.3 takes the argument after -Werror for the name of a warning group.

@@ -254,12 +254,14 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side of a comparison")
-    parser.add_argument("--only", default="training shares generation footprint shapes", help="which groups to run")
+    parser.add_argument("--only", default="training shares generation footprint shapes network", help="which groups to run")
     parser.add_argument("--no-peers", action="store_true", help="measure dtrain alone")
     arguments = parser.parse_args()
+    # Here, because it takes what it needs from this file.
+    from network import network
     bench = Bench(arguments)
     groups = {"training": training, "shares": shares, "generation": generation, "footprint": footprint,
-              "shapes": shapes}
+              "shapes": shapes, "network": network}
     for name, group in groups.items():
         if name in arguments.only and not (name == "training" and arguments.no_peers):
             group(bench)

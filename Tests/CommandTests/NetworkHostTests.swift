@@ -1,0 +1,99 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// Ranks on several hosts that only a network joins.
+@Suite(
+    .serialized,
+    .enabled(if: NetworkHosts.obstacle == nil, "no network hosts here: \(NetworkHosts.obstacle ?? "")"))
+struct NetworkHostTests {
+    /// A model whose gradient is a megabyte, so that the limit of a link counts.
+    private static let large = "--rnn-units 256 --max-steps 6"
+
+    @Test(arguments: [
+        (NetworkHosts(2), ""), (NetworkHosts(4), "--layers 2"), (NetworkHosts(2, slots: 2), ""),
+        (NetworkHosts(2, rate: "1gbit"), large), (NetworkHosts(2, rate: "100mbit"), large),
+    ])
+    func hostsDoNotShow(hosts: NetworkHosts, model: String) throws {
+        let bench = try Bench()
+        try bench.train("\(model) --checkpoint-dir alone")
+        let outcome = try train(bench, "\(model) --checkpoint-dir hosts", on: hosts, then: "cat /proc/net/dev >traffic")
+        #expect(outcome.status == 0, "\(outcome)")
+        let names = try bench.names(in: "alone")
+        #expect(try bench.names(in: "hosts") == names)
+        for name in names {
+            #expect(try bench.read("hosts/\(name)") == bench.read("alone/\(name)"), "\(name) on \(hosts)")
+        }
+        // Whatever the exchange: at least half of each step's gradient has to leave a host, since each rank finishes
+        // the sums of its own elements alone.
+        let parameters = try bench.tensors("hosts/\(try #require(names.last))")
+            .filter { !$0.key.hasPrefix("adam.") }.reduce(0) { $0 + $1.value.count }
+        let steps = model.contains("--max-steps") ? 6 : 2 * Bench.stepsPerEpoch
+        #expect(try bytesSent(bench.read("traffic")) >= steps * parameters * 2, "\(hosts)")
+    }
+
+    /// The link is slow (half a second a step), so that it is cut between the first step and the last.
+    @Test func cutLinkEndsTheJobAndResumeGoesOn() throws {
+        let bench = try Bench()
+        let model = "--rnn-units 64 --epochs 1 --checkpoint-every-steps 1"
+        try bench.train("\(model) --checkpoint-dir alone")
+        let hosts = NetworkHosts(2, rate: "1mbit")
+        let outcome = try train(
+            bench, "\(model) --metrics m.jsonl --stall-timeout 2", on: hosts, during: Self.cutAfterStepFour,
+            then: Self.listProcesses)
+        #expect(outcome.status != 0 && outcome.status != 124 && outcome.status != 137, "\(outcome)")
+        let errors = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+        #expect(errors.count == 1, "\(outcome)")
+        #expect(errors.first?.contains("rank ") == true && errors.first?.contains("host") == true, "\(outcome)")
+        #expect(try String(decoding: bench.read("processes"), as: UTF8.self) == "")
+
+        // The save of the fourth step may have been under way.
+        let saved = try bench.names(in: "training_checkpoints").count
+        #expect((3..<Bench.stepsPerEpoch).contains(saved), "\(saved)")
+        let resumed = try train(bench, "\(model) --resume --metrics m.jsonl", on: NetworkHosts(2))
+        #expect(resumed.status == 0, "\(resumed)")
+        #expect(try bench.read("training_checkpoints/ckpt_1.safetensors") == bench.read("alone/ckpt_1.safetensors"))
+        #expect(try Metrics(bench.read("m.jsonl")).steps == Array(1...Bench.stepsPerEpoch))
+    }
+
+    /// Trains on the hosts.
+    ///
+    /// - Parameters:
+    ///   - during: shell commands that run on the first host at the same time.
+    ///   - then: those that run there after the job, however it ended.
+    private func train(
+        _ bench: Bench, _ flags: String, on hosts: NetworkHosts, during: String = "", then: String = ""
+    ) throws -> MPIRun.Outcome {
+        let job = "mpirun -np \(hosts.ranks) '\(try MPIRun.find("dtrain"))' \(Bench.train(flags)) --threads 1"
+        return try hosts.run(
+            "\(job) & job=$!; \(during)\nwait $job; code=$?; \(then)\nexit $code",
+            environment: ["DTRAIN_DATA": "", "OMPI_MCA_btl": hosts.slots == 1 ? "tcp,self" : "tcp,vader,self"],
+            folder: bench.folder)
+    }
+
+    /// A job that is gone before isn't waited for.
+    ///
+    /// TCP gives a silent peer up after four repetitions (6 s) instead of 15 (15 minutes), after which `mpirun` itself
+    /// stops waiting for the other host.
+    private static let cutAfterStepFour = """
+        for host in host1 host2; do $NETWORK_HOSTS_SSH $host 'echo 4 >/proc/sys/net/ipv4/tcp_retries2'; done
+        until grep -q '"step":4' m.jsonl 2>/dev/null || ! kill -0 $job; do sleep 0.05; done
+        $NETWORK_HOSTS_SSH host2 ip link set eth0 down
+        """
+
+    /// Writes what is left of the job on any host, after a grace of five seconds, into `processes`.
+    private static let listProcesses = """
+        for try in $(seq 50); do
+            cat /proc/[0-9]*/comm 2>/dev/null | grep -E 'dtrain|mpirun|orted' >processes || break
+            sleep 0.1
+        done
+        """
+
+    /// What the first card has sent, of `/proc/net/dev`: the ninth number after its name.
+    private func bytesSent(_ table: Data) throws -> Int {
+        let lines = String(decoding: table, as: UTF8.self).split(separator: "\n")
+        let line = try #require(lines.first { $0.contains("eth0:") })
+        let numbers = line.split(separator: ":")[1].split(separator: " ")
+        return try #require(numbers.count > 8 ? Int(numbers[8]) : nil)
+    }
+}
