@@ -127,7 +127,8 @@ public final class TrainingRun {
             epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - start,
             epochSeconds: now - epochStart,
             meanSeconds: (now - epochStart) / Double(progress.stepInEpoch - firstStep),
-            tokens: options.batchSize * options.sequenceLength, profile: options.profile ? profile : nil)
+            tokens: options.batchSize * options.sequenceLength, profile: options.profile ? profile : nil,
+            gradientBytes: options.profile ? synchronizer.count * MemoryLayout<Float>.stride : nil)
         try metrics?.write(report)
         tell(.step(report))
         return report
