@@ -128,7 +128,7 @@ public final class TrainingRun {
             epochSeconds: now - epochStart,
             meanSeconds: (now - epochStart) / Double(progress.stepInEpoch - firstStep),
             tokens: options.batchSize * options.sequenceLength, profile: options.profile ? profile : nil,
-            gradientBytes: options.profile ? synchronizer.count * MemoryLayout<Float>.stride : nil)
+            gradientBytes: options.profile ? replica.gradientLayout.summed.count * MemoryLayout<Float>.stride : nil)
         try metrics?.write(report)
         tell(.step(report))
         return report

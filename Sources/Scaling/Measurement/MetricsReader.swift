@@ -7,24 +7,28 @@ public struct MetricsReader {
         let step: Int?
         let seconds: Double
         let gradientBytes: Int?
-        let hiddenExchange: Double?
         let profile: Profile?
 
         enum CodingKeys: String, CodingKey {
             case step, seconds, profile
             case gradientBytes = "gradient_bytes"
-            case hiddenExchange = "hidden_exchange"
         }
     }
 
     private struct Profile: Decodable {
         let pack, forward, head, backward, weightGradient, exchange, wait, adam, other: Double
+        let hiddenExchange: Double?
 
-        func parts(hidden: Double) -> StepParts {
+        enum CodingKeys: String, CodingKey {
+            case pack, forward, head, backward, weightGradient, exchange, wait, adam, other
+            case hiddenExchange = "hidden_exchange"
+        }
+
+        var parts: StepParts {
             var parts = StepParts()
             (parts.pack, parts.forward, parts.head, parts.backward) = (pack, forward, head, backward)
             (parts.weightGradient, parts.exchange, parts.wait) = (weightGradient, exchange, wait)
-            (parts.adam, parts.other, parts.hiddenExchange) = (adam, other, hidden)
+            (parts.adam, parts.other, parts.hiddenExchange) = (adam, other, hiddenExchange ?? 0)
             return parts
         }
     }
@@ -48,8 +52,7 @@ public struct MetricsReader {
                 throw DTrainError(.badData, "line \(index + 1) of '\(path)' is not one of metrics; run it again")
             }
             guard let step = line.step, let profile = line.profile else { continue }
-            let parts = profile.parts(hidden: line.hiddenExchange ?? 0)
-            steps.append(StepSample(step: step, seconds: line.seconds, parts: parts))
+            steps.append(StepSample(step: step, seconds: line.seconds, parts: profile.parts))
             bytes = bytes ?? line.gradientBytes
         }
         guard !steps.isEmpty, let bytes else {

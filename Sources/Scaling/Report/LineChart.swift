@@ -25,7 +25,7 @@ struct LineChart {
     // The size on a phone's screen, where the text is as large as the page's; larger screens show it larger.
     private let width = 340.0
     private let height = 236.0
-    private let left = 50.0
+    private let left = 58.0
     private let right = 10.0
     private let top = 8.0
     private let bottom = 38.0

@@ -21,9 +21,9 @@ enum Style {
           min-width: 0; }
         .tile b { display: block; font-size: 1.3rem; line-height: 1.3; }
         .tile span { color: var(--soft); font-size: .85rem; }
-        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 12px; }
+        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); gap: 12px; }
         svg { display: block; width: 100%; height: auto; }
-        svg.bars { max-width: 640px; }
+        svg.bars { max-width: 560px; }
         svg text { fill: var(--soft); font-size: 11px; }
         svg .end { text-anchor: end; } svg .middle { text-anchor: middle; } svg .label { fill: var(--text); }
         svg .grid { stroke: var(--line); stroke-width: 1; } svg .tick { stroke: var(--soft); }
