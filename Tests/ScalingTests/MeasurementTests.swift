@@ -48,7 +48,7 @@ import Testing
     @Test func medianIsTakenOverRunsOfMediansOverSteps() throws {
         let result = try measurement([[1, 2, 9], [4, 4, 4], [8, 3, 3]], ranks: 1)
         #expect((result.seconds.low, result.seconds.median, result.seconds.high) == (2, 3, 4))
-        #expect(result.tokensPerSecond == 6400 / 3)
+        #expect(result.tokensPerSecond == 6400.0 / 3)
         #expect(result.peakMemory == 2)
     }
 

@@ -66,7 +66,8 @@ struct Synthetic {
         let step = StepSample(step: 4, seconds: parts.total, parts: parts)
         let memory = memory + memoryPerSequence * Double(workload.rows(ranks: layout.ranks))
         let runs = (1...repeats).map {
-            RunRecord(repetition: $0, command: "dtrain train, \"quoted\"", steps: [step, step], peakMemory: Int(memory))
+            RunRecord(
+                repetition: $0, command: "dtrain train, \"quoted\"", steps: [step, step], peakMemory: Int(memory))
         }
         return Measurement(plan: plan, layout: layout, workload: workload, runs: runs)
     }
@@ -84,7 +85,8 @@ struct Synthetic {
             threads: 1, cpu: "AMD EPYC 9754 128-Core Processor with a rather long name", memory: 64 << 30)
         let setting = Experiment.Setting(
             version: "0", date: "2030-01-02 03:04 UTC", command: "dtrain scale --ranks 1,2,4", mpi: "Open MPI 4.1.4",
-            model: "the tutorial's model, batch 64 × 100", hosts: [machine], cores: cores, repeats: 5, steps: 2, warmUp: 3)
+            model: "the tutorial's model, batch 64 × 100", hosts: [machine], cores: cores, repeats: 5, steps: 2,
+            warmUp: 3)
         return Experiment(setting, measurements(ranks: ranks))
     }
 }

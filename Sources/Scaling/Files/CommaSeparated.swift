@@ -7,7 +7,8 @@ enum CommaSeparated {
 
     /// A line for each step that counts.
     static func steps(_ experiment: Experiment) -> String {
-        let header = configurationFields + ["repeat", "step", "seconds"] + StepParts.fields.map { "\($0.name)_seconds" }
+        let header =
+            configurationFields + ["repeat", "step", "seconds"] + StepParts.fields.map { "\($0.name)_seconds" }
         let lines = experiment.measurements.flatMap { measurement in
             measurement.runs.flatMap { run in
                 run.steps.map { step in

@@ -14,8 +14,9 @@ public struct Layout: Hashable, Sendable, Codable {
     public let coresPerRank: Int
 
     /// Describes a job; ranks are spread evenly.
-    public init(ranks: Int, threads: Int, hosts: Int = 1, machines: Int = 1, coresPerMachine: Int, coresPerRank: Int? = nil)
-    {
+    public init(
+        ranks: Int, threads: Int, hosts: Int = 1, machines: Int = 1, coresPerMachine: Int, coresPerRank: Int? = nil
+    ) {
         (self.ranks, self.threads) = (max(1, ranks), max(1, threads))
         (self.hosts, self.machines) = (max(1, hosts), max(1, machines))
         self.coresPerMachine = max(1, coresPerMachine)

@@ -83,7 +83,8 @@ public struct CostModel: Hashable, Sendable, Codable {
         let (fixed, rows) = compute(layout, workload)
         var prediction = StepPrediction(
             fixedCompute: fixed, sequenceCompute: rows, replicated: replicated(layout), skew: 0, exchange: 0,
-            hiddenExchange: 0, memoryPerRank: fixedMemory + memoryPerSequence * Double(workload.rows(ranks: layout.ranks)))
+            hiddenExchange: 0,
+            memoryPerRank: fixedMemory + memoryPerSequence * Double(workload.rows(ranks: layout.ranks)))
         prediction.skew = skew * expectedNormalMaximum(of: layout.ranks * layout.threads) * (fixed + rows)
         guard layout.ranks > 1 else { return prediction }
         guard let link = link ?? self.link(layout) else { return nil }

@@ -22,7 +22,8 @@ enum Verdict {
         let step = "of \(seconds(parts.total)) a step on \(layout.ranks) ranks"
         let carrier = layout.usesNetwork ? "Network" : "Exchange in shared memory"
         let losses = [
-            (carrier, parts.exchange), ("Skew", parts.wait), ("Packing and optimiser, which every rank does in full", parts.replicated),
+            (carrier, parts.exchange), ("Skew", parts.wait),
+            ("Packing and optimiser, which every rank does in full", parts.replicated),
         ]
         let lost = losses.reduce(0) { $0 + $1.1 }
         if lost > 0.1 * parts.total, let most = losses.max(by: { $0.1 < $1.1 }) {

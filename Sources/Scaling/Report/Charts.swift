@@ -57,7 +57,8 @@ struct MeasuredCharts {
             }
             return [
                 LineChart.Line(name: "\(series.rawValue), model", color: color, style: .dashed, points: fitted),
-                LineChart.Line(name: "\(series.rawValue), predicted unseen", color: color, style: .rings, points: unseen),
+                LineChart.Line(
+                    name: "\(series.rawValue), predicted unseen", color: color, style: .rings, points: unseen),
                 LineChart.Line(
                     name: "\(series.rawValue), measured", color: color, style: .dots,
                     points: measured.map { (Double($0.layout.ranks), value($0, $0.seconds.median)) },

@@ -25,7 +25,7 @@ struct LineChart {
     // The size on a phone's screen, where the text is as large as the page's; larger screens show it larger.
     private let width = 340.0
     private let height = 236.0
-    private let left = 58.0
+    private let left = 64.0
     private let right = 10.0
     private let top = 8.0
     private let bottom = 38.0
@@ -64,7 +64,7 @@ struct LineChart {
         let center = (top + height - bottom) / 2
         parts.append(
             "<text class=\"middle label\" x=\"\(number((left + width - right) / 2))\" y=\"\(number(height - 5))\">"
-                + "\(escaped(xLabel))</text><text class=\"middle label\" transform=\"translate(10 \(number(center))) "
+                + "\(escaped(xLabel))</text><text class=\"middle label\" transform=\"translate(9 \(number(center))) "
                 + "rotate(-90)\">\(escaped(yLabel))</text>")
         return parts.joined(separator: "\n")
     }

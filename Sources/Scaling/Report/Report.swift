@@ -79,7 +79,7 @@ public enum Report {
     }
 
     private static func bars(_ experiment: Experiment) -> [(name: String, parts: StepParts)] {
-        let base = (name: "base: 1 process × \(count(experiment.base.layout.threads, "thread"))", experiment.base.parts)
+        let base = (name: "base: \(processText(experiment.base.layout))", experiment.base.parts)
         let series: [Series] = [.strong, .weak]
         return [base]
             + series.flatMap { series in
@@ -113,6 +113,9 @@ public enum Report {
 
 /// "1 thread", "2 threads".
 func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+/// A process that no launcher started.
+func processText(_ layout: Layout) -> String { "1 process × \(count(layout.threads, "thread"))" }
 
 /// Ranks and threads, and whether they share cores.
 func rankText(_ layout: Layout) -> String {

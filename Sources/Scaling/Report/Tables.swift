@@ -6,7 +6,8 @@ enum Tables {
             experiment.measured(series).map { measurement -> [String] in
                 let time = measurement.seconds
                 return [
-                    series.rawValue, rankText(measurement.layout), "\(measurement.plan.batchSize)", seconds(time.median),
+                    series.rawValue, series == .base ? processText(measurement.layout) : rankText(measurement.layout),
+                    "\(measurement.plan.batchSize)", seconds(time.median),
                     "\(seconds(time.low)) – \(seconds(time.high))", compact(measurement.tokensPerSecond),
                     threeDigits(experiment.speedup(measurement)), percent(experiment.efficiency(measurement)),
                     measurement.algorithmBandwidth.map { bytes($0) + "/s" } ?? "",
@@ -31,7 +32,8 @@ enum Tables {
             experiment.checks.map {
                 [
                     $0.series.rawValue, "\($0.ranks)", $0.fittedTo.map(String.init).joined(separator: ", "),
-                    seconds($0.measuredSeconds), seconds($0.predictedSeconds), percent($0.error, signed: true), $0.layout,
+                    seconds($0.measuredSeconds), seconds($0.predictedSeconds), percent($0.error, signed: true),
+                    $0.layout,
                 ]
             }, textColumns: [6])
     }
@@ -45,7 +47,8 @@ enum Tables {
                     point.extrapolates.isEmpty ? "no" : point.extrapolates.joined(separator: ", "),
                 ]
             }
-            return "<details><summary>\(projection.series.rawValue) scaling over \(escaped(projection.linkName))</summary>"
+            return
+                "<details><summary>\(projection.series.rawValue) scaling over \(escaped(projection.linkName))</summary>"
                 + table(
                     ["ranks", "step", "tokens/s", "efficiency", "exchange", "limit", "extrapolates"], rows,
                     textColumns: [5, 6]) + "</details>"
@@ -73,7 +76,10 @@ enum Tables {
         let rows = experiment.base.workload.rows(experiment.base.layout)
         let small = Double(experiment.base.workload.microBatchSize)
         var entries = [
-            ("Compute", "\(seconds(model.fixedSeconds)) and \(seconds(model.secondsPerSequence)) a sequence on one core"),
+            (
+                "Compute",
+                "\(seconds(model.fixedSeconds)) and \(seconds(model.secondsPerSequence)) a sequence on one core"
+            ),
             (
                 "Busy cores",
                 "each further one adds \(seconds(model.fixedContention)) and \(seconds(model.sequenceContention)) a sequence"

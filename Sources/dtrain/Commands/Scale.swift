@@ -32,13 +32,16 @@ struct Scale: ParsableCommand {
                 "--micro-batch-size \(training.microBatchSize) is larger than --batch-size \(data.batchSize): lower it")
         }
         let own = [
-            "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps", "--keep",
+            "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps",
+            "--keep",
             "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
             "--seq-length", "--threads", "--shuffle", "--no-shuffle", "--init",
         ]
         let names = trainFlags.map { String($0.prefix { $0 != "=" }) }
         if let flag = names.first(where: own.contains) {
-            throw ValidationError("\(flag) is not for behind '--': 'dtrain scale' sets it itself or has no use for it; leave it out there")
+            throw ValidationError(
+                "\(flag) is not for behind '--': 'dtrain scale' sets it itself or has no use for it; leave it out there"
+            )
         }
         if LaunchEnvironment.current.usesMPI {
             throw ValidationError("'dtrain scale' starts mpirun itself: run it without a launcher")

@@ -12,6 +12,7 @@ struct DescribeRank: ParsableCommand {
     var threads: Int?
 
     func run() throws {
-        try Console.output(Machine.describeRank(threads: threads ?? LaunchEnvironment.current.defaultThreads).line + "\n")
+        try Console.output(
+            Machine.describeRank(threads: threads ?? LaunchEnvironment.current.defaultThreads).line + "\n")
     }
 }

@@ -30,7 +30,8 @@ struct Launcher {
                 .noInput, "there is no launcher '\(program)': install Open MPI or MPICH, or name one with --mpirun")
         }
         let lines = outcome.output.split(whereSeparator: \.isNewline).map { String($0) }
-        if let line = lines.first(where: { $0.contains("Open MPI") || $0.contains("OpenRTE") || $0.contains("PRRTE") }) {
+        if let line = lines.first(where: { $0.contains("Open MPI") || $0.contains("OpenRTE") || $0.contains("PRRTE") })
+        {
             (name, kind) = (line.replacing("mpirun (Open MPI)", with: "Open MPI"), .openMPI)
         } else if outcome.output.contains("HYDRA") {
             let version = lines.first { $0.contains("Version:") }?.split(separator: ":").last ?? ""

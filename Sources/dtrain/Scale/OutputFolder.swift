@@ -21,7 +21,8 @@ struct OutputFolder {
         self.path = path
         if !overwrite, access(path, F_OK) == 0 {
             throw DTrainError(
-                .usage, "--output '\(path)' is there already; name another folder or add --overwrite to replace its files")
+                .usage,
+                "--output '\(path)' is there already; name another folder or add --overwrite to replace its files")
         }
         for name in ResultFiles.names { unlink("\(path)/\(name)") }
         try Folder.create(work)

@@ -43,7 +43,8 @@ final class ScaleRunner {
                 records[plan, default: []].append(record)
                 let number = (repetition - 1) * plans.count + index + 1
                 Console.notice(
-                    "[\(number)/\(repeats * plans.count)] \(plan.name): \((record.medianSeconds * 1000).fixed(2)) ms a step")
+                    "[\(number)/\(repeats * plans.count)] \(plan.name): \((record.medianSeconds * 1000).fixed(2)) ms a step"
+                )
             }
         }
         return plans.compactMap { plan in
@@ -65,7 +66,8 @@ final class ScaleRunner {
         guard ranks.count == plan.ranks, let layout = Layout(ranks) else {
             throw DTrainError(
                 .internal,
-                "\(ranks.count) of \(plan.ranks) ranks told where they run; every host needs the same dtrain: '\(child.line)'")
+                "\(ranks.count) of \(plan.ranks) ranks told where they run; every host needs the same dtrain: '\(child.line)'"
+            )
         }
         for rank in ranks where !hosts.contains(where: { $0.boot == rank.boot && $0.network == rank.network }) {
             hosts.append(rank)
@@ -80,7 +82,8 @@ final class ScaleRunner {
         guard outcome.status == 0 else { throw launcher.failure(child, outcome, ranks: plan.ranks) }
         guard access(output.metrics, R_OK) == 0 else {
             throw DTrainError(
-                .usage, "rank 0 of '\(child.line)' wrote no metrics on this machine; put this machine first in the host file")
+                .usage,
+                "rank 0 of '\(child.line)' wrote no metrics on this machine; put this machine first in the host file")
         }
         let file = try MappedFile(path: output.metrics, kind: "metrics file")
         let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
