@@ -41,7 +41,9 @@ struct BrowserTests {
         deinit { try? FileManager.default.removeItem(at: url) }
     }
 
-    /// A page of that width around the report: no window gets as narrow as a phone. It writes down what sticks out.
+    /// A page around the report, of that width since no window gets as narrow as a phone.
+    ///
+    /// It writes down what sticks out.
     private func frame(width: Int, height: Int) -> String {
         """
         <!DOCTYPE html><html><body style="margin:0"><iframe src="report.html" width="\(width)" height="\(height)"
