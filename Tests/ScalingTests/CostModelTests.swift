@@ -45,7 +45,9 @@ import Testing
         #expect(abs(four.fixedCompute - 2 * two.fixedCompute) < 1e-9)
         #expect(four.seconds > two.seconds)
         let checks = PredictionCheck.all(machine.measurements())
-        for check in checks where check.ranks == 4 { #expect(abs(check.error) < 1e-6, "\(check)") }
+        // Two ranks with a core each can't be foretold from four that take turns.
+        #expect(checks.map(\.ranks) == [4, 4])
+        for check in checks { #expect(abs(check.error) < 1e-6, "\(check)") }
     }
 
     /// (predicted − measured) / measured, with its sign.

@@ -19,14 +19,17 @@ public struct PredictionCheck: Hashable, Sendable, Codable {
 
     /// Predicts each measured number of ranks above 1 from all other numbers of ranks.
     ///
-    /// A number of ranks without which no exchange was measured can't be checked, and is left out.
+    /// A number of ranks without which no exchange was measured can't be checked, and is left out; nor can one with a core
+    /// for each worker be checked by exchanges of ranks that took turns, which took as long as the scheduler liked.
     public static func all(_ measurements: [Measurement]) -> [PredictionCheck] {
         let scaled = measurements.filter { $0.layout.ranks > 1 && ($0.plan.isIn(.strong) || $0.plan.isIn(.weak)) }
         return Set(scaled.map(\.layout.ranks)).sorted().flatMap { ranks -> [PredictionCheck] in
             let others = measurements.filter { $0.layout.ranks != ranks }
             guard let model = CostModel(fittedTo: others) else { return [] }
             let fittedTo = Set(others.map(\.layout.ranks)).sorted()
-            return scaled.filter { $0.layout.ranks == ranks }.compactMap { check($0, model, fittedTo) }
+            let knowsExchange = others.contains { $0.layout.ranks > 1 && !$0.layout.isOversubscribed }
+            return scaled.filter { $0.layout.ranks == ranks && (knowsExchange || $0.layout.isOversubscribed) }
+                .compactMap { check($0, model, fittedTo) }
         }
     }
 
