@@ -27,13 +27,16 @@ let package = Package(
             linkerSettings: [.linkedLibrary("gomp")]),
         // Ranks: the communicator, gradient synchronisation, the training loop.
         .target(name: "Distributed", dependencies: ["Core", "CMPI"]),
+        // Scaling experiments: measurements, statistics, the cost model and its predictions, the report. No MPI.
+        .target(name: "Scaling", dependencies: ["Core"]),
         .executableTarget(
             name: "dtrain",
             dependencies: [
-                "Core", "Distributed",
+                "Core", "Distributed", "Scaling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["Core", "CKernels", "DistributedTesting"]),
+        .testTarget(name: "ScalingTests", dependencies: ["Core", "Scaling"]),
         .testTarget(
             name: "DistributedTests",
             dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain-mpi-checks", "dtrain-file-checks"]),

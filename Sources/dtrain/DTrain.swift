@@ -9,7 +9,9 @@ struct DTrain: ParsableCommand {
         commandName: "dtrain",
         abstract: "Trains character-level recurrent language models on CPUs, alone or data-parallel under mpirun.",
         version: dtrainVersion,
-        subcommands: [Train.self, Generate.self, Evaluate.self, Export.self, Summary.self],
+        subcommands: [
+            Train.self, Generate.self, Evaluate.self, Export.self, Summary.self, Scale.self, DescribeRank.self,
+        ],
         defaultSubcommand: Train.self)
 
     /// Like ArgumentParser's own, but errors are one line that begins with `error:`, and the exit code is the error's.

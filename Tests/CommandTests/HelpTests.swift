@@ -13,6 +13,13 @@ import Testing
         ),
         ("generate", "--checkpoint --prompt --length --temperature --seed --greedy"),
         ("evaluate", "--checkpoint --data --json"), ("export", "--checkpoint --output"), ("summary", "--checkpoint"),
+        (
+            "scale",
+            """
+            --ranks --mode --repeats --steps --warm-up --output --overwrite --hostfile --mpirun --mpirun-args --data \
+            --batch-size --micro-batch-size --seq-length --cell --layers --embedding-dim --rnn-units --precision --threads
+            """
+        ),
     ])
     func namesEveryFlag(command: String, flags: String) throws {
         let outcome = try Bench().run("\(command) --help")
@@ -38,7 +45,7 @@ import Testing
     @Test func theProgramNamesItsCommands() throws {
         let outcome = try Bench().run("--help")
         #expect(outcome.status == 0, "\(outcome)")
-        for command in ["train (default)", "generate", "evaluate", "export", "summary"] {
+        for command in ["train (default)", "generate", "evaluate", "export", "summary", "scale"] {
             #expect(outcome.stdout.contains("  \(command) "), "\(outcome)")
         }
         let version = try Bench().run("--version")

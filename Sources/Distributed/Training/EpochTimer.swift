@@ -18,7 +18,8 @@ struct EpochTimer {
 
     /// The report of a step that has just ended.
     func step(
-        _ progress: TrainingProgress, loss: Float, gradientNorm: Double, since stepStart: Double, profile: StepProfile?
+        _ progress: TrainingProgress, loss: Float, gradientNorm: Double, since stepStart: Double, profile: StepProfile?,
+        gradientBytes: Int?
     ) -> StepReport {
         let now = Clock.seconds
         return StepReport(
@@ -26,7 +27,7 @@ struct EpochTimer {
             stepsPerEpoch: stepsPerEpoch, loss: loss, gradientNorm: gradientNorm,
             epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - stepStart,
             epochSeconds: now - start, meanSeconds: (now - start) / Double(progress.stepInEpoch - firstStep),
-            tokens: tokens, profile: profile)
+            tokens: tokens, profile: profile, gradientBytes: gradientBytes)
     }
 
     /// The report of the epoch, whose last step has just ended.

@@ -12,10 +12,12 @@ final class MetricsLog {
         let tokens: Int
         let gradientNorm: Double
         let profile: StepProfile?
+        let gradientBytes: Int?
 
         enum CodingKeys: String, CodingKey {
             case step, epoch, loss, seconds, tokens, profile
             case gradientNorm = "gradient_norm"
+            case gradientBytes = "gradient_bytes"
         }
     }
 
@@ -67,7 +69,8 @@ final class MetricsLog {
         try write(
             Step(
                 step: report.step, epoch: report.epoch, loss: Double(report.loss), seconds: report.seconds,
-                tokens: report.tokens, gradientNorm: report.gradientNorm, profile: report.profile))
+                tokens: report.tokens, gradientNorm: report.gradientNorm, profile: report.profile,
+                gradientBytes: report.gradientBytes))
     }
 
     func write(_ report: EpochReport) throws {

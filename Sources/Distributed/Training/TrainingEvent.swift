@@ -74,6 +74,8 @@ public struct StepReport: Sendable {
     public let tokens: Int
     /// Where rank 0's seconds went, if asked for.
     public let profile: StepProfile?
+    /// Bytes of the gradient that the ranks have added up, if a profile was asked for.
+    public let gradientBytes: Int?
 }
 
 /// One epoch.

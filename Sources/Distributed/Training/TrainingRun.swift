@@ -157,7 +157,8 @@ public final class TrainingRun {
         progress.lossSum += Double(loss)
         profile.other = max(0, Clock.seconds - start - profile.total)
         let report = timer.step(
-            progress, loss: loss, gradientNorm: norm, since: start, profile: options.profile ? profile : nil)
+            progress, loss: loss, gradientNorm: norm, since: start, profile: options.profile ? profile : nil,
+            gradientBytes: options.profile ? replica.gradientLayout.summed.count * MemoryLayout<Float>.stride : nil)
         try metrics?.write(report)
         tell(.step(report))
         return report

@@ -1,0 +1,90 @@
+/// A finished experiment: everything that was measured, and what follows from it.
+public struct Experiment: Hashable, Sendable, Codable {
+    /// Where and how it ran.
+    public struct Setting: Hashable, Sendable, Codable {
+        /// The program's version.
+        public var version: String
+        /// When it began, UTC.
+        public var date: String
+        /// The command line.
+        public var command: String
+        /// The MPI library.
+        public var mpi: String
+        /// The model and its flags, in words.
+        public var model: String
+        /// What each host told, a line for each.
+        public var hosts: [RankHost]
+        /// Cores of this machine.
+        public var cores: Int
+        /// Repeats.
+        public var repeats: Int
+        /// Steps of a run that count.
+        public var steps: Int
+        /// Steps before them that don't.
+        public var warmUp: Int
+
+        /// Where and how an experiment ran.
+        public init(
+            version: String, date: String, command: String, mpi: String, model: String, hosts: [RankHost], cores: Int,
+            repeats: Int, steps: Int, warmUp: Int
+        ) {
+            (self.version, self.date, self.command) = (version, date, command)
+            (self.mpi, self.model, self.hosts, self.cores) = (mpi, model, hosts, cores)
+            (self.repeats, self.steps, self.warmUp) = (repeats, steps, warmUp)
+        }
+    }
+
+    /// Where and how it ran.
+    public let setting: Setting
+    /// One sentence on what limits it.
+    public let verdict: String
+    /// The configuration that everything is relative to: the fastest unbound single process.
+    public let base: Measurement
+    /// All configurations, the base included.
+    public let measurements: [Measurement]
+    /// The fitted costs.
+    public let model: CostModel
+    /// How well the model predicts what it hasn't seen.
+    public let checks: [PredictionCheck]
+    /// Predicted curves.
+    public let projections: [Projection]
+
+    /// Draws the conclusions from measurements; nil where there is no base.
+    public init?(_ setting: Setting, _ measurements: [Measurement]) {
+        let candidates = measurements.filter { $0.plan.isIn(.base) }
+        guard let base = candidates.min(by: { $0.seconds.median < $1.seconds.median }),
+            let model = CostModel(fittedTo: measurements)
+        else { return nil }
+        let series = [Series.strong, .weak].filter { one in measurements.contains { $0.plan.isIn(one) } }
+        let spread = measurements.filter { $0.layout.usesNetwork && !$0.plan.isIn(.latency) }
+        (self.setting, self.base, self.measurements, self.model) = (setting, base, measurements, model)
+        checks = PredictionCheck.all(measurements)
+        projections = Projection.all(
+            Projection.Setting(
+                model: model, workload: base.workload, threads: spread.first?.layout.threads ?? setting.cores,
+                baseTokensPerCoreSecond: base.tokensPerCoreSecond,
+                machineMemory: setting.hosts.map(\.memory).min() ?? 0), series: series)
+        verdict = Verdict.sentence(measurements, base: base)
+    }
+
+    /// Throughput a core, relative to the base's.
+    public func efficiency(_ measurement: Measurement) -> Double {
+        measurement.tokensPerCoreSecond / base.tokensPerCoreSecond
+    }
+
+    /// Throughput relative to the base's.
+    public func speedup(_ measurement: Measurement) -> Double {
+        measurement.tokensPerSecond / base.tokensPerSecond
+    }
+
+    /// The configurations of a series, by ranks.
+    public func measured(_ series: Series) -> [Measurement] {
+        measurements.filter { $0.plan.isIn(series) }.sorted { $0.layout.ranks < $1.layout.ranks }
+    }
+
+    /// The largest error of a prediction, without its sign; nil where nothing could be checked.
+    public var largestError: Double? { checks.map { abs($0.error) }.max() }
+
+    /// Whether all ranks ran on one machine.
+    public var isOneMachine: Bool { measurements.allSatisfy { $0.layout.machines == 1 } }
+}

@@ -1,0 +1,62 @@
+/// Where the ranks of a job run, as far as a step's time depends on it.
+public struct Layout: Hashable, Sendable, Codable {
+    /// Ranks in all.
+    public let ranks: Int
+    /// Worker threads of each.
+    public let threads: Int
+    /// Network hosts; ranks of different hosts exchange over a network.
+    public let hosts: Int
+    /// Machines; several network hosts may share one.
+    public let machines: Int
+    /// Cores of one machine that its ranks may use, all of them together.
+    public let coresPerMachine: Int
+    /// The fewest cores that a rank may use.
+    public let coresPerRank: Int
+
+    /// Describes a job; ranks are spread evenly.
+    public init(
+        ranks: Int, threads: Int, hosts: Int = 1, machines: Int = 1, coresPerMachine: Int, coresPerRank: Int? = nil
+    ) {
+        (self.ranks, self.threads) = (max(1, ranks), max(1, threads))
+        (self.hosts, self.machines) = (max(1, hosts), max(1, machines))
+        self.coresPerMachine = max(1, coresPerMachine)
+        self.coresPerRank = max(1, coresPerRank ?? coresPerMachine)
+    }
+
+    /// The layout that the ranks themselves tell; nil of none.
+    public init?(_ ranks: [RankHost]) {
+        guard let first = ranks.first else { return nil }
+        let byMachine = Dictionary(grouping: ranks, by: \.boot).values
+        let cores = byMachine.map { Set($0.flatMap(\.processors)).count }
+        self.init(
+            ranks: ranks.count, threads: first.threads,
+            hosts: Set(ranks.map { "\($0.boot) \($0.network) \($0.host)" }).count, machines: byMachine.count,
+            coresPerMachine: cores.min() ?? 1, coresPerRank: ranks.map(\.processors.count).min())
+    }
+
+    /// Ranks of the fullest host.
+    public var ranksPerHost: Int { (ranks + hosts - 1) / hosts }
+    /// Ranks of the fullest machine.
+    public var ranksPerMachine: Int { (ranks + machines - 1) / machines }
+    /// Cores of a machine that compute at the same time.
+    public var busyCores: Int { min(ranksPerMachine * threads, coresPerMachine) }
+    /// Cores that compute, over all machines.
+    public var usedCores: Int { min(ranks * threads, machines * coresPerMachine) }
+    /// How many workers take turns on a core, at least 1.
+    public var turns: Double { max(1, Double(ranksPerMachine * threads) / Double(coresPerMachine)) }
+    /// Whether workers outnumber the cores they may use.
+    public var isOversubscribed: Bool { ranksPerMachine * threads > coresPerMachine }
+    /// Whether ranks exchange over a network.
+    public var usesNetwork: Bool { hosts > 1 }
+
+    /// What the ranks share, in words: never more than is true.
+    public var label: String {
+        let ranksText = ranks == 1 ? "1 rank" : "\(ranks) ranks"
+        let coresText = coresPerMachine == 1 ? "1 core" : "\(coresPerMachine) cores"
+        if machines > 1 {
+            return "\(ranksText) on \(hosts) hosts, \(machines) machines, \(coresText) of each"
+        }
+        if hosts > 1 { return "\(ranksText) on \(hosts) network hosts that share one machine, \(coresText)" }
+        return ranks == 1 ? "1 rank on one machine, \(coresText)" : "\(ranksText) that share one machine, \(coresText)"
+    }
+}

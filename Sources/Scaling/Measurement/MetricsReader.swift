@@ -1,0 +1,64 @@
+import Core
+import FoundationEssentials
+
+/// Reads what `dtrain train --profile --metrics FILE` has written.
+public struct MetricsReader {
+    private struct Line: Decodable {
+        let step: Int?
+        let seconds: Double
+        let gradientBytes: Int?
+        let profile: Profile?
+
+        enum CodingKeys: String, CodingKey {
+            case step, seconds, profile
+            case gradientBytes = "gradient_bytes"
+        }
+    }
+
+    private struct Profile: Decodable {
+        let pack, forward, head, backward, weightGradient, exchange, wait, adam, other: Double
+        let hiddenExchange: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case pack, forward, head, backward, weightGradient, exchange, wait, adam, other
+            case hiddenExchange = "hidden_exchange"
+        }
+
+        var parts: StepParts {
+            var parts = StepParts()
+            (parts.pack, parts.forward, parts.head, parts.backward) = (pack, forward, head, backward)
+            (parts.weightGradient, parts.exchange, parts.wait) = (weightGradient, exchange, wait)
+            (parts.adam, parts.other, parts.hiddenExchange) = (adam, other, hiddenExchange ?? 0)
+            return parts
+        }
+    }
+
+    /// The steps in order.
+    public let steps: [StepSample]
+    /// The bytes of the gradient that the ranks add up.
+    public let gradientBytes: Int
+
+    /// Decodes JSON lines.
+    ///
+    /// - Parameters:
+    ///   - text: the file's content.
+    ///   - path: the file, for messages.
+    /// - Throws: `DTrainError` with `badData` for a line that isn't of metrics, or when there is no profiled step.
+    public init(_ text: String, path: String) throws {
+        var steps: [StepSample] = []
+        var bytes: Int?
+        for (index, text) in text.split(separator: "\n").enumerated() {
+            guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)) else {
+                throw DTrainError(.badData, "line \(index + 1) of '\(path)' is not one of metrics; run it again")
+            }
+            guard let step = line.step, let profile = line.profile else { continue }
+            steps.append(StepSample(step: step, seconds: line.seconds, parts: profile.parts))
+            bytes = bytes ?? line.gradientBytes
+        }
+        guard !steps.isEmpty, let bytes else {
+            throw DTrainError(.badData, "'\(path)' has no step with a profile; train with --profile")
+        }
+        self.steps = steps
+        gradientBytes = bytes
+    }
+}

@@ -1,0 +1,44 @@
+import FoundationEssentials
+
+/// What a rank tells of where it runs, one JSON line.
+public struct RankHost: Hashable, Sendable, Codable {
+    /// The host's name.
+    public let host: String
+    /// The running kernel: the same for all containers and network namespaces of one machine.
+    public let boot: String
+    /// The network namespace: ranks with different ones reach each other over a network, even on one machine.
+    public let network: String
+    /// The processors that the rank may run on.
+    public let processors: [Int]
+    /// Processors of the machine.
+    public let machineProcessors: Int
+    /// Worker threads of the rank.
+    public let threads: Int
+    /// The CPU's name.
+    public let cpu: String
+    /// The machine's memory in bytes.
+    public let memory: Int
+
+    /// What a rank tells.
+    public init(
+        host: String, boot: String, network: String, processors: [Int], machineProcessors: Int, threads: Int,
+        cpu: String, memory: Int
+    ) {
+        (self.host, self.boot, self.network, self.processors) = (host, boot, network, processors)
+        (self.machineProcessors, self.threads, self.cpu, self.memory) = (machineProcessors, threads, cpu, memory)
+    }
+
+    /// One line of JSON.
+    public var line: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+
+    /// The ranks that told something in a launcher's output.
+    public static func all(in output: String) -> [RankHost] {
+        output.split(separator: "\n").compactMap { try? JSONDecoder().decode(RankHost.self, from: Data($0.utf8)) }
+    }
+}

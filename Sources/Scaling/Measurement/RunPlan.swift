@@ -1,0 +1,102 @@
+/// What a measured configuration is for.
+public enum Series: String, Hashable, Sendable, Codable, CaseIterable {
+    /// A single process that no launcher has bound: a candidate for the base.
+    case base
+    /// A fixed global batch, divided among the ranks.
+    case strong
+    /// A fixed batch for each rank.
+    case weak
+    /// A single process with a part of the batch: what a small share of it costs.
+    case smallBatch = "small_batch"
+    /// A tiny model on several ranks: what an exchange costs that moves next to nothing.
+    case latency
+}
+
+/// One configuration to measure.
+public struct RunPlan: Hashable, Sendable, Codable {
+    /// What it is for.
+    public let series: [Series]
+    /// Ranks; a single process that is started without a launcher has `isLaunched` false.
+    public let ranks: Int
+    /// Whether `mpirun` starts it.
+    public let isLaunched: Bool
+    /// Worker threads of each rank; nil for dtrain's default.
+    public let threads: Int?
+    /// Sequences of a step over all ranks.
+    public let batchSize: Int
+
+    /// A name, unique in an experiment.
+    public var name: String {
+        let kind = series.map(\.rawValue).joined(separator: "+")
+        let threadsText = threads.map { "-t\($0)" } ?? ""
+        return "\(kind)-np\(ranks)\(threadsText)-b\(batchSize)"
+    }
+
+    /// Whether it counts for a series.
+    public func isIn(_ one: Series) -> Bool { series.contains(one) }
+
+    /// Sizes that an experiment is made of.
+    public struct Choice: Hashable, Sendable {
+        /// Rank counts.
+        public var ranks: [Int]
+        /// Strong, weak, or both.
+        public var modes: [Series]
+        /// Worker threads of each rank; nil for dtrain's default.
+        public var threads: Int?
+        /// Sequences of a step: over all ranks for strong scaling, of each rank for weak scaling.
+        public var batchSize: Int
+        /// Sequences of a micro-batch.
+        public var microBatchSize: Int
+        /// Cores of this machine.
+        public var cores: Int
+
+        /// Sizes of an experiment.
+        public init(ranks: [Int], modes: [Series], threads: Int?, batchSize: Int, microBatchSize: Int, cores: Int) {
+            (self.ranks, self.modes, self.threads) = (ranks, modes, threads)
+            (self.batchSize, self.microBatchSize, self.cores) = (batchSize, microBatchSize, cores)
+        }
+    }
+
+    /// The configurations that one repeat goes through.
+    public static func all(_ choice: Choice) -> [RunPlan] {
+        let base = baseThreads(cores: choice.cores).map {
+            RunPlan(series: [.base], ranks: 1, isLaunched: false, threads: $0, batchSize: choice.batchSize)
+        }
+        var scaled: [RunPlan] = []
+        for ranks in Set(choice.ranks).sorted() {
+            // With one rank both series are the same run.
+            let groups = ranks == 1 ? [choice.modes] : choice.modes.map { [$0] }
+            for modes in groups {
+                let batch = modes == [.weak] ? choice.batchSize * ranks : choice.batchSize
+                scaled.append(
+                    RunPlan(series: modes, ranks: ranks, isLaunched: true, threads: choice.threads, batchSize: batch))
+            }
+        }
+        let latency = Set(choice.ranks).sorted().filter { $0 > 1 }.map {
+            RunPlan(
+                series: [.latency], ranks: $0, isLaunched: true, threads: choice.threads,
+                batchSize: $0 * choice.microBatchSize)
+        }
+        return base + smallBatches(choice) + scaled + latency
+    }
+
+    /// 1, 2, 4 … and all cores.
+    static func baseThreads(cores: Int) -> [Int] {
+        Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [max(1, cores)]).sorted()
+    }
+
+    /// A half, a quarter and an eighth of the batch, down to one micro-batch.
+    private static func smallBatches(_ choice: Choice) -> [RunPlan] {
+        let sizes = [2, 4, 8].map { choice.batchSize / $0 }.filter { $0 >= choice.microBatchSize }
+        return Set(sizes).sorted(by: >).map {
+            RunPlan(series: [.smallBatch], ranks: 1, isLaunched: false, threads: choice.cores, batchSize: $0)
+        }
+    }
+
+    /// The plan's order in a repeat: each begins one configuration later, so that none always follows the same one.
+    public static func order(_ plans: [RunPlan], repeat index: Int) -> [RunPlan] {
+        guard !plans.isEmpty else { return [] }
+        let start = index % plans.count
+        return Array(plans[start...] + plans[..<start])
+    }
+}

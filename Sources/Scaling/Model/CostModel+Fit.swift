@@ -1,0 +1,89 @@
+extension CostModel {
+    /// Fits a model to measurements.
+    ///
+    /// Compute, packing, optimiser and skew come from runs whose workers had a core each; others only where there is nothing
+    /// else, since there the clock of a part runs on while another rank has the core.
+    ///
+    /// - Returns: nil where no compute was measured.
+    public init?(fittedTo measurements: [Measurement]) {
+        let steps = measurements.filter { !$0.plan.isIn(.latency) }
+        let alone = steps.filter { !$0.layout.isOversubscribed }
+        let clean = alone.isEmpty ? steps : alone
+        guard let compute = Self.computeCosts(clean), let replicated = Self.replicatedCosts(clean) else { return nil }
+        (fixedSeconds, secondsPerSequence) = (compute[0], compute[1])
+        (fixedContention, sequenceContention) = (compute[2], compute[3])
+        (replicatedSeconds, replicatedContention, otherSeconds) = (replicated[0], replicated[1], replicated[2])
+        skew = Self.skew(clean)
+        weightGradientShare = Self.mean(clean.map { $0.parts.weightGradient / max($0.parts.compute, 1e-12) })
+        (hiddenShare, hiddenPerWeightGradient) = Self.hiding(steps)
+        (fixedMemory, memoryPerSequence) = Self.memory(steps)
+        sharedMemory = Self.link(.sharedMemory, measurements)
+        network = Self.link(.network, measurements)
+        mostRanks = steps.map(\.layout.ranks).max() ?? 1
+        fewestRows = clean.map { $0.workload.rows($0.layout) }.min() ?? 1
+        mostBusyCores = clean.map(\.layout.busyCores).max() ?? 1
+    }
+
+    private static func computeCosts(_ measurements: [Measurement]) -> [Double]? {
+        NonNegativeLeastSquares.solve(
+            measurements.map { measurement in
+                let layout = measurement.layout
+                let (rows, others) = (measurement.workload.rows(layout), Double(layout.busyCores - 1))
+                return [1, rows, others, others * rows].map { $0 * layout.turns }
+            }, measurements.map(\.parts.compute))
+    }
+
+    private static func replicatedCosts(_ measurements: [Measurement]) -> [Double]? {
+        let costs = NonNegativeLeastSquares.solve(
+            measurements.map { measurement in
+                let layout = measurement.layout
+                let others = Double(layout.busyCores - 1)
+                return [1, others].map { $0 * layout.turns / Double(layout.threads) }
+            }, measurements.map { max($0.parts.pack + $0.parts.adam, 1e-9) })
+        return costs.map { $0 + [mean(measurements.map { $0.parts.other / $0.layout.turns })] }
+    }
+
+    private static func skew(_ measurements: [Measurement]) -> Double {
+        let several = measurements.filter { $0.layout.ranks * $0.layout.threads > 1 && $0.parts.compute > 0 }
+        return mean(
+            several.map {
+                $0.parts.wait / $0.parts.compute / expectedNormalMaximum(of: $0.layout.ranks * $0.layout.threads)
+            })
+    }
+
+    /// The largest share of an exchange, and the most for a second of weight gradient, that was hidden.
+    private static func hiding(_ measurements: [Measurement]) -> (share: Double, perWeightGradient: Double) {
+        let several = measurements.filter { $0.layout.ranks > 1 && $0.parts.hiddenExchange > 0 }
+        let shares = several.map { $0.parts.hiddenExchange / $0.parts.wholeExchange }
+        let rates = several.map { $0.parts.hiddenExchange / max($0.parts.weightGradient, 1e-12) }
+        return (shares.max() ?? 0, rates.max() ?? 0)
+    }
+
+    private static func memory(_ measurements: [Measurement]) -> (fixed: Double, perSequence: Double) {
+        let costs = NonNegativeLeastSquares.solve(
+            measurements.map { [1, Double($0.workload.rows(ranks: $0.layout.ranks))] },
+            measurements.map { Double($0.peakMemory) })
+        return (costs?[0] ?? 0, costs?[1] ?? 0)
+    }
+
+    /// α and β of the exchanges over a link, the tiny ones included; nil where there were none.
+    private static func link(_ kind: Link.Kind, _ measurements: [Measurement]) -> Link? {
+        let exchanged = measurements.filter {
+            $0.layout.ranks > 1 && $0.parts.wholeExchange > 0 && $0.layout.usesNetwork == (kind == .network)
+        }
+        let alone = exchanged.filter { !$0.layout.isOversubscribed }
+        let usable = alone.isEmpty ? exchanged : alone
+        let costs = NonNegativeLeastSquares.solve(
+            usable.map {
+                let amounts = Link.amounts($0.layout, $0.workload)
+                return [amounts.messages, amounts.bytes]
+            }, usable.map(\.parts.wholeExchange))
+        return costs.map {
+            Link(kind: kind, origin: .measured, secondsPerMessage: $0[0], secondsPerByte: $0[1])
+        }
+    }
+
+    private static func mean(_ values: [Double]) -> Double {
+        values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count)
+    }
+}

@@ -1,0 +1,118 @@
+/// What a step costs, fitted to measurements (docs/scaling.md has the formulas).
+///
+/// With m sequences for the busiest worker, k busy cores a machine, t threads a rank and s workers that take turns on a core:
+///
+///     compute    = s·(a + b·m + (k − 1)·(a′ + b′·m))
+///     replicated = s·((p + (k − 1)·p′)/t + o)
+///     skew       = σ·E[max of all workers]·compute
+///     exchange   = α·messages + β·bytes, less what is hidden
+public struct CostModel: Hashable, Sendable, Codable {
+    /// a: seconds of a worker's step whatever its share of the batch.
+    public let fixedSeconds: Double
+    /// b: seconds a sequence.
+    public let secondsPerSequence: Double
+    /// a′: what each further busy core of the machine adds to a.
+    public let fixedContention: Double
+    /// b′: what each further busy core of the machine adds to b.
+    public let sequenceContention: Double
+    /// p: packing and optimiser on one thread.
+    public let replicatedSeconds: Double
+    /// p′: what each further busy core adds to p.
+    public let replicatedContention: Double
+    /// o: the rest of a step.
+    public let otherSeconds: Double
+    /// σ: the spread of workers' compute times, relative to them.
+    public let skew: Double
+    /// The part of compute that is the weight gradient, behind which an exchange may hide.
+    public let weightGradientShare: Double
+    /// The largest part of an exchange that was seen hidden.
+    public let hiddenShare: Double
+    /// Hidden seconds of an exchange for each second of weight gradient, at most.
+    public let hiddenPerWeightGradient: Double
+    /// Memory of a process whatever its share of the batch, in bytes.
+    public let fixedMemory: Double
+    /// Memory a sequence of the rank, in bytes.
+    public let memoryPerSequence: Double
+    /// Between ranks of one host; nil where none was measured.
+    public let sharedMemory: Link?
+    /// Between hosts; nil where none was measured.
+    public let network: Link?
+    /// The largest number of ranks measured.
+    public let mostRanks: Int
+    /// The fewest sequences a worker had in a measurement.
+    public let fewestRows: Double
+    /// The most busy cores of a machine in a measurement.
+    public let mostBusyCores: Int
+
+    /// Seconds of a worker's arithmetic.
+    func compute(_ layout: Layout, _ workload: Workload) -> (fixed: Double, rows: Double) {
+        let others = Double(layout.busyCores - 1)
+        let rows = workload.rows(layout)
+        return (
+            layout.turns * (fixedSeconds + others * fixedContention),
+            layout.turns * (secondsPerSequence + others * sequenceContention) * rows
+        )
+    }
+
+    /// Seconds of what every rank does in full.
+    func replicated(_ layout: Layout) -> Double {
+        let others = Double(layout.busyCores - 1)
+        return layout.turns
+            * ((replicatedSeconds + others * replicatedContention) / Double(layout.threads) + otherSeconds)
+    }
+
+    /// The link that a layout uses, where it was measured.
+    func link(_ layout: Layout) -> Link? { layout.usesNetwork ? network : sharedMemory }
+
+    /// How much of peak speed is left when the busiest worker has so few sequences, on a machine with so many busy cores.
+    public func batchEfficiency(rows: Double, busyCores: Int) -> Double {
+        let others = Double(max(1, busyCores) - 1)
+        let variable = (secondsPerSequence + others * sequenceContention) * rows
+        let whole = variable + fixedSeconds + others * fixedContention
+        return whole > 0 ? variable / whole : 0
+    }
+
+    /// Predicts a step.
+    ///
+    /// - Parameters:
+    ///   - layout: where the ranks run.
+    ///   - workload: the step's sizes.
+    ///   - link: what they exchange over; nil for what was measured.
+    /// - Returns: nil where several ranks exchange over something that was not measured.
+    public func predict(_ layout: Layout, _ workload: Workload, over link: Link? = nil) -> StepPrediction? {
+        let (fixed, rows) = compute(layout, workload)
+        var prediction = StepPrediction(
+            fixedCompute: fixed, sequenceCompute: rows, replicated: replicated(layout), skew: 0, exchange: 0,
+            hiddenExchange: 0,
+            memoryPerRank: fixedMemory + memoryPerSequence * Double(workload.rows(ranks: layout.ranks)))
+        prediction.skew = skew * expectedNormalMaximum(of: layout.ranks * layout.threads) * (fixed + rows)
+        guard layout.ranks > 1 else { return prediction }
+        guard let link = link ?? self.link(layout) else { return nil }
+        let whole = link.seconds(layout, workload)
+        let window = hiddenPerWeightGradient * weightGradientShare * (fixed + rows)
+        prediction.hiddenExchange = min(hiddenShare * whole, window)
+        prediction.exchange = whole - prediction.hiddenExchange
+        return prediction
+    }
+}
+
+/// A predicted step.
+public struct StepPrediction: Hashable, Sendable, Codable {
+    /// Arithmetic that a smaller share of the batch wouldn't save.
+    public var fixedCompute: Double
+    /// Arithmetic in proportion to the share of the batch.
+    public var sequenceCompute: Double
+    /// What every rank does in full: packing, optimiser, the loop.
+    public var replicated: Double
+    /// Waiting for the slowest worker.
+    public var skew: Double
+    /// The exchange, as far as nothing is computed meanwhile.
+    public var exchange: Double
+    /// The hidden part of the exchange.
+    public var hiddenExchange: Double
+    /// Bytes of memory of a rank.
+    public var memoryPerRank: Double
+
+    /// Seconds of the step.
+    public var seconds: Double { fixedCompute + sequenceCompute + replicated + skew + exchange }
+}

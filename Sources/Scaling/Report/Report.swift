@@ -1,0 +1,124 @@
+/// The report: one HTML page that needs nothing from elsewhere.
+public enum Report {
+    /// The whole page.
+    public static func html(_ experiment: Experiment) -> String {
+        """
+        <!DOCTYPE html>
+        <html lang="en"><head><meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>dtrain scaling report</title>
+        <style>
+        \(Style.sheet)
+        </style></head><body><main>
+        <h1>\(escaped(title(experiment)))</h1>
+        <p class="soft">\(escaped(experiment.setting.model)) · \(escaped(experiment.setting.date))</p>
+        <p class="verdict">\(escaped(experiment.verdict))</p>
+        \(tiles(experiment))
+        <h2>Measured</h2>
+        <p>\(escaped(sharing(experiment)))</p>
+        <div class="charts">
+        \(MeasuredCharts(experiment).html)</div>
+        <h2>The split of a step</h2>
+        \(StepBars(bars: bars(experiment)).html)
+        \(Tables.measured(experiment))
+        <h2>Measured against predicted</h2>
+        \(checked(experiment))
+        <h2>Predicted to 1,024 ranks</h2>
+        \(projected(experiment))
+        <h2>The machine</h2>
+        \(Tables.machine(experiment))
+        <h2>The fitted model</h2>
+        \(Tables.model(experiment))
+        <p class="soft">All raw data: steps.csv, summary.csv and experiment.json beside this file.
+        docs/scaling.md of dtrain has the definitions and formulas.</p>
+        </main></body></html>
+
+        """
+    }
+
+    private static func title(_ experiment: Experiment) -> String {
+        let most = experiment.measurements.map(\.layout).max { $0.ranks < $1.ranks }
+        guard let most, !experiment.isOneMachine else { return "Scaling of dtrain on one machine" }
+        return "Scaling of dtrain on \(most.machines) machines"
+    }
+
+    private static func tiles(_ experiment: Experiment) -> String {
+        let scaled = experiment.measurements.filter { $0.plan.isIn(.strong) || $0.plan.isIn(.weak) }
+        var tiles = [
+            (
+                seconds(experiment.base.seconds.median),
+                "a step of the base: one unbound process, \(count(experiment.base.layout.threads, "thread"))"
+            )
+        ]
+        if let fastest = scaled.max(by: { $0.tokensPerSecond < $1.tokensPerSecond }) {
+            tiles.append(
+                (
+                    threeDigits(experiment.speedup(fastest)) + " ×",
+                    "the base's throughput at best, with \(count(fastest.layout.ranks, "rank"))"
+                ))
+        }
+        if let link = experiment.model.network ?? experiment.model.sharedMemory, let bandwidth = link.bandwidth {
+            let place = link.kind == .network ? "of a host's link" : "of a core's share in shared memory"
+            tiles.append((bytes(bandwidth) + "/s", "\(place), \(seconds(link.secondsPerMessage)) a message (fitted)"))
+        }
+        if let error = experiment.largestError {
+            tiles.append((percent(error), "largest error of a prediction for ranks it hadn't seen"))
+        }
+        let html = tiles.map { "<div class=\"tile\"><b>\(escaped($0.0))</b><span>\(escaped($0.1))</span></div>" }
+        return "<div class=\"tiles\">\(html.joined())</div>"
+    }
+
+    private static func sharing(_ experiment: Experiment) -> String {
+        let most = experiment.measurements.map(\.layout).filter { $0.ranks > 1 }.max { $0.ranks < $1.ranks }
+        let sharing = most.map { "\($0.label.prefix(1).uppercased())\($0.label.dropFirst())" }
+        let cores =
+            most?.isOversubscribed == true
+            ? " Workers that outnumber the cores take turns: compute is divided by cores, not by ranks." : ""
+        return (sharing.map { "\($0).\(cores) " } ?? "")
+            + "Efficiency is throughput a core that computes, relative to the base, the fastest unbound single process."
+    }
+
+    private static func bars(_ experiment: Experiment) -> [(name: String, parts: StepParts)] {
+        let base = (name: "base: \(processText(experiment.base.layout))", experiment.base.parts)
+        let series: [Series] = [.strong, .weak]
+        return [base]
+            + series.flatMap { series in
+                experiment.measured(series).map { ("\(series.rawValue): \(rankText($0.layout))", $0.parts) }
+            }
+    }
+
+    private static func checked(_ experiment: Experiment) -> String {
+        let note =
+            "Each number of ranks is predicted by a model that was fitted without any run on that number of ranks."
+        guard !experiment.checks.isEmpty else {
+            return "<p>\(note) That takes two numbers of ranks above 1, which were not measured.</p>"
+        }
+        return "<p>\(note)</p>" + Tables.checks(experiment)
+    }
+
+    private static func projected(_ experiment: Experiment) -> String {
+        guard let first = experiment.projections.first, let point = first.points.first else {
+            return "<p>Nothing could be predicted.</p>"
+        }
+        let hosts =
+            "One rank a host, each with \(count(point.cores, "core")) like the measured ones. "
+            + (first.link.origin == .assumed
+                ? "No network was measured: the networks are assumed, and every point above one rank extrapolates. "
+                : "Beyond \(count(experiment.model.mostRanks, "rank")) the points extrapolate. ")
+            + "These are predictions, not measurements."
+        return "<p>\(escaped(hosts))</p><div class=\"charts\">\n\(ProjectedCharts(experiment).html)</div>"
+            + Tables.projections(experiment)
+    }
+}
+
+/// "1 thread", "2 threads".
+func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+/// A process that no launcher started.
+func processText(_ layout: Layout) -> String { "1 process × \(count(layout.threads, "thread"))" }
+
+/// Ranks and threads, and whether they share cores.
+func rankText(_ layout: Layout) -> String {
+    "\(count(layout.ranks, "rank")) × \(count(layout.threads, "thread"))"
+        + (layout.isOversubscribed ? " on \(count(layout.coresPerMachine * layout.machines, "core"))" : "")
+}

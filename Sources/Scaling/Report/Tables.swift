@@ -1,0 +1,123 @@
+/// The tables of the report.
+enum Tables {
+    static func measured(_ experiment: Experiment) -> String {
+        let series: [Series] = [.base, .strong, .weak]
+        let rows = series.flatMap { series in
+            experiment.measured(series).map { measurement -> [String] in
+                let time = measurement.seconds
+                return [
+                    series.rawValue, series == .base ? processText(measurement.layout) : rankText(measurement.layout),
+                    "\(measurement.plan.batchSize)", seconds(time.median),
+                    "\(seconds(time.low)) – \(seconds(time.high))", compact(measurement.tokensPerSecond),
+                    threeDigits(experiment.speedup(measurement)), percent(experiment.efficiency(measurement)),
+                    measurement.algorithmBandwidth.map { bytes($0) + "/s" } ?? "",
+                    measurement.busBandwidth.map { bytes($0) + "/s" } ?? "",
+                ]
+            }
+        }
+        let coverage = experiment.base.seconds.coverage
+        return "<p class=\"soft\">Medians of \(count(experiment.setting.repeats, "run")) of "
+            + "\(count(experiment.setting.steps, "step")) after \(experiment.setting.warmUp) of warm-up; the interval "
+            + "encloses the median with \(percent(coverage)). algbw: gradient bytes by seconds of the exchange; busbw: "
+            + "algbw × 2(n − 1)/n.</p>"
+            + table(
+                [
+                    "", "ranks", "batch", "step", "interval", "tokens/s", "speed-up", "efficiency", "algbw", "busbw",
+                ], rows, textColumns: [1])
+    }
+
+    static func checks(_ experiment: Experiment) -> String {
+        table(
+            ["", "ranks", "fitted to ranks", "measured", "predicted", "error", "placement"],
+            experiment.checks.map {
+                [
+                    $0.series.rawValue, "\($0.ranks)", $0.fittedTo.map(String.init).joined(separator: ", "),
+                    seconds($0.measuredSeconds), seconds($0.predictedSeconds), percent($0.error, signed: true),
+                    $0.layout,
+                ]
+            }, textColumns: [6])
+    }
+
+    static func projections(_ experiment: Experiment) -> String {
+        experiment.projections.map { projection in
+            let rows = projection.points.map { point in
+                [
+                    "\(point.ranks)", seconds(point.seconds), compact(point.tokensPerSecond), percent(point.efficiency),
+                    seconds(point.step.exchange), point.limit.rawValue,
+                    point.extrapolates.isEmpty ? "no" : point.extrapolates.joined(separator: ", "),
+                ]
+            }
+            return
+                "<details><summary>\(projection.series.rawValue) scaling over \(escaped(projection.linkName))</summary>"
+                + table(
+                    ["ranks", "step", "tokens/s", "efficiency", "exchange", "limit", "extrapolates"], rows,
+                    textColumns: [5, 6]) + "</details>"
+        }.joined(separator: "\n")
+    }
+
+    static func machine(_ experiment: Experiment) -> String {
+        let setting = experiment.setting
+        let hosts = Set(setting.hosts.map(\.host)).sorted().joined(separator: ", ")
+        let machines = Set(setting.hosts.map(\.boot)).count
+        let networks = Set(setting.hosts.map { "\($0.boot) \($0.network) \($0.host)" }).count
+        return list([
+            ("CPU", Set(setting.hosts.map(\.cpu)).sorted().joined(separator: ", ")),
+            ("Cores", "\(setting.cores) of this machine"),
+            ("Hosts", hosts),
+            ("Machines", machines == 1 && networks > 1 ? "1: \(networks) network hosts share it" : "\(machines)"),
+            ("Memory", bytes(Double(setting.hosts.map(\.memory).min() ?? 0))),
+            ("MPI", setting.mpi), ("dtrain", setting.version), ("Command", setting.command),
+        ])
+    }
+
+    static func model(_ experiment: Experiment) -> String {
+        let model = experiment.model
+        let busy = model.mostBusyCores
+        let rows = experiment.base.workload.rows(experiment.base.layout)
+        let small = Double(experiment.base.workload.microBatchSize)
+        var entries = [
+            (
+                "Compute",
+                "\(seconds(model.fixedSeconds)) and \(seconds(model.secondsPerSequence)) a sequence on one core"
+            ),
+            (
+                "Busy cores",
+                "each further one adds \(seconds(model.fixedContention)) and \(seconds(model.sequenceContention)) a sequence"
+            ),
+            (
+                "Small batches",
+                "\(percent(model.batchEfficiency(rows: rows, busyCores: busy))) of the speed of a very large batch with "
+                    + "\(Int(rows)) sequences a worker, \(percent(model.batchEfficiency(rows: small, busyCores: busy))) with \(Int(small))"
+            ),
+            ("Every rank", "\(seconds(model.replicatedSeconds)) for packing and optimiser on one thread"),
+            ("Skew", "\(percent(model.skew)) spread of workers' compute times"),
+        ]
+        for link in [model.sharedMemory, model.network].compactMap({ $0 }) {
+            let rate = link.bandwidth.map { bytes($0) + "/s" } ?? "no cost of bytes seen"
+            entries.append(
+                (
+                    link.kind == .network ? "Network" : "Shared memory",
+                    "\(seconds(link.secondsPerMessage)) a message, \(rate)"
+                ))
+        }
+        entries.append(
+            ("Memory", "\(bytes(model.fixedMemory)) and \(bytes(model.memoryPerSequence)) a sequence of a rank"))
+        return list(entries)
+    }
+
+    private static func list(_ entries: [(name: String, text: String)]) -> String {
+        let items = entries.map { "<dt>\(escaped($0.name))</dt><dd>\(escaped($0.text))</dd>" }
+        return "<dl class=\"card\">\(items.joined(separator: "\n"))</dl>"
+    }
+
+    private static func table(_ header: [String], _ rows: [[String]], textColumns: Set<Int>) -> String {
+        func cells(_ row: [String], _ tag: String) -> String {
+            row.enumerated().map { index, text in
+                "<\(tag)\(textColumns.contains(index) ? " class=\"text\"" : "")>\(escaped(text))</\(tag)>"
+            }.joined()
+        }
+        let body = rows.map { "<tr>\(cells($0, "td"))</tr>" }.joined(separator: "\n")
+        return "<div class=\"table\"><table><thead><tr>\(cells(header, "th"))</tr></thead><tbody>\n\(body)\n"
+            + "</tbody></table></div>"
+    }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Core
+import Scaling
+
+struct ScaleOptions: ParsableArguments {
+    @Option(
+        help: .init("Numbers of ranks, separated by commas (default: 1,2,4).", valueName: "list"), transform: rankList)
+    var ranks = CommaList(values: [1, 2, 4])
+
+    @Option(
+        help: .init(
+            "strong: --batch-size divided among the ranks; weak: --batch-size for each (default: strong,weak).",
+            valueName: "list"), transform: modeList)
+    var mode = CommaList(values: [Series.strong, .weak])
+
+    @Option(help: "Times that every configuration is started, in turn (default: 5).", transform: positive)
+    var repeats = 5
+
+    @Option(help: "Steps of a run that count (default: 10).", transform: positive)
+    var steps = 10
+
+    @Option(help: "Steps before them that don't (default: 3).", transform: wholeNumber)
+    var warmUp = 3
+
+    @Option(help: .init("Folder for the report and the raw data (default: scaling).", valueName: "dir"))
+    var output = "scaling"
+
+    @Flag(help: "Replace an earlier experiment's files in the folder.")
+    var overwrite = false
+}
+
+struct LauncherOptions: ParsableArguments {
+    @Option(
+        help: .init(
+            "Hosts for mpirun, this machine first (default: this machine alone; more ranks than cores share them).",
+            valueName: "file"))
+    var hostfile: String?
+
+    @Option(help: .init("The MPI library's launcher (default: mpirun).", valueName: "program"))
+    var mpirun = "mpirun"
+
+    @Option(
+        parsing: .unconditional,
+        help: .init("Arguments for the launcher, separated by spaces: '--bind-to none'.", valueName: "words"))
+    var mpirunArgs = ""
+
+    var words: [String] { mpirunArgs.split(separator: " ").map(String.init) }
+}
+
+struct ScaledTrainingOptions: ParsableArguments {
+    @Option(help: "Sequences per micro-batch (default: 8).", transform: positive)
+    var microBatchSize = 8
+
+    @Option(help: "Operands of the big products.")
+    var precision = Precision.fp32
+
+    @Option(help: "Worker threads per rank (default: cores ÷ local ranks).", transform: positive)
+    var threads: Int?
+}
+
+/// Values that were separated by commas.
+struct CommaList<Value: Sendable>: Sendable {
+    let values: [Value]
+}
+
+private func rankList(_ text: String) throws -> CommaList<Int> {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    let ranks = parts.compactMap { Int($0) }.filter { (1...65_536).contains($0) }
+    guard ranks.count == parts.count, Set(ranks).count == ranks.count else {
+        throw ValidationError("give different whole numbers from 1 to 65536, separated by commas, such as 1,2,4")
+    }
+    return CommaList(values: ranks.sorted())
+}
+
+private func modeList(_ text: String) throws -> CommaList<Series> {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    let series = parts.compactMap { Series(rawValue: String($0)) }.filter { $0 == .strong || $0 == .weak }
+    guard series.count == parts.count, Set(series).count == series.count else {
+        throw ValidationError("give strong, weak, or strong,weak")
+    }
+    return CommaList(values: [Series.strong, .weak].filter(series.contains))
+}

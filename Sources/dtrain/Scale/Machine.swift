@@ -1,0 +1,79 @@
+import Glibc
+import Scaling
+
+/// What Linux tells of the machine.
+enum Machine {
+    /// Where this process runs.
+    static func describeRank(threads: Int) -> RankHost {
+        var name = utsname()
+        let host =
+            uname(&name) == 0
+            ? withUnsafeBytes(of: &name.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } : "unknown"
+        return RankHost(
+            host: host, boot: firstLine("/proc/sys/kernel/random/boot_id") ?? host,
+            network: target("/proc/self/ns/net") ?? "", processors: allowedProcessors,
+            machineProcessors: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), threads: threads, cpu: cpu,
+            memory: max(0, sysconf(Int32(_SC_PHYS_PAGES))) * max(1, sysconf(Int32(_SC_PAGESIZE))))
+    }
+
+    /// The processors of this process's affinity mask, by their numbers.
+    static var allowedProcessors: [Int] {
+        let line = lines("/proc/self/status").first { $0.hasPrefix("Cpus_allowed_list:") }
+        let ranges = line?.dropFirst("Cpus_allowed_list:".count).split { ", \t".contains($0) } ?? []
+        let processors = ranges.flatMap { range -> [Int] in
+            let ends = range.split(separator: "-").compactMap { Int($0) }
+            guard let first = ends.first, let last = ends.last, first <= last, last < 1 << 16 else { return [] }
+            return Array(first...last)
+        }
+        return processors.isEmpty ? [0] : processors
+    }
+
+    /// Physical cores that this process may use: hardware threads of one core count once, as in Open MPI's slots.
+    static var cores: Int {
+        let allowed = allowedProcessors
+        let siblings = allowed.map {
+            firstLine("/sys/devices/system/cpu/cpu\($0)/topology/thread_siblings_list") ?? "\($0)"
+        }
+        return Set(siblings).count
+    }
+
+    /// This program's path.
+    static var program: String { target("/proc/self/exe") ?? CommandLine.arguments.first ?? "dtrain" }
+
+    /// The current time, UTC.
+    static var date: String {
+        var now = time(nil)
+        var parts = tm()
+        guard gmtime_r(&now, &parts) != nil else { return "" }
+        var buffer = [CChar](repeating: 0, count: 40)
+        let count = strftime(&buffer, buffer.count, "%Y-%m-%d %H:%M UTC", &parts)
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static var cpu: String {
+        let line = lines("/proc/cpuinfo").first { $0.hasPrefix("model name") }
+        return line?.split(separator: ":", maxSplits: 1).last.map { String($0.drop { $0 == " " }) } ?? "unknown CPU"
+    }
+
+    private static func firstLine(_ path: String) -> String? { lines(path).first }
+
+    /// The lines of a file of the kernel, whose size is not known beforehand.
+    private static func lines(_ path: String) -> [String] {
+        guard let file = fopen(path, "re") else { return [] }
+        defer { fclose(file) }
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(line) }
+        var result: [String] = []
+        while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
+            result.append(text.last?.isNewline == true ? String(text.dropLast()) : text)
+        }
+        return result
+    }
+
+    private static func target(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let length = readlink(path, &buffer, buffer.count)
+        return length > 0 ? String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+    }
+}

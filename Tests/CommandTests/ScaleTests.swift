@@ -1,0 +1,130 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// `dtrain scale`: real jobs with a small model, and launchers that refuse.
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct ScaleTests {
+    private static let sizes =
+        "--data text.txt --rnn-units 8 --embedding-dim 4 --batch-size 8 --micro-batch-size 4 --seq-length 10 --steps 2 "
+        + "--warm-up 1 --repeats 1"
+
+    private struct Experiment: Decodable {
+        struct Measurement: Decodable {
+            struct Plan: Decodable {
+                let series: [String]
+                let ranks: Int
+                let batchSize: Int
+            }
+            struct Layout: Decodable {
+                let ranks: Int
+                let machines: Int
+            }
+            struct Run: Decodable {
+                struct Step: Decodable {
+                    let step: Int
+                    let seconds: Double
+                    let parts: [String: Double]
+                }
+                let command: String
+                let steps: [Step]
+            }
+            let plan: Plan
+            let layout: Layout
+            let runs: [Run]
+        }
+        let verdict: String
+        let measurements: [Measurement]
+    }
+
+    private func scale(_ bench: Bench, _ flags: String) throws -> MPIRun.Outcome {
+        try MPIRun.run(
+            executable: "dtrain", arguments: Bench.words("scale \(Self.sizes) \(flags)"),
+            environment: ["DTRAIN_DATA": "", "XDG_CACHE_HOME": bench.folder], folder: bench.folder, seconds: 240)
+    }
+
+    /// A launcher that tells its version and then does what a line of shell says.
+    private func makeLauncher(_ bench: Bench, _ line: String) throws {
+        let text = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'mpirun (Open MPI) 9.9' && exit 0\n\(line)\n"
+        try bench.write(text, to: "launcher")
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bench.path("launcher"))
+    }
+
+    @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
+    func measuresWritesAndLabelsEverything() throws {
+        let bench = try Bench()
+        let outcome = try scale(bench, "--ranks 1,2 --output out -- --seed 7")
+        try #require(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stdout.hasSuffix("out/report.html\n"), "\(outcome)")
+        #expect(try bench.names(in: "out") == ["experiment.json", "report.html", "steps.csv", "summary.csv"])
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let experiment = try decoder.decode(Experiment.self, from: bench.read("out/experiment.json"))
+        let scaled = experiment.measurements.filter { $0.plan.ranks == 2 }
+        #expect(Set(scaled.flatMap(\.plan.series)) == ["strong", "weak", "latency"])
+        #expect(scaled.allSatisfy { $0.layout.ranks == 2 && $0.layout.machines == 1 })
+        #expect(scaled.first { $0.plan.series == ["weak"] }?.plan.batchSize == 16)
+        for run in experiment.measurements.flatMap(\.runs) {
+            #expect(run.steps.map(\.step) == [2, 3])
+            #expect(run.command.contains("--seed 7"))
+            for step in run.steps {
+                let parts = step.parts.filter { $0.key != "hiddenExchange" }.values.reduce(0, +)
+                #expect(abs(parts - step.seconds) <= 1e-6 + 0.01 * step.seconds)
+            }
+        }
+        let steps = String(decoding: try bench.read("out/steps.csv"), as: UTF8.self)
+        #expect(steps.contains("\"2 ranks that share one machine, "))
+        let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
+        #expect(report.contains("share one machine") && report.contains("assumed"))
+        expectRefusal(try scale(bench, "--output out"), 64, "out", "--overwrite")
+    }
+
+    @Test func launcherThatHasNoRoomIsQuoted() throws {
+        let bench = try Bench()
+        try makeLauncher(bench, "echo There are not enough slots available in the system; exit 1")
+        let outcome = try scale(bench, "--ranks 2 --mpirun ./launcher --output out")
+        #expect(outcome.status == 64, "\(outcome)")
+        #expect(outcome.stderr.contains("error: mpirun can't place 2 ranks: raise slots="), "\(outcome)")
+        // Nothing is left that would refuse the next try.
+        #expect(!bench.exists("out"))
+    }
+
+    @Test func failingRunIsReportedWithItsCommandAndItsError() throws {
+        let bench = try Bench()
+        try makeLauncher(bench, "echo node7 is on fire; exit 1")
+        let outcome = try scale(bench, "--ranks 2 --mpirun ./launcher --output out")
+        #expect(outcome.status == 70, "\(outcome)")
+        let error = outcome.stderr.split(separator: "\n").last ?? ""
+        #expect(error.hasPrefix("error: node7 is on fire; './launcher "), "\(outcome)")
+        #expect(error.contains("-np 2") && error.hasSuffix("ended with exit code 1"), "\(outcome)")
+    }
+
+    @Test func errorOfARunKeepsItsExitCode() throws {
+        let bench = try Bench()
+        try makeLauncher(bench, "while [ \"$1\" != -np ]; do shift; done; shift 2; exec \"$@\"")
+        let outcome = try scale(bench, "--ranks 1 --mpirun ./launcher --output out -- --learning-rate 0")
+        expectRefusal(outcome, 64, "--learning-rate", "dtrain train --data text.txt", "ended with exit code 64")
+        #expect(!bench.exists("out"))
+    }
+
+    @Test func missingLauncherIsNamed() throws {
+        let bench = try Bench()
+        let outcome = try scale(bench, "--mpirun ./nothing --output out")
+        expectRefusal(outcome, 66, "./nothing", "--mpirun")
+        #expect(!bench.exists("out"))
+    }
+
+    @Test(arguments: [
+        ("--ranks 1,x", "1,2,4"), ("--ranks 2,2", "different"), ("--mode fast", "strong,weak"),
+        ("--micro-batch-size 9", "lower it"), ("--steps 0", "--steps"),
+    ])
+    func wrongFlagsAreRefused(flags: String, part: String) throws {
+        expectRefusal(try scale(try Bench(), flags), 64, part)
+    }
+
+    @Test(arguments: ["--metrics x", "--threads 2", "--resume", "--init=x"])
+    func flagsThatScaleSetsItselfAreRefusedBehindTheDashes(flag: String) throws {
+        expectRefusal(
+            try scale(try Bench(), "-- \(flag)"), 64, String(flag.prefix { $0 != " " && $0 != "=" }), "leave it out")
+    }
+}

@@ -1,0 +1,110 @@
+import Testing
+
+@testable import Scaling
+
+/// The fit finds the costs that synthetic measurements were made with, and predictions follow from them.
+@Suite struct CostModelTests {
+    @Test(arguments: [false, true])
+    func knownCostsAreRecovered(network: Bool) throws {
+        var machine = Synthetic()
+        machine.isNetwork = network
+        let model = try #require(CostModel(fittedTo: machine.measurements()))
+        let link = try #require(network ? model.network : model.sharedMemory)
+        #expect((network ? model.sharedMemory : model.network) == nil)
+        for (found, truth) in [
+            (model.fixedSeconds, machine.fixed), (model.secondsPerSequence, machine.perSequence),
+            (model.fixedContention, machine.fixedContention), (model.sequenceContention, machine.sequenceContention),
+            (model.replicatedSeconds, machine.replicated), (model.replicatedContention, machine.replicatedContention),
+            (model.otherSeconds, machine.other), (model.skew, machine.skew),
+            (link.secondsPerMessage, machine.secondsPerMessage), (link.secondsPerByte, machine.secondsPerByte),
+            (model.fixedMemory, machine.memory), (model.memoryPerSequence, machine.memoryPerSequence),
+        ] {
+            #expect(abs(found - truth) <= 1e-6 * truth, "\(found) \(truth)")
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func unseenRankCountsArePredicted(network: Bool) throws {
+        var machine = Synthetic()
+        machine.isNetwork = network
+        let checks = PredictionCheck.all(machine.measurements())
+        #expect(checks.map(\.ranks) == [2, 2, 4, 4])
+        #expect(checks.filter { $0.ranks == 4 }.allSatisfy { $0.fittedTo == [1, 2] })
+        for check in checks { #expect(abs(check.error) < 1e-6, "\(check)") }
+    }
+
+    /// Four ranks on two cores: their compute is divided by two, not by four.
+    @Test func ranksBeyondTheCoresTakeTurns() throws {
+        var machine = Synthetic()
+        machine.cores = 2
+        let model = try #require(CostModel(fittedTo: machine.measurements(ranks: [1, 2])))
+        let workload = Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 16_000_000)
+        let two = try #require(model.predict(Layout(ranks: 2, threads: 1, coresPerMachine: 2), workload))
+        let four = try #require(model.predict(Layout(ranks: 4, threads: 1, coresPerMachine: 2), workload))
+        #expect(abs(four.sequenceCompute - two.sequenceCompute) < 1e-9)
+        #expect(abs(four.fixedCompute - 2 * two.fixedCompute) < 1e-9)
+        #expect(four.seconds > two.seconds)
+        let checks = PredictionCheck.all(machine.measurements())
+        // Two ranks with a core each can't be foretold from four that take turns.
+        #expect(checks.map(\.ranks) == [4, 4])
+        for check in checks { #expect(abs(check.error) < 1e-6, "\(check)") }
+    }
+
+    /// (predicted − measured) / measured, with its sign.
+    @Test func errorOfAPredictionIsRelativeToTheMeasurement() throws {
+        let measurements = Synthetic().measurements().map { measurement -> Measurement in
+            guard measurement.layout.ranks == 4, measurement.plan.isIn(.strong) else { return measurement }
+            // A quarter longer than the model has reason to expect.
+            let slower = measurement.runs.map { run in
+                RunRecord(
+                    repetition: run.repetition, command: run.command,
+                    steps: run.steps.map { StepSample(step: $0.step, seconds: $0.seconds * 1.25, parts: $0.parts) },
+                    peakMemory: run.peakMemory)
+            }
+            return Measurement(
+                plan: measurement.plan, layout: measurement.layout, workload: measurement.workload, runs: slower)
+                ?? measurement
+        }
+        let checks = PredictionCheck.all(measurements)
+        let check = try #require(checks.first { $0.ranks == 4 && $0.series == .strong })
+        #expect(abs(check.error - (1 / 1.25 - 1)) < 1e-6)
+    }
+
+    @Test func nothingIsPredictedOverALinkThatWasNotMeasured() throws {
+        let measurements = Synthetic().measurements(ranks: [1])
+        let model = try #require(CostModel(fittedTo: measurements))
+        let workload = Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 1000)
+        #expect(model.predict(Layout(ranks: 2, threads: 1, coresPerMachine: 4), workload) == nil)
+        #expect(PredictionCheck.all(measurements).isEmpty)
+        // Without another number of ranks above 1 there is no exchange to fit.
+        #expect(PredictionCheck.all(Synthetic().measurements(ranks: [1, 2])).isEmpty)
+    }
+
+    /// Hidden is at most the share and the rate that were seen.
+    @Test func anExchangeHidesBehindTheWeightGradientAtMost() throws {
+        var machine = Synthetic()
+        machine.isNetwork = true
+        machine.secondsPerByte = 8e-9
+        let measurements = machine.measurements(ranks: [1, 2]).map { measurement -> Measurement in
+            guard measurement.layout.ranks == 2, !measurement.plan.isIn(.latency) else { return measurement }
+            let runs = measurement.runs.map { run in
+                let steps = run.steps.map { step in
+                    var parts = step.parts
+                    parts.hiddenExchange = min(0.5 * parts.weightGradient, 0.75 * parts.exchange)
+                    parts.exchange -= parts.hiddenExchange
+                    return StepSample(step: step.step, seconds: parts.total, parts: parts)
+                }
+                return RunRecord(repetition: run.repetition, command: "", steps: steps, peakMemory: 1)
+            }
+            return Measurement(
+                plan: measurement.plan, layout: measurement.layout, workload: measurement.workload, runs: runs)
+                ?? measurement
+        }
+        let model = try #require(CostModel(fittedTo: measurements))
+        let plan = try #require(machine.measurements(ranks: [1, 4]).first { $0.layout.ranks == 4 })
+        let whole = machine.parts(plan.layout, plan.workload)
+        let predicted = try #require(model.predict(plan.layout, plan.workload))
+        #expect(abs(predicted.hiddenExchange + predicted.exchange - whole.exchange) < 1e-4)
+        #expect(abs(predicted.hiddenExchange - 0.5 * whole.weightGradient) < 1e-4)
+    }
+}

@@ -1,0 +1,37 @@
+import Testing
+
+@testable import Scaling
+
+/// Medians and the intervals that order statistics give.
+@Suite struct MedianIntervalTests {
+    @Test func medianIsTheMiddleOrTheMeanOfTheTwoMiddleValues() {
+        #expect(MedianInterval.median(of: [3, 1, 2]) == 2)
+        #expect(MedianInterval.median(of: [4, 1, 3, 2]) == 2.5)
+        #expect(MedianInterval.median(of: []) == nil)
+        #expect(MedianInterval(of: []) == nil)
+    }
+
+    /// 1 − 2·½ⁿ for the least and the most of n values.
+    @Test(arguments: 1...12)
+    func leastAndMostCoverAsTheBinomialSays(count: Int) {
+        var both = 2.0
+        for _ in 0..<count { both /= 2 }
+        #expect(abs(MedianInterval.coverage(count: count, rank: 1) - (1 - both)) < 1e-12)
+    }
+
+    /// The textbook's table: n = 9 takes ranks 2 and 8 (96.1 %), n = 20 takes 6 and 15 (95.9 %).
+    @Test(arguments: [(5, 1, 0.9375), (9, 2, 0.9609375), (20, 6, 0.958610534667969)])
+    func intervalIsTheNarrowestWithItsConfidence(count: Int, rank: Int, coverage: Double) throws {
+        let interval = try #require(MedianInterval(of: (1...count).map(Double.init).reversed()))
+        #expect(interval.low == Double(rank))
+        #expect(interval.high == Double(count + 1 - rank))
+        #expect(abs(interval.coverage - coverage) < 1e-12)
+        #expect(interval.count == count)
+    }
+
+    @Test func oneValueIsAnIntervalThatCoversNothing() throws {
+        let interval = try #require(MedianInterval(of: [7]))
+        #expect((interval.low, interval.median, interval.high) == (7, 7, 7))
+        #expect(interval.coverage == 0)
+    }
+}

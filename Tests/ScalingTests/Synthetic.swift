@@ -1,0 +1,92 @@
+@testable import Scaling
+
+/// Measurements of a machine whose costs are known.
+struct Synthetic {
+    var fixed = 0.010
+    var perSequence = 0.005
+    var fixedContention = 0.001
+    var sequenceContention = 0.0004
+    var replicated = 0.008
+    var replicatedContention = 0.002
+    var other = 0.0001
+    var skew = 0.01
+    var secondsPerMessage = 20e-6
+    var secondsPerByte = 0.25e-9
+    var cores = 4
+    var gradientBytes = 16_000_000
+    /// Network hosts of one rank each instead of ranks that share memory.
+    var isNetwork = false
+    var memory = 100_000_000.0
+    var memoryPerSequence = 1_000_000.0
+
+    static let sequenceLength = 100
+    static let microBatch = 8
+
+    /// The plan and layout as `dtrain scale` would have them.
+    func layout(_ plan: RunPlan) -> Layout {
+        let hosts = isNetwork ? plan.ranks : 1
+        return Layout(
+            ranks: plan.ranks, threads: plan.threads ?? 1, hosts: hosts, machines: hosts, coresPerMachine: cores)
+    }
+
+    func workload(_ plan: RunPlan) -> Workload {
+        Workload(
+            batchSize: plan.batchSize, microBatchSize: Self.microBatch, sequenceLength: Self.sequenceLength,
+            gradientBytes: plan.isIn(.latency) ? 4000 : gradientBytes)
+    }
+
+    /// A step by the formulas of docs/scaling.md, written out once more.
+    func parts(_ layout: Layout, _ workload: Workload) -> StepParts {
+        let workers = Double(layout.ranks * layout.threads)
+        let perMachine = workers / Double(layout.machines)
+        let busy = min(perMachine, Double(layout.coresPerMachine))
+        let turns = max(1, perMachine / Double(layout.coresPerMachine))
+        let microBatches = (workload.batchSize + Self.microBatch - 1) / Self.microBatch
+        let most = (microBatches + layout.ranks - 1) / layout.ranks * Self.microBatch
+        let rows = (Double(min(most, workload.batchSize)) / Double(layout.threads)).rounded(.up)
+        var parts = StepParts()
+        let compute =
+            turns * (fixed + perSequence * rows + (busy - 1) * (fixedContention + sequenceContention * rows))
+        (parts.forward, parts.backward, parts.weightGradient) = (compute * 0.3, compute * 0.3, compute * 0.4)
+        let replica = turns * (replicated + (busy - 1) * replicatedContention) / Double(layout.threads)
+        (parts.pack, parts.adam, parts.other) = (replica * 0.4, replica * 0.6, turns * other)
+        parts.wait = skew * expectedNormalMaximum(of: Int(workers)) * compute
+        guard layout.ranks > 1 else { return parts }
+        // Powers of two divide the tree into whole nodes: each way the gradient less the own part.
+        let ranks = Double(layout.ranks)
+        let bytes = 2 * (ranks - 1) / ranks * Double(workload.gradientBytes)
+        let perCore = bytes * ranks / min(ranks, Double(layout.coresPerMachine))
+        parts.exchange = turns * secondsPerMessage * 2 * (ranks - 1) + secondsPerByte * (isNetwork ? bytes : perCore)
+        return parts
+    }
+
+    func measurement(_ plan: RunPlan, repeats: Int = 5) -> Measurement? {
+        let (layout, workload) = (layout(plan), workload(plan))
+        let parts = parts(layout, workload)
+        let step = StepSample(step: 4, seconds: parts.total, parts: parts)
+        let memory = memory + memoryPerSequence * Double(workload.rows(ranks: layout.ranks))
+        let runs = (1...repeats).map {
+            RunRecord(
+                repetition: $0, command: "dtrain train, \"quoted\"", steps: [step, step], peakMemory: Int(memory))
+        }
+        return Measurement(plan: plan, layout: layout, workload: workload, runs: runs)
+    }
+
+    func measurements(ranks: [Int] = [1, 2, 4], modes: [Series] = [.strong, .weak]) -> [Measurement] {
+        RunPlan.all(
+            RunPlan.Choice(
+                ranks: ranks, modes: modes, threads: 1, batchSize: 64, microBatchSize: Self.microBatch, cores: cores)
+        ).compactMap { measurement($0) }
+    }
+
+    func experiment(ranks: [Int] = [1, 2, 4]) -> Experiment? {
+        let machine = RankHost(
+            host: "node <1>", boot: "b", network: "n", processors: Array(0..<cores), machineProcessors: cores,
+            threads: 1, cpu: "AMD EPYC 9754 128-Core Processor with a rather long name", memory: 64 << 30)
+        let setting = Experiment.Setting(
+            version: "0", date: "2030-01-02 03:04 UTC", command: "dtrain scale --ranks 1,2,4", mpi: "Open MPI 4.1.4",
+            model: "the tutorial's model, batch 64 × 100", hosts: [machine], cores: cores, repeats: 5, steps: 2,
+            warmUp: 3)
+        return Experiment(setting, measurements(ranks: ranks))
+    }
+}

@@ -1,0 +1,78 @@
+import Testing
+
+@testable import Scaling
+
+/// Sizes that follow from batch, ranks and machine.
+@Suite struct WorkloadTests {
+    private let tutorial = Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 16_000_000)
+
+    /// Each way the gradient less the own part, as a ring allreduce moves it.
+    @Test(arguments: [2, 4, 8])
+    func powersOfTwoMoveWhatARingAllreduceMoves(ranks: Int) {
+        let traffic = tutorial.traffic(ranks: ranks)
+        let share = Double(ranks - 1) / Double(ranks)
+        #expect(abs(traffic.bytesPerRank - 2 * share * 16e6) < 1)
+        #expect(abs(traffic.bytes - 2 * share * 16e6 * Double(ranks)) < 1)
+        #expect(traffic.messages == Double(2 * (ranks - 1)))
+    }
+
+    @Test func oneRankMovesNothing() {
+        let traffic = tutorial.traffic(ranks: 1)
+        #expect(traffic.bytes == 0 && traffic.bytesPerRank == 0 && traffic.messages == 0)
+    }
+
+    /// Sixteen ranks for eight micro-batches: eight send a node, all gather.
+    @Test func ranksWithoutMicroBatchesSendNoNodes() {
+        let traffic = tutorial.traffic(ranks: 16)
+        #expect(abs(traffic.bytes - (8 + 16) * 15.0 / 16 * 16e6) < 1)
+    }
+
+    /// Eight micro-batches over three ranks: two of them have three.
+    @Test(arguments: [(1, 64), (2, 32), (3, 24), (8, 8), (16, 8)])
+    func busiestRankHasWholeMicroBatches(ranks: Int, rows: Int) {
+        #expect(tutorial.rows(ranks: ranks) == rows)
+    }
+
+    @Test func lastMicroBatchMayBeShort() {
+        let workload = Workload(batchSize: 20, microBatchSize: 8, sequenceLength: 1, gradientBytes: 0)
+        #expect(workload.microBatches == 3)
+        #expect(workload.rows(ranks: 1) == 20)
+    }
+
+    @Test func threadsDivideARanksSequences() {
+        #expect(tutorial.rows(Layout(ranks: 2, threads: 3, coresPerMachine: 8)) == 11)
+    }
+
+    private func rank(_ processors: [Int], boot: String = "b", network: String = "n", host: String = "h") -> RankHost {
+        RankHost(
+            host: host, boot: boot, network: network, processors: processors, machineProcessors: 4, threads: 1,
+            cpu: "c", memory: 1)
+    }
+
+    @Test func namespacesOfOneMachineAreHostsThatShareIt() throws {
+        let layout = try #require(Layout([rank([0]), rank([0], network: "m")]))
+        #expect((layout.hosts, layout.machines, layout.coresPerMachine) == (2, 1, 1))
+        // Both were bound to the same core.
+        #expect(layout.isOversubscribed && layout.turns == 2 && layout.usedCores == 1)
+        #expect(layout.label == "2 ranks on 2 network hosts that share one machine, 1 core")
+    }
+
+    @Test func ranksOfOneMachineAreLabelledAsSuch() throws {
+        let layout = try #require(Layout([rank([0]), rank([1])]))
+        #expect((layout.hosts, layout.machines, layout.coresPerMachine, layout.coresPerRank) == (1, 1, 2, 1))
+        #expect(layout.label == "2 ranks that share one machine, 2 cores")
+        #expect(!layout.isOversubscribed && layout.busyCores == 2)
+    }
+
+    @Test func twoMachinesAreTwoMachines() throws {
+        let layout = try #require(Layout([rank([0, 1]), rank([0, 1], boot: "a", host: "g")]))
+        #expect((layout.hosts, layout.machines, layout.usedCores, layout.busyCores) == (2, 2, 2, 1))
+        #expect(layout.label == "2 ranks on 2 hosts, 2 machines, 2 cores of each")
+    }
+
+    @Test func ranksAreFoundInALaunchersOutput() throws {
+        let ranks = [rank([0]), rank([1])]
+        let output = "warning: noise\n" + (try ranks.map { try $0.line }.joined(separator: "\n")) + "\n{\"other\":1}\n"
+        #expect(RankHost.all(in: output) == ranks)
+    }
+}
