@@ -165,7 +165,7 @@ public final class TrainingRun {
     }
 
     /// Computes this rank's part of the gradient of the coming step.
-    private func computeGradient(_ order: Permutation, advance: (Int) throws -> Void = { _ in }) throws {
+    private func computeGradient(_ order: Permutation, advance: @escaping (Int) throws -> Void = { _ in }) throws {
         let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
         try replica.computeGradient(
             { sequence, ids in dataset.read(window: order[first + sequence], into: ids) }, advance: advance)

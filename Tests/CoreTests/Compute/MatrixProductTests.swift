@@ -135,29 +135,6 @@ import Testing
         }
     }
 
-    /// hᵀ · panel: in one block of depth and beyond it, in widths that the loops of CKernels take and others.
-    @Test(
-        arguments: [(64, 128, 48), (50, 64, 808), (25, 32, 7), (13, 66, 30), (12, 128, 1030), (24, 64, 2100)],
-        precisions)
-    func panelProductIsTheNaiveOne(_ size: (units: Int, width: Int, states: Int), precision: Precision) throws {
-        OneDNN.useOneThread()
-        func numbers(_ count: Int, _ salt: UInt32) -> [Float] {
-            testNumbers(count, salt: salt).map { precision == .fp32 ? $0 : roundedToBF16($0) }
-        }
-        let hidden = numbers(size.units * size.states, 1)
-        let panel = numbers(size.states * size.width, 2)
-        let a = try OperandBuffer(count: hidden.count, precision: precision)
-        for (index, number) in hidden.enumerated() { a.values[index] = number }
-        a.round(from: 0, count: hidden.count)
-        let sums = try buffer([Float](repeating: 9, count: size.units * size.width))
-        let product = try PanelProduct(
-            units: size.units, width: size.width, states: size.states, precision: precision)
-        try product(a.bytes, panel, into: sums.pointer)
-        let shape = Shape(size.units, size.states, size.width)
-        let zeros = [Float](repeating: 0, count: size.units * size.width)
-        expectClose(sums, naive(shape, hidden, panel, plus: zeros), depth: size.states)
-    }
-
     private func roundedToBF16(_ value: Float) -> Float {
         var rounded: UInt16 = 0
         dtrain_to_bf16(1, [value], &rounded)
