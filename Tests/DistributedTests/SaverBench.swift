@@ -58,7 +58,7 @@ final class SaverBench {
     }
 
     func save(epoch: Int) throws {
-        try saver.save(
+        _ = try saver.save(
             TrainingProgress(epoch: epoch, step: epoch, epochLosses: Array(repeating: 1, count: epoch)), replica,
             report: note)
     }
