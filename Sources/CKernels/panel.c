@@ -66,7 +66,8 @@ TILE_INLINE void product(
     _Alignas(64) float sums[TILE_ROWS * TILE_COLUMNS];
     lines ahead = {fold->upcoming, fold->upcoming + fold->upcoming_count};
     // Fetched late, so that it doesn't drive out what is still in use.
-    const int64_t late = rows - (fold->upcoming_count / LINE / (steps * (columns / TILE_COLUMNS)) + 2) * TILE_ROWS;
+    const int64_t tiles = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
+    const int64_t late = rows - (fold->upcoming_count / LINE / (steps * tiles) + 2) * TILE_ROWS;
     for (int64_t row = 0; row < rows; row += TILE_ROWS, a += steps * TILE_ROWS) {
         const int64_t height = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
         for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {

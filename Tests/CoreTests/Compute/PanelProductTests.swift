@@ -30,7 +30,7 @@ import Testing
         panel.elements.update(repeating: .nan)
         let factors = testNumbers(states * width, salt: 1)
         panel.pointer.update(from: factors, count: factors.count)
-        let siblings = (0..<count).map { testNumbers(units * width, salt: UInt32(2 + $0)) }
+        let siblings = (0..<count).map { testNumbers(units * width, salt: 2 + UInt32($0)) }
         let stride = width + 3
         let out = try AlignedBuffer<Float>(count: units * stride)
         out.elements.update(repeating: 9)
