@@ -47,17 +47,22 @@ final class TransferBoard: @unchecked Sendable {
     private func isComplete(_ key: Key, rank: Int) throws -> Bool {
         try monitor.locked {
             if let failure { throw failure }
-            guard var entry = entries[key], entry.parts.count == size else { return false }
-            if entry.taken.insert(rank).inserted {
-                do { try take(entry.parts, rank) } catch let error as DTrainError {
-                    failure = error
-                    throw error
-                }
+            do { try goOn(rank) } catch let error as DTrainError {
+                failure = error
+                throw error
             }
-            let isOver = entry.taken.count == size
-            if isOver { entry.left += 1 }
-            entries[key] = entry.left == size ? nil : entry
-            return isOver
+            guard let taken = entries[key]?.taken.count, taken == size else { return false }
+            entries[key]?.left += 1
+            if entries[key]?.left == size { entries[key] = nil }
+            return true
+        }
+    }
+
+    /// Takes what there is for a rank, whichever transfer it asks about: another rank may wait for that.
+    private func goOn(_ rank: Int) throws {
+        for (key, entry) in entries where entry.parts.count == size && !entry.taken.contains(rank) {
+            try take(entry.parts, rank)
+            entries[key]?.taken.insert(rank)
         }
     }
 
