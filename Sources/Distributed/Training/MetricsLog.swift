@@ -11,6 +11,12 @@ final class MetricsLog {
         let seconds: Double
         let tokens: Int
         let profile: StepProfile?
+        let hiddenExchange: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case step, epoch, loss, seconds, tokens, profile
+            case hiddenExchange = "hidden_exchange"
+        }
     }
 
     private struct Epoch: Encodable {
@@ -61,7 +67,8 @@ final class MetricsLog {
         try write(
             Step(
                 step: report.step, epoch: report.epoch, loss: Double(report.loss), seconds: report.seconds,
-                tokens: report.tokens, profile: report.profile))
+                tokens: report.tokens, profile: report.profile,
+                hiddenExchange: report.profile?.hiddenExchange))
     }
 
     func write(_ report: EpochReport) throws {
