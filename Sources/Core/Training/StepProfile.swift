@@ -27,9 +27,9 @@ public struct StepProfile: Hashable, Sendable, Codable {
     /// Nothing measured yet.
     public init() {}
 
+    // The parts alone: they add up.
     private enum CodingKeys: String, CodingKey {
         case pack, forward, head, backward, weightGradient, exchange, wait, adam, other
-        case hiddenExchange = "hidden_exchange"
     }
 
     /// Each part under the name that users see, in the order of the step.

@@ -13,11 +13,13 @@ final class MetricsLog {
         let gradientNorm: Double
         let profile: StepProfile?
         let gradientBytes: Int?
+        let hiddenExchange: Double?
 
         enum CodingKeys: String, CodingKey {
             case step, epoch, loss, seconds, tokens, profile
             case gradientNorm = "gradient_norm"
             case gradientBytes = "gradient_bytes"
+            case hiddenExchange = "hidden_exchange"
         }
     }
 
@@ -70,7 +72,7 @@ final class MetricsLog {
             Step(
                 step: report.step, epoch: report.epoch, loss: Double(report.loss), seconds: report.seconds,
                 tokens: report.tokens, gradientNorm: report.gradientNorm, profile: report.profile,
-                gradientBytes: report.gradientBytes))
+                gradientBytes: report.gradientBytes, hiddenExchange: report.profile?.hiddenExchange))
     }
 
     func write(_ report: EpochReport) throws {
