@@ -20,7 +20,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test sanitize benchmark lint strict install clean
+.PHONY: help setup build demo test torture sanitize benchmark lint strict install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,11 @@ demo: build ## train on Shakespeare with mpirun on all cores, then generate from
 test: setup ## run every test
 	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
 	swift test
+
+# Hours: crashes, stops and lost networks by the dozen, thousands of steps; docs/reliability.md has what was tried.
+torture: setup ## run all of the long tests, which `make test` only samples
+	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
+	scripts/torture
 
 sanitize: setup ## run the tests of readers and C loops under AddressSanitizer and UndefinedBehaviorSanitizer
 	scripts/sanitize

@@ -18,6 +18,7 @@ let package = Package(
             name: "CMPI", pkgConfig: mpiModule, providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CProcess"),
         // The vectorised loops: Swift has neither function multiversioning nor the vector instructions.
         .target(name: "CKernels"),
         // Everything that a single process needs.
@@ -32,7 +33,7 @@ let package = Package(
         .executableTarget(
             name: "dtrain",
             dependencies: [
-                "Core", "Distributed", "Scaling",
+                "Core", "CProcess", "Distributed", "Scaling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["Core", "CKernels", "DistributedTesting"]),

@@ -20,6 +20,7 @@ import Testing
             --batch-size --micro-batch-size --seq-length --cell --layers --embedding-dim --rnn-units --precision --threads
             """
         ),
+        ("supervise", "--restarts --backoff"),
     ])
     func namesEveryFlag(command: String, flags: String) throws {
         let outcome = try Bench().run("\(command) --help")
@@ -45,7 +46,7 @@ import Testing
     @Test func theProgramNamesItsCommands() throws {
         let outcome = try Bench().run("--help")
         #expect(outcome.status == 0, "\(outcome)")
-        for command in ["train (default)", "generate", "evaluate", "export", "summary", "scale"] {
+        for command in ["train (default)", "generate", "evaluate", "export", "summary", "scale", "supervise"] {
             #expect(outcome.stdout.contains("  \(command) "), "\(outcome)")
         }
         let version = try Bench().run("--version")

@@ -8,6 +8,12 @@ import Glibc
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let name = arguments.first ?? "all"
+        if name == "fault" {
+            do { exit(try Faults.run(Array(arguments.dropFirst()))) } catch {
+                print("\(error)")
+                exit(64)
+            }
+        }
         let timeout = name.hasPrefix("stall") ? arguments.dropFirst().first.flatMap { Int($0) } : nil
         exit(
             Job.run(stallTimeout: timeout) { ranks in

@@ -69,6 +69,7 @@ final class BackwardPass {
             layer.cell?.elements.update(repeating: 0)
         }
         for time in (0..<tape.shard.sequenceLength).reversed() {
+            tape.heartbeat.beat()
             try head(time)
             for index in layers.indices.reversed() { try step(layer: index, time) }
         }

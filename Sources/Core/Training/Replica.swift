@@ -69,8 +69,11 @@ public final class Replica: @unchecked Sendable {
 
     /// Allocates a replica with zero weights.
     ///
+    /// - Parameters:
+    ///   - configuration: the shapes of the rank's work.
+    ///   - heartbeat: is told of each time step.
     /// - Throws: `DTrainError` with `internal` when memory or threads run out.
-    public init(_ configuration: Configuration) throws {
+    public init(_ configuration: Configuration, heartbeat: Heartbeat = Heartbeat()) throws {
         let shard = configuration.shard
         layout = ParameterLayout(configuration.model)
         gradientLayout = GradientLayout(layout)
@@ -90,7 +93,7 @@ public final class Replica: @unchecked Sendable {
         // A single process writes its sums to where they belong.
         let isAlone = configuration.ranks == 1 && shard.microBatches == 0..<tree.leafCount
         ownNodes = isAlone ? nil : try AlignedBuffer(count: fold.nodes.count * gradientLayout.summed.count)
-        let tape = try Tape(configuration.model, shard: shard)
+        let tape = try Tape(configuration.model, shard: shard, heartbeat: heartbeat)
         weightGradient = try WeightGradient(
             tape: tape, layout: gradientLayout, precision: configuration.precision, fold: fold,
             nodes: ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound,

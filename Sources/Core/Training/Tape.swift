@@ -29,9 +29,12 @@ final class Tape: @unchecked Sendable {
     let inputs: AlignedBuffer<UInt16>
     let targets: AlignedBuffer<UInt16>
     let losses: AlignedBuffer<Double>
+    /// Is told of each time step.
+    let heartbeat: Heartbeat
 
-    init(_ configuration: ModelConfiguration, shard: Shard) throws {
+    init(_ configuration: ModelConfiguration, shard: Shard, heartbeat: Heartbeat) throws {
         self.shard = shard
+        self.heartbeat = heartbeat
         units = configuration.rnnUnits
         vocabularySize = configuration.vocabularySize
         let states = shard.rows * (shard.sequenceLength + 1)

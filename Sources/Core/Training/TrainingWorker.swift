@@ -49,6 +49,7 @@ final class TrainingWorker: @unchecked Sendable {
         var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
         for time in 0..<tape.shard.sequenceLength {
             recording.time = time
+            tape.heartbeat.beat()
             for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
             try Clock.time(&profile.forward) { try forward.advance(ids.pointer, recording: recording) }
             Clock.time(&profile.head) { head(time) }

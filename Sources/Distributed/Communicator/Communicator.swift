@@ -21,6 +21,8 @@ public protocol Communicator: AnyObject {
     var localSize: Int { get }
     /// The name of the host that this process runs on.
     var hostName: String { get }
+    /// Where this rank tells how far it has come.
+    var heartbeat: Heartbeat { get }
 
     /// Waits until all ranks are here.
     func barrier() throws

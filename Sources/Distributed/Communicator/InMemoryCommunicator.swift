@@ -16,6 +16,8 @@ public final class InMemoryCommunicator {
     public var localSize: Int { size }
     /// This host.
     public let hostName = currentHostName()
+    /// Where this rank tells how far it has come.
+    public let heartbeat = Heartbeat()
     private let meeting: Meeting
     private let board: TransferBoard
     private let seconds: Double

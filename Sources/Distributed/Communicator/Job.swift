@@ -23,10 +23,12 @@ public enum Job {
     /// - Parameters:
     ///   - launch: what the launcher told.
     ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - observer: is told of each phase of the training before it begins: for tests of what fails there.
     ///   - body: what every rank does.
     /// - Returns: the process's exit code.
     public static func run(
-        launch: LaunchEnvironment = .current, stallTimeout: Int? = nil, _ body: (any Communicator) throws -> Void
+        launch: LaunchEnvironment = .current, stallTimeout: Int? = nil, observer: Heartbeat.Observer? = nil,
+        _ body: (any Communicator) throws -> Void
     ) -> Int32 {
         guard launch.usesMPI else {
             let solo = SoloCommunicator()
@@ -39,7 +41,7 @@ public enum Job {
             }
         }
         do {
-            let environment = try MPIEnvironment(launch: launch, stallTimeout: stallTimeout)
+            let environment = try MPIEnvironment(launch: launch, stallTimeout: stallTimeout, observer: observer)
             let code = try perform(environment.world, body)
             try environment.finish()
             return code
@@ -61,7 +63,10 @@ public enum Job {
             try world.barrier()
             return exitCode(of: error)
         } catch {
-            world.abort(code: exitCode(of: error), message: world.size > 1 ? "\(world.name): \(error)" : "\(error)")
+            world.awaitVerdict(on: error)
+            let place = world.heartbeat.position.map { " \($0)" } ?? ""
+            world.abort(
+                code: exitCode(of: error), message: world.size > 1 ? "\(world.name)\(place): \(error)" : "\(error)")
         }
     }
 

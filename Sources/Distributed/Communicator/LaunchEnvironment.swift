@@ -8,6 +8,8 @@ public struct LaunchEnvironment: Hashable, Sendable {
     public let usesMPI: Bool
     /// The number of processes in the job, if told.
     public let size: Int?
+    /// This process's number in the job, if told.
+    public let rank: Int?
     /// This process's number among those of its host, if told.
     public let localRank: Int?
     /// The number of the job's processes on this host, if told.
@@ -35,6 +37,7 @@ public struct LaunchEnvironment: Hashable, Sendable {
             return nil
         }
         size = number("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+        rank = number("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
         usesMPI = size != nil || number("PMIX_RANK", "PMI_RANK") != nil
         localRank = number("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
         localSize = number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")

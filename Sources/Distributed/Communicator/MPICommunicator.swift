@@ -21,15 +21,23 @@ public final class MPICommunicator {
     /// Copies of the world for transfers, one for each kind: the order of one kind doesn't bind the other.
     private var exchanges: cmpi_comm
     private var gatherings: cmpi_comm
-    private let watch: StallWatch?
     /// Whether the ranks of this host outnumber its processors, so that who waits must make way.
     private let isCrowded: Bool
+    /// Where this rank tells how far it has come.
+    public let heartbeat: Heartbeat
+    private let watch: StallWatch
+    private var shared: SharedHeartbeats?
 
     /// More than this at once is exchanged in several calls: MPI 3 counts in 32 bits.
     private static let chunk = 1 << 30
 
     /// Takes `MPI_COMM_WORLD`, and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
-    init(processors: Int, stallTimeout: Int?) throws {
+    init(processors: Int, watch: StallWatch, observer: Heartbeat.Observer?) throws {
+        self.watch = watch
+        heartbeat = Heartbeat { [weak watch] heartbeat, position in
+            watch?.move()
+            try observer?(heartbeat, position)
+        }
         world = cmpi_comm_world()
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(world))
         (rank, size) = try Self.place(in: world)
@@ -41,11 +49,25 @@ public final class MPICommunicator {
         exchanges = try Self.copy(of: world)
         gatherings = try Self.copy(of: world)
         hostName = mpiText { cmpi_processor_name($0, $1) } ?? currentHostName()
-        watch = try stallTimeout.map { [rank, size, hostName, node] seconds in
-            try StallWatch(
-                heartbeats: SharedHeartbeats(node: node, rank: rank, jobSize: size), seconds: seconds,
-                name: "rank \(rank) (\(hostName))")
+        let shared = try SharedHeartbeats(node: node, rank: rank)
+        let names = try allGather(name)
+        let lifeline = try openLifeline(isHostOfRoot: shared.ranks.contains(0))
+        watch.attach(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names)
+        self.shared = shared
+        try barrier()
+    }
+
+    /// The side channel of the watching threads; nil where rank 0 can't have one, or is alone.
+    ///
+    /// Collective.
+    private func openLifeline(isHostOfRoot: Bool) throws -> (any Lifeline)? {
+        guard size > 1 else { return nil }
+        let hub = isRoot ? LifelineHub(size: size) : nil
+        guard let address = LifelineAddress(try broadcast(hub?.address.bytes ?? [], from: 0)) else {
+            if isRoot { reportWarning("\(name) cannot listen on a TCP port: lost ranks are noticed late") }
+            return nil
         }
+        return hub ?? LifelineSpoke(to: address, rank: rank, isSameHost: isHostOfRoot)
     }
 
     private static func place(in comm: cmpi_comm) throws(MPIError) -> (rank: Int, size: Int) {
@@ -66,7 +88,9 @@ public final class MPICommunicator {
 
     /// Gives back what was made of `MPI_COMM_WORLD`; collective.
     func release() throws {
-        try watch?.stop()
+        watch.detach()
+        try shared?.release()
+        shared = nil
         try MPIError.check("MPI_Comm_free", cmpi_comm_free(&exchanges))
         try MPIError.check("MPI_Comm_free", cmpi_comm_free(&gatherings))
         try MPIError.check("MPI_Comm_free", cmpi_comm_free(&node))
@@ -74,9 +98,14 @@ public final class MPICommunicator {
 
     /// Runs one collective under the eyes of the watch.
     private func collective(_ operation: StaticString, _ call: () -> Int32) throws(MPIError) {
-        watch?.enter(operation)
-        defer { watch?.leave() }
+        watch.enter(operation)
+        defer { watch.leave() }
         try MPIError.check(operation, call())
+    }
+
+    /// Lets the watch say which rank is to blame for a failure of MPI, if it knows: then it ends the process.
+    func awaitVerdict(on error: any Error) {
+        if error is MPIError { watch.awaitVerdict() }
     }
 
     private func count32(_ count: Int) throws -> Int32 {
@@ -170,7 +199,7 @@ extension MPICommunicator: Communicator {
         _ received: RankBlocks
     ) throws -> any Transfer {
         precondition(sent.counts.count == size && received.counts.count == size, "a block for each rank")
-        watch?.count()
+        watch.count()
         return try MPITransfer("MPI_Ialltoallv", [sent, received]) { counts, request in
             cmpi_ialltoallv_bytes(
                 source, counts[0].counts, counts[0].displacements, destination, counts[1].counts,
@@ -189,14 +218,14 @@ extension MPICommunicator: Communicator {
 
     /// MPI 3.1 §5.12.
     public func startBarrier() throws -> any Transfer {
-        watch?.count()
+        watch.count()
         return try MPITransfer("MPI_Ibarrier", []) { _, request in cmpi_ibarrier(world, &request) }
     }
 
     /// The library's own waiting would hold on to the processor.
     public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
-        watch?.wait(operation)
-        defer { watch?.leave() }
+        watch.wait(operation)
+        defer { watch.leave() }
         var attempts = 0
         while try !isDone() {
             guard isCrowded else { continue }
@@ -216,6 +245,7 @@ extension MPICommunicator: Communicator {
 
     /// MPI 3.1 §8.7.
     public func abort(code: Int32, message: String) -> Never {
+        watch.announceFailure()
         // What is printed already comes out before the launcher closes the pipes.
         fflush(nil)
         reportError(message)

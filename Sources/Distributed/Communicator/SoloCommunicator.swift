@@ -13,6 +13,8 @@ public final class SoloCommunicator {
     public let localSize = 1
     /// This host.
     public let hostName = currentHostName()
+    /// Where this rank tells how far it has come.
+    public let heartbeat = Heartbeat()
 
     /// A job of this process alone.
     public init() {}

@@ -1,35 +1,70 @@
 import Core
 import Glibc
 
-/// Ends the job when a collective waits too long, and names the ranks waited for.
+/// Watches over the ranks from a thread of its own, because the one inside a collective can't: ends the job, and says
+/// why, when a rank is lost or stands still, or when the launcher has died.
 ///
-/// A thread looks on from outside, because the one inside the collective can't. It makes no MPI call: the process
-/// exits, and the launcher ends the others. Of another host's ranks nothing is known here; that host's own watch knows,
-/// so it goes first.
+/// The thread makes no MPI call: it looks at memory that the ranks of a host share and at a TCP connection from each
+/// rank to rank 0. When it ends the process, the launcher ends the others.
 final class StallWatch: @unchecked Sendable {
-    private let heartbeats: SharedHeartbeats
-    private let seconds: Int
-    private let name: String
+    private let rank: Int
+    private let seconds: Int?
+    private let launcher: LauncherWatch?
+    private let wake: WakePipe
     private let monitor = Monitor()
     private var thread: WaitingThread?
     // Under the monitor's lock.
-    private var current: (operation: StaticString, since: Double)?
+    private var own: LivenessRecord
+    private var waited = 0.0
+    private var operation: StaticString?
+    private var team: Team?
     private var isStopped = false
+    /// Somebody ends this process already.
+    private var isEnding = false
+    // The watching thread's own.
+    private var observer: JobObserver?
+    private let pause: Double
 
-    /// The head start, in seconds, of a host that can name the rank waited for.
-    private static let headStart = 3
+    /// What there is once the ranks have found each other.
+    private struct Team {
+        let heartbeat: Heartbeat
+        let shared: SharedHeartbeats
+        let lifeline: (any Lifeline)?
+        let names: [String]
+    }
 
-    /// Starts watching.
+    /// Starts watching, before MPI is initialised.
     ///
     /// - Parameters:
-    ///   - heartbeats: the progress of this host's ranks.
-    ///   - seconds: how long a collective may wait.
-    ///   - name: this rank, as named to users.
-    init(heartbeats: SharedHeartbeats, seconds: Int, name: String) throws {
-        self.heartbeats = heartbeats
-        self.seconds = seconds
-        self.name = name
+    ///   - rank: this rank's number, as far as the launcher tells.
+    ///   - size: the number of ranks, likewise.
+    ///   - seconds: how long a collective may wait; nil for no limit.
+    init(rank: Int, size: Int, seconds: Int?) throws {
+        (self.rank, self.seconds) = (rank, seconds)
+        own = LivenessRecord(rank: rank)
+        // Rank 0 hears all: many ranks talk less often.
+        pause = min(0.5, Double(seconds ?? 300) / 4) * max(1, Double(size) / 256)
+        launcher = LauncherWatch()
+        wake = try WakePipe()
         thread = try WaitingThread { [self] in look() }
+    }
+
+    /// Goes on with all that the ranks know of each other.
+    func attach(heartbeat: Heartbeat, shared: SharedHeartbeats, lifeline: (any Lifeline)?, names: [String]) {
+        monitor.locked { team = Team(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names) }
+        // A rank that is lost a moment later is known already.
+        _ = lifeline?.tell(LivenessRecord(rank: rank), seconds: 0)
+        wake.wake()
+        guard rank != 0, lifeline != nil else { return }
+        _ = monitor.locked { monitor.wait(seconds: 0.25) { lifeline?.records.isEmpty == false } }
+    }
+
+    /// Takes leave of the other ranks, after which the shared memory may be given back.
+    func detach() {
+        monitor.locked {
+            team?.lifeline?.announce(.bye)
+            team = nil
+        }
     }
 
     /// Notes that this rank enters a collective.
@@ -40,53 +75,170 @@ final class StallWatch: @unchecked Sendable {
 
     /// Notes that this rank has begun a collective that it doesn't wait for yet.
     func count() {
-        heartbeats.advance()
+        monitor.locked {
+            own.collectives += 1
+            publish()
+        }
     }
 
     /// Notes that this rank waits for a collective that it has begun.
     func wait(_ operation: StaticString) {
-        monitor.locked { current = (operation, Clock.seconds) }
+        monitor.locked {
+            self.operation = operation
+            waited = 0
+            publish()
+        }
     }
 
     /// Notes that the collective is over.
     func leave() {
-        monitor.locked { current = nil }
+        monitor.locked {
+            operation = nil
+            publish()
+        }
     }
 
-    /// Stops watching; collective over the ranks of the host.
-    func stop() throws {
+    /// Notes that the training has come to another place.
+    func move() { monitor.locked { publish() } }
+
+    /// Under the lock: lets the ranks of the host see the training's part of the record.
+    private func publish(withLooks: Bool = false) {
+        guard let team else { return }
+        own.place = team.heartbeat.position?.code ?? -1
+        own.beats = team.heartbeat.beats
+        team.shared.publish(own, withLooks: withLooks)
+    }
+
+    /// Tells the others that this rank reports an error of its own and ends the job.
+    func announceFailure() {
         monitor.locked {
-            isStopped = true
-            monitor.wakeAll()
+            isEnding = true
+            team?.lifeline?.announce(.failed)
         }
+    }
+
+    /// After a failed collective: gives the watches time to tell which rank is to blame.
+    func awaitVerdict() {
+        _ = monitor.locked { monitor.wait(seconds: 2) { isStopped } }
+    }
+
+    /// Stops watching.
+    func stop() {
+        monitor.locked { isStopped = true }
+        wake.wake()
         thread?.join()
         thread = nil
-        try heartbeats.release()
     }
 
     private func look() {
-        let pause = min(1, Double(seconds) / 4)
-        while !monitor.locked({ monitor.wait(seconds: pause) { isStopped } }) {
-            guard let stall = monitor.locked({ current }) else { continue }
-            let waited = Int(Clock.seconds - stall.since)
-            let laggards = heartbeats.laggards()
-            guard waited >= (laggards.isEmpty ? seconds + Self.headStart : seconds) else { continue }
-            if heartbeats.claimReport() {
-                reportError(
-                    "\(name): waited \(waited) s in \(stall.operation) for \(describe(laggards)); look at what holds "
-                        + "it up, or allow more with --stall-timeout")
-            } else {
-                // The exit of one rank makes the launcher end all: let the report get out first.
-                sleep(1)
+        var last = Clock.seconds
+        while true {
+            let lifeline = monitor.locked { self.team?.lifeline }
+            wake.wait(for: lifeline?.descriptors ?? [], seconds: pause - (Clock.seconds - last))
+            // Whoever has taken leave meanwhile doesn't care who else leaves.
+            let (team, isStopped, isEnding) = monitor.locked { (self.team, self.isStopped, self.isEnding) }
+            if isStopped { return }
+            if isEnding { continue }
+            if let team, observer == nil {
+                observer = JobObserver(rank: rank, names: team.names, timeout: seconds)
             }
-            endProcess(DTrainError.Category.internal.rawValue)
+            handle(team?.lifeline?.read() ?? [], team)
+            monitor.locked { monitor.wakeAll() }
+            let now = Clock.seconds
+            guard now - last >= 0.9 * pause else { continue }
+            // A longer time has passed for all, when the job was suspended, or for the whole machine.
+            tick(seconds: min(now - last, 2 * pause), team)
+            last = now
         }
     }
 
-    private func describe(_ laggards: [Int]) -> String {
-        if laggards.isEmpty {
-            return heartbeats.jobSize > heartbeats.ranks.count ? "a rank on another host" : "the MPI library"
+    private func tick(seconds: Double, _ team: Team?) {
+        if let launcher, launcher.isGone { leaveOrphaned(launcher) }
+        let (record, operation): (LivenessRecord, StaticString?) = monitor.locked {
+            own.looks += 1
+            waited += seconds
+            own.waited = self.operation == nil ? -1 : Int(waited * 1000)
+            publish(withLooks: self.team != nil)
+            return (own, self.operation)
         }
-        return (laggards.count == 1 ? "rank " : "ranks ") + laggards.map(String.init).joined(separator: ", ")
+        guard let team else { return judgeStart(record, operation) }
+        handle(team.lifeline?.tell(record, seconds: seconds) ?? [], team)
+        let records = (team.lifeline?.records ?? []) + team.shared.records + [record]
+        switch observer?.judge(records, operation: operation.map { "\($0)" }, seconds: seconds) {
+        case .warning(let text)?: reportWarning(text)
+        case .end(let text)?: end(text, team)
+        case nil: break
+        }
     }
+
+    private func handle(_ events: [LifelineEvent], _ team: Team?) {
+        guard let team, let lifeline = team.lifeline, !events.isEmpty else { return }
+        var losses: [Int: LivenessSocket.Loss] = [:]
+        for event in events {
+            switch event {
+            case .lost(let other, let loss): losses[other] = loss
+            case .over(let isAbort):
+                if rank == 0 { lifeline.announce(.failed) }
+                // Its report, and its exit code, come first.
+                leave(after: isAbort ? 2 : 0.3)
+            case .missing(let ranks):
+                if let text = observer?.describeMissing(ranks) { reportWarning(text) }
+            }
+        }
+        guard !losses.isEmpty else { return }
+        let isCutOff = losses.values.contains(.unreachable)
+        if isCutOff {
+            // A lost network shows on the other connections, too.
+            pauseWatch(0.3)
+            for case .lost(let other, let loss) in lifeline.read() { losses[other] = loss }
+        }
+        // What a rank of this host wrote last is newer than what it sent last.
+        let records = team.shared.records + lifeline.records
+        if let text = observer?.describe(losses, records) { end(text, team, isCutOff: isCutOff) }
+    }
+
+    /// Reports, tells the others that all is said, and ends the process.
+    ///
+    /// - Parameters:
+    ///   - text: what to report.
+    ///   - team: the others.
+    ///   - isCutOff: whether the launcher can't reach its own helper on another host, for which it would wait.
+    private func end(_ text: String, _ team: Team, isCutOff: Bool = false) {
+        if rank != 0 { pauseWatch(0.1 * Double(min(rank - 1, 20))) }
+        let isFirst = team.shared.claimReport()
+        if isFirst {
+            reportError(text)
+            team.lifeline?.announce(.end)
+        }
+        // The end of a helper makes the launcher end rank 0, which may not have reported yet.
+        if isCutOff, rank != 0 { pauseWatch(1) }
+        if isCutOff { launcher?.endLauncher(nearestOnly: rank != 0) }
+        leave(after: isFirst ? 0.1 : 1)
+    }
+
+    /// Nobody has found anybody yet: who is missing is known only where a process of this host stands still.
+    private func judgeStart(_ record: LivenessRecord, _ operation: StaticString?) {
+        guard let seconds, let operation, record.waited >= seconds * 1000 else { return }
+        pauseWatch(0.1 * Double(min(rank, 20)))
+        let stopped = ProcessStatus.stoppedSiblings()
+        let others = stopped.isEmpty ? "other ranks" : stopped.joined(separator: ", ") + ", which is stopped"
+        reportError(
+            "rank \(rank) (\(currentHostName())) in start-up: waited \(record.waited / 1000) s in \(operation) for "
+                + "\(others); look at what holds it up, or allow more with --stall-timeout")
+        leave(after: 0.3)
+    }
+
+    private func leaveOrphaned(_ launcher: LauncherWatch) -> Never {
+        // Its end of the pipe is closed.
+        signal(SIGPIPE, SIG_IGN)
+        reportError("rank \(rank) (\(currentHostName())): \(launcher.launcher) has died, so the job ends")
+        endProcess(DTrainError.Category.internal.rawValue)
+    }
+
+    private func leave(after seconds: Double) -> Never {
+        pauseWatch(seconds)
+        endProcess(DTrainError.Category.internal.rawValue)
+    }
+
+    private func pauseWatch(_ seconds: Double) { usleep(UInt32(seconds * 1e6)) }
 }

@@ -36,6 +36,8 @@ public final class TrainingRun {
         _ options: TrainingOptions, communicator: any Communicator, defaultThreads: Int,
         stopSignal: @escaping () -> Int32 = { StopSignals.received }, report: @escaping (TrainingEvent) -> Void
     ) throws {
+        let heartbeat = communicator.heartbeat
+        try heartbeat.enter(.startUp, step: 0)
         let agreement = ReplicaAgreement(communicator)
         try agreement.requireSameOnAllRanks(options.fingerprint)
         try agreement.collectively { try options.precision.requireSupport() }
@@ -54,7 +56,7 @@ public final class TrainingRun {
                         batchSize: options.batchSize, microBatchSize: options.microBatchSize,
                         sequenceLength: options.sequenceLength, microBatches: parts[communicator.rank]),
                     adam: Adam.Configuration(learningRate: options.learningRate), precision: options.precision,
-                    threads: threads, ranks: communicator.size))
+                    threads: threads, ranks: communicator.size), heartbeat: heartbeat)
         }
         try start.fill(replica, seed: options.seed, communicator: communicator)
         synchronizer = try agreement.collectively {
@@ -140,9 +142,13 @@ public final class TrainingRun {
 
     private func step(_ order: Permutation, _ timer: EpochTimer) throws -> StepReport {
         let start = Clock.seconds
+        let heartbeat = communicator.heartbeat
+        try heartbeat.enter(.forward, step: progress.step + 1)
         synchronizer.begin(nodes: replica.nodes, into: replica.summedGradient)
         try computeGradient(order, advance: synchronizer.advance)
+        try heartbeat.enter(.exchange, step: progress.step + 1)
         var profile = try exchange()
+        try heartbeat.enter(.update, step: progress.step + 1)
         let loss = replica.loss
         guard loss.isFinite else { throw try failure(loss, order) }
         if isUntrained {
@@ -201,7 +207,10 @@ public final class TrainingRun {
         try save()
     }
 
-    private func save() throws { lastSaved = try saver.save(progress, replica, report: tell) }
+    private func save() throws {
+        try communicator.heartbeat.enter(.save, step: progress.step)
+        lastSaved = try saver.save(progress, replica, report: tell)
+    }
 
     /// The loss and the gradient are the same on all ranks, so all of them stop.
     private func failure(_ loss: Float, _ order: Permutation) throws -> CollectiveError {

@@ -104,13 +104,16 @@ struct LearningOptions: ParsableArguments {
 }
 
 struct CheckpointOptions: ParsableArguments {
+    /// Where checkpoints go if nobody says otherwise.
+    static let defaultDirectory = "training_checkpoints"
+
     @Option(
         name: .customLong("init"),
         help: .init("Start from the weights of a safetensors file; the shapes come from it.", valueName: "file"))
     var initialWeights: String?
 
     @Option(help: .init("Folder for ckpt_{epoch}.safetensors, written after each epoch.", valueName: "dir"))
-    var checkpointDir = "training_checkpoints"
+    var checkpointDir = Self.defaultDirectory
 
     @Option(
         help: "Write ckpt_{epoch}_{step}.safetensors inside an epoch, too, each time this many steps are done.",

@@ -175,8 +175,9 @@ import Testing
                 while seen.count < finished { seen.append(checksum(seen.count)) }
             }
         }
-        #expect(counts == counts.sorted() && counts.first == 0)
-        if threads == 1 { #expect(seen.count == blocks.blockCount - 1) }
+        #expect(counts == counts.sorted())
+        // Other workers may have finished blocks before the first one looks.
+        if threads == 1 { #expect(counts.first == 0 && seen.count == blocks.blockCount - 1) }
         #expect(seen == seen.indices.map(checksum))
     }
 

@@ -1,0 +1,147 @@
+import Core
+
+/// Judges from the ranks' records how the job fares, and puts it into words.
+///
+/// Belongs to the watching thread. Time is what that thread has counted itself: a job that is suspended as a whole and
+/// goes on later has lost nothing.
+struct JobObserver {
+    /// What is to be told.
+    enum Finding: Hashable, Sendable {
+        case warning(String)
+        /// The job can't go on.
+        case end(String)
+    }
+
+    private let rank: Int
+    private let names: [String]
+    private let rules: StallRules?
+    private var ranks: [ObservedRank]
+    private var pace = StepPace()
+    private var sinceWarning = Double.infinity
+
+    /// Seconds between two warnings of slow ranks.
+    private static let warningInterval = 60.0
+
+    /// Observes for a rank; `names` are those of all ranks.
+    init(rank: Int, names: [String], timeout: Int?) {
+        (self.rank, self.names) = (rank, names)
+        rules = timeout.map { StallRules(timeout: Double($0)) }
+        ranks = names.indices.map { ObservedRank(rank: $0) }
+    }
+
+    /// Takes in all that is known, `seconds` after the last time, and judges it.
+    ///
+    /// - Parameters:
+    ///   - records: of those ranks of which there is any, this one included.
+    ///   - operation: the collective that this rank waits in.
+    ///   - seconds: since the last time.
+    mutating func judge(_ records: [LivenessRecord], operation: String?, seconds: Double) -> Finding? {
+        var latest: [Int: LivenessRecord] = [:]
+        for record in records where ranks.indices.contains(record.rank) { latest[record.rank] = record }
+        for index in ranks.indices { ranks[index].observe(latest[index], seconds: seconds) }
+        pace.observe(latest[rank]?.position?.step, seconds: seconds)
+        sinceWarning += seconds
+        guard let rules, isJudge(rules) else { return nil }
+        let verdict = rules.verdict(ranks, typicalStep: pace.typical)
+        if case .slow(let hold) = verdict {
+            guard rank == 0, sinceWarning >= Self.warningInterval else { return nil }
+            sinceWarning = 0
+            return .warning(describeSlow(hold))
+        }
+        return describe(verdict, operation ?? "a collective").map(Finding.end)
+    }
+
+    /// Rank 0 judges, since all tell it; the others do where they hear nothing of it.
+    private func isJudge(_ rules: StallRules) -> Bool {
+        rank == 0 || ranks[0].record == nil || ranks[0].silent >= rules.timeout / 2
+    }
+
+    /// Connections are gone: what to tell.
+    ///
+    /// - Parameters:
+    ///   - losses: the ranks, and how their connections ended.
+    ///   - records: the newest that is known of them.
+    func describe(_ losses: [Int: LivenessSocket.Loss], _ records: [LivenessRecord]) -> String {
+        let lost = losses.keys.sorted()
+        let places = lost.map { other in
+            names[other] + place(records.first { $0.rank == other } ?? ranks[other].record)
+        }
+        let verb = lost.count == 1 ? "was lost" : "were lost"
+        let subject = places.joined(separator: ", ")
+        guard losses.values.allSatisfy({ $0 == .unreachable }) else {
+            return "\(subject) \(verb): killed or crashed; \(Self.advice)"
+        }
+        return "\(subject) \(verb): no answer over the network to \(names[rank]) any more; look at the network, and "
+            + Self.advice
+    }
+
+    /// Ranks whose watching threads rank 0 doesn't hear.
+    func describeMissing(_ missing: [Int]) -> String {
+        "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is noticed only after "
+            + "--stall-timeout; let the hosts connect to each other"
+    }
+
+    private func describe(_ verdict: StallRules.Verdict, _ operation: String) -> String? {
+        switch verdict {
+        case .fine, .slow: return nil
+        case .stuck(let hold):
+            return "\(places(hold.ranks)) \(has(hold.ranks)) not moved for \(Int(hold.seconds)) s; "
+                + "\(waiting(hold)) in \(operation); \(Self.stallAdvice)"
+        case .silent(let hold):
+            return "\(places(hold.ranks)) \(has(hold.ranks)) not run for \(Int(hold.seconds)) s: stopped, or starved "
+                + "by its machine; \(waiting(hold)) in \(operation); \(Self.stallAdvice)"
+        case .unknown(let hold):
+            let others = hold.ranks.isEmpty ? "the MPI library or the network" : list(hold.ranks)
+            let place = place(ranks[rank].record)
+            return "\(names[rank])\(place): waited \(Int(hold.seconds)) s in \(operation) for \(others); "
+                + Self.stallAdvice
+        }
+    }
+
+    private func describeSlow(_ hold: StallRules.Hold) -> String {
+        let there = hold.waiters.compactMap { ranks[$0].record?.position }.max()
+        let still = Int(hold.ranks.map { ranks[$0].still }.max() ?? 0)
+        let state = still <= max(1, Int(hold.seconds) / 2) ? "behind but moving" : "not moving for \(still) s"
+        return "\(places(hold.ranks)), \(state): \(list(hold.waiters)) \(has(hold.waiters)) waited "
+            + "\(Int(hold.seconds)) s\(there.map { " \($0)" } ?? "")"
+    }
+
+    private static let advice = "go on from the last checkpoint with --resume"
+    private static let stallAdvice =
+        "look at what holds it up, go on with --resume, or allow more with --stall-timeout"
+
+    private func place(_ record: LivenessRecord?) -> String { record?.position.map { " \($0)" } ?? "" }
+
+    private func places(_ ranks: [Int]) -> String {
+        ranks.map { names[$0] + place(self.ranks[$0].record) }.joined(separator: ", ")
+    }
+
+    private func has(_ ranks: [Int]) -> String { ranks.count == 1 ? "has" : "have" }
+
+    private func waiting(_ hold: StallRules.Hold) -> String {
+        "\(list(hold.waiters)) \(hold.waiters.count == 1 ? "waits" : "wait")"
+    }
+
+    /// `rank 2`, `ranks 1, 3, 4`.
+    private func list(_ ranks: [Int]) -> String {
+        let shown = ranks.prefix(20).map(String.init).joined(separator: ", ")
+        let more = ranks.count > 20 ? " and \(ranks.count - 20) more" : ""
+        return (ranks.count == 1 ? "rank " : "ranks ") + shown + more
+    }
+}
+
+/// How long a step takes, to tell a slow rank from a slow step.
+private struct StepPace {
+    private var step = 0
+    private var since = 0.0
+    /// Seconds a step; 0 until one is done.
+    private(set) var typical = 0.0
+
+    mutating func observe(_ current: Int?, seconds: Double) {
+        since += seconds
+        guard let current, current > step else { return }
+        let mean = since / Double(current - step)
+        typical = step == 0 ? 0 : typical == 0 ? mean : 0.8 * typical + 0.2 * mean
+        (step, since) = (current, 0)
+    }
+}

@@ -1,0 +1,125 @@
+import Core
+import Glibc
+
+/// Notices that the launcher has died: nobody would end this process then.
+///
+/// A process whose parent dies gets another one. A wrapper between the launcher and this process may live on, so all
+/// processes up to the launcher are looked at.
+struct LauncherWatch: Sendable {
+    private struct Link: Sendable {
+        let process: Int32
+        let parent: Int32
+    }
+
+    private let chain: [Link]
+    /// The launcher's name, as the kernel knows it.
+    let launcher: String
+
+    private static let names = [
+        "mpirun", "mpiexec", "orte", "prte", "prun", "hydra", "slurmstepd", "pmi_proxy", "orted",
+    ]
+
+    private static let mortal = ["mpirun", "mpiexec", "orterun", "orted", "hydra"]
+
+    /// Looks up the processes between this one and its launcher, the launcher's own launcher included.
+    init() {
+        var chain: [Link] = []
+        var found: String?
+        var upToLauncher = 0
+        var process = getpid()
+        for _ in 0..<8 {
+            guard let parent = ProcessStatus(process)?.parent, parent > 1, let status = ProcessStatus(parent) else {
+                break
+            }
+            chain.append(Link(process: process, parent: parent))
+            let isLauncher = Self.names.contains { status.name.hasPrefix($0) }
+            if isLauncher {
+                found = found ?? status.name
+                upToLauncher = chain.count
+            } else if found != nil {
+                break
+            }
+            process = parent
+        }
+        self.chain = Array(chain.prefix(max(1, upToLauncher)))
+        launcher = found ?? "launcher"
+    }
+
+    /// Ends the launchers of this host, which would wait for a host that is out of reach; the job is over.
+    ///
+    /// Only Open MPI's and MPICH's: they serve this one job.
+    ///
+    /// - Parameter nearestOnly: ends the host's own helper alone, for a rank that is cut off from the one that reports.
+    func endLauncher(nearestOnly: Bool) {
+        var launchers = chain.map(\.parent).filter { process in
+            ProcessStatus(process).map { status in Self.mortal.contains { status.name.hasPrefix($0) } } ?? false
+        }
+        if nearestOnly { launchers = Array(launchers.prefix(1)) }
+        // Their first act is to end their children, their second to wait.
+        signal(SIGTERM, SIG_IGN)
+        for code in [SIGTERM, SIGKILL] {
+            for process in launchers.reversed() { kill(process, code) }
+            usleep(150_000)
+        }
+    }
+
+    /// Whether the launcher, or what stands between it and this process, is gone.
+    var isGone: Bool {
+        guard let first = chain.first else { return false }
+        guard getppid() == first.parent else { return true }
+        return chain.dropFirst().contains { ProcessStatus($0.process)?.parent != $0.parent }
+    }
+}
+
+/// What `/proc` tells of a process.
+struct ProcessStatus: Hashable, Sendable {
+    /// The program's name, cut to 15 characters.
+    let name: String
+    /// The letter for running, sleeping, stopped (T) and so on.
+    let state: Character
+    /// The parent's number.
+    let parent: Int32
+
+    /// Nil when there is no such process.
+    init?(_ process: Int32) {
+        guard let text = smallFile("/proc/\(process)/stat"),
+            // The name may hold anything, parentheses too.
+            let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"), open < close
+        else { return nil }
+        let fields = text[text.index(after: close)...].split(separator: " ")
+        guard fields.count > 1, let state = fields[0].first, let parent = Int32(fields[1]) else { return nil }
+        name = String(text[text.index(after: open)..<close])
+        (self.state, self.parent) = (state, parent)
+    }
+
+    /// The stopped processes (SIGSTOP) among this process's siblings, as `rank 2 (process 4711)`.
+    static func stoppedSiblings() -> [String] {
+        guard let folder = opendir("/proc") else { return [] }
+        defer { closedir(folder) }
+        var found: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard let process = Int32(name), let status = ProcessStatus(process), status.parent == getppid(),
+                status.state == "T" || status.state == "t"
+            else { continue }
+            let variables = smallFile("/proc/\(process)/environ")?.split(separator: "\0") ?? []
+            let rank = ["OMPI_COMM_WORLD_RANK=", "PMI_RANK="].compactMap { key in
+                variables.first { $0.hasPrefix(key) }?.dropFirst(key.count)
+            }.first
+            found.append(rank.map { "rank \($0) (process \(process))" } ?? "process \(process)")
+        }
+        return found
+    }
+}
+
+/// A file of `/proc`, up to 128 KiB; nil when it can't be read.
+private func smallFile(_ path: String) -> String? {
+    guard let file = fopen(path, "re") else { return nil }
+    defer { fclose(file) }
+    return withUnsafeTemporaryAllocation(byteCount: 1 << 17, alignment: 1) { buffer in
+        let count = fread(buffer.baseAddress, 1, buffer.count, file)
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+    }
+}

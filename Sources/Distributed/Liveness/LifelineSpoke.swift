@@ -1,0 +1,89 @@
+import Core
+import Glibc
+
+/// The other ranks' side of the lifeline: one connection to rank 0.
+final class LifelineSpoke: Lifeline, @unchecked Sendable {
+    private let target: LifelineAddress
+    /// Rank 0's addresses in the order in which they are tried.
+    private let candidates: [UInt32]
+    private let monitor = Monitor()
+    // Under the monitor's lock: `announce` comes from another thread.
+    private var own: LivenessRecord
+    private var connection: LivenessSocket?
+    private var hub: LivenessRecord?
+    private var attempt = 0
+    private var attemptAge = 0.0
+    private var unanswered = 0
+    private var isOver = false
+
+    /// Seconds that an address has to answer.
+    private static let patience = 1.5
+
+    /// Prepares to connect, which the first calls of `tell` do.
+    init(to target: LifelineAddress, rank: Int, isSameHost: Bool) {
+        self.target = target
+        own = LivenessRecord(rank: rank)
+        candidates = HostAddress.order(target.addresses, own: HostAddress.all, isSameHost: isSameHost)
+    }
+
+    var descriptors: [pollfd] {
+        monitor.locked {
+            guard let connection, !isOver else { return [] }
+            return [pollfd(fd: connection.descriptor, events: Int16(POLLIN), revents: 0)]
+        }
+    }
+
+    var records: [LivenessRecord] { monitor.locked { hub.map { [$0] } ?? [] } }
+
+    func read() -> [LifelineEvent] {
+        monitor.locked {
+            guard let connection, !isOver else { return [] }
+            let (messages, loss) = connection.receive(token: target.token)
+            for message in messages {
+                hub = message.record
+                unanswered = 0
+                switch message.kind {
+                case .pulse: continue
+                case .bye:
+                    // Kept for this rank's own farewell.
+                    isOver = true
+                    return []
+                case .failed, .end: return [.over(isAbort: message.kind == .failed)]
+                }
+            }
+            guard let loss else { return [] }
+            self.connection = nil
+            // Before the first answer it may have been anybody's port.
+            guard hub != nil else { return [] }
+            isOver = true
+            return [.lost(rank: 0, loss)]
+        }
+    }
+
+    func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
+        monitor.locked {
+            own = record
+            guard !isOver else { return [] }
+            attemptAge += seconds
+            if hub == nil, connection == nil || attemptAge > Self.patience { connectToNext() }
+            if unanswered < LivenessMessage.mostUnanswered, let connection {
+                unanswered += 1
+                connection.send(LivenessMessage(.pulse, token: target.token, own))
+            }
+            return []
+        }
+    }
+
+    private func connectToNext() {
+        connection = nil
+        guard !candidates.isEmpty else { return }
+        connection = LivenessSocket.connecting(to: candidates[attempt % candidates.count], port: target.port)
+        attempt += 1
+        attemptAge = 0
+        unanswered = 0
+    }
+
+    func announce(_ kind: LivenessMessage.Kind) {
+        monitor.locked { connection?.send(LivenessMessage(kind, token: target.token, own)) }
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import CProcess
+import Core
+import Glibc
+
+/// `dtrain supervise`: starts a job again when it fails.
+struct Supervise: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a training and start it again from its last checkpoint when it fails.",
+        usage: "dtrain supervise [--restarts <n>] [--backoff <seconds>] -- mpirun -np 4 dtrain train …",
+        discussion: """
+            A restart adds '--resume' to dtrain's arguments and leaves out '--overwrite', '--init' and '--resume-from'. It \
+            gives up when there is no newer checkpoint between two failures. Exit codes 0, 64, 65, 66 (wrong use, wrong \
+            input) and 75 (stopped by a signal after saving) are no reason to start again. Signals go on to the job.
+            """)
+
+    @Option(help: "Restarts at most (default: 3).", transform: positive)
+    var restarts = 3
+
+    @Option(
+        help: .init(
+            "Wait before the first restart; doubled before each further one (default: 5).", valueName: "seconds"),
+        transform: positiveNumber)
+    var backoff = 5.0
+
+    /// The process that this one dies with: it only sets that up and becomes the job.
+    @Option(help: .hidden)
+    var asChildOf: Int32?
+
+    @Argument(parsing: .postTerminator, help: "The job's command line, after '--'.")
+    var command: [String] = []
+
+    func validate() throws {
+        guard !command.isEmpty else {
+            throw ValidationError("there is no command to supervise: write it after '--'")
+        }
+    }
+
+    func run() throws {
+        if let asChildOf { try become(childOf: asChildOf) }
+        signal(SIGPIPE, SIG_IGN)
+        let job = SupervisedCommand(command)
+        let code = try Supervisor(job: job, restarts: restarts, backoff: backoff).run()
+        throw ExitCode(code)
+    }
+
+    private func become(childOf parent: Int32) throws -> Never {
+        let code = cprocess_die_with_parent(SIGTERM)
+        guard code == 0, getppid() == parent else { Glibc.exit(DTrainError.Category.internal.rawValue) }
+        var arguments = command.map { strdup($0) } + [nil]
+        execvp(command[0], &arguments)
+        throw DTrainError(
+            .noInput, "cannot start '\(command[0])': \(String(cString: strerror(errno))); check the command after '--'")
+    }
+}

@@ -1,0 +1,123 @@
+import Core
+import Glibc
+
+/// One run of a supervised job.
+struct ChildJob {
+    /// How it ended.
+    struct End {
+        /// The exit code; 128 + the signal's number for one that a signal ended.
+        var code: Int32
+        /// Whether a signal asked it to stop.
+        var wasAskedToStop: Bool
+        /// The last line with an error that it wrote.
+        var lastError: String?
+
+        var description: String {
+            code > 128 && code < 160 ? "exit code \(code) (signal \(code - 128))" : "exit code \(code)"
+        }
+    }
+
+    private let arguments: [String]
+
+    init(_ arguments: [String]) { self.arguments = arguments }
+
+    /// Starts it, passes signals on to it and its errors on to standard error, and waits for its end.
+    func run(_ signals: SignalQueue) throws -> End {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw failure("create a pipe", errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        defer { close(ends[0]) }
+        let process: pid_t
+        do {
+            defer { close(ends[1]) }
+            process = try spawn(errors: ends[1])
+        }
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+        var relay = ErrorRelay(descriptor: ends[0])
+        var wasAskedToStop = false
+        while true {
+            relay.wait(milliseconds: 100)
+            for signal in signals.pending() {
+                wasAskedToStop = wasAskedToStop || SignalQueue.stopping.contains(signal.number)
+                // The terminal has sent it to the job itself.
+                if !signal.isFromTerminal { kill(process, signal.number) }
+            }
+            var status: Int32 = 0
+            guard waitpid(process, &status, WNOHANG) == process else { continue }
+            relay.wait(milliseconds: 0)
+            let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+            return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError)
+        }
+    }
+
+    /// This program again, which becomes the job: only a process itself can ask to die with its parent.
+    private func spawn(errors: Int32) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var (none, all) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        let words = ["dtrain", "supervise", "--as-child-of", "\(getpid())", "--"] + arguments
+        var pointers = words.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        var process = pid_t()
+        let code = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, &pointers, environ)
+        guard code == 0 else { throw failure("start '\(arguments.first ?? "")'", code) }
+        return process
+    }
+
+    private func failure(_ what: String, _ code: Int32) -> DTrainError {
+        DTrainError(
+            .internal, "cannot \(what): \(String(cString: strerror(code))); allow more processes and files (ulimit)")
+    }
+}
+
+/// Passes a job's standard error on and remembers the last error in it.
+private struct ErrorRelay {
+    let descriptor: Int32
+    private(set) var lastError: String?
+    private var line: [UInt8] = []
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
+
+    /// Waits for something to pass on, and passes all of it on.
+    mutating func wait(milliseconds: Int32) {
+        var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        _ = poll(&waited, 1, milliseconds)
+        var buffer = [UInt8](repeating: 0, count: 1 << 14)
+        var count = read(descriptor, &buffer, buffer.count)
+        // All writers are gone while the job still runs.
+        if count == 0 { usleep(UInt32(milliseconds) * 1000) }
+        while count > 0 {
+            take(buffer[..<count])
+            count = read(descriptor, &buffer, buffer.count)
+        }
+    }
+
+    private mutating func take(_ bytes: ArraySlice<UInt8>) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            guard count > 0 else { break }
+            rest = rest.dropFirst(count)
+        }
+        for byte in bytes {
+            guard byte == UInt8(ascii: "\n") else {
+                // Longer lines are none of dtrain's.
+                if line.count < 4096 { line.append(byte) }
+                continue
+            }
+            let text = String(decoding: line, as: UTF8.self)
+            if text.hasPrefix("error: ") { lastError = text }
+            line.removeAll()
+        }
+    }
+}

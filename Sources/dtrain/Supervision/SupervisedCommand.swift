@@ -1,0 +1,65 @@
+import Core
+import Glibc
+
+/// A job's command line, and how it goes on after a failure.
+struct SupervisedCommand: Hashable, Sendable {
+    /// As the user wrote it.
+    let arguments: [String]
+
+    init(_ arguments: [String]) { self.arguments = arguments }
+
+    /// The folder in which the job keeps its checkpoints.
+    var checkpointDirectory: String {
+        let flag = "--checkpoint-dir"
+        for (index, argument) in arguments.enumerated().reversed() {
+            if argument == flag, arguments.indices.contains(index + 1) { return arguments[index + 1] }
+            if argument.hasPrefix("\(flag)=") { return String(argument.dropFirst(flag.count + 1)) }
+        }
+        return CheckpointOptions.defaultDirectory
+    }
+
+    /// The command line that goes on from the last checkpoint.
+    ///
+    /// Of several programs of one job (`mpirun … : …`), each gets the flag.
+    var resumed: [String] {
+        var result: [String] = []
+        for (index, part) in arguments.split(separator: ":", omittingEmptySubsequences: false).enumerated() {
+            if index > 0 { result.append(":") }
+            let kept = without(Array(part))
+            result += kept.contains("--resume") ? kept : kept + ["--resume"]
+        }
+        return result
+    }
+
+    /// Leaves out what starts a training from elsewhere.
+    private func without(_ arguments: [String]) -> [String] {
+        var result: [String] = []
+        var skipsNext = false
+        for argument in arguments {
+            if skipsNext {
+                skipsNext = false
+            } else if ["--init", "--resume-from"].contains(argument) {
+                skipsNext = true
+            } else if argument != "--overwrite", !argument.hasPrefix("--init="), !argument.hasPrefix("--resume-from=") {
+                result.append(argument)
+            }
+        }
+        return result
+    }
+
+    /// The newest checkpoint there is; nil for none.
+    func newestCheckpoint() -> SavedState? {
+        let path = checkpointDirectory
+        guard let name = (try? CheckpointDirectory(path: path).list())?.first else { return nil }
+        var status = stat()
+        guard stat("\(path)/\(name.fileName)", &status) == 0 else { return nil }
+        return SavedState(name: name, seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+    }
+}
+
+/// A checkpoint, and when it was written.
+struct SavedState: Hashable, Sendable {
+    let name: CheckpointName
+    let seconds: Int
+    let nanoseconds: Int
+}

@@ -1,0 +1,94 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// A long training needs no more memory and no more files at its end than at its beginning.
+@Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
+struct SoakTests {
+    private static let steps = Torture.count(fast: 300, full: 3000)
+
+    @Test func longTrainingLeaksNothingAndHasTheSameBits() throws {
+        let bench = try Bench()
+        // 201 steps an epoch.
+        try bench.write(String(repeating: Bench.text, count: 15), to: "text.txt")
+        let line =
+            Bench.train(
+                "--epochs 1000 --max-steps \(Self.steps) --checkpoint-every-steps 10 --keep 2 --quiet --checkpoint-dir "
+            )
+        let sampler = ProcessSampler(word: "\(bench.folder)/soak")
+        let outcome = try MPIRun.mpirun(
+            ranks: 4, executable: "dtrain", arguments: Bench.words(line) + ["\(bench.folder)/soak"],
+            folder: bench.folder, seconds: 1200)
+        let ranks = sampler.stop()
+        try #require(outcome.status == 0, "\(outcome)")
+        #expect(ranks.count == 4)
+        for (process, samples) in ranks {
+            // The start of a short training is a large part of it.
+            let (early, late) = (
+                samples[samples.count / Torture.count(fast: 2, full: 5)], samples[samples.count * 19 / 20]
+            )
+            let growth = Double(late.kilobytes) / Double(early.kilobytes) - 1
+            print("soak, process \(process): \(samples.count) samples, \(early) to \(late), growth \(growth)")
+            #expect(growth < 0.01, "process \(process): \(early) to \(late)")
+            #expect(late.files <= early.files, "process \(process): \(early) to \(late)")
+        }
+        let alone = try MPIRun.run(
+            executable: "dtrain", arguments: Bench.words(line) + ["\(bench.folder)/alone"], folder: bench.folder,
+            seconds: 1200)
+        try #require(alone.status == 0, "\(alone)")
+        #expect(try bench.names(in: "soak") == bench.names(in: "alone"))
+        let newest = try #require(try bench.names(in: "soak").last)
+        #expect(try bench.read("soak/\(newest)") == bench.read("alone/\(newest)"))
+    }
+}
+
+/// Watches the processes of a program that have a word in their arguments.
+private final class ProcessSampler: @unchecked Sendable {
+    struct Sample {
+        /// Memory of the process's own: neither files nor what it shares.
+        let kilobytes: Int
+        /// Open descriptors.
+        let files: Int
+    }
+
+    private let word: String
+    private let lock = NSLock()
+    private let done = DispatchSemaphore(value: 0)
+    // Under the lock.
+    private var samples: [Int: [Sample]] = [:]
+    private var isStopped = false
+
+    init(word: String) {
+        self.word = word
+        Thread.detachNewThread { [self] in
+            while !lock.withLock({ isStopped }) {
+                look()
+                usleep(50_000)
+            }
+            done.signal()
+        }
+    }
+
+    /// All samples by process.
+    func stop() -> [Int: [Sample]] {
+        lock.withLock { isStopped = true }
+        done.wait()
+        return lock.withLock { samples }
+    }
+
+    private func look() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let process = Int(name), contents("\(name)/comm") == "dtrain\n",
+                contents("\(name)/cmdline").contains(word),
+                let line = contents("\(name)/status").split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") }),
+                let kilobytes = Int(line.filter(\.isNumber)),
+                let files = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(name)/fd").count
+            else { continue }
+            lock.withLock { samples[process, default: []].append(Sample(kilobytes: kilobytes, files: files)) }
+        }
+    }
+
+    private func contents(_ file: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: "/proc/\(file)") ?? Data(), as: UTF8.self)
+    }
+}

@@ -1,0 +1,130 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// `dtrain supervise`: when it starts a job again, how, and when it gives up.
+@Suite(.serialized)
+struct SuperviseTests {
+    /// A job that notes its arguments and does as its n-th line says: `save N` writes the N-th checkpoint, `exit N` ends.
+    private func bench(_ script: String) throws -> Bench {
+        let bench = try Bench()
+        try bench.write("echo \"$@\" >> log\nn=$(wc -l < log)\nmkdir -p saved\n\(script)\n", to: "job.sh")
+        return bench
+    }
+
+    private func supervise(_ bench: Bench, _ flags: String = "", _ job: String = "sh job.sh") throws -> MPIRun.Outcome {
+        try bench.run("supervise --backoff 0.01 \(flags) -- \(job) --checkpoint-dir saved")
+    }
+
+    private func log(_ bench: Bench) throws -> [String] {
+        String(decoding: try bench.read("log"), as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    private static let save = "touch saved/ckpt_1_$n.safetensors"
+
+    @Test func restartsGoOnFromTheLastCheckpoint() throws {
+        let bench = try bench("\(Self.save)\n[ $n -lt 3 ] && exit 137\nexit 0")
+        let outcome = try bench.run(
+            "supervise --backoff 0.01 -- sh job.sh --overwrite --init w --checkpoint-dir=saved --quiet")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(
+            try log(bench) == ["--overwrite --init w --checkpoint-dir=saved --quiet"]
+                + [String](repeating: "--checkpoint-dir=saved --quiet --resume", count: 2))
+        let attempts = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("supervise: attempt ") }
+        #expect(attempts.filter { $0.contains("exit code 137 (signal 9) after ") }.count == 2, "\(outcome)")
+        #expect(attempts.last?.contains("attempt 3: exit code 0 after ") == true, "\(outcome)")
+        #expect(attempts.last?.hasSuffix(" s, newest checkpoint ckpt_1_3.safetensors") == true, "\(outcome)")
+    }
+
+    @Test func eachProgramOfAJobGetsTheFlag() throws {
+        let bench = try bench("\(Self.save)\n[ $n -lt 2 ] && exit 1\nexit 0")
+        _ = try supervise(bench, "", "sh job.sh --threads 1 : --resume-from x")
+        #expect(try log(bench).last == "--threads 1 --resume : --checkpoint-dir saved --resume")
+    }
+
+    @Test func withoutProgressItGivesUpWithTheReasons() throws {
+        let bench = try bench("echo \"error: made to fail $n\" >&2\nexit 70")
+        let outcome = try supervise(bench)
+        #expect(outcome.status == 70, "\(outcome)")
+        #expect(try log(bench).count == 2)
+        let error = outcome.stderr.split(separator: "\n").last
+        #expect(error?.hasPrefix("error: gave up: no newer checkpoint between two failures; ") == true, "\(outcome)")
+        for attempt in 1...2 {
+            #expect(error?.contains("attempt \(attempt): exit code 70 after ") == true, "\(outcome)")
+            #expect(error?.contains("(error: made to fail \(attempt))") == true, "\(outcome)")
+        }
+    }
+
+    @Test func restartsAreUsedUp() throws {
+        let bench = try bench("\(Self.save)\nexit 1")
+        let outcome = try supervise(bench, "--restarts 2")
+        #expect(outcome.status == 1, "\(outcome)")
+        #expect(try log(bench).count == 3)
+        #expect(outcome.stderr.contains("error: gave up: 2 restarts are used up; attempt 1: "), "\(outcome)")
+    }
+
+    /// An earlier training's checkpoints are not gone on from before they are overwritten.
+    @Test func whatIsToBeOverwrittenIsNotResumed() throws {
+        let bench = try bench("[ $n -lt 2 ] && exit 1\nexit 0")
+        try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
+        try bench.write("", to: "saved/ckpt_9.safetensors")
+        let outcome = try supervise(bench, "", "sh job.sh --overwrite")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(try log(bench) == [String](repeating: "--overwrite --checkpoint-dir saved", count: 2))
+    }
+
+    @Test(arguments: [0, 64, 65, 66, 75])
+    func finalExitCodesArePassedOn(code: Int) throws {
+        let bench = try bench("exit \(code)")
+        #expect(try supervise(bench).status == Int32(code))
+        #expect(try log(bench).count == 1)
+    }
+
+    @Test func commandThatIsNotThereIsNamed() throws {
+        let outcome = try Bench().run("supervise -- nothing-of-that-name train")
+        #expect(outcome.status == 66, "\(outcome)")
+        #expect(outcome.stderr.contains("error: cannot start 'nothing-of-that-name': "), "\(outcome)")
+        expectRefusal(try Bench().run("supervise --restarts 2"), 64, "write it after '--'")
+    }
+
+    @Test func signalsGoOnToTheJob() throws {
+        let bench = try bench("trap 'exit 75' TERM\ntouch ready\nwhile :; do sleep 0.05; done")
+        let outcome = try MPIRun.shell(
+            "'\(MPIRun.find("dtrain"))' supervise -- sh job.sh once & until [ -e ready ]; do sleep 0.05; done; kill -TERM $!; "
+                + "wait $!; echo code $?", folder: bench.folder)
+        #expect(outcome.stdout == "code 75\n", "\(outcome)")
+        #expect(try log(bench) == ["once"])
+    }
+
+    @Test func theJobDiesWithTheSupervisor() throws {
+        let bench = try bench("echo $$ > id; exec sleep 300")
+        let outcome = try MPIRun.shell(
+            "'\(MPIRun.find("dtrain"))' supervise -- sh job.sh & until [ -s id ]; do sleep 0.05; done; kill -KILL $!; "
+                + "for i in $(seq 200); do kill -0 $(cat id) 2>/dev/null || { echo gone; exit; }; sleep 0.05; done",
+            folder: bench.folder)
+        #expect(outcome.stdout == "gone\n", "\(outcome)")
+    }
+
+    /// A training that is killed goes on to the same end.
+    @Test func killedTrainingEndsWithTheSameBits() throws {
+        let bench = try Bench()
+        let program = try MPIRun.find("dtrain")
+        let line = Bench.train("--epochs 12 --checkpoint-every-steps 1 --keep 2 --quiet")
+        try bench.write(
+            """
+            '\(program)' "$@" &
+            if [ ! -e killed ]; then
+                until ls saved/ckpt_2* >/dev/null 2>&1; do sleep 0.01; done
+                touch killed
+                kill -KILL $!
+            fi
+            wait $!
+            """, to: "job.sh")
+        let outcome = try supervise(bench, "", "sh job.sh \(line)")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stderr.contains("supervise: attempt 1: exit code 137"), "\(outcome)")
+        #expect(outcome.stderr.contains("resumed from 'saved/ckpt_"), "\(outcome)")
+        try bench.train("--epochs 12 --checkpoint-dir whole --quiet")
+        #expect(try bench.read("saved/ckpt_12.safetensors") == bench.read("whole/ckpt_12.safetensors"))
+    }
+}

@@ -1,0 +1,150 @@
+import Core
+import DistributedTesting
+import Foundation
+import Testing
+
+/// Real jobs in which a rank or the launcher dies, stops or fails: each ends soon, with a reason, and leaves nobody behind.
+@Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
+struct FailureTests {
+    /// One thing that goes wrong.
+    struct Fault: Sendable, CustomStringConvertible {
+        let kind: String
+        let rank: Int
+        let phase: Heartbeat.Phase
+
+        /// Its training saves after each fourth step.
+        var step: Int { phase == .startUp ? 0 : 8 }
+        var description: String { "\(kind) of rank \(rank) in \(phase)" }
+        var place: String { phase == .startUp ? "in start-up" : "at step 8 in \(phase)" }
+    }
+
+    private static let phases: [Heartbeat.Phase] = [.startUp, .forward, .exchange, .save]
+
+    private static func faults(_ kinds: [String], _ ranks: [Int], fast: Int) -> [Fault] {
+        let all = kinds.flatMap { kind in
+            phases.flatMap { phase in ranks.map { Fault(kind: kind, rank: $0, phase: phase) } }
+        }
+        let picked = (0..<fast).map { index in
+            Fault(
+                kind: kinds[index % kinds.count], rank: ranks[index % ranks.count],
+                phase: phases[(index + kinds.count) % phases.count])
+        }
+        return Torture.isOn ? all : picked
+    }
+
+    private static let ranks = 3
+    private static let stallTimeout = 2
+
+    /// What a fault's job wrote, and the seconds from the fault to its end.
+    private struct Outcome {
+        let outcome: MPIRun.Outcome
+        let seconds: Double
+        /// Seconds until the last process was gone; nil when one has survived.
+        let allGone: Double?
+        var errors: [Substring] { outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") } }
+    }
+
+    private func start(_ fault: Fault, timeout: Int = stallTimeout) throws -> Outcome {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-fault-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let text = folder.appendingPathComponent("text")
+        try Data(String(repeating: "the quick brown fox jumps over the lazy dog.\n", count: 40).utf8).write(to: text)
+        let outcome = try MPIRun.mpirun(
+            ranks: Self.ranks, executable: "dtrain-mpi-checks",
+            arguments: [
+                "fault", fault.kind, "\(fault.rank)", "\(fault.step)", "\(fault.phase.rawValue)", "\(timeout)",
+                text.path, folder.path,
+            ], seconds: 90)
+        let ended = Date()
+        let mark = folder.appendingPathComponent("fault").path
+        let time = try FileManager.default.attributesOfItem(atPath: mark)[.modificationDate] as? Date
+        let began = try #require(time, "the fault didn't happen: \(outcome)")
+        while !survivors(folder.path).isEmpty, Date().timeIntervalSince(began) < 60 { usleep(50_000) }
+        let left = survivors(folder.path)
+        for process in left { kill(process, SIGKILL) }
+        return Outcome(
+            outcome: outcome, seconds: ended.timeIntervalSince(began),
+            allGone: left.isEmpty ? Date().timeIntervalSince(began) : nil)
+    }
+
+    /// The processes that have a word in their arguments.
+    private func survivors(_ word: String) -> [Int32] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.filter { process in
+            let line = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
+            return String(decoding: line, as: UTF8.self).contains(word)
+        }
+    }
+
+    /// The promise is 5 seconds; an ordinary run, on a machine that does other things too, allows for more.
+    private func expectEnd(_ result: Outcome, _ fault: Fault, after seconds: Double = 0) {
+        let limit = Double(Torture.count(fast: 25, full: 5)) + seconds
+        #expect(result.outcome.status != 0, "\(fault): \(result.outcome)")
+        #expect(result.allGone.map { $0 <= limit } == true, "\(fault): \(result)")
+        print("\(fault): exit code \(result.outcome.status), last process gone after \(result.allGone ?? -1) s")
+    }
+
+    @Test(arguments: faults(["kill", "crash"], [0, 2], fast: 3))
+    func deadRankIsNamed(fault: Fault) throws {
+        let result = try start(fault)
+        expectEnd(result, fault)
+        #expect(result.errors.count == 1, "\(fault): \(result)")
+        let error = try #require(result.errors.first)
+        #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
+        // In start-up the watch may not have been up.
+        #expect(error.contains(") \(fault.place) was lost: killed or crashed; "), "\(result)")
+    }
+
+    @Test(arguments: faults(["stop"], [0, 2], fast: 2))
+    func stoppedRankIsNamed(fault: Fault) throws {
+        let result = try start(fault)
+        expectEnd(result, fault, after: Double(Self.stallTimeout))
+        #expect(result.outcome.status == 70, "\(fault): \(result)")
+        #expect(result.errors.count == 1, "\(fault): \(result)")
+        let error = try #require(result.errors.first)
+        #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
+        #expect(error.contains(") \(fault.place) has not run for "), "\(result)")
+    }
+
+    @Test(arguments: faults(["hang"], [0, 1], fast: 1))
+    func stuckRankIsNamed(fault: Fault) throws {
+        let result = try start(fault)
+        expectEnd(result, fault, after: Double(Self.stallTimeout))
+        #expect(result.outcome.status == 70, "\(fault): \(result)")
+        let error = try #require(result.errors.first)
+        #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
+        #expect(error.contains(") \(fault.place) has not moved for "), "\(result)")
+    }
+
+    @Test(arguments: faults(["throw", "memory"], [0, 2], fast: 2))
+    func failingRankIsNamed(fault: Fault) throws {
+        let result = try start(fault)
+        expectEnd(result, fault)
+        // Without memory MPI itself may fail to pass the code on.
+        if fault.kind == "throw" { #expect(result.outcome.status == 65, "\(fault): \(result)") }
+        #expect(result.errors.count == 1, "\(fault): \(result)")
+        let error = try #require(result.errors.first)
+        #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
+        #expect(error.contains(") \(fault.place): \(fault.kind == "throw" ? "made to fail" : "out of memory: ")"))
+    }
+
+    /// The launcher takes standard error with it, so nobody is told.
+    @Test(arguments: faults(["launcher", "stop-and-launcher"], [1], fast: 2))
+    func nobodySurvivesTheLauncher(fault: Fault) throws {
+        expectEnd(try start(fault), fault)
+    }
+
+    @Test func slowRankThatMovesOnlyCausesAWarning() throws {
+        let fault = Fault(kind: "slow", rank: 1, phase: .forward)
+        let result = try start(fault)
+        #expect(result.outcome.status == 0, "\(result)")
+        let lines = result.outcome.stderr.split(separator: "\n")
+        #expect(lines.count == 1, "\(result)")
+        let warning = try #require(lines.first)
+        #expect(
+            warning.contains(#/^warning: rank 1 \(.*\) at step 8 in forward/backward, behind but moving: /#),
+            "\(result)")
+        #expect(warning.contains(#/: ranks 0, 2 have waited [12] s at step 8 in exchange$/#), "\(result)")
+    }
+}

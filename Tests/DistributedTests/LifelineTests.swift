@@ -1,0 +1,129 @@
+import Glibc
+import Testing
+
+@testable import Distributed
+
+/// The side channel, over the loopback of this host.
+@Suite struct LifelineTests {
+    private func wait(_ what: Comment, until done: () -> Bool) throws {
+        for _ in 0..<1000 {
+            if done() { return }
+            _ = pollPause()
+        }
+        try #require(Bool(false), what)
+    }
+
+    private func pollPause() -> Int32 { poll(nil, 0, 5) }
+
+    private func connected() throws -> (hub: LifelineHub, spoke: LifelineSpoke) {
+        let hub = try #require(LifelineHub(size: 3))
+        let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
+        try wait("both hear of each other") {
+            _ = spoke.tell(LivenessRecord(rank: 2, looks: 7, place: 5, beats: 3), seconds: 0.01)
+            #expect(hub.read() == [])
+            _ = hub.tell(LivenessRecord(rank: 0, looks: 9), seconds: 0.01)
+            #expect(spoke.read() == [])
+            return !hub.records.isEmpty && !spoke.records.isEmpty
+        }
+        return (hub, spoke)
+    }
+
+    @Test func recordsArrive() throws {
+        let (hub, spoke) = try connected()
+        #expect(hub.records == [LivenessRecord(rank: 2, looks: 7, place: 5, beats: 3)])
+        #expect(spoke.records == [LivenessRecord(rank: 0, looks: 9)])
+    }
+
+    @Test func rankThatVanishesIsLost() throws {
+        var (hub, spoke): (LifelineHub, LifelineSpoke?) = try connected()
+        spoke = nil
+        _ = spoke
+        var events: [LifelineEvent] = []
+        try wait("the loss is noticed") {
+            events += hub.read()
+            return !events.isEmpty
+        }
+        #expect(events == [.lost(rank: 2, .ended)])
+        #expect(hub.read() == [])
+    }
+
+    @Test func rankThatTakesLeaveIsNot() throws {
+        var (hub, spoke): (LifelineHub, LifelineSpoke?) = try connected()
+        spoke?.announce(.bye)
+        spoke = nil
+        try wait("the connection is gone") { hub.read() == [] && hub.descriptors.count == 1 }
+    }
+
+    @Test func rootThatVanishesIsLost() throws {
+        var (hub, spoke): (LifelineHub?, LifelineSpoke) = try connected()
+        hub = nil
+        _ = hub
+        var events: [LifelineEvent] = []
+        try wait("the loss is noticed") {
+            events += spoke.read()
+            return !events.isEmpty
+        }
+        #expect(events == [.lost(rank: 0, .ended)])
+    }
+
+    @Test func failuresAreToldToTheOthers() throws {
+        let (hub, spoke) = try connected()
+        spoke.announce(.failed)
+        var events: [LifelineEvent] = []
+        try wait("the failure arrives") {
+            events += hub.read()
+            return !events.isEmpty
+        }
+        #expect(events == [.over(isAbort: true)])
+        hub.announce(.end)
+        events = []
+        try wait("the end arrives") {
+            events += spoke.read()
+            return !events.isEmpty
+        }
+        #expect(events == [.over(isAbort: false)])
+    }
+
+    @Test func strangersAreTurnedAway() throws {
+        let hub = try #require(LifelineHub(size: 3))
+        var address = hub.address
+        address.token &+= 1
+        let stranger = LifelineSpoke(to: address, rank: 1, isSameHost: true)
+        for _ in 0..<20 {
+            _ = stranger.tell(LivenessRecord(rank: 1), seconds: 0.01)
+            #expect(hub.read() == [])
+            _ = pollPause()
+        }
+        #expect(hub.records.isEmpty && stranger.records.isEmpty)
+    }
+
+    @Test func ranksThatNeverComeAreMissedOnce() throws {
+        let (hub, _) = try connected()
+        #expect(hub.tell(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [.missing(ranks: [1])])
+        #expect(hub.tell(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [])
+    }
+
+    /// A stopped process must not make the connection fill up.
+    @Test func whoHearsNothingStopsTalking() throws {
+        let (hub, spoke) = try connected()
+        for look in 0..<100 { _ = spoke.tell(LivenessRecord(rank: 2, looks: look), seconds: 0) }
+        _ = hub.read()
+        #expect(try #require(hub.records.first).looks < LivenessMessage.mostUnanswered)
+    }
+
+    @Test func addressesOfACommonNetworkComeFirst() {
+        func address(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: UInt32) -> UInt32 { a | b << 8 | c << 16 | d << 24 }
+        let (loopback, docker, near) = (address(127, 0, 0, 1), address(172, 17, 0, 1), address(10, 7, 0, 1))
+        let own = [HostAddress(address: address(10, 7, 0, 9), mask: address(255, 255, 0, 0))]
+        #expect(HostAddress.order([docker, near, loopback], own: own, isSameHost: false) == [near, docker])
+        #expect(HostAddress.order([docker, near, loopback], own: own, isSameHost: true) == [loopback, near, docker])
+    }
+
+    @Test func messagesSurviveTheWay() {
+        let record = LivenessRecord(rank: 3, looks: 1, place: 2, beats: 4, collectives: 5, waited: -1)
+        let message = LivenessMessage(.pulse, token: -9, record)
+        #expect(message.bytes.count == LivenessMessage.size)
+        #expect(LivenessMessage(message.bytes, token: -9) == message)
+        #expect(LivenessMessage(message.bytes, token: 9) == nil)
+    }
+}

@@ -1,0 +1,68 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+private let hasNamespaces = (try? MPIRun.shell("ip netns list >/dev/null 2>&1").status) == 0
+
+/// A job on hosts of their own (network namespaces), one of which loses its network.
+@Suite(
+    .serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
+    .enabled(if: geteuid() == 0 && hasNamespaces, "network namespaces need root and ip"))
+struct NetworkLossTests {
+    /// Arguments: a number of its own, the program, the host to cut off.
+    private static let script = """
+        id=$1 program=$2 cut=$3
+        down() {
+            for h in 1 2 3; do
+                ip netns pids "d$id-$h" | xargs -r kill -KILL
+                ip link del "d$id-v$h"
+                ip netns del "d$id-$h"
+            done
+            ip link del "d$id-b"
+        } 2>/dev/null
+        trap down EXIT
+        ip link add "d$id-b" type bridge && ip link set "d$id-b" up || exit 1
+        for h in 1 2 3; do
+            ip netns add "d$id-$h" && ip link add "d$id-v$h" type veth peer name eth0 netns "d$id-$h" || exit 1
+            ip link set "d$id-v$h" master "d$id-b" up
+            ip -n "d$id-$h" addr add "10.79.0.$h/24" dev eth0
+            ip -n "d$id-$h" link set eth0 up
+            ip -n "d$id-$h" link set lo up
+        done
+        printf '#!/bin/sh\\nhost=$1\\nshift\\nexec ip netns exec "d%s-${host##*.}" /bin/sh -c "$*"\\n' "$id" >agent
+        chmod +x agent
+        ip netns exec "d$id-1" mpirun --mca plm_rsh_agent "$PWD/agent" --host 10.79.0.1:1,10.79.0.2:1,10.79.0.3:1 -np 3 \\
+            "$program" fault none 9 0 0 60 "$PWD/text" "$PWD" 2>errors &
+        until ls checkpoints/ckpt_1_8.* >/dev/null 2>&1; do kill -0 $! || exit 1; sleep 0.05; done
+        start=$(date +%s%N)
+        ip -n "d$id-$cut" link set eth0 down
+        wait $!
+        echo "code $?"
+        echo "$((($(date +%s%N) - start) / 1000000))" >milliseconds
+        for h in 1 2 3; do ip netns pids "d$id-$h"; done | while read -r p; do cat "/proc/$p/comm"; done | grep dtrain
+        cat errors >&2
+        """
+
+    @Test(arguments: (0..<Torture.count(fast: 1, full: 6)).map { $0 % 3 == 2 ? 1 : 3 - $0 % 3 })
+    func hostWithoutNetworkIsNamed(host: Int) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-net-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let text = String(repeating: "the quick brown fox jumps over the lazy dog.\n", count: 40)
+        try Data(text.utf8).write(to: folder.appendingPathComponent("text"))
+        try Data(Self.script.utf8).write(to: folder.appendingPathComponent("script"))
+        let outcome = try MPIRun.shell(
+            "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 bash script \(getpid() % 10000) "
+                + "'\(MPIRun.find("dtrain-mpi-checks"))' \(host)", folder: folder.path, seconds: 90)
+        let errors = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+        #expect(outcome.stdout.hasPrefix("code ") && !outcome.stdout.hasPrefix("code 0"), "\(outcome)")
+        let lost = host == 1 ? "error: rank 1 (" : "error: rank \(host - 1) ("
+        #expect(errors.first?.hasPrefix(lost) == true, "\(outcome)")
+        #expect(errors.first?.contains("lost: no answer over the network to rank 0 (") == true, "\(outcome)")
+        #expect(errors.first?.contains(" at step ") == true, "\(outcome)")
+        let time = try String(contentsOf: folder.appendingPathComponent("milliseconds"), encoding: .utf8)
+        let milliseconds = try #require(Int(time.filter(\.isNumber)))
+        print("network of host \(host) lost: the launcher has ended after \(milliseconds) ms")
+        #expect(milliseconds <= Torture.count(fast: 25000, full: 5000))
+    }
+}

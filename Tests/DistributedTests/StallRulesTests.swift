@@ -1,0 +1,74 @@
+import Core
+import Testing
+
+@testable import Distributed
+
+/// Who is to blame, judged from records alone.
+@Suite struct StallRulesTests {
+    private let rules = StallRules(timeout: 20)
+
+    private func rank(
+        _ rank: Int, collectives: Int, waited: Double? = nil, still: Double = 0, silent: Double = 0
+    ) -> ObservedRank {
+        let record = LivenessRecord(
+            rank: rank, collectives: collectives, waited: waited.map { Int($0 * 1000) } ?? -1)
+        return ObservedRank(rank: rank, record: record, still: still, silent: silent)
+    }
+
+    @Test func shortWaitsAreFine() {
+        #expect(rules.verdict([rank(0, collectives: 8, waited: 9), rank(1, collectives: 7)]) == .fine)
+    }
+
+    @Test func movingLaggardIsSlowHoweverLongItTakes() {
+        let verdict = rules.verdict([rank(0, collectives: 8, waited: 500), rank(1, collectives: 7, still: 3)])
+        #expect(verdict == .slow(.init(ranks: [1], waiters: [0], seconds: 500)))
+    }
+
+    @Test func slowStepsAreNoNews() {
+        let ranks = [rank(0, collectives: 8, waited: 15), rank(1, collectives: 7)]
+        #expect(rules.verdict(ranks, typicalStep: 8) == .fine)
+        #expect(rules.verdict(ranks, typicalStep: 7) == .slow(.init(ranks: [1], waiters: [0], seconds: 15)))
+    }
+
+    @Test func laggardThatStandsStillIsStuck() {
+        let verdict = rules.verdict([
+            rank(0, collectives: 8, waited: 20), rank(1, collectives: 7, still: 19),
+            rank(2, collectives: 8, waited: 20),
+        ])
+        #expect(verdict == .stuck(.init(ranks: [1], waiters: [0, 2], seconds: 20)))
+    }
+
+    /// It looks like one that waits: its last record says so.
+    @Test func stoppedProcessIsSilent() {
+        let verdict = rules.verdict([
+            rank(0, collectives: 8, waited: 20), rank(1, collectives: 8, waited: 0.2, still: 19.5, silent: 19.5),
+        ])
+        #expect(verdict == .silent(.init(ranks: [1], waiters: [0], seconds: 20)))
+    }
+
+    @Test func heldUpInAnEarlierCollectiveIsNotToBlame() {
+        let verdict = rules.verdict([
+            rank(0, collectives: 9, waited: 20), rank(1, collectives: 8, waited: 20, still: 20),
+            rank(2, collectives: 7, still: 20),
+        ])
+        #expect(verdict == .stuck(.init(ranks: [2], waiters: [0, 1], seconds: 20)))
+    }
+
+    @Test func withoutCulpritTheUnknownRanksAreBlamedAfterTheHeadStart() {
+        let unknown = ObservedRank(rank: 2, record: nil)
+        func ranks(_ waited: Double) -> [ObservedRank] {
+            [rank(0, collectives: 8, waited: waited), rank(1, collectives: 8, waited: waited), unknown]
+        }
+        #expect(rules.verdict(ranks(22.9)) == .fine)
+        #expect(rules.verdict(ranks(23)) == .unknown(.init(ranks: [2], waiters: [0, 1], seconds: 23)))
+    }
+
+    /// Nobody waits while all are suspended: no watching thread counts.
+    @Test func suspendedJobHasLostNothing() {
+        var observed = rank(1, collectives: 7)
+        observed.observe(LivenessRecord(rank: 1, looks: 5, collectives: 7), seconds: 1)
+        #expect(observed.still == 1 && observed.silent == 0)
+        observed.observe(LivenessRecord(rank: 1, looks: 5, beats: 1, collectives: 7), seconds: 1)
+        #expect(observed.still == 0 && observed.silent == 1)
+    }
+}

@@ -1,0 +1,70 @@
+import Core
+import Distributed
+import DistributedTesting
+import Glibc
+
+/// A small training in which something goes wrong at one place on one rank.
+///
+/// Arguments: kind, rank, step, phase, stall timeout, text, folder.
+enum Faults {
+    static func run(_ arguments: [String]) throws -> Int32 {
+        let numbers = [1, 2, 4].map { arguments.indices.contains($0) ? Int(arguments[$0]) : nil }
+        guard arguments.count == 7, let rank = numbers[0], let step = numbers[1], let timeout = numbers[2],
+            let phase = Heartbeat.Phase.allCases.first(where: { "\($0.rawValue)" == arguments[3] })
+        else {
+            throw DTrainError(.usage, "fault KIND RANK STEP PHASE TIMEOUT TEXT FOLDER")
+        }
+        let (kind, folder) = (arguments[0], arguments[6])
+        let isMine = LaunchEnvironment.current.rank == rank
+        // The launcher that dies takes the reader of standard error with it.
+        signal(SIGPIPE, SIG_IGN)
+        var options = TrainingOptions(data: arguments[5])
+        options.batchSize = 8
+        options.microBatchSize = 2
+        options.sequenceLength = 10
+        options.model = ModelChoice(embeddingDim: 8, rnnUnits: 16)
+        options.checkpointDirectory = "\(folder)/checkpoints"
+        options.checkpointEverySteps = 4
+        options.epochs = 1000
+        // Long enough for whoever cuts its network.
+        options.maxSteps = kind == "none" ? nil : 200
+        return Job.run(stallTimeout: timeout) { heartbeat, position in
+            guard isMine, position == Heartbeat.Position(step: step, phase: phase) else { return }
+            try happen(kind, heartbeat, "\(folder)/fault")
+        } _: { ranks in
+            try TrainingRun(options, communicator: ranks, defaultThreads: 1) { _ in }.run()
+        }
+    }
+
+    /// Leaves a file behind, whose time is that of the fault.
+    private static func happen(_ kind: String, _ heartbeat: Heartbeat, _ mark: String) throws {
+        if let file = fopen(mark, "we") { fclose(file) }
+        switch kind {
+        case "kill": kill(getpid(), SIGKILL)
+        case "stop": kill(getpid(), SIGSTOP)
+        case "crash": Glibc.abort()
+        case "throw": throw DTrainError(.badData, "made to fail")
+        case "memory": try exhaustMemory()
+        case "launcher": kill(getppid(), SIGKILL)
+        case "stop-and-launcher":
+            kill(getppid(), SIGKILL)
+            kill(getpid(), SIGSTOP)
+        case "hang": while true { sleep(1) }
+        case "slow":
+            for _ in 0..<80 {
+                usleep(100_000)
+                heartbeat.beat()
+            }
+        default: throw DTrainError(.usage, "no fault named '\(kind)'")
+        }
+    }
+
+    /// What `ulimit -v` does to a process that wants more.
+    private static func exhaustMemory() throws {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
+        limit.rlim_cur = 1 << 20
+        setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
+        _ = try AlignedBuffer<Float>(count: 1 << 26)
+    }
+}
