@@ -96,7 +96,7 @@ final class CheckpointSaver {
         try agreement.collectively {
             guard let writer else { return }
             try wait(for: writer, report)
-            guard let last = failed else { return }
+            guard let last = failed else { return prune(report) }
             failed = nil
             writer.start(last.job)
             try wait(for: writer) { event in
@@ -108,6 +108,15 @@ final class CheckpointSaver {
                 failed.error.category,
                 "the last checkpoint is not saved: \(failed.error.message), then go on from the one before with --resume"
             )
+        }
+    }
+
+    /// Deletes what a process that died between writing and deleting has left.
+    private func prune(_ report: (TrainingEvent) -> Void) {
+        do {
+            if let keep = options.keep { try directory.prune(keeping: keep) }
+        } catch {
+            report(.warning("older checkpoints stay: \(error)"))
         }
     }
 
