@@ -39,10 +39,13 @@ let package = Package(
         .testTarget(name: "CoreTests", dependencies: ["Core", "CKernels", "DistributedTesting"]),
         .testTarget(name: "ScalingTests", dependencies: ["Core", "Scaling"]),
         .testTarget(
-            name: "DistributedTests",
-            dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain-mpi-checks", "dtrain-file-checks"]),
+            name: "DistributedTests", dependencies: ["Core", "Distributed", "DistributedTesting"]),
+        // The built programs, alone and under mpirun; `make test` runs these one after the other.
         .testTarget(
-            name: "CommandTests", dependencies: ["Core", "Distributed", "DistributedTesting", "dtrain"],
+            name: "CommandTests",
+            dependencies: [
+                "Core", "Distributed", "DistributedTesting", "dtrain", "dtrain-mpi-checks", "dtrain-file-checks",
+            ],
             resources: [.copy("Resources/golden")]),
         // For tests: checks that any communicator must pass, and the starting of programs under mpirun.
         .target(name: "DistributedTesting", dependencies: ["Core", "Distributed"], path: "Tests/Support"),

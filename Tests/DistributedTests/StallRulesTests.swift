@@ -57,10 +57,19 @@ import Testing
     @Test func withoutCulpritTheUnknownRanksAreBlamedAfterTheHeadStart() {
         let unknown = ObservedRank(rank: 2, record: nil)
         func ranks(_ waited: Double) -> [ObservedRank] {
-            [rank(0, collectives: 8, waited: waited), rank(1, collectives: 8, waited: waited), unknown]
+            (0...1).map { rank($0, collectives: 8, waited: waited, still: waited) } + [unknown]
         }
         #expect(rules.verdict(ranks(22.9)) == .fine)
         #expect(rules.verdict(ranks(23)) == .unknown(.init(ranks: [2], waiters: [0, 1], seconds: 23)))
+    }
+
+    /// Rank 0 was slow and has come at last; what ranks 1 and 2 have told is older than that.
+    @Test func whoeverHasJustComeShowsThatNothingIsStuck() {
+        let verdict = rules.verdict([
+            rank(0, collectives: 8, waited: 0), rank(1, collectives: 8, waited: 60, still: 60),
+            rank(2, collectives: 8, waited: 60, still: 60),
+        ])
+        #expect(verdict == .fine)
     }
 
     /// Nobody waits while all are suspended: no watching thread counts.

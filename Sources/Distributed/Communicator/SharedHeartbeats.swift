@@ -1,5 +1,6 @@
 import CMPI
 import Core
+import Glibc
 import Synchronization
 
 /// How far each rank of this host has come, in memory that they share (MPI 3.1 §11.2.3).
@@ -9,7 +10,7 @@ final class SharedHeartbeats: @unchecked Sendable {
     private typealias Counter = Atomic<Int>
 
     /// The numbers that a rank writes into its cache line.
-    private enum Field: Int { case looks, place, beats, collectives, waited, reported }
+    private enum Field: Int { case looks, place, beats, collectives, waited, reported, process }
 
     /// The ranks of this host, by their numbers in the job.
     let ranks: [Int]
@@ -44,6 +45,7 @@ final class SharedHeartbeats: @unchecked Sendable {
         self.localRank = Int(localRank)
         self.window = window
         self.lines = lines
+        store(Int(getpid()), .process)
     }
 
     private func store(_ value: Int, _ field: Field) {
@@ -55,9 +57,9 @@ final class SharedHeartbeats: @unchecked Sendable {
         store(record.place, .place)
         store(record.beats, .beats)
         store(record.collectives, .collectives)
-        guard withLooks else { return }
+        // Whoever has just left a collective has not waited for it any more.
         store(record.waited, .waited)
-        store(record.looks, .looks)
+        if withLooks { store(record.looks, .looks) }
     }
 
     /// The records of this host's ranks.
@@ -75,6 +77,14 @@ final class SharedHeartbeats: @unchecked Sendable {
         lines[0][Field.reported.rawValue].compareExchange(
             expected: 0, desired: 1, ordering: .acquiringAndReleasing
         ).exchanged
+    }
+
+    /// Lets the processes of this host's other ranks run on if they are stopped (SIGSTOP).
+    func continueStopped() {
+        for (index, line) in lines.enumerated() where index != localRank {
+            let process = line[Field.process.rawValue].load(ordering: .acquiring)
+            if process > 0 { kill(Int32(truncatingIfNeeded: process), SIGCONT) }
+        }
     }
 
     /// Gives the memory back; collective over the ranks of the host.

@@ -86,6 +86,7 @@ final class StallWatch: @unchecked Sendable {
         monitor.locked {
             self.operation = operation
             waited = 0
+            own.waited = 0
             publish()
         }
     }
@@ -94,6 +95,7 @@ final class StallWatch: @unchecked Sendable {
     func leave() {
         monitor.locked {
             operation = nil
+            own.waited = -1
             publish()
         }
     }
@@ -153,7 +155,7 @@ final class StallWatch: @unchecked Sendable {
     }
 
     private func tick(seconds: Double, _ team: Team?) {
-        if let launcher, launcher.isGone { leaveOrphaned(launcher) }
+        if let launcher, launcher.isGone { leaveOrphaned(launcher, team) }
         let (record, operation): (LivenessRecord, StaticString?) = monitor.locked {
             own.looks += 1
             waited += seconds
@@ -228,7 +230,9 @@ final class StallWatch: @unchecked Sendable {
         leave(after: 0.3)
     }
 
-    private func leaveOrphaned(_ launcher: LauncherWatch) -> Never {
+    private func leaveOrphaned(_ launcher: LauncherWatch, _ team: Team?) -> Never {
+        // A stopped rank can't look: once it runs again, it ends itself.
+        team?.shared.continueStopped()
         // Its end of the pipe is closed.
         signal(SIGPIPE, SIG_IGN)
         reportError("rank \(rank) (\(currentHostName())): \(launcher.launcher) has died, so the job ends")

@@ -82,7 +82,10 @@ struct StallRules: Hashable, Sendable {
             if !silent.isEmpty { return .silent(hold(silent)) }
             let stuck = laggards.filter { $0.still >= timeout - tolerance }
             if !stuck.isEmpty { return .stuck(hold(stuck)) }
-            let isBlind = laggards.isEmpty && longest >= timeout + Self.headStart
+            // What others have told may be older than their last move; somebody who has moved shows that nothing is stuck.
+            let isBlind =
+                laggards.isEmpty && longest >= timeout + Self.headStart
+                && known.allSatisfy { $0.still >= timeout - tolerance }
             if isBlind { return .unknown(hold(ranks.filter { $0.record == nil })) }
         }
         guard longest >= max(slowAfter, 2 * typicalStep), !laggards.isEmpty else { return .fine }

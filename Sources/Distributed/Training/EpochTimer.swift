@@ -16,13 +16,12 @@ struct EpochTimer {
         self.tokens = tokens
     }
 
-    /// The report of a step that has just ended.
+    /// The report of a step that began and ended at these moments.
     func step(
-        _ progress: TrainingProgress, loss: Float, gradientNorm: Double, since stepStart: Double, profile: StepProfile?,
-        gradientBytes: Int?
+        _ progress: TrainingProgress, loss: Float, gradientNorm: Double, from stepStart: Double, to now: Double,
+        profile: StepProfile?, gradientBytes: Int?
     ) -> StepReport {
-        let now = Clock.seconds
-        return StepReport(
+        StepReport(
             step: progress.step, epoch: progress.epoch + 1, stepInEpoch: progress.stepInEpoch,
             stepsPerEpoch: stepsPerEpoch, loss: loss, gradientNorm: gradientNorm,
             epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - stepStart,

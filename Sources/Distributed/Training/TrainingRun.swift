@@ -161,9 +161,10 @@ public final class TrainingRun {
         progress.step += 1
         progress.stepInEpoch += 1
         progress.lossSum += Double(loss)
-        profile.other = max(0, Clock.seconds - start - profile.total)
+        let end = Clock.seconds
+        profile.other = max(0, end - start - profile.total)
         let report = timer.step(
-            progress, loss: loss, gradientNorm: norm, since: start, profile: options.profile ? profile : nil,
+            progress, loss: loss, gradientNorm: norm, from: start, to: end, profile: options.profile ? profile : nil,
             gradientBytes: options.profile ? replica.gradientLayout.summed.count * MemoryLayout<Float>.stride : nil)
         try metrics?.write(report)
         tell(.step(report))
