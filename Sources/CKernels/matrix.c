@@ -46,6 +46,15 @@ void dtrain_to_bf16(int64_t n, const float *restrict values, uint16_t *restrict 
     for (int64_t i = 0; i < n; i++) rounded[i] = bf16(values[i]);
 }
 
+MULTIVERSION
+void dtrain_round_to_bf16(int64_t n, const float *values, float *rounded) {
+#pragma clang loop vectorize(assume_safety)
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)bf16(values[i]) << 16;
+        memcpy(rounded + i, &bits, sizeof bits);
+    }
+}
+
 INLINE void pack_pair(int64_t width, const float *restrict first, const float *restrict second, uint32_t *restrict pair) {
     if (width == 64 && second) {
         for (int j = 0; j < 64; j++) pair[j] = (uint32_t)bf16(first[j]) | (uint32_t)bf16(second[j]) << 16;

@@ -90,7 +90,9 @@ private final class ProcessSampler: @unchecked Sendable {
                 let kilobytes = Int(line.filter(\.isNumber)),
                 let files = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(name)/fd").count
             else { continue }
-            lock.withLock { samples[process, default: []].append(Sample(steps: steps, kilobytes: kilobytes, files: files)) }
+            lock.withLock {
+                samples[process, default: []].append(Sample(steps: steps, kilobytes: kilobytes, files: files))
+            }
         }
     }
 

@@ -132,6 +132,13 @@ void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, 
 // rounded[i] = values[i] in bf16, to nearest even; NaN stays NaN.
 void dtrain_to_bf16(int64_t n, const float *values, uint16_t *rounded);
 
+// The same with the result in float32; rounded may be the values themselves.
+void dtrain_round_to_bf16(int64_t n, const float *values, float *rounded);
+
+// Whether the CPU is of a type whose bf16 instructions are slower than two float32 ones: Intel's since Sapphire Rapids, which
+// start one VDPBF16PS in two cycles and four FMAs, being made for AMX.
+int dtrain_has_slow_bf16(void);
+
 // sum over i of a[i] * b[i], in a fixed order.
 float dtrain_dot(int64_t n, const float *a, const float *b);
 

@@ -10,29 +10,30 @@ final class FetchingProduct {
         private let columns: Int64
         private let depth: Int64
         private let accumulate: Int32
-        private let precision: Precision
+        private let format: OperandFormat
         private let scratch: AlignedBuffer<Float>
 
         /// Most rows for which the copies of A stay in the cache.
         private static let mostRows = 128
 
         init?(rows: Int, weights: PackedMatrix, accumulate: Bool) throws {
-            let step = weights.precision == .fp32 ? 16 : 32
+            let step = weights.format == .bf16 ? 32 : 16
             guard weights.isBlocked, weights.columns.isMultiple(of: 64), weights.depth.isMultiple(of: step),
-                rows <= Self.mostRows, weights.precision.hasVectorProducts
+                rows <= Self.mostRows, weights.format.hasVectorProducts
             else { return nil }
             self.rows = Int64(rows)
             columns = Int64(weights.columns)
             depth = Int64(weights.depth)
             self.accumulate = accumulate ? 1 : 0
-            precision = weights.precision
+            format = weights.format
             scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(self.rows)))
         }
 
         /// C = A · B, or C += A · B.
         func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) {
-            switch precision {
-            case .fp32: dtrain_packed_product_fp32(rows, columns, depth, a, b, c, accumulate, scratch.pointer)
+            switch format {
+            case .fp32, .roundedFP32:
+                dtrain_packed_product_fp32(rows, columns, depth, a, b, c, accumulate, scratch.pointer)
             case .bf16: dtrain_packed_product_bf16(rows, columns, depth, a, b, c, accumulate, scratch.pointer)
             }
         }

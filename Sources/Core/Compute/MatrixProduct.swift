@@ -11,12 +11,12 @@ final class MatrixProduct {
         /// The transpose is stored: columns follow each other, `stride` elements apart.
         case columns(stride: Int)
 
-        func descriptor(rows: Int, columns: Int, precision: Precision = .fp32) throws -> MatrixDescriptor {
+        func descriptor(rows: Int, columns: Int, format: OperandFormat = .fp32) throws -> MatrixDescriptor {
             switch self {
             case .rows(let stride):
-                try .plain(rows: rows, columns: columns, rowStride: stride, precision: precision)
+                try .plain(rows: rows, columns: columns, rowStride: stride, format: format)
             case .columns(let stride):
-                try .plain(rows: rows, columns: columns, rowStride: 1, columnStride: stride, precision: precision)
+                try .plain(rows: rows, columns: columns, rowStride: 1, columnStride: stride, format: format)
             }
         }
     }
@@ -48,7 +48,7 @@ final class MatrixProduct {
     init(rows: Int, weights: PackedMatrix, a: Layout? = nil, accumulate: Bool = false) throws {
         primitive = try Self.make(
             a: (a ?? .rows(stride: weights.depth)).descriptor(
-                rows: rows, columns: weights.depth, precision: weights.precision), b: weights.layout,
+                rows: rows, columns: weights.depth, format: weights.format), b: weights.layout,
             c: .plain(rows: rows, columns: weights.columns, rowStride: weights.columns), accumulate: accumulate)
         fetching = a == nil ? try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) : nil
     }

@@ -47,22 +47,22 @@ final class MatrixDescriptor {
 
     /// A plain matrix whose element (i, j) is at `i * rowStride + j * columnStride`.
     static func plain(
-        rows: Int, columns: Int, rowStride: Int, columnStride: Int = 1, precision: Precision = .fp32
+        rows: Int, columns: Int, rowStride: Int, columnStride: Int = 1, format: OperandFormat = .fp32
     ) throws -> MatrixDescriptor {
         try MatrixDescriptor {
             try OneDNN.check(
                 dtrain_md_strided(
-                    &$0, precision.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns), dnnl_dim_t(rowStride),
+                    &$0, format.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns), dnnl_dim_t(rowStride),
                     dnnl_dim_t(columnStride)),
                 "dnnl_memory_desc (strides)")
         }
     }
 
     /// A matrix whose layout is left to the product.
-    static func any(rows: Int, columns: Int, precision: Precision) throws -> MatrixDescriptor {
+    static func any(rows: Int, columns: Int, format: OperandFormat) throws -> MatrixDescriptor {
         try MatrixDescriptor {
             try OneDNN.check(
-                dtrain_md_any(&$0, precision.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns)), "dnnl_memory_desc (any)")
+                dtrain_md_any(&$0, format.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns)), "dnnl_memory_desc (any)")
         }
     }
 
@@ -77,8 +77,8 @@ final class MatrixDescriptor {
     var size: Int { dtrain_md_size(&md) }
 
     /// Whether this is the blocked layout that the loops of CKernels read and write.
-    func isBlocked(rows: Int, columns: Int, precision: Precision) -> Bool {
-        dtrain_md_is_blocks(&md, precision.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns))
+    func isBlocked(rows: Int, columns: Int, format: OperandFormat) -> Bool {
+        dtrain_md_is_blocks(&md, format.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns))
     }
 
     /// A memory object of this layout without memory behind it yet.

@@ -1,29 +1,54 @@
 import CKernels
 
-/// A matrix of float32 that is an operand of products: with bf16 products it has a rounded copy, which they read.
+/// A matrix of float32 that is an operand of products: where these read rounded numbers, it has a rounded copy.
 struct OperandBuffer {
+    private enum Copy {
+        case none
+        case bf16(AlignedBuffer<UInt16>)
+        case fp32(AlignedBuffer<Float>)
+    }
+
     /// The matrix itself.
     let values: AlignedBuffer<Float>
-    private let rounded: AlignedBuffer<UInt16>?
+    private let copy: Copy
 
-    init(count: Int, precision: Precision) throws {
+    init(count: Int, format: OperandFormat) throws {
         values = try AlignedBuffer(count: count)
-        rounded = precision == .bf16 ? try AlignedBuffer(count: count) : nil
+        copy =
+            switch format {
+            case .fp32: .none
+            case .bf16: .bf16(try AlignedBuffer(count: count))
+            case .roundedFP32: .fp32(try AlignedBuffer(count: count))
+            }
     }
 
     var pointer: UnsafeMutablePointer<Float> { values.pointer }
 
-    /// What a product of this precision is given.
-    var bytes: UnsafeRawPointer { rounded.map { UnsafeRawPointer($0.pointer) } ?? UnsafeRawPointer(values.pointer) }
+    /// What a product of this format is given.
+    var bytes: UnsafeRawPointer {
+        switch copy {
+        case .none: UnsafeRawPointer(values.pointer)
+        case .bf16(let rounded): UnsafeRawPointer(rounded.pointer)
+        case .fp32(let rounded): UnsafeRawPointer(rounded.pointer)
+        }
+    }
 
     /// Brings the copy of some elements up to date.
     func round(from first: Int, count: Int) {
-        if let rounded { dtrain_to_bf16(Int64(count), values.pointer + first, rounded.pointer + first) }
+        switch copy {
+        case .none: break
+        case .bf16(let rounded): dtrain_to_bf16(Int64(count), values.pointer + first, rounded.pointer + first)
+        case .fp32(let rounded): dtrain_round_to_bf16(Int64(count), values.pointer + first, rounded.pointer + first)
+        }
     }
 
     /// Makes all elements zero.
     func clear() {
         values.elements.update(repeating: 0)
-        rounded?.elements.update(repeating: 0)
+        switch copy {
+        case .none: break
+        case .bf16(let rounded): rounded.elements.update(repeating: 0)
+        case .fp32(let rounded): rounded.elements.update(repeating: 0)
+        }
     }
 }

@@ -7,7 +7,7 @@ final class PackedMatrix: @unchecked Sendable {
     let depth: Int
     /// N.
     let columns: Int
-    let precision: Precision
+    let format: OperandFormat
     let layout: MatrixDescriptor
     private let storage: AlignedBuffer<UInt8>
     private let reorder: OneDNNPrimitive
@@ -25,24 +25,24 @@ final class PackedMatrix: @unchecked Sendable {
     ///   - depth: K.
     ///   - columns: N.
     ///   - source: how the float32 weights lie in memory that `pack` will be given.
-    ///   - precision: the format that they are packed in.
+    ///   - format: what they are packed as.
     ///   - rows: about how many rows the products will have.
     init(
-        depth: Int, columns: Int, source: MatrixProduct.Layout, precision: Precision,
+        depth: Int, columns: Int, source: MatrixProduct.Layout, format: OperandFormat,
         rows: Int = PackedMatrix.typicalRows
     ) throws {
         self.depth = depth
         self.columns = columns
-        self.precision = precision
+        self.format = format
         layout = try MatrixProduct.withDescriptor(
-            a: .plain(rows: rows, columns: depth, rowStride: depth, precision: precision),
-            b: .any(rows: depth, columns: columns, precision: precision),
+            a: .plain(rows: rows, columns: depth, rowStride: depth, format: format),
+            b: .any(rows: depth, columns: columns, format: format),
             c: .plain(rows: rows, columns: columns, rowStride: columns), accumulate: false
         ) { try MatrixDescriptor.queried($0, dnnl_query_weights_md) }
         storage = try AlignedBuffer(count: layout.size)
         let isDense = if case .rows(let stride) = source { stride == columns } else { false }
-        isBlocked = layout.isBlocked(rows: depth, columns: columns, precision: precision)
-        packsPairs = isDense && precision == .bf16 && isBlocked
+        isBlocked = layout.isBlocked(rows: depth, columns: columns, format: format)
+        packsPairs = isDense && format == .bf16 && isBlocked
         reorder = try Self.makeReorder(from: source.descriptor(rows: depth, columns: columns), to: layout)
     }
 
@@ -60,6 +60,10 @@ final class PackedMatrix: @unchecked Sendable {
         try reorder.set(0, weights)
         try reorder.set(1, storage.pointer)
         try reorder.execute()
+        guard format == .roundedFP32 else { return }
+        storage.pointer.withMemoryRebound(to: Float.self, capacity: layout.size / 4) {
+            dtrain_round_to_bf16(Int64(layout.size / 4), $0, $0)
+        }
     }
 
     private static func makeReorder(from: MatrixDescriptor, to: MatrixDescriptor) throws -> OneDNNPrimitive {

@@ -39,7 +39,7 @@ public final class Evaluator {
         self.sequenceLength = sequenceLength
         pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, precision: .fp32, training: false, pool: pool)
+            layout: layout, parameters: parameters.pointer, format: .fp32, training: false, pool: pool)
         try weights.pack()
     }
 

@@ -13,7 +13,7 @@ public final class Generator {
         self.parameters = parameters
         pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, precision: .fp32, training: false, pool: pool)
+            layout: layout, parameters: parameters.pointer, format: .fp32, training: false, pool: pool)
         try weights.pack()
     }
 

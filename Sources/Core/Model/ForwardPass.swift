@@ -45,7 +45,7 @@ final class ForwardPass {
         self.parameters = parameters
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try OperandBuffer(count: productRows * units, precision: weights.precision),
+                hidden: try OperandBuffer(count: productRows * units, format: weights.format),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
                 recurrent: try AlignedBuffer(count: productRows * columns),
                 recurrentProduct: try MatrixProduct(rows: productRows, weights: layer.recurrent),

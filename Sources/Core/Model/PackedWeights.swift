@@ -16,7 +16,7 @@ final class PackedWeights: @unchecked Sendable {
 
     let layout: ParameterLayout
     /// Of the recurrent layers' products.
-    let precision: Precision
+    let format: OperandFormat
     /// embeddings · W of the first layer, [V, G·H]: a character's input product is one row of it.
     let table: AlignedBuffer<Float>
     let layers: [Layer]
@@ -34,33 +34,33 @@ final class PackedWeights: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - parameters: the flat parameters of that layout, which must outlive this object.
-    ///   - precision: of the recurrent layers' products; the dense layer and the table stay in float32.
+    ///   - format: of the recurrent layers' products; the dense layer and the table stay in float32.
     ///   - training: whether the transposes that the backward pass needs are packed too.
     init(
-        layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, training: Bool,
+        layout: ParameterLayout, parameters: UnsafePointer<Float>, format: OperandFormat, training: Bool,
         pool: WorkerPool
     ) throws {
         let configuration = layout.configuration
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
-        func forward(_ columns: Int, _ precision: Precision) throws -> PackedMatrix {
-            try PackedMatrix(depth: units, columns: columns, source: .rows(stride: columns), precision: precision)
+        func forward(_ columns: Int, _ format: OperandFormat) throws -> PackedMatrix {
+            try PackedMatrix(depth: units, columns: columns, source: .rows(stride: columns), format: format)
         }
-        func backward(_ columns: Int, _ precision: Precision) throws -> PackedMatrix? {
+        func backward(_ columns: Int, _ format: OperandFormat) throws -> PackedMatrix? {
             guard training else { return nil }
             return try PackedMatrix(
-                depth: columns, columns: units, source: .columns(stride: columns), precision: precision)
+                depth: columns, columns: units, source: .columns(stride: columns), format: format)
         }
         self.layout = layout
         self.parameters = parameters
         self.pool = pool
-        self.precision = precision
+        self.format = format
         table = try AlignedBuffer(count: configuration.vocabularySize * columns)
         layers = try (0..<configuration.layers).map { index in
             Layer(
-                recurrent: try forward(columns, precision), recurrentTransposed: try backward(columns, precision),
-                kernel: index == 0 ? nil : try forward(columns, precision),
-                kernelTransposed: index == 0 ? nil : try backward(columns, precision))
+                recurrent: try forward(columns, format), recurrentTransposed: try backward(columns, format),
+                kernel: index == 0 ? nil : try forward(columns, format),
+                kernelTransposed: index == 0 ? nil : try backward(columns, format))
         }
         dense = try forward(configuration.vocabularySize, .fp32)
         denseTransposed = try backward(configuration.vocabularySize, .fp32)

@@ -49,12 +49,12 @@ final class BackwardPass {
             Layer(
                 hidden: try AlignedBuffer(count: productRows * units),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
-                gates: try OperandBuffer(count: productRows * columns, precision: weights.precision),
+                gates: try OperandBuffer(count: productRows * columns, format: weights.format),
                 recurrentProduct: try accumulating(layer.recurrentTransposed),
                 input: try layer.kernelTransposed.map {
                     (
                         try accumulating($0),
-                        isGRU ? try OperandBuffer(count: productRows * columns, precision: weights.precision) : nil
+                        isGRU ? try OperandBuffer(count: productRows * columns, format: weights.format) : nil
                     )
                 })
         }

@@ -13,21 +13,23 @@ struct HiddenOperand {
     private let storage: Storage
     private let shard: Shard
     private let units: Int
+    private let isRounded: Bool
 
     /// Units that a block holds; the last one is allocated whole.
     private static let block = 12
 
-    init(shard: Shard, units: Int, precision: Precision) throws {
+    init(shard: Shard, units: Int, format: OperandFormat) throws {
         self.shard = shard
         self.units = units
         let states = (shard.microBatchSize * (shard.sequenceLength + 1) + 1) / 2 * 2 * shard.count
         let blocked = (units + Self.block - 1) / Self.block * Self.block
         storage =
-            switch precision {
-            case .fp32 where precision.hasVectorProducts: .blocks(try AlignedBuffer(count: states * blocked))
-            case .fp32: .transposed(try AlignedBuffer(count: states * units))
+            switch format {
             case .bf16: .blocksOfPairs(try AlignedBuffer(count: states / 2 * blocked))
+            case _ where format.hasVectorProducts: .blocks(try AlignedBuffer(count: states * blocked))
+            case .fp32, .roundedFP32: .transposed(try AlignedBuffer(count: states * units))
             }
+        isRounded = format == .roundedFP32
     }
 
     /// Fills in a micro-batch from its states, [states][units].
@@ -37,11 +39,19 @@ struct HiddenOperand {
         switch storage {
         case .blocks(let buffer):
             dtrain_block_columns(states, units, hidden, start(of: microBatch, in: buffer))
+            round(microBatch, in: buffer)
         case .blocksOfPairs(let buffer):
             dtrain_block_columns_to_bf16(states, units, hidden, start(of: microBatch, in: buffer))
         case .transposed(let buffer):
             dtrain_transpose(states, units, hidden, states, start(of: microBatch, in: buffer))
+            round(microBatch, in: buffer)
         }
+    }
+
+    private func round(_ microBatch: Int, in buffer: AlignedBuffer<Float>) {
+        guard isRounded else { return }
+        let start = start(of: microBatch, in: buffer)
+        dtrain_round_to_bf16(Int64(buffer.count / max(1, shard.count)), start, start)
     }
 
     /// A micro-batch's operand.

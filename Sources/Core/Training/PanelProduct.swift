@@ -2,8 +2,8 @@ import CKernels
 
 /// hᵀ · panel for panels of one shape, for one worker.
 ///
-/// A float32 panel is an operand as it is. For bf16 it is packed first, which rounds it too; the packed panel stays in the
-/// worker's cache. Where the CPU allows, a loop of CKernels computes the product and adds it up, for
+/// A float32 panel is an operand as it is. For bf16 it is packed first, which rounds it too, or only rounded; what comes out
+/// stays in the worker's cache. Where the CPU allows, a loop of CKernels computes the product and adds it up, for
 /// float32 oneDNN elsewhere.
 struct PanelProduct {
     private enum Method {
@@ -13,27 +13,35 @@ struct PanelProduct {
     }
 
     private let method: Method
+    /// Where the panel is rounded to, for rounded float32.
+    private let rounded: AlignedBuffer<Float>?
     private let units: Int
     private let width: Int
     private let states: Int
 
     /// A product of [units, states] with [states, width].
-    init(units: Int, width: Int, states: Int, precision: Precision) throws {
+    init(units: Int, width: Int, states: Int, format: OperandFormat) throws {
         (self.units, self.width, self.states) = (units, width, states)
-        switch precision {
-        case .fp32 where precision.hasVectorProducts:
+        rounded = format == .roundedFP32 ? try AlignedBuffer(count: states * width + TapePanel.behind) : nil
+        switch format {
+        case .bf16:
+            method = .packedVectors(try AlignedBuffer(count: (width + 63) / 64 * ((states + 31) / 32) * 1024))
+        case _ where format.hasVectorProducts:
             method = .vectors
-        case .fp32:
+        case .fp32, .roundedFP32:
             method = .library(
                 try MatrixProduct(
                     rows: units, columns: width, depth: states, a: .rows(stride: states), b: .rows(stride: width)))
-        case .bf16:
-            method = .packedVectors(try AlignedBuffer(count: (width + 63) / 64 * ((states + 31) / 32) * 1024))
         }
     }
 
     /// Computes hᵀ · panel, adds it to the addends of `sums`, and puts it into their place.
     func callAsFunction(_ hidden: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: PanelSums) throws {
+        let panel =
+            rounded.map { rounded -> UnsafePointer<Float> in
+                dtrain_round_to_bf16(Int64(states * width), panel, rounded.pointer)
+                return UnsafePointer(rounded.pointer)
+            } ?? panel
         switch method {
         case .library(let product):
             try product(hidden, panel, sums.scratch)

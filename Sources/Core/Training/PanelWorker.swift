@@ -14,7 +14,7 @@ final class PanelWorker {
     private let products: [Shape: PanelProduct]
     private let addends: AlignedBuffer<UnsafePointer<Float>?>
 
-    init(tape: Tape, precision: Precision, slots: Int, slotSize: Int) throws {
+    init(tape: Tape, format: OperandFormat, slots: Int, slotSize: Int) throws {
         self.tape = tape
         self.slotSize = slotSize
         self.slots = try AlignedBuffer(count: slots * slotSize)
@@ -29,7 +29,7 @@ final class PanelWorker {
             for width in widths {
                 products[Shape(sequences: sequences, width: width)] = try PanelProduct(
                     units: tape.units, width: width, states: sequences * (tape.shard.sequenceLength + 1),
-                    precision: precision)
+                    format: format)
             }
         }
         self.products = products

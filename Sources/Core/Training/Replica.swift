@@ -83,7 +83,7 @@ public final class Replica: @unchecked Sendable {
         adam = try Adam(count: layout.count, configuration: configuration.adam)
         pool = try WorkerPool(count: configuration.threads)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, precision: configuration.precision, training: true,
+            layout: layout, parameters: parameters.pointer, format: configuration.precision.operands, training: true,
             pool: pool)
         let tree = ReductionTree(
             leafCount: Shard.microBatchCount(batchSize: shard.batchSize, microBatchSize: shard.microBatchSize))
@@ -95,7 +95,7 @@ public final class Replica: @unchecked Sendable {
         ownNodes = isAlone ? nil : try AlignedBuffer(count: fold.nodes.count * gradientLayout.summed.count)
         let tape = try Tape(configuration.model, shard: shard, heartbeat: heartbeat)
         weightGradient = try WeightGradient(
-            tape: tape, layout: gradientLayout, precision: configuration.precision, fold: fold,
+            tape: tape, layout: gradientLayout, format: configuration.precision.operands, fold: fold,
             nodes: ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound,
             blocks: isAlone ? nil : blocks, pool: pool)
         nodeCount = fold.nodes.count

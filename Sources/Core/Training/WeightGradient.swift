@@ -30,7 +30,7 @@ final class WeightGradient: @unchecked Sendable {
     ///   - nodes: receives the sums of all nodes of the fold, as `blocks` lays them out; without blocks, of the only one.
     ///   - blocks: how the sums travel to other ranks, if they do.
     init(
-        tape: Tape, layout: GradientLayout, precision: Precision, fold: ReductionTree.FoldPlan,
+        tape: Tape, layout: GradientLayout, format: OperandFormat, fold: ReductionTree.FoldPlan,
         nodes: UnsafeMutablePointer<Float>, blocks: GradientBlocks?, pool: WorkerPool
     ) throws {
         self.tape = tape
@@ -43,11 +43,11 @@ final class WeightGradient: @unchecked Sendable {
         tasks = PanelTask.all(layout.parameters)
         leaves = FoldLeaf.all(fold, first: tape.shard.microBatches.lowerBound)
         hidden = try tape.layers.map { _ in
-            try HiddenOperand(shard: tape.shard, units: tape.units, precision: precision)
+            try HiddenOperand(shard: tape.shard, units: tape.units, format: format)
         }
         let scratch = tasks.map(\.scratch).max() ?? 0
         workers = try (0..<pool.count).map { _ in
-            try PanelWorker(tape: tape, precision: precision, slots: max(fold.slotCount, 1), slotSize: scratch)
+            try PanelWorker(tape: tape, format: format, slots: max(fold.slotCount, 1), slotSize: scratch)
         }
         lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
         prepareWork()

@@ -46,6 +46,8 @@ public struct TrainingOverview: Sendable {
     public let sequenceLength: Int
     /// How the gradients travel between ranks.
     public let gradientCompression: GradientSynchronizer.Compression
+    /// The format of the products' operands.
+    public let precision: Precision
 }
 
 /// One optimiser step.

@@ -226,7 +226,7 @@ public final class TrainingRun {
                     layout: replica.layout, ranks: communicator.size, threads: threads, data: corpus.path,
                     characters: corpus.count, sequences: dataset.windowCount, stepsPerEpoch: dataset.stepsPerEpoch,
                     batchSize: options.batchSize, sequenceLength: options.sequenceLength,
-                    gradientCompression: options.gradientCompression)))
+                    gradientCompression: options.gradientCompression, precision: options.precision)))
     }
 
     private func tell(_ event: TrainingEvent) {

@@ -71,6 +71,11 @@ import Testing
         let values = testNumbers(300, salt: 3) + [1 + 0x1p-8, 1 + 3 * 0x1p-8, -0.0, .infinity, 3e38]
         var results = [UInt16](repeating: 0, count: values.count)
         dtrain_to_bf16(Int64(values.count), values, &results)
+        var floats = values
+        floats.withUnsafeMutableBufferPointer {
+            dtrain_round_to_bf16(Int64($0.count), $0.baseAddress, $0.baseAddress)
+        }
+        #expect(floats.map(\.bitPattern) == results.map { UInt32($0) << 16 })
         for (value, result) in zip(values, results) where value.isFinite && abs(value) < 1e38 {
             #expect(UInt32(result) == rounded(value))
         }

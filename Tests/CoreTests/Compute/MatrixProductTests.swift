@@ -54,7 +54,7 @@ import Testing
         let source = transposedSource ? transpose(b, rows: shape.depth, columns: shape.columns) : b
         let weights = try PackedMatrix(
             depth: shape.depth, columns: shape.columns,
-            source: transposedSource ? .columns(stride: shape.depth) : .rows(stride: shape.columns), precision: .fp32)
+            source: transposedSource ? .columns(stride: shape.depth) : .rows(stride: shape.columns), format: .fp32)
         let (plain, operand) = (try buffer(source), try buffer(a))
         try weights.pack(plain.pointer)
         for accumulate in [false, true] {
@@ -94,7 +94,7 @@ import Testing
 
     @Test func packingAgainReplacesTheWeights() throws {
         OneDNN.useOneThread()
-        let weights = try PackedMatrix(depth: 2, columns: 2, source: .rows(stride: 2), precision: .fp32)
+        let weights = try PackedMatrix(depth: 2, columns: 2, source: .rows(stride: 2), format: .fp32)
         let product = try MatrixProduct(rows: 1, weights: weights)
         let c = try AlignedBuffer<Float>(count: 2)
         let a = try buffer([10, 100])
@@ -107,18 +107,18 @@ import Testing
     }
 
     /// Shapes whose packed layout the loops of CKernels know, beyond one block of depth, with full and part-filled tiles of rows.
-    @Test(arguments: [(16, 64), (32, 128), (1024, 64), (1056, 192), (2080, 64)], precisions)
-    func fetchingProductIsTheNaiveOne(_ size: (depth: Int, columns: Int), precision: Precision) throws {
+    @Test(arguments: [(16, 64), (32, 128), (1024, 64), (1056, 192), (2080, 64)], OperandFormat.supported)
+    func fetchingProductIsTheNaiveOne(_ size: (depth: Int, columns: Int), format: OperandFormat) throws {
         OneDNN.useOneThread()
         let b = testNumbers(size.depth * size.columns, salt: 2)
         let weights = try PackedMatrix(
-            depth: size.depth, columns: size.columns, source: .rows(stride: size.columns), precision: precision)
-        let source = try buffer(precision == .fp32 ? b : b.map(roundedToBF16))
+            depth: size.depth, columns: size.columns, source: .rows(stride: size.columns), format: format)
+        let source = try buffer(!format.isRounded ? b : b.map(roundedToBF16))
         try weights.pack(source.pointer)
         for rows in [1, 2, 7, 12, 13, 25, 64] {
             let shape = Shape(rows, size.depth, size.columns)
-            let a = try OperandBuffer(count: rows * size.depth, precision: precision)
-            let numbers = testNumbers(rows * size.depth, salt: 1).map { precision == .fp32 ? $0 : roundedToBF16($0) }
+            let a = try OperandBuffer(count: rows * size.depth, format: format)
+            let numbers = testNumbers(rows * size.depth, salt: 1).map { !format.isRounded ? $0 : roundedToBF16($0) }
             for (index, number) in numbers.enumerated() { a.values[index] = number }
             a.round(from: 0, count: numbers.count)
             let before = testNumbers(rows * size.columns, salt: 3)
@@ -145,19 +145,17 @@ import Testing
         (1024, 3072), (3072, 1024), (1024, 66), (66, 1024), (130, 390), (390, 130), (7, 21), (21, 7), (64, 192), (1, 3),
     ]
 
-    static let precisions = Precision.allCases.filter { (try? $0.requireSupport()) != nil }
-
     /// What makes a step independent of how the batch's rows are dealt out to workers.
-    @Test(arguments: weightShapes, precisions)
-    func bitsOfARowDoNotDependOnTheNumberOfRows(_ shape: (depth: Int, columns: Int), precision: Precision) throws {
-        for accumulate in [false, true] { try compareRows(shape, precision, accumulate: accumulate) }
+    @Test(arguments: weightShapes, OperandFormat.supported)
+    func bitsOfARowDoNotDependOnTheNumberOfRows(_ shape: (depth: Int, columns: Int), format: OperandFormat) throws {
+        for accumulate in [false, true] { try compareRows(shape, format, accumulate: accumulate) }
     }
 
-    private func compareRows(_ shape: (depth: Int, columns: Int), _ precision: Precision, accumulate: Bool) throws {
+    private func compareRows(_ shape: (depth: Int, columns: Int), _ format: OperandFormat, accumulate: Bool) throws {
         OneDNN.useOneThread()
         let all = MatrixProduct.steadyRows(64)
         let weights = try PackedMatrix(
-            depth: shape.depth, columns: shape.columns, source: .rows(stride: shape.columns), precision: precision)
+            depth: shape.depth, columns: shape.columns, source: .rows(stride: shape.columns), format: format)
         let source = try buffer(testNumbers(shape.depth * shape.columns, salt: 2))
         try weights.pack(source.pointer)
         let numbers = testNumbers(all * shape.depth, salt: 1)
@@ -165,7 +163,7 @@ import Testing
         func rows(_ rows: Int, from first: Int) throws -> [UInt32] {
             let padded = MatrixProduct.steadyRows(rows)
             let product = try MatrixProduct(rows: padded, weights: weights, accumulate: accumulate)
-            let a = try OperandBuffer(count: padded * shape.depth, precision: precision)
+            let a = try OperandBuffer(count: padded * shape.depth, format: format)
             for index in 0..<rows * shape.depth { a.values[index] = numbers[first * shape.depth + index] }
             a.round(from: 0, count: rows * shape.depth)
             let c = try AlignedBuffer<Float>(count: padded * shape.columns)

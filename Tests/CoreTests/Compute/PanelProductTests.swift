@@ -11,19 +11,14 @@ import Testing
         (units: 40, width: 128, states: 33), (units: 25, width: 64, states: 1030), (units: 12, width: 40, states: 2100),
     ]
 
-    @Test(arguments: shapes, [0, 1, 3])
-    func sumsAreAddedToTheirSiblings(_ shape: (units: Int, width: Int, states: Int), addends: Int) throws {
-        try check(shape, addends: addends, precision: .fp32)
+    @Test(arguments: OperandFormat.supported, [0, 1, 3])
+    func sumsAreAddedToTheirSiblings(format: OperandFormat, addends: Int) throws {
+        for shape in Self.shapes { try check(shape, addends: addends, format) }
     }
 
-    @Test(
-        .enabled(if: Precision.bf16.hasVectorProducts, "this CPU has no bf16 instructions"), arguments: shapes, [0, 2])
-    func bf16SumsAreAddedToTheirSiblings(_ shape: (units: Int, width: Int, states: Int), addends: Int) throws {
-        try check(shape, addends: addends, precision: .bf16)
-    }
-
-    private func check(_ shape: (units: Int, width: Int, states: Int), addends count: Int, precision: Precision) throws
-    {
+    private func check(
+        _ shape: (units: Int, width: Int, states: Int), addends count: Int, _ format: OperandFormat
+    ) throws {
         let (units, width, states) = shape
         let values = testNumbers(states * units)
         let panel = try AlignedBuffer<Float>(count: states * width + TapePanel.behind)
@@ -34,15 +29,15 @@ import Testing
         let stride = width + 3
         let out = try AlignedBuffer<Float>(count: units * stride)
         out.elements.update(repeating: 9)
-        try multiply(shape, values, panel, siblings, out, stride, precision)
+        try multiply(shape, values, panel, siblings, out, stride, format)
         for unit in 0..<units {
             for column in 0..<width {
                 var expected = 0.0
                 var magnitude = 0.0
                 for state in 0..<states {
                     let product =
-                        Double(rounded(values[state * units + unit], precision))
-                        * Double(rounded(factors[state * width + column], precision))
+                        Double(rounded(values[state * units + unit], format))
+                        * Double(rounded(factors[state * width + column], format))
                     expected += product
                     magnitude += abs(product)
                 }
@@ -57,11 +52,11 @@ import Testing
 
     private func multiply(
         _ shape: (units: Int, width: Int, states: Int), _ values: [Float], _ panel: AlignedBuffer<Float>,
-        _ siblings: [[Float]], _ out: AlignedBuffer<Float>, _ stride: Int, _ precision: Precision
+        _ siblings: [[Float]], _ out: AlignedBuffer<Float>, _ stride: Int, _ format: OperandFormat
     ) throws {
         let hidden = try HiddenOperand(
             shard: Shard(batchSize: 1, microBatchSize: 1, sequenceLength: shape.states - 1, microBatches: 0..<1),
-            units: shape.units, precision: precision)
+            units: shape.units, format: format)
         hidden.fill(0, from: values)
         let slots = try siblings.map { sibling in
             let slot = try AlignedBuffer<Float>(count: sibling.count)
@@ -71,7 +66,7 @@ import Testing
         let addends = slots.map { UnsafePointer($0.pointer) as UnsafePointer<Float>? }
         let scratch = try AlignedBuffer<Float>(count: shape.units * shape.width)
         let product = try PanelProduct(
-            units: shape.units, width: shape.width, states: shape.states, precision: precision)
+            units: shape.units, width: shape.width, states: shape.states, format: format)
         try addends.withUnsafeBufferPointer {
             try product(
                 hidden.bytes(0), panel.pointer,
@@ -79,8 +74,8 @@ import Testing
         }
     }
 
-    private func rounded(_ value: Float, _ precision: Precision) -> Float {
-        guard precision == .bf16 else { return value }
+    private func rounded(_ value: Float, _ format: OperandFormat) -> Float {
+        guard format.isRounded else { return value }
         var result: UInt16 = 0
         dtrain_to_bf16(1, [value], &result)
         return Float(bitPattern: UInt32(result) << 16)
