@@ -11,7 +11,7 @@ import Testing
             --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --quiet
             """
         ),
-        ("generate", "--checkpoint --prompt --length --temperature --seed --greedy"),
+        ("generate", "--checkpoint --prompt --length --temperature --seed --precision --greedy"),
         ("evaluate", "--checkpoint --data --json"), ("export", "--checkpoint --output"), ("summary", "--checkpoint"),
         (
             "scale",

@@ -55,6 +55,19 @@ struct PrecisionTests {
         }
     }
 
+    @Test(.withBF16) func promptsOfABatchDoNotMeetInBF16Either() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 2 --learning-rate 0.02")
+        let line = "generate --checkpoint training_checkpoints --precision bf16 --seed 5 --length 40 --prompt the"
+        let alone = try bench.run(line)
+        let together = try bench.run("\(line) --prompt quick")
+        #expect(alone.status == 0 && together.status == 0, "\(alone) \(together)")
+        #expect(alone.stdout.unicodeScalars.count == 3 + 40 + 1)
+        #expect(together.stdout.hasPrefix(alone.stdout))
+        let limit = ["ONEDNN_MAX_CPU_ISA": "AVX2"]
+        expectRefusal(try bench.run(line, environment: limit), 64, "no bf16 instructions", "--precision fp32")
+    }
+
     /// The JSON after eight bytes that tell its length.
     private func header(of file: Data) throws -> Data {
         try #require(file.count > 8)

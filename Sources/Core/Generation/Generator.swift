@@ -8,12 +8,22 @@ public final class Generator {
     private let weights: PackedWeights
 
     /// Prepares generation with a model's flat parameters.
-    public init(layout: ParameterLayout, parameters: AlignedBuffer<Float>, threads: Int) throws {
+    ///
+    /// - Parameters:
+    ///   - layout: the layout of the parameters.
+    ///   - parameters: the flat parameters.
+    ///   - precision: of the recurrent layers' products; the logits stay in float32.
+    ///   - threads: worker threads.
+    /// - Throws: `DTrainError` with `usage` when this CPU lacks the precision, `internal` when memory or threads run out.
+    public init(
+        layout: ParameterLayout, parameters: AlignedBuffer<Float>, precision: Precision = .fp32, threads: Int
+    ) throws {
+        try precision.requireSupport()
         self.layout = layout
         self.parameters = parameters
         pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, format: .fp32, training: false, pool: pool)
+            layout: layout, parameters: parameters.pointer, format: precision.operands, training: false, pool: pool)
         try weights.pack()
     }
 

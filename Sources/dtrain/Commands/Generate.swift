@@ -22,6 +22,9 @@ struct Generate: ParsableCommand {
     @Option(help: "What the choice of characters derives from (default: 42).", transform: seedNumber)
     var seed: UInt64 = 42
 
+    @Option(help: "Operands of the big products: bf16 may be faster, and other characters may follow.")
+    var precision = Precision.fp32
+
     @Flag(help: "Always take the likeliest character.")
     var greedy = false
 
@@ -47,7 +50,8 @@ struct Generate: ParsableCommand {
             }
         }
         let generator = try Generator(
-            layout: loaded.checkpoint.layout, parameters: loaded.parameters, threads: min(model.threads, prompt.count))
+            layout: loaded.checkpoint.layout, parameters: loaded.parameters, precision: precision,
+            threads: min(model.threads, prompt.count))
         let generated = try generator.generate(
             prompts: prompt.map(loaded.vocabulary.encode), length: length,
             method: greedy ? .greedy : .temperature(Float(temperature ?? 1)), seed: seed)
