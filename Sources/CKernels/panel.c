@@ -61,21 +61,21 @@ TILE_INLINE const float *take(lines *ahead, int64_t depth, const float *otherwis
 // A panel stays in the L2 cache while the blocks of A stream by; a block is fetched while the one before it is used (past the last
 // one that fetches nothing). A tile's sums stay in the L1 cache until its last step.
 TILE_INLINE void product(
-    void run(int64_t, tile), int64_t rows, int64_t columns, int64_t steps, const float *a, const float *b, int64_t panel_width,
-    int64_t panel_steps, const dtrain_fold *fold) {
-    _Alignas(64) float sums[TILE_ROWS * TILE_COLUMNS];
+    void run(int64_t, tile), int64_t rows, int64_t columns, int64_t steps, const float *a, int64_t a_steps, const float *b,
+    int64_t panel_width, int64_t panel_steps, const dtrain_fold *fold) {
+    _Alignas(64) float sums[TILE_ROWS * TILE_COLUMNS] = {0};
     lines ahead = {fold->upcoming, fold->upcoming + fold->upcoming_count};
     // Fetched late, so that it doesn't drive out what is still in use.
     const int64_t tiles = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
-    const int64_t late = rows - (fold->upcoming_count / LINE / (steps * tiles) + 2) * TILE_ROWS;
-    for (int64_t row = 0; row < rows; row += TILE_ROWS, a += steps * TILE_ROWS) {
+    const int64_t late = rows - (fold->upcoming_count / LINE / (steps * tiles + 1) + 2) * TILE_ROWS;
+    for (int64_t row = 0; row < rows; row += TILE_ROWS, a += a_steps * TILE_ROWS) {
         const int64_t height = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
         for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
             const float *panel = b + column / panel_width * panel_width * panel_steps + column % panel_width;
             announce(height, row, column, columns, fold);
             for (int64_t first = 0; first < steps; first += TILE_DEPTH) {
                 const int64_t depth = steps - first < TILE_DEPTH ? steps - first : TILE_DEPTH;
-                const float *next = a + (steps + first) * TILE_ROWS;
+                const float *next = a + (a_steps + first) * TILE_ROWS;
                 const tile t = {
                     .a = a + first * TILE_ROWS, .b = panel + first * panel_width, .b_stride = panel_width, .depth = depth,
                     .next = column && row >= late ? take(&ahead, depth, next) : next, .c = sums, .c_stride = TILE_COLUMNS,
@@ -88,12 +88,15 @@ TILE_INLINE void product(
 }
 
 void dtrain_panel_product_fp32(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *panel, int64_t stride, const dtrain_fold *fold) {
-    product(tile_fp32, rows, columns, depth, a, panel, stride, 0, fold);
+    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *panel, int64_t stride,
+    const dtrain_fold *fold) {
+    product(tile_fp32, rows, columns, depth, a, stored, panel, stride, 0, fold);
 }
 
 void dtrain_panel_product_bf16(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, const dtrain_fold *fold) {
-    product(tile_bf16, rows, columns, (depth + 1) / 2, a, packed, PANEL, (depth + 31) / 32 * 16, fold);
+    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed,
+    const dtrain_fold *fold) {
+    product(
+        tile_bf16, rows, columns, (depth + 1) / 2, a, (stored + 1) / 2, packed, PANEL, (depth + 31) / 32 * 16, fold);
 }
 #endif

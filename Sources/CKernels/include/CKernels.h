@@ -98,12 +98,13 @@ typedef struct {
 } dtrain_fold;
 
 // A[rows][depth] * B for many rows and a panel B that fits the L2 cache; A as dtrain_block_columns (bf16: dtrain_block_columns_to_bf16)
-// leaves it. float32: B is [depth][columns], its rows `stride` apart, and 31 floats behind it are read, too. bf16: B as
+// leaves it of stored >= depth rows, of which the first are read; without any the product is 0. float32: B is [depth][columns], its rows `stride` apart, and 31 floats behind it are read, too. bf16: B as
 // dtrain_pack_bf16_pairs leaves it. Needs AVX-512 (bf16: AVX512_BF16).
 void dtrain_panel_product_fp32(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *panel, int64_t stride, const dtrain_fold *fold);
+    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *panel, int64_t stride,
+    const dtrain_fold *fold);
 void dtrain_panel_product_bf16(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, const dtrain_fold *fold);
+    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold);
 #endif
 
 // sum[i] += addend[i] for n elements.

@@ -77,44 +77,42 @@ final class ForwardPass {
 
     private func advance(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) throws {
         let layer = layers[index]
-        let units = weights.layout.configuration.rnnUnits
-        let columns = weights.layout.configuration.cell.gates * units
-        try layer.recurrentProduct(layer.hidden.bytes, weights.layers[index].recurrent.bytes, layer.recurrent.pointer)
+        if recording?.time == 0 {
+            // A window begins with the state zero.
+            layer.recurrent.elements.update(repeating: 0)
+        } else {
+            try layer.recurrentProduct(
+                layer.hidden.bytes, weights.layers[index].recurrent.bytes, layer.recurrent.pointer)
+        }
         if let input = layer.input, let kernel = weights.layers[index].kernel {
             try input.product(layers[index - 1].hidden.bytes, kernel.bytes, input.values.pointer)
         }
-        for row in 0..<rows {
-            let input =
-                layer.input.map { UnsafePointer($0.values.pointer + row * columns) }
-                ?? UnsafePointer(weights.table.pointer + Int(ids[row]) * columns)
-            advance(layer: index, row: row, input: input, recording)
-        }
+        gates(layer: index, ids, recording)
     }
 
-    /// The gates of one row.
-    private func advance(layer index: Int, row: Int, input: UnsafePointer<Float>, _ recording: Recording?) {
+    /// The gates of all rows.
+    private func gates(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) {
         let layer = layers[index]
-        let configuration = weights.layout.configuration
-        let units = configuration.rnnUnits
+        let units = weights.layout.configuration.rnnUnits
+        let columns = weights.layout.configuration.cell.gates * units
         let bias = parameters + weights.layout.recurrent[index].bias
-        let recurrent = layer.recurrent.pointer + row * configuration.cell.gates * units
-        let hidden = layer.hidden.pointer + row * units
-        let record =
-            recording.map { $0.tape.record(index, $0.places[row], $0.time) }
-            ?? dtrain_record(
-                values: nil, rows: 0, row: 0, units: Int64(units), panel: Int64(Panels.widest))
-        if let cell = layer.cell {
-            let cell = cell.pointer + row * units
-            dtrain_lstm_forward(record, input, recurrent, bias, hidden, cell)
-            if let recording {
-                recording.tape.cell(index, recording.places[row], recording.time + 1)?.update(from: cell, count: units)
+        let (table, inputs) = (weights.table.pointer, layer.input?.values.pointer)
+        let (recurrent, states, cells) = (layer.recurrent.pointer, layer.hidden.pointer, layer.cell?.pointer)
+        let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
+        let unrecorded = dtrain_record(
+            values: nil, rows: 0, row: 0, units: Int64(units), panel: Int64(Panels.widest))
+        for row in 0..<rows {
+            let input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
+            let record = kept.map { $0.tape.record($0.places[row], $0.time) } ?? unrecorded
+            let state = states + row * units
+            if let cell = cells.map({ $0 + row * units }) {
+                dtrain_lstm_forward(record, input, recurrent + row * columns, bias, state, cell)
+                if let kept { kept.tape.cell(kept.places[row], kept.time + 1)?.update(from: cell, count: units) }
+            } else {
+                dtrain_gru_forward(record, input, recurrent + row * columns, bias, state)
             }
-        } else {
-            dtrain_gru_forward(record, input, recurrent, bias, hidden)
+            if let kept { kept.tape.hidden(kept.places[row], kept.time + 1).update(from: state, count: units) }
         }
-        layer.hidden.round(from: row * units, count: units)
-        if let recording {
-            recording.tape.hidden(index, recording.places[row], recording.time + 1).update(from: hidden, count: units)
-        }
+        layer.hidden.round(from: 0, count: rows * units)
     }
 }

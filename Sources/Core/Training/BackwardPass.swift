@@ -88,7 +88,7 @@ final class BackwardPass {
 
     private func step(layer index: Int, _ time: Int) throws {
         let layer = layers[index]
-        for row in 0..<rows { gates(layer: index, row: row, time) }
+        gates(layer: index, time)
         if time > 0, let transposed = weights.layers[index].recurrentTransposed {
             try layer.recurrentProduct(layer.gates.bytes, transposed.bytes, layer.hidden.pointer)
         }
@@ -98,23 +98,25 @@ final class BackwardPass {
         }
     }
 
-    /// The gates of one row.
-    private func gates(layer index: Int, row: Int, _ time: Int) {
+    /// The gates of all rows.
+    private func gates(layer index: Int, _ time: Int) {
         let layer = layers[index]
-        let units = tape.units
+        let (units, places) = (tape.units, places)
         let columns = weights.layout.configuration.cell.gates * units
-        let record = tape.record(index, places[row], time)
-        let hidden = layer.hidden.pointer + row * units
-        let gates = layer.gates.pointer + row * columns
-        if let cell = layer.cell, let before = tape.cell(index, places[row], time),
-            let after = tape.cell(index, places[row], time + 1)
-        {
-            dtrain_lstm_backward(record, before, after, hidden, cell.pointer + row * units, gates)
-        } else {
-            let inputGates = layer.input?.gates.map { $0.pointer + row * columns }
-            dtrain_gru_backward(record, tape.hidden(index, places[row], time), hidden, gates, inputGates)
-            layer.input?.gates?.round(from: row * columns, count: columns)
+        let kept = tape.layer(index)
+        let (states, cells, gates) = (layer.hidden.pointer, layer.cell?.pointer, layer.gates.pointer)
+        let inputGates = layer.input?.gates
+        for row in 0..<rows {
+            let (place, gates) = (places[row], gates + row * columns)
+            let record = kept.record(place, time)
+            if let cells, let before = kept.cell(place, time), let after = kept.cell(place, time + 1) {
+                dtrain_lstm_backward(record, before, after, states + row * units, cells + row * units, gates)
+            } else {
+                let inputGates = inputGates.map { $0.pointer + row * columns }
+                dtrain_gru_backward(record, kept.hidden(place, time), states + row * units, gates, inputGates)
+            }
         }
-        layer.gates.round(from: row * columns, count: columns)
+        inputGates?.round(from: 0, count: rows * columns)
+        layer.gates.round(from: 0, count: rows * columns)
     }
 }

@@ -1,8 +1,8 @@
 import CKernels
 
-/// h of a layer before each token and after the last, as the weight gradient's products read it: hᵀ, a micro-batch at a time.
+/// h of a layer after each token, as the weight gradient's products read it: hᵀ, a micro-batch at a time.
 ///
-/// dtrain's own loops read blocks of units (`dtrain_block_columns`), oneDNN a plain [H][states].
+/// dtrain's own loops read blocks of units (`dtrain_block_columns`), oneDNN a plain [H][tokens].
 struct HiddenOperand {
     private enum Storage {
         case blocks(AlignedBuffer<Float>)
@@ -21,7 +21,7 @@ struct HiddenOperand {
     init(shard: Shard, units: Int, format: OperandFormat) throws {
         self.shard = shard
         self.units = units
-        let states = (shard.microBatchSize * (shard.sequenceLength + 1) + 1) / 2 * 2 * shard.count
+        let states = (shard.microBatchSize * shard.sequenceLength + 1) / 2 * 2 * shard.count
         let blocked = (units + Self.block - 1) / Self.block * Self.block
         storage =
             switch format {
@@ -32,9 +32,9 @@ struct HiddenOperand {
         isRounded = format == .roundedFP32
     }
 
-    /// Fills in a micro-batch from its states, [states][units].
+    /// Fills in a micro-batch from its states after each token, [tokens][units].
     func fill(_ microBatch: Int, from hidden: UnsafePointer<Float>) {
-        let states = Int64(shard.rows(of: microBatch).count * (shard.sequenceLength + 1))
+        let states = Int64(shard.tokens(of: microBatch).count)
         let units = Int64(self.units)
         switch storage {
         case .blocks(let buffer):

@@ -18,10 +18,11 @@ struct PanelProduct {
     private let units: Int
     private let width: Int
     private let states: Int
+    private let stored: Int
 
-    /// A product of [units, states] with [states, width].
-    init(units: Int, width: Int, states: Int, format: OperandFormat) throws {
-        (self.units, self.width, self.states) = (units, width, states)
+    /// A product of [units, states] with [states, width], where `stored` states are stored, of which it reads the first.
+    init(units: Int, width: Int, states: Int, of stored: Int, format: OperandFormat) throws {
+        (self.units, self.width, self.states, self.stored) = (units, width, states, stored)
         rounded = format == .roundedFP32 ? try AlignedBuffer(count: states * width + TapePanel.behind) : nil
         switch format {
         case .bf16:
@@ -31,7 +32,8 @@ struct PanelProduct {
         case .fp32, .roundedFP32:
             method = .library(
                 try MatrixProduct(
-                    rows: units, columns: width, depth: states, a: .rows(stride: states), b: .rows(stride: width)))
+                    rows: units, columns: width, depth: max(states, 1), a: .rows(stride: stored),
+                    b: .rows(stride: width)))
         }
     }
 
@@ -44,20 +46,25 @@ struct PanelProduct {
             } ?? panel
         switch method {
         case .library(let product):
-            try product(hidden, panel, sums.scratch)
+            if states > 0 {
+                try product(hidden, panel, sums.scratch)
+            } else {
+                sums.scratch.update(repeating: 0, count: units * width)
+            }
             sums.fold(rows: units, width: width)
         case .vectors:
             #if arch(x86_64)
                 sums.withFold {
                     dtrain_panel_product_fp32(
-                        Int64(units), Int64(width), Int64(states), hidden, panel, Int64(width), $0)
+                        Int64(units), Int64(width), Int64(states), hidden, Int64(stored), panel, Int64(width), $0)
                 }
             #endif
         case .packedVectors(let packed):
             #if arch(x86_64)
                 dtrain_pack_bf16_pairs(Int64(states), Int64(width), panel, packed.pointer)
                 sums.withFold {
-                    dtrain_panel_product_bf16(Int64(units), Int64(width), Int64(states), hidden, packed.pointer, $0)
+                    dtrain_panel_product_bf16(
+                        Int64(units), Int64(width), Int64(states), hidden, Int64(stored), packed.pointer, $0)
                 }
             #endif
         }

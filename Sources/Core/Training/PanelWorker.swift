@@ -5,6 +5,8 @@ final class PanelWorker {
     /// The shapes a product of hᵀ with a panel comes in.
     private struct Shape: Hashable {
         let sequences: Int
+        /// Tokens of each sequence that are added up.
+        let tokens: Int
         let width: Int
     }
 
@@ -26,10 +28,11 @@ final class PanelWorker {
             })
         var products: [Shape: PanelProduct] = [:]
         for sequences in sizes {
-            for width in widths {
-                products[Shape(sequences: sequences, width: width)] = try PanelProduct(
-                    units: tape.units, width: width, states: sequences * (tape.shard.sequenceLength + 1),
-                    format: format)
+            for (width, skipped) in widths.flatMap({ [($0, 0), ($0, 1)] }) {
+                let tokens = tape.shard.sequenceLength - skipped
+                products[Shape(sequences: sequences, tokens: tokens, width: width)] = try PanelProduct(
+                    units: tape.units, width: width, states: sequences * tokens,
+                    of: sequences * tape.shard.sequenceLength, format: format)
             }
         }
         self.products = products
@@ -77,11 +80,12 @@ final class PanelWorker {
         let (count, width) = (Int64(tokens.count), Int64(task.width))
         switch target.factor {
         case .hiddenBefore(let layer):
-            return try product(microBatch, width: task.width)(
-                hidden[layer].bytes(microBatch), panel.byStateBefore, sums)
+            // A token's state is the one after the token before it.
+            return try product(microBatch, width: task.width, skipped: 1)(
+                hidden[layer].bytes(microBatch), panel.afterFirst, sums)
         case .hiddenAfter(let layer):
-            return try product(microBatch, width: task.width)(
-                hidden[layer].bytes(microBatch), panel.byStateAfter, sums)
+            return try product(microBatch, width: task.width, skipped: 0)(
+                hidden[layer].bytes(microBatch), panel.tokens, sums)
         case .characters:
             sums.scratch.update(repeating: 0, count: target.rows * task.width)
             dtrain_scatter_add(count, width, panel.tokens, tape.inputs.pointer + tokens.before, sums.scratch)
@@ -92,9 +96,10 @@ final class PanelWorker {
         sums.fold(rows: target.rows, width: task.width)
     }
 
-    private func product(_ microBatch: Int, width: Int) throws -> PanelProduct {
+    private func product(_ microBatch: Int, width: Int, skipped: Int) throws -> PanelProduct {
         let sequences = tape.shard.rows(of: microBatch).count
-        guard let product = products[Shape(sequences: sequences, width: width)] else {
+        let tokens = tape.shard.sequenceLength - skipped
+        guard let product = products[Shape(sequences: sequences, tokens: tokens, width: width)] else {
             throw DTrainError(.internal, "no product for \(sequences) sequences and \(width) columns")
         }
         return product

@@ -42,12 +42,6 @@ public struct Shard: Hashable, Sendable {
         microBatch * microBatchSize..<min(rows, (microBatch + 1) * microBatchSize)
     }
 
-    /// The rows of a micro-batch's panels: its tokens between a time step of zeros and another.
-    ///
-    /// A sequence has one state more than tokens. With the zeros before or after the tokens, a panel has a row for each state,
-    /// and pairs every token with the state before or after it.
-    func panelRows(of microBatch: Int) -> Int { rows(of: microBatch).count * (sequenceLength + 2) }
-
     /// The tokens of a micro-batch, and the tokens before it.
     func tokens(of microBatch: Int) -> (count: Int, before: Int) {
         let rows = rows(of: microBatch)
@@ -60,8 +54,7 @@ public struct Shard: Hashable, Sendable {
         let rows = rows(of: microBatch)
         return RowPlace(
             firstToken: rows.lowerBound * sequenceLength, firstState: rows.lowerBound * (sequenceLength + 1),
-            firstPanelRow: rows.lowerBound * (sequenceLength + 2), panelRows: panelRows(of: microBatch),
-            stride: rows.count, index: row - rows.lowerBound)
+            tokens: rows.count * sequenceLength, stride: rows.count, index: row - rows.lowerBound)
     }
 }
 
@@ -71,10 +64,8 @@ struct RowPlace {
     let firstToken: Int
     /// States before the micro-batch; a sequence has one state more than tokens.
     let firstState: Int
-    /// Panel rows before the micro-batch.
-    let firstPanelRow: Int
-    /// Panel rows in the micro-batch.
-    let panelRows: Int
+    /// Tokens in the micro-batch.
+    let tokens: Int
     /// Sequences in the micro-batch: what lies between a row's token and its next.
     let stride: Int
     /// The row within the micro-batch.
@@ -82,7 +73,4 @@ struct RowPlace {
 
     /// The token at a time, within the micro-batch.
     func token(_ time: Int) -> Int { time * stride + index }
-
-    /// The panel row of the token at a time, within the micro-batch.
-    func panelRow(_ time: Int) -> Int { token(time + 1) }
 }

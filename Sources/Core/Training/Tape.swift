@@ -11,8 +11,6 @@ final class Tape: @unchecked Sendable {
         /// LSTM: [T + 1 states per sequence][H].
         let cell: AlignedBuffer<Float>?
         /// Four gate groups of panels a micro-batch, as `dtrain_record` says.
-        ///
-        /// The rows before and after the tokens stay zero.
         let record: AlignedBuffer<Float>
     }
 
@@ -38,42 +36,25 @@ final class Tape: @unchecked Sendable {
         units = configuration.rnnUnits
         vocabularySize = configuration.vocabularySize
         let states = shard.rows * (shard.sequenceLength + 1)
-        let (units, panelRows) = (units, shard.rows * (shard.sequenceLength + 2))
+        let (units, tokens) = (units, shard.tokens)
         layers = try (0..<configuration.layers).map { _ in
             Layer(
                 hidden: try AlignedBuffer(count: states * units),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: states * units) : nil,
-                record: try AlignedBuffer(count: panelRows * Self.groups * units + TapePanel.behind))
+                record: try AlignedBuffer(count: tokens * Self.groups * units + TapePanel.behind))
         }
-        logitsGradient = try AlignedBuffer(count: panelRows * vocabularySize + TapePanel.behind)
+        logitsGradient = try AlignedBuffer(count: tokens * vocabularySize + TapePanel.behind)
         inputs = try AlignedBuffer(count: shard.tokens)
         targets = try AlignedBuffer(count: shard.tokens)
         losses = try AlignedBuffer(count: shard.tokens)
     }
 
-    /// The state of a row before the token at `time`; T is the state after the last.
-    func hidden(_ layer: Int, _ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float> {
-        layers[layer].hidden.pointer + (place.firstState + place.token(time)) * units
-    }
-
-    /// The LSTM cell of a row before the token at `time`.
-    func cell(_ layer: Int, _ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float>? {
-        layers[layer].cell.map { $0.pointer + (place.firstState + place.token(time)) * units }
-    }
-
-    /// The record of a row's token for the kernels.
-    func record(_ layer: Int, _ place: RowPlace, _ time: Int) -> dtrain_record {
-        dtrain_record(
-            values: layers[layer].record.pointer + place.firstPanelRow * Self.groups * units,
-            rows: Int64(place.panelRows), row: Int64(place.panelRow(time)), units: Int64(units),
-            panel: Int64(Panels.widest))
-    }
+    /// Where a layer's values lie.
+    func layer(_ index: Int) -> LayerTape { LayerTape(layers[index], units: units) }
 
     /// A panel of a micro-batch: of a gate group, or of d(loss)/d(logits).
     func panel(_ source: PanelTask.Source, microBatch: Int, panel: Int) -> TapePanel {
-        let sequences = shard.rows(of: microBatch)
-        let rows = shard.panelRows(of: microBatch)
-        let before = sequences.lowerBound * (shard.sequenceLength + 2)
+        let (rows, before) = shard.tokens(of: microBatch)
         let (matrix, panels) =
             switch source {
             case .gates(let layer, let group):
@@ -84,17 +65,17 @@ final class Tape: @unchecked Sendable {
             case .logits: (logitsGradient.pointer + before * vocabularySize, Panels(units: vocabularySize))
             }
         return TapePanel(
-            start: matrix + panels.offset(panel, rows: rows), rows: rows, sequences: sequences.count,
+            tokens: matrix + panels.offset(panel, rows: rows), rows: rows, sequences: shard.rows(of: microBatch).count,
             width: panels.columns(panel).count)
     }
 
     /// Keeps a row of d(loss)/d(logits), or brings it back.
     func copyLogitsGradient(_ place: RowPlace, _ time: Int, row: UnsafeMutablePointer<Float>, keep: Bool) {
         let panels = Panels(units: vocabularySize)
-        let base = logitsGradient.pointer + place.firstPanelRow * vocabularySize
+        let base = logitsGradient.pointer + place.firstToken * vocabularySize
         for panel in 0..<panels.count {
             let columns = panels.columns(panel)
-            let kept = base + panels.offset(panel, rows: place.panelRows) + place.panelRow(time) * columns.count
+            let kept = base + panels.offset(panel, rows: place.tokens) + place.token(time) * columns.count
             let given = row + columns.lowerBound
             if keep {
                 kept.update(from: given, count: columns.count)
@@ -105,32 +86,27 @@ final class Tape: @unchecked Sendable {
     }
 }
 
-/// A panel of a micro-batch: a row of zeros for each sequence, the tokens, and zeros again.
+/// A panel of a micro-batch, a row for each token.
 struct TapePanel {
     /// Floats behind the last panel that its products may read.
     static let behind = 32
 
-    private let start: UnsafeMutablePointer<Float>
+    /// [tokens][width].
+    let tokens: UnsafeMutablePointer<Float>
     private let rows: Int
     private let sequences: Int
     private let width: Int
 
-    init(start: UnsafeMutablePointer<Float>, rows: Int, sequences: Int, width: Int) {
-        self.start = start
+    init(tokens: UnsafeMutablePointer<Float>, rows: Int, sequences: Int, width: Int) {
+        self.tokens = tokens
         self.rows = rows
         self.sequences = sequences
         self.width = width
     }
 
     /// The whole panel.
-    var all: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: start, count: rows * width) }
+    var all: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: tokens, count: rows * width) }
 
-    /// The tokens: [tokens][width].
-    var tokens: UnsafeMutablePointer<Float> { start + sequences * width }
-
-    /// A row for each state, [states][width]: that of the token after the state, zeros for the last.
-    var byStateBefore: UnsafePointer<Float> { UnsafePointer(tokens) }
-
-    /// A row for each state, [states][width]: that of the token before the state, zeros for the first.
-    var byStateAfter: UnsafePointer<Float> { UnsafePointer(start) }
+    /// The tokens but for the sequences' first, whose state before them is zero.
+    var afterFirst: UnsafePointer<Float> { UnsafePointer(tokens + sequences * width) }
 }

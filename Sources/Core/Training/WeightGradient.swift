@@ -78,7 +78,9 @@ final class WeightGradient: @unchecked Sendable {
     }
 
     private func prepareOperand(layer: Int, microBatch: Int) {
-        let firstState = tape.shard.rows(of: microBatch).lowerBound * (tape.shard.sequenceLength + 1)
+        let sequences = tape.shard.rows(of: microBatch)
+        // The states before the first token are zero and add nothing.
+        let firstState = sequences.lowerBound * (tape.shard.sequenceLength + 1) + sequences.count
         hidden[layer].fill(microBatch, from: tape.layers[layer].hidden.pointer + firstState * tape.units)
     }
 

@@ -7,7 +7,8 @@ import Testing
 @Suite struct PanelProductTests {
     /// Units that fill no block of 12, one and several; columns beside 32 and 64; an odd number of states; more than a tile's depth.
     private static let shapes = [
-        (units: 1, width: 1, states: 1), (units: 12, width: 32, states: 8), (units: 13, width: 66, states: 9),
+        (units: 5, width: 3, states: 0), (units: 1, width: 1, states: 1), (units: 12, width: 32, states: 8),
+        (units: 13, width: 66, states: 9),
         (units: 40, width: 128, states: 33), (units: 25, width: 64, states: 1030), (units: 12, width: 40, states: 2100),
     ]
 
@@ -20,7 +21,8 @@ import Testing
         _ shape: (units: Int, width: Int, states: Int), addends count: Int, _ format: OperandFormat
     ) throws {
         let (units, width, states) = shape
-        let values = testNumbers(states * units)
+        // One state more is stored than is read.
+        let values = testNumbers((states + 1) * units)
         let panel = try AlignedBuffer<Float>(count: states * width + TapePanel.behind)
         panel.elements.update(repeating: .nan)
         let factors = testNumbers(states * width, salt: 1)
@@ -55,7 +57,7 @@ import Testing
         _ siblings: [[Float]], _ out: AlignedBuffer<Float>, _ stride: Int, _ format: OperandFormat
     ) throws {
         let hidden = try HiddenOperand(
-            shard: Shard(batchSize: 1, microBatchSize: 1, sequenceLength: shape.states - 1, microBatches: 0..<1),
+            shard: Shard(batchSize: 1, microBatchSize: 1, sequenceLength: shape.states + 1, microBatches: 0..<1),
             units: shape.units, format: format)
         hidden.fill(0, from: values)
         let slots = try siblings.map { sibling in
@@ -66,7 +68,8 @@ import Testing
         let addends = slots.map { UnsafePointer($0.pointer) as UnsafePointer<Float>? }
         let scratch = try AlignedBuffer<Float>(count: shape.units * shape.width)
         let product = try PanelProduct(
-            units: shape.units, width: shape.width, states: shape.states, format: format)
+            units: shape.units, width: shape.width, states: shape.states, of: shape.states + 1,
+            format: format)
         try addends.withUnsafeBufferPointer {
             try product(
                 hidden.bytes(0), panel.pointer,

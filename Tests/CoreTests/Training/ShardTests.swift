@@ -25,22 +25,18 @@ import Testing
         let shard = Shard(batchSize: 7, microBatchSize: 3, sequenceLength: 4, microBatches: 1..<3)
         var tokens: [Int] = []
         var states: [Int] = []
-        var panelRows: [Int] = []
         for row in 0..<shard.rows {
             let place = shard.place(of: row)
             let microBatch = row / 3
             #expect(place.firstToken == shard.tokens(of: microBatch).before)
-            #expect(place.panelRows == shard.panelRows(of: microBatch))
+            #expect(place.tokens == shard.tokens(of: microBatch).count)
             for time in 0..<4 {
                 tokens.append(place.firstToken + place.token(time))
-                panelRows.append(place.firstPanelRow + place.panelRow(time))
             }
             for time in 0...4 { states.append(place.firstState + place.token(time)) }
         }
         #expect(tokens.sorted() == Array(0..<16))
         #expect(states.sorted() == Array(0..<20))
-        // Three sequences, then one: a row of zeros for each, four tokens, and zeros again.
-        #expect(panelRows.sorted() == Array(3..<15) + Array(19..<23))
     }
 
     @Test(arguments: [1, 127, 128, 129, 1024])
