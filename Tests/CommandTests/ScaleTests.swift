@@ -43,6 +43,12 @@ struct ScaleTests {
             environment: ["DTRAIN_DATA": "", "XDG_CACHE_HOME": bench.folder], folder: bench.folder, seconds: 240)
     }
 
+    private func experiment(_ bench: Bench) throws -> Experiment {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Experiment.self, from: bench.read("out/experiment.json"))
+    }
+
     /// A launcher that tells its version and then does what a line of shell says.
     private func makeLauncher(_ bench: Bench, _ line: String) throws {
         let text = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'mpirun (Open MPI) 9.9' && exit 0\n\(line)\n"
@@ -57,9 +63,7 @@ struct ScaleTests {
         try #require(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout.hasSuffix("out/report.html\n"), "\(outcome)")
         #expect(try bench.names(in: "out") == ["experiment.json", "report.html", "steps.csv", "summary.csv"])
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        let experiment = try decoder.decode(Experiment.self, from: bench.read("out/experiment.json"))
+        let experiment = try experiment(bench)
         let scaled = experiment.measurements.filter { $0.plan.ranks == 2 }
         #expect(Set(scaled.flatMap(\.plan.series)) == ["strong", "weak", "latency"])
         #expect(scaled.allSatisfy { $0.layout.ranks == 2 && $0.layout.machines == 1 })
@@ -68,7 +72,7 @@ struct ScaleTests {
             #expect(run.steps.map(\.step) == [2, 3])
             #expect(run.command.contains("--seed 7"))
             for step in run.steps {
-                let parts = step.parts.filter { $0.key != "hiddenExchange" }.values.reduce(0, +)
+                let parts = step.parts.filter { $0.key != "hidden_exchange" }.values.reduce(0, +)
                 #expect(abs(parts - step.seconds) <= 1e-6 + 0.01 * step.seconds)
             }
         }
@@ -77,6 +81,18 @@ struct ScaleTests {
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
         #expect(report.contains("share one machine") && report.contains("assumed"))
         expectRefusal(try scale(bench, "--output out"), 64, "out", "--overwrite")
+    }
+
+    /// Two blocks or more travel, and rank 0 computes on while the first does.
+    @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
+    func hiddenPartOfTheExchangeArrives() throws {
+        let bench = try Bench()
+        let outcome = try scale(bench, "--ranks 2 --mode strong --rnn-units 512 --output out")
+        try #require(outcome.status == 0, "\(outcome)")
+        let steps = try experiment(bench).measurements.filter { $0.plan.series == ["strong"] }.flatMap(\.runs)
+            .flatMap(\.steps)
+        #expect(!steps.isEmpty)
+        for step in steps { #expect(try #require(step.parts["hidden_exchange"]) > 0, "\(step)") }
     }
 
     @Test func launcherThatHasNoRoomIsQuoted() throws {

@@ -5,11 +5,12 @@ import Testing
 
 /// From metrics to summaries.
 @Suite struct MeasurementTests {
+    /// As `dtrain train --profile --metrics` writes it; ScaleTests has the real thing.
     private func line(step: Int, seconds: Double, exchange: Double) -> String {
         """
-        {"step":\(step),"epoch":1,"loss":1,"seconds":\(seconds),"tokens":10,"gradient_bytes":1000,"profile":{"pack":0,\
-        "forward":0.25,"head":0,"backward":0,"weightGradient":0,"exchange":\(exchange),"wait":0,"adam":0,"other":0,\
-        "hidden_exchange":0.125}}
+        {"epoch":1,"gradient_bytes":1000,"gradient_norm":0.5,"hidden_exchange":0.125,"loss":1,"profile":{"adam":0,\
+        "backward":0,"exchange":\(exchange),"forward":0.25,"head":0,"other":0,"pack":0,"wait":0,"weightGradient":0},\
+        "seconds":\(seconds),"step":\(step),"tokens":10}
 
         """
     }
@@ -26,6 +27,13 @@ import Testing
 
     @Test(arguments: ["", "{}\n", "{\"step\":1,\"epoch\":1,\"loss\":1,\"seconds\":1,\"tokens\":1}\n"])
     func linesWithoutAProfileAreRefused(text: String) {
+        #expect(throws: DTrainError.self) { try MetricsReader(text, path: "m") }
+    }
+
+    /// Rather than that nothing was hidden.
+    @Test func profileThatTellsNothingOfTheHiddenPartIsRefused() {
+        let text = line(step: 1, seconds: 0.5, exchange: 0.25).replacing("\"hidden_exchange\":0.125,", with: "")
+        #expect(!text.contains("hidden"))
         #expect(throws: DTrainError.self) { try MetricsReader(text, path: "m") }
     }
 
