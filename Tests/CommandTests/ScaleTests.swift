@@ -133,12 +133,14 @@ struct ScaleTests {
     @Test(arguments: [
         ("--ranks 1,x", "1,2,4"), ("--ranks 2,2", "different"), ("--mode fast", "strong,weak"),
         ("--micro-batch-size 9", "lower it"), ("--steps 0", "--steps"),
+        ("--allreduce mpi --gradient-compression bf16", "leave --gradient-compression out"),
+        ("--ranks 1,60000", "ranks are possible; lower --ranks or --batch-size"),
     ])
     func wrongFlagsAreRefused(flags: String, part: String) throws {
         expectRefusal(try scale(try Bench(), flags), 64, part)
     }
 
-    @Test(arguments: ["--metrics x", "--threads 2", "--resume", "--init=x"])
+    @Test(arguments: ["--metrics x", "--threads 2", "--resume", "--init=x", "--allreduce mpi"])
     func flagsThatScaleSetsItselfAreRefusedBehindTheDashes(flag: String) throws {
         expectRefusal(
             try scale(try Bench(), "-- \(flag)"), 64, String(flag.prefix { $0 != " " && $0 != "=" }), "leave it out")

@@ -49,17 +49,23 @@ public struct RunPlan: Hashable, Sendable, Codable {
         public var microBatchSize: Int
         /// Cores of this machine.
         public var cores: Int
+        /// Their hardware threads.
+        public var processors: Int
 
         /// Sizes of an experiment.
-        public init(ranks: [Int], modes: [Series], threads: Int?, batchSize: Int, microBatchSize: Int, cores: Int) {
+        public init(
+            ranks: [Int], modes: [Series], threads: Int?, batchSize: Int, microBatchSize: Int, cores: Int,
+            processors: Int? = nil
+        ) {
             (self.ranks, self.modes, self.threads) = (ranks, modes, threads)
-            (self.batchSize, self.microBatchSize, self.cores) = (batchSize, microBatchSize, cores)
+            (self.batchSize, self.microBatchSize) = (batchSize, microBatchSize)
+            (self.cores, self.processors) = (cores, processors ?? cores)
         }
     }
 
     /// The configurations that one repeat goes through.
     public static func all(_ choice: Choice) -> [RunPlan] {
-        let base = baseThreads(cores: choice.cores).map {
+        let base = baseThreads(cores: choice.cores, processors: choice.processors).map {
             RunPlan(series: [.base], ranks: 1, isLaunched: false, threads: $0, batchSize: choice.batchSize)
         }
         var scaled: [RunPlan] = []
@@ -80,9 +86,9 @@ public struct RunPlan: Hashable, Sendable, Codable {
         return base + smallBatches(choice) + scaled + latency
     }
 
-    /// 1, 2, 4 … and all cores.
-    static func baseThreads(cores: Int) -> [Int] {
-        Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [max(1, cores)]).sorted()
+    /// 1, 2, 4 …, all cores, and all their hardware threads.
+    static func baseThreads(cores: Int, processors: Int) -> [Int] {
+        Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [max(1, cores), max(1, processors)]).sorted()
     }
 
     /// A half, a quarter and an eighth of the batch, down to one micro-batch.
