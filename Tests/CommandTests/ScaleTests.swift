@@ -33,8 +33,14 @@ struct ScaleTests {
             let layout: Layout
             let runs: [Run]
         }
+        struct Check: Decodable {
+            let ranks: Int
+            let fittedTo: [Int]
+            let error: Double
+        }
         let verdict: String
         let measurements: [Measurement]
+        let checks: [Check]
     }
 
     private func scale(_ bench: Bench, _ flags: String) throws -> MPIRun.Outcome {
@@ -65,7 +71,7 @@ struct ScaleTests {
         #expect(try bench.names(in: "out") == ["experiment.json", "report.html", "steps.csv", "summary.csv"])
         let experiment = try experiment(bench)
         let scaled = experiment.measurements.filter { $0.plan.ranks == 2 }
-        #expect(Set(scaled.flatMap(\.plan.series)) == ["strong", "weak", "latency"])
+        #expect(Set(scaled.flatMap(\.plan.series)) == ["strong", "weak", "latency", "exchange"])
         #expect(scaled.allSatisfy { $0.layout.ranks == 2 && $0.layout.machines == 1 })
         #expect(scaled.first { $0.plan.series == ["weak"] }?.plan.batchSize == 16)
         for run in experiment.measurements.flatMap(\.runs) {
@@ -76,6 +82,8 @@ struct ScaleTests {
                 #expect(abs(parts - step.seconds) <= 1e-6 + 0.01 * step.seconds)
             }
         }
+        #expect(experiment.checks.map(\.ranks) == [2, 2] && experiment.checks.allSatisfy { $0.fittedTo == [1] })
+        #expect(experiment.checks.allSatisfy { $0.error.isFinite })
         let steps = String(decoding: try bench.read("out/steps.csv"), as: UTF8.self)
         #expect(steps.contains("\"2 ranks that share one machine, "))
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)

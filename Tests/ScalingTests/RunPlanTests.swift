@@ -15,7 +15,10 @@ import Testing
         #expect(plans.filter { $0.isIn(.strong) }.map(\.batchSize) == [64, 64, 64])
         #expect(plans.filter { $0.isIn(.weak) }.map(\.batchSize) == [64, 128, 256])
         #expect(plans.filter { $0.isIn(.smallBatch) }.map(\.batchSize) == [32, 16, 8])
-        #expect(plans.filter { $0.isIn(.latency) }.map(\.ranks) == [2, 4])
+        for series in [Series.latency, .exchange] {
+            #expect(plans.filter { $0.isIn(series) }.map(\.ranks) == [2, 4])
+            #expect(plans.filter { $0.isIn(series) }.map(\.batchSize) == [16, 32])
+        }
         // One rank is the same run for both series.
         #expect(plans.filter { $0.isLaunched && $0.ranks == 1 }.map(\.series) == [[.strong, .weak]])
     }

@@ -10,6 +10,8 @@ public enum Series: String, Hashable, Sendable, Codable, CaseIterable {
     case smallBatch = "small_batch"
     /// A tiny model on several ranks: what an exchange costs that moves next to nothing.
     case latency
+    /// The whole model with one micro-batch for each rank: what an exchange of the whole gradient costs.
+    case exchange
 }
 
 /// One configuration to measure.
@@ -34,6 +36,9 @@ public struct RunPlan: Hashable, Sendable, Codable {
 
     /// Whether it counts for a series.
     public func isIn(_ one: Series) -> Bool { series.contains(one) }
+
+    /// Whether it is a point of a scaling curve, not a help to predict one.
+    public var isScaled: Bool { isIn(.strong) || isIn(.weak) }
 
     /// Sizes that an experiment is made of.
     public struct Choice: Hashable, Sendable {
@@ -78,12 +83,14 @@ public struct RunPlan: Hashable, Sendable, Codable {
                     RunPlan(series: modes, ranks: ranks, isLaunched: true, threads: choice.threads, batchSize: batch))
             }
         }
-        let latency = Set(choice.ranks).sorted().filter { $0 > 1 }.map {
-            RunPlan(
-                series: [.latency], ranks: $0, isLaunched: true, threads: choice.threads,
-                batchSize: $0 * choice.microBatchSize)
+        let exchanges = Set(choice.ranks).sorted().filter { $0 > 1 }.flatMap { ranks in
+            [Series.latency, .exchange].map {
+                RunPlan(
+                    series: [$0], ranks: ranks, isLaunched: true, threads: choice.threads,
+                    batchSize: ranks * choice.microBatchSize)
+            }
         }
-        return base + smallBatches(choice) + scaled + latency
+        return base + smallBatches(choice) + scaled + exchanges
     }
 
     /// 1, 2, 4 …, all cores, and all their hardware threads.

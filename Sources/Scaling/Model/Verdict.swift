@@ -1,7 +1,7 @@
 /// One sentence on what limits an experiment.
 enum Verdict {
     static func sentence(_ measurements: [Measurement], base: Measurement) -> String {
-        let scaled = measurements.filter { $0.layout.ranks > 1 && ($0.plan.isIn(.strong) || $0.plan.isIn(.weak)) }
+        let scaled = measurements.filter { $0.layout.ranks > 1 && $0.plan.isScaled }
         let launched = measurements.filter(\.plan.isLaunched)
         if let bound = launched.first(where: { $0.layout.threads > $0.layout.processorsPerRank }) {
             let cores = bound.layout.coresPerRank
