@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import tempfile
 
-from benchmark import DTRAIN, HERE, ROOT, WARM_UP, Bench, run
+from benchmark import DTRAIN, HERE, ROOT, WARM_UP, Bench, Failure, run
 
 HOSTS = str(ROOT / "scripts" / "network-hosts")
 # The n-th rank runs on the n-th core, and PyTorch learns its place.
@@ -111,4 +111,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failure as failure:
+        raise SystemExit(f"error: {failure}") from None

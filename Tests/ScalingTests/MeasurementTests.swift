@@ -37,9 +37,11 @@ import Testing
         #expect(throws: DTrainError.self) { try MetricsReader(text, path: "m") }
     }
 
-    private func measurement(_ seconds: [[Double]], ranks: Int, exchange: Double = 0.5) throws -> Measurement {
+    private func measurement(
+        _ seconds: [[Double]], ranks: Int, exchange: Double = 0.5, hosts: Int = 1
+    ) throws -> Measurement {
         var parts = StepParts()
-        parts.exchange = exchange
+        (parts.exchange, parts.hiddenExchange) = (exchange, exchange * 3)
         let runs = seconds.enumerated().map { index, steps in
             RunRecord(
                 repetition: index + 1, command: "",
@@ -48,7 +50,7 @@ import Testing
         let plan = RunPlan(series: [.strong], ranks: ranks, isLaunched: true, threads: nil, batchSize: 64)
         return try #require(
             Measurement(
-                plan: plan, layout: Layout(ranks: ranks, threads: 1, coresPerMachine: 8),
+                plan: plan, layout: Layout(ranks: ranks, threads: 1, hosts: hosts, coresPerMachine: 8),
                 workload: Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 1000),
                 runs: runs))
     }
@@ -65,6 +67,8 @@ import Testing
         let four = try measurement([[1]], ranks: 4, exchange: 0.5)
         #expect(four.algorithmBandwidth == 2000)
         #expect(four.busBandwidth == 3000)
+        // A network goes on carrying while the cores compute.
+        #expect(try measurement([[1]], ranks: 4, exchange: 0.5, hosts: 4).algorithmBandwidth == 500)
         let one = try measurement([[1]], ranks: 1)
         #expect(one.algorithmBandwidth == nil && one.busBandwidth == nil)
     }

@@ -51,8 +51,9 @@ public struct Measurement: Hashable, Sendable, Codable {
 
     /// Gradient bytes by the seconds of the exchange, as nccl-tests define it; nil where nothing was exchanged.
     public var algorithmBandwidth: Double? {
-        guard layout.ranks > 1, parts.wholeExchange > 0 else { return nil }
-        return Double(workload.gradientBytes) / parts.wholeExchange
+        let seconds = Link.seconds(of: self)
+        guard layout.ranks > 1, seconds > 0 else { return nil }
+        return Double(workload.gradientBytes) / seconds
     }
 
     /// algbw · 2(n − 1)/n: what a link carries of an allreduce, comparable for any number of ranks.
