@@ -42,6 +42,7 @@ import Testing
     ) throws -> Measurement {
         var parts = StepParts()
         (parts.exchange, parts.hiddenExchange) = (exchange, exchange * 3)
+        parts.forward = (MedianInterval.median(of: seconds.flatMap(\.self)) ?? 0) - exchange
         let runs = seconds.enumerated().map { index, steps in
             RunRecord(
                 repetition: index + 1, command: "",
@@ -86,5 +87,21 @@ import Testing
                 layout: Layout(ranks: 1, threads: 1, coresPerMachine: 1),
                 workload: Workload(batchSize: 1, microBatchSize: 1, sequenceLength: 1, gradientBytes: 1), runs: [run]))
         #expect(result.parts.forward == 3)
+    }
+
+    /// Two runs of a slow minute and three others: the middle half has steps of both.
+    @Test func splitAddsUpToTheMedian() throws {
+        let result = try measurement([[1, 1], [1, 1], [1, 1], [2, 2], [2, 2]], ranks: 2)
+        #expect(result.seconds.median == 1)
+        #expect(abs(result.parts.total - 1) < 1e-12)
+        let runs = result.runs.map { run in
+            let steps = run.steps.map { step in
+                StepSample(step: 1, seconds: step.seconds, parts: step.parts.scaled(by: step.seconds))
+            }
+            return RunRecord(repetition: run.repetition, command: "", steps: steps, peakMemory: 0)
+        }
+        let mixed = try #require(
+            Measurement(plan: result.plan, layout: result.layout, workload: result.workload, runs: runs))
+        #expect(abs(mixed.parts.total - 1) < 1e-12 && abs(mixed.parts.exchange - 0.5) < 1e-12)
     }
 }
