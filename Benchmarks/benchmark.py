@@ -1,9 +1,10 @@
 """Measures dtrain beside PyTorch and Keras on this machine, in alternation, and prints and saves a table.
 
-  python3 Benchmarks/benchmark.py [--pairs 5] [--only WORD] [--no-peers]
+  python3 Benchmarks/benchmark.py [--pairs 5] [--only 'GROUP GROUP'] [--no-peers]
 
 Needs a release build and a corpus (`make benchmark` sees to both). The peers get a Python environment of their own, made once
-under the user's cache folder. Results go to Benchmarks/results/: a Markdown table and the raw numbers as JSON.
+under the user's cache folder. Results go to Benchmarks/results/: a Markdown table and the raw numbers as JSON, written after
+each group, so that one that fails loses its own rows alone.
 """
 import argparse
 import json
@@ -28,12 +29,31 @@ if os.geteuid() == 0:
     environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 
 
-def run(command, **options):
+class Failure(Exception):
+    """A command that didn't do what was wanted."""
+
+
+def run(command, timeout=900):
     """A command's standard output; its standard error is shown if it fails."""
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=900, **options)
+    text = " ".join(map(str, command))
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{text} took more than {timeout} s") from None
     if result.returncode:
-        sys.exit(f"error: {' '.join(map(str, command))} failed with {result.returncode}:\n{result.stderr[-2000:]}")
+        raise Failure(f"{text} failed with {result.returncode}:\n{result.stderr[-2000:]}")
     return result.stdout
+
+
+def cores():
+    """Physical cores, which is what Open MPI counts as slots."""
+    return int(run([str(ROOT / "scripts" / "cores")]))
+
+
+def mpirun(ranks):
+    """A launcher's words for so many ranks on this machine; Open MPI alone wants to be told that they may outnumber the cores."""
+    crowd = ranks > cores() and re.search("Open MPI|OpenRTE|PRRTE", run(["mpirun", "--version"]))
+    return ["mpirun", *(["--oversubscribe"] if crowd else []), "-np", str(ranks)]
 
 
 def peer_python():
@@ -57,21 +77,22 @@ def compile_c(source, *flags):
 
 
 class Bench:
-    def __init__(self, arguments):
+    def __init__(self, pairs, peers):
         self.corpus = run([str(ROOT / "scripts" / "fetch-corpus")]).strip()
-        self.pairs = arguments.pairs
-        self.python = None if arguments.no_peers else peer_python()
+        self.pairs = pairs
+        self.python = peer_python() if peers else None
         self.peak_program = compile_c("peak.c")
         self.peaks = {}
         self.rows = []
+        self.notes = []
 
     # What is measured
 
     def step(self, *flags, ranks=0, threads=2, steps=STEPS):
-        """dtrain's median seconds a step, and its peak memory in MB (of the largest process)."""
+        """dtrain's median seconds a step."""
         with tempfile.TemporaryDirectory() as folder:
             metrics = f"{folder}/metrics.jsonl"
-            launcher = ["mpirun", "-np", str(ranks)] if ranks else []
+            launcher = mpirun(ranks) if ranks else []
             run([*launcher, DTRAIN, "train", "--data", self.corpus, "--max-steps", str(steps), "--quiet", "--threads",
                  str(threads), "--checkpoint-dir", f"{folder}/checkpoints", "--metrics", metrics, *flags])
             lines = [json.loads(line) for line in open(metrics)]
@@ -127,6 +148,23 @@ class Bench:
         row = {"name": name, "bar": bar, "unit": unit, "ours": list(ours), "peer": list(peer), "ratios": list(ratios)}
         self.rows.append(row)
         print(self.line(row), file=sys.stderr, flush=True)
+
+    def note(self, text):
+        """Says below the table why something isn't in it."""
+        self.notes.append(text)
+        print(text, file=sys.stderr, flush=True)
+
+    def save(self, folder):
+        """Writes what has been measured so far; returns the text."""
+        rates = {name: round(statistics.median(rates) * 1e-9) for name, rates in self.peaks.items()}
+        notes = "".join(f"\n{note}\n" for note in self.notes)
+        text = (f"{machine()}\n\nMedians (least-most) of {self.pairs} runs, in alternation; peaks in GFLOP/s: {rates}\n\n"
+                f"{self.table()}\n{notes}")
+        folder.mkdir(exist_ok=True)
+        (folder / "table.md").write_text(text)
+        raw = {"machine": machine(), "peaks": self.peaks, "rows": self.rows, "notes": self.notes}
+        (folder / "raw.json").write_text(json.dumps(raw, indent=1))
+        return text
 
     @staticmethod
     def spread(values, unit=""):
@@ -252,27 +290,43 @@ def machine():
 
 
 def main():
+    # Here, because they take what they need from this file.
+    from network import network
+    from scaling import compression, exchange, scaling
+    groups = {"training": training, "shares": shares, "generation": generation, "footprint": footprint, "shapes": shapes,
+              "exchange": exchange, "network": network, "scaling": scaling, "compression": compression}
+    usual = [name for name in groups if name != "compression"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side of a comparison")
-    parser.add_argument("--only", default="training shares generation footprint shapes network", help="which groups to run")
+    parser.add_argument(
+        "--only", default=" ".join(usual),
+        help=f"which groups to run, of: {' '.join(groups)} (default: all but compression, two trainings of three epochs, "
+             "which take six minutes and more)")
     parser.add_argument("--no-peers", action="store_true", help="measure dtrain alone")
     arguments = parser.parse_args()
-    # Here, because it takes what it needs from this file.
-    from network import network
-    bench = Bench(arguments)
-    groups = {"training": training, "shares": shares, "generation": generation, "footprint": footprint,
-              "shapes": shapes, "network": network}
+    wanted = arguments.only.replace(",", " ").split()
+    if unknown := set(wanted) - set(groups):
+        parser.error(f"--only: there is no group {', '.join(sorted(unknown))}; there are {' '.join(groups)}")
+    with_peers = {"training", "generation", "network"} & set(wanted)
+    bench = Bench(arguments.pairs, peers=bool(with_peers) and not arguments.no_peers)
+    failed = False
     for name, group in groups.items():
-        if name in arguments.only and not (name == "training" and arguments.no_peers):
+        if name not in wanted or (name == "training" and arguments.no_peers):
+            continue
+        try:
             group(bench)
-    text = f"{machine()}\n\nMedians (least-most) of {bench.pairs} runs, in alternation; peaks in GFLOP/s: " \
-           f"{ {name: round(statistics.median(rates) * 1e-9) for name, rates in bench.peaks.items()} }\n\n{bench.table()}\n"
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    (results / "table.md").write_text(text)
-    (results / "raw.json").write_text(json.dumps({"machine": machine(), "peaks": bench.peaks, "rows": bench.rows}, indent=1))
-    print(text)
+        except Failure as failure:
+            failed = True
+            bench.note(f"{name} ended before its last row: {failure}")
+        bench.save(HERE / "results")
+    print(bench.save(HERE / "results"))
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
-    main()
+    # The other files import this one under its name: they shall find this module, not a second copy.
+    sys.modules["benchmark"] = sys.modules["__main__"]
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"error: {failure}")

@@ -11,9 +11,10 @@ import os
 import re
 import shutil
 import statistics
+import subprocess
 import tempfile
 
-from benchmark import DTRAIN, HERE, ROOT, WARM_UP, Bench, run
+from benchmark import DTRAIN, HERE, ROOT, WARM_UP, Bench, Failure, run
 
 HOSTS = str(ROOT / "scripts" / "network-hosts")
 # The n-th rank runs on the n-th core, and PyTorch learns its place.
@@ -22,6 +23,14 @@ rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
 export RANK=$rank WORLD_SIZE=2 MASTER_ADDR=host1 MASTER_PORT=29500 GLOO_SOCKET_IFNAME=eth0
 exec taskset -c "$(echo %s | cut -d ' ' -f $((rank + 1)))" "$@"
 """
+
+
+def obstacle():
+    """Why there can be no network hosts here; None where there can."""
+    if missing := [tool for tool in ("taskset", "ip") if shutil.which(tool) is None]:
+        return f"{' and '.join(missing)} is not installed"
+    probe = subprocess.run([HOSTS, "--rate", "1gbit", "1", "true"], capture_output=True, text=True)
+    return (probe.stderr.strip().splitlines() or ["unknown"])[-1] if probe.returncode else None
 
 
 def on_two_hosts(rate, command):
@@ -59,21 +68,24 @@ def median(lines, key):
     return statistics.median(line[key] for line in lines)
 
 
+def hidden_share(lines):
+    """The part of the exchange that takes no time of its own; the profile's is the rest of it."""
+    return statistics.median(
+        line["hidden_exchange"] / (line["hidden_exchange"] + line["profile"]["exchange"]) for line in lines)
+
+
 def network(bench, steps=10):
     """Adds the rows to the bench's table."""
-    if shutil.which("taskset") is None or shutil.which("ip") is None:
-        return print("no network rows: taskset or ip is not installed")
+    if reason := obstacle():
+        return bench.note(f"no network rows: {reason}")
     modes = (("fp32", "≥ 1.9", ["--precision", "fp32"]), ("bf16", "≥ 2.2", ["--precision", "bf16", *compression()]))
     for rate, name in (("1gbit", "1 Gbit/s"), ("100mbit", "100 Mbit/s")):
         for precision, bar, flags in modes:
-            row = f"{precision}{' (compressed exchange)' if len(flags) > 2 else ''} step, 2 hosts × 1 core at {name}"
-            hidden = []
+            kind = f"{precision}{' (compressed exchange)' if len(flags) > 2 else ''}"
+            row = f"{kind} step, 2 hosts × 1 core at {name}"
 
             def step():
-                lines = dtrain_steps(bench, rate, steps, *flags)
-                if all("hidden_exchange" in line for line in lines):
-                    hidden.append(median(lines, "hidden_exchange"))
-                return median(lines, "seconds")
+                return median(dtrain_steps(bench, rate, steps, *flags), "seconds")
 
             if rate == "1gbit" and bench.python:
                 bench.compare(
@@ -81,10 +93,10 @@ def network(bench, steps=10):
                     lambda: torch_step(bench, rate, steps, precision))
             else:
                 bench.keep(row, "", [step() for _ in range(bench.pairs)], [], [], "s")
-            if hidden:
-                bench.keep(
-                    f"{precision}: share of the exchange hidden behind compute, at {name}",
-                    "≥ 0.5" if rate == "1gbit" else "", [], [], hidden, "")
+            shares = [hidden_share(dtrain_steps(bench, rate, steps, "--profile", *flags)) for _ in range(bench.pairs)]
+            bench.keep(
+                f"{kind}: share of the exchange hidden behind compute, at {name}", "≥ 0.5" if rate == "1gbit" else "",
+                [], [], shares, "")
 
 
 def main():
@@ -93,10 +105,13 @@ def main():
     parser.add_argument("--steps", type=int, default=10, help="steps of a run, warm-up included")
     parser.add_argument("--no-peers", action="store_true", help="measure dtrain alone")
     arguments = parser.parse_args()
-    bench = Bench(arguments)
+    bench = Bench(arguments.pairs, peers=not arguments.no_peers)
     network(bench, max(arguments.steps, WARM_UP + 1))
-    print(bench.table())
+    print(bench.table(), *bench.notes, sep="\n")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failure as failure:
+        raise SystemExit(f"error: {failure}") from None

@@ -13,9 +13,10 @@ struct Metrics {
         let tokens: Int?
         let tokensPerSecond: Double?
         let gradientNorm: Double?
+        let profile: [String: Double]?
 
         enum CodingKeys: String, CodingKey {
-            case step, epoch, loss, seconds, tokens
+            case step, epoch, loss, seconds, tokens, profile
             case epochLoss = "epoch_loss"
             case tokensPerSecond = "tokens_per_second"
             case gradientNorm = "gradient_norm"

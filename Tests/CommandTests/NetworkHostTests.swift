@@ -32,6 +32,24 @@ struct NetworkHostTests {
         #expect(try bytesSent(bench.read("traffic")) >= steps * parameters * 2, "\(hosts)")
     }
 
+    /// Two blocks of the gradient take most of a second, and both ranks compute for a few milliseconds: nothing that is to
+    /// tell the two apart may queue behind the blocks.
+    @Test func timeOfASlowLinkIsNotCalledWaiting() throws {
+        let bench = try Bench()
+        let outcome = try train(
+            bench, "--rnn-units 384 --max-steps 5 --threads 1 --profile --metrics m.jsonl",
+            on: NetworkHosts(2, rate: "20mbit"))
+        #expect(outcome.status == 0, "\(outcome)")
+        let steps = try Metrics(bench.read("m.jsonl")).lines.filter { $0.step != nil }
+        #expect(steps.count == 5)
+        for step in steps.dropFirst() {
+            let profile = try #require(step.profile)
+            let (wait, exchange) = (try #require(profile["wait"]), try #require(profile["exchange"]))
+            #expect(exchange > 0.3 && wait < exchange / 10, "\(profile)")
+            #expect(abs(profile.values.reduce(0, +) - step.seconds) < 0.001 && profile["other"] ?? -1 >= 0)
+        }
+    }
+
     /// The link is slow (half a second a step), so that it is cut between the first step and the last.
     @Test func cutLinkEndsTheJobAndResumeGoesOn() throws {
         let bench = try Bench()

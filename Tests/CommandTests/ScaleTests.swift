@@ -33,14 +33,26 @@ struct ScaleTests {
             let layout: Layout
             let runs: [Run]
         }
+        struct Check: Decodable {
+            let ranks: Int
+            let fittedTo: [Int]
+            let error: Double
+        }
         let verdict: String
         let measurements: [Measurement]
+        let checks: [Check]
     }
 
     private func scale(_ bench: Bench, _ flags: String) throws -> MPIRun.Outcome {
         try MPIRun.run(
             executable: "dtrain", arguments: Bench.words("scale \(Self.sizes) \(flags)"),
             environment: ["DTRAIN_DATA": "", "XDG_CACHE_HOME": bench.folder], folder: bench.folder, seconds: 240)
+    }
+
+    private func experiment(_ bench: Bench) throws -> Experiment {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Experiment.self, from: bench.read("out/experiment.json"))
     }
 
     /// A launcher that tells its version and then does what a line of shell says.
@@ -57,26 +69,38 @@ struct ScaleTests {
         try #require(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout.hasSuffix("out/report.html\n"), "\(outcome)")
         #expect(try bench.names(in: "out") == ["experiment.json", "report.html", "steps.csv", "summary.csv"])
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        let experiment = try decoder.decode(Experiment.self, from: bench.read("out/experiment.json"))
+        let experiment = try experiment(bench)
         let scaled = experiment.measurements.filter { $0.plan.ranks == 2 }
-        #expect(Set(scaled.flatMap(\.plan.series)) == ["strong", "weak", "latency"])
+        #expect(Set(scaled.flatMap(\.plan.series)) == ["strong", "weak", "latency", "exchange"])
         #expect(scaled.allSatisfy { $0.layout.ranks == 2 && $0.layout.machines == 1 })
         #expect(scaled.first { $0.plan.series == ["weak"] }?.plan.batchSize == 16)
         for run in experiment.measurements.flatMap(\.runs) {
             #expect(run.steps.map(\.step) == [2, 3])
             #expect(run.command.contains("--seed 7"))
             for step in run.steps {
-                let parts = step.parts.filter { $0.key != "hiddenExchange" }.values.reduce(0, +)
+                let parts = step.parts.filter { $0.key != "hidden_exchange" }.values.reduce(0, +)
                 #expect(abs(parts - step.seconds) <= 1e-6 + 0.01 * step.seconds)
             }
         }
+        #expect(experiment.checks.map(\.ranks) == [2, 2] && experiment.checks.allSatisfy { $0.fittedTo == [1] })
+        #expect(experiment.checks.allSatisfy { $0.error.isFinite })
         let steps = String(decoding: try bench.read("out/steps.csv"), as: UTF8.self)
         #expect(steps.contains("\"2 ranks that share one machine, "))
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
         #expect(report.contains("share one machine") && report.contains("assumed"))
         expectRefusal(try scale(bench, "--output out"), 64, "out", "--overwrite")
+    }
+
+    /// Two blocks or more travel, and rank 0 computes on while the first does.
+    @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
+    func hiddenPartOfTheExchangeArrives() throws {
+        let bench = try Bench()
+        let outcome = try scale(bench, "--ranks 2 --mode strong --rnn-units 512 --output out")
+        try #require(outcome.status == 0, "\(outcome)")
+        let steps = try experiment(bench).measurements.filter { $0.plan.series == ["strong"] }.flatMap(\.runs)
+            .flatMap(\.steps)
+        #expect(!steps.isEmpty)
+        for step in steps { #expect(try #require(step.parts["hidden_exchange"]) > 0, "\(step)") }
     }
 
     @Test func launcherThatHasNoRoomIsQuoted() throws {
@@ -117,12 +141,14 @@ struct ScaleTests {
     @Test(arguments: [
         ("--ranks 1,x", "1,2,4"), ("--ranks 2,2", "different"), ("--mode fast", "strong,weak"),
         ("--micro-batch-size 9", "lower it"), ("--steps 0", "--steps"),
+        ("--allreduce mpi --gradient-compression bf16", "leave --gradient-compression out"),
+        ("--ranks 1,60000", "ranks are possible; lower --ranks or --batch-size"),
     ])
     func wrongFlagsAreRefused(flags: String, part: String) throws {
         expectRefusal(try scale(try Bench(), flags), 64, part)
     }
 
-    @Test(arguments: ["--metrics x", "--threads 2", "--resume", "--init=x"])
+    @Test(arguments: ["--metrics x", "--threads 2", "--resume", "--init=x", "--allreduce mpi"])
     func flagsThatScaleSetsItselfAreRefusedBehindTheDashes(flag: String) throws {
         expectRefusal(
             try scale(try Bench(), "-- \(flag)"), 64, String(flag.prefix { $0 != " " && $0 != "=" }), "leave it out")

@@ -1,6 +1,7 @@
 import Core
 import Distributed
 import DistributedTesting
+import Glibc
 import Testing
 
 @Suite struct GradientSynchronizerTests {
@@ -29,6 +30,41 @@ import Testing
             }
             for result in results { try result.get() }
         }
+    }
+
+    /// The last rank computes longer by three tenths of a second, in the second step.
+    @Test(arguments: [
+        (GradientSynchronizer.Mode.tree, GradientSynchronizer.Compression.none), (.tree, .bf16), (.library, .none),
+    ])
+    func waitIsWhatTheLastRankComputesLonger(
+        mode: GradientSynchronizer.Mode, compression: GradientSynchronizer.Compression
+    ) throws {
+        let results = try InMemoryCommunicator.run(ranks: 3) { ranks in
+            let synchronizer = try GradientSynchronizer(
+                communicator: ranks, tree: ReductionTree(leafCount: 3), runs: [0..<1, 1..<2, 2..<3],
+                blocks: GradientBlocks(contiguous: 100, ranks: 3), mode: mode, compression: compression)
+            let values = try AlignedBuffer<Float>(count: 200)
+            for step in 1...2 {
+                synchronizer.begin(nodes: values.pointer, into: values.pointer + 100)
+                if step == 2, ranks.rank == 2 { usleep(300_000) }
+                try synchronizer.finish()
+            }
+            return synchronizer.times
+        }
+        let times = try results.map { try $0.get() }
+        for time in times {
+            #expect((0...time.finishing).contains(time.waiting), "\(times)")
+        }
+        #expect(times[0].waiting > 0.15 && times[1].waiting > 0.15 && times[2].waiting < 0.15, "\(times)")
+    }
+
+    @Test func aRankAloneWaitsForNobody() throws {
+        let synchronizer = try GradientSynchronizer(
+            communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 1), runs: [0..<1],
+            blocks: GradientBlocks(contiguous: 3, ranks: 1))
+        let values = try AlignedBuffer<Float>(count: 6)
+        try synchronizer.reduce(nodes: values.pointer, into: values.pointer + 3)
+        #expect(synchronizer.times.waiting == 0)
     }
 
     /// Otherwise the comparison of bits above would show nothing.

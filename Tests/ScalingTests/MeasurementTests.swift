@@ -5,11 +5,12 @@ import Testing
 
 /// From metrics to summaries.
 @Suite struct MeasurementTests {
+    /// As `dtrain train --profile --metrics` writes it; ScaleTests has the real thing.
     private func line(step: Int, seconds: Double, exchange: Double) -> String {
         """
-        {"step":\(step),"epoch":1,"loss":1,"seconds":\(seconds),"tokens":10,"gradient_bytes":1000,"profile":{"pack":0,\
-        "forward":0.25,"head":0,"backward":0,"weightGradient":0,"exchange":\(exchange),"wait":0,"adam":0,"other":0,\
-        "hidden_exchange":0.125}}
+        {"epoch":1,"gradient_bytes":1000,"gradient_norm":0.5,"hidden_exchange":0.125,"loss":1,"profile":{"adam":0,\
+        "backward":0,"exchange":\(exchange),"forward":0.25,"head":0,"other":0,"pack":0,"wait":0,"weightGradient":0},\
+        "seconds":\(seconds),"step":\(step),"tokens":10}
 
         """
     }
@@ -29,9 +30,19 @@ import Testing
         #expect(throws: DTrainError.self) { try MetricsReader(text, path: "m") }
     }
 
-    private func measurement(_ seconds: [[Double]], ranks: Int, exchange: Double = 0.5) throws -> Measurement {
+    /// Rather than that nothing was hidden.
+    @Test func profileThatTellsNothingOfTheHiddenPartIsRefused() {
+        let text = line(step: 1, seconds: 0.5, exchange: 0.25).replacing("\"hidden_exchange\":0.125,", with: "")
+        #expect(!text.contains("hidden"))
+        #expect(throws: DTrainError.self) { try MetricsReader(text, path: "m") }
+    }
+
+    private func measurement(
+        _ seconds: [[Double]], ranks: Int, exchange: Double = 0.5, hosts: Int = 1
+    ) throws -> Measurement {
         var parts = StepParts()
-        parts.exchange = exchange
+        (parts.exchange, parts.hiddenExchange) = (exchange, exchange * 3)
+        parts.forward = (MedianInterval.median(of: seconds.flatMap(\.self)) ?? 0) - exchange
         let runs = seconds.enumerated().map { index, steps in
             RunRecord(
                 repetition: index + 1, command: "",
@@ -40,7 +51,7 @@ import Testing
         let plan = RunPlan(series: [.strong], ranks: ranks, isLaunched: true, threads: nil, batchSize: 64)
         return try #require(
             Measurement(
-                plan: plan, layout: Layout(ranks: ranks, threads: 1, coresPerMachine: 8),
+                plan: plan, layout: Layout(ranks: ranks, threads: 1, hosts: hosts, coresPerMachine: 8),
                 workload: Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 1000),
                 runs: runs))
     }
@@ -57,6 +68,8 @@ import Testing
         let four = try measurement([[1]], ranks: 4, exchange: 0.5)
         #expect(four.algorithmBandwidth == 2000)
         #expect(four.busBandwidth == 3000)
+        // A network goes on carrying while the cores compute.
+        #expect(try measurement([[1]], ranks: 4, exchange: 0.5, hosts: 4).algorithmBandwidth == 500)
         let one = try measurement([[1]], ranks: 1)
         #expect(one.algorithmBandwidth == nil && one.busBandwidth == nil)
     }
@@ -74,5 +87,21 @@ import Testing
                 layout: Layout(ranks: 1, threads: 1, coresPerMachine: 1),
                 workload: Workload(batchSize: 1, microBatchSize: 1, sequenceLength: 1, gradientBytes: 1), runs: [run]))
         #expect(result.parts.forward == 3)
+    }
+
+    /// Two runs of a slow minute and three others: the middle half has steps of both.
+    @Test func splitAddsUpToTheMedian() throws {
+        let result = try measurement([[1, 1], [1, 1], [1, 1], [2, 2], [2, 2]], ranks: 2)
+        #expect(result.seconds.median == 1)
+        #expect(abs(result.parts.total - 1) < 1e-12)
+        let runs = result.runs.map { run in
+            let steps = run.steps.map { step in
+                StepSample(step: 1, seconds: step.seconds, parts: step.parts.scaled(by: step.seconds))
+            }
+            return RunRecord(repetition: run.repetition, command: "", steps: steps, peakMemory: 0)
+        }
+        let mixed = try #require(
+            Measurement(plan: result.plan, layout: result.layout, workload: result.workload, runs: runs))
+        #expect(abs(mixed.parts.total - 1) < 1e-12 && abs(mixed.parts.exchange - 0.5) < 1e-12)
     }
 }

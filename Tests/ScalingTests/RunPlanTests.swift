@@ -15,9 +15,40 @@ import Testing
         #expect(plans.filter { $0.isIn(.strong) }.map(\.batchSize) == [64, 64, 64])
         #expect(plans.filter { $0.isIn(.weak) }.map(\.batchSize) == [64, 128, 256])
         #expect(plans.filter { $0.isIn(.smallBatch) }.map(\.batchSize) == [32, 16, 8])
-        #expect(plans.filter { $0.isIn(.latency) }.map(\.ranks) == [2, 4])
+        for series in [Series.latency, .exchange] {
+            #expect(plans.filter { $0.isIn(series) }.map(\.ranks) == [2, 4])
+            #expect(plans.filter { $0.isIn(series) }.map(\.batchSize) == [16, 32])
+        }
         // One rank is the same run for both series.
         #expect(plans.filter { $0.isLaunched && $0.ranks == 1 }.map(\.series) == [[.strong, .weak]])
+    }
+
+    /// Four cores with two hardware threads each, and one of six cores.
+    @Test(arguments: [(4, 8, [1, 2, 4, 8]), (6, 6, [1, 2, 4, 6]), (1, 2, [1, 2]), (1, 1, [1])])
+    func baseTriesAllHardwareThreads(cores: Int, processors: Int, threads: [Int]) {
+        #expect(RunPlan.baseThreads(cores: cores, processors: processors) == threads)
+    }
+
+    @Test(arguments: [(256, nil), (255, "at most 3 ranks are possible"), (64, "at most 1 rank is possible"), (63, nil)])
+    func weakScalingNeedsABatchForEachRank(sequences: Int, message: String?) {
+        expect(choice, sequences, message)
+    }
+
+    @Test func strongScalingNeedsAMicroBatchForEachRank() {
+        var strong = choice
+        strong.modes = [.strong]
+        expect(strong, 64, nil)
+        strong.ranks = [9]
+        expect(strong, 64, "at most 8 ranks are possible; lower --ranks or --micro-batch-size")
+        strong.ranks = [1]
+        expect(strong, 64, nil)
+    }
+
+    private func expect(_ choice: RunPlan.Choice, _ sequences: Int, _ message: String?) {
+        var thrown: String?
+        do { try choice.requireSequences(sequences, of: "t.txt") } catch { thrown = "\(error)" }
+        #expect((thrown == nil) == (message == nil), "\(thrown ?? "")")
+        if let message { #expect(thrown?.contains(message) == true, "\(thrown ?? "")") }
     }
 
     @Test func noConfigurationAlwaysFollowsTheSameOne() {

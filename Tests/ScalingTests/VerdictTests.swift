@@ -26,6 +26,19 @@ import Testing
         #expect(sentence.hasPrefix("Bound to one core with 2 threads"), "\(sentence)")
     }
 
+    /// Two workers on the two hardware threads of a core are what dtrain starts there itself.
+    @Test func hardwareThreadsAreNotCalledBound() throws {
+        let measurements = Synthetic().measurements(ranks: [1]).map { measurement -> Measurement in
+            guard measurement.plan.isLaunched else { return measurement }
+            let layout = Layout(ranks: 1, threads: 2, coresPerMachine: 1, processorsPerMachine: 2, processorsPerRank: 2)
+            return Measurement(
+                plan: measurement.plan, layout: layout, workload: measurement.workload, runs: measurement.runs)
+                ?? measurement
+        }
+        let base = try #require(measurements.first)
+        #expect(!Verdict.sentence(measurements, base: base).contains("Bound"))
+    }
+
     @Test func ranksThatOutnumberTheCoresAreNotCalledScaling() throws {
         var machine = Synthetic()
         machine.cores = 1

@@ -27,6 +27,23 @@ import Testing
         #expect(abs(traffic.bytes - (8 + 16) * 15.0 / 16 * 16e6) < 1)
     }
 
+    /// Three ranks have 3, 3 and 2 micro-batches of eight, which is two nodes, two and one.
+    @Test(arguments: [(Workload.Exchange.tree, 5.0, 1.0), (.compressed, 3, 0.5), (.library, 3, 1)])
+    func exchangesDifferInWhatTheyMove(exchange: Workload.Exchange, vectors: Double, size: Double) {
+        let workload = Workload(
+            batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 12_000_000, exchange: exchange)
+        let traffic = workload.traffic(ranks: 3)
+        #expect(abs(traffic.bytes - (vectors * 2 + 3 * 2) * 4e6 * size) < 1)
+        #expect(workload.with(batchSize: 128).exchange == exchange)
+    }
+
+    /// Who has nothing to add sends zeros where the library adds.
+    @Test func libraryMovesAllRanksVectors() {
+        let workload = Workload(
+            batchSize: 8, microBatchSize: 8, sequenceLength: 1, gradientBytes: 4000, exchange: .library)
+        #expect(abs(workload.traffic(ranks: 4).bytes - 2 * 3 * 4000) < 1)
+    }
+
     /// Eight micro-batches over three ranks: two of them have three.
     @Test(arguments: [(1, 64), (2, 32), (3, 24), (8, 8), (16, 8)])
     func busiestRankHasWholeMicroBatches(ranks: Int, rows: Int) {
@@ -43,10 +60,13 @@ import Testing
         #expect(tutorial.rows(Layout(ranks: 2, threads: 3, coresPerMachine: 8)) == 11)
     }
 
-    private func rank(_ processors: [Int], boot: String = "b", network: String = "n", host: String = "h") -> RankHost {
+    private func rank(
+        _ processors: [Int], cores: [Int]? = nil, boot: String = "b", network: String = "n", host: String = "h",
+        threads: Int = 1
+    ) -> RankHost {
         RankHost(
-            host: host, boot: boot, network: network, processors: processors, machineProcessors: 4, threads: 1,
-            cpu: "c", memory: 1)
+            host: host, boot: boot, network: network, processors: processors, cores: cores, machineProcessors: 4,
+            threads: threads, cpu: "c", memory: 1)
     }
 
     @Test func namespacesOfOneMachineAreHostsThatShareIt() throws {
@@ -62,6 +82,16 @@ import Testing
         #expect((layout.hosts, layout.machines, layout.coresPerMachine, layout.coresPerRank) == (1, 1, 2, 1))
         #expect(layout.label == "2 ranks that share one machine, 2 cores")
         #expect(!layout.isOversubscribed && layout.busyCores == 2)
+    }
+
+    /// Processors 0 and 2 are of the first core, 1 and 3 of the second.
+    @Test func hardwareThreadsOfACoreAreOneCore() throws {
+        let bound = try #require(
+            Layout([rank([0, 2], cores: [0, 0], threads: 2), rank([1, 3], cores: [1, 1], threads: 2)]))
+        #expect((bound.coresPerMachine, bound.coresPerRank, bound.usedCores, bound.turns) == (2, 1, 2, 2))
+        #expect((bound.processorsPerMachine, bound.processorsPerRank, bound.isOversubscribed) == (4, 2, false))
+        let crowd = try #require(Layout([rank([0, 2], cores: [0, 0], threads: 3)]))
+        #expect((crowd.coresPerMachine, crowd.turns, crowd.isOversubscribed) == (1, 3, true))
     }
 
     @Test func twoMachinesAreTwoMachines() throws {

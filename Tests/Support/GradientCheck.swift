@@ -97,7 +97,7 @@ public struct GradientCheck: Sendable {
                 if round != 2, (block + ranks.rank) % 3 != 0 { try synchronizer.advance(finished: block + 1) }
             }
             synchronizer.note = Self.note(rank: ranks.rank, round: round)
-            try synchronizer.finish(measuringWait: round == 3)
+            try synchronizer.finish()
             try require(
                 synchronizer.notes, equals: (0..<ranks.size).map { Self.note(rank: $0, round: round) }, "notes")
             try compare(result, with: expected, mode: mode, round: round)

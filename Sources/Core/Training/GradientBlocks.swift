@@ -47,6 +47,11 @@ public struct GradientBlocks: Sendable {
     /// The least bytes of a part.
     private static let leastPartBytes = 1 << 16
 
+    /// About how many blocks a gradient of many small tasks travels in, at least 1.
+    public static func usualCount(bytes: Int, ranks: Int) -> Int { max(1, bytes / usualBytes(ranks: ranks)) }
+
+    private static func usualBytes(ranks: Int) -> Int { max(leastBytes, leastPartBytes * ranks) }
+
     /// Forms blocks of whole tasks.
     ///
     /// - Parameters:
@@ -54,7 +59,7 @@ public struct GradientBlocks: Sendable {
     ///   - ranks: the ranks that share the work.
     ///   - leastBytes: at which size a block is complete; nil for what suits the number of ranks.
     public init(tasks: [[Matrix]], ranks: Int, leastBytes: Int? = nil) {
-        let least = leastBytes ?? max(Self.leastBytes, Self.leastPartBytes * ranks)
+        let least = leastBytes ?? Self.usualBytes(ranks: ranks)
         var blocks: [Block] = []
         var starts: [Int] = []
         var (next, firstTask, first) = (0, 0, 0)
@@ -77,7 +82,7 @@ public struct GradientBlocks: Sendable {
 
     /// Blocks of a vector that travels as it is.
     public init(contiguous count: Int, ranks: Int, leastBytes: Int? = nil) {
-        let length = (leastBytes ?? max(Self.leastBytes, Self.leastPartBytes * ranks)) / MemoryLayout<Float>.stride
+        let length = (leastBytes ?? Self.usualBytes(ranks: ranks)) / MemoryLayout<Float>.stride
         let tasks = stride(from: 0, to: count, by: max(1, length)).map { start in
             let width = min(max(1, length), count - start)
             return [Matrix(rows: 1, width: width, offset: start, stride: width)]

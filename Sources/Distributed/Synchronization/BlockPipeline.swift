@@ -12,13 +12,13 @@ protocol BlockSum: AnyObject {
     func addUp(_ block: Int)
 
     /// Begins to send this rank's part to all; collective. The last block takes the note along.
-    func startGathering(of block: Int, note: UInt32) throws -> any Transfer
+    func startGathering(of block: Int, note: RankNote) throws -> any Transfer
 
     /// Copies a gathered block to the result.
     func unpack(_ block: Int)
 
     /// All ranks' notes, when the last block is unpacked.
-    var notes: [UInt32] { get }
+    var notes: [RankNote] { get }
 }
 
 /// Keeps blocks moving: each is exchanged, added up, gathered and unpacked.
@@ -26,9 +26,9 @@ protocol BlockSum: AnyObject {
 /// All ranks begin the exchanges in the order of the blocks, and so the gatherings; one doesn't wait for the other.
 final class BlockPipeline {
     /// Sent with the last block.
-    var note: UInt32 = 0
+    var note = RankNote()
     /// All ranks' notes, when all is done.
-    var notes: [UInt32] { sum.notes }
+    var notes: [RankNote] { sum.notes }
     /// The seconds during which at least one block was on its way.
     private(set) var busySeconds = 0.0
 

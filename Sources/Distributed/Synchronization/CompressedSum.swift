@@ -6,7 +6,7 @@ import Core
 /// loses is added to what is rounded in the next step, so the sum over many steps is off by one step's rounding, not by
 /// all of them. Everything is added in float32. The last element, the loss, travels exactly.
 final class CompressedSum: BlockSum {
-    private(set) var notes: [UInt32]
+    private(set) var notes: [RankNote]
     private let shares: GradientShares
     private let communicator: any Communicator
     private let exchanges: [(sent: RankBlocks, received: RankBlocks)]
@@ -25,7 +25,7 @@ final class CompressedSum: BlockSum {
     private var result: UnsafeMutablePointer<Float>
 
     /// A note and a rank's part of the loss, two halves each.
-    private static let trailer = 4
+    private static let trailer = 2 * (RankNote.words + 1)
 
     init(_ shares: GradientShares, communicator: any Communicator) throws {
         self.shares = shares
@@ -48,7 +48,7 @@ final class CompressedSum: BlockSum {
         residual = try AlignedBuffer(count: blocks.count)
         gathered = try AlignedBuffer(count: blocks.count + shares.ranks * Self.trailer)
         scratch = try AlignedBuffer(count: (0..<blocks.blockCount).map { blocks.elements(of: $0).count }.max() ?? 0)
-        notes = Array(repeating: 0, count: shares.ranks)
+        notes = Array(repeating: RankNote(), count: shares.ranks)
         (nodes, result) = (scratch.pointer, scratch.pointer)
     }
 
@@ -97,12 +97,13 @@ final class CompressedSum: BlockSum {
             count: part.count)
     }
 
-    func startGathering(of block: Int, note: UInt32) throws -> any Transfer {
+    func startGathering(of block: Int, note: RankNote) throws -> any Transfer {
         let base = gathered.pointer + shares.blocks.elements(of: block).lowerBound
         if block == shares.lastBlock {
             let trailer = base + shares.trailerOffset(of: shares.rank, trailer: Self.trailer)
-            Self.write(note, to: trailer)
-            Self.write(ownLoss.bitPattern, to: trailer + 2)
+            Self.write(note.value, to: trailer)
+            Self.write(note.microseconds, to: trailer + 2)
+            Self.write(ownLoss.bitPattern, to: trailer + 4)
         }
         return try communicator.startAllGather(inPlace: base, gatherings[block])
     }
@@ -114,8 +115,8 @@ final class CompressedSum: BlockSum {
         if block == shares.lastBlock {
             for rank in notes.indices {
                 let trailer = base + shares.trailerOffset(of: rank, trailer: Self.trailer)
-                notes[rank] = Self.read(trailer)
-                loss += Float(bitPattern: Self.read(trailer + 2))
+                notes[rank] = RankNote(words: (Self.read(trailer), Self.read(trailer + 2)))
+                loss += Float(bitPattern: Self.read(trailer + 4))
             }
             shares.removeTrailers(base, trailer: Self.trailer)
         }

@@ -35,7 +35,10 @@ public final class GradientSynchronizer {
         public var interleaved = 0.0
         /// In `finish`.
         public var finishing = 0.0
-        /// The part of `finishing` until the last rank had computed its gradient; where that was asked for.
+        /// The part of `finishing` until the last rank had computed its gradient.
+        ///
+        /// Each rank tells with its gradient how long ago the last reduction ended, which was at about the same time on
+        /// all of them. A barrier would tell the same only where its messages don't queue behind the gradient's.
         public var waiting = 0.0
         /// While blocks travelled and this rank computed.
         public var hidden = 0.0
@@ -47,10 +50,13 @@ public final class GradientSynchronizer {
     /// sums, at no extra collective.
     public var note: UInt32 = 0
     /// All ranks' notes, in rank order, as they were when the last gradient was reduced.
-    public private(set) var notes: [UInt32]
+    public var notes: [UInt32] { rankNotes.map(\.value) }
     /// Where the time of the last reduction went.
     public private(set) var times = Times()
 
+    private var rankNotes: [RankNote]
+    /// When the last reduction ended, or the first began.
+    private var computingSince: Double?
     private let communicator: any Communicator
     private let blocks: GradientBlocks
     private let pipeline: BlockPipeline?
@@ -78,7 +84,7 @@ public final class GradientSynchronizer {
         self.communicator = communicator
         self.blocks = blocks
         ownNodes = tree.canonicalNodes(of: runs[communicator.rank])
-        notes = Array(repeating: 0, count: runs.count)
+        rankNotes = Array(repeating: RankNote(), count: runs.count)
         let shares = GradientShares(tree: tree, runs: runs, blocks: blocks, rank: communicator.rank)
         library = runs.count > 1 && mode == .library ? try LibrarySum(shares) : nil
         guard runs.count > 1, mode == .tree else {
@@ -99,6 +105,7 @@ public final class GradientSynchronizer {
     public func begin(nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) {
         (self.nodes, self.result) = (nodes, result)
         times = Times()
+        computingSince = computingSince ?? Clock.seconds
         pipeline?.begin(nodes: nodes, into: result)
     }
 
@@ -118,31 +125,25 @@ public final class GradientSynchronizer {
     /// Ends the reduction when all nodes are computed.
     ///
     /// Collective.
-    ///
-    /// - Parameter measuringWait: whether to measure how long the last rank still computed; the same on all ranks.
-    public func finish(measuringWait: Bool = false) throws {
+    public func finish() throws {
         let start = Clock.seconds
-        defer { times.finishing = Clock.seconds - start }
+        let own = RankNote(value: note, seconds: start - (computingSince ?? start))
         if let pipeline {
-            pipeline.note = note
+            pipeline.note = own
             times.hidden = max(0, pipeline.busySeconds - times.interleaved)
-            try finish(pipeline, barrier: measuringWait ? try communicator.startBarrier() : nil)
-            notes = pipeline.notes
+            try finish(pipeline)
+            rankNotes = pipeline.notes
         } else if let library, let nodes, let result {
-            if measuringWait {
-                try communicator.barrier()
-                times.waiting = Clock.seconds - start
-            }
-            notes = try library.reduce(nodes, into: result, note: note, communicator)
+            rankNotes = try library.reduce(nodes, into: result, note: own, communicator)
         } else if let nodes, let result {
-            // One rank's run is the whole tree: one node, the root.
-            if result != nodes {
-                for block in 0..<blocks.blockCount {
-                    blocks.unpack(block: block, nodes + blocks.elements(of: block).lowerBound, to: result)
-                }
-            }
-            notes = [note]
+            finishAlone(nodes, into: result)
+            rankNotes = [own]
         }
+        let end = Clock.seconds
+        computingSince = end
+        times.finishing = end - start
+        let longest = rankNotes.map(\.microseconds).max() ?? own.microseconds
+        times.waiting = min(times.finishing, Double(longest - own.microseconds) * 1e-6)
     }
 
     /// Computes the sum of all ranks' nodes, on every rank; collective, and `begin` and `finish` in one.
@@ -151,19 +152,20 @@ public final class GradientSynchronizer {
         try finish()
     }
 
-    private func finish(_ pipeline: BlockPipeline, barrier: (any Transfer)?) throws {
-        let start = Clock.seconds
-        var barrier = barrier
-        while !pipeline.isDone || barrier != nil {
+    private func finish(_ pipeline: BlockPipeline) throws {
+        while !pipeline.isDone {
             // Each wait ends with something new, so that the watch for stalls sees how it goes on.
             try communicator.wait(for: pipeline.current) {
-                if try barrier?.isComplete() == true {
-                    times.waiting = Clock.seconds - start
-                    barrier = nil
-                    return true
-                }
-                return try pipeline.advance(finished: blocks.blockCount, gatherings: blocks.blockCount)
+                try pipeline.advance(finished: blocks.blockCount, gatherings: blocks.blockCount)
             }
+        }
+    }
+
+    /// One rank's run is the whole tree: one node, the root.
+    private func finishAlone(_ nodes: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>) {
+        guard result != nodes else { return }
+        for block in 0..<blocks.blockCount {
+            blocks.unpack(block: block, nodes + blocks.elements(of: block).lowerBound, to: result)
         }
     }
 }

@@ -2,7 +2,7 @@ import Core
 
 /// Blocks whose parts are added up along the tree, as they are.
 final class TreeSum: BlockSum {
-    private(set) var notes: [UInt32]
+    private(set) var notes: [RankNote]
     private let shares: GradientShares
     private let communicator: any Communicator
     private let exchanges: [(sent: RankBlocks, received: RankBlocks)]
@@ -25,7 +25,9 @@ final class TreeSum: BlockSum {
         let blocks = shares.blocks
         let size = MemoryLayout<Float>.stride
         exchanges = try (0..<blocks.blockCount).map { try shares.exchange(of: $0, size: size) { $0 } }
-        gatherings = try (0..<blocks.blockCount).map { try shares.gathering(of: $0, size: size, trailer: 1) }
+        gatherings = try (0..<blocks.blockCount).map {
+            try shares.gathering(of: $0, size: size, trailer: RankNote.words)
+        }
         let nodeCount = shares.nodeCounts.reduce(0, +)
         var starts: [Int] = []
         var next = 0
@@ -35,8 +37,8 @@ final class TreeSum: BlockSum {
         }
         stagingStarts = starts
         staging = try AlignedBuffer(count: next)
-        gathered = try AlignedBuffer(count: blocks.count + shares.ranks)
-        notes = Array(repeating: 0, count: shares.ranks)
+        gathered = try AlignedBuffer(count: blocks.count + shares.ranks * RankNote.words)
+        notes = Array(repeating: RankNote(), count: shares.ranks)
         (nodes, result) = (gathered.pointer, gathered.pointer)
         places = Array(repeating: gathered.pointer, count: nodeCount)
     }
@@ -94,13 +96,14 @@ final class TreeSum: BlockSum {
             let base = shares.blocks.contiguousOffset(of: block).map { result + $0 } ?? gathered.pointer + first
             return (base, base + part)
         }
-        return (gathered.pointer + first, gathered.pointer + first + part + shares.rank)
+        return (gathered.pointer + first, gathered.pointer + first + part + shares.rank * RankNote.words)
     }
 
-    func startGathering(of block: Int, note: UInt32) throws -> any Transfer {
+    func startGathering(of block: Int, note: RankNote) throws -> any Transfer {
         if block == shares.lastBlock {
-            let trailer = shares.trailerOffset(of: shares.rank, trailer: 1)
-            destination(of: block).block[trailer] = Float(bitPattern: note)
+            let trailer = destination(of: block).block + trailerOffset(of: shares.rank)
+            trailer[0] = Float(bitPattern: note.value)
+            trailer[1] = Float(bitPattern: note.microseconds)
         }
         return try communicator.startAllGather(inPlace: destination(of: block).block, gatherings[block])
     }
@@ -108,11 +111,16 @@ final class TreeSum: BlockSum {
     func unpack(_ block: Int) {
         let base = destination(of: block).block
         if block == shares.lastBlock {
-            for rank in notes.indices { notes[rank] = base[shares.trailerOffset(of: rank, trailer: 1)].bitPattern }
-            shares.removeTrailers(base, trailer: 1)
+            for rank in notes.indices {
+                let trailer = base + trailerOffset(of: rank)
+                notes[rank] = RankNote(words: (trailer[0].bitPattern, trailer[1].bitPattern))
+            }
+            shares.removeTrailers(base, trailer: RankNote.words)
         } else if shares.blocks.contiguousOffset(of: block) != nil {
             return
         }
         shares.blocks.unpack(block: block, base, to: result)
     }
+
+    private func trailerOffset(of rank: Int) -> Int { shares.trailerOffset(of: rank, trailer: RankNote.words) }
 }

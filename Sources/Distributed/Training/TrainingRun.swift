@@ -178,13 +178,12 @@ public final class TrainingRun {
             { sequence, ids in dataset.read(window: order[first + sequence], into: ids) }, advance: advance)
     }
 
-    /// Ends the adding up of the ranks' gradients; the seconds until the last rank is ready are told apart where a profile
-    /// is wanted.
+    /// Ends the adding up of the ranks' gradients; the seconds until the last rank is ready are told apart.
     ///
     /// A rank's wish to stop travels with them, so all ranks stop after the same step.
     private func exchange() throws -> StepProfile {
         synchronizer.note = UInt32(truncatingIfNeeded: stopSignal())
-        try synchronizer.finish(measuringWait: options.profile)
+        try synchronizer.finish()
         stop = StopWish(notes: synchronizer.notes)
         let times = synchronizer.times
         var profile = StepProfile()

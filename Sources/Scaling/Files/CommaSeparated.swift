@@ -35,9 +35,10 @@ enum CommaSeparated {
         let time = measurement.seconds
         let check = experiment.checks.first { $0.name == measurement.plan.name }
         let isTiny = measurement.plan.isIn(.latency)
+        let isTraining = !isTiny && !measurement.plan.isIn(.exchange)
         let numbers: [Double?] = [
             time.median, time.low, time.high, time.coverage, measurement.tokensPerSecond,
-            isTiny ? nil : experiment.speedup(measurement), isTiny ? nil : experiment.efficiency(measurement),
+            isTraining ? experiment.speedup(measurement) : nil, isTraining ? experiment.efficiency(measurement) : nil,
             Double(measurement.workload.gradientBytes), measurement.algorithmBandwidth, measurement.busBandwidth,
             Double(measurement.peakMemory),
             isTiny ? nil : experiment.model.predict(measurement.layout, measurement.workload)?.seconds,

@@ -56,7 +56,7 @@ public struct Experiment: Hashable, Sendable, Codable {
             let model = CostModel(fittedTo: measurements)
         else { return nil }
         let series = [Series.strong, .weak].filter { one in measurements.contains { $0.plan.isIn(one) } }
-        let spread = measurements.filter { $0.layout.usesNetwork && !$0.plan.isIn(.latency) }
+        let spread = measurements.filter { $0.layout.usesNetwork && $0.plan.isScaled }
         (self.setting, self.base, self.measurements, self.model) = (setting, base, measurements, model)
         checks = PredictionCheck.all(measurements)
         projections = Projection.all(

@@ -8,30 +8,44 @@ public struct Layout: Hashable, Sendable, Codable {
     public let hosts: Int
     /// Machines; several network hosts may share one.
     public let machines: Int
-    /// Cores of one machine that its ranks may use, all of them together.
+    /// Cores of one machine that its ranks may use, all of them together; those with several hardware threads count once.
     public let coresPerMachine: Int
     /// The fewest cores that a rank may use.
     public let coresPerRank: Int
+    /// The hardware threads of those cores of a machine.
+    public let processorsPerMachine: Int
+    /// The fewest hardware threads that a rank may use.
+    public let processorsPerRank: Int
 
     /// Describes a job; ranks are spread evenly.
     public init(
-        ranks: Int, threads: Int, hosts: Int = 1, machines: Int = 1, coresPerMachine: Int, coresPerRank: Int? = nil
+        ranks: Int, threads: Int, hosts: Int = 1, machines: Int = 1, coresPerMachine: Int, coresPerRank: Int? = nil,
+        processorsPerMachine: Int? = nil, processorsPerRank: Int? = nil
     ) {
         (self.ranks, self.threads) = (max(1, ranks), max(1, threads))
         (self.hosts, self.machines) = (max(1, hosts), max(1, machines))
         self.coresPerMachine = max(1, coresPerMachine)
         self.coresPerRank = max(1, coresPerRank ?? coresPerMachine)
+        self.processorsPerMachine = max(1, processorsPerMachine ?? coresPerMachine)
+        self.processorsPerRank = max(1, processorsPerRank ?? coresPerRank ?? coresPerMachine)
     }
 
     /// The layout that the ranks themselves tell; nil of none.
     public init?(_ ranks: [RankHost]) {
         guard let first = ranks.first else { return nil }
         let byMachine = Dictionary(grouping: ranks, by: \.boot).values
-        let cores = byMachine.map { Set($0.flatMap(\.processors)).count }
+        func fewest(_ path: KeyPath<RankHost, [Int]>) -> (machine: Int, rank: Int) {
+            (
+                byMachine.map { Set($0.flatMap { $0[keyPath: path] }).count }.min() ?? 1,
+                ranks.map { Set($0[keyPath: path]).count }.min() ?? 1
+            )
+        }
+        let (cores, processors) = (fewest(\.cores), fewest(\.processors))
         self.init(
             ranks: ranks.count, threads: first.threads,
             hosts: Set(ranks.map { "\($0.boot) \($0.network) \($0.host)" }).count, machines: byMachine.count,
-            coresPerMachine: cores.min() ?? 1, coresPerRank: ranks.map(\.processors.count).min())
+            coresPerMachine: cores.machine, coresPerRank: cores.rank, processorsPerMachine: processors.machine,
+            processorsPerRank: processors.rank)
     }
 
     /// Ranks of the fullest host.
@@ -42,10 +56,10 @@ public struct Layout: Hashable, Sendable, Codable {
     public var busyCores: Int { min(ranksPerMachine * threads, coresPerMachine) }
     /// Cores that compute, over all machines.
     public var usedCores: Int { min(ranks * threads, machines * coresPerMachine) }
-    /// How many workers take turns on a core, at least 1.
+    /// How many workers share a core, at least 1: they take turns, or are hardware threads, which are hardly faster.
     public var turns: Double { max(1, Double(ranksPerMachine * threads) / Double(coresPerMachine)) }
-    /// Whether workers outnumber the cores they may use.
-    public var isOversubscribed: Bool { ranksPerMachine * threads > coresPerMachine }
+    /// Whether workers outnumber the hardware threads that they may use.
+    public var isOversubscribed: Bool { ranksPerMachine * threads > processorsPerMachine }
     /// Whether ranks exchange over a network.
     public var usesNetwork: Bool { hosts > 1 }
 

@@ -30,7 +30,7 @@ public struct Measurement: Hashable, Sendable, Codable {
     public let runs: [RunRecord]
     /// The median over the starts of the median step, with its interval.
     public let seconds: MedianInterval
-    /// The parts of a typical step: the mean over the middle half of all steps by length.
+    /// The parts of a typical step: the mean over the middle half of all steps by length, in proportion to the median.
     public let parts: StepParts
 
     /// Summarises the starts of a configuration; nil without any step.
@@ -41,7 +41,9 @@ public struct Measurement: Hashable, Sendable, Codable {
         let margin = sorted.count / 4
         (self.plan, self.layout, self.workload, self.runs) = (plan, layout, workload, usable)
         self.seconds = seconds
-        parts = StepParts.mean(sorted.dropFirst(margin).dropLast(margin).map(\.parts))
+        let middle = StepParts.mean(sorted.dropFirst(margin).dropLast(margin).map(\.parts))
+        // The model is fitted to parts and judged by medians: where runs differ much, the two would be of other steps.
+        parts = middle.total > 0 ? middle.scaled(by: seconds.median / middle.total) : middle
     }
 
     /// Tokens of a step over all ranks, per second.
@@ -51,8 +53,9 @@ public struct Measurement: Hashable, Sendable, Codable {
 
     /// Gradient bytes by the seconds of the exchange, as nccl-tests define it; nil where nothing was exchanged.
     public var algorithmBandwidth: Double? {
-        guard layout.ranks > 1, parts.wholeExchange > 0 else { return nil }
-        return Double(workload.gradientBytes) / parts.wholeExchange
+        let seconds = Link.seconds(of: self)
+        guard layout.ranks > 1, seconds > 0 else { return nil }
+        return Double(workload.gradientBytes) / seconds
     }
 
     /// algbw · 2(n − 1)/n: what a link carries of an allreduce, comparable for any number of ranks.

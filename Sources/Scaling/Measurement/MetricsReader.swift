@@ -8,27 +8,33 @@ public struct MetricsReader {
         let seconds: Double
         let gradientBytes: Int?
         let profile: Profile?
+        let hiddenExchange: Double?
 
         enum CodingKeys: String, CodingKey {
             case step, seconds, profile
             case gradientBytes = "gradient_bytes"
+            case hiddenExchange = "hidden_exchange"
+        }
+
+        /// What the line tells of a step; nil where it isn't of a profiled one.
+        ///
+        /// All of it is asked for, so that a metrics file of another form is refused instead of read as zeros.
+        var sample: (step: StepSample, gradientBytes: Int)? {
+            guard let step, let gradientBytes, let profile, let hiddenExchange else { return nil }
+            var parts = profile.parts
+            parts.hiddenExchange = hiddenExchange
+            return (StepSample(step: step, seconds: seconds, parts: parts), gradientBytes)
         }
     }
 
     private struct Profile: Decodable {
         let pack, forward, head, backward, weightGradient, exchange, wait, adam, other: Double
-        let hiddenExchange: Double?
-
-        enum CodingKeys: String, CodingKey {
-            case pack, forward, head, backward, weightGradient, exchange, wait, adam, other
-            case hiddenExchange = "hidden_exchange"
-        }
 
         var parts: StepParts {
             var parts = StepParts()
             (parts.pack, parts.forward, parts.head, parts.backward) = (pack, forward, head, backward)
             (parts.weightGradient, parts.exchange, parts.wait) = (weightGradient, exchange, wait)
-            (parts.adam, parts.other, parts.hiddenExchange) = (adam, other, hiddenExchange ?? 0)
+            (parts.adam, parts.other) = (adam, other)
             return parts
         }
     }
@@ -51,9 +57,9 @@ public struct MetricsReader {
             guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)) else {
                 throw DTrainError(.badData, "line \(index + 1) of '\(path)' is not one of metrics; run it again")
             }
-            guard let step = line.step, let profile = line.profile else { continue }
-            steps.append(StepSample(step: step, seconds: line.seconds, parts: profile.parts))
-            bytes = bytes ?? line.gradientBytes
+            guard let sample = line.sample else { continue }
+            steps.append(sample.step)
+            bytes = bytes ?? sample.gradientBytes
         }
         guard !steps.isEmpty, let bytes else {
             throw DTrainError(.badData, "'\(path)' has no step with a profile; train with --profile")

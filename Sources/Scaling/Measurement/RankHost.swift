@@ -10,6 +10,8 @@ public struct RankHost: Hashable, Sendable, Codable {
     public let network: String
     /// The processors that the rank may run on.
     public let processors: [Int]
+    /// The physical core of each of them: the number of its first processor.
+    public let cores: [Int]
     /// Processors of the machine.
     public let machineProcessors: Int
     /// Worker threads of the rank.
@@ -21,10 +23,11 @@ public struct RankHost: Hashable, Sendable, Codable {
 
     /// What a rank tells.
     public init(
-        host: String, boot: String, network: String, processors: [Int], machineProcessors: Int, threads: Int,
-        cpu: String, memory: Int
+        host: String, boot: String, network: String, processors: [Int], cores: [Int]? = nil, machineProcessors: Int,
+        threads: Int, cpu: String, memory: Int
     ) {
-        (self.host, self.boot, self.network, self.processors) = (host, boot, network, processors)
+        (self.host, self.boot, self.network) = (host, boot, network)
+        (self.processors, self.cores) = (processors, cores ?? processors)
         (self.machineProcessors, self.threads, self.cpu, self.memory) = (machineProcessors, threads, cpu, memory)
     }
 

@@ -10,6 +10,8 @@ public enum Series: String, Hashable, Sendable, Codable, CaseIterable {
     case smallBatch = "small_batch"
     /// A tiny model on several ranks: what an exchange costs that moves next to nothing.
     case latency
+    /// The whole model with one micro-batch for each rank: what an exchange of the whole gradient costs.
+    case exchange
 }
 
 /// One configuration to measure.
@@ -35,6 +37,9 @@ public struct RunPlan: Hashable, Sendable, Codable {
     /// Whether it counts for a series.
     public func isIn(_ one: Series) -> Bool { series.contains(one) }
 
+    /// Whether it is a point of a scaling curve, not a help to predict one.
+    public var isScaled: Bool { isIn(.strong) || isIn(.weak) }
+
     /// Sizes that an experiment is made of.
     public struct Choice: Hashable, Sendable {
         /// Rank counts.
@@ -49,17 +54,23 @@ public struct RunPlan: Hashable, Sendable, Codable {
         public var microBatchSize: Int
         /// Cores of this machine.
         public var cores: Int
+        /// Their hardware threads.
+        public var processors: Int
 
         /// Sizes of an experiment.
-        public init(ranks: [Int], modes: [Series], threads: Int?, batchSize: Int, microBatchSize: Int, cores: Int) {
+        public init(
+            ranks: [Int], modes: [Series], threads: Int?, batchSize: Int, microBatchSize: Int, cores: Int,
+            processors: Int? = nil
+        ) {
             (self.ranks, self.modes, self.threads) = (ranks, modes, threads)
-            (self.batchSize, self.microBatchSize, self.cores) = (batchSize, microBatchSize, cores)
+            (self.batchSize, self.microBatchSize) = (batchSize, microBatchSize)
+            (self.cores, self.processors) = (cores, processors ?? cores)
         }
     }
 
     /// The configurations that one repeat goes through.
     public static func all(_ choice: Choice) -> [RunPlan] {
-        let base = baseThreads(cores: choice.cores).map {
+        let base = baseThreads(cores: choice.cores, processors: choice.processors).map {
             RunPlan(series: [.base], ranks: 1, isLaunched: false, threads: $0, batchSize: choice.batchSize)
         }
         var scaled: [RunPlan] = []
@@ -72,17 +83,19 @@ public struct RunPlan: Hashable, Sendable, Codable {
                     RunPlan(series: modes, ranks: ranks, isLaunched: true, threads: choice.threads, batchSize: batch))
             }
         }
-        let latency = Set(choice.ranks).sorted().filter { $0 > 1 }.map {
-            RunPlan(
-                series: [.latency], ranks: $0, isLaunched: true, threads: choice.threads,
-                batchSize: $0 * choice.microBatchSize)
+        let exchanges = Set(choice.ranks).sorted().filter { $0 > 1 }.flatMap { ranks in
+            [Series.latency, .exchange].map {
+                RunPlan(
+                    series: [$0], ranks: ranks, isLaunched: true, threads: choice.threads,
+                    batchSize: ranks * choice.microBatchSize)
+            }
         }
-        return base + smallBatches(choice) + scaled + latency
+        return base + smallBatches(choice) + scaled + exchanges
     }
 
-    /// 1, 2, 4 … and all cores.
-    static func baseThreads(cores: Int) -> [Int] {
-        Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [max(1, cores)]).sorted()
+    /// 1, 2, 4 …, all cores, and all their hardware threads.
+    static func baseThreads(cores: Int, processors: Int) -> [Int] {
+        Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [max(1, cores), max(1, processors)]).sorted()
     }
 
     /// A half, a quarter and an eighth of the batch, down to one micro-batch.

@@ -44,6 +44,13 @@ public struct StepParts: Hashable, Sendable, Codable {
         ]
     }
 
+    /// All of it longer or shorter.
+    func scaled(by factor: Double) -> StepParts {
+        var result = self
+        for (_, path) in Self.fields { result[keyPath: path] *= factor }
+        return result
+    }
+
     /// The mean of several, part by part; zeros of none.
     static func mean(_ all: [StepParts]) -> StepParts {
         var result = StepParts()

@@ -7,15 +7,16 @@ extension CostModel {
     /// - Returns: nil where no compute was measured.
     public init?(fittedTo measurements: [Measurement]) {
         let steps = measurements.filter { !$0.plan.isIn(.latency) }
-        let alone = steps.filter { !$0.layout.isOversubscribed }
-        let clean = alone.isEmpty ? steps : alone
+        let clean = Self.withoutTurns(steps)
         guard let compute = Self.computeCosts(clean), let replicated = Self.replicatedCosts(clean) else { return nil }
         (fixedSeconds, secondsPerSequence) = (compute[0], compute[1])
         (fixedContention, sequenceContention) = (compute[2], compute[3])
         (replicatedSeconds, replicatedContention, otherSeconds) = (replicated[0], replicated[1], replicated[2])
-        skew = Self.skew(clean)
+        // With next to nothing to compute, what waits isn't in proportion to it.
+        skew = Self.skew(clean.filter { !$0.plan.isIn(.exchange) })
         weightGradientShare = Self.mean(clean.map { $0.parts.weightGradient / max($0.parts.compute, 1e-12) })
-        (hiddenShare, hiddenPerWeightGradient) = Self.hiding(steps)
+        let hiding = Hiding(fittedTo: Self.withoutTurns(steps.filter(\.layout.usesNetwork)))
+        (hiddenShare, hiddenPerWeightGradient) = (hiding.share, hiding.perWeightGradient)
         (fixedMemory, memoryPerSequence) = Self.memory(steps)
         sharedMemory = Self.link(.sharedMemory, measurements)
         network = Self.link(.network, measurements)
@@ -51,14 +52,6 @@ extension CostModel {
             })
     }
 
-    /// The largest share of an exchange, and the most for a second of weight gradient, that was hidden.
-    private static func hiding(_ measurements: [Measurement]) -> (share: Double, perWeightGradient: Double) {
-        let several = measurements.filter { $0.layout.ranks > 1 && $0.parts.hiddenExchange > 0 }
-        let shares = several.map { $0.parts.hiddenExchange / $0.parts.wholeExchange }
-        let rates = several.map { $0.parts.hiddenExchange / max($0.parts.weightGradient, 1e-12) }
-        return (shares.max() ?? 0, rates.max() ?? 0)
-    }
-
     private static func memory(_ measurements: [Measurement]) -> (fixed: Double, perSequence: Double) {
         let costs = NonNegativeLeastSquares.solve(
             measurements.map { [1, Double($0.workload.rows(ranks: $0.layout.ranks))] },
@@ -69,18 +62,23 @@ extension CostModel {
     /// α and β of the exchanges over a link, the tiny ones included; nil where there were none.
     private static func link(_ kind: Link.Kind, _ measurements: [Measurement]) -> Link? {
         let exchanged = measurements.filter {
-            $0.layout.ranks > 1 && $0.parts.wholeExchange > 0 && $0.layout.usesNetwork == (kind == .network)
+            $0.layout.ranks > 1 && Link.seconds(of: $0) > 0 && $0.layout.usesNetwork == (kind == .network)
         }
-        let alone = exchanged.filter { !$0.layout.isOversubscribed }
-        let usable = alone.isEmpty ? exchanged : alone
+        let usable = withoutTurns(exchanged)
         let costs = NonNegativeLeastSquares.solve(
             usable.map {
                 let amounts = Link.amounts($0.layout, $0.workload)
                 return [amounts.messages, amounts.bytes]
-            }, usable.map(\.parts.wholeExchange))
+            }, usable.map(Link.seconds))
         return costs.map {
             Link(kind: kind, origin: .measured, secondsPerMessage: $0[0], secondsPerByte: $0[1])
         }
+    }
+
+    /// Those whose workers had a core each; all where there are none.
+    private static func withoutTurns(_ measurements: [Measurement]) -> [Measurement] {
+        let alone = measurements.filter { $0.layout.turns == 1 }
+        return alone.isEmpty ? measurements : alone
     }
 
     private static func mean(_ values: [Double]) -> Double {

@@ -5,7 +5,7 @@
 ///     compute    = s·(a + b·m + (k − 1)·(a′ + b′·m))
 ///     replicated = s·((p + (k − 1)·p′)/t + o)
 ///     skew       = σ·E[max of all workers]·compute
-///     exchange   = α·messages + β·bytes, less what is hidden
+///     exchange   = α·messages + β·bytes, over a network less what is hidden
 public struct CostModel: Hashable, Sendable, Codable {
     /// a: seconds of a worker's step whatever its share of the batch.
     public let fixedSeconds: Double
@@ -25,9 +25,9 @@ public struct CostModel: Hashable, Sendable, Codable {
     public let skew: Double
     /// The part of compute that is the weight gradient, behind which an exchange may hide.
     public let weightGradientShare: Double
-    /// The largest part of an exchange that was seen hidden.
+    /// The part of an exchange over a network that is hidden where there is time enough.
     public let hiddenShare: Double
-    /// Hidden seconds of an exchange for each second of weight gradient, at most.
+    /// Hidden seconds of an exchange over a network for each second of weight gradient, at most.
     public let hiddenPerWeightGradient: Double
     /// Memory of a process whatever its share of the batch, in bytes.
     public let fixedMemory: Double
@@ -89,8 +89,10 @@ public struct CostModel: Hashable, Sendable, Codable {
         guard layout.ranks > 1 else { return prediction }
         guard let link = link ?? self.link(layout) else { return nil }
         let whole = link.seconds(layout, workload)
-        let window = hiddenPerWeightGradient * weightGradientShare * (fixed + rows)
-        prediction.hiddenExchange = min(hiddenShare * whole, window)
+        if link.kind == .network {
+            let window = hiddenPerWeightGradient * weightGradientShare * (fixed + rows)
+            prediction.hiddenExchange = min(hiddenShare * whole, window)
+        }
         prediction.exchange = whole - prediction.hiddenExchange
         return prediction
     }

@@ -1,4 +1,4 @@
-/// A measured configuration beside what the model says of it without having seen its number of ranks.
+/// A measured configuration beside what the model says of it without having seen a training on its number of ranks.
 public struct PredictionCheck: Hashable, Sendable, Codable {
     /// The configuration's name.
     public let name: String
@@ -8,7 +8,7 @@ public struct PredictionCheck: Hashable, Sendable, Codable {
     public let ranks: Int
     /// What the ranks share.
     public let layout: String
-    /// The rank counts that the model was fitted to.
+    /// The rank counts of the trainings that the model was fitted to.
     public let fittedTo: [Int]
     /// The measured seconds of a step.
     public let measuredSeconds: Double
@@ -17,19 +17,18 @@ public struct PredictionCheck: Hashable, Sendable, Codable {
     /// (predicted − measured) / measured.
     public let error: Double
 
-    /// Predicts each measured number of ranks above 1 from all other numbers of ranks.
+    /// Predicts each measured number of ranks above 1 from all else: single processes, trainings on other numbers of ranks,
+    /// and what exchanges cost that no training goes with.
     ///
-    /// A number of ranks without which no exchange was measured can't be checked, and is left out; nor can one with a core
-    /// for each worker be checked by exchanges of ranks that took turns, which took as long as the scheduler liked.
+    /// Where no exchange was measured nothing can be checked.
     public static func all(_ measurements: [Measurement]) -> [PredictionCheck] {
-        let scaled = measurements.filter { $0.layout.ranks > 1 && ($0.plan.isIn(.strong) || $0.plan.isIn(.weak)) }
+        let scaled = measurements.filter { $0.layout.ranks > 1 && $0.plan.isScaled }
         return Set(scaled.map(\.layout.ranks)).sorted().flatMap { ranks -> [PredictionCheck] in
-            let others = measurements.filter { $0.layout.ranks != ranks }
+            let others = measurements.filter { !($0.plan.isScaled && $0.layout.ranks == ranks) }
             guard let model = CostModel(fittedTo: others) else { return [] }
-            let fittedTo = Set(others.map(\.layout.ranks)).sorted()
-            let knowsExchange = others.contains { $0.layout.ranks > 1 && !$0.layout.isOversubscribed }
-            return scaled.filter { $0.layout.ranks == ranks && (knowsExchange || $0.layout.isOversubscribed) }
-                .compactMap { check($0, model, fittedTo) }
+            let trainings = others.filter { !$0.plan.isIn(.latency) && !$0.plan.isIn(.exchange) }
+            let fittedTo = Set(trainings.map(\.layout.ranks)).sorted()
+            return scaled.filter { $0.layout.ranks == ranks }.compactMap { check($0, model, fittedTo) }
         }
     }
 

@@ -1,8 +1,9 @@
 /// One sentence on what limits an experiment.
 enum Verdict {
     static func sentence(_ measurements: [Measurement], base: Measurement) -> String {
-        let scaled = measurements.filter { $0.layout.ranks > 1 && ($0.plan.isIn(.strong) || $0.plan.isIn(.weak)) }
-        if let bound = measurements.first(where: { $0.plan.isLaunched && $0.layout.threads > $0.layout.coresPerRank }) {
+        let scaled = measurements.filter { $0.layout.ranks > 1 && $0.plan.isScaled }
+        let launched = measurements.filter(\.plan.isLaunched)
+        if let bound = launched.first(where: { $0.layout.threads > $0.layout.processorsPerRank }) {
             let cores = bound.layout.coresPerRank
             return "Bound to \(cores == 1 ? "one core" : "\(cores) cores") with \(bound.layout.threads) threads: "
                 + "give the launcher --bind-to none, or --threads \(cores)."

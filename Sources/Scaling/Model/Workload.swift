@@ -2,6 +2,16 @@ import Core
 
 /// A step's sizes, as far as its time depends on them.
 public struct Workload: Hashable, Sendable, Codable {
+    /// How the gradients travel, which decides how much does.
+    public enum Exchange: String, Hashable, Sendable, Codable {
+        /// All nodes of the tree that a rank has, then the sums.
+        case tree
+        /// One vector of each rank, then the sums, in 16 bits.
+        case compressed
+        /// As the MPI library sees fit: taken for a ring allreduce.
+        case library
+    }
+
     /// Sequences over all ranks.
     public let batchSize: Int
     /// Sequences of a micro-batch, which is never divided.
@@ -10,9 +20,14 @@ public struct Workload: Hashable, Sendable, Codable {
     public let sequenceLength: Int
     /// Bytes of the gradient that the ranks add up.
     public let gradientBytes: Int
+    /// How it travels.
+    public let exchange: Exchange
 
     /// A step's sizes.
-    public init(batchSize: Int, microBatchSize: Int, sequenceLength: Int, gradientBytes: Int) {
+    public init(
+        batchSize: Int, microBatchSize: Int, sequenceLength: Int, gradientBytes: Int, exchange: Exchange = .tree
+    ) {
+        self.exchange = exchange
         (self.batchSize, self.microBatchSize) = (max(1, batchSize), max(1, microBatchSize))
         (self.sequenceLength, self.gradientBytes) = (max(1, sequenceLength), max(0, gradientBytes))
     }
@@ -40,11 +55,11 @@ public struct Workload: Hashable, Sendable, Codable {
     func with(batchSize: Int) -> Workload {
         Workload(
             batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
-            gradientBytes: gradientBytes)
+            gradientBytes: gradientBytes, exchange: exchange)
     }
 }
 
-/// What dtrain's exchange moves in a step: the ranges of all tree nodes to their owners, then the sums to all ranks.
+/// What an exchange moves in a step: the ranges of all vectors to their owners, then the sums to all ranks.
 public struct Traffic: Hashable, Sendable {
     /// Messages that one rank sends, one after the other.
     public let messages: Double
@@ -58,16 +73,26 @@ public struct Traffic: Hashable, Sendable {
             (messages, bytesPerRank, bytes) = (0, 0, 0)
             return
         }
-        let tree = ReductionTree(leafCount: workload.microBatches)
-        let nodes = ReductionTree.partition(count: workload.microBatches, parts: ranks)
-            .map { Double($0.isEmpty ? 0 : tree.canonicalNodes(of: $0).count) }
-        let all = nodes.reduce(0, +)
-        let (count, gradient) = (Double(ranks), Double(workload.gradientBytes))
-        let share = gradient / count
-        let busiest = nodes.map { max($0 * (count - 1) * share, (all - $0) * share) }.max() ?? 0
-        let gathered = (count - 1) * share
-        messages = 2 * (count - 1)
+        let vectors = Self.vectors(workload, ranks: ranks)
+        let all = vectors.reduce(0, +)
+        let share = Double(workload.gradientBytes) * (workload.exchange == .compressed ? 0.5 : 1) / Double(ranks)
+        let others = Double(ranks - 1)
+        let busiest = vectors.map { max($0 * others * share, (all - $0) * share) }.max() ?? 0
+        let gathered = others * share
+        messages = 2 * others
         bytesPerRank = busiest + gathered
-        bytes = all * (count - 1) * share + count * gathered
+        bytes = all * others * share + Double(ranks) * gathered
+    }
+
+    /// How many vectors of the gradient's length each rank sends.
+    private static func vectors(_ workload: Workload, ranks: Int) -> [Double] {
+        let tree = ReductionTree(leafCount: workload.microBatches)
+        return ReductionTree.partition(count: workload.microBatches, parts: ranks).map { run in
+            switch workload.exchange {
+            case .tree: run.isEmpty ? 0 : Double(tree.canonicalNodes(of: run).count)
+            case .compressed: run.isEmpty ? 0 : 1
+            case .library: 1
+            }
+        }
     }
 }

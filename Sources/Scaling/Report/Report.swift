@@ -43,7 +43,7 @@ public enum Report {
     }
 
     private static func tiles(_ experiment: Experiment) -> String {
-        let scaled = experiment.measurements.filter { $0.plan.isIn(.strong) || $0.plan.isIn(.weak) }
+        let scaled = experiment.measurements.filter(\.plan.isScaled)
         var tiles = [
             (
                 seconds(experiment.base.seconds.median),
@@ -62,7 +62,7 @@ public enum Report {
             tiles.append((bytes(bandwidth) + "/s", "\(place), \(seconds(link.secondsPerMessage)) a message (fitted)"))
         }
         if let error = experiment.largestError {
-            tiles.append((percent(error), "largest error of a prediction for ranks it hadn't seen"))
+            tiles.append((percent(error), "largest error of a prediction of trainings it hadn't seen"))
         }
         let html = tiles.map { "<div class=\"tile\"><b>\(escaped($0.0))</b><span>\(escaped($0.1))</span></div>" }
         return "<div class=\"tiles\">\(html.joined())</div>"
@@ -89,9 +89,10 @@ public enum Report {
 
     private static func checked(_ experiment: Experiment) -> String {
         let note =
-            "Each number of ranks is predicted by a model that was fitted without any run on that number of ranks."
+            "Each number of ranks is predicted by a model that was fitted without the trainings on that number of ranks: from "
+            + "single processes, trainings on other numbers of ranks, and exchanges with next to nothing to compute."
         guard !experiment.checks.isEmpty else {
-            return "<p>\(note) That takes two numbers of ranks above 1, which were not measured.</p>"
+            return "<p>\(note) That takes a training on several ranks, which was not measured.</p>"
         }
         return "<p>\(note)</p>" + Tables.checks(experiment)
     }

@@ -1,7 +1,7 @@
 /// The tables of the report.
 enum Tables {
     static func measured(_ experiment: Experiment) -> String {
-        let series: [Series] = [.base, .strong, .weak]
+        let series: [Series] = [.base, .strong, .weak, .exchange]
         let rows = series.flatMap { series in
             experiment.measured(series).map { measurement -> [String] in
                 let time = measurement.seconds
@@ -9,7 +9,8 @@ enum Tables {
                     series.rawValue, series == .base ? processText(measurement.layout) : rankText(measurement.layout),
                     "\(measurement.plan.batchSize)", seconds(time.median),
                     "\(seconds(time.low)) – \(seconds(time.high))", compact(measurement.tokensPerSecond),
-                    threeDigits(experiment.speedup(measurement)), percent(experiment.efficiency(measurement)),
+                    series == .exchange ? "" : threeDigits(experiment.speedup(measurement)),
+                    series == .exchange ? "" : percent(experiment.efficiency(measurement)),
                     measurement.algorithmBandwidth.map { bytes($0) + "/s" } ?? "",
                     measurement.busBandwidth.map { bytes($0) + "/s" } ?? "",
                 ]
@@ -19,7 +20,7 @@ enum Tables {
         return "<p class=\"soft\">Medians of \(count(experiment.setting.repeats, "run")) of "
             + "\(count(experiment.setting.steps, "step")) after \(experiment.setting.warmUp) of warm-up; the interval "
             + "encloses the median with \(percent(coverage)). algbw: gradient bytes by seconds of the exchange; busbw: "
-            + "algbw × 2(n − 1)/n.</p>"
+            + "algbw × 2(n − 1)/n, of the exchange alone where a training leaves it nothing to hide behind (exchange).</p>"
             + table(
                 [
                     "", "ranks", "batch", "step", "interval", "tokens/s", "speed-up", "efficiency", "algbw", "busbw",
@@ -28,7 +29,7 @@ enum Tables {
 
     static func checks(_ experiment: Experiment) -> String {
         table(
-            ["", "ranks", "fitted to ranks", "measured", "predicted", "error", "placement"],
+            ["", "ranks", "fitted to trainings on", "measured", "predicted", "error", "placement"],
             experiment.checks.map {
                 [
                     $0.series.rawValue, "\($0.ranks)", $0.fittedTo.map(String.init).joined(separator: ", "),

@@ -35,12 +35,13 @@ struct Scale: ParsableCommand {
             "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps",
             "--keep",
             "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
-            "--seq-length", "--threads", "--shuffle", "--no-shuffle", "--init",
+            "--seq-length", "--threads", "--shuffle", "--no-shuffle", "--init", "--allreduce",
+            "--gradient-compression",
         ]
         let names = trainFlags.map { String($0.prefix { $0 != "=" }) }
         if let flag = names.first(where: own.contains) {
             throw ValidationError(
-                "\(flag) is not for behind '--': 'dtrain scale' sets it itself or has no use for it; leave it out there"
+                "\(flag) is not for behind '--': 'dtrain scale' has it itself or no use for it; leave it out there"
             )
         }
         if LaunchEnvironment.current.usesMPI {
@@ -50,6 +51,7 @@ struct Scale: ParsableCommand {
 
     func run() throws {
         let data = try data.file()
+        try choice.requireSequences(of: data, length: self.data.seqLength)
         let output = try OutputFolder(experiment.output, overwrite: experiment.overwrite)
         defer { output.removeWork() }
         let launcher = try Launcher(
@@ -57,7 +59,8 @@ struct Scale: ParsableCommand {
             log: output.log)
         let runner = ScaleRunner(
             launcher: launcher, output: output, trainFlags: trainArguments(data), choice: choice,
-            sequenceLength: self.data.seqLength, repeats: experiment.repeats, steps: experiment.steps,
+            sequenceLength: self.data.seqLength, exchange: training.exchange, repeats: experiment.repeats,
+            steps: experiment.steps,
             warmUp: experiment.warmUp)
         let measurements = try runner.measure()
         let setting = Experiment.Setting(
@@ -74,7 +77,8 @@ struct Scale: ParsableCommand {
     private var choice: RunPlan.Choice {
         RunPlan.Choice(
             ranks: experiment.ranks.values, modes: experiment.mode.values, threads: training.threads,
-            batchSize: data.batchSize, microBatchSize: training.microBatchSize, cores: Machine.cores)
+            batchSize: data.batchSize, microBatchSize: training.microBatchSize, cores: Machine.cores,
+            processors: Machine.allowedProcessors.count)
     }
 
     /// What every run has in common.
@@ -83,11 +87,13 @@ struct Scale: ParsableCommand {
         if !data.shuffle { arguments.append("--no-shuffle") }
         arguments += ["--micro-batch-size", "\(training.microBatchSize)", "--precision", training.precision.rawValue]
         for (name, value) in model.choice.flags { if let value { arguments += [name, value] } }
-        return arguments + trainFlags
+        return arguments + training.exchangeFlags + trainFlags
     }
 
     private var description: String {
-        let choice = model.choice.flags.compactMap { flag in flag.value.map { "\(flag.name) \($0)" } } + trainFlags
+        let choice =
+            model.choice.flags.compactMap { flag in flag.value.map { "\(flag.name) \($0)" } }
+            + training.exchangeFlags + trainFlags
         let sizes =
             "batch \(data.batchSize) × \(data.seqLength), micro-batches of \(training.microBatchSize), "
             + training.precision.rawValue

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Distributed
 import Scaling
 
 struct ScaleOptions: ParsableArguments {
@@ -56,6 +57,29 @@ struct ScaledTrainingOptions: ParsableArguments {
 
     @Option(help: "Worker threads per rank (default: cores ÷ local ranks).", transform: positive)
     var threads: Int?
+
+    @Option(help: "Who adds the ranks' gradients: tree or mpi (MPI_Allreduce).")
+    var allreduce = GradientSynchronizer.Mode.tree
+
+    @Option(help: "How gradients travel between ranks: none, or bf16, which halves the traffic.")
+    var gradientCompression = GradientSynchronizer.Compression.none
+
+    func validate() throws {
+        if gradientCompression != .none, allreduce == .library {
+            throw ValidationError("--allreduce mpi sends gradients as they are: leave --gradient-compression out")
+        }
+    }
+
+    /// What the model of the exchange is told.
+    var exchange: Workload.Exchange {
+        allreduce == .library ? .library : gradientCompression == .none ? .tree : .compressed
+    }
+
+    /// How every run is told.
+    var exchangeFlags: [String] {
+        (allreduce == .tree ? [] : ["--allreduce", "mpi"])
+            + (gradientCompression == .none ? [] : ["--gradient-compression", gradientCompression.rawValue])
+    }
 }
 
 /// Values that were separated by commas.

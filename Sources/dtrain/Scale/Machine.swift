@@ -12,7 +12,8 @@ enum Machine {
         return RankHost(
             host: host, boot: firstLine("/proc/sys/kernel/random/boot_id") ?? host,
             network: target("/proc/self/ns/net") ?? "", processors: allowedProcessors,
-            machineProcessors: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), threads: threads, cpu: cpu,
+            cores: allowedProcessors.map(core), machineProcessors: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+            threads: threads, cpu: cpu,
             memory: max(0, sysconf(Int32(_SC_PHYS_PAGES))) * max(1, sysconf(Int32(_SC_PAGESIZE))))
     }
 
@@ -30,11 +31,13 @@ enum Machine {
 
     /// Physical cores that this process may use: hardware threads of one core count once, as in Open MPI's slots.
     static var cores: Int {
-        let allowed = allowedProcessors
-        let siblings = allowed.map {
-            firstLine("/sys/devices/system/cpu/cpu\($0)/topology/thread_siblings_list") ?? "\($0)"
-        }
-        return Set(siblings).count
+        Set(allowedProcessors.map(core)).count
+    }
+
+    /// The physical core of a processor, named after the first of its hardware threads.
+    private static func core(of processor: Int) -> Int {
+        let siblings = firstLine("/sys/devices/system/cpu/cpu\(processor)/topology/thread_siblings_list")
+        return siblings.flatMap { Int($0.prefix { $0.isNumber }) } ?? processor
     }
 
     /// This program's path.

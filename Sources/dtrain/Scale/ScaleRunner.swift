@@ -9,6 +9,7 @@ final class ScaleRunner {
     private let trainFlags: [String]
     private let choice: RunPlan.Choice
     private let sequenceLength: Int
+    private let exchange: Workload.Exchange
     private let repeats: Int
     private let steps: Int
     private let warmUp: Int
@@ -25,8 +26,9 @@ final class ScaleRunner {
 
     init(
         launcher: Launcher, output: OutputFolder, trainFlags: [String], choice: RunPlan.Choice, sequenceLength: Int,
-        repeats: Int, steps: Int, warmUp: Int
+        exchange: Workload.Exchange, repeats: Int, steps: Int, warmUp: Int
     ) {
+        self.exchange = exchange
         (self.launcher, self.output, self.trainFlags, self.choice) = (launcher, output, trainFlags, choice)
         (self.sequenceLength, self.repeats, self.steps, self.warmUp) = (sequenceLength, repeats, steps, warmUp)
     }
@@ -51,7 +53,8 @@ final class ScaleRunner {
             guard let layout = layouts[plan], let bytes = gradientBytes[plan] else { return nil }
             let workload = Workload(
                 batchSize: plan.batchSize, microBatchSize: choice.microBatchSize,
-                sequenceLength: plan.isIn(.latency) ? Self.tinySequence : sequenceLength, gradientBytes: bytes)
+                sequenceLength: plan.isIn(.latency) ? Self.tinySequence : sequenceLength, gradientBytes: bytes,
+                exchange: exchange)
             return Measurement(plan: plan, layout: layout, workload: workload, runs: records[plan] ?? [])
         }
     }

@@ -15,7 +15,7 @@ enum ScaleSummary {
         for check in experiment.checks {
             let fitted = check.fittedTo.map(String.init).joined(separator: ", ")
             lines.append(
-                "\(check.series.rawValue), \(check.ranks) ranks predicted from \(fitted): "
+                "\(check.series.rawValue), \(check.ranks) ranks predicted from trainings on \(fitted): "
                     + "\(milliseconds(check.predictedSeconds)) ms, error \((check.error * 100).fixed(1)) %")
         }
         return (lines + [experiment.verdict]).map { $0 + "\n" }.joined()

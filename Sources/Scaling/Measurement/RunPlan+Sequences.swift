@@ -1,0 +1,28 @@
+import Core
+
+extension RunPlan.Choice {
+    /// Refuses an experiment that needs more sequences for a batch than a text has, before hours of measuring.
+    ///
+    /// - Parameters:
+    ///   - path: the text.
+    ///   - length: characters of a sequence.
+    /// - Throws: `DTrainError` as `Corpus` does, and with `usage` for too many ranks, naming the largest number that works.
+    public func requireSequences(of path: String, length: Int) throws {
+        let corpus = try Corpus(path: path)
+        try requireSequences(length < corpus.count ? corpus.count / (length + 1) : 0, of: path)
+    }
+
+    /// A text too short for one batch is left to the first run to report.
+    func requireSequences(_ count: Int, of path: String) throws {
+        let isWeak = modes.contains(.weak)
+        // Without weak scaling it is the exchange's runs that grow with the ranks.
+        let each = isWeak ? batchSize : microBatchSize
+        guard let most = ranks.max(), most > 1, count >= batchSize, most > count / each else { return }
+        let possible = count / each == 1 ? "1 rank is" : "\(count / each) ranks are"
+        throw DTrainError(
+            .usage,
+            "\(isWeak ? "weak scaling on " : "")\(most) ranks of \(each) sequences each take more than the \(count) sequences "
+                + "of '\(path)': at most \(possible) possible; lower --ranks or "
+                + (isWeak ? "--batch-size, or measure --mode strong alone" : "--micro-batch-size"))
+    }
+}
