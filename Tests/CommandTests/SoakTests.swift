@@ -90,7 +90,8 @@ private final class ProcessSampler: @unchecked Sendable {
                 let kilobytes = Int(line.filter(\.isNumber)),
                 let files = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(name)/fd").count
             else { continue }
-            lock.withLock { samples[process, default: []].append(Sample(steps: steps, kilobytes: kilobytes, files: files)) }
+            let sample = Sample(steps: steps, kilobytes: kilobytes, files: files)
+            lock.withLock { samples[process, default: []].append(sample) }
         }
     }
 

@@ -48,6 +48,7 @@ public final class TrainingRun {
             count: Shard.microBatchCount(batchSize: options.batchSize, microBatchSize: options.microBatchSize),
             parts: communicator.size)
         let threads = options.threads ?? defaultThreads
+        try communicator.occupy(threads: threads)
         let replica = try agreement.collectively {
             try Replica(
                 Replica.Configuration(
