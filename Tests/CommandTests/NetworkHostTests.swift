@@ -7,7 +7,8 @@ import Testing
     .serialized,
     .enabled(
         if: MPIRun.isOpenMPI,
-        "MPICH 4.0 over UCX's TCP now and then hangs in MPI_Finalize, and its launcher waits for a lost host without end"),
+        "MPICH 4.0 over UCX's TCP now and then hangs in MPI_Finalize, and its launcher waits for a lost host without end"
+    ),
     .enabled(if: NetworkHosts.obstacle == nil, "no network hosts here: \(NetworkHosts.obstacle ?? "")"))
 struct NetworkHostTests {
     /// A model whose gradient is three megabytes, so that it travels in several blocks and the limit of a link counts.

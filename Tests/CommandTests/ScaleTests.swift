@@ -39,7 +39,7 @@ struct ScaleTests {
 
     private func scale(_ bench: Bench, _ flags: String) throws -> MPIRun.Outcome {
         try MPIRun.run(
-            executable: "dtrain", arguments: Bench.words("scale \(Self.sizes) \(flags)"),
+            executable: "dtrain", arguments: Bench.words("scale --mpirun \(MPIRun.launcher) \(Self.sizes) \(flags)"),
             environment: ["DTRAIN_DATA": "", "XDG_CACHE_HOME": bench.folder], folder: bench.folder, seconds: 240)
     }
 

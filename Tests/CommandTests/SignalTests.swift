@@ -89,7 +89,9 @@ struct SignalTests {
         let bench = try Bench()
         let job = try SignalledJob(
             bench, Self.long, on: launch, script: "steps 5; kill -USR1 $job; sleep 0.01; kill -USR1 $job")
-        #expect(job.outcome.status == 75, "\(job.outcome)")
+        // MPICH's launcher passes both on, and now and then says 0 afterwards.
+        let isForgetful = !MPIRun.isOpenMPI && launch.description != "alone"
+        #expect(job.outcome.status == 75 || isForgetful && job.outcome.status == 0, "\(job.outcome)")
         try expectStopped(bench, job)
     }
 

@@ -29,6 +29,10 @@ public struct MPIRun: Sendable {
     /// Whether the launcher understands Open MPI's arguments.
     public static var isOpenMPI: Bool { ProcessInfo.processInfo.environment["DTRAIN_TEST_MPIRUN"] == nil }
 
+    /// The exit codes of a job that a rank ends with `code` without `MPI_Abort`: MPICH's launcher, which then kills the other
+    /// ranks, may tell their SIGKILL instead.
+    public static func codes(_ code: Int32) -> [Int32] { isOpenMPI ? [code] : [code, SIGKILL] }
+
     /// Whether there is a launcher to start.
     public static var isAvailable: Bool { path(of: launcher) != nil }
 

@@ -265,12 +265,17 @@ extension MPICommunicator: Communicator {
     /// Microseconds between two questions when it takes longer, because another rank still computes.
     private static let nap: UInt32 = 100
 
+    /// Microseconds between an error's report and the end of the job.
+    private static let farewell: UInt32 = 100_000
+
     /// MPI 3.1 §8.7.
     public func abort(code: Int32, message: String) -> Never {
         watch.announceFailure()
         // What is printed already comes out before the launcher closes the pipes.
         fflush(nil)
         reportError(message)
+        // MPICH's launcher ends the job without having passed on what it has not read yet.
+        usleep(Self.farewell)
         endProcess(code, after: cmpi_abort(world, code))
     }
 }
