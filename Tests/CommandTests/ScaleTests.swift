@@ -77,6 +77,16 @@ struct ScaleTests {
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
         #expect(report.contains("share one machine") && report.contains("assumed"))
         expectRefusal(try scale(bench, "--output out"), 64, "out", "--overwrite")
+        if Browser.path != nil { try expectReadable(bench) }
+    }
+
+    /// On a phone and on a desk, with the numbers and words of real runs.
+    private func expectReadable(_ bench: Bench) throws {
+        for width in [375, 1280] {
+            let layout = try ReportLayout(URL(fileURLWithPath: bench.path("out")), width: width)
+            #expect(layout.width == width && layout.charts > 0)
+            #expect(layout.fits && layout.out == 0 && layout.overlaps == 0 && layout.smallest >= 5, "\(layout)")
+        }
     }
 
     @Test func launcherThatHasNoRoomIsQuoted() throws {
