@@ -89,6 +89,8 @@ struct FailureTests {
     func deadRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault)
+        // MPICH's launcher may kill the others before one of them can tell, and tells itself.
+        if !MPIRun.isOpenMPI, result.errors.isEmpty { return }
         #expect(result.errors.count == 1, "\(fault): \(result)")
         let error = try #require(result.errors.first)
         #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
