@@ -20,10 +20,10 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test torture sanitize benchmark lint strict install clean
+.PHONY: help setup build demo test test-mpich torture sanitize benchmark lint strict install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables: EPOCHS=$(EPOCHS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX) STATIC=$(STATIC)'
 
 setup: ## install what is missing (Debian, Ubuntu) or say what to install
@@ -43,6 +43,9 @@ demo: build ## train on Shakespeare with mpirun on all cores, then generate from
 test: setup ## run every test
 	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
 	swift test --skip '^CommandTests\.' && swift test --skip-build --no-parallel --filter '^CommandTests\.'
+
+test-mpich: setup ## build with MPICH beside Open MPI and run the tests of ranks with it (Debian, Ubuntu)
+	scripts/test-mpich
 
 # Hours: crashes, stops and lost networks by the dozen, thousands of steps; docs/reliability.md has what was tried.
 torture: setup ## run all of the long tests, which `make test` only samples

@@ -37,7 +37,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["Core", "CKernels", "DistributedTesting"]),
-        .testTarget(name: "ScalingTests", dependencies: ["Core", "Scaling"]),
+        .testTarget(name: "ScalingTests", dependencies: ["Core", "Scaling", "DistributedTesting"]),
         .testTarget(
             name: "DistributedTests", dependencies: ["Core", "Distributed", "DistributedTesting"]),
         // The built programs, alone and under mpirun; `make test` runs these one after the other.

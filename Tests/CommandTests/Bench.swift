@@ -17,7 +17,7 @@ enum Launch: Sendable, CustomStringConvertible {
     }
 
     /// Cores that this process, and so what it starts, may use.
-    static let cores = LaunchEnvironment.current.allowedProcessors
+    static let cores = ProcessorSet.current.count
 
     /// Whether the ranks outnumber the cores.
     var isCrowded: Bool {

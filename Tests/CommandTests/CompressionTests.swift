@@ -21,6 +21,20 @@ struct GradientCompressionTests {
         #expect(try bench.read("short/ckpt_2.safetensors") != bench.read("plain/ckpt_2.safetensors"))
     }
 
+    @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
+    func resumingSaysThatRemaindersAreLost() throws {
+        let bench = try Bench()
+        try bench.train("--max-steps 3", on: .ranks(2))
+        let notice = "what rounding had left of the gradients was not saved"
+        let plain = try bench.train("--max-steps 4 --resume", on: .ranks(2))
+        #expect(!plain.stderr.contains(notice), "\(plain)")
+        let flags = "--resume --gradient-compression bf16 --max-steps"
+        let short = try bench.train("\(flags) 5", on: .ranks(2))
+        #expect(short.stderr.components(separatedBy: notice).count == 2, "\(short)")
+        let alone = try bench.train("\(flags) 6")
+        #expect(!alone.stderr.contains(notice), "\(alone)")
+    }
+
     @Test func aSingleProcessHasNothingToCompress() throws {
         let bench = try Bench()
         let outcome = try bench.train("--max-steps 3 --checkpoint-dir short --gradient-compression bf16")

@@ -89,6 +89,8 @@ struct FailureTests {
     func deadRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault)
+        // MPICH's launcher may kill the others before one of them can tell, and tells itself.
+        if !MPIRun.isOpenMPI, result.errors.isEmpty { return }
         #expect(result.errors.count == 1, "\(fault): \(result)")
         let error = try #require(result.errors.first)
         #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
@@ -100,7 +102,7 @@ struct FailureTests {
     func stoppedRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault, after: Double(Self.stallTimeout))
-        #expect(result.outcome.status == 70, "\(fault): \(result)")
+        #expect(MPIRun.codes(70).contains(result.outcome.status), "\(fault): \(result)")
         #expect(result.errors.count == 1, "\(fault): \(result)")
         let error = try #require(result.errors.first)
         #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
@@ -111,7 +113,7 @@ struct FailureTests {
     func stuckRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault, after: Double(Self.stallTimeout))
-        #expect(result.outcome.status == 70, "\(fault): \(result)")
+        #expect(MPIRun.codes(70).contains(result.outcome.status), "\(fault): \(result)")
         let error = try #require(result.errors.first)
         #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
         #expect(error.contains(") \(fault.place) has not moved for "), "\(result)")

@@ -52,7 +52,7 @@ struct MPITests {
 
     @Test func stalledJobNamesTheRankWaitedFor() throws {
         let outcome = try start(3, "stall", "2")
-        #expect(outcome.status == 70, "\(outcome)")
+        #expect(MPIRun.codes(70).contains(outcome.status), "\(outcome)")
         #expect(outcome.stderr.contains(") has not moved for 2 s; ranks 0, 1 wait in MPI_Barrier; "), "\(outcome)")
         #expect(outcome.stderr.contains("error: rank 2 ("), "\(outcome)")
         #expect(outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }.count == 1, "\(outcome)")
@@ -61,7 +61,7 @@ struct MPITests {
     /// Who only waits for what it has begun is watched, too.
     @Test func stalledTransferNamesTheRankWaitedFor() throws {
         let outcome = try start(3, "stall-transfer", "2")
-        #expect(outcome.status == 70, "\(outcome)")
+        #expect(MPIRun.codes(70).contains(outcome.status), "\(outcome)")
         #expect(outcome.stderr.contains(") has not moved for 2 s; ranks 0, 1 wait in MPI_Ibarrier; "), "\(outcome)")
     }
 
@@ -95,7 +95,57 @@ struct MPITests {
         return try MPIRun.mpirun(
             ranks: ranks, executable: "/usr/bin/taskset",
             arguments: ["-c", String(first), try MPIRun.find("dtrain-mpi-checks"), "yield"],
-            environment: environment, unbound: true)
+            environment: environment, binding: "none")
+    }
+
+    /// However the launcher binds them, the ranks' threads fill the processors that they may use, and no more.
+    @Test(arguments: [1, 2, 3, 4], ["none", "core", "socket"])
+    func threadsFillTheProcessorsOfTheMasks(ranks: Int, binding: String) throws {
+        // Those that share a core then make way, and others don't.
+        if binding == "core", ranks > Launch.cores { return }
+        let told = try tell(ranks, binding)
+        #expect(told.threads.count == ranks)
+        #expect(told.processors.allSatisfy { (1...Launch.cores).contains($0) }, "\(told)")
+        if binding == "none" {
+            let share = max(1, Launch.cores / ranks)
+            #expect(told.threads == [Int](repeating: share, count: ranks), "\(told)")
+            #expect(told.processors == [Int](repeating: Launch.cores, count: ranks), "\(told)")
+        }
+        let sum = told.threads.reduce(0, +)
+        #expect(sum <= max(ranks, told.processors[0]), "\(told)")
+        #expect(sum > told.processors[0] - ranks, "\(told)")
+        #expect(told.crowded == [Bool](repeating: ranks > told.processors[0], count: ranks), "\(told)")
+    }
+
+    /// Threads count, not ranks: one rank more than fits makes way, and one thread more, too.
+    @Test func threadsThatOutnumberTheProcessorsMakeWay() throws {
+        let cores = Launch.cores
+        #expect(try tell(2, "none", threads: [cores, 1]).crowded == [true, true])
+        if cores > 1 { #expect(try tell(2, "none", threads: [cores - 1, 1]).crowded == [false, false]) }
+        #expect(try tell(1, "none", threads: [cores]).crowded == [false])
+        #expect(try tell(1, "none", threads: [cores + 1]).crowded == [true])
+        // Each has a core of its own, and two threads on it.
+        if cores > 1 { #expect(try tell(2, "core", threads: [2, 1]).crowded == [true, false]) }
+    }
+
+    private struct Told {
+        var threads: [Int] = []
+        var processors: [Int] = []
+        var crowded: [Bool] = []
+    }
+
+    /// What ranks with that binding tell of their threads; by default they run as many as they choose themselves.
+    private func tell(_ ranks: Int, _ binding: String, threads: [Int] = []) throws -> Told {
+        let outcome = try MPIRun.mpirun(
+            ranks: ranks, executable: "dtrain-mpi-checks", arguments: ["threads"] + threads.map { "\($0)" },
+            binding: binding)
+        try #require(outcome.status == 0, "\(outcome)")
+        let pattern = /(?m)^rank \d+: (\d+) threads, (\d+) processors, crowded (true|false)$/
+        return outcome.stdout.matches(of: pattern).reduce(into: Told()) { told, match in
+            told.threads.append(Int(match.1) ?? 0)
+            told.processors.append(Int(match.2) ?? 0)
+            told.crowded.append(match.3 == "true")
+        }
     }
 
     @Test func withoutLauncherThereIsOneRankWithoutMPI() throws {

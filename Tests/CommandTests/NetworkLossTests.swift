@@ -7,6 +7,7 @@ private let hasNamespaces = (try? MPIRun.shell("ip netns list >/dev/null 2>&1").
 /// A job on hosts of their own (network namespaces), one of which loses its network.
 @Suite(
     .serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
+    .enabled(if: MPIRun.isOpenMPI, "the hosts are named to Open MPI's mpirun"),
     .enabled(if: geteuid() == 0 && hasNamespaces, "network namespaces need root and ip"))
 struct NetworkLossTests {
     /// Arguments: a number of its own, the program, the host to cut off.

@@ -45,7 +45,7 @@ struct ScaleTests {
 
     private func scale(_ bench: Bench, _ flags: String) throws -> MPIRun.Outcome {
         try MPIRun.run(
-            executable: "dtrain", arguments: Bench.words("scale \(Self.sizes) \(flags)"),
+            executable: "dtrain", arguments: Bench.words("scale --mpirun \(MPIRun.launcher) \(Self.sizes) \(flags)"),
             environment: ["DTRAIN_DATA": "", "XDG_CACHE_HOME": bench.folder], folder: bench.folder, seconds: 240)
     }
 
@@ -89,6 +89,16 @@ struct ScaleTests {
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
         #expect(report.contains("share one machine") && report.contains("assumed"))
         expectRefusal(try scale(bench, "--output out"), 64, "out", "--overwrite")
+        if Browser.path != nil { try expectReadable(bench) }
+    }
+
+    /// On a phone and on a desk, with the numbers and words of real runs.
+    private func expectReadable(_ bench: Bench) throws {
+        for width in [375, 1280] {
+            let layout = try ReportLayout(URL(fileURLWithPath: bench.path("out")), width: width)
+            #expect(layout.width == width && layout.charts > 0)
+            #expect(layout.fits && layout.out == 0 && layout.overlaps == 0 && layout.smallest >= 5, "\(layout)")
+        }
     }
 
     /// Two blocks or more travel, and rank 0 computes on while the first does.

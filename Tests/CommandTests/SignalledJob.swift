@@ -13,12 +13,14 @@ struct SignalledJob {
                 sleep 0.01
             done
         }
-        # The pid of a rank: a child of the launcher.
+        parent() { sed -n 's/^PPid:\\t//p' "/proc/$1/status" 2>/dev/null; }
+        # The pid of a rank: a child of the launcher (Open MPI) or of its helper (MPICH).
         rank() {
             for process in /proc/[0-9]*; do
-                parent=$(sed -n 's/^PPid:\\t//p' "$process/status" 2>/dev/null)
-                [ "$parent" = $job ] && tr '\\0' '\\n' <"$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
-                    echo "${process#/proc/}"
+                process=${process#/proc/}
+                above=$(parent $process)
+                [ "$above" = $job ] || [ "$(parent "$above")" = $job ] || continue
+                tr '\\0' '\\n' <"/proc/$process/environ" | grep -qxE "(OMPI_COMM_WORLD|PMI)_RANK=$1" && echo $process
             done
         }
         # Waits until a process catches SIGTERM.
@@ -36,7 +38,7 @@ struct SignalledJob {
         let command =
             switch launch {
             case .alone: program
-            case .ranks(let count): "mpirun --oversubscribe -np \(count) \(program)"
+            case .ranks(let count): "\(MPIRun.command.joined(separator: " ")) -np \(count) \(program)"
             }
         outcome = try MPIRun.shell(
             "\(Self.functions)\n\(command) & job=$!\ntrap 'kill -KILL $job' TERM\n\(script)\nwait $job",

@@ -5,68 +5,135 @@ import Testing
 /// The same bits on many ranks, for every kind of model and for batches that don't divide evenly.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct WideBitsTests {
-    /// What is trained.
-    struct Work: Sendable, CustomTestStringConvertible {
-        let cell: String
-        let layers: Int
-        let precision: Precision
-        /// In micro-batches of 2.
-        let batchSize: Int
-
-        var flags: String {
-            "--cell \(cell) --layers \(layers) --precision \(precision.rawValue) --batch-size \(batchSize) --rnn-units 50"
-        }
-        var testDescription: String { flags }
+    @Test(arguments: WideTrial.all)
+    func weightsAndMomentsDoNotShowWhoComputed(_ trial: WideTrial) throws {
+        try expectSameBits("\(trial.work.flags) --max-steps 4", steps: 4, trial.launches)
     }
 
-    private static let hasBF16 = (try? Precision.bf16.requireSupport()) != nil
-
-    /// Under torture all; of 3 sequences three ranks of five have none, 9 have a short last micro-batch, 16 deal out evenly
-    /// to 1, 2, 4 and 8.
-    static let work: [Work] =
-        Torture.isOn
-        ? ["gru", "lstm"].flatMap { cell in
-            [1, 2].flatMap { layers in
-                [Precision.fp32, .bf16].filter { $0 == .fp32 || hasBF16 }.flatMap { precision in
-                    [3, 9, 16].map { Work(cell: cell, layers: layers, precision: precision, batchSize: $0) }
-                }
-            }
-        }
-        : [
-            Work(cell: "gru", layers: 2, precision: .fp32, batchSize: 9),
-            Work(cell: "lstm", layers: 1, precision: hasBF16 ? .bf16 : .fp32, batchSize: 3),
-        ]
-
-    /// Ranks and threads of each.
-    static let launches: [(ranks: Int, threads: Int)] =
-        Torture.isOn ? [1, 2, 3, 4, 5, 8].flatMap { [($0, 1), ($0, 2)] } : [(3, 2), (8, 1)]
-
-    @Test(arguments: work)
-    func weightsAndMomentsDoNotShowWhoComputed(_ work: Work) throws {
+    @Test(arguments: WideChange.all)
+    func neitherDoesAChangeOfRanksInTheMiddle(_ change: WideChange) throws {
         let bench = try Bench()
-        let flags = "\(work.flags) --max-steps 4"
-        try bench.train("\(flags) --threads 1 --checkpoint-dir alone")
+        let flags = change.work.flags
+        try bench.train("\(flags) --max-steps 4 --threads 1 --checkpoint-dir alone")
         let expected = try bench.tensors("alone/ckpt_1_4.safetensors")
-        #expect(
-            expected.keys.contains { $0.hasPrefix("adam.m.") } && expected.keys.contains { $0.hasPrefix("adam.v.") })
-        for (ranks, threads) in Self.launches {
-            let folder = "ranks\(ranks)x\(threads)"
-            try bench.train("\(flags) --threads \(threads) --checkpoint-dir \(folder)", on: .ranks(ranks))
+        for (saved, resumed) in change.ranks {
+            let folder = "from\(saved)to\(resumed)"
+            try bench.train("\(flags) --checkpoint-dir \(folder) --max-steps 2", on: .ranks(saved))
+            try bench.train(
+                "\(flags) --checkpoint-dir \(folder) --max-steps 4 --resume --threads 2", on: .ranks(resumed))
             #expect(try bench.tensors("\(folder)/ckpt_1_4.safetensors") == expected, "\(folder)")
         }
     }
 
-    @Test(arguments: work)
-    func neitherDoesAChangeOfRanksInTheMiddle(_ work: Work) throws {
-        let bench = try Bench()
-        try bench.train("\(work.flags) --max-steps 4 --threads 1 --checkpoint-dir alone")
-        let expected = try bench.tensors("alone/ckpt_1_4.safetensors")
-        for (saved, resumed) in Torture.isOn ? [(1, 8), (2, 3), (5, 4), (8, 2), (3, 1), (4, 5)] : [(4, 5)] {
-            let flags = "\(work.flags) --checkpoint-dir from\(saved)to\(resumed)"
-            try bench.train("\(flags) --max-steps 2", on: .ranks(saved))
-            try bench.train("\(flags) --max-steps 4 --resume --threads 2", on: .ranks(resumed))
-            #expect(
-                try bench.tensors("from\(saved)to\(resumed)/ckpt_1_4.safetensors") == expected, "\(saved), \(resumed)")
+    /// With 512 units the gradient travels in several blocks while the next is computed; with fewer it is a single one.
+    @Test(arguments: [Precision.fp32, .bf16].filter { $0 == .fp32 || WideWork.hasBF16 })
+    func blocksThatTravelDuringTheComputationDoNotShow(precision: Precision) throws {
+        let flags = "--rnn-units 512 --batch-size 5 --seq-length 4 --precision \(precision.rawValue) --max-steps 2"
+        try expectSameBits(flags, steps: 2, precision == .fp32 ? [(2, 1), (3, 2), (8, 1)] : [(2, 2), (3, 1)])
+    }
+
+    /// What runs by default covers every pair of two properties: a bug seldom needs three.
+    @Test(.enabled(if: !Torture.isOn, "all combinations run"))
+    func defaultTrialsCoverAllPairs() {
+        let rows = WideTrial.all.flatMap { trial in
+            trial.launches.map { trial.work.properties + [$0.ranks, $0.threads] }
+        }
+        let values = [[0, 1], [1, 2], WideWork.hasBF16 ? [0, 1] : [0], [3, 9, 16], [2, 3, 4, 5, 8], [1, 2]]
+        for left in values.indices {
+            for right in values.indices where right > left {
+                for (a, b) in values[left].flatMap({ a in values[right].map { (a, $0) } }) {
+                    #expect(rows.contains { $0[left] == a && $0[right] == b }, "\(left): \(a), \(right): \(b)")
+                }
+            }
         }
     }
+
+    /// Trains on one thread of one process and in each of these ways; the last checkpoints must have the same bits.
+    private func expectSameBits(_ flags: String, steps: Int, _ launches: [(ranks: Int, threads: Int)]) throws {
+        let bench = try Bench()
+        let file = "ckpt_1_\(steps).safetensors"
+        try bench.train("\(flags) --threads 1 --checkpoint-dir alone")
+        let expected = try bench.tensors("alone/\(file)")
+        #expect(
+            expected.keys.contains { $0.hasPrefix("adam.m.") } && expected.keys.contains { $0.hasPrefix("adam.v.") })
+        for (ranks, threads) in launches {
+            let folder = "ranks\(ranks)x\(threads)"
+            try bench.train("\(flags) --threads \(threads) --checkpoint-dir \(folder)", on: .ranks(ranks))
+            #expect(try bench.tensors("\(folder)/\(file)") == expected, "\(folder)")
+        }
+    }
+}
+
+/// What is trained.
+struct WideWork: Sendable {
+    let cell: String
+    let layers: Int
+    let precision: Precision
+    /// In micro-batches of 2: of 3 sequences three ranks of five have none, 9 have a short last micro-batch, 16 deal out
+    /// evenly to 1, 2, 4 and 8.
+    let batchSize: Int
+
+    static let hasBF16 = (try? Precision.bf16.requireSupport()) != nil
+
+    /// With bf16 only where the CPU has it.
+    init(_ cell: String, _ layers: Int, _ precision: Precision, _ batchSize: Int) {
+        (self.cell, self.layers, self.batchSize) = (cell, layers, batchSize)
+        self.precision = Self.hasBF16 ? precision : .fp32
+    }
+
+    var flags: String {
+        "--cell \(cell) --layers \(layers) --precision \(precision.rawValue) --batch-size \(batchSize) --rnn-units 50"
+    }
+
+    var properties: [Int] { [cell == "gru" ? 0 : 1, layers, precision == .fp32 ? 0 : 1, batchSize] }
+
+    /// All of them.
+    static let all = ["gru", "lstm"].flatMap { cell in
+        [1, 2].flatMap { layers in
+            [Precision.fp32, .bf16].filter { $0 == .fp32 || hasBF16 }.flatMap { precision in
+                [3, 9, 16].map { WideWork(cell, layers, precision, $0) }
+            }
+        }
+    }
+}
+
+/// A work, and the ranks and threads that do it.
+struct WideTrial: Sendable, CustomTestStringConvertible {
+    let work: WideWork
+    let launches: [(ranks: Int, threads: Int)]
+    var testDescription: String { "\(work.flags), \(launches)" }
+
+    /// Under torture every work on every number of ranks; else each pair of properties at least once.
+    static let all: [WideTrial] =
+        Torture.isOn
+        ? WideWork.all.map { work in
+            WideTrial(work: work, launches: [1, 2, 3, 4, 5, 8].flatMap { [($0, 1), ($0, 2)] })
+        }
+        : [
+            WideTrial(work: WideWork("gru", 1, .fp32, 16), launches: [(4, 2), (3, 1), (2, 2)]),
+            WideTrial(work: WideWork("gru", 1, .bf16, 9), launches: [(2, 2), (8, 1), (3, 2)]),
+            WideTrial(work: WideWork("gru", 2, .fp32, 3), launches: [(2, 1), (8, 2)]),
+            WideTrial(work: WideWork("gru", 2, .bf16, 3), launches: [(5, 2), (4, 1)]),
+            WideTrial(work: WideWork("lstm", 1, .fp32, 3), launches: [(3, 2), (2, 1)]),
+            WideTrial(work: WideWork("lstm", 1, .bf16, 9), launches: [(4, 1), (5, 2)]),
+            WideTrial(work: WideWork("lstm", 2, .fp32, 9), launches: [(3, 1), (5, 2)]),
+            WideTrial(work: WideWork("lstm", 2, .bf16, 16), launches: [(8, 2), (5, 1)]),
+        ]
+}
+
+/// A work that is saved on some ranks and goes on on others.
+struct WideChange: Sendable, CustomTestStringConvertible {
+    let work: WideWork
+    let ranks: [(saved: Int, resumed: Int)]
+    var testDescription: String { "\(work.flags), \(ranks)" }
+
+    static let all: [WideChange] =
+        Torture.isOn
+        ? WideWork.all.map { WideChange(work: $0, ranks: [(1, 8), (2, 3), (5, 4), (8, 2), (3, 1), (4, 5)]) }
+        : [
+            WideChange(work: WideWork("gru", 1, .fp32, 9), ranks: [(2, 3)]),
+            WideChange(work: WideWork("gru", 2, .bf16, 16), ranks: [(4, 5)]),
+            WideChange(work: WideWork("lstm", 2, .fp32, 3), ranks: [(8, 1)]),
+            WideChange(work: WideWork("lstm", 1, .bf16, 9), ranks: [(3, 2)]),
+        ]
 }

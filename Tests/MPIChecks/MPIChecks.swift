@@ -54,6 +54,8 @@ import Glibc
         case "yield":
             let setting = getenv("OMPI_MCA_mpi_yield_when_idle").map { String(cString: $0) } ?? "unset"
             if ranks.isRoot { print("yield \(setting)") }
+        case "threads":
+            try Threads.tell(ranks, arguments.map { Int($0) ?? 1 })
         case "stall":
             if ranks.rank == last { while true { sleep(1) } }
             try ranks.barrier()

@@ -29,6 +29,10 @@ public struct MPIRun: Sendable {
     /// Whether the launcher understands Open MPI's arguments.
     public static var isOpenMPI: Bool { ProcessInfo.processInfo.environment["DTRAIN_TEST_MPIRUN"] == nil }
 
+    /// The exit codes of a job that a rank ends with `code` without `MPI_Abort`: MPICH's launcher, which then kills the other
+    /// ranks, may tell their SIGKILL instead.
+    public static func codes(_ code: Int32) -> [Int32] { isOpenMPI ? [code] : [code, SIGKILL] }
+
     /// Whether there is a launcher to start.
     public static var isAvailable: Bool { path(of: launcher) != nil }
 
@@ -42,16 +46,16 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - arguments: the program's arguments.
     ///   - environment: variables to add.
-    ///   - unbound: whether ranks may run on every core; by default that is up to the launcher.
+    ///   - binding: what each rank is bound to (`none`, `core`, `socket`); by default that is up to the launcher.
     ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         ranks: Int, executable: String, arguments: [String], environment: [String: String] = [:],
-        unbound: Bool = false, folder: String? = nil, seconds: Int = 60
+        binding: String? = nil, folder: String? = nil, seconds: Int = 60
     ) throws -> Outcome {
         try mpirun(
             executable: executable, programs: [(ranks: ranks, arguments: arguments)], environment: environment,
-            unbound: unbound, folder: folder, seconds: seconds)
+            binding: binding, folder: folder, seconds: seconds)
     }
 
     /// Runs a built program as one job whose ranks get different arguments.
@@ -60,17 +64,19 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - programs: the ranks in order, as runs with the same arguments.
     ///   - environment: variables to add.
-    ///   - unbound: whether ranks may run on every core; by default that is up to the launcher.
+    ///   - binding: what each rank is bound to (`none`, `core`, `socket`); by default that is up to the launcher.
     ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         executable: String, programs: [(ranks: Int, arguments: [String])], environment: [String: String] = [:],
-        unbound: Bool = false, folder: String? = nil, seconds: Int = 60
+        binding: String? = nil, folder: String? = nil, seconds: Int = 60
     ) throws -> Outcome {
         guard let mpirun = path(of: launcher) else { throw Failure(description: missing) }
         let program = try find(executable)
         let runs = programs.map { ["-np", "\($0.ranks)", program] + $0.arguments }
-        let binding = unbound && isOpenMPI ? ["--bind-to", "none"] : []
+        // Open MPI has to be told that ranks may share what they are bound to.
+        let sharing = isOpenMPI && binding != "none" ? ":overload-allowed" : ""
+        let binding = binding.map { ["-bind-to", $0 + sharing] } ?? []
         let command = [mpirun] + Self.command.dropFirst() + binding + Array(runs.joined(separator: [":"]))
         return try limited(command, environment, folder, seconds)
     }

@@ -19,6 +19,8 @@ public protocol Communicator: AnyObject {
     var localRank: Int { get }
     /// The number of the job's processes on this host.
     var localSize: Int { get }
+    /// The processors of this host, and this rank's share of them.
+    var processors: SharedProcessors { get }
     /// The name of the host that this process runs on.
     var hostName: String { get }
     /// Where this rank tells how far it has come.
@@ -80,7 +82,12 @@ public protocol Communicator: AnyObject {
     /// Collective, in the order that `startAllToAll` tells.
     func startBarrier() throws -> any Transfer
 
-    /// Asks `isDone` until it says so, and leaves the processor to others meanwhile where ranks share it.
+    /// Notes how many worker threads this rank runs, so that `wait` knows whether they have enough processors.
+    ///
+    /// Collective; the numbers may differ.
+    func occupy(threads: Int) throws
+
+    /// Asks `isDone` until it says so, and leaves the processor to others meanwhile where threads share it.
     ///
     /// Not collective itself, but what it waits for is.
     ///

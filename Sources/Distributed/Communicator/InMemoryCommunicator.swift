@@ -14,6 +14,10 @@ public final class InMemoryCommunicator {
     public var localRank: Int { rank }
     /// The same as the size.
     public var localSize: Int { size }
+    /// The processors of this process, which all ranks share.
+    public var processors: SharedProcessors {
+        SharedProcessors(masks: [ProcessorSet](repeating: .current, count: size), localRank: rank)
+    }
     /// This host.
     public let hostName = currentHostName()
     /// Where this rank tells how far it has come.
@@ -147,6 +151,8 @@ extension InMemoryCommunicator: Communicator {
     public func startBarrier() throws -> any Transfer {
         board.start(.barrier, rank: rank, TransferBoard.Part())
     }
+
+    public func occupy(threads: Int) throws {}
 
     public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         let deadline = Clock.seconds + seconds

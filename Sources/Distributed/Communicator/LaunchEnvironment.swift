@@ -14,12 +14,8 @@ public struct LaunchEnvironment: Hashable, Sendable {
     public let localRank: Int?
     /// The number of the job's processes on this host, if told.
     public let localSize: Int?
-    /// The processors that this process may run on.
-    public let allowedProcessors: Int
-    /// The processors that the processes of this host share.
-    public let hostProcessors: Int
-    /// Whether the launcher has given this process processors of its own.
-    private let isBound: Bool
+    /// The processors that the processes of this host share, as far as this process alone can tell.
+    private let hostProcessors: Int
 
     /// Reads the variables of Open MPI, PMIx (Slurm's `--mpi=pmix`), and PMI (MPICH, Slurm's `--mpi=pmi2`).
     ///
@@ -41,10 +37,8 @@ public struct LaunchEnvironment: Hashable, Sendable {
         usesMPI = size != nil || number("PMIX_RANK", "PMI_RANK") != nil
         localRank = number("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
         localSize = number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
-        self.allowedProcessors = allowedProcessors
         // A rank that Open MPI has bound sees its own processors alone; the host's ranks together have more.
-        isBound = number("OMPI_MCA_orte_bound_at_launch") == 1
-        hostProcessors = isBound ? onlineProcessors : allowedProcessors
+        hostProcessors = number("OMPI_MCA_orte_bound_at_launch") == 1 ? onlineProcessors : allowedProcessors
     }
 
     /// This process's launcher.
@@ -52,33 +46,12 @@ public struct LaunchEnvironment: Hashable, Sendable {
         let online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         return LaunchEnvironment(
             environment: { name in getenv(name).map { String(cString: $0) } },
-            allowedProcessors: affinityMaskSize() ?? online, onlineProcessors: online)
+            allowedProcessors: ProcessorSet.current.count, onlineProcessors: online)
     }
 
-    /// Worker threads for this rank where the user names no number: its own processors when the launcher has bound it, else its
-    /// share of the host's.
-    public var defaultThreads: Int {
-        isBound ? allowedProcessors : max(1, allowedProcessors / (localSize ?? 1))
-    }
-
-    /// Whether the processes of this host outnumber its processors.
+    /// Whether the processes of this host seem to outnumber its processors.
+    ///
+    /// A guess, since MPI has to be told before it is initialised. What is decided afterwards rests on the masks of all ranks of
+    /// the host, see `SharedProcessors`.
     public var isOversubscribed: Bool { (localSize ?? 1) > hostProcessors }
-}
-
-/// The number of processors in this process's affinity mask, as the kernel tells in `/proc/self/status`.
-private func affinityMaskSize() -> Int? {
-    guard let file = fopen("/proc/self/status", "re") else { return nil }
-    defer { fclose(file) }
-    var line: UnsafeMutablePointer<CChar>?
-    var capacity = 0
-    defer { free(line) }
-    while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
-        guard text.hasPrefix("Cpus_allowed:") else { continue }
-        // Hexadecimal words with commas in between.
-        let size = text.dropFirst("Cpus_allowed:".count).compactMap(\.hexDigitValue).reduce(0) {
-            $0 + $1.nonzeroBitCount
-        }
-        return size > 0 ? size : nil
-    }
-    return nil
 }

@@ -14,6 +14,8 @@ public final class MPICommunicator {
     public let localRank: Int
     /// The number of the job's processes on this host.
     public let localSize: Int
+    /// The processors of this host, and this rank's share of them.
+    public let processors: SharedProcessors
     /// The name of this host.
     public let hostName: String
     private let world: cmpi_comm
@@ -21,8 +23,8 @@ public final class MPICommunicator {
     /// Copies of the world for transfers, one for each kind: the order of one kind doesn't bind the other.
     private var exchanges: cmpi_comm
     private var gatherings: cmpi_comm
-    /// Whether the ranks of this host outnumber its processors, so that who waits must make way.
-    private let isCrowded: Bool
+    /// Whether threads take turns on this rank's processors, so that who waits must make way.
+    public private(set) var isCrowded: Bool
     /// Where this rank tells how far it has come.
     public let heartbeat: Heartbeat
     private let watch: StallWatch
@@ -32,7 +34,7 @@ public final class MPICommunicator {
     private static let chunk = 1 << 30
 
     /// Takes `MPI_COMM_WORLD`, and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
-    init(processors: Int, watch: StallWatch, observer: Heartbeat.Observer?) throws {
+    init(watch: StallWatch, observer: Heartbeat.Observer?) throws {
         self.watch = watch
         heartbeat = Heartbeat { [weak watch] heartbeat, position in
             watch?.move()
@@ -45,7 +47,10 @@ public final class MPICommunicator {
         try MPIError.check("MPI_Comm_split_type", cmpi_comm_split_shared(world, Int32(clamping: rank), &node))
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(node))
         (localRank, localSize) = try Self.place(in: node)
-        isCrowded = localSize > processors
+        let masks = try Self.masks(in: node, count: localSize)
+        processors = SharedProcessors(masks: masks, localRank: localRank)
+        // Until the ranks tell otherwise they have a thread each.
+        isCrowded = processors.areCrowded(threads: [Int](repeating: 1, count: localSize))
         exchanges = try Self.copy(of: world)
         gatherings = try Self.copy(of: world)
         hostName = mpiText { cmpi_processor_name($0, $1) } ?? currentHostName()
@@ -76,6 +81,15 @@ public final class MPICommunicator {
         try MPIError.check("MPI_Comm_rank", cmpi_comm_rank(comm, &rank))
         try MPIError.check("MPI_Comm_size", cmpi_comm_size(comm, &size))
         return (Int(rank), Int(size))
+    }
+
+    /// The affinity masks of the ranks of a host; collective over them.
+    private static func masks(in node: cmpi_comm, count: Int) throws(MPIError) -> [ProcessorSet] {
+        let length = ProcessorSet.byteCount
+        var all = [UInt8](repeating: 0, count: count * length)
+        try MPIError.check(
+            "MPI_Allgather", cmpi_allgather_bytes(ProcessorSet.current.bytes, Int32(length), &all, node))
+        return (0..<count).map { ProcessorSet(bytes: all[$0 * length..<($0 + 1) * length]) }
     }
 
     /// MPI 3.1 §6.4.2; collective.
@@ -222,6 +236,14 @@ extension MPICommunicator: Communicator {
         return try MPITransfer("MPI_Ibarrier", []) { _, request in cmpi_ibarrier(world, &request) }
     }
 
+    /// MPI 3.1 §5.7, among the ranks of the host.
+    public func occupy(threads: Int) throws {
+        var all = [Int32](repeating: 0, count: localSize)
+        var own = Int32(clamping: threads)
+        try collective("MPI_Allgather") { cmpi_allgather_bytes(&own, 4, &all, node) }
+        isCrowded = processors.areCrowded(threads: all.map { Int($0) })
+    }
+
     /// The library's own waiting would hold on to the processor.
     public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         watch.wait(operation)
@@ -243,12 +265,17 @@ extension MPICommunicator: Communicator {
     /// Microseconds between two questions when it takes longer, because another rank still computes.
     private static let nap: UInt32 = 100
 
+    /// Microseconds between an error's report and the end of the job.
+    private static let farewell: UInt32 = 100_000
+
     /// MPI 3.1 §8.7.
     public func abort(code: Int32, message: String) -> Never {
         watch.announceFailure()
         // What is printed already comes out before the launcher closes the pipes.
         fflush(nil)
         reportError(message)
+        // MPICH's launcher ends the job without having passed on what it has not read yet.
+        usleep(Self.farewell)
         endProcess(code, after: cmpi_abort(world, code))
     }
 }

@@ -62,8 +62,7 @@ public struct MPIEnvironment: ~Copyable {
             throw DTrainError(
                 .internal, "MPI grants thread level \(provided), \(required) is needed; use another MPI library")
         }
-        let world = try MPICommunicator(
-            processors: launch.hostProcessors, watch: watch, observer: observer)
+        let world = try MPICommunicator(watch: watch, observer: observer)
         if let size = launch.size, size != world.size {
             throw DTrainError(
                 .usage,

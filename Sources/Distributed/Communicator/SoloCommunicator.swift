@@ -11,6 +11,8 @@ public final class SoloCommunicator {
     public let localRank = 0
     /// One process on this host.
     public let localSize = 1
+    /// The processors of this process.
+    public let processors = SharedProcessors(masks: [.current], localRank: 0)
     /// This host.
     public let hostName = currentHostName()
     /// Where this rank tells how far it has come.
@@ -66,6 +68,8 @@ extension SoloCommunicator: Communicator {
     }
 
     public func startBarrier() throws -> any Transfer { CompleteTransfer() }
+
+    public func occupy(threads: Int) throws {}
 
     public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         // Without other ranks nothing that isn't done yet ever will be.

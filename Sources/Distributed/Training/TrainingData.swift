@@ -33,7 +33,9 @@ struct TrainingData {
     }
 
     /// Says what a user would want to know about how the text fits the start.
-    func announce(_ start: StartingPoint.Summary, _ options: TrainingOptions, report: (TrainingEvent) -> Void) {
+    func announce(
+        _ start: StartingPoint.Summary, _ options: TrainingOptions, ranks: Int, report: (TrainingEvent) -> Void
+    ) {
         if corpus.unknownCount > 0 {
             report(
                 .warning(
@@ -42,6 +44,12 @@ struct TrainingData {
         }
         guard let settings = start.settings, let path = start.path else { return }
         report(.notice("resumed from '\(path)' at step \(start.progress.step)"))
+        if ranks > 1, options.gradientCompression != .none {
+            report(
+                .notice(
+                    "--gradient-compression: what rounding had left of the gradients was not saved, so this is not "
+                        + "bit for bit the training that never stopped"))
+        }
         for change in ResumeRules.changes(settings, options.settings) { report(.notice(change)) }
         if let maxSteps = options.maxSteps, start.progress.step >= maxSteps {
             report(.notice("all \(maxSteps) steps are done already; ask for more with --max-steps"))

@@ -48,6 +48,7 @@ public final class TrainingRun {
             count: Shard.microBatchCount(batchSize: options.batchSize, microBatchSize: options.microBatchSize),
             parts: communicator.size)
         let threads = options.threads ?? defaultThreads
+        try communicator.occupy(threads: threads)
         let replica = try agreement.collectively {
             try Replica(
                 Replica.Configuration(
@@ -80,7 +81,9 @@ public final class TrainingRun {
         (corpus, dataset, self.replica) = (data.corpus, data.dataset, replica)
         isFresh = start.summary.model == nil
         progress = start.summary.progress
-        data.announce(start.summary, options) { [communicator] event in if communicator.isRoot { report(event) } }
+        data.announce(start.summary, options, ranks: communicator.size) { [communicator] event in
+            if communicator.isRoot { report(event) }
+        }
         announce(threads: threads)
     }
 

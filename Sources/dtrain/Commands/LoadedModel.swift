@@ -27,5 +27,5 @@ struct ModelUseOptions: ParsableArguments {
     @Option(name: .customLong("threads"), help: "Worker threads (default: cores).", transform: positive)
     private var threadsOption: Int?
 
-    var threads: Int { threadsOption ?? LaunchEnvironment.current.allowedProcessors }
+    var threads: Int { threadsOption ?? ProcessorSet.current.count }
 }

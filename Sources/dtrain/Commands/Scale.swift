@@ -78,7 +78,7 @@ struct Scale: ParsableCommand {
         RunPlan.Choice(
             ranks: experiment.ranks.values, modes: experiment.mode.values, threads: training.threads,
             batchSize: data.batchSize, microBatchSize: training.microBatchSize, cores: Machine.cores,
-            processors: Machine.allowedProcessors.count)
+            processors: ProcessorSet.current.count)
     }
 
     /// What every run has in common.

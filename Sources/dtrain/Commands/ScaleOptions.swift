@@ -55,7 +55,7 @@ struct ScaledTrainingOptions: ParsableArguments {
     @Option(help: "Operands of the big products.")
     var precision = Precision.fp32
 
-    @Option(help: "Worker threads per rank (default: cores ÷ local ranks).", transform: positive)
+    @Option(help: "Worker threads per rank (default: cores ÷ ranks that share them).", transform: positive)
     var threads: Int?
 
     @Option(help: "Who adds the ranks' gradients: tree or mpi (MPI_Allreduce).")

@@ -46,9 +46,10 @@ struct Train: ParsableCommand {
             showsBar: Console.outputIsTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
         var isComplete = true
         let code = Job.run(launch: launch, stallTimeout: job.stallTimeout) { communicator in
-            warnOfCrowding(communicator, processors: launch.hostProcessors, printer)
+            try warnOfCrowding(communicator, printer)
             let training = try TrainingRun(
-                options, communicator: communicator, defaultThreads: launch.defaultThreads, report: printer.show)
+                options, communicator: communicator, defaultThreads: communicator.processors.defaultThreads,
+                report: printer.show)
             // Whoever shows the error doesn't know of the bar.
             defer { printer.closeBar() }
             isComplete = try training.run()
@@ -57,13 +58,14 @@ struct Train: ParsableCommand {
         throw ExitCode(code == 0 && !isComplete ? DTrainError.Category.stopped.rawValue : code)
     }
 
-    /// On rank 0, for its own host.
-    private func warnOfCrowding(_ communicator: any Communicator, processors: Int, _ printer: TrainingPrinter) {
-        guard communicator.isRoot, communicator.localSize > processors else { return }
+    /// On rank 0, for the host that needs it most; collective.
+    private func warnOfCrowding(_ communicator: any Communicator, _ printer: TrainingPrinter) throws {
+        guard let crowded = try communicator.mostCrowdedHost(), communicator.isRoot else { return }
+        let processors = crowded.processors
         printer.show(
             .warning(
-                "\(communicator.localSize) ranks share the \(processors) core\(processors == 1 ? "" : "s") of "
-                    + "\(communicator.hostName), which is slower than one rank a core: start \(processors) there"))
+                "\(crowded.ranks) ranks share the \(processors) core\(processors == 1 ? "" : "s") of "
+                    + "\(crowded.host), which is slower than one rank a core: start \(processors) there"))
     }
 
     private func options() throws -> TrainingOptions {

@@ -141,7 +141,7 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 struct JobOptions: ParsableArguments {
-    @Option(help: "Worker threads per rank (default: cores ÷ local ranks).", transform: positive)
+    @Option(help: "Worker threads per rank (default: cores ÷ ranks that share them).", transform: positive)
     var threads: Int?
 
     @Option(

@@ -1,3 +1,4 @@
+import Distributed
 import Glibc
 import Scaling
 
@@ -11,27 +12,15 @@ enum Machine {
             ? withUnsafeBytes(of: &name.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } : "unknown"
         return RankHost(
             host: host, boot: firstLine("/proc/sys/kernel/random/boot_id") ?? host,
-            network: target("/proc/self/ns/net") ?? "", processors: allowedProcessors,
-            cores: allowedProcessors.map(core), machineProcessors: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
-            threads: threads, cpu: cpu,
+            network: target("/proc/self/ns/net") ?? "", processors: ProcessorSet.current.numbers.sorted(),
+            cores: ProcessorSet.current.numbers.sorted().map(core),
+            machineProcessors: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), threads: threads, cpu: cpu,
             memory: max(0, sysconf(Int32(_SC_PHYS_PAGES))) * max(1, sysconf(Int32(_SC_PAGESIZE))))
-    }
-
-    /// The processors of this process's affinity mask, by their numbers.
-    static var allowedProcessors: [Int] {
-        let line = lines("/proc/self/status").first { $0.hasPrefix("Cpus_allowed_list:") }
-        let ranges = line?.dropFirst("Cpus_allowed_list:".count).split { ", \t".contains($0) } ?? []
-        let processors = ranges.flatMap { range -> [Int] in
-            let ends = range.split(separator: "-").compactMap { Int($0) }
-            guard let first = ends.first, let last = ends.last, first <= last, last < 1 << 16 else { return [] }
-            return Array(first...last)
-        }
-        return processors.isEmpty ? [0] : processors
     }
 
     /// Physical cores that this process may use: hardware threads of one core count once, as in Open MPI's slots.
     static var cores: Int {
-        Set(allowedProcessors.map(core)).count
+        Set(ProcessorSet.current.numbers.map(core)).count
     }
 
     /// The physical core of a processor, named after the first of its hardware threads.

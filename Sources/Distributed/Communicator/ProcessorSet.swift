@@ -1,0 +1,66 @@
+import Glibc
+
+/// Processors by the numbers that Linux gives them, such as those that a process may run on.
+public struct ProcessorSet: Hashable, Sendable {
+    /// Their numbers.
+    public let numbers: Set<Int>
+    /// How many there are.
+    public var count: Int { numbers.count }
+
+    /// No Linux has more.
+    private static let limit = 8192
+    /// The length of `bytes`.
+    static let byteCount = limit / 8
+
+    /// Processors of these numbers.
+    public init(_ numbers: some Sequence<Int>) {
+        self.numbers = Set(numbers.filter { (0..<Self.limit).contains($0) })
+    }
+
+    /// Reads a list as Linux writes it: `0-3,8`; nil when it names none.
+    public init?(list: Substring) {
+        let numbers = list.split { ", \t\n".contains($0) }.flatMap { range -> [Int] in
+            let ends = range.split(separator: "-").map { Int($0) }
+            guard let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last, last < Self.limit else {
+                return []
+            }
+            return Array(first...last)
+        }
+        self.init(numbers)
+        if numbers.isEmpty { return nil }
+    }
+
+    /// Those that this process may run on: its affinity mask, as `/proc/self/status` tells it.
+    public static var current: ProcessorSet {
+        let online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        return allowed ?? ProcessorSet(0..<online)
+    }
+
+    private static var allowed: ProcessorSet? {
+        guard let file = fopen("/proc/self/status", "re") else { return nil }
+        defer { fclose(file) }
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(line) }
+        let name = "Cpus_allowed_list:"
+        while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
+            if text.hasPrefix(name) { return ProcessorSet(list: text.dropFirst(name.count)) }
+        }
+        return nil
+    }
+
+    /// One bit a processor, to send it to other ranks.
+    var bytes: [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Self.byteCount)
+        for number in numbers { bytes[number / 8] |= 1 << UInt8(number % 8) }
+        return bytes
+    }
+
+    /// Reads what `bytes` has written.
+    init(bytes: ArraySlice<UInt8>) {
+        self.init(
+            bytes.enumerated().flatMap { index, byte in
+                (0..<8).filter { byte >> UInt8($0) & 1 == 1 }.map { index * 8 + $0 }
+            })
+    }
+}

@@ -1,0 +1,87 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// `hostfiles/slurm.example.sh` with an `srun` that starts one process of a small model, and an `scontrol` that takes notes.
+@Suite(.serialized)
+struct SlurmScriptTests {
+    private static let script = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("hostfiles/slurm.example.sh").path
+
+    /// Later flags win; `SMALL` holds them.
+    private static let srun = """
+        #!/bin/sh
+        while [ "${1#-}" != "$1" ]; do shift; done
+        exec "$@" $SMALL
+        """
+
+    private func bench() throws -> Bench {
+        let bench = try Bench()
+        for folder in ["bin", ".local/bin", "data", "runs"] {
+            try FileManager.default.createDirectory(atPath: bench.path(folder), withIntermediateDirectories: true)
+        }
+        try bench.write(Bench.text, to: "data/shakespeare.txt")
+        try bench.write(Self.srun, to: "bin/srun")
+        try bench.write("#!/bin/sh\necho \"$@\" >>requeued\n", to: "bin/scontrol")
+        for program in ["bin/srun", "bin/scontrol"] {
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bench.path(program))
+        }
+        try FileManager.default.createSymbolicLink(
+            atPath: bench.path(".local/bin/dtrain"), withDestinationPath: try MPIRun.find("dtrain"))
+        return bench
+    }
+
+    /// Runs the script in the background of a shell that then runs `meanwhile`; `$job` is the script.
+    private func submit(
+        _ bench: Bench, epochs: Int, more: String = "", meanwhile: String = ""
+    ) throws -> MPIRun.Outcome {
+        let small = "--rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 8 --micro-batch-size 2"
+        return try MPIRun.shell(
+            """
+            export HOME=$PWD PATH=$PWD/bin:$PATH SLURM_JOB_ID=77 SLURM_CPUS_PER_TASK=1
+            export SMALL='\(small) --epochs \(epochs) \(more)'
+            bash '\(Self.script)' & job=$!
+            \(meanwhile)
+            wait $job
+            """, folder: bench.folder, seconds: 60)
+    }
+
+    private func requeued(_ bench: Bench) throws -> String {
+        bench.exists("requeued") ? String(decoding: try bench.read("requeued"), as: UTF8.self) : ""
+    }
+
+    private static let steps =
+        "until [ \"$(cat runs/shakespeare.jsonl 2>/dev/null | wc -l)\" -ge 3 ]; do sleep 0.02; done"
+
+    @Test func signalledJobGoesBackIntoTheQueueOnceAndGoesOnThere() throws {
+        let bench = try bench()
+        let first = try submit(bench, epochs: 100_000, meanwhile: "\(Self.steps)\nkill -USR1 $job")
+        #expect(first.status == 75, "\(first)")
+        #expect(try requeued(bench) == "requeue 77\n")
+        #expect(first.stdout.contains("stopped and saved; going back into the queue"), "\(first)")
+        #expect(first.stderr.contains("stopped by SIGUSR1 after step "), "\(first)")
+        #expect(try !bench.names(in: "runs/shakespeare").isEmpty)
+        // What Slurm starts again is the same script: it goes on and ends, and stays out of the queue.
+        let steps = try Metrics(bench.read("runs/shakespeare.jsonl")).steps.count
+        let second = try submit(bench, epochs: steps / Bench.stepsPerEpoch + 2)
+        #expect(second.status == 0, "\(second)")
+        #expect(second.stderr.contains("resumed from '"), "\(second)")
+        #expect(try requeued(bench) == "requeue 77\n")
+    }
+
+    @Test func failedJobIsNotRepeated() throws {
+        let bench = try bench()
+        let outcome = try submit(bench, epochs: 1, more: "--learning-rate 0")
+        #expect(outcome.status == 64, "\(outcome)")
+        #expect(try requeued(bench).isEmpty)
+    }
+
+    /// That is Slurm's own end of a job: `scancel`, or the time is up.
+    @Test func terminatedJobIsSavedAndItsCodePassedOn() throws {
+        let bench = try bench()
+        let outcome = try submit(bench, epochs: 100_000, meanwhile: "\(Self.steps)\nkill -TERM $job")
+        #expect(outcome.status == 75, "\(outcome)")
+        #expect(outcome.stderr.contains("stopped by SIGTERM after step "), "\(outcome)")
+    }
+}
