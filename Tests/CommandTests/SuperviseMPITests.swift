@@ -20,7 +20,7 @@ struct SuperviseMPITests {
             """
         return try MPIRun.shell(
             "\(functions)\n\(program) supervise --backoff 0.01 -- \(MPIRun.command.joined(separator: " ")) -np 3 \(program) "
-                + "\(Bench.train("--metrics metrics.jsonl --quiet \(flags)")) & supervisor=$!\n\(script)",
+                + "\(Bench.train("--metrics metrics.jsonl --quiet \(flags)")) >/dev/null & supervisor=$!\n\(script)",
             folder: bench.folder, seconds: 120)
     }
 
@@ -73,6 +73,6 @@ struct SuperviseMPITests {
                     sleep 0.05
                 done
                 """)
-        #expect(outcome.stdout.hasSuffix("4\ngone\n"), "\(outcome)")
+        #expect(outcome.stdout == "4\ngone\n", "\(outcome)")
     }
 }

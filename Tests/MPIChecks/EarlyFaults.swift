@@ -45,6 +45,7 @@ enum EarlyFaults {
 /// No function of that name: MPI_ERR_OTHER or the like.
 private let missing: Int32 = 15
 
+/// In place of the library's function.
 @_cdecl("MPI_Comm_split_type")
 public func splitType(
     _ old: UnsafeRawPointer?, _ type: Int32, _ key: Int32, _ info: UnsafeRawPointer?, _ new: UnsafeMutableRawPointer?
@@ -56,6 +57,7 @@ public func splitType(
     return EarlyFaults.library("MPI_Comm_split_type", as: Function.self)?(old, type, key, info, new) ?? missing
 }
 
+/// In place of the library's function.
 @_cdecl("MPI_Win_allocate_shared")
 public func allocateShared(
     _ size: Int, _ unit: Int32, _ info: UnsafeRawPointer?, _ comm: UnsafeRawPointer?, _ base: UnsafeMutableRawPointer?,
@@ -70,6 +72,7 @@ public func allocateShared(
         ?? missing
 }
 
+/// In place of the library's function.
 @_cdecl("MPI_Win_free")
 public func freeWindow(_ window: UnsafeMutableRawPointer?) -> Int32 {
     typealias Function = @convention(c) (UnsafeMutableRawPointer?) -> Int32
@@ -77,6 +80,7 @@ public func freeWindow(_ window: UnsafeMutableRawPointer?) -> Int32 {
     return EarlyFaults.library("MPI_Win_free", as: Function.self)?(window) ?? missing
 }
 
+/// In place of the library's function.
 @_cdecl("MPI_Finalize")
 public func finalize() -> Int32 {
     typealias Function = @convention(c) () -> Int32

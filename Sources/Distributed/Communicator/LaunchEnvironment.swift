@@ -58,7 +58,7 @@ public struct LaunchEnvironment: Hashable, Sendable {
     /// Worker threads for this rank where the user names no number: its own processors when the launcher has bound it, else its
     /// share of the host's.
     public var defaultThreads: Int {
-        isBound ? allowedProcessors : max(1, allowedProcessors / (localSize ?? 1))
+        isBound ? allowedProcessors : max(1, allowedProcessors / max(1, localSize ?? 1))
     }
 
     /// Whether the processes of this host outnumber its processors.

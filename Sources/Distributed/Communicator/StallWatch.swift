@@ -249,7 +249,7 @@ final class StallWatch: @unchecked Sendable {
             team.lifeline?.announce(.end)
         }
         // The end of a helper makes the launcher end rank 0, which may not have reported yet.
-        if isCutOff, rank != 0 { pauseWatch(1) }
+        if isCutOff, rank != 0 { pauseWatch(0.6) }
         if isCutOff { launcher?.endLauncher(nearestOnly: rank != 0) }
         leave(after: isFirst ? 0.1 : 1)
     }

@@ -29,7 +29,7 @@ public struct Layout: Hashable, Sendable, Codable {
         let byMachine = Dictionary(grouping: ranks, by: \.boot).values
         let cores = byMachine.map { Set($0.flatMap(\.processors)).count }
         self.init(
-            ranks: ranks.count, threads: first.threads,
+            ranks: ranks.count, threads: min(first.threads, 1 << 20),
             hosts: Set(ranks.map { "\($0.boot) \($0.network) \($0.host)" }).count, machines: byMachine.count,
             coresPerMachine: cores.min() ?? 1, coresPerRank: ranks.map(\.processors.count).min())
     }
