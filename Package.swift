@@ -53,7 +53,8 @@ let package = Package(
             name: "dtrain-mpi-checks", dependencies: ["Core", "Distributed", "DistributedTesting"],
             path: "Tests/MPIChecks"),
         // Every reader of files against hostile ones, in a process of its own with little memory.
-        .executableTarget(name: "dtrain-file-checks", dependencies: ["Core", "Distributed"], path: "Tests/FileChecks"),
+        .executableTarget(
+            name: "dtrain-file-checks", dependencies: ["Core", "Distributed", "Scaling"], path: "Tests/FileChecks"),
     ],
     swiftLanguageModes: [.v6]
 )

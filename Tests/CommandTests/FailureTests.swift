@@ -41,6 +41,8 @@ struct FailureTests {
         let seconds: Double
         /// Seconds until the last process was gone; nil when one has survived.
         let allGone: Double?
+        /// With a stopped launcher: the ranks that were left after 6 s, one a line.
+        let ranksLeft: String?
         var errors: [Substring] { outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") } }
     }
 
@@ -62,10 +64,11 @@ struct FailureTests {
         let began = try #require(time, "the fault didn't happen: \(outcome)")
         while !survivors(folder.path).isEmpty, Date().timeIntervalSince(began) < 60 { usleep(50_000) }
         let left = survivors(folder.path)
+        let deaf = try? String(contentsOfFile: "\(mark)-left", encoding: .utf8)
         for process in left { kill(process, SIGKILL) }
         return Outcome(
             outcome: outcome, seconds: ended.timeIntervalSince(began),
-            allGone: left.isEmpty ? Date().timeIntervalSince(began) : nil)
+            allGone: left.isEmpty ? Date().timeIntervalSince(began) : nil, ranksLeft: deaf)
     }
 
     /// The processes that have a word in their arguments.
@@ -148,5 +151,12 @@ struct FailureTests {
             warning.contains(#/^warning: rank 1 \(.*\) at step 8 in forward/backward, behind but moving: /#),
             "\(result)")
         #expect(warning.contains(#/: ranks 0, 2 have waited [12] s at step 8 in exchange$/#), "\(result)")
+    }
+
+    /// It doesn't hear the request to end the job.
+    @Test func ranksEndWithoutAStoppedLauncher() throws {
+        let result = try start(Fault(kind: "deaf-launcher", rank: 1, phase: .forward))
+        #expect(result.ranksLeft == "", "\(result)")
+        #expect(result.outcome.status != 0, "\(result)")
     }
 }

@@ -6,14 +6,16 @@ import Testing
 ///
 /// The work is done by `dtrain-file-checks`, whose memory is limited; a crash ends that process alone.
 @Suite struct HostileFileTests {
-    @Test(arguments: ["checkpoint", "weights", "text", "metrics"])
+    @Test(arguments: [
+        "checkpoint", "weights", "text", "metrics", "message", "address", "profile", "ranks", "environment",
+    ])
     func mutatedFilesAreReadOrRefused(reader: String) throws {
         let count = Torture.count(fast: 1_000, full: 100_000)
         // Other inputs in each run; a failure names the seed that gives the same input again.
         let seed = UInt64.random(in: 0..<1 << 62)
         let outcome = try MPIRun.run(
             executable: "dtrain-file-checks", arguments: ["fuzz", reader, "\(count)", "\(seed)"],
-            seconds: Torture.count(fast: 120, full: 3_000))
+            seconds: Torture.count(fast: 120, full: 20_000))
         #expect(outcome.status == 0, "seed \(seed): \(outcome)")
         #expect(outcome.stdout.contains("passed \(reader) \(count) inputs"), "\(outcome)")
     }

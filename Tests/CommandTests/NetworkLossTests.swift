@@ -1,3 +1,4 @@
+import Core
 import DistributedTesting
 import Foundation
 import Testing
@@ -10,9 +11,22 @@ private let hasNamespaces = (try? MPIRun.shell("ip netns list >/dev/null 2>&1").
     .enabled(if: MPIRun.isOpenMPI, "the hosts are named to Open MPI's mpirun"),
     .enabled(if: geteuid() == 0 && hasNamespaces, "network namespaces need root and ip"))
 struct NetworkLossTests {
-    /// Arguments: a number of its own, the program, the host to cut off.
+    /// A host, and where its rank is when the network goes.
+    struct Loss: Sendable, CustomTestStringConvertible {
+        let host: Int
+        let phase: Heartbeat.Phase
+        var testDescription: String { "host \(host) in \(phase)" }
+    }
+
+    private static let losses: [Loss] = {
+        let phases: [Heartbeat.Phase] = [.startUp, .forward, .exchange, .save]
+        let all = phases.flatMap { phase in (1...3).map { Loss(host: $0, phase: phase) } }
+        return Torture.isOn ? all : [Loss(host: 3, phase: .exchange)]
+    }()
+
+    /// Arguments: a number of its own, the program, the host to cut off, the step and the phase.
     private static let script = """
-        id=$1 program=$2 cut=$3
+        id=$1 program=$2 cut=$3 step=$4 phase=$5
         down() {
             for h in 1 2 3; do
                 ip netns pids "d$id-$h" | xargs -r kill -KILL
@@ -33,19 +47,27 @@ struct NetworkLossTests {
         printf '#!/bin/sh\\nhost=$1\\nshift\\nexec ip netns exec "d%s-${host##*.}" /bin/sh -c "$*"\\n' "$id" >agent
         chmod +x agent
         ip netns exec "d$id-1" mpirun --mca plm_rsh_agent "$PWD/agent" --host 10.79.0.1:1,10.79.0.2:1,10.79.0.3:1 -np 3 \\
-            "$program" fault none 9 0 0 60 "$PWD/text" "$PWD" 2>errors &
-        until ls checkpoints/ckpt_1_8.* >/dev/null 2>&1; do kill -0 $! || exit 1; sleep 0.05; done
+            "$program" fault cut $((cut - 1)) "$step" "$phase" 60 "$PWD/text" "$PWD" 2>errors &
+        until [ -e fault ]; do kill -0 $! || exit 1; sleep 0.05; done
+        # What a rank tells of its place is half a second old.
+        sleep 0.8
         start=$(date +%s%N)
         ip -n "d$id-$cut" link set eth0 down
         wait $!
         echo "code $?"
+        # The ranks of the host that was cut off notice it themselves.
+        left() {
+            for h in 1 2 3; do ip netns pids "d$id-$h"; done | while read -r p; do cat "/proc/$p/comm"; done | grep dtrain
+        }
+        for i in $(seq 100); do left >/dev/null || break; sleep 0.05; done
         echo "$((($(date +%s%N) - start) / 1000000))" >milliseconds
-        for h in 1 2 3; do ip netns pids "d$id-$h"; done | while read -r p; do cat "/proc/$p/comm"; done | grep dtrain
+        left
         cat errors >&2
         """
 
-    @Test(arguments: (0..<Torture.count(fast: 1, full: 6)).map { $0 % 3 == 2 ? 1 : 3 - $0 % 3 })
-    func hostWithoutNetworkIsNamed(host: Int) throws {
+    @Test(arguments: losses)
+    func hostWithoutNetworkIsNamed(loss: Loss) throws {
+        let host = loss.host
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-net-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -54,16 +76,20 @@ struct NetworkLossTests {
         try Data(Self.script.utf8).write(to: folder.appendingPathComponent("script"))
         let outcome = try MPIRun.shell(
             "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 bash script \(getpid() % 10000) "
-                + "'\(MPIRun.find("dtrain-mpi-checks"))' \(host)", folder: folder.path, seconds: 90)
+                + "'\(MPIRun.find("dtrain-mpi-checks"))' \(host) \(loss.phase == .startUp ? 0 : 8) \(loss.phase.rawValue)",
+            folder: folder.path, seconds: 90)
         let errors = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }
-        #expect(outcome.stdout.hasPrefix("code ") && !outcome.stdout.hasPrefix("code 0"), "\(outcome)")
+        // Behind the code come the names of processes that are left.
+        let lines = outcome.stdout.split(separator: "\n")
+        #expect(lines.count == 1 && lines[0].hasPrefix("code ") && lines[0] != "code 0", "\(outcome)")
         let lost = host == 1 ? "error: rank 1 (" : "error: rank \(host - 1) ("
         #expect(errors.first?.hasPrefix(lost) == true, "\(outcome)")
         #expect(errors.first?.contains("lost: no answer over the network to rank 0 (") == true, "\(outcome)")
-        #expect(errors.first?.contains(" at step ") == true, "\(outcome)")
+        // In start-up the others wait; later they may be a step ahead or behind.
+        #expect(errors.first?.contains(loss.phase == .startUp ? " in start-up" : " at step ") == true, "\(outcome)")
         let time = try String(contentsOf: folder.appendingPathComponent("milliseconds"), encoding: .utf8)
         let milliseconds = try #require(Int(time.filter(\.isNumber)))
-        print("network of host \(host) lost: the launcher has ended after \(milliseconds) ms")
+        print("network of host \(host) lost in \(loss.phase): the last process has ended after \(milliseconds) ms")
         #expect(milliseconds <= Torture.count(fast: 25000, full: 5000))
     }
 }

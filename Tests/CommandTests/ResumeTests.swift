@@ -169,4 +169,19 @@ struct ResumeTests {
         // Two of the 13 steps were left.
         #expect(outcome.stdout.contains(" \(Int((seconds / 2 * 1000).rounded()))ms/step"), "\(seconds): \(outcome)")
     }
+
+    @Test(.withBF16) func changedPrecisionIsRefused() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 1")
+        let outcome = try bench.tryToTrain("--resume --precision bf16")
+        expectRefusal(outcome, 64, "ckpt_1.safetensors", "--precision fp32, not bf16")
+    }
+
+    @Test func changedVocabularyIsRefusedWithBothSizes() throws {
+        let bench = try Bench()
+        try bench.train("--epochs 1")
+        try bench.write(Bench.text + "0123", to: "text.txt")
+        let size = Bench.vocabularySize
+        expectRefusal(try bench.tryToTrain("--resume"), 65, "; vocabulary of \(size + 4), then \(size)); ")
+    }
 }

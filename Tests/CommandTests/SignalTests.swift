@@ -107,8 +107,12 @@ struct SignalTests {
         for trial in 0..<Torture.count(fast: 2, full: 20) {
             let bench = try Bench()
             let flags = "\(Self.long) --checkpoint-every-steps 1"
+            // Under torture also to one rank, with any signal.
+            let signal = Torture.isOn ? ["USR1", "TERM", "INT"][trial % 3] : "USR1"
+            let target = if Torture.isOn, case .ranks = launch { "$(rank \(trial % 2))" } else { "$job" }
             let job = try SignalledJob(
-                bench, flags, on: launch, script: "steps 3; sleep 0.0\(trial % 10); kill -USR1 $job")
+                bench, flags, on: launch,
+                script: "steps 3; target=\(target); sleep 0.0\(trial % 10); kill -\(signal) $target")
             #expect(stoppedCodes(launch).contains(job.outcome.status), "\(job.outcome)")
             try expectStopped(bench, job, flags: flags)
         }
@@ -163,5 +167,40 @@ struct SignalTests {
         #expect(line.hasSuffix("--epochs 100000 --checkpoint-dir 'the \"run\"' --resume"), "\(line)")
         let resumed = try MPIRun.shell("\(line) --max-steps 3", folder: bench.folder)
         #expect(resumed.stderr.contains("resumed from 'the \"run\"/ckpt_"), "\(resumed)")
+    }
+
+    /// Any two signals, in any order, to one rank or two: one stop.
+    @Test(arguments: ["TERM", "INT", "USR1"], ["TERM", "INT", "USR1"])
+    func twoSignalsAreOneStop(first: String, second: String) throws {
+        let isFast = first != "INT" && first != second
+        guard MPIRun.isAvailable, Torture.isOn || isFast else { return }
+        for targets in [("$(rank 2)", "$(rank 2)"), ("$(rank 0)", "$(rank 2)")] {
+            // A second SIGINT to the same rank is another matter.
+            if first == "INT", second == "INT", targets.0 == targets.1 { continue }
+            let bench = try Bench()
+            let job = try SignalledJob(
+                bench, Self.long, on: .ranks(3),
+                script:
+                    "a=; b=; until [ $a ] && [ $b ]; do a=\(targets.0); b=\(targets.1); done; steps 5; "
+                    + "kill -\(first) $a; kill -\(second) $b")
+            #expect(job.outcome.status == 75, "\(job.outcome)")
+            try expectStopped(bench, job)
+            if !Torture.isOn { break }
+        }
+    }
+
+    /// The others wait for a stopped rank, so the first SIGINT can't have its effect.
+    @Test func aSecondInterruptToARankEndsTheJobAtOnce() throws {
+        guard MPIRun.isAvailable else { return }
+        let bench = try Bench()
+        let job = try SignalledJob(
+            bench, Self.long, on: .ranks(3),
+            script:
+                "a=; b=; until [ $a ] && [ $b ]; do a=$(rank 1); b=$(rank 2); done; steps 5; kill -STOP $a; sleep 0.2; "
+                + "kill -INT $b; sleep 0.5; kill -0 $b && echo alive; kill -INT $b")
+        #expect(job.outcome.stdout.hasSuffix("alive\n"), "\(job.outcome)")
+        #expect(job.outcome.status == 128 + SIGINT, "\(job.outcome)")
+        #expect(job.outcome.stderr.contains("error: rank 2 ("), "\(job.outcome)")
+        #expect(job.outcome.stderr.contains(" was lost: killed or crashed"), "\(job.outcome)")
     }
 }

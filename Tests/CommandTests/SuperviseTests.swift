@@ -8,6 +8,7 @@ struct SuperviseTests {
     /// A job that notes its arguments and does as its n-th line says: `save N` writes the N-th checkpoint, `exit N` ends.
     private func bench(_ script: String) throws -> Bench {
         let bench = try Bench()
+        try bench.train("--max-steps 1 --quiet --checkpoint-dir seed")
         try bench.write("echo \"$@\" >> log\nn=$(wc -l < log)\nmkdir -p saved\n\(script)\n", to: "job.sh")
         return bench
     }
@@ -20,7 +21,8 @@ struct SuperviseTests {
         String(decoding: try bench.read("log"), as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    private static let save = "touch saved/ckpt_1_$n.safetensors"
+    private static let sound = "seed/ckpt_1_1.safetensors"
+    private static let save = "cp \(sound) saved/ckpt_1_$n.safetensors"
 
     @Test func restartsGoOnFromTheLastCheckpoint() throws {
         let bench = try bench("\(Self.save)\n[ $n -lt 3 ] && exit 137\nexit 0")
@@ -67,10 +69,33 @@ struct SuperviseTests {
     @Test func whatIsToBeOverwrittenIsNotResumed() throws {
         let bench = try bench("[ $n -lt 2 ] && exit 1\nexit 0")
         try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
-        try bench.write("", to: "saved/ckpt_9.safetensors")
+        try bench.write(try bench.read(Self.sound), to: "saved/ckpt_9.safetensors")
         let outcome = try supervise(bench, "", "sh job.sh --overwrite")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(try log(bench) == [String](repeating: "--overwrite --checkpoint-dir saved", count: 2))
+    }
+
+    /// The folder may hold an earlier run, which isn't the one to go on with.
+    @Test func anotherTrainingIsNotGoneOnWith() throws {
+        let bench = try bench("[ $n -eq 2 ] && \(Self.save)\n[ $n -lt 3 ] && exit 1\nexit 0")
+        try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
+        try bench.write(try bench.read(Self.sound), to: "saved/ckpt_1_1.safetensors")
+        let outcome = try supervise(bench, "", "sh job.sh --resume-from other/ckpt_5.safetensors")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(
+            try log(bench) == [String](
+                repeating: "--resume-from other/ckpt_5.safetensors --checkpoint-dir saved", count: 2)
+                + ["--checkpoint-dir saved --resume"])
+    }
+
+    /// What can't be gone on from is no progress.
+    @Test func aDamagedCheckpointIsNoProgress() throws {
+        let bench = try bench("[ $n -eq 1 ] && \(Self.save)\necho damaged >saved/ckpt_1_$((n + 5)).safetensors\nexit 1")
+        let outcome = try supervise(bench, "--restarts 9")
+        #expect(outcome.status == 1, "\(outcome)")
+        #expect(try log(bench).count == 2)
+        #expect(outcome.stderr.contains("gave up: no newer checkpoint between two failures"), "\(outcome)")
+        #expect(outcome.stderr.contains("newest checkpoint ckpt_1_1.safetensors"), "\(outcome)")
     }
 
     @Test(arguments: [0, 64, 65, 66, 75])

@@ -130,7 +130,7 @@ import Testing
         let bench = try SaverBench(folder, SoloCommunicator(), keep: 1, calls: failing(times: 1, after: 1))
         try bench.save(epoch: 1)
         try bench.save(epoch: 2)
-        bench.saver.settle(report: bench.note)
+        bench.saver.settle(after: DTrainError(.internal, ""), report: bench.note)
         #expect(try folder.names == ["ckpt_1.safetensors"])
         try bench.save(epoch: 3)
         try bench.saver.finish(report: bench.note)

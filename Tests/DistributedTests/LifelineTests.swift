@@ -126,4 +126,38 @@ import Testing
         #expect(LivenessMessage(message.bytes, token: -9) == message)
         #expect(LivenessMessage(message.bytes, token: 9) == nil)
     }
+
+    /// Rank 0 may be slow to look, in start-up most of all.
+    @Test func aConnectionThatWaitsForItsAnswerIsKept() throws {
+        let hub = try #require(LifelineHub(size: 3))
+        let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
+        for look in 0..<20 {
+            _ = spoke.tell(LivenessRecord(rank: 2, looks: look), seconds: 1)
+            _ = spoke.read()
+            _ = pollPause()
+        }
+        try wait("both hear of each other") {
+            #expect(hub.read() == [])
+            _ = hub.tell(LivenessRecord(rank: 0, looks: 9), seconds: 0)
+            #expect(spoke.read() == [])
+            return !hub.records.isEmpty && !spoke.records.isEmpty
+        }
+        #expect(hub.read() == [])
+    }
+
+    @Test func whoDiesRightAfterItsFirstWordIsLost() throws {
+        let hub = try #require(LifelineHub(size: 3))
+        var spoke: LifelineSpoke? = LifelineSpoke(to: hub.address, rank: 1, isSameHost: true)
+        for _ in 0..<20 {
+            _ = spoke?.tell(LivenessRecord(rank: 1), seconds: 0.01)
+            _ = pollPause()
+        }
+        spoke = nil
+        var events: [LifelineEvent] = []
+        try wait("the loss is noticed") {
+            events += hub.read()
+            return !events.isEmpty
+        }
+        #expect(events == [.lost(rank: 1, .ended)])
+    }
 }

@@ -1,10 +1,12 @@
 import Core
 import Distributed
+import Scaling
 import Glibc
 
 /// A reader of files, and what holds of whatever it accepts.
 enum Reader: String, CaseIterable {
     case checkpoint, weights, text, metrics
+    case message, address, profile, ranks, environment
 
     /// Opens the input as the program does, and uses what it accepts.
     func open(_ scratch: Scratch) throws {
@@ -21,6 +23,7 @@ enum Reader: String, CaseIterable {
                 throw CheckFailure("no metrics file")
             }
             try metrics.cutBack(to: TrainingProgress(epoch: 1, stepInEpoch: 2, step: 5))
+        case .message, .address, .profile, .ranks, .environment: try openForeign(scratch.read(scratch.input))
         }
     }
 

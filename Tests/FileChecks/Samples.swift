@@ -24,6 +24,7 @@ extension Reader {
             let epoch = "{\"epoch\":1,\"epoch_loss\":2.74,\"seconds\":61.2,\"tokens_per_second\":1e4}\n"
             let whole = (1...4).map(line).joined() + epoch + (5...8).map(line).joined()
             return [Array(whole.utf8), Array(whole.utf8.dropLast(9)), []]
+        case .message, .address, .profile, .ranks, .environment: return try foreignSamples()
         }
     }
 }

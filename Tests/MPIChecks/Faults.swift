@@ -27,7 +27,7 @@ enum Faults {
         options.checkpointEverySteps = 4
         options.epochs = 1000
         // Long enough for whoever cuts its network.
-        options.maxSteps = kind == "none" ? nil : 200
+        options.maxSteps = ["none", "cut"].contains(kind) ? nil : 200
         return Job.run(stallTimeout: timeout) { heartbeat, position in
             guard isMine, position == Heartbeat.Position(step: step, phase: phase) else { return }
             try happen(kind, heartbeat, "\(folder)/fault")
@@ -46,10 +46,19 @@ enum Faults {
         case "throw": throw DTrainError(.badData, "made to fail")
         case "memory": try exhaustMemory()
         case "launcher": kill(getppid(), SIGKILL)
+        case "deaf-launcher":
+            try stopLauncher(mark)
+            throw DTrainError(.badData, "made to fail")
         case "stop-and-launcher":
             kill(getppid(), SIGKILL)
             kill(getpid(), SIGSTOP)
         case "hang": while true { sleep(1) }
+        // Somebody else cuts the network meanwhile.
+        case "cut":
+            for _ in 0..<40 {
+                usleep(100_000)
+                heartbeat.beat()
+            }
         case "slow":
             for _ in 0..<80 {
                 usleep(100_000)
@@ -57,6 +66,27 @@ enum Faults {
             }
         default: throw DTrainError(.usage, "no fault named '\(kind)'")
         }
+    }
+
+    /// Stops the launcher, and has the ranks that are left counted, and the launcher go on, 6 s later.
+    private static func stopLauncher(_ mark: String) throws {
+        let launcher = getppid()
+        let script =
+            """
+            sleep 6
+            for p in /proc/[0-9]*; do
+                read -r name <$p/comm && [ "$name" = dtrain-mpi-chec ] && grep -q '\(mark.dropLast(6))' $p/cmdline && echo $p
+            done 2>/dev/null >'\(mark)-left'
+            kill -CONT \(launcher)
+            """
+        let words: [String] = ["sh", "-c", script]
+        var pointers = words.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        var process = pid_t()
+        guard posix_spawnp(&process, "sh", nil, nil, &pointers, environ) == 0 else {
+            throw DTrainError(.internal, "no shell")
+        }
+        kill(launcher, SIGSTOP)
     }
 
     /// What `ulimit -v` does to a process that wants more.

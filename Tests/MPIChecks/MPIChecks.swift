@@ -8,8 +8,9 @@ import Glibc
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let name = arguments.first ?? "all"
-        if name == "fault" {
-            do { exit(try Faults.run(Array(arguments.dropFirst()))) } catch {
+        if name == "fault" || name == "early" {
+            let run = name == "fault" ? Faults.run : EarlyFaults.run
+            do { exit(try run(Array(arguments.dropFirst()))) } catch {
                 print("\(error)")
                 exit(64)
             }

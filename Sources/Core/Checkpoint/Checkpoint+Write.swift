@@ -53,6 +53,7 @@ extension Checkpoint {
             throw DTrainError(.usage, "'\(target)' exists already; name another folder or add --overwrite")
         }
         try Folder.create(folder)
+        AtomicFile.removeStaleTemporaries(of: target)
         let parameters = try AlignedBuffer<Float>(count: layout.count)
         try load(parameters: parameters.pointer)
         let generator = CheckpointMetadata(

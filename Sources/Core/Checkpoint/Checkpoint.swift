@@ -21,10 +21,13 @@ public struct Checkpoint: Sendable {
 
     /// Opens a checkpoint and checks it completely.
     ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - heartbeat: shows that reading goes on, here and when the tensors are copied.
     /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it is damaged, foreign, of a
     ///   newer format or contradicts itself.
-    public init(path: String) throws {
-        let file = try Safetensors(path: path)
+    public init(path: String, heartbeat: Heartbeat? = nil) throws {
+        let file = try Safetensors(path: path, heartbeat: heartbeat)
         guard CheckpointSeal.isPresent(in: file) else {
             throw file.unfit("is not a dtrain checkpoint (a safetensors file without dtrain's metadata)")
         }

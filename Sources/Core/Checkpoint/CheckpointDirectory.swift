@@ -33,12 +33,14 @@ public struct CheckpointDirectory: Hashable, Sendable {
 
     /// The newest checkpoint that is sound, nil when there is none.
     ///
-    /// - Parameter report: is told of each damaged one that is passed over.
+    /// - Parameters:
+    ///   - heartbeat: shows that the search goes on.
+    ///   - report: is told of each damaged one that is passed over.
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
-    public func newestValid(report: (DTrainError) -> Void) throws -> Checkpoint? {
+    public func newestValid(heartbeat: Heartbeat? = nil, report: (DTrainError) -> Void) throws -> Checkpoint? {
         for name in try list() {
             do {
-                return try Checkpoint(path: file(name))
+                return try Checkpoint(path: file(name), heartbeat: heartbeat)
             } catch let error as DTrainError {
                 report(error)
             }
@@ -69,12 +71,18 @@ public struct CheckpointDirectory: Hashable, Sendable {
 
     /// Deletes all but the newest checkpoints; the newest sound one stays even when it isn't among them.
     ///
-    /// - Parameter count: how many stay, at least 1.
+    /// - Parameters:
+    ///   - count: how many stay, at least 1.
+    ///   - written: the path of one that was written just now: known to be sound, it stays in any case and isn't read again.
     /// - Throws: `DTrainError` with `inputOutput` when one can't be deleted or the folder can't be read.
-    public func prune(keeping count: Int) throws {
+    public func prune(keeping count: Int, written: String? = nil) throws {
         let names = try list()
         let surplus = names.dropFirst(max(count, 1))
         guard !surplus.isEmpty else { return }
+        if let sound = names.first(where: { file($0) == written }) {
+            for name in surplus where name != sound { try remove(name) }
+            return
+        }
         // With no sound one at all, none is deleted: what looks damaged may be a disk that comes back.
         guard let valid = names.first(where: { (try? Checkpoint(path: file($0))) != nil }) else { return }
         for name in surplus where name != valid { try remove(name) }

@@ -11,10 +11,13 @@ public struct InitialWeights: Sendable {
 
     /// Opens a file and deduces the model from it.
     ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - heartbeat: shows that reading goes on, here and when the weights are copied.
     /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` that names what is damaged, missing or
     ///   misshapen.
-    public init(path: String) throws {
-        file = try Safetensors(path: path, kind: "weights file")
+    public init(path: String, heartbeat: Heartbeat? = nil) throws {
+        file = try Safetensors(path: path, kind: "weights file", heartbeat: heartbeat)
         if CheckpointSeal.isPresent(in: file) {
             try CheckpointSeal.verifyHeader(file)
             try CheckpointSeal.verifyTensors(file)

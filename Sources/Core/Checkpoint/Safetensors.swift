@@ -32,15 +32,17 @@ public struct Safetensors: Sendable {
     private let file: MappedFile
     private let headerCount: Int
     private let kind: String
+    private let heartbeat: Heartbeat?
 
     /// Opens a file and checks its structure.
     ///
     /// - Parameters:
     ///   - path: the file.
     ///   - kind: what the file is to the user, for the error message.
+    ///   - heartbeat: shows that reading goes on, here and later.
     /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it isn't a whole safetensors
     ///   file.
-    public init(path: String, kind: String = "checkpoint") throws {
+    public init(path: String, kind: String = "checkpoint", heartbeat: Heartbeat? = nil) throws {
         let file = try MappedFile(path: path, kind: kind)
         let header: SafetensorsHeader
         do {
@@ -53,6 +55,7 @@ public struct Safetensors: Sendable {
         self.path = path
         self.file = file
         self.kind = kind
+        self.heartbeat = heartbeat
         tensors = header.tensors
         names = header.names
         metadata = header.metadata
@@ -81,6 +84,7 @@ public struct Safetensors: Sendable {
                 let part = UnsafeRawBufferPointer(rebasing: data[start...].prefix(Self.chunk))
                 checksum.update(part)
                 file.release(part)
+                heartbeat?.beat()
             }
             return checksum.hexadecimal
         }
@@ -98,9 +102,14 @@ public struct Safetensors: Sendable {
     ) throws {
         let view = try require(name, shape: shape)
         withBytes { _, data in
-            // The tensor may start at any byte; a copy of raw bytes doesn't mind.
-            UnsafeMutableRawBufferPointer(start: destination, count: view.range.count)
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: data[view.range]))
+            let target = UnsafeMutableRawPointer(destination)
+            for start in stride(from: 0, to: view.range.count, by: Self.chunk) {
+                // The tensor may start at any byte; a copy of raw bytes doesn't mind.
+                let part = data[view.range].dropFirst(start).prefix(Self.chunk)
+                UnsafeMutableRawBufferPointer(start: target + start, count: part.count)
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
+                heartbeat?.beat()
+            }
         }
     }
 

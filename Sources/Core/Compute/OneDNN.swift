@@ -27,6 +27,11 @@ enum OneDNN {
 
     /// Turns a failed status into an error that names the call.
     static func check(_ status: dnnl_status_t, _ operation: StaticString) throws {
+        guard status != dnnl_out_of_memory else {
+            throw DTrainError(
+                .internal,
+                "out of memory: no room for what \(operation) needs; use a smaller model, batch or sequence length")
+        }
         guard status == dnnl_success else {
             throw DTrainError(
                 .internal, "oneDNN: \(operation) failed with status \(status.rawValue); please report this")

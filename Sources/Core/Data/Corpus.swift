@@ -29,16 +29,17 @@ public final class Corpus: Sendable {
     /// - Parameters:
     ///   - path: the file.
     ///   - vocabulary: what the ids mean; nil builds it from the text.
+    ///   - heartbeat: shows that reading goes on.
     /// - Throws: `DTrainError` with `noInput` or `inputOutput` when the file can't be read; with `badData` when it is empty, has
     ///   too many distinct characters, or is not UTF-8, naming the offset where the first ill-formed sequence starts.
-    public init(path: String, vocabulary: Vocabulary? = nil) throws {
+    public init(path: String, vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
         let file = try MappedFile(path: path, kind: "text file")
         guard !file.bytes.isEmpty else {
             throw DTrainError(.badData, "text file '\(path)' is empty; name a file that has text in it")
         }
         var scanner = try TextScanner(path: path, bytes: file.bytes, vocabulary: vocabulary)
         let pages = ResidentPages(of: file)
-        checksum = try Self.scan(file.bytes, with: &scanner, releasing: pages)
+        checksum = try Self.scan(file.bytes, with: &scanner, releasing: pages, heartbeat)
         guard scanner.scalars.count <= Vocabulary.maximumScalarCount else {
             throw DTrainError(
                 .badData,
@@ -58,7 +59,8 @@ public final class Corpus: Sendable {
     ///
     /// Chunk by chunk, so that a file larger than the memory is read from the disk only once.
     private static func scan(
-        _ bytes: UnsafeRawBufferPointer, with scanner: inout TextScanner, releasing pages: ResidentPages
+        _ bytes: UnsafeRawBufferPointer, with scanner: inout TextScanner, releasing pages: ResidentPages,
+        _ heartbeat: Heartbeat?
     ) throws -> String {
         var checksum = try Checksum()
         for start in stride(from: 0, to: bytes.count, by: scanChunk) {
@@ -66,6 +68,7 @@ public final class Corpus: Sendable {
             checksum.update(chunk)
             try scanner.scan(before: start + chunk.count)
             pages.release(chunk)
+            heartbeat?.beat()
         }
         return checksum.hexadecimal
     }

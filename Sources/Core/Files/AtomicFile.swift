@@ -8,6 +8,10 @@ import Synchronization
 public enum AtomicFile {
     /// The end of every temporary's name: what `removeStaleTemporaries` goes by.
     private static let suffix = ".dtrain-tmp"
+    /// Bytes that are given to the system at once.
+    static let piece = 4 << 20
+    /// Bytes after which they are flushed to the disk.
+    static let flushInterval = 16 << 20
     private static let serial = Atomic<UInt64>(0)
 
     /// Replaces or creates a file with what `body` writes.
@@ -47,12 +51,17 @@ public enum AtomicFile {
     ///
     /// A temporary that a living process still writes is locked by it and stays.
     ///
+    /// - Parameters:
+    ///   - folder: the folder.
+    ///   - target: the file that they were to become; nil for any.
     /// - Returns: the names removed.
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read or a temporary can't be removed.
     @discardableResult
-    public static func removeStaleTemporaries(in folder: String) throws -> [String] {
+    public static func removeStaleTemporaries(
+        in folder: String, of target: String? = nil
+    ) throws -> [String] {
         try Folder.names(in: folder).filter { name in
-            guard isTemporary(name) else { return false }
+            guard isTemporary(name, of: target) else { return false }
             let path = "\(folder)/\(name)"
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
             defer { if descriptor >= 0 { close(descriptor) } }
@@ -62,14 +71,23 @@ public enum AtomicFile {
         }
     }
 
-    /// Whether a name has the form of a temporary: `.NAME.PID-N.dtrain-tmp`.
-    static func isTemporary(_ name: String) -> Bool {
+    /// Removes what writers of one file that were killed half-way left beside it.
+    ///
+    /// As far as that can be done: they only take room.
+    public static func removeStaleTemporaries(of path: String) {
+        let (folder, name) = split(path)
+        _ = try? removeStaleTemporaries(in: folder, of: name)
+    }
+
+    /// Whether a name has the form of a temporary: `.NAME.PID-N.dtrain-tmp`; of that NAME, if one is given.
+    static func isTemporary(_ name: String, of target: String? = nil) -> Bool {
         guard name.hasPrefix("."), name.hasSuffix(suffix) else { return false }
         let parts = name.dropFirst().dropLast(suffix.count).split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count >= 2, let numbers = parts.last?.split(separator: "-", omittingEmptySubsequences: false) else {
             return false
         }
-        return numbers.count == 2 && numbers.allSatisfy { UInt64($0) != nil }
+        guard numbers.count == 2, numbers.allSatisfy({ UInt64($0) != nil }) else { return false }
+        return target.map { parts.dropLast().joined(separator: ".") == $0 } ?? true
     }
 
     private static func split(_ path: String) -> (folder: String, name: String) {
@@ -93,7 +111,8 @@ public enum AtomicFile {
         return descriptor
     }
 
-    private static func flush(folder: String, _ calls: FileCalls) throws {
+    /// Flushes a folder, so that the names in it survive a power cut.
+    static func flush(folder: String, _ calls: FileCalls) throws {
         let descriptor = calls.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open the folder", folder) }
         defer { _ = calls.close(descriptor) }
@@ -102,13 +121,13 @@ public enum AtomicFile {
     }
 
     /// A signal may interrupt the flush on network file systems; then nothing is known of the bytes yet.
-    private static func flush(_ descriptor: Int32, _ calls: FileCalls) -> Int32 {
+    fileprivate static func flush(_ descriptor: Int32, _ calls: FileCalls) -> Int32 {
         var result = calls.flush(descriptor)
         while result != 0, errno == EINTR { result = calls.flush(descriptor) }
         return result
     }
 
-    private static func failure(_ action: String, _ path: String) -> DTrainError {
+    fileprivate static func failure(_ action: String, _ path: String) -> DTrainError {
         DTrainError(.inputOutput, "cannot \(action) '\(path)': \(systemMessage()); check the folder and its free space")
     }
 }
@@ -119,6 +138,20 @@ extension AtomicFile {
         fileprivate let descriptor: Int32
         fileprivate let path: String
         fileprivate let calls: FileCalls
+        private var unflushed = 0
+
+        fileprivate init(descriptor: Int32, path: String, calls: FileCalls) {
+            (self.descriptor, self.path, self.calls) = (descriptor, path, calls)
+        }
+
+        /// The system takes bytes much faster than a slow disk does: flushed now and then, writing goes at the disk's own
+        /// pace, and who watches it sees it move.
+        private mutating func flushNow(_ written: Int) throws {
+            unflushed += written
+            guard unflushed >= AtomicFile.flushInterval else { return }
+            unflushed = 0
+            guard AtomicFile.flush(descriptor, calls) == 0 else { throw AtomicFile.failure("flush", path) }
+        }
 
         /// Appends bytes.
         ///
@@ -126,10 +159,11 @@ extension AtomicFile {
         public mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
             var rest = bytes[...]
             while !rest.isEmpty {
-                let part = UnsafeRawBufferPointer(rebasing: rest)
+                let part = UnsafeRawBufferPointer(rebasing: rest.prefix(AtomicFile.piece))
                 let written = calls.write(descriptor, part)
                 if written > 0 {
                     rest = rest.dropFirst(written)
+                    try flushNow(written)
                 } else if written == 0 || errno != EINTR {
                     throw AtomicFile.failure("write", path)
                 }

@@ -32,9 +32,7 @@ public enum Folder {
         var parent = ""
         for part in path.split(separator: "/", omittingEmptySubsequences: false) {
             parent += part
-            if !parent.isEmpty, mkdir(parent, 0o777) != 0, errno != EEXIST, !isFolder(parent) {
-                throw DTrainError(.inputOutput, "cannot create folder '\(path)': \(systemMessage()); name another")
-            }
+            if !parent.isEmpty { try createOne(parent, for: path) }
             parent += "/"
         }
         guard isFolder(path) else {
@@ -44,6 +42,19 @@ public enum Folder {
             throw DTrainError(
                 .inputOutput,
                 "cannot write to folder '\(path)': \(systemMessage()); change its permissions or name another")
+        }
+    }
+
+    private static func createOne(_ folder: String, for path: String) throws {
+        guard mkdir(folder, 0o777) != 0 else {
+            // What is saved in it is only safe once its own name is. Where that can't be done, the save itself will tell.
+            try? AtomicFile.flush(folder: "\(folder)/..", .system)
+            return
+        }
+        // Kept: the question after it may fail for another reason.
+        let code = errno
+        guard code == EEXIST || isFolder(folder) else {
+            throw DTrainError(.inputOutput, "cannot create folder '\(path)': \(systemMessage(code)); name another")
         }
     }
 

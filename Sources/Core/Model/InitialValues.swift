@@ -5,18 +5,27 @@ import Glibc
 /// LSTM's forget gate.
 public enum InitialValues {
     /// Fills in the flat parameters; a function of the layout and the seed alone.
-    public static func fill(_ parameters: UnsafeMutablePointer<Float>, layout: ParameterLayout, seed: UInt64) throws {
+    ///
+    /// - Parameters:
+    ///   - parameters: room for `layout.count` elements.
+    ///   - layout: the tensors.
+    ///   - seed: what the random numbers depend on.
+    ///   - heartbeat: shows that the work goes on.
+    public static func fill(
+        _ parameters: UnsafeMutablePointer<Float>, layout: ParameterLayout, seed: UInt64, heartbeat: Heartbeat? = nil
+    ) throws {
         let configuration = layout.configuration
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
         parameters.update(repeating: 0, count: layout.count)
         for (part, tensor) in layout.tensors.enumerated() {
+            heartbeat?.beat()
             let random = TensorRandom(seed: seed, tensor: part)
             let values = UnsafeMutableBufferPointer(start: parameters + tensor.offset, count: tensor.count)
             switch tensor.offset {
             case layout.embeddings: random.uniform(values, limit: 0.05)
             case let offset where layout.recurrent.contains { $0.recurrentKernel == offset }:
-                try orthogonal(values, rows: units, columns: columns, random)
+                try orthogonal(values, rows: units, columns: columns, random, heartbeat)
             case let offset where layout.recurrent.contains { $0.bias == offset }:
                 if configuration.cell == .lstm { values[units..<2 * units].update(repeating: 1) }
             case layout.denseBias: break
@@ -30,7 +39,8 @@ public enum InitialValues {
     /// With A·Aᵀ = L·Lᵀ (Cholesky), Q = L⁻¹·A is the Q of the QR decomposition of Aᵀ with a positive diagonal of R, which is what
     /// Keras takes. A Gaussian matrix with several times more columns than rows is conditioned well enough for this in float32.
     static func orthogonal(
-        _ values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, _ random: TensorRandom
+        _ values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, _ random: TensorRandom,
+        _ heartbeat: Heartbeat? = nil
     ) throws {
         guard let matrix = values.baseAddress else { return }
         random.normal(values)
@@ -38,7 +48,7 @@ public enum InitialValues {
         let product = try MatrixProduct(
             rows: rows, columns: rows, depth: columns, a: .rows(stride: columns), b: .columns(stride: columns))
         try product(matrix, matrix, gram.pointer)
-        choleskyInverse(gram.pointer, rows)
+        choleskyInverse(gram.pointer, rows, heartbeat)
         let gaussian = try AlignedBuffer<Float>(count: rows * columns)
         gaussian.pointer.update(from: matrix, count: rows * columns)
         let orthonormalise = try MatrixProduct(
@@ -47,14 +57,16 @@ public enum InitialValues {
     }
 
     /// Replaces a symmetric positive definite matrix by the inverse of its lower Cholesky factor.
-    private static func choleskyInverse(_ a: UnsafeMutablePointer<Float>, _ n: Int) {
+    private static func choleskyInverse(_ a: UnsafeMutablePointer<Float>, _ n: Int, _ heartbeat: Heartbeat?) {
         for i in 0..<n {
+            heartbeat?.beat()
             let row = a + i * n
             for j in 0..<i { row[j] = (row[j] - dtrain_dot(Int64(j), row, a + j * n)) / a[j * n + j] }
             row[i] = (row[i] - dtrain_dot(Int64(i), row, row)).squareRoot()
         }
         // Row i of the inverse from the rows above it: L⁻¹[i] = (e_i − Σ_j L[i][j] · L⁻¹[j]) / L[i][i].
         for i in 0..<n {
+            heartbeat?.beat()
             let row = a + i * n
             let diagonal = row[i]
             let factors = Array(UnsafeBufferPointer(start: row, count: i))

@@ -44,6 +44,8 @@ public final class MPICommunicator {
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(world))
         (rank, size) = try Self.place(in: world)
         node = cmpi_comm_null()
+        // A rank that stops here must not leave the others waiting for ever.
+        watch.enter("MPI_Comm_split_type")
         try MPIError.check("MPI_Comm_split_type", cmpi_comm_split_shared(world, Int32(clamping: rank), &node))
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(node))
         (localRank, localSize) = try Self.place(in: node)
@@ -51,10 +53,13 @@ public final class MPICommunicator {
         processors = SharedProcessors(masks: masks, localRank: localRank)
         // Until the ranks tell otherwise they have a thread each.
         isCrowded = processors.areCrowded(threads: [Int](repeating: 1, count: localSize))
+        watch.wait("MPI_Comm_dup")
         exchanges = try Self.copy(of: world)
         gatherings = try Self.copy(of: world)
         hostName = mpiText { cmpi_processor_name($0, $1) } ?? currentHostName()
+        watch.wait("MPI_Win_allocate_shared")
         let shared = try SharedHeartbeats(node: node, rank: rank)
+        watch.leave()
         let names = try allGather(name)
         let lifeline = try openLifeline(isHostOfRoot: shared.ranks.contains(0))
         watch.attach(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names)
@@ -102,11 +107,14 @@ public final class MPICommunicator {
 
     /// Gives back what was made of `MPI_COMM_WORLD`; collective.
     func release() throws {
+        // First what needs no leave, so that a rank which stops here is named.
+        try collective("MPI_Comm_free") { cmpi_comm_free(&exchanges) }
+        try collective("MPI_Comm_free") { cmpi_comm_free(&gatherings) }
         watch.detach()
+        watch.enter("MPI_Win_free")
+        defer { watch.leave() }
         try shared?.release()
         shared = nil
-        try MPIError.check("MPI_Comm_free", cmpi_comm_free(&exchanges))
-        try MPIError.check("MPI_Comm_free", cmpi_comm_free(&gatherings))
         try MPIError.check("MPI_Comm_free", cmpi_comm_free(&node))
     }
 
@@ -270,7 +278,7 @@ extension MPICommunicator: Communicator {
 
     /// MPI 3.1 §8.7.
     public func abort(code: Int32, message: String) -> Never {
-        watch.announceFailure()
+        watch.announceFailure(code: code)
         // What is printed already comes out before the launcher closes the pipes.
         fflush(nil)
         reportError(message)

@@ -19,11 +19,20 @@ final class StallWatch: @unchecked Sendable {
     private var operation: StaticString?
     private var team: Team?
     private var isStopped = false
-    /// Somebody ends this process already.
-    private var isEnding = false
+    /// The exit code with which this process ends itself already.
+    private var endCode: Int32?
+    /// Whether the watching thread may be looking at `team`.
+    private var isLooking = false
+    private var stage = Stage.startUp
     // The watching thread's own.
     private var observer: JobObserver?
     private let pause: Double
+
+    /// How far the ranks have found each other, for messages.
+    private enum Stage: String { case startUp = "in start-up", work = "in its work", end = "at the end of the job" }
+
+    /// Seconds that a call which ends the job has for it.
+    private static let lastWait = 3.0
 
     /// What there is once the ranks have found each other.
     private struct Team {
@@ -51,7 +60,10 @@ final class StallWatch: @unchecked Sendable {
 
     /// Goes on with all that the ranks know of each other.
     func attach(heartbeat: Heartbeat, shared: SharedHeartbeats, lifeline: (any Lifeline)?, names: [String]) {
-        monitor.locked { team = Team(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names) }
+        monitor.locked {
+            team = Team(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names)
+            stage = .work
+        }
         // A rank that is lost a moment later is known already.
         _ = lifeline?.tell(LivenessRecord(rank: rank), seconds: 0)
         wake.wake()
@@ -64,7 +76,11 @@ final class StallWatch: @unchecked Sendable {
         monitor.locked {
             team?.lifeline?.announce(.bye)
             team = nil
+            stage = .end
         }
+        wake.wake()
+        // The thread may have taken its own reference before; it ends its look soon, or the process.
+        monitor.locked { while !monitor.wait(seconds: 60, until: { !isLooking }) {} }
     }
 
     /// Notes that this rank enters a collective.
@@ -112,11 +128,16 @@ final class StallWatch: @unchecked Sendable {
     }
 
     /// Tells the others that this rank reports an error of its own and ends the job.
-    func announceFailure() {
+    ///
+    /// Where that takes too long, as with a launcher that doesn't answer, this process ends by itself.
+    ///
+    /// - Parameter code: the process's exit code.
+    func announceFailure(code: Int32) {
         monitor.locked {
-            isEnding = true
+            endCode = code
             team?.lifeline?.announce(.failed)
         }
+        wake.wake()
     }
 
     /// After a failed collective: gives the watches time to tell which rank is to blame.
@@ -138,20 +159,35 @@ final class StallWatch: @unchecked Sendable {
             let lifeline = monitor.locked { self.team?.lifeline }
             wake.wait(for: lifeline?.descriptors ?? [], seconds: pause - (Clock.seconds - last))
             // Whoever has taken leave meanwhile doesn't care who else leaves.
-            let (team, isStopped, isEnding) = monitor.locked { (self.team, self.isStopped, self.isEnding) }
-            if isStopped { return }
-            if isEnding { continue }
-            if let team, observer == nil {
-                observer = JobObserver(rank: rank, names: team.names, timeout: seconds)
+            let (team, isStopped, endCode) = monitor.locked {
+                isLooking = true
+                return (self.team, self.isStopped, self.endCode)
             }
-            handle(team?.lifeline?.read() ?? [], team)
-            monitor.locked { monitor.wakeAll() }
-            let now = Clock.seconds
-            guard now - last >= 0.9 * pause else { continue }
-            // A longer time has passed for all, when the job was suspended, or for the whole machine.
-            tick(seconds: min(now - last, 2 * pause), team)
-            last = now
+            if isStopped { return }
+            if let endCode {
+                pauseWatch(Self.lastWait)
+                endProcess(endCode)
+            }
+            look(at: team, &last)
+            monitor.locked {
+                isLooking = false
+                monitor.wakeAll()
+            }
         }
+    }
+
+    /// One look.
+    private func look(at team: Team?, _ last: inout Double) {
+        if let team, observer == nil {
+            observer = JobObserver(rank: rank, names: team.names, timeout: seconds)
+        }
+        handle(team?.lifeline?.read() ?? [], team)
+        monitor.locked { monitor.wakeAll() }
+        let now = Clock.seconds
+        guard now - last >= 0.9 * pause else { return }
+        // A longer time has passed for all, when the job was suspended, or for the whole machine.
+        tick(seconds: min(now - last, 2 * pause), team)
+        last = now
     }
 
     private func tick(seconds: Double, _ team: Team?) {
@@ -163,7 +199,7 @@ final class StallWatch: @unchecked Sendable {
             publish(withLooks: self.team != nil)
             return (own, self.operation)
         }
-        guard let team else { return judgeStart(record, operation) }
+        guard let team else { return judgeAlone(record, operation) }
         handle(team.lifeline?.tell(record, seconds: seconds) ?? [], team)
         let records = (team.lifeline?.records ?? []) + team.shared.records + [record]
         switch observer?.judge(records, operation: operation.map { "\($0)" }, seconds: seconds) {
@@ -213,19 +249,21 @@ final class StallWatch: @unchecked Sendable {
             team.lifeline?.announce(.end)
         }
         // The end of a helper makes the launcher end rank 0, which may not have reported yet.
-        if isCutOff, rank != 0 { pauseWatch(1) }
+        if isCutOff, rank != 0 { pauseWatch(0.6) }
         if isCutOff { launcher?.endLauncher(nearestOnly: rank != 0) }
         leave(after: isFirst ? 0.1 : 1)
     }
 
-    /// Nobody has found anybody yet: who is missing is known only where a process of this host stands still.
-    private func judgeStart(_ record: LivenessRecord, _ operation: StaticString?) {
+    /// Nobody has found anybody yet, or all have taken leave: who is missing is known only where a process of this host
+    /// stands still.
+    private func judgeAlone(_ record: LivenessRecord, _ operation: StaticString?) {
         guard let seconds, let operation, record.waited >= seconds * 1000 else { return }
         pauseWatch(0.1 * Double(min(rank, 20)))
         let stopped = ProcessStatus.stoppedSiblings()
+        let stage = monitor.locked { self.stage.rawValue }
         let others = stopped.isEmpty ? "other ranks" : stopped.joined(separator: ", ") + ", which is stopped"
         reportError(
-            "rank \(rank) (\(currentHostName())) in start-up: waited \(record.waited / 1000) s in \(operation) for "
+            "rank \(rank) (\(currentHostName())) \(stage): waited \(record.waited / 1000) s in \(operation) for "
                 + "\(others); look at what holds it up, or allow more with --stall-timeout")
         leave(after: 0.3)
     }

@@ -17,7 +17,7 @@ struct LifelineAddress: Hashable, Sendable {
     /// Reads what `bytes` wrote; nil when rank 0 has no lifeline.
     init?(_ bytes: [UInt8]) {
         let numbers = bytes.withUnsafeBytes { Array($0.bindMemory(to: Int64.self)) }
-        guard numbers.count >= 2 else { return nil }
+        guard bytes.count.isMultiple(of: 8), numbers.count >= 2 else { return nil }
         token = numbers[0]
         port = UInt16(truncatingIfNeeded: numbers[1])
         addresses = numbers.dropFirst(2).map { UInt32(truncatingIfNeeded: $0) }

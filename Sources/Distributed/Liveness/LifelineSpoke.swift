@@ -16,7 +16,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     private var unanswered = 0
     private var isOver = false
 
-    /// Seconds that an address has to answer.
+    /// Seconds that an address has to let a connection come about.
     private static let patience = 1.5
 
     /// Prepares to connect, which the first calls of `tell` do.
@@ -65,7 +65,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
             own = record
             guard !isOver else { return [] }
             attemptAge += seconds
-            if hub == nil, connection == nil || attemptAge > Self.patience { connectToNext() }
+            if hub == nil, connection == nil || isStillConnecting && attemptAge > Self.patience { connectToNext() }
             if unanswered < LivenessMessage.mostUnanswered, let connection {
                 unanswered += 1
                 connection.send(LivenessMessage(.pulse, token: target.token, own))
@@ -73,6 +73,10 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
             return []
         }
     }
+
+    /// A connection that exists is kept, however late rank 0 answers: it may have read what came over it, and takes its end
+    /// for this rank's.
+    private var isStillConnecting: Bool { connection?.isConnected == false }
 
     private func connectToNext() {
         connection = nil

@@ -40,6 +40,15 @@ final class LivenessSocket {
         }
     }
 
+    /// Whether there is another side.
+    var isConnected: Bool {
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) == 0 }
+        }
+    }
+
     /// Sends a message, whole or not at all: so few are under way that the kernel always has room.
     func send(_ message: LivenessMessage) {
         let bytes = message.bytes

@@ -12,12 +12,15 @@ final class CheckpointSaver {
     private let comparesReplicas: Bool
     /// On rank 0.
     private let writer: CheckpointWriter?
+    private let lock: CheckpointLock?
+    /// What must be on the disk before a checkpoint is; called on another thread.
+    var first: (@Sendable () -> Void)?
     /// The last save, where it failed.
     private var failed: (job: CheckpointWriter.Job, error: DTrainError)?
 
     /// Seconds after which a training that waits for the disk says so.
     private static let patience = 10.0
-    /// Seconds that a training which has failed leaves to the disk.
+    /// Seconds that a training of which this rank alone has failed leaves to the disk.
     private static let lastWait = 3.0
 
     /// Makes the folder and the memory ready; collective.
@@ -31,11 +34,14 @@ final class CheckpointSaver {
         comparesReplicas = communicator.size > 1
         let directory = CheckpointDirectory(path: options.checkpointDirectory)
         self.directory = directory
-        writer = try agreement.collectively {
-            guard communicator.isRoot else { return nil }
+        (writer, lock) = try agreement.collectively {
+            guard communicator.isRoot else { return (nil, nil) }
             try directory.prepare()
-            return CheckpointWriter(
-                snapshot: try CheckpointSnapshot(layout: layout), directory: directory, calls: calls)
+            let lock = try CheckpointLock(directory)
+            let writer = CheckpointWriter(
+                snapshot: try CheckpointSnapshot(layout: layout), directory: directory, calls: calls,
+                heartbeat: communicator.heartbeat)
+            return (writer, lock)
         }
     }
 
@@ -69,7 +75,7 @@ final class CheckpointSaver {
                     metadata: CheckpointMetadata(
                         kind: .training, model: replica.layout.configuration, settings: options.settings,
                         vocabulary: corpus.vocabulary.tokens, corpusChecksum: corpus.checksum, progress: progress),
-                    keep: options.keep))
+                    keep: options.keep, first: first))
         }
         return path
     }
@@ -120,10 +126,17 @@ final class CheckpointSaver {
         }
     }
 
-    /// Gives a save that is being written a last moment, when the training has failed; on rank 0, not collective.
-    func settle(report: (TrainingEvent) -> Void) {
-        guard let outcome = writer?.outcome(within: Self.lastWait) else { return }
-        note(outcome, report)
+    /// Lets a save that is being written come to its end, when the training has failed; on rank 0, not collective.
+    ///
+    /// Of an error that all ranks know of, nobody waits in vain; one of this rank alone must become known soon.
+    func settle(after error: any Error, report: (TrainingEvent) -> Void) {
+        guard let writer else { return }
+        if error is CollectiveError {
+            // The training's own error is the one to report.
+            try? wait(for: writer, report)
+        } else if let outcome = writer.outcome(within: Self.lastWait) {
+            note(outcome, report)
+        }
     }
 
     /// Waits for the disk and reports the outcome.

@@ -11,6 +11,8 @@ final class CheckpointWriter {
         let metadata: CheckpointMetadata
         /// How many checkpoints stay; nil for all.
         let keep: Int?
+        /// What must be on the disk before the file takes its name.
+        let first: (@Sendable () -> Void)?
     }
 
     /// How writing ended.
@@ -27,8 +29,12 @@ final class CheckpointWriter {
     private let box = OutcomeBox()
     private(set) var isBusy = false
 
-    init(snapshot: CheckpointSnapshot, directory: CheckpointDirectory, calls: FileCalls) {
-        (self.snapshot, self.directory, self.calls) = (snapshot, directory, calls)
+    /// - Parameter heartbeat: shows that the disk takes what is written, however slowly.
+    init(
+        snapshot: CheckpointSnapshot, directory: CheckpointDirectory, calls: FileCalls, heartbeat: Heartbeat
+    ) {
+        (self.snapshot, self.directory) = (snapshot, directory)
+        self.calls = calls.beating(heartbeat)
     }
 
     /// Starts to write the snapshot; nothing else may be being written.
@@ -54,17 +60,42 @@ final class CheckpointWriter {
     private static func write(
         _ job: Job, _ snapshot: CheckpointSnapshot, _ directory: CheckpointDirectory, _ calls: FileCalls
     ) -> Outcome {
+        var calls = calls
+        let rename = calls.rename
+        calls.rename = { old, new in
+            job.first?()
+            return rename(old, new)
+        }
         do {
             try snapshot.write(to: job.path, metadata: job.metadata, with: calls)
         } catch {
             return .failed(job, error as? DTrainError ?? DTrainError(.internal, "\(error)"))
         }
         do {
-            if let keep = job.keep { try directory.prune(keeping: keep) }
+            if let keep = job.keep { try directory.prune(keeping: keep, written: job.path) }
             return .saved(job, leftover: nil)
         } catch {
             return .saved(job, leftover: error as? DTrainError ?? DTrainError(.internal, "\(error)"))
         }
+    }
+}
+
+extension FileCalls {
+    /// The same calls; each one that gets on shows it.
+    fileprivate func beating(_ heartbeat: Heartbeat) -> FileCalls {
+        var calls = self
+        let (write, flush) = (write, flush)
+        calls.write = { descriptor, bytes in
+            let written = write(descriptor, bytes)
+            if written > 0 { heartbeat.beat() }
+            return written
+        }
+        calls.flush = { descriptor in
+            let result = flush(descriptor)
+            if result == 0 { heartbeat.beat() }
+            return result
+        }
+        return calls
     }
 }
 

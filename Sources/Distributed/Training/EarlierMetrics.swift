@@ -44,19 +44,25 @@ package struct EarlierMetrics {
     }
 
     /// Drops the lines of the steps that a resumed training does again, and a last line that a crash has cut off.
-    package func cutBack(to progress: TrainingProgress) throws {
+    ///
+    /// - Returns: the last step that is left; 0 for none.
+    @discardableResult
+    package func cutBack(to progress: TrainingProgress) throws -> Int {
+        var last = 0
         func isKept(_ line: UnsafeRawBufferPointer) -> Bool {
             guard let line = Self.decode(line) else { return false }
+            if let step = line.step, step <= progress.step { last = step }
             return line.step.map { $0 <= progress.step } ?? (line.epoch <= progress.epoch)
         }
         // All lines, and the end of the last.
-        guard !forEachLine({ $1 ? isKept($0) : $0.isEmpty }) else { return }
+        guard !forEachLine({ $1 ? isKept($0) : $0.isEmpty }) else { return last }
         guard let target = realpath(path, nil) else {
             throw DTrainError(
                 .inputOutput,
                 "cannot follow '\(path)': \(String(cString: strerror(errno))); name another with --metrics")
         }
         defer { free(target) }
+        AtomicFile.removeStaleTemporaries(of: String(cString: target))
         // A link stays one: what it leads to is replaced.
         try AtomicFile.write(to: String(cString: target)) { writer in
             try forEachLine { line, _ in
@@ -67,6 +73,7 @@ package struct EarlierMetrics {
                 return true
             }
         }
+        return last
     }
 
     /// Whether every whole line is one of metrics, and the rest is the beginning of one.

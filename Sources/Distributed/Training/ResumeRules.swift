@@ -20,13 +20,22 @@ enum ResumeRules {
         if let checksum = summary.corpusChecksum, checksum != corpus.checksum {
             throw DTrainError(
                 .badData,
-                "'\(corpus.path)' is not the text of '\(path)' (checksum \(corpus.checksum), then \(checksum)); "
+                "'\(corpus.path)' is not the text of '\(path)' (checksum \(corpus.checksum), then \(checksum)"
+                    + vocabularies(corpus) + "); "
                     + "name the same text with --data, or start a new training from the weights with --init")
         }
         let dataset = try SequenceDataset(
             corpus: corpus, sequenceLength: options.sequenceLength, batchSize: options.batchSize,
             shuffle: options.shuffle, seed: options.seed)
         try check(summary.progress, stepsPerEpoch: dataset.stepsPerEpoch, path)
+    }
+
+    /// The sizes of the text's own vocabulary and of the checkpoint's, where they differ.
+    private static func vocabularies(_ corpus: Corpus) -> String {
+        guard let now = (try? Corpus(path: corpus.path))?.vocabulary.size, now != corpus.vocabulary.size else {
+            return ""
+        }
+        return "; vocabulary of \(now), then \(corpus.vocabulary.size)"
     }
 
     /// Refuses a progress that no training on epochs of so many steps makes.

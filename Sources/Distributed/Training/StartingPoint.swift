@@ -40,28 +40,30 @@ struct StartingPoint {
     ) throws -> StartingPoint {
         let agreement = ReplicaAgreement(communicator)
         let source = try agreement.collectively {
-            communicator.isRoot ? try open(options, report) : Source.fresh
+            communicator.isRoot ? try open(options, communicator.heartbeat, report) : Source.fresh
         }
         let own = try JSONEncoder().encode(summary(of: source))
         let shared = try communicator.broadcast(Array(own), from: 0)
         return StartingPoint(summary: try JSONDecoder().decode(Summary.self, from: Data(shared)), source: source)
     }
 
-    private static func open(_ options: TrainingOptions, _ report: (TrainingEvent) -> Void) throws -> Source {
+    private static func open(
+        _ options: TrainingOptions, _ heartbeat: Heartbeat, _ report: (TrainingEvent) -> Void
+    ) throws -> Source {
         let directory = CheckpointDirectory(path: options.checkpointDirectory)
         switch options.start {
         case .weights(let path):
             if !options.overwrite { try directory.requireFresh() }
-            return .weights(try InitialWeights(path: path), path: path)
+            return .weights(try InitialWeights(path: path, heartbeat: heartbeat), path: path)
         case .fresh:
             if !options.overwrite { try directory.requireFresh() }
             return .fresh
         case .resumeFrom(let path):
-            let checkpoint = try training(Checkpoint(path: path))
+            let checkpoint = try training(Checkpoint(path: path, heartbeat: heartbeat))
             try requireNothingLater(in: directory, than: checkpoint, options)
             return .checkpoint(checkpoint)
         case .resume:
-            let newest = try directory.newestValid { report(.warning("passed over: \($0)")) }
+            let newest = try directory.newestValid(heartbeat: heartbeat) { report(.warning("passed over: \($0)")) }
             guard let newest else {
                 let count = try directory.list().count
                 guard count == 0 else {
@@ -118,7 +120,9 @@ struct StartingPoint {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }
             switch source {
-            case .fresh: try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: seed)
+            case .fresh:
+                try InitialValues.fill(
+                    replica.parameters.pointer, layout: replica.layout, seed: seed, heartbeat: communicator.heartbeat)
             case .weights(let weights, _): try weights.load(into: replica.parameters.pointer)
             case .checkpoint(let checkpoint):
                 try checkpoint.load(parameters: replica.parameters.pointer)

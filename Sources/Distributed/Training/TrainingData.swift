@@ -8,10 +8,12 @@ struct TrainingData {
 
     /// Opens the text on every rank; collective.
     static func open(
-        _ options: TrainingOptions, _ start: StartingPoint.Summary, agreement: ReplicaAgreement
+        _ options: TrainingOptions, _ start: StartingPoint.Summary, agreement: ReplicaAgreement, heartbeat: Heartbeat
     ) throws -> TrainingData {
         let data = try agreement.collectively {
-            let corpus = try Corpus(path: options.data, vocabulary: start.vocabulary.map { try Vocabulary(tokens: $0) })
+            let corpus = try Corpus(
+                path: options.data, vocabulary: start.vocabulary.map { try Vocabulary(tokens: $0) },
+                heartbeat: heartbeat)
             try ResumeRules.check(options, start, corpus: corpus)
             if let model = start.model, let path = start.path {
                 try options.model.requireAgreement(with: model, of: path)

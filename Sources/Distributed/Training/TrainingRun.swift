@@ -42,7 +42,7 @@ public final class TrainingRun {
         try agreement.requireSameOnAllRanks(options.fingerprint)
         try agreement.collectively { try options.precision.requireSupport() }
         let start = try StartingPoint.find(options, communicator: communicator, report: report)
-        let data = try TrainingData.open(options, start.summary, agreement: agreement)
+        let data = try TrainingData.open(options, start.summary, agreement: agreement, heartbeat: heartbeat)
         let model = data.model
         let parts = ReductionTree.partition(
             count: Shard.microBatchCount(batchSize: options.batchSize, microBatchSize: options.microBatchSize),
@@ -75,6 +75,8 @@ public final class TrainingRun {
             return try MetricsLog(
                 path: path, data: options.data, resumedAt: isResumed ? start.summary.progress : nil)
         }
+        if let gap = metrics?.gap { report(.warning(gap)) }
+        saver.first = metrics?.flush
         if stop == nil { try saver.removeEarlier(start.summary) }
         (self.stop, self.stopSignal) = (stop, stopSignal)
         (self.options, self.communicator, self.agreement, self.report) = (options, communicator, agreement, report)
@@ -98,11 +100,16 @@ public final class TrainingRun {
                 try runEpoch()
             }
         } catch {
-            saver.settle(report: tell)
+            saver.settle(after: error, report: tell)
             throw error
         }
         try saver.finish(report: tell)
-        guard let stop, !isComplete else { return true }
+        guard let stop, !isComplete else {
+            try agreement.collectively { try metrics?.finish() }
+            return true
+        }
+        // What is missing shows again when the training goes on: no reason for another exit code.
+        do { try metrics?.finish() } catch { tell(.warning("\(error)")) }
         let names = try communicator.allGather(communicator.name)
         tell(
             .stopped(
@@ -169,7 +176,7 @@ public final class TrainingRun {
         let report = timer.step(
             progress, loss: loss, gradientNorm: norm, from: start, to: end, profile: options.profile ? profile : nil,
             gradientBytes: options.profile ? replica.gradientLayout.summed.count * MemoryLayout<Float>.stride : nil)
-        try metrics?.write(report)
+        try metrics?.write(report, tell)
         tell(.step(report))
         return report
     }
@@ -205,7 +212,7 @@ public final class TrainingRun {
         progress.lossSum = 0
         progress.epochLosses.append(loss)
         let report = timer.epoch(progress.epoch, loss: loss)
-        try metrics?.write(report)
+        try metrics?.write(report, tell)
         tell(.epochEnded(report))
         try save()
     }

@@ -42,7 +42,7 @@ public struct Layout: Hashable, Sendable, Codable {
         }
         let (cores, processors) = (fewest(\.cores), fewest(\.processors))
         self.init(
-            ranks: ranks.count, threads: first.threads,
+            ranks: ranks.count, threads: min(first.threads, 1 << 20),
             hosts: Set(ranks.map { "\($0.boot) \($0.network) \($0.host)" }).count, machines: byMachine.count,
             coresPerMachine: cores.machine, coresPerRank: cores.rank, processorsPerMachine: processors.machine,
             processorsPerRank: processors.rank)

@@ -11,7 +11,8 @@ struct Supervise: ParsableCommand {
         discussion: """
             A restart adds '--resume' to dtrain's arguments and leaves out '--overwrite', '--init' and '--resume-from'. It \
             gives up when there is no newer checkpoint between two failures. Exit codes 0, 64, 65, 66 (wrong use, wrong \
-            input) and 75 (stopped by a signal after saving) are no reason to start again. Signals go on to the job.
+            input) and 75 (stopped by a signal after saving) are no reason to start again. Signals go on to the job, the \
+            first of them to Open MPI's mpirun as SIGUSR1, which lets it save.
             """)
 
     @Option(help: "Restarts at most (default: 3).", transform: positive)

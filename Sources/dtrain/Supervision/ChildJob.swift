@@ -18,8 +18,11 @@ struct ChildJob {
     }
 
     private let arguments: [String]
+    private let isOpenMPILauncher: Bool
 
-    init(_ arguments: [String]) { self.arguments = arguments }
+    init(_ arguments: [String], isOpenMPILauncher: Bool) {
+        (self.arguments, self.isOpenMPILauncher) = (arguments, isOpenMPILauncher)
+    }
 
     /// Starts it, passes signals on to it and its errors on to standard error, and waits for its end.
     func run(_ signals: SignalQueue) throws -> End {
@@ -35,12 +38,13 @@ struct ChildJob {
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
         var relay = ErrorRelay(descriptor: ends[0])
         var wasAskedToStop = false
+        var interrupts = 0
         while true {
             relay.wait(milliseconds: 100)
             for signal in signals.pending() {
                 wasAskedToStop = wasAskedToStop || SignalQueue.stopping.contains(signal.number)
-                // The terminal has sent it to the job itself.
-                if !signal.isFromTerminal { kill(process, signal.number) }
+                if signal.number == SIGINT { interrupts += 1 }
+                pass(signal, to: process, isAgain: interrupts > 1)
             }
             var status: Int32 = 0
             guard waitpid(process, &status, WNOHANG) == process else { continue }
@@ -48,6 +52,17 @@ struct ChildJob {
             let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
             return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError)
         }
+    }
+
+    private func pass(_ signal: SignalQueue.Signal, to process: pid_t, isAgain: Bool) {
+        guard isOpenMPILauncher else {
+            // The terminal has sent it to the job itself.
+            if !signal.isFromTerminal { kill(process, signal.number) }
+            return
+        }
+        // The launcher would end the ranks a second after these; SIGUSR1 lets them save.
+        let isToSave = [SIGTERM, SIGHUP].contains(signal.number) || signal.number == SIGINT && !isAgain
+        kill(process, isToSave ? SIGUSR1 : signal.number)
     }
 
     /// This program again, which becomes the job: only a process itself can ask to die with its parent.
@@ -64,7 +79,10 @@ struct ChildJob {
         sigfillset(&all)
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        // The terminal's signals must not reach the launcher before they are SIGUSR1.
+        if isOpenMPILauncher { flags |= POSIX_SPAWN_SETPGROUP }
+        posix_spawnattr_setflags(&attributes, Int16(flags))
         let words = ["dtrain", "supervise", "--as-child-of", "\(getpid())", "--"] + arguments
         var pointers = words.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }

@@ -47,12 +47,29 @@ struct SupervisedCommand: Hashable, Sendable {
         return result
     }
 
-    /// The newest checkpoint there is; nil for none.
+    /// Whether it is Open MPI's launcher, which takes SIGTERM and SIGINT for itself and only passes SIGUSR1 on.
+    ///
+    /// By its name: Debian's `mpiexec` may be a link to another library's.
+    var isOpenMPILauncher: Bool {
+        guard let program = arguments.first else { return false }
+        let name = program.split(separator: "/").last ?? ""
+        guard ["mpirun", "mpiexec", "orterun", "mpirun.openmpi", "mpiexec.openmpi"].contains(name) else { return false }
+        let folders = getenv("PATH").map { String(cString: $0).split(separator: ":") } ?? []
+        let candidates = program.contains("/") ? [program] : folders.map { "\($0)/\(program)" }
+        guard let target = candidates.lazy.compactMap({ realpath($0, nil) }).first else { return true }
+        defer { free(target) }
+        let real = String(cString: target)
+        return !real.contains("hydra") && !real.contains("mpich")
+    }
+
+    /// The newest checkpoint that a restart can go on from; nil for none.
     func newestCheckpoint() -> SavedState? {
-        let path = checkpointDirectory
-        guard let name = (try? CheckpointDirectory(path: path).list())?.first else { return nil }
+        let directory = CheckpointDirectory(path: checkpointDirectory)
+        guard let path = (try? directory.newestValid { _ in })?.path,
+            let name = path.split(separator: "/").last.flatMap({ CheckpointName(String($0)) })
+        else { return nil }
         var status = stat()
-        guard stat("\(path)/\(name.fileName)", &status) == 0 else { return nil }
+        guard stat(path, &status) == 0 else { return nil }
         return SavedState(name: name, seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
     }
 }

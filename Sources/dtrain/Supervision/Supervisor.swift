@@ -27,11 +27,11 @@ struct Supervisor {
         var failures: [String] = []
         while true {
             let attempt = failures.count + 1
-            // Nothing of its own saved yet: what is there may be an earlier training's.
-            let isOwn = last != nil && (last != atStart || !job.arguments.contains("--overwrite"))
+            // Nothing of its own saved yet: what is there is an earlier training's. One that goes on from it says so itself.
+            let isOwn = last != nil && last != atStart
             let arguments = attempt > 1 && isOwn ? job.resumed : job.arguments
             let start = Clock.seconds
-            let end = try ChildJob(arguments).run(signals)
+            let end = try ChildJob(arguments, isOpenMPILauncher: job.isOpenMPILauncher).run(signals)
             let newest = job.newestCheckpoint()
             let place = newest.map { "newest checkpoint \($0.name.fileName)" } ?? "no checkpoint"
             let line = "\(end.description) after \(Int(Clock.seconds - start)) s, \(place)"

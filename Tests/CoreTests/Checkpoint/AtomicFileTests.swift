@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Synchronization
 import Testing
 
 @testable import Core
@@ -83,5 +84,52 @@ import Testing
             #expect(removed.isEmpty)
         }
         #expect(try folder.names == ["data"])
+    }
+
+    @Test func temporariesOfOneFileGoAlone() throws {
+        let others = [".data.x.1-1.dtrain-tmp", ".other.1-1.dtrain-tmp"]
+        for name in others + [".data.4242-7.dtrain-tmp"] { try writeBytes([1], to: folder.file(name)) }
+        AtomicFile.removeStaleTemporaries(of: path)
+        #expect(try folder.names == others)
+    }
+
+    /// What a slow disk has taken shows in the pieces and the flushes between them.
+    @Test func largeFilesAreWrittenAtThePaceOfTheDisk() throws {
+        let largest = Mutex(0)
+        let flushes = Mutex(0)
+        var calls = FileCalls.system
+        calls.write = { descriptor, bytes in
+            largest.withLock { $0 = max($0, bytes.count) }
+            return FileCalls.system.write(descriptor, bytes)
+        }
+        calls.flush = { descriptor in
+            flushes.withLock { $0 += 1 }
+            return FileCalls.system.flush(descriptor)
+        }
+        let content = [UInt8](repeating: 7, count: 2 * AtomicFile.flushInterval + 1)
+        try AtomicFile.write(to: path, with: calls) { writer in
+            try content.withUnsafeBytes { try writer.write($0) }
+        }
+        #expect(largest.withLock { $0 } == AtomicFile.piece)
+        // Two in between, the file, the folder.
+        #expect(flushes.withLock { $0 } == 4)
+        #expect(try readBytes(path) == content)
+    }
+
+    @Test func aFlushInBetweenThatFailsIsAnError() throws {
+        var calls = FileCalls.system
+        calls.flush = { _ in
+            errno = EIO
+            return -1
+        }
+        let content = [UInt8](repeating: 7, count: AtomicFile.flushInterval)
+        let error = try requireError(.inputOutput) {
+            try AtomicFile.write(to: path, with: calls) { writer in
+                try content.withUnsafeBytes { try writer.write($0) }
+                Issue.record("goes on after the failure")
+            }
+        }
+        #expect(error.message.contains("cannot flush '\(path)': Input/output error"), "\(error)")
+        #expect(try folder.names == [])
     }
 }

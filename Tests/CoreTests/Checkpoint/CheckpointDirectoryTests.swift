@@ -124,4 +124,44 @@ import Testing
         #expect(reports == 1)
         #expect(try CheckpointDirectory.resolve(path("other")) { _ in }.path == path("other"))
     }
+
+    /// Not even where it looks damaged, which a disk that fails to read for a moment makes it do.
+    @Test func pruneNeverDeletesWhatWasWrittenJustNow() throws {
+        try fill(["ckpt_1.safetensors", "ckpt_2.safetensors"], damaged: ["ckpt_3.safetensors"])
+        try directory.prune(keeping: 1, written: path("ckpt_3.safetensors"))
+        #expect(try names == ["ckpt_3.safetensors"])
+        try fill(["ckpt_2.safetensors", "ckpt_4.safetensors"])
+        try directory.prune(keeping: 1, written: path("ckpt_3.safetensors"))
+        #expect(try names == ["ckpt_4.safetensors", "ckpt_3.safetensors"])
+    }
+
+    @Test func theReasonWhyAFolderCannotBeCreatedIsTheSystems() throws {
+        // The kernel's own file system takes no folders, not even root's.
+        let path = "/sys/dtrain-test/run"
+        try #require(mkdir("/sys/dtrain-test", 0o777) != 0)
+        let reason = systemMessage()
+        try #require(reason != systemMessage(ENOENT))
+        let error = try requireError(.inputOutput) { try CheckpointDirectory(path: path).prepare() }
+        #expect(error.message.contains("cannot create folder '\(path)': \(reason); "), "\(error)")
+    }
+
+    @Test func oneTrainingAtATimeHasTheFolder() throws {
+        var first: CheckpointLock? = try CheckpointLock(directory)
+        let error = try requireError(.inputOutput) { _ = try CheckpointLock(directory) }
+        #expect(error.message.contains("'\(directory.path)'") && error.message.contains("--checkpoint-dir"), "\(error)")
+        withExtendedLifetime(first) {}
+        first = nil
+        _ = try CheckpointLock(directory)
+    }
+
+    @Test func readingShowsSignsOfLife() throws {
+        try fill(["ckpt_1.safetensors"])
+        let heartbeat = Heartbeat()
+        let checkpoint = try #require(try directory.newestValid(heartbeat: heartbeat) { Issue.record("\($0)") })
+        let opened = heartbeat.beats
+        #expect(opened > 0)
+        let parameters = try AlignedBuffer<Float>(count: checkpoint.layout.count)
+        try checkpoint.load(parameters: parameters.pointer)
+        #expect(heartbeat.beats >= opened + checkpoint.layout.tensors.count)
+    }
 }

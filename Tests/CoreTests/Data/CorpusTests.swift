@@ -123,4 +123,11 @@ import Testing
         }
         #expect(results == Array(repeating: expected, count: 8))
     }
+
+    @Test func readingShowsSignsOfLife() throws {
+        let file = try TemporaryText([UInt8](repeating: 0x61, count: 2 * Corpus.scanChunk + 1))
+        let heartbeat = Heartbeat()
+        _ = try Corpus(path: file.path, heartbeat: heartbeat)
+        #expect(heartbeat.beats == 3)
+    }
 }

@@ -110,4 +110,13 @@ import Testing
         // ln 66
         #expect(abs(result.loss / 4.189_654_742 - 1) < 0.01)
     }
+
+    /// The orthogonal kernels of a large model take minutes.
+    @Test func theWorkShowsSignsOfLife() throws {
+        let layout = ParameterLayout(ModelConfiguration(embeddingDim: 2, rnnUnits: 40, vocabularySize: 5))
+        let values = try AlignedBuffer<Float>(count: layout.count)
+        let heartbeat = Heartbeat()
+        try InitialValues.fill(values.pointer, layout: layout, seed: 1, heartbeat: heartbeat)
+        #expect(heartbeat.beats >= 2 * 40)
+    }
 }

@@ -1,0 +1,61 @@
+import Core
+import Glibc
+
+/// What the watch makes of bytes that came over the network, whoever sent them: for checks with hostile ones.
+package enum ForeignBytes {
+    /// The token of the job that the bytes pretend to belong to.
+    package static let token: Int64 = 0x1122_3344_5566_7788
+
+    /// A message of a rank that goes on.
+    package static func message(rank: Int, looks: Int, place: Int, beats: Int, waited: Int) -> [UInt8] {
+        let record = LivenessRecord(
+            rank: rank, looks: looks, place: place, beats: beats, collectives: beats, waited: waited)
+        return LivenessMessage(.pulse, token: token, record).bytes
+    }
+
+    /// Rank 0's address, as it is broadcast.
+    package static var address: [UInt8] {
+        LifelineAddress(addresses: [0x0100_007F, 0x0102_000A], port: 80, token: token).bytes
+    }
+
+    /// The messages that a connection makes of bytes, judged by rank 0 of a job of four; what it would say of them.
+    ///
+    /// - Returns: how many messages there were, and the findings.
+    package static func read(_ bytes: [UInt8]) throws -> (messages: Int, findings: [String]) {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
+            throw DTrainError(.internal, "no pair of sockets: \(systemMessage())")
+        }
+        let (reader, writer) = (LivenessSocket(ends[0]), LivenessSocket(ends[1]))
+        var messages: [LivenessMessage] = []
+        var isOver = false
+        // In pieces of any size, as a network delivers them.
+        for start in stride(from: 0, to: bytes.count, by: 100) where !isOver {
+            let piece = Array(bytes[start...].prefix(100))
+            _ = piece.withUnsafeBytes { write(writer.descriptor, $0.baseAddress, $0.count) }
+            let (new, loss) = reader.receive(token: token)
+            messages += new
+            isOver = loss != nil
+        }
+        let names = (0..<4).map { "rank \($0) (host)" }
+        var observer = JobObserver(rank: 0, names: names, timeout: 2)
+        var findings: [String] = []
+        for message in messages {
+            let finding = observer.judge(
+                [message.record, LivenessRecord(rank: 0, waited: 9000)], operation: "MPI_Barrier", seconds: 1)
+            switch finding {
+            case .warning(let text)?, .end(let text)?: findings.append(text)
+            case nil: break
+            }
+            findings.append(observer.describe([1: .ended], [message.record]))
+        }
+        return (messages.count, findings)
+    }
+
+    /// Whether the bytes are an address.
+    package static func isAddress(_ bytes: [UInt8]) -> Bool {
+        guard let address = LifelineAddress(bytes) else { return false }
+        let own = [HostAddress(address: 0x0100_000A, mask: 0x00FF_FFFF)]
+        return HostAddress.order(address.addresses, own: own, isSameHost: true).count == address.addresses.count
+    }
+}

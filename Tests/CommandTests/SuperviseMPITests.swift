@@ -1,0 +1,78 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// `dtrain supervise` over a job of several ranks.
+@Suite(.serialized, .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"))
+struct SuperviseMPITests {
+    /// Starts `supervise -- mpirun -np 3 dtrain train FLAGS` in the background of a shell script, as `$supervisor`; its
+    /// functions find the launcher and the ranks.
+    private func supervise(_ bench: Bench, _ flags: String, script: String) throws -> MPIRun.Outcome {
+        let program = "'\(try MPIRun.find("dtrain"))'"
+        let functions = """
+            child() { for p in /proc/[0-9]*; do
+                [ "$(sed -n 's/^PPid:\t//p' $p/status 2>/dev/null)" = "$1" ] && echo ${p#/proc/}; done; }
+            launcher() { child $supervisor | head -n 1; }
+            rank() { for p in $(child $(launcher)); do
+                tr '\\0' '\\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" && echo $p; done; }
+            steps() { until [ "$(cat metrics.jsonl 2>/dev/null | wc -l)" -ge "$1" ]; do
+                kill -0 $supervisor 2>/dev/null || return; sleep 0.02; done; }
+            """
+        return try MPIRun.shell(
+            "\(functions)\n\(program) supervise --backoff 0.01 -- \(MPIRun.command.joined(separator: " ")) -np 3 \(program) "
+                + "\(Bench.train("--metrics metrics.jsonl --quiet \(flags)")) >/dev/null & supervisor=$!\n\(script)",
+            folder: bench.folder, seconds: 120)
+    }
+
+    @Test func aKilledRankCostsNoBits() throws {
+        let bench = try Bench()
+        let outcome = try supervise(
+            bench, "--epochs 40 --checkpoint-every-steps 2 --keep 2",
+            script: "steps 5; kill -KILL $(rank 2); wait $supervisor")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stderr.contains("supervise: attempt 1: exit code 137"), "\(outcome)")
+        #expect(outcome.stderr.contains("supervise: attempt 2: exit code 0"), "\(outcome)")
+        #expect(outcome.stderr.contains("resumed from 'training_checkpoints/ckpt_"), "\(outcome)")
+        try bench.train("--epochs 40 --checkpoint-dir whole --quiet")
+        #expect(try bench.read("training_checkpoints/ckpt_40.safetensors") == bench.read("whole/ckpt_40.safetensors"))
+        #expect(try Metrics(bench.read("metrics.jsonl")).steps == Array(1...40 * Bench.stepsPerEpoch))
+    }
+
+    /// The launcher itself would end the ranks a second after all but the last of these.
+    @Test(arguments: ["TERM", "INT", "HUP", "USR1"])
+    func aSignalToTheSupervisorSavesAndEndsAll(signal: String) throws {
+        let bench = try Bench()
+        let outcome = try supervise(
+            bench, "--epochs 100000 --keep 2", script: "steps 5; kill -\(signal) $supervisor; wait $supervisor")
+        #expect(outcome.status == 75, "\(outcome)")
+        #expect(outcome.stderr.contains("stopped by SIGUSR1 on rank "), "\(outcome)")
+        #expect(outcome.stderr.contains("; saved training_checkpoints/ckpt_"), "\(outcome)")
+    }
+
+    @Test func aSecondInterruptEndsTheJobWithoutASave() throws {
+        let bench = try Bench()
+        // A stopped rank can't save.
+        let outcome = try supervise(
+            bench, "--epochs 100000 --keep 2",
+            script:
+                "steps 5; kill -STOP $(rank 1); kill -INT $supervisor; sleep 1; kill -0 $supervisor && echo waits; "
+                + "kill -INT $supervisor; wait $supervisor")
+        #expect(outcome.stdout.contains("waits"), "\(outcome)")
+        #expect(outcome.status != 0 && outcome.status != 75 && outcome.status != 124, "\(outcome)")
+    }
+
+    @Test func nobodySurvivesTheSupervisor() throws {
+        let bench = try Bench()
+        let outcome = try supervise(
+            bench, "--epochs 100000 --keep 2",
+            script: """
+                steps 5; all="$(launcher) $(rank 0) $(rank 1) $(rank 2)"; echo $all | wc -w; kill -KILL $supervisor
+                for i in $(seq 200); do
+                    left=; for p in $all; do kill -0 $p 2>/dev/null && left="$left $p"; done
+                    [ -z "$left" ] && { echo gone; exit; }
+                    sleep 0.05
+                done
+                """)
+        #expect(outcome.stdout == "4\ngone\n", "\(outcome)")
+    }
+}

@@ -1,0 +1,85 @@
+import Core
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Distributed
+
+/// Saves to a disk that takes its time.
+@Suite struct SlowDiskTests {
+    /// A disk that takes few bytes at a time, with a pause after each.
+    private static func dribbling(_ bytes: Int, microseconds: UInt32) -> FileCalls {
+        var calls = FileCalls.system
+        calls.write = { descriptor, all in
+            usleep(microseconds)
+            return FileCalls.system.write(descriptor, UnsafeRawBufferPointer(rebasing: all.prefix(bytes)))
+        }
+        return calls
+    }
+
+    /// A training that waits for it isn't taken for one that stands still.
+    @Test func whoWaitsForADribblingDiskMoves() throws {
+        let communicator = SoloCommunicator()
+        let bench = try SaverBench(
+            try SaverFolder(), communicator, calls: Self.dribbling(50, microseconds: 10_000))
+        let heartbeat = communicator.heartbeat
+        let timeout = 0.3
+        let stillest = Mutex(0.0)
+        let isOver = Atomic(false)
+        let watch = Thread {
+            var rank = ObservedRank(rank: 0)
+            var last = Clock.seconds
+            while !isOver.load(ordering: .relaxed) {
+                usleep(5_000)
+                let now = Clock.seconds
+                rank.observe(LivenessRecord(rank: 0, beats: heartbeat.beats), seconds: now - last)
+                stillest.withLock { $0 = max($0, rank.still) }
+                last = now
+            }
+        }
+        watch.start()
+        let start = Clock.seconds
+        try bench.save(epoch: 1)
+        try bench.saver.finish(report: bench.note)
+        let seconds = Clock.seconds - start
+        isOver.store(true, ordering: .relaxed)
+        #expect(bench.events == ["saved ckpt_1.safetensors"])
+        #expect(seconds > 2 * timeout)
+        #expect(stillest.withLock { $0 } < timeout)
+    }
+
+    @Test func theLastSaveSurvivesAnErrorOfAllRanks() throws {
+        let bench = try SaverBench(
+            try SaverFolder(), SoloCommunicator(), calls: Self.dribbling(25, microseconds: 30_000))
+        try bench.save(epoch: 1)
+        bench.saver.settle(after: CollectiveError(DTrainError(.badData, "not finite")), report: bench.note)
+        #expect(bench.events == ["saved ckpt_1.safetensors"])
+        #expect(try bench.folder.names == ["ckpt_1.safetensors"])
+    }
+
+    /// The others wait for what this rank alone has met.
+    @Test func anErrorOfOneRankDoesNotWaitForTheDisk() throws {
+        let bench = try SaverBench(
+            try SaverFolder(), SoloCommunicator(), calls: Self.dribbling(25, microseconds: 30_000))
+        try bench.save(epoch: 1)
+        let start = Clock.seconds
+        bench.saver.settle(after: DTrainError(.internal, "of one rank"), report: bench.note)
+        #expect(Clock.seconds - start < 3.5)
+        #expect(bench.events.isEmpty)
+        try bench.saver.finish(report: bench.note)
+    }
+
+    @Test func theMetricsReachTheDiskBeforeTheCheckpointTakesItsName() throws {
+        let order = Mutex<[String]>([])
+        var calls = FileCalls.system
+        calls.rename = { old, new in
+            order.withLock { $0.append("rename") }
+            return FileCalls.system.rename(old, new)
+        }
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: calls)
+        bench.saver.first = { order.withLock { $0.append("metrics") } }
+        try bench.save(epoch: 1)
+        try bench.saver.finish(report: bench.note)
+        #expect(order.withLock { $0 } == ["metrics", "rename"])
+    }
+}

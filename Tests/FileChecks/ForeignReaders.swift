@@ -1,0 +1,83 @@
+import Core
+import Distributed
+import Scaling
+
+/// The readers of what is no file: messages of other processes, a launcher's words and variables.
+extension Reader {
+    /// Reads the bytes as the program does, and uses what comes of it.
+    func openForeign(_ bytes: [UInt8]) throws {
+        let text = String(decoding: bytes, as: UTF8.self)
+        switch self {
+        case .message: try requireFewMessages(bytes)
+        case .address: _ = ForeignBytes.isAddress(bytes)
+        case .profile:
+            let reader = try MetricsReader(text, path: "input")
+            guard !reader.steps.isEmpty else { throw CheckFailure("accepted without a step") }
+        case .ranks:
+            let hosts = RankHost.all(in: text)
+            guard let layout = Layout(hosts) else { return }
+            guard layout.ranks == hosts.count, layout.busyCores >= 1, layout.usedCores >= 1, layout.turns >= 1,
+                !layout.label.isEmpty
+            else { throw CheckFailure("accepted, and contradicts itself: \(layout)") }
+        case .environment: try use(environment(text))
+        default: throw CheckFailure("\(rawValue) is a reader of files")
+        }
+    }
+
+    private func requireFewMessages(_ bytes: [UInt8]) throws {
+        let (messages, findings) = try ForeignBytes.read(bytes)
+        guard messages <= bytes.count / 64, findings.allSatisfy({ $0.utf8.count < 1000 }) else {
+            throw CheckFailure("\(messages) messages in \(bytes.count) bytes")
+        }
+    }
+
+    /// `NAME=VALUE` lines as variables.
+    private func environment(_ text: String) -> LaunchEnvironment {
+        var values: [Substring: Substring] = [:]
+        for line in text.split(separator: "\n") {
+            let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { values[parts[0]] = parts[1] }
+        }
+        return LaunchEnvironment(
+            environment: { name in values[Substring(name)].map(String.init) }, allowedProcessors: 2, onlineProcessors: 4
+        )
+    }
+
+    private func use(_ launch: LaunchEnvironment) throws {
+        guard [launch.rank, launch.size, launch.localRank, launch.localSize].allSatisfy({ $0 ?? 0 >= 0 }) else {
+            throw CheckFailure("accepted, and contradicts itself: \(launch)")
+        }
+        _ = launch.isOversubscribed
+    }
+
+    /// Sound inputs of these readers.
+    func foreignSamples() throws -> [[UInt8]] {
+        switch self {
+        case .message:
+            let one = { ForeignBytes.message(rank: $0, looks: 4, place: 8 << 8 | 2, beats: 7, waited: 12) }
+            return [one(1), one(2) + one(1) + one(3), (1...30).flatMap { one($0 % 4) }]
+        case .address: return [ForeignBytes.address]
+        case .profile:
+            let line = { (step: Int) in
+                "{\"epoch\":1,\"gradient_bytes\":64,\"profile\":{\"adam\":0.1,\"backward\":0.1,\"exchange\":0.1,"
+                    + "\"forward\":0.1,\"head\":0.1,\"other\":0.1,\"pack\":0.1,\"wait\":0.1,\"weightGradient\":0.1},"
+                    + "\"seconds\":0.33,\"step\":\(step)}\n"
+            }
+            return [Array((1...4).map(line).joined().utf8)]
+        case .ranks:
+            let hosts = (0..<3).map {
+                RankHost(
+                    host: "node\($0)", boot: "a", network: "4", processors: [0, 1], machineProcessors: 4, threads: 2,
+                    cpu: "A \"CPU\"", memory: 1 << 33)
+            }
+            return [Array(try hosts.map { try $0.line }.joined(separator: "\nother words\n").utf8)]
+        case .environment:
+            return [
+                "OMPI_COMM_WORLD_SIZE=4\nOMPI_COMM_WORLD_RANK=1\nOMPI_COMM_WORLD_LOCAL_RANK=1\n"
+                    + "OMPI_COMM_WORLD_LOCAL_SIZE=2\nOMPI_MCA_orte_bound_at_launch=1\n",
+                "PMI_SIZE=3\nPMI_RANK=2\nMPI_LOCALRANKID=0\nMPI_LOCALNRANKS=1\n", "PMIX_RANK=0\n",
+            ].map { Array($0.utf8) }
+        default: return []
+        }
+    }
+}
