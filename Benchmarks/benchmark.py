@@ -284,6 +284,21 @@ def footprint(bench):
             bench.keep(f"heap allocations a step asked for by {module}", "", [per_step], [], [], "")
 
 
+def saving(bench):
+    """What checkpoints written in the background add: whole processes, since a save falls between two steps."""
+
+    def wall(*flags):
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            run([DTRAIN, "train", "--data", bench.corpus, "--max-steps", "40", "--quiet", "--threads", "2",
+                 "--checkpoint-dir", folder, *flags])
+            return time.perf_counter() - start
+
+    bench.compare(
+        "40 steps and a checkpoint after each tenth (first) against one at the end", "≤ 1.02",
+        lambda: wall("--checkpoint-every-steps", "10", "--keep", "2"), wall, ratio=lambda often, once: often / once)
+
+
 def allocations(library, command):
     result = subprocess.run(command, capture_output=True, text=True, env={**environment, "LD_PRELOAD": library})
     return {name: int(count) for count, name in re.findall(r"^allocations (\d+) (.*)$", result.stderr, re.M)}
@@ -300,8 +315,8 @@ def main():
     # Here, because they take what they need from this file.
     from network import network
     from scaling import compression, exchange, scaling
-    groups = {"training": training, "shares": shares, "generation": generation, "footprint": footprint, "shapes": shapes,
-              "exchange": exchange, "network": network, "scaling": scaling, "compression": compression}
+    groups = {"training": training, "shares": shares, "generation": generation, "footprint": footprint, "saving": saving,
+              "shapes": shapes, "exchange": exchange, "network": network, "scaling": scaling, "compression": compression}
     usual = [name for name in groups if name != "compression"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side of a comparison")
