@@ -27,7 +27,7 @@ let package = Package(
             dependencies: ["CKernels", "COneDNN", "CXXHash"],
             linkerSettings: [.linkedLibrary("gomp")]),
         // Ranks: the communicator, gradient synchronisation, the training loop.
-        .target(name: "Distributed", dependencies: ["Core", "CMPI"]),
+        .target(name: "Distributed", dependencies: ["Core", "CMPI", "CProcess"]),
         // Scaling experiments: measurements, statistics, the cost model and its predictions, the report. No MPI.
         .target(name: "Scaling", dependencies: ["Core"]),
         .executableTarget(

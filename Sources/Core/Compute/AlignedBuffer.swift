@@ -9,6 +9,8 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
     public let count: Int
     /// The first element; on a cache line of 64 bytes.
     public let pointer: UnsafeMutablePointer<Element>
+    /// Whose memory it is; nil for its own.
+    private let owner: AnyObject?
 
     /// Allocates zeroed memory.
     ///
@@ -23,6 +25,23 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
         }
         self.count = count
         pointer = address.bindMemory(to: Element.self, capacity: max(count, 1))
+        owner = nil
+    }
+
+    /// Zeroed memory that the ranks of a host share, or else this rank's own.
+    ///
+    /// - Throws: `DTrainError` with `internal` when memory is exhausted.
+    convenience init(count: Int, in host: (any HostMemory)?) throws {
+        let stride = MemoryLayout<Element>.stride
+        guard let host, count <= Int.max / stride, let address = host.take(byteCount: count * stride) else {
+            try self.init(count: count)
+            return
+        }
+        self.init(count: count, at: address.bindMemory(to: Element.self, capacity: max(count, 1)), of: host)
+    }
+
+    private init(count: Int, at pointer: UnsafeMutablePointer<Element>, of owner: AnyObject) {
+        (self.count, self.pointer, self.owner) = (count, pointer, owner)
     }
 
     private static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
@@ -40,7 +59,7 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
     /// Bytes of a huge page on x86-64.
     private static var hugePage: Int { 2 << 20 }
 
-    deinit { free(pointer) }
+    deinit { if owner == nil { free(pointer) } }
 
     /// All elements.
     public var elements: UnsafeMutableBufferPointer<Element> {

@@ -27,9 +27,11 @@ final class PackedMatrix: @unchecked Sendable {
     ///   - source: how the float32 weights lie in memory that `pack` will be given.
     ///   - format: what they are packed as.
     ///   - rows: about how many rows the products will have.
+    ///   - host: where it is kept for all ranks of the host.
     init(
         depth: Int, columns: Int, source: MatrixProduct.Layout, format: OperandFormat,
-        rows: Int = PackedMatrix.typicalRows
+        rows: Int = PackedMatrix.typicalRows,
+        host: (any HostMemory)? = nil
     ) throws {
         self.depth = depth
         self.columns = columns
@@ -39,7 +41,7 @@ final class PackedMatrix: @unchecked Sendable {
             b: .any(rows: depth, columns: columns, format: format),
             c: .plain(rows: rows, columns: columns, rowStride: columns), accumulate: false
         ) { try MatrixDescriptor.queried($0, dnnl_query_weights_md) }
-        storage = try AlignedBuffer(count: layout.size)
+        storage = try AlignedBuffer(count: layout.size, in: host)
         let isDense = if case .rows(let stride) = source { stride == columns } else { false }
         isBlocked = layout.isBlocked(rows: depth, columns: columns, format: format)
         packsPairs = isDense && format == .bf16 && isBlocked

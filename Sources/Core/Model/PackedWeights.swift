@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The weights in the forms that the products read, made from the flat parameters once a step and shared by all workers.
+/// The weights in the forms that the products read, made from the flat parameters once a step and shared by all workers, and by
+/// all ranks of a host, each of which makes a part of them.
 final class PackedWeights: @unchecked Sendable {
     /// One recurrent layer's weights; H units, G gates.
     struct Layer {
@@ -27,6 +28,7 @@ final class PackedWeights: @unchecked Sendable {
 
     private let parameters: UnsafePointer<Float>
     private let pool: WorkerPool
+    private let host: (any HostMemory)?
     private var tasks: [() throws -> Void] = []
     private var work: WorkerPool.Work = { _ in }
 
@@ -36,26 +38,28 @@ final class PackedWeights: @unchecked Sendable {
     ///   - parameters: the flat parameters of that layout, which must outlive this object.
     ///   - format: of the recurrent layers' products; the dense layer and the table stay in float32.
     ///   - training: whether the transposes that the backward pass needs are packed too.
+    ///   - host: where they are kept for all ranks of the host.
     init(
         layout: ParameterLayout, parameters: UnsafePointer<Float>, format: OperandFormat, training: Bool,
-        pool: WorkerPool
+        pool: WorkerPool, host: (any HostMemory)? = nil
     ) throws {
         let configuration = layout.configuration
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
         func forward(_ columns: Int, _ format: OperandFormat) throws -> PackedMatrix {
-            try PackedMatrix(depth: units, columns: columns, source: .rows(stride: columns), format: format)
+            try PackedMatrix(depth: units, columns: columns, source: .rows(stride: columns), format: format, host: host)
         }
         func backward(_ columns: Int, _ format: OperandFormat) throws -> PackedMatrix? {
             guard training else { return nil }
             return try PackedMatrix(
-                depth: columns, columns: units, source: .columns(stride: columns), format: format)
+                depth: columns, columns: units, source: .columns(stride: columns), format: format, host: host)
         }
         self.layout = layout
         self.parameters = parameters
         self.pool = pool
+        self.host = host
         self.format = format
-        table = try AlignedBuffer(count: configuration.vocabularySize * columns)
+        table = try AlignedBuffer(count: configuration.vocabularySize * columns, in: host)
         layers = try (0..<configuration.layers).map { index in
             Layer(
                 recurrent: try forward(columns, format), recurrentTransposed: try backward(columns, format),
@@ -64,15 +68,33 @@ final class PackedWeights: @unchecked Sendable {
         }
         dense = try forward(configuration.vocabularySize, .fp32)
         denseTransposed = try backward(configuration.vocabularySize, .fp32)
-        tasks = try makeTasks()
+        let all = try makeTasks()
+        // The dearest come first, and in turn.
+        tasks = all.indices.filter { $0 % (host?.ranks ?? 1) == host?.index ?? 0 }.map { all[$0] }
         work = { [unowned self] _ in
             while let task = self.pool.nextTask(below: self.tasks.count) { try self.tasks[task]() }
         }
     }
 
     /// Makes all forms anew from the parameters, on all workers of the pool.
+    ///
+    /// Collective where ranks share them: called when no rank of the host reads the old ones any more.
     func pack() throws {
         try pool.run(work)
+        try host?.meet()
+    }
+
+    /// The most bytes that a training's packed weights take, padding included.
+    static func mostBytes(_ configuration: ModelConfiguration) -> Int {
+        // In floating point, where no size overflows.
+        func padded(_ count: Int) -> Double { Double(count) + 127 }
+        let (units, columns) = (
+            padded(configuration.rnnUnits), padded(configuration.cell.gates * configuration.rnnUnits)
+        )
+        let vocabularySize = padded(configuration.vocabularySize)
+        let kernels = Double(4 * configuration.layers - 2) * units * columns
+        let elements = kernels + 2 * units * vocabularySize + vocabularySize * columns
+        return Int(min(elements * Double(MemoryLayout<Float>.stride) + 0x1p16, 0x1p46))
     }
 
     private func makeTasks() throws -> [() throws -> Void] {

@@ -72,8 +72,11 @@ public final class Replica: @unchecked Sendable {
     /// - Parameters:
     ///   - configuration: the shapes of the rank's work.
     ///   - heartbeat: is told of each time step.
+    ///   - host: `sharedBytes` for what the ranks of a host can share; their gradients are computed at the same time.
     /// - Throws: `DTrainError` with `internal` when memory or threads run out.
-    public init(_ configuration: Configuration, heartbeat: Heartbeat = Heartbeat()) throws {
+    public init(
+        _ configuration: Configuration, heartbeat: Heartbeat = Heartbeat(), host: (any HostMemory)? = nil
+    ) throws {
         let shard = configuration.shard
         layout = ParameterLayout(configuration.model)
         gradientLayout = GradientLayout(layout)
@@ -84,7 +87,7 @@ public final class Replica: @unchecked Sendable {
         pool = try WorkerPool(count: configuration.threads)
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer, format: configuration.precision.operands, training: true,
-            pool: pool)
+            pool: pool, host: host)
         let tree = ReductionTree(
             leafCount: Shard.microBatchCount(batchSize: shard.batchSize, microBatchSize: shard.microBatchSize))
         self.tree = tree
@@ -110,6 +113,9 @@ public final class Replica: @unchecked Sendable {
 
     deinit { pool.stop() }
 
+    /// Bytes that the ranks of a host can share of a model's replicas.
+    public static func sharedBytes(_ model: ModelConfiguration) -> Int { PackedWeights.mostBytes(model) }
+
     /// The sums of the rank's nodes, the tree's canonical nodes of its micro-batches, laid out as `blocks` tells.
     ///
     /// A single process has one node, the sum itself, and it lies in `gradient` already.
@@ -127,6 +133,8 @@ public final class Replica: @unchecked Sendable {
 
     /// Computes this rank's nodes at the current weights.
     ///
+    /// Collective where the ranks of a host share memory: not before all of them have finished the last step's sum.
+    ///
     /// - Parameters:
     ///   - read: fills in the T + 1 ids of a sequence of the global batch; called from several threads.
     ///   - advance: is told by the calling thread, again and again, how many of `blocks` are finished: those may travel.
@@ -135,9 +143,10 @@ public final class Replica: @unchecked Sendable {
         advance: @escaping (Int) throws -> Void = { _ in }
     ) throws {
         profile = StepProfile()
+        // A rank without rows packs for the others of its host.
+        try Clock.time(&profile.pack) { try weights.pack() }
         guard !workers.isEmpty else { return }
         readSequence = read
-        try Clock.time(&profile.pack) { try weights.pack() }
         let start = Clock.seconds
         try pool.run(workerWork)
         addWorkers(seconds: Clock.seconds - start)

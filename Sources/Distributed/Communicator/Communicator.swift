@@ -87,6 +87,14 @@ public protocol Communicator: AnyObject {
     /// Collective; the numbers may differ.
     func occupy(threads: Int) throws
 
+    /// Makes memory for what the ranks of a host have in common.
+    ///
+    /// Collective, with the same number; where the system refuses, every rank of the host keeps its own.
+    ///
+    /// - Parameter byteCount: as much as can be taken of it.
+    /// - Returns: nil where no rank has anybody to share with.
+    func shareMemory(byteCount: Int) throws -> (any HostMemory)?
+
     /// Asks `isDone` until it says so, and leaves the processor to others meanwhile where threads share it.
     ///
     /// Not collective itself, but what it waits for is.

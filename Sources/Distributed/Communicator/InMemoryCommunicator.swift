@@ -154,6 +154,8 @@ extension InMemoryCommunicator: Communicator {
 
     public func occupy(threads: Int) throws {}
 
+    public func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
+
     public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         let deadline = Clock.seconds + seconds
         while try !isDone() {

@@ -252,6 +252,37 @@ extension MPICommunicator: Communicator {
         isCrowded = processors.areCrowded(threads: all.map { Int($0) })
     }
 
+    /// MPI 3.1 §5.7, among the ranks of the host.
+    public func shareMemory(byteCount: Int) throws -> (any HostMemory)? {
+        guard size > 1 else { return nil }
+        let own = localRank == 0 && localSize > 1 ? SharedHostMemory.Mapping.make(size: byteCount) : nil
+        defer { if let own { close(own.descriptor) } }
+        let handles = try allGatherOnHost((own?.handle ?? SharedHostMemory.Handle()).words)
+        let mapping =
+            own?.mapping ?? SharedHostMemory.Mapping.open(.init(words: Array(handles.prefix(3))), size: byteCount)
+        // One rank without is enough for all to keep their own.
+        let successes = try allGatherOnHost([mapping == nil ? 0 : 1])
+        guard let mapping, !successes.contains(0) else {
+            if let mapping { munmap(mapping.address, mapping.size) }
+            return SharedHostMemory { [weak self] in self?.watch.count() }
+        }
+        return SharedHostMemory(mapping, ranks: localSize, index: localRank) { [unowned self] in try meetOnHost() }
+    }
+
+    private func allGatherOnHost(_ own: [Int64]) throws -> [Int64] {
+        var all = [Int64](repeating: 0, count: own.count * localSize)
+        let bytes = Int32(clamping: own.count * MemoryLayout<Int64>.stride)
+        try collective("MPI_Allgather") { cmpi_allgather_bytes(own, bytes, &all, node) }
+        return all
+    }
+
+    /// MPI 3.1 §5.12.
+    private func meetOnHost() throws {
+        watch.count()
+        let barrier = try MPITransfer("MPI_Ibarrier", []) { _, request in cmpi_ibarrier(node, &request) }
+        try wait(for: "MPI_Ibarrier") { try barrier.isComplete() }
+    }
+
     /// The library's own waiting would hold on to the processor.
     public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         watch.wait(operation)

@@ -71,6 +71,8 @@ extension SoloCommunicator: Communicator {
 
     public func occupy(threads: Int) throws {}
 
+    public func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
+
     public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         // Without other ranks nothing that isn't done yet ever will be.
         guard try isDone() else { throw DTrainError(.internal, "\(operation) waits for nobody; please report this") }

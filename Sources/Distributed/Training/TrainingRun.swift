@@ -49,6 +49,7 @@ public final class TrainingRun {
             parts: communicator.size)
         let threads = options.threads ?? defaultThreads
         try communicator.occupy(threads: threads)
+        let host = try communicator.shareMemory(byteCount: Replica.sharedBytes(model))
         let replica = try agreement.collectively {
             try Replica(
                 Replica.Configuration(
@@ -57,7 +58,7 @@ public final class TrainingRun {
                         batchSize: options.batchSize, microBatchSize: options.microBatchSize,
                         sequenceLength: options.sequenceLength, microBatches: parts[communicator.rank]),
                     adam: Adam.Configuration(learningRate: options.learningRate), precision: options.precision,
-                    threads: threads, ranks: communicator.size), heartbeat: heartbeat)
+                    threads: threads, ranks: communicator.size), heartbeat: heartbeat, host: host)
         }
         try start.fill(replica, seed: options.seed, communicator: communicator)
         synchronizer = try agreement.collectively {

@@ -1,0 +1,91 @@
+import CProcess
+import Core
+import Glibc
+
+/// Memory without a name that the first rank of a host makes and the others map (memfd_create(2)).
+///
+/// Unlike a file in `/dev/shm` it has no size limit of its own, and it is gone with the last process.
+final class SharedHostMemory: HostMemory, @unchecked Sendable {
+    /// What the first rank tells the others.
+    struct Handle: Sendable {
+        /// Its process, its descriptor, and a number that stands at the beginning of the memory.
+        var words: [Int64] = [0, -1, 0]
+    }
+
+    let ranks: Int
+    let index: Int
+    private let address: UnsafeMutableRawPointer?
+    private let size: Int
+    private let rendezvous: () throws -> Void
+    private var used = SharedHostMemory.alignment
+
+    private static let alignment = 64
+
+    /// Maps nothing: every rank keeps its own.
+    init(rendezvous: @escaping () throws -> Void) {
+        (ranks, index, address, size) = (1, 0, nil, 0)
+        self.rendezvous = rendezvous
+    }
+
+    /// Takes over a mapping.
+    init(_ mapping: Mapping, ranks: Int, index: Int, rendezvous: @escaping () throws -> Void) {
+        (self.ranks, self.index) = (ranks, index)
+        (address, size) = (mapping.address, mapping.size)
+        self.rendezvous = rendezvous
+    }
+
+    deinit { if let address { munmap(address, size) } }
+
+    func take(byteCount: Int) -> UnsafeMutableRawPointer? {
+        let padded = (max(byteCount, 1) + Self.alignment - 1) / Self.alignment * Self.alignment
+        guard let address, padded <= size - used else { return nil }
+        defer { used += padded }
+        return address + used
+    }
+
+    func meet() throws { try rendezvous() }
+
+    /// Memory of this process that is, or can become, that of others.
+    struct Mapping {
+        let address: UnsafeMutableRawPointer
+        let size: Int
+
+        /// Makes memory and tells how others get at it; nil where the system refuses.
+        static func make(size: Int) -> (mapping: Mapping, handle: Handle, descriptor: Int32)? {
+            let descriptor = cprocess_anonymous_file("dtrain")
+            guard descriptor >= 0 else { return nil }
+            guard ftruncate(descriptor, size) == 0, let mapping = Mapping(descriptor, size: size) else {
+                close(descriptor)
+                return nil
+            }
+            let token = Int64.random(in: Int64.min...Int64.max)
+            mapping.address.storeBytes(of: token, as: Int64.self)
+            return (mapping, Handle(words: [Int64(getpid()), Int64(descriptor), token]), descriptor)
+        }
+
+        /// Maps what another process has made; nil where it can't be reached, as in a container of its own.
+        static func open(_ handle: Handle, size: Int) -> Mapping? {
+            guard handle.words[1] >= 0 else { return nil }
+            let descriptor = Glibc.open("/proc/\(handle.words[0])/fd/\(handle.words[1])", O_RDWR | O_CLOEXEC)
+            guard descriptor >= 0 else { return nil }
+            defer { close(descriptor) }
+            var status = stat()
+            // Numbers of processes mean something else in another container.
+            guard fstat(descriptor, &status) == 0, status.st_size == size, let mapping = Mapping(descriptor, size: size)
+            else { return nil }
+            guard mapping.address.load(as: Int64.self) == handle.words[2] else {
+                munmap(mapping.address, size)
+                return nil
+            }
+            return mapping
+        }
+
+        private init?(_ descriptor: Int32, size: Int) {
+            guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
+                address != MAP_FAILED
+            else { return nil }
+            _ = madvise(address, size, MADV_HUGEPAGE)
+            (self.address, self.size) = (address, size)
+        }
+    }
+}
