@@ -150,7 +150,9 @@ struct FailureTests {
         #expect(
             warning.contains(#/^warning: rank 1 \(.*\) at step 8 in forward/backward, behind but moving: /#),
             "\(result)")
-        #expect(warning.contains(#/: ranks 0, 2 have waited [12] s at step 8 in (forward/backward|exchange)$/#), "\(result)")
+        #expect(
+            warning.contains(#/: ranks 0, 2 have waited [12] s at step 8 in (forward/backward|exchange)$/#), "\(result)"
+        )
     }
 
     /// It doesn't hear the request to end the job.
