@@ -62,8 +62,11 @@ import Glibc
             try ranks.barrier()
         case "stall-transfer":
             if ranks.rank == last { while true { sleep(1) } }
-            let barrier = try ranks.startBarrier()
-            try ranks.wait(for: "MPI_Ibarrier") { try barrier.isComplete() }
+            let words = try AlignedBuffer<Float>(count: ranks.size)
+            let blocks = try RankBlocks(counts: [Int](repeating: 4, count: ranks.size))
+            let received = try AlignedBuffer<Float>(count: ranks.size)
+            let transfer = try ranks.startAllToAll(words.pointer, blocks, into: received.pointer, blocks)
+            try ranks.wait(for: "MPI_Ialltoallv") { try transfer.isComplete() }
         default:
             throw DTrainError(.usage, "no check named '\(name)'")
         }

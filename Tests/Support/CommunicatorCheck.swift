@@ -212,7 +212,6 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
             try require(ranks.allGather(round), equals: [Int](repeating: round, count: size), "in between")
         }
         if !rank.isMultiple(of: 2) { pending.append(try gather()) }
-        pending.append(try ranks.startBarrier())
         try complete(pending, ranks)
         for peer in 0..<size {
             for round in 0..<3 {

@@ -77,11 +77,6 @@ public protocol Communicator: AnyObject {
     /// Collective: the same blocks on all ranks, and the order that `startAllToAll` tells.
     func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer
 
-    /// Begins a barrier: complete when all ranks have begun it.
-    ///
-    /// Collective, in the order that `startAllToAll` tells.
-    func startBarrier() throws -> any Transfer
-
     /// Notes how many worker threads this rank runs, so that `wait` knows whether they have enough processors.
     ///
     /// Collective; the numbers may differ.

@@ -148,10 +148,6 @@ extension InMemoryCommunicator: Communicator {
             TransferBoard.Part(source: UnsafeRawPointer(bytes), destination: bytes, received: blocks))
     }
 
-    public func startBarrier() throws -> any Transfer {
-        board.start(.barrier, rank: rank, TransferBoard.Part())
-    }
-
     public func occupy(threads: Int) throws {}
 
     public func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }

@@ -3,7 +3,7 @@ import Core
 /// The transfers between ranks that are threads; they match by kind and by their order within it.
 final class TransferBoard: @unchecked Sendable {
     /// What is begun.
-    enum Kind: Hashable { case exchange, gathering, barrier }
+    enum Kind: Hashable { case exchange, gathering }
 
     /// What one rank contributes to a transfer and expects of it.
     struct Part {

@@ -238,12 +238,6 @@ extension MPICommunicator: Communicator {
         }
     }
 
-    /// MPI 3.1 §5.12.
-    public func startBarrier() throws -> any Transfer {
-        watch.count()
-        return try MPITransfer("MPI_Ibarrier", []) { _, request in cmpi_ibarrier(world, &request) }
-    }
-
     /// MPI 3.1 §5.7, among the ranks of the host.
     public func occupy(threads: Int) throws {
         var all = [Int32](repeating: 0, count: localSize)

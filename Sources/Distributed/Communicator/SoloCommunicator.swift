@@ -67,8 +67,6 @@ extension SoloCommunicator: Communicator {
         CompleteTransfer()
     }
 
-    public func startBarrier() throws -> any Transfer { CompleteTransfer() }
-
     public func occupy(threads: Int) throws {}
 
     public func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
