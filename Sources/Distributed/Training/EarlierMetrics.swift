@@ -103,8 +103,22 @@ package struct EarlierMetrics {
         }
     }
 
+    /// Whether nothing is nested deeper than metrics are: a general decoder takes kilobytes for each level.
+    private static func isShallow(_ text: UnsafeRawBufferPointer) -> Bool {
+        var depth = 0
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+            case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
+            default: break
+            }
+            if depth > 8 { return false }
+        }
+        return true
+    }
+
     private static func decode(_ text: UnsafeRawBufferPointer) -> Line? {
-        guard text.count <= maximumLine,
+        guard text.count <= maximumLine, isShallow(text),
             let line = try? JSONDecoder().decode(Line.self, from: Data(text)),
             line.step != nil || line.epochLoss != nil
         else { return nil }
