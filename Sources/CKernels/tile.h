@@ -10,6 +10,9 @@
 // A depth of 1024 keeps a tile's operands in the L1 and L2 caches; B's rows come into the L1 cache TILE_AHEAD steps early.
 enum { TILE_ROWS = 12, TILE_COLUMNS = 32, TILE_DEPTH = 1024, TILE_AHEAD = 16 };
 
+// Few rows read B as fast as it comes: 8 KiB are on their way.
+enum { STRIP_ROWS = 5, STRIP_AHEAD = 32 };
+
 typedef struct {
     const float *a;     // as the tile's name says
     const float *b;     // [depth][TILE_COLUMNS]
@@ -20,6 +23,14 @@ typedef struct {
     int64_t c_stride;
     int accumulate;
 } tile;
+
+// The bf16 in the lower or upper halves of 32 bits, as float32.
+__attribute__((target("avx512f"))) TILE_INLINE __m512 lower_half(__m512 pairs) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pairs), 16));
+}
+__attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), _mm512_set1_epi32((int)0xffff0000)));
+}
 
 // c[rows][TILE_COLUMNS] (+)= a * b for a constant number of rows, in the order of the steps. Element (i, k) of A is
 // a[i * a_row + k * a_step]: constants, so that they are part of the instructions.
@@ -38,7 +49,7 @@ typedef struct {
             _mm_prefetch((const char *)(t.b + (k + TILE_AHEAD) * (b_step)), _MM_HINT_T0);                             \
             _mm_prefetch((const char *)(t.b + (k + TILE_AHEAD) * (b_step) + 16), _MM_HINT_T0);                        \
             _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                       \
-                const __m512 a = _mm512_set1_ps(t.a[i * (a_row) + k * (a_step)]);                                     \
+                const float *a = t.a + i * (a_row) + k * (a_step);                                                    \
                 sum[i][0] = madd(sum[i][0], a, b0);                                                                   \
                 sum[i][1] = madd(sum[i][1], a, b1);                                                                   \
             }                                                                                                         \
@@ -65,8 +76,44 @@ typedef struct {
         }                                                                                                             \
     }
 
-#define MADD_FP32(sum, a, b) _mm512_fmadd_ps(a, b, sum)
-#define MADD_BF16(sum, a, b) _mm512_dpbf16_ps(sum, (__m512bh)(a), (__m512bh)(b))
+// c[rows][PANEL] (+)= a * b as above, for at most STRIP_ROWS rows: b's panel is read once, as it lies in memory.
+#define DEFINE_STRIP(name, isa, madd, a_step, b_step)                                                                 \
+    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, tile t, int64_t a_row) {                \
+        __m512 sum[STRIP_ROWS][4];                                                                                    \
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++) sum[i][j] =                                \
+                t.accumulate ? _mm512_loadu_ps(t.c + i * t.c_stride + 16 * j) : _mm512_setzero_ps();                  \
+        }                                                                                                             \
+        _Pragma("clang loop unroll_count(2)") for (int64_t k = 0; k < t.depth; k++) {                                 \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++) {                                          \
+                const float *line = t.b + k * (b_step) + 16 * j;                                                      \
+                _mm_prefetch((const char *)(line + STRIP_AHEAD * (b_step)), _MM_HINT_T0);                             \
+                const __m512 b = _mm512_loadu_ps(line);                                                               \
+                _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)                                     \
+                    sum[i][j] = madd(sum[i][j], t.a + i * a_row + k * (a_step), b);                                   \
+            }                                                                                                         \
+        }                                                                                                             \
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++)                                            \
+                _mm512_storeu_ps(t.c + i * t.c_stride + 16 * j, sum[i][j]);                                           \
+        }                                                                                                             \
+    }                                                                                                                 \
+    __attribute__((target(isa))) static void name(int64_t rows, tile t, int64_t a_row) {                              \
+        switch (rows) {                                                                                               \
+        case 1: name##_rows(1, t, a_row); break;                                                                      \
+        case 2: name##_rows(2, t, a_row); break;                                                                      \
+        case 3: name##_rows(3, t, a_row); break;                                                                      \
+        case 4: name##_rows(4, t, a_row); break;                                                                      \
+        default: name##_rows(5, t, a_row); break;                                                                     \
+        }                                                                                                             \
+    }
+
+// The sum of `sum` and the products of what lies at `a` and in `b`: a float32 of each, a pair of bf16, or a pair whose half in `b` is
+// expanded to float32.
+#define MADD_FP32(sum, a, b) _mm512_fmadd_ps(_mm512_set1_ps(*(a)), b, sum)
+#define MADD_BF16(sum, a, b) _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_ps(*(a)), (__m512bh)(b))
+#define MADD_EXPANDED(sum, a, b) \
+    _mm512_fmadd_ps(_mm512_set1_ps((a)[1]), upper_half(b), _mm512_fmadd_ps(_mm512_set1_ps(*(a)), lower_half(b), sum))
 #define ISA_FP32 "avx512f"
 #define ISA_BF16 "avx512f,avx512bf16"
 

@@ -15,9 +15,9 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-// Units of the panel that begins at unit `first` (see dtrain_record).
-INLINE int64_t panel_width(const dtrain_record *record, int64_t first) {
-    int64_t rest = record->units - first;
+// Units of the panel that begins at unit `first` (see dtrain_record), up to unit `end`.
+INLINE int64_t panel_width(const dtrain_record *record, int64_t first, int64_t end) {
+    int64_t rest = end - first;
     return rest < record->panel ? rest : record->panel;
 }
 

@@ -7,6 +7,13 @@
 
 #include <stdint.h>
 
+// Tells the CPU that this thread waits for another one.
+static inline void dtrain_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
 // A record keeps, for every token of a micro-batch, one value per unit and gate. Gate groups follow each other; inside a
 // group, columns are cut into panels of `panel` units (the last may be narrower), and a panel is a [rows][width] matrix with a
 // row for each token. So a panel is a contiguous operand of the weight gradient's product.
@@ -18,17 +25,25 @@ typedef struct {
     int64_t panel;   // panel width
 } dtrain_record;
 
-// GRU, forward, one row (Keras's reset_after form). x: [3H] input product; g: [3H] recurrent product; bias: [2][3H];
+// The units first <= j < end; first at the start of a panel.
+typedef struct {
+    int64_t first;
+    int64_t end;
+} dtrain_units;
+
+// GRU, forward, some units of one row (Keras's reset_after form). x: [3H] input product; g: [3H] recurrent product; bias: [2][3H];
 // h: [H], updated in place. With record.values set, keeps z, r, candidate and recurrent part of the candidate there.
-void dtrain_gru_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h);
+void dtrain_gru_forward(
+    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h);
 
 // GRU, backward, one row. h_before: [H] state that the row started from; dh: [H] gradient of the new state, replaced in place by the
 // part that goes straight to the old state (d * z); dg: [3H] gradient of the recurrent product; dx: [3H] gradient of the input
 // product or NULL. The record's values become the gradients dz, dr, d(recurrent part), d(candidate's input).
 void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx);
 
-// LSTM, forward, one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f, c~, o there.
-void dtrain_lstm_forward(dtrain_record record, const float *x, const float *g, const float *bias, float *h, float *c);
+// LSTM, forward, some units of one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f, c~, o there.
+void dtrain_lstm_forward(
+    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c);
 
 // LSTM, backward, one row. c_before, c_after: [H]; dh: [H] gradient of the new state, zeroed in place; dc: [H] gradient of the new
 // cell, replaced in place by that of the old one; dg: [4H]. The record's values become di, df, dc~, do.
@@ -71,19 +86,39 @@ void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
 
 #if defined(__x86_64__)
-// C[rows][columns] = A[rows][depth] * B, or C += A * B, with B packed as oneDNN's layouts BA16a64b (float32; depth a multiple of 16) or
-// BA16a64b2a (bf16; a multiple of 32), columns a multiple of 64. A and C have no gaps. A row's bits depend on that row of A and on B
-// alone. Needs AVX-512 (bf16: AVX512_BF16); scratch: dtrain_packed_product_scratch(rows) floats.
+// C[rows][:] = A[rows][depth] * B, or C += A * B, for some columns: groups of `columns` columns, the first of which begins at column
+// `first` and each other one `group_stride` later; all of these are multiples of 64. A and C have no gaps, C's rows are c_stride apart.
+// A row's bits depend on that row of A and on B alone. scratch: dtrain_packed_product_scratch(rows) floats.
 //
+// `backwards` begins with the last columns: what was read last by the product before is then still in the core's cache.
+typedef struct {
+    int64_t rows;
+    int64_t first;
+    int64_t columns;
+    int64_t groups;
+    int64_t group_stride;
+    int64_t depth;
+    const void *a;
+    const void *packed;
+    float *c;
+    int64_t c_stride;
+    int accumulate;
+    int backwards;
+    float *scratch;
+} dtrain_packed_product;
+
 // Beside oneDNN's own products: these fetch the weights ahead, which matters when few rows use them and all of them come from
-// the shared cache or from memory.
+// the shared cache or from memory. All need AVX-512.
 int64_t dtrain_packed_product_scratch(int64_t rows);
-void dtrain_packed_product_fp32(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c, int accumulate,
-    float *scratch);
-void dtrain_packed_product_bf16(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, const void *packed, float *c, int accumulate,
-    float *scratch);
+
+// A in float32; B as oneDNN's layout BA16a64b; depth a multiple of 16.
+void dtrain_packed_product_fp32(dtrain_packed_product product);
+
+// A in bf16; B as BA16a64b2a; depth a multiple of 32. Needs AVX512_BF16.
+void dtrain_packed_product_bf16(dtrain_packed_product product);
+
+// The same B, but A in float32, and so are the products and their order: the bits are those of float32 operands of these values.
+void dtrain_packed_product_expanded(dtrain_packed_product product);
 
 // What becomes of a product's sums: each is added to the same element of every addend in turn ([rows][columns], without gaps), and goes
 // to out, whose rows are out_stride apart. Meanwhile upcoming_count floats from upcoming on are fetched into the L2 cache: what will be

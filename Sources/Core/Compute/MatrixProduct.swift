@@ -21,8 +21,12 @@ final class MatrixProduct {
         }
     }
 
-    private let primitive: OneDNNPrimitive
-    private let fetching: FetchingProduct?
+    private enum Way {
+        case oneDNN(OneDNNPrimitive)
+        case fetching(FetchingProduct)
+    }
+
+    private let way: Way
 
     /// The least number of rows ≥ `rows` whose products have the same bits in every row as any other such number.
     ///
@@ -37,29 +41,45 @@ final class MatrixProduct {
     init(
         rows: Int, columns: Int, depth: Int, a: Layout, b: Layout, c: Layout? = nil, accumulate: Bool = false
     ) throws {
-        primitive = try Self.make(
-            a: a.descriptor(rows: rows, columns: depth), b: b.descriptor(rows: depth, columns: columns),
-            c: (c ?? .rows(stride: columns)).descriptor(rows: rows, columns: columns), accumulate: accumulate)
-        fetching = nil
+        way = .oneDNN(
+            try Self.make(
+                a: a.descriptor(rows: rows, columns: depth), b: b.descriptor(rows: depth, columns: columns),
+                c: (c ?? .rows(stride: columns)).descriptor(rows: rows, columns: columns), accumulate: accumulate))
     }
 
     /// A product with packed weights: C is [rows, weights.columns] without gaps, and so is A, [rows, weights.depth], if nothing
     /// else is said; A is in the weights' precision.
     init(rows: Int, weights: PackedMatrix, a: Layout? = nil, accumulate: Bool = false) throws {
-        primitive = try Self.make(
-            a: (a ?? .rows(stride: weights.depth)).descriptor(
-                rows: rows, columns: weights.depth, format: weights.format), b: weights.layout,
-            c: .plain(rows: rows, columns: weights.columns, rowStride: weights.columns), accumulate: accumulate)
-        fetching = a == nil ? try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) : nil
+        if a == nil, let fetching = try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) {
+            way = .fetching(fetching)
+            return
+        }
+        way = .oneDNN(
+            try Self.make(
+                a: (a ?? .rows(stride: weights.depth)).descriptor(
+                    rows: rows, columns: weights.depth, format: weights.format), b: weights.layout,
+                c: .plain(rows: rows, columns: weights.columns, rowStride: weights.columns), accumulate: accumulate))
+    }
+
+    /// Some columns of a product with packed weights that `FetchingProduct` takes: oneDNN's bits of a column might depend on
+    /// the others.
+    init(rows: Int, weights: PackedMatrix, columns: FetchingProduct.Columns) throws {
+        guard let product = try FetchingProduct(rows: rows, weights: weights, columns: columns, accumulate: false) else {
+            throw DTrainError(.internal, "a product cannot be divided by columns; please report this")
+        }
+        way = .fetching(product)
     }
 
     /// Computes the product; the three must not overlap.
     func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) throws {
-        if let fetching { return fetching(a, b, c) }
-        try primitive.set(0, a)
-        try primitive.set(1, b)
-        try primitive.set(2, c)
-        try primitive.execute()
+        switch way {
+        case .fetching(let product): product(a, b, c)
+        case .oneDNN(let primitive):
+            try primitive.set(0, a)
+            try primitive.set(1, b)
+            try primitive.set(2, c)
+            try primitive.execute()
+        }
     }
 
     private static func make(

@@ -18,7 +18,7 @@ struct OperandBuffer {
             switch format {
             case .fp32: .none
             case .bf16: .bf16(try AlignedBuffer(count: count))
-            case .roundedFP32: .fp32(try AlignedBuffer(count: count))
+            case .roundedFP32, .expandedBF16: .fp32(try AlignedBuffer(count: count))
             }
     }
 

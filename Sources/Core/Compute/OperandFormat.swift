@@ -9,20 +9,29 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
     case bf16
     /// float32 numbers rounded to bf16, for CPUs that multiply bf16 slower than float32.
     case roundedFP32
+    /// Weights in bf16 that are expanded to float32 on their way into a product, and numbers rounded to bf16 in float32: the bits of
+    /// `roundedFP32` for half the bytes. oneDNN has no such product.
+    case expandedBF16
 
-    var dataType: dnnl_data_type_t { self == .bf16 ? dnnl_bf16 : dnnl_f32 }
+    /// Of the operands of oneDNN's products, and of what it lays out.
+    var dataType: dnnl_data_type_t { isPaired ? dnnl_bf16 : dnnl_f32 }
+
+    /// Whether packed weights are pairs of bf16.
+    var isPaired: Bool { self == .bf16 || self == .expandedBF16 }
 
     /// Whether values are rounded on their way into an operand.
     var isRounded: Bool { self != .fp32 }
 
     /// Whether the loops of CKernels with AVX-512 instructions for this format can run here.
     var hasVectorProducts: Bool {
-        let needed = self == .bf16 ? dnnl_cpu_isa_avx512_core_bf16 : dnnl_cpu_isa_avx512_core
+        let needed = isPaired ? dnnl_cpu_isa_avx512_core_bf16 : dnnl_cpu_isa_avx512_core
         return dnnl_get_effective_cpu_isa().rawValue & needed.rawValue == needed.rawValue
     }
 
-    /// The formats that this machine can multiply.
-    static var supported: [OperandFormat] { allCases.filter { $0 != .bf16 || $0.hasVectorProducts } }
+    /// The formats that this machine can multiply in any shape.
+    static var supported: [OperandFormat] {
+        allCases.filter { $0 != .expandedBF16 && (!$0.isPaired || $0.hasVectorProducts) }
+    }
 }
 
 extension Precision {

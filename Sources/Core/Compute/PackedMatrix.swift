@@ -44,7 +44,7 @@ final class PackedMatrix: @unchecked Sendable {
         storage = try AlignedBuffer(count: layout.size, in: host)
         let isDense = if case .rows(let stride) = source { stride == columns } else { false }
         isBlocked = layout.isBlocked(rows: depth, columns: columns, format: format)
-        packsPairs = isDense && format == .bf16 && isBlocked
+        packsPairs = isDense && format.isPaired && isBlocked
         reorder = try Self.makeReorder(from: source.descriptor(rows: depth, columns: columns), to: layout)
     }
 

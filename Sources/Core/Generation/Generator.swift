@@ -23,7 +23,7 @@ public final class Generator {
         self.parameters = parameters
         pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, format: precision.operands, training: false, pool: pool)
+            reading: layout, parameters: parameters.pointer, precision: precision, pool: pool)
         try weights.pack()
     }
 
@@ -41,74 +41,18 @@ public final class Generator {
         guard !prompts.contains(where: \.isEmpty) else {
             throw DTrainError(.usage, "a prompt is empty; give at least one character to start from")
         }
-        let runs = ReductionTree.partition(count: prompts.count, parts: pool.count).filter { !$0.isEmpty }
-        let results = try runs.map { run in
+        let team = min(pool.count, ForwardPass.usefulWorkers(rows: prompts.count, weights: weights))
+        let parts = ReductionTree.partition(count: prompts.count, parts: pool.count / team).filter { !$0.isEmpty }
+        let runs = try parts.map { part in
             try GenerationRun(
-                prompts: Array(prompts[run]), firstPrompt: run.lowerBound, length: length,
+                prompts: Array(prompts[part]), firstPrompt: part.lowerBound, length: length,
                 sampler: Sampler(method: method, seed: seed),
-                forward: ForwardPass(rows: run.count, weights: weights, parameters: parameters.pointer),
+                forward: ForwardPass.team(of: team, rows: part.count, weights: weights, parameters: parameters.pointer),
                 bias: parameters.pointer + layout.denseBias, vocabularySize: layout.configuration.vocabularySize)
         }
         try pool.run { worker in
-            if worker < results.count { try results[worker].run() }
+            if worker < runs.count * team { try runs[worker / team].run(member: worker % team) }
         }
-        return results.flatMap(\.generated)
-    }
-}
-
-/// One worker's prompts.
-private final class GenerationRun: @unchecked Sendable {
-    /// A text that long is asked for all at once; a longer one grows, since it may be stopped before its end.
-    private static let reservedCharacters = 1 << 16
-
-    private let prompts: [[UInt16]]
-    private let firstPrompt: Int
-    private let length: Int
-    private let sampler: Sampler
-    private let forward: ForwardPass
-    private let bias: UnsafePointer<Float>
-    private let vocabularySize: Int
-    private(set) var generated: [[UInt16]]
-
-    init(
-        prompts: [[UInt16]], firstPrompt: Int, length: Int, sampler: Sampler, forward: ForwardPass,
-        bias: UnsafePointer<Float>, vocabularySize: Int
-    ) {
-        self.prompts = prompts
-        self.firstPrompt = firstPrompt
-        self.length = length
-        self.sampler = sampler
-        self.forward = forward
-        self.bias = bias
-        self.vocabularySize = vocabularySize
-        generated = prompts.map { _ in
-            var ids: [UInt16] = []
-            ids.reserveCapacity(min(length, Self.reservedCharacters))
-            return ids
-        }
-    }
-
-    /// Feeds each row its prompt and then what it generates; shorter prompts begin to generate earlier.
-    func run() throws {
-        guard length > 0 else { return }
-        let steps = (prompts.map(\.count).max() ?? 0) + length - 1
-        let ids = try AlignedBuffer<UInt16>(count: prompts.count)
-        for (row, prompt) in prompts.enumerated() { ids[row] = prompt[0] }
-        for step in 0..<steps {
-            try forward.advance(ids.pointer)
-            for row in prompts.indices { ids[row] = next(row, after: step) }
-        }
-    }
-
-    /// The character that a row is fed after `step`.
-    private func next(_ row: Int, after step: Int) -> UInt16 {
-        let position = step + 1 - prompts[row].count
-        guard position >= 0 else { return prompts[row][step + 1] }
-        guard position < length else { return 0 }
-        let chosen = sampler.choose(
-            forward.logits.pointer + row * vocabularySize, bias: bias, count: vocabularySize, position: position,
-            prompt: firstPrompt + row)
-        generated[row].append(chosen)
-        return chosen
+        return runs.flatMap(\.generated)
     }
 }

@@ -1,13 +1,13 @@
 import CKernels
 
-/// Advances a worker's rows by one character at a time: h and c of every layer, then the logits.
+/// Advances rows by one character at a time: h and c of every layer, then the logits.
 ///
-/// All rows go together, so every product has as many rows as the worker; nothing is shared with other workers but the
-/// packed weights.
+/// A worker has rows of its own, or a team of workers has rows together, each with some of the units; then the members advance in
+/// step. Nothing else is shared with other workers but the packed weights.
 ///
 /// N rows, H units, G gates, V vocabulary.
 final class ForwardPass {
-    /// The state and products of one recurrent layer.
+    /// The state of one recurrent layer.
     private struct Layer {
         /// [N, H].
         let hidden: OperandBuffer
@@ -15,9 +15,14 @@ final class ForwardPass {
         let cell: AlignedBuffer<Float>?
         /// h · U: [N, G·H].
         let recurrent: AlignedBuffer<Float>
-        let recurrentProduct: MatrixProduct
         /// x · W of a layer above the first: [N, G·H].
-        let input: (product: MatrixProduct, values: AlignedBuffer<Float>)?
+        let input: AlignedBuffer<Float>?
+    }
+
+    /// The products of one recurrent layer.
+    private struct Products {
+        let recurrent: MatrixProduct
+        let input: MatrixProduct?
     }
 
     /// Where a training pass keeps what the backward pass needs: the tape, the rows' places in it, and the time.
@@ -28,13 +33,19 @@ final class ForwardPass {
     }
 
     let rows: Int
+    /// Where a team meets.
+    let barrier: WorkerBarrier
     private let weights: PackedWeights
     private let parameters: UnsafePointer<Float>
+    private let units: Range<Int>
     private let layers: [Layer]
-    private let denseProduct: MatrixProduct
+    private let products: [Products]
+    /// Of a team, its first member's.
+    private let denseProduct: MatrixProduct?
     /// Without the dense bias: [N, V].
     let logits: AlignedBuffer<Float>
 
+    /// The pass of one worker with rows of its own.
     init(rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
         let configuration = weights.layout.configuration
         let units = configuration.rnnUnits
@@ -43,15 +54,19 @@ final class ForwardPass {
         self.rows = rows
         self.weights = weights
         self.parameters = parameters
+        self.units = 0..<units
+        barrier = WorkerBarrier(count: 1)
         layers = try weights.layers.map { layer in
             Layer(
                 hidden: try OperandBuffer(count: productRows * units, format: weights.format),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
                 recurrent: try AlignedBuffer(count: productRows * columns),
-                recurrentProduct: try MatrixProduct(rows: productRows, weights: layer.recurrent),
-                input: try layer.kernel.map {
-                    (try MatrixProduct(rows: productRows, weights: $0), try AlignedBuffer(count: productRows * columns))
-                })
+                input: layer.kernel == nil ? nil : try AlignedBuffer(count: productRows * columns))
+        }
+        products = try weights.layers.map { layer in
+            Products(
+                recurrent: try MatrixProduct(rows: productRows, weights: layer.recurrent),
+                input: try layer.kernel.map { try MatrixProduct(rows: productRows, weights: $0) })
         }
         denseProduct = try MatrixProduct(rows: productRows, weights: weights.dense)
         logits = try AlignedBuffer(count: productRows * configuration.vocabularySize)
@@ -71,48 +86,108 @@ final class ForwardPass {
     ///   - ids: a vocabulary id a row.
     ///   - recording: where training keeps the gates and states.
     func advance(_ ids: UnsafePointer<UInt16>, recording: Recording? = nil) throws {
-        for index in layers.indices { try advance(layer: index, ids, recording) }
-        if let top = layers.last { try denseProduct(top.hidden.pointer, weights.dense.bytes, logits.pointer) }
+        for index in layers.indices {
+            try multiply(layer: index, recording)
+            // Others still read the states that the gates replace.
+            barrier.meet()
+            gates(layer: index, ids, recording)
+            barrier.meet()
+        }
+        if let top = layers.last { try denseProduct?(top.hidden.pointer, weights.dense.bytes, logits.pointer) }
     }
 
-    private func advance(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) throws {
-        let layer = layers[index]
+    private func multiply(layer index: Int, _ recording: Recording?) throws {
+        let (layer, products) = (layers[index], products[index])
         if recording?.time == 0 {
             // A window begins with the state zero.
             layer.recurrent.elements.update(repeating: 0)
         } else {
-            try layer.recurrentProduct(
+            try products.recurrent(
                 layer.hidden.bytes, weights.layers[index].recurrent.bytes, layer.recurrent.pointer)
         }
-        if let input = layer.input, let kernel = weights.layers[index].kernel {
-            try input.product(layers[index - 1].hidden.bytes, kernel.bytes, input.values.pointer)
+        if let product = products.input, let kernel = weights.layers[index].kernel, let input = layer.input {
+            try product(layers[index - 1].hidden.bytes, kernel.bytes, input.pointer)
         }
-        gates(layer: index, ids, recording)
     }
 
-    /// The gates of all rows.
+    /// The gates of all rows, for this worker's units.
     private func gates(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) {
         let layer = layers[index]
-        let units = weights.layout.configuration.rnnUnits
-        let columns = weights.layout.configuration.cell.gates * units
+        let width = weights.layout.configuration.rnnUnits
+        let columns = weights.layout.configuration.cell.gates * width
+        let own = dtrain_units(first: Int64(units.lowerBound), end: Int64(units.upperBound))
         let bias = parameters + weights.layout.recurrent[index].bias
-        let (table, inputs) = (weights.table.pointer, layer.input?.values.pointer)
+        let (table, inputs) = (weights.table.pointer, layer.input?.pointer)
         let (recurrent, states, cells) = (layer.recurrent.pointer, layer.hidden.pointer, layer.cell?.pointer)
         let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
         let unrecorded = dtrain_record(
-            values: nil, rows: 0, row: 0, units: Int64(units), panel: Int64(Panels.widest))
+            values: nil, rows: 0, row: 0, units: Int64(width), panel: Int64(Panels.widest))
         for row in 0..<rows {
             let input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
             let record = kept.map { $0.tape.record($0.places[row], $0.time) } ?? unrecorded
-            let state = states + row * units
-            if let cell = cells.map({ $0 + row * units }) {
-                dtrain_lstm_forward(record, input, recurrent + row * columns, bias, state, cell)
-                if let kept { kept.tape.cell(kept.places[row], kept.time + 1)?.update(from: cell, count: units) }
+            let state = states + row * width
+            if let cell = cells.map({ $0 + row * width }) {
+                dtrain_lstm_forward(record, own, input, recurrent + row * columns, bias, state, cell)
+                if let kept { kept.tape.cell(kept.places[row], kept.time + 1)?.update(from: cell, count: width) }
             } else {
-                dtrain_gru_forward(record, input, recurrent + row * columns, bias, state)
+                dtrain_gru_forward(record, own, input, recurrent + row * columns, bias, state)
             }
-            if let kept { kept.tape.hidden(kept.places[row], kept.time + 1).update(from: state, count: units) }
+            if let kept { kept.tape.hidden(kept.places[row], kept.time + 1).update(from: state, count: width) }
+            layer.hidden.round(from: row * width + units.lowerBound, count: units.count)
         }
-        layer.hidden.round(from: 0, count: rows * units)
     }
+
+    /// A member of a team, which works on the first member's states.
+    private init(sharing first: ForwardPass, units: Range<Int>, barrier: WorkerBarrier, isFirst: Bool) throws {
+        rows = first.rows
+        weights = first.weights
+        parameters = first.parameters
+        layers = first.layers
+        logits = first.logits
+        denseProduct = isFirst ? first.denseProduct : nil
+        self.units = units
+        self.barrier = barrier
+        let configuration = weights.layout.configuration
+        let columns = FetchingProduct.Columns(
+            first: units, count: configuration.cell.gates, stride: configuration.rnnUnits)
+        let rows = rows
+        products = try weights.layers.map { layer in
+            Products(
+                recurrent: try MatrixProduct(rows: rows, weights: layer.recurrent, columns: columns),
+                input: try layer.kernel.map { try MatrixProduct(rows: rows, weights: $0, columns: columns) })
+        }
+    }
+
+    /// The passes of workers that advance the same rows together, `usefulWorkers` at most; `logits` are all one, complete when all
+    /// have met after an advance.
+    static func team(
+        of workers: Int, rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>
+    ) throws -> [ForwardPass] {
+        let alone = try ForwardPass(rows: rows, weights: weights, parameters: parameters)
+        guard workers > 1 else { return [alone] }
+        let barrier = WorkerBarrier(count: workers)
+        let step = FetchingProduct.columnStep
+        let parts = ReductionTree.partition(count: weights.layout.configuration.rnnUnits / step, parts: workers)
+        return try parts.enumerated().map { index, part in
+            try ForwardPass(
+                sharing: alone, units: part.lowerBound * step..<part.upperBound * step, barrier: barrier,
+                isFirst: index == 0)
+        }
+    }
+
+    /// How many workers are of use for the same rows: each reads its part of the weights only, but waits for the others.
+    static func usefulWorkers(rows: Int, weights: PackedWeights) -> Int {
+        let configuration = weights.layout.configuration
+        let matrices = weights.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
+        guard rows <= mostTeamRows, configuration.rnnUnits.isMultiple(of: FetchingProduct.columnStep),
+            matrices.allSatisfy({ FetchingProduct.takes(rows: rows, weights: $0) })
+        else { return 1 }
+        let worthwhile = matrices.map { $0.depth * $0.columns }.reduce(0, +) / leastTeamElements
+        return max(1, min(worthwhile, configuration.rnnUnits / FetchingProduct.columnStep))
+    }
+
+    /// With more rows, computing takes longer than reading the weights.
+    private static let mostTeamRows = 64
+    /// The least weights a worker that outweigh the waiting.
+    private static let leastTeamElements = 1 << 16
 }

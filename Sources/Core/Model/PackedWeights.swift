@@ -76,6 +76,18 @@ final class PackedWeights: @unchecked Sendable {
         }
     }
 
+    /// Packed weights of a model that is only read: bf16 ones take no more bytes than they must, also where they are multiplied in
+    /// float32.
+    convenience init(
+        reading layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, pool: WorkerPool
+    ) throws {
+        let units = layout.configuration.rnnUnits
+        let isExpanded = precision.isComputedInFP32 && FetchingProduct.expands(depth: units)
+        try self.init(
+            layout: layout, parameters: parameters, format: isExpanded ? .expandedBF16 : precision.operands,
+            training: false, pool: pool)
+    }
+
     /// Makes all forms anew from the parameters, on all workers of the pool.
     ///
     /// Collective where ranks share them: called when no rank of the host reads the old ones any more.

@@ -27,7 +27,7 @@ struct HiddenOperand {
             switch format {
             case .bf16: .blocksOfPairs(try AlignedBuffer(count: states / 2 * blocked))
             case _ where format.hasVectorProducts: .blocks(try AlignedBuffer(count: states * blocked))
-            case .fp32, .roundedFP32: .transposed(try AlignedBuffer(count: states * units))
+            case .fp32, .roundedFP32, .expandedBF16: .transposed(try AlignedBuffer(count: states * units))
             }
         isRounded = format == .roundedFP32
     }

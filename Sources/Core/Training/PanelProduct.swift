@@ -29,7 +29,7 @@ struct PanelProduct {
             method = .packedVectors(try AlignedBuffer(count: (width + 63) / 64 * ((states + 31) / 32) * 1024))
         case _ where format.hasVectorProducts:
             method = .vectors
-        case .fp32, .roundedFP32:
+        case .fp32, .roundedFP32, .expandedBF16:
             method = .library(
                 try MatrixProduct(
                     rows: units, columns: width, depth: max(states, 1), a: .rows(stride: stored),
