@@ -64,7 +64,8 @@ final class MatrixProduct {
     /// Some columns of a product with packed weights that `FetchingProduct` takes: oneDNN's bits of a column might depend on
     /// the others.
     init(rows: Int, weights: PackedMatrix, columns: FetchingProduct.Columns) throws {
-        guard let product = try FetchingProduct(rows: rows, weights: weights, columns: columns, accumulate: false) else {
+        let product = try FetchingProduct(rows: rows, weights: weights, columns: columns, accumulate: false)
+        guard let product else {
             throw DTrainError(.internal, "a product cannot be divided by columns; please report this")
         }
         way = .fetching(product)

@@ -135,6 +135,56 @@ import Testing
         }
     }
 
+    /// The bits of float32 operands that were rounded before.
+    @Test(arguments: [1, 5, 6, 13, 64, 130])
+    func expandedProductIsTheRoundedOne(rows: Int) throws {
+        let (depth, columns) = (2112, 192)
+        guard FetchingProduct.expands(depth: depth) else { return }
+        OneDNN.useOneThread()
+        let source = try buffer(testNumbers(depth * columns, salt: 2))
+        let numbers = testNumbers(rows * depth, salt: 1)
+        let found = try [OperandFormat.roundedFP32, .expandedBF16].map { format in
+            let weights = try PackedMatrix(
+                depth: depth, columns: columns, source: .rows(stride: columns), format: format)
+            try weights.pack(source.pointer)
+            let a = try OperandBuffer(count: numbers.count, format: format)
+            for (index, number) in numbers.enumerated() { a.values[index] = number }
+            a.round(from: 0, count: numbers.count)
+            let c = try AlignedBuffer<Float>(count: rows * columns)
+            // More rows than the loops take at once are computed in parts, as a row's bits don't depend on the others.
+            for first in stride(from: 0, to: rows, by: 65) {
+                let product = try MatrixProduct(rows: min(65, rows - first), weights: weights)
+                try product(a.bytes + first * depth * 4, weights.bytes, c.pointer + first * columns)
+            }
+            return bits(c.elements)
+        }
+        #expect(differences(found[0], found[1]) == 0)
+    }
+
+    /// Groups of columns, in either direction, leave the other columns alone.
+    @Test(arguments: [1, 5, 6, 25], OperandFormat.supported)
+    func someColumnsAreThoseOfAll(rows: Int, format: OperandFormat) throws {
+        let (depth, columns) = (1056, 384)
+        let weights = try PackedMatrix(depth: depth, columns: columns, source: .rows(stride: columns), format: format)
+        guard FetchingProduct.takes(rows: rows, weights: weights) else { return }
+        OneDNN.useOneThread()
+        let source = try buffer(testNumbers(depth * columns, salt: 2))
+        try weights.pack(source.pointer)
+        let a = try OperandBuffer(count: rows * depth, format: format)
+        for (index, number) in testNumbers(rows * depth, salt: 1).enumerated() { a.values[index] = number }
+        a.round(from: 0, count: rows * depth)
+        let all = try AlignedBuffer<Float>(count: rows * columns)
+        try MatrixProduct(rows: rows, weights: weights)(a.bytes, weights.bytes, all.pointer)
+        let product = try MatrixProduct(
+            rows: rows, weights: weights, columns: .init(first: 64..<128, count: 3, stride: 128))
+        for _ in 0..<2 {
+            let some = try buffer([Float](repeating: 7, count: rows * columns))
+            try product(a.bytes, weights.bytes, some.pointer)
+            let expected = all.elements.enumerated().map { $0.offset / 64 % 2 == 1 ? $0.element : 7 }
+            #expect(differences(bits(some.elements), expected.map(\.bitPattern)) == 0)
+        }
+    }
+
     private func roundedToBF16(_ value: Float) -> Float {
         var rounded: UInt16 = 0
         dtrain_to_bf16(1, [value], &rounded)

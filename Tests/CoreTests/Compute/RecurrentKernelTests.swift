@@ -21,6 +21,8 @@ import Testing
                 panel: Int64(panel))
         }
 
+        var all: dtrain_units { dtrain_units(first: 0, end: Int64(units)) }
+
         func makeValues() throws -> AlignedBuffer<Float> {
             let values = try AlignedBuffer<Float>(count: 4 * tokens * units)
             values.elements.update(repeating: 9)
@@ -84,8 +86,8 @@ import Testing
         let expected = gru(split(x + g + h, units), doubles(bias))
         let values = try test.makeValues()
         let (recorded, plain) = (try buffer(h), try buffer(h))
-        dtrain_gru_forward(test.record(values), x, g, bias, recorded.pointer)
-        dtrain_gru_forward(test.record(nil), x, g, bias, plain.pointer)
+        dtrain_gru_forward(test.record(values), test.all, x, g, bias, recorded.pointer)
+        dtrain_gru_forward(test.record(nil), test.all, x, g, bias, plain.pointer)
         #expect(distance(doubles(recorded.elements), expected) < 1e-6)
         #expect(bits(plain.elements) == bits(recorded.elements))
         // Other tokens' places are left alone.
@@ -101,7 +103,7 @@ import Testing
         let values = try test.makeValues()
         let (state, after) = (try buffer(dh), try buffer(h))
         let (dg, dx) = (try AlignedBuffer<Float>(count: 3 * units), try AlignedBuffer<Float>(count: 3 * units))
-        dtrain_gru_forward(test.record(values), x, g, bias, after.pointer)
+        dtrain_gru_forward(test.record(values), test.all, x, g, bias, after.pointer)
         dtrain_gru_backward(test.record(values), h, state.pointer, dg.pointer, dx.pointer)
         let inputs = split(x + g + h, units)
         let found = split(Array(dx.elements) + Array(dg.elements) + Array(state.elements), units)
@@ -135,7 +137,7 @@ import Testing
         var results: [[UInt32]] = []
         for record in [test.record(values), test.record(nil)] {
             let (state, cell) = (try AlignedBuffer<Float>(count: units), try buffer(c))
-            dtrain_lstm_forward(record, x, g, bias, state.pointer, cell.pointer)
+            dtrain_lstm_forward(record, test.all, x, g, bias, state.pointer, cell.pointer)
             #expect(distance(doubles(state.elements), expected.h) < 1e-6)
             #expect(distance(doubles(cell.elements), expected.c) < 1e-6)
             results.append(bits(state.elements) + bits(cell.elements))
@@ -153,7 +155,7 @@ import Testing
         let values = try test.makeValues()
         let (hidden, after) = (try AlignedBuffer<Float>(count: units), try buffer(before))
         let (state, cell, dg) = (try buffer(dh), try buffer(dc), try AlignedBuffer<Float>(count: 4 * units))
-        dtrain_lstm_forward(test.record(values), x, g, bias, hidden.pointer, after.pointer)
+        dtrain_lstm_forward(test.record(values), test.all, x, g, bias, hidden.pointer, after.pointer)
         dtrain_lstm_backward(test.record(values), before, after.pointer, state.pointer, cell.pointer, dg.pointer)
         let inputs = split(x + g + before, units)
         let found = split(Array(dg.elements) + Array(cell.elements), units)
@@ -175,8 +177,9 @@ import Testing
         let h = try buffer([Float](repeating: 0.5, count: units))
         let zeros = [Float](repeating: 0, count: 6 * units)
         // z and the candidate saturate alike: h' is the candidate −1 where z is 0 and the old state where z is 1.
+        let row = Case(units: units, panel: 128)
         dtrain_gru_forward(
-            Case(units: units, panel: 128).record(nil), huge + zeros.prefix(units) + huge, zeros, zeros, h.pointer)
+            row.record(nil), row.all, huge + zeros.prefix(units) + huge, zeros, zeros, h.pointer)
         #expect(zip(h.elements, [-1, -1, -1, 0.5, 0.5, 0.5] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 }

@@ -96,6 +96,28 @@ import Testing
         #expect(try generate(threads) == generate(1))
     }
 
+    /// Large enough for several workers to share each row.
+    @Test(arguments: ModelConfiguration.Cell.allCases, Precision.allCases)
+    func teamsWriteTheSameText(cell: ModelConfiguration.Cell, precision: Precision) throws {
+        guard (try? precision.requireSupport()) != nil else { return }
+        let layout = ParameterLayout(
+            ModelConfiguration(
+                cell: cell, layers: 2, embeddingDim: 3, rnnUnits: 256, vocabularySize: Self.vocabularySize))
+        let parameters = try buffer(values(layout).map { $0 / 8 })
+        func generate(_ prompts: [[UInt16]], threads: Int) throws -> [[UInt16]] {
+            try Generator(layout: layout, parameters: parameters, precision: precision, threads: threads)
+                .generate(prompts: prompts, length: 60, method: .temperature(0.8), seed: 9)
+        }
+        let prompts = prompts([2, 5, 1, 7, 3, 1, 1, 4])
+        let expected = try generate(prompts, threads: 1)
+        #expect(Set(expected.joined()).count > 3)
+        for threads in [2, 3, 5, 40] { #expect(try generate(prompts, threads: threads) == expected) }
+        #expect(try generate([prompts[0]], threads: 3) == [expected[0]])
+        // A row of its own, not of a team.
+        let many = (0..<80).map { prompts[$0 % prompts.count] }
+        #expect(try Array(generate(many, threads: 2).prefix(prompts.count)) == expected)
+    }
+
     @Test func longerTextBeginsWithTheShorter() throws {
         let generator = try generator(layout())
         let prompts = prompts([3, 5])
