@@ -252,10 +252,12 @@ def generation(bench):
                 bench.compare(
                     f"1000 characters, {prompts} prompts (whole process), against PyTorch's loop", "≥ 3",
                     lambda: bench.generate(prompts, folder), lambda: bench.torch_generate(prompts))
-        if bench.python:
-            bench.compare(
-                "1000 characters, 64 prompts, --precision bf16, against PyTorch's loop", "",
-                lambda: bench.generate(64, folder, "--precision", "bf16"), lambda: bench.torch_generate(64))
+        for prompts in (1, 64):
+            if bench.python:
+                bench.compare(
+                    f"1000 characters, {prompts} prompts, --precision bf16, against PyTorch's loop", "≥ 3",
+                    lambda: bench.generate(prompts, folder, "--precision", "bf16"),
+                    lambda: bench.torch_generate(prompts))
         bench.compare(
             "5 prompts at once against 1 prompt", "≤ 1.8", lambda: bench.generate(5, folder),
             lambda: bench.generate(1, folder), ratio=lambda five, one: five / one)

@@ -2,7 +2,8 @@ import Core
 import Distributed
 import DistributedTesting
 
-/// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of 16.1 MB.
+/// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of 16.1 MB: as it lies in memory, and
+/// as a training sends it, in column panels that are copied to their places.
 struct Bandwidth {
     /// Of each.
     let repeats: Int
@@ -15,17 +16,19 @@ struct Bandwidth {
         let (count, size) = (Self.count, ranks.size)
         let (nodes, result) = (try AlignedBuffer<Float>(count: count), try AlignedBuffer<Float>(count: count))
         let values = try AlignedBuffer<Float>(count: count)
-        let layouts = [
-            ("tree, contiguous", GradientBlocks(contiguous: count, ranks: size)),
-            ("tree, column panels", GradientBlocks(tasks: Self.panels, ranks: size)),
+        let panels = GradientBlocks(tasks: Self.panels, ranks: size)
+        let ways: [(name: String, blocks: GradientBlocks, mode: GradientSynchronizer.Mode)] = [
+            ("tree, contiguous", GradientBlocks(contiguous: count, ranks: size), .tree),
+            ("tree, column panels", panels, .tree),
+            ("library, column panels", panels, .library),
         ]
         var trials: [(name: String, run: () throws -> Void)] = [
             ("MPI_Allreduce", { try ranks.allReduceSum(inPlace: values.elements) })
         ]
-        for (name, blocks) in layouts {
+        for (name, blocks, mode) in ways {
             let synchronizer = try GradientSynchronizer(
                 communicator: ranks, tree: ReductionTree(leafCount: size),
-                runs: ReductionTree.partition(count: size, parts: size), blocks: blocks)
+                runs: ReductionTree.partition(count: size, parts: size), blocks: blocks, mode: mode)
             trials.append((name, { try synchronizer.reduce(nodes: nodes.pointer, into: result.pointer) }))
         }
         var seconds = [[Double]](repeating: [], count: trials.count)
