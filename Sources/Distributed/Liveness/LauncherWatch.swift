@@ -57,10 +57,9 @@ struct LauncherWatch: Sendable {
         if nearestOnly { launchers = Array(launchers.prefix(1)) }
         // Their first act is to end their children, their second to wait.
         signal(SIGTERM, SIG_IGN)
-        for code in [SIGTERM, SIGKILL] {
-            for process in launchers.reversed() { kill(process, code) }
-            usleep(150_000)
-        }
+        for process in launchers.reversed() { kill(process, SIGTERM) }
+        usleep(150_000)
+        for process in launchers.reversed() { kill(process, SIGKILL) }
     }
 
     /// Whether the launcher, or what stands between it and this process, is gone.
