@@ -44,7 +44,11 @@ struct NetworkLossTests {
             ip -n "d$id-$h" link set eth0 up
             ip -n "d$id-$h" link set lo up
         done
-        printf '#!/bin/sh\\nhost=$1\\nshift\\nexec ip netns exec "d%s-${host##*.}" /bin/sh -c "$*"\\n' "$id" >agent
+        # Each host's temporary files are its own: the helpers would write to the same ones and crash.
+        {
+            printf '#!/bin/sh\\nhost=${1##*.}\\nshift\\nexport TMPDIR="%s/$host"\\nmkdir -p "$TMPDIR"\\n' "$PWD"
+            printf 'exec ip netns exec "d%s-$host" /bin/sh -c "$*"\\n' "$id"
+        } >agent
         chmod +x agent
         ip netns exec "d$id-1" mpirun --mca plm_rsh_agent "$PWD/agent" --host 10.79.0.1:1,10.79.0.2:1,10.79.0.3:1 -np 3 \\
             "$program" fault cut $((cut - 1)) "$step" "$phase" 60 "$PWD/text" "$PWD" 2>errors &

@@ -7,7 +7,9 @@ import Testing
 struct SuperviseMPITests {
     /// Starts `supervise -- mpirun -np 3 dtrain train FLAGS` in the background of a shell script, as `$supervisor`; its
     /// functions find the launcher and the ranks.
-    private func supervise(_ bench: Bench, _ flags: String, script: String) throws -> MPIRun.Outcome {
+    private func supervise(
+        _ bench: Bench, _ flags: String, wrapper: String = "", script: String
+    ) throws -> MPIRun.Outcome {
         let program = "'\(try MPIRun.find("dtrain"))'"
         let functions = """
             child() { for p in /proc/[0-9]*; do
@@ -19,7 +21,8 @@ struct SuperviseMPITests {
                 kill -0 $supervisor 2>/dev/null || return; sleep 0.02; done; }
             """
         return try MPIRun.shell(
-            "\(functions)\n\(program) supervise --backoff 0.01 -- \(MPIRun.command.joined(separator: " ")) -np 3 \(program) "
+            "\(functions)\n\(program) supervise --backoff 0.01 -- \(wrapper) "
+                + "\(MPIRun.command.joined(separator: " ")) -np 3 \(program) "
                 + "\(Bench.train("--metrics metrics.jsonl --quiet \(flags)")) >/dev/null & supervisor=$!\n\(script)",
             folder: bench.folder, seconds: 120)
     }
@@ -44,6 +47,19 @@ struct SuperviseMPITests {
         let bench = try Bench()
         let outcome = try supervise(
             bench, "--epochs 100000 --keep 2", script: "steps 5; kill -\(signal) $supervisor; wait $supervisor")
+        #expect(outcome.status == 75, "\(outcome)")
+        #expect(outcome.stderr.contains("stopped by SIGUSR1 on rank "), "\(outcome)")
+        #expect(outcome.stderr.contains("; saved training_checkpoints/ckpt_"), "\(outcome)")
+    }
+
+    /// Each would do something else with the signal, or keep it from the launcher.
+    @Test(arguments: ["env WORD=1", "nice -n 1", "timeout 100", "sh wrapper.sh"])
+    func aCommandBeforeTheLauncherIsSeenThrough(wrapper: String) throws {
+        let bench = try Bench()
+        try bench.write("\"$@\"\nexit $?\n", to: "wrapper.sh")
+        let outcome = try supervise(
+            bench, "--epochs 100000 --keep 2", wrapper: wrapper,
+            script: "steps 5; kill -TERM $supervisor; wait $supervisor")
         #expect(outcome.status == 75, "\(outcome)")
         #expect(outcome.stderr.contains("stopped by SIGUSR1 on rank "), "\(outcome)")
         #expect(outcome.stderr.contains("; saved training_checkpoints/ckpt_"), "\(outcome)")

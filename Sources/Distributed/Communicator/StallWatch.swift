@@ -52,7 +52,7 @@ final class StallWatch: @unchecked Sendable {
         (self.rank, self.seconds) = (rank, seconds)
         own = LivenessRecord(rank: rank)
         // Rank 0 hears all: many ranks talk less often.
-        pause = min(0.5, Double(seconds ?? 300) / 4) * max(1, Double(size) / 256)
+        pause = min(0.25, Double(seconds ?? 300) / 8) * max(1, Double(size) / 128)
         launcher = LauncherWatch()
         wake = try WakePipe()
         thread = try WaitingThread { [self] in look() }
@@ -186,7 +186,7 @@ final class StallWatch: @unchecked Sendable {
         let now = Clock.seconds
         guard now - last >= 0.9 * pause else { return }
         // A longer time has passed for all, when the job was suspended, or for the whole machine.
-        tick(seconds: min(now - last, 2 * pause), team)
+        tick(seconds: min(now - last, 4 * pause), team)
         last = now
     }
 
@@ -242,14 +242,15 @@ final class StallWatch: @unchecked Sendable {
     ///   - team: the others.
     ///   - isCutOff: whether the launcher can't reach its own helper on another host, for which it would wait.
     private func end(_ text: String, _ team: Team, isCutOff: Bool = false) {
-        if rank != 0 { pauseWatch(0.1 * Double(min(rank - 1, 20))) }
+        // Whoever reports first is killed last; a host that is out of reach has nobody to wait for.
+        if rank != 0 { pauseWatch(0.1 * Double(min(rank - 1, isCutOff ? 5 : 20))) }
         let isFirst = team.shared.claimReport()
         if isFirst {
             reportError(text)
             team.lifeline?.announce(.end)
         }
         // The end of a helper makes the launcher end rank 0, which may not have reported yet.
-        if isCutOff, rank != 0 { pauseWatch(0.6) }
+        if isCutOff, rank != 0 { pauseWatch(0.3) }
         if isCutOff { launcher?.endLauncher(nearestOnly: rank != 0) }
         leave(after: isFirst ? 0.1 : 1)
     }

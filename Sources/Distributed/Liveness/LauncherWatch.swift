@@ -57,10 +57,9 @@ struct LauncherWatch: Sendable {
         if nearestOnly { launchers = Array(launchers.prefix(1)) }
         // Their first act is to end their children, their second to wait.
         signal(SIGTERM, SIG_IGN)
-        for code in [SIGTERM, SIGKILL] {
-            for process in launchers.reversed() { kill(process, code) }
-            usleep(150_000)
-        }
+        for process in launchers.reversed() { kill(process, SIGTERM) }
+        usleep(150_000)
+        for process in launchers.reversed() { kill(process, SIGKILL) }
     }
 
     /// Whether the launcher, or what stands between it and this process, is gone.
@@ -72,16 +71,16 @@ struct LauncherWatch: Sendable {
 }
 
 /// What `/proc` tells of a process.
-struct ProcessStatus: Hashable, Sendable {
+package struct ProcessStatus: Hashable, Sendable {
     /// The program's name, cut to 15 characters.
-    let name: String
+    package let name: String
     /// The letter for running, sleeping, stopped (T) and so on.
     let state: Character
     /// The parent's number.
-    let parent: Int32
+    package let parent: Int32
 
     /// Nil when there is no such process.
-    init?(_ process: Int32) {
+    package init?(_ process: Int32) {
         guard let text = smallFile("/proc/\(process)/stat"),
             // The name may hold anything, parentheses too.
             let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"), open < close
@@ -92,16 +91,34 @@ struct ProcessStatus: Hashable, Sendable {
         (self.state, self.parent) = (state, parent)
     }
 
-    /// The stopped processes (SIGSTOP) among this process's siblings, as `rank 2 (process 4711)`.
-    static func stoppedSiblings() -> [String] {
+    /// The processes of this host.
+    private static func all() -> [Int32] {
         guard let folder = opendir("/proc") else { return [] }
         defer { closedir(folder) }
-        var found: [String] = []
+        var found: [Int32] = []
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard let process = Int32(name), let status = ProcessStatus(process), status.parent == getppid(),
+            if let process = Int32(name) { found.append(process) }
+        }
+        return found
+    }
+
+    /// The children of each process that has any.
+    package static func children() -> [Int32: [Int32]] {
+        var found: [Int32: [Int32]] = [:]
+        for process in all() {
+            if let parent = ProcessStatus(process)?.parent { found[parent, default: []].append(process) }
+        }
+        return found
+    }
+
+    /// The stopped processes (SIGSTOP) among this process's siblings, as `rank 2 (process 4711)`.
+    static func stoppedSiblings() -> [String] {
+        var found: [String] = []
+        for process in all() {
+            guard let status = ProcessStatus(process), status.parent == getppid(),
                 status.state == "T" || status.state == "t"
             else { continue }
             let variables = smallFile("/proc/\(process)/environ")?.split(separator: "\0") ?? []

@@ -46,7 +46,7 @@ protocol Lifeline: AnyObject {
     var descriptors: [pollfd] { get }
     /// Reads what has come.
     func read() -> [LifelineEvent]
-    /// Tells the others of this rank; called about twice a second.
+    /// Tells the others of this rank; called about four times a second.
     func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent]
     /// The last records of other ranks.
     var records: [LivenessRecord] { get }

@@ -14,8 +14,9 @@ final class LivenessSocket {
     let descriptor: Int32
     private var received: [UInt8] = []
 
-    /// Milliseconds that the other kernel may leave sent bytes unacknowledged: a stopped process doesn't matter, a lost network does.
-    private static let patience: Int32 = 2800
+    /// Milliseconds, counted from their first repetition, that the other kernel may leave bytes unacknowledged: a stopped
+    /// process doesn't matter, a lost network does.
+    private static let patience: Int32 = 2500
 
     /// Takes over a descriptor.
     init(_ descriptor: Int32) {

@@ -18,10 +18,11 @@ struct ChildJob {
     }
 
     private let arguments: [String]
-    private let isOpenMPILauncher: Bool
+    /// Whether it is in a process group of its own, which a terminal's signals don't reach.
+    private let isApart: Bool
 
-    init(_ arguments: [String], isOpenMPILauncher: Bool) {
-        (self.arguments, self.isOpenMPILauncher) = (arguments, isOpenMPILauncher)
+    init(_ arguments: [String], isApart: Bool) {
+        (self.arguments, self.isApart) = (arguments, isApart)
     }
 
     /// Starts it, passes signals on to it and its errors on to standard error, and waits for its end.
@@ -55,14 +56,16 @@ struct ChildJob {
     }
 
     private func pass(_ signal: SignalQueue.Signal, to process: pid_t, isAgain: Bool) {
-        guard isOpenMPILauncher else {
-            // The terminal has sent it to the job itself.
-            if !signal.isFromTerminal { kill(process, signal.number) }
+        // The terminal has sent it to the job itself.
+        if signal.isFromTerminal, !isApart { return }
+        let launchers = OpenMPILauncher.processes(from: process)
+        guard !launchers.isEmpty else {
+            kill(process, signal.number)
             return
         }
         // The launcher would end the ranks a second after these; SIGUSR1 lets them save.
         let isToSave = [SIGTERM, SIGHUP].contains(signal.number) || signal.number == SIGINT && !isAgain
-        kill(process, isToSave ? SIGUSR1 : signal.number)
+        for launcher in launchers { kill(launcher, isToSave ? SIGUSR1 : signal.number) }
     }
 
     /// This program again, which becomes the job: only a process itself can ask to die with its parent.
@@ -81,7 +84,7 @@ struct ChildJob {
         posix_spawnattr_setsigdefault(&attributes, &all)
         var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
         // The terminal's signals must not reach the launcher before they are SIGUSR1.
-        if isOpenMPILauncher { flags |= POSIX_SPAWN_SETPGROUP }
+        if isApart { flags |= POSIX_SPAWN_SETPGROUP }
         posix_spawnattr_setflags(&attributes, Int16(flags))
         let words = ["dtrain", "supervise", "--as-child-of", "\(getpid())", "--"] + arguments
         var pointers = words.map { strdup($0) } + [nil]

@@ -47,20 +47,8 @@ struct SupervisedCommand: Hashable, Sendable {
         return result
     }
 
-    /// Whether it is Open MPI's launcher, which takes SIGTERM and SIGINT for itself and only passes SIGUSR1 on.
-    ///
-    /// By its name: Debian's `mpiexec` may be a link to another library's.
-    var isOpenMPILauncher: Bool {
-        guard let program = arguments.first else { return false }
-        let name = program.split(separator: "/").last ?? ""
-        guard ["mpirun", "mpiexec", "orterun", "mpirun.openmpi", "mpiexec.openmpi"].contains(name) else { return false }
-        let folders = getenv("PATH").map { String(cString: $0).split(separator: ":") } ?? []
-        let candidates = program.contains("/") ? [program] : folders.map { "\($0)/\(program)" }
-        guard let target = candidates.lazy.compactMap({ realpath($0, nil) }).first else { return true }
-        defer { free(target) }
-        let real = String(cString: target)
-        return !real.contains("hydra") && !real.contains("mpich")
-    }
+    /// Whether a word names Open MPI's launcher, or one that may be it.
+    var namesLauncher: Bool { arguments.contains(where: OpenMPILauncher.isNamed) }
 
     /// The newest checkpoint that a restart can go on from; nil for none.
     func newestCheckpoint() -> SavedState? {

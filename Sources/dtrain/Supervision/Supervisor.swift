@@ -31,7 +31,7 @@ struct Supervisor {
             let isOwn = last != nil && last != atStart
             let arguments = attempt > 1 && isOwn ? job.resumed : job.arguments
             let start = Clock.seconds
-            let end = try ChildJob(arguments, isOpenMPILauncher: job.isOpenMPILauncher).run(signals)
+            let end = try ChildJob(arguments, isApart: job.namesLauncher).run(signals)
             let newest = job.newestCheckpoint()
             let place = newest.map { "newest checkpoint \($0.name.fileName)" } ?? "no checkpoint"
             let line = "\(end.description) after \(Int(Clock.seconds - start)) s, \(place)"
