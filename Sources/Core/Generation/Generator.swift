@@ -41,7 +41,7 @@ public final class Generator {
         guard !prompts.contains(where: \.isEmpty) else {
             throw DTrainError(.usage, "a prompt is empty; give at least one character to start from")
         }
-        let team = min(pool.count, ForwardPass.usefulWorkers(rows: prompts.count, weights: weights))
+        let team = ForwardPass.teamSize(of: pool.count, rows: prompts.count, weights: weights)
         let parts = ReductionTree.partition(count: prompts.count, parts: pool.count / team).filter { !$0.isEmpty }
         let runs = try parts.map { part in
             try GenerationRun(

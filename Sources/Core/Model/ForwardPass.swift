@@ -158,7 +158,7 @@ final class ForwardPass {
         }
     }
 
-    /// The passes of workers that advance the same rows together, `usefulWorkers` at most; `logits` are all one, complete when all
+    /// The passes of workers that advance the same rows together, `teamSize` at most; `logits` are all one, complete when all
     /// have met after an advance.
     static func team(
         of workers: Int, rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>
@@ -175,19 +175,20 @@ final class ForwardPass {
         }
     }
 
-    /// How many workers are of use for the same rows: each reads its part of the weights only, but waits for the others.
-    static func usefulWorkers(rows: Int, weights: PackedWeights) -> Int {
+    /// How many of some workers are of use as a team for all rows: each reads its part of the weights only, but waits for the
+    /// others.
+    static func teamSize(of workers: Int, rows: Int, weights: PackedWeights) -> Int {
         let configuration = weights.layout.configuration
         let matrices = weights.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
-        guard rows <= mostTeamRows, configuration.rnnUnits.isMultiple(of: FetchingProduct.columnStep),
+        guard rows <= workers * mostTeamRows, configuration.rnnUnits.isMultiple(of: FetchingProduct.columnStep),
             matrices.allSatisfy({ FetchingProduct.takes(rows: rows, weights: $0) })
         else { return 1 }
         let worthwhile = matrices.map { $0.depth * $0.columns }.reduce(0, +) / leastTeamElements
-        return max(1, min(worthwhile, configuration.rnnUnits / FetchingProduct.columnStep))
+        return max(1, min(workers, worthwhile, configuration.rnnUnits / FetchingProduct.columnStep))
     }
 
-    /// With more rows, computing takes longer than reading the weights.
-    private static let mostTeamRows = 64
+    /// Rows a worker; with more, computing takes longer than reading the weights.
+    private static let mostTeamRows = 4
     /// The least weights a worker that outweigh the waiting.
     private static let leastTeamElements = 1 << 16
 }
