@@ -3,7 +3,8 @@
 
 // `keep` is a constant at every call, so that the loop vectorises without a branch in it.
 INLINE void lstm_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c, const int keep) {
+    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c,
+    const int keep) {
     const int64_t H = record.units, group = record.rows * H;
     for (int64_t first = units.first; first < units.end; first += record.panel) {
         const int64_t width = panel_width(&record, first, units.end);

@@ -139,7 +139,7 @@ struct SuperviseTests {
             """
             '\(program)' "$@" &
             if [ ! -e killed ]; then
-                until ls saved/ckpt_2* >/dev/null 2>&1; do sleep 0.01; done
+                until ls saved 2>/dev/null | grep -Eq '^ckpt_([2-9]|1[0-9])'; do sleep 0.01; done
                 touch killed
                 kill -KILL $!
             fi

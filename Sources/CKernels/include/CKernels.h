@@ -25,7 +25,7 @@ typedef struct {
     int64_t panel;   // panel width
 } dtrain_record;
 
-// The units first <= j < end; first at the start of a panel.
+// The units first <= j < end; where a record keeps values, first is at the start of a panel.
 typedef struct {
     int64_t first;
     int64_t end;
@@ -87,7 +87,7 @@ void dtrain_adam(
 
 #if defined(__x86_64__)
 // C[rows][:] = A[rows][depth] * B, or C += A * B, for some columns: groups of `columns` columns, the first of which begins at column
-// `first` and each other one `group_stride` later; all of these are multiples of 64. A and C have no gaps, C's rows are c_stride apart.
+// `first` and each other one `group_stride` later; all of these are multiples of 64. A has no gaps, C's rows are c_stride apart.
 // A row's bits depend on that row of A and on B alone. scratch: dtrain_packed_product_scratch(rows) floats.
 //
 // `backwards` begins with the last columns: what was read last by the product before is then still in the core's cache.

@@ -41,12 +41,7 @@ final class FetchingProduct {
             product.scratch = scratch.pointer
         }
 
-        /// Whether weights of that depth may be packed as `expandedBF16`.
-        static func expands(depth: Int) -> Bool {
-            depth.isMultiple(of: columnStep) && OperandFormat.expandedBF16.hasVectorProducts
-        }
-
-        /// Whether there is such a product.
+        /// Whether there is such a product; of expanded weights, for any number of rows, as nothing else multiplies them.
         static func takes(rows: Int, weights: PackedMatrix) -> Bool {
             let step = weights.format.isPaired ? 32 : 16
             return weights.isBlocked && weights.columns.isMultiple(of: columnStep)
@@ -68,8 +63,6 @@ final class FetchingProduct {
         }
     #else
         init?(rows: Int, weights: PackedMatrix, columns: Columns? = nil, accumulate: Bool) throws { nil }
-
-        static func expands(depth: Int) -> Bool { false }
 
         static func takes(rows: Int, weights: PackedMatrix) -> Bool { false }
 

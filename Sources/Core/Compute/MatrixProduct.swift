@@ -54,6 +54,9 @@ final class MatrixProduct {
             way = .fetching(fetching)
             return
         }
+        guard weights.format != .expandedBF16 else {
+            throw DTrainError(.internal, "oneDNN cannot multiply expanded bf16 weights; please report this")
+        }
         way = .oneDNN(
             try Self.make(
                 a: (a ?? .rows(stride: weights.depth)).descriptor(

@@ -22,8 +22,8 @@ public final class Generator {
         self.layout = layout
         self.parameters = parameters
         pool = try WorkerPool(count: threads)
-        weights = try PackedWeights(
-            reading: layout, parameters: parameters.pointer, precision: precision, pool: pool)
+        weights = try PackedWeights.reading(
+            layout, parameters: parameters.pointer, precision: precision, pool: pool)
         try weights.pack()
     }
 

@@ -78,14 +78,18 @@ final class PackedWeights: @unchecked Sendable {
 
     /// Packed weights of a model that is only read: bf16 ones take no more bytes than they must, also where they are multiplied in
     /// float32.
-    convenience init(
-        reading layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, pool: WorkerPool
-    ) throws {
-        let units = layout.configuration.rnnUnits
-        let isExpanded = precision.isComputedInFP32 && FetchingProduct.expands(depth: units)
-        try self.init(
-            layout: layout, parameters: parameters, format: isExpanded ? .expandedBF16 : precision.operands,
-            training: false, pool: pool)
+    static func reading(
+        _ layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, pool: WorkerPool
+    ) throws -> PackedWeights {
+        func make(_ format: OperandFormat) throws -> PackedWeights {
+            try PackedWeights(layout: layout, parameters: parameters, format: format, training: false, pool: pool)
+        }
+        guard precision.isComputedInFP32 else { return try make(precision.operands) }
+        let expanded = try make(.expandedBF16)
+        // The units, or the layout that oneDNN chooses on this CPU, may be others than the loops know.
+        let fits = expanded.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
+            .allSatisfy { FetchingProduct.takes(rows: 1, weights: $0) }
+        return fits ? expanded : try make(precision.operands)
     }
 
     /// Makes all forms anew from the parameters, on all workers of the pool.

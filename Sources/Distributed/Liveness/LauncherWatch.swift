@@ -73,14 +73,14 @@ struct LauncherWatch: Sendable {
 /// What `/proc` tells of a process.
 package struct ProcessStatus: Hashable, Sendable {
     /// The program's name, cut to 15 characters.
-    package let name: String
+    let name: String
     /// The letter for running, sleeping, stopped (T) and so on.
     let state: Character
     /// The parent's number.
-    package let parent: Int32
+    let parent: Int32
 
     /// Nil when there is no such process.
-    package init?(_ process: Int32) {
+    init?(_ process: Int32) {
         guard let text = smallFile("/proc/\(process)/stat"),
             // The name may hold anything, parentheses too.
             let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"), open < close

@@ -139,7 +139,7 @@ import Testing
     @Test(arguments: [1, 5, 6, 13, 64, 130])
     func expandedProductIsTheRoundedOne(rows: Int) throws {
         let (depth, columns) = (2112, 192)
-        guard FetchingProduct.expands(depth: depth) else { return }
+        guard OperandFormat.expandedBF16.hasVectorProducts else { return }
         OneDNN.useOneThread()
         let source = try buffer(testNumbers(depth * columns, salt: 2))
         let numbers = testNumbers(rows * depth, salt: 1)
@@ -159,6 +159,13 @@ import Testing
             return bits(c.elements)
         }
         #expect(differences(found[0], found[1]) == 0)
+    }
+
+    /// A wrong product would come of it.
+    @Test func expandedWeightsOfAnotherLayoutAreRefused() throws {
+        guard OperandFormat.expandedBF16.hasVectorProducts else { return }
+        let weights = try PackedMatrix(depth: 64, columns: 66, source: .rows(stride: 66), format: .expandedBF16)
+        #expect(throws: DTrainError.self) { try MatrixProduct(rows: 1, weights: weights) }
     }
 
     /// Groups of columns, in either direction, leave the other columns alone.
