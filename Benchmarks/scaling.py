@@ -11,13 +11,9 @@ from network import HOSTS, obstacle
 
 CHECKS = str(ROOT / ".build" / "release" / "dtrain-mpi-checks")
 
-# The last has copies on one side only: what arrives in panels is copied to its place.
 EXCHANGES = [
-    ("tree, contiguous", "MPI_Allreduce", "along the tree, as it lies in memory, against MPI_Allreduce"),
-    ("tree, column panels", "library, column panels",
-     "along the tree, in a training's column panels, against --allreduce mpi"),
-    ("tree, column panels", "MPI_Allreduce",
-     "along the tree, in column panels, against MPI_Allreduce of a plain vector"),
+    ("tree", "MPI_Allreduce", "along the tree, in a training's column panels, against MPI_Allreduce"),
+    ("tree", "--allreduce mpi", "along the tree against --allreduce mpi, which tells the ranks' notes, too"),
 ]
 
 

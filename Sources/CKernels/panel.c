@@ -24,7 +24,7 @@ __attribute__((target("avx512f"))) static void finish(
     const uint32_t mask = (uint32_t)((UINT64_C(1) << width) - 1);
     for (int64_t i = 0; i < rows; i++) {
         const int64_t offset = (row + i) * columns + column;
-        float *out = fold->out + (row + i) * fold->out_stride + column;
+        float *out = fold->out + offset;
         finish_half(sums + i * TILE_COLUMNS, offset, fold, out, (__mmask16)mask);
         finish_half(sums + i * TILE_COLUMNS + 16, offset + 16, fold, out + 16, (__mmask16)(mask >> 16));
     }
@@ -38,7 +38,7 @@ TILE_INLINE void announce(int64_t rows, int64_t row, int64_t column, int64_t col
             _mm_prefetch((const char *)(fold->addends[k] + offset), _MM_HINT_T1);
             _mm_prefetch((const char *)(fold->addends[k] + offset + LINE), _MM_HINT_T1);
         }
-        const float *out = fold->out + (row + i) * fold->out_stride + column;
+        const float *out = fold->out + offset;
         _mm_prefetch((const char *)out, _MM_HINT_T1);
         _mm_prefetch((const char *)(out + LINE), _MM_HINT_T1);
     }

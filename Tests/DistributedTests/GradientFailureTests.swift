@@ -31,7 +31,7 @@ import Testing
     @Test func theRankAndItsTensorAreNamed() throws {
         let error = try error(ranks: 3, loss: 4) { rank, replica in
             // On the way, the sums over the tokens come first.
-            if rank == 1 { replica.nodes[0] = .infinity }
+            if rank == 1 { replica.gradient.sums[0] = .infinity }
         }
         #expect(error.category == .badData)
         #expect(
@@ -43,7 +43,7 @@ import Testing
     @Test func badWeightsComeBeforeWhatFollowsFromThem() throws {
         let error = try error(ranks: 2, loss: .nan) { rank, replica in
             replica.parameters.pointer[replica.layout.denseKernel] = .nan
-            if rank == 1 { replica.nodes[0] = .nan }
+            if rank == 1 { replica.gradient.sums[0] = .nan }
         }
         let host = currentHostName()
         #expect(
@@ -54,7 +54,7 @@ import Testing
 
     @Test func aSingleProcessHasNoRankToName() throws {
         let error = try error(ranks: 1, loss: .infinity) { _, replica in
-            replica.nodes[replica.gradientLayout.summed.count - 1] = .infinity
+            replica.gradient.sums[replica.gradient.blocks.count - 1] = .infinity
         }
         #expect(error.message == "the loss of step 12 is inf: the loss is not finite\(advice)")
     }

@@ -82,7 +82,7 @@ import Testing
         var options = bench.options
         options.checkpointEverySteps = 1
         let results = try bench.train(ranks: ranks, options) { rank, step, run in
-            if rank == ranks - 1, step == 4 { run?.replica.nodes[5] = .infinity }
+            if rank == ranks - 1, step == 4 { run?.replica.gradient.sums[5] = .infinity }
             return 0
         }
         let errors = try errors(results)

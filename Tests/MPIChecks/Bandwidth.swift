@@ -2,8 +2,7 @@ import Core
 import Distributed
 import DistributedTesting
 
-/// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of 16.1 MB: as it lies in memory, and
-/// as a training sends it, in column panels that are copied to their places.
+/// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of 16.1 MB, as a training sends it.
 struct Bandwidth {
     /// Of each.
     let repeats: Int
@@ -14,22 +13,20 @@ struct Bandwidth {
     /// Prints medians on rank 0; collective.
     func measure(_ ranks: any Communicator) throws {
         let (count, size) = (Self.count, ranks.size)
-        let (nodes, result) = (try AlignedBuffer<Float>(count: count), try AlignedBuffer<Float>(count: count))
+        let nodes = try AlignedBuffer<Float>(count: count)
         let values = try AlignedBuffer<Float>(count: count)
-        let panels = GradientBlocks(tasks: Self.panels, ranks: size)
-        let ways: [(name: String, blocks: GradientBlocks, mode: GradientSynchronizer.Mode)] = [
-            ("tree, contiguous", GradientBlocks(contiguous: count, ranks: size), .tree),
-            ("tree, column panels", panels, .tree),
-            ("library, column panels", panels, .library),
+        let ways: [(name: String, mode: GradientSynchronizer.Mode)] = [
+            ("tree", .tree), ("--allreduce mpi", .library),
         ]
         var trials: [(name: String, run: () throws -> Void)] = [
             ("MPI_Allreduce", { try ranks.allReduceSum(inPlace: values.elements) })
         ]
-        for (name, blocks, mode) in ways {
+        for (name, mode) in ways {
             let synchronizer = try GradientSynchronizer(
                 communicator: ranks, tree: ReductionTree(leafCount: size),
-                runs: ReductionTree.partition(count: size, parts: size), blocks: blocks, mode: mode)
-            trials.append((name, { try synchronizer.reduce(nodes: nodes.pointer, into: result.pointer) }))
+                runs: ReductionTree.partition(count: size, parts: size),
+                blocks: GradientBlocks(tasks: Self.panels, ranks: size), mode: mode)
+            trials.append((name, { try synchronizer.reduce(nodes: nodes.pointer) }))
         }
         var seconds = [[Double]](repeating: [], count: trials.count)
         for _ in 0..<repeats + 2 {

@@ -14,7 +14,8 @@ import Testing
         for (found, truth) in [
             (model.fixedSeconds, machine.fixed), (model.secondsPerSequence, machine.perSequence),
             (model.fixedContention, machine.fixedContention), (model.sequenceContention, machine.sequenceContention),
-            (model.replicatedSeconds, machine.replicated), (model.replicatedContention, machine.replicatedContention),
+            (model.packSeconds, machine.pack), (model.packContention, machine.packContention),
+            (model.optimizerSeconds, machine.optimizer), (model.optimizerContention, machine.optimizerContention),
             (model.otherSeconds, machine.other), (model.skew, machine.skew),
             (link.secondsPerMessage, machine.secondsPerMessage), (link.secondsPerByte, machine.secondsPerByte),
             (model.fixedMemory, machine.memory), (model.memoryPerSequence, machine.memoryPerSequence),
@@ -166,5 +167,11 @@ import Testing
         let predicted = try #require(model.predict(plan.layout, plan.workload))
         #expect(abs(predicted.hiddenExchange + predicted.exchange - whole.exchange) < 1e-4)
         #expect(abs(predicted.hiddenExchange - 0.5 * whole.weightGradient) < 1e-4)
+        // Hosts that share a machine of two cores: each rank computes half of the time, and moves its blocks then.
+        let crowd = Layout(ranks: 4, threads: 1, hosts: 4, machines: 1, coresPerMachine: 2)
+        let busy = machine.parts(crowd, plan.workload)
+        let crowded = try #require(model.predict(crowd, plan.workload))
+        #expect(abs(crowded.hiddenExchange - 0.5 * busy.weightGradient / 2) < 1e-4)
+        #expect(abs(crowded.hiddenExchange + crowded.exchange - busy.exchange) < 1e-4)
     }
 }

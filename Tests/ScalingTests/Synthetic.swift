@@ -6,8 +6,10 @@ struct Synthetic {
     var perSequence = 0.005
     var fixedContention = 0.001
     var sequenceContention = 0.0004
-    var replicated = 0.008
-    var replicatedContention = 0.002
+    var pack = 0.004
+    var packContention = 0.0005
+    var optimizer = 0.005
+    var optimizerContention = 0.002
     var other = 0.0001
     var skew = 0.01
     var secondsPerMessage = 20e-6
@@ -48,8 +50,10 @@ struct Synthetic {
         let compute =
             turns * (fixed + perSequence * rows + (busy - 1) * (fixedContention + sequenceContention * rows))
         (parts.forward, parts.backward, parts.weightGradient) = (compute * 0.3, compute * 0.3, compute * 0.4)
-        let replica = turns * (replicated + (busy - 1) * replicatedContention) / Double(layout.threads)
-        (parts.pack, parts.adam, parts.other) = (replica * 0.4, replica * 0.6, turns * other)
+        let (threads, perHost) = (Double(layout.threads), Double(layout.ranks) / Double(layout.hosts))
+        parts.pack = turns * (pack + (busy - 1) * packContention) / (threads * perHost)
+        parts.adam = turns * (optimizer + (busy - 1) * optimizerContention) / threads
+        parts.other = turns * other
         parts.wait = skew * expectedNormalMaximum(of: Int(workers)) * compute
         guard layout.ranks > 1 else { return parts }
         // Powers of two divide the tree into whole nodes: each way the gradient less the own part.

@@ -46,25 +46,11 @@ public struct GradientCheck: Sendable {
         [0xFFFF_FFFF, 0x7F80_0001, 1, 0x8000_0000, 0x1234_5678][(rank + round) % 5]
     }
 
-    /// How the gradient of this step travels.
+    /// How the gradient of this step travels: several tasks of about the same size, then what is left.
     ///
-    /// - Parameters:
-    ///   - isStrided: whether the matrices of a block lie apart, as column panels do, and not as they travel.
-    ///   - leastBytes: of a block.
-    public func blocks(ranks: Int, isStrided: Bool, leastBytes: Int?) -> GradientBlocks {
-        guard isStrided else { return GradientBlocks(contiguous: count, ranks: ranks, leastBytes: leastBytes) }
-        // Panels of up to 7 columns of a matrix with up to 40, one task each, and then the rest.
-        let columns = min(40, count)
-        let rows = count / columns
-        let tasks = Swift.stride(from: 0, to: columns, by: 7).map { column in
-            [
-                GradientBlocks.Matrix(
-                    rows: rows, width: min(7, columns - column), offset: column, stride: columns)
-            ]
-        }
-        let rest = count - rows * columns
-        let last = [GradientBlocks.Matrix(rows: 1, width: rest, offset: rows * columns, stride: rest)]
-        return GradientBlocks(tasks: tasks + (rest > 0 ? [last] : []), ranks: ranks, leastBytes: leastBytes)
+    /// - Parameter leastBytes: of a block.
+    public func blocks(ranks: Int, leastBytes: Int?) -> GradientBlocks {
+        GradientBlocks(contiguous: count, ranks: ranks, leastBytes: leastBytes)
     }
 
     /// Lets every rank contribute its share and checks what comes out.
@@ -72,26 +58,21 @@ public struct GradientCheck: Sendable {
     /// - Parameters:
     ///   - ranks: the ranks; all run this together.
     ///   - mode: with `library` the sums need only be close.
-    ///   - isStrided: whether the gradient travels in another order than it lies in.
     ///   - leastBytes: of a block that travels.
-    ///   - inPlace: whether the result goes where the nodes are.
     public func run(
-        _ ranks: any Communicator, mode: GradientSynchronizer.Mode = .tree, isStrided: Bool = false,
-        leastBytes: Int? = nil, inPlace: Bool = false
+        _ ranks: any Communicator, mode: GradientSynchronizer.Mode = .tree, leastBytes: Int? = nil
     ) throws {
         let tree = ReductionTree(leafCount: leaves)
         let runs = ReductionTree.partition(count: leaves, parts: ranks.size)
-        let blocks = blocks(ranks: ranks.size, isStrided: isStrided, leastBytes: leastBytes)
+        let blocks = blocks(ranks: ranks.size, leastBytes: leastBytes)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, mode: mode)
         let nodes = try AlignedBuffer<Float>(count: max(1, synchronizer.ownNodes.count) * count)
-        let separate = try AlignedBuffer<Float>(count: count)
-        let result = inPlace ? nodes.pointer : separate.pointer
         let expected = expected
         // More than once, because the buffers of the synchroniser are used again.
         for round in 1...3 {
             for index in 0..<nodes.count { nodes[index] = .nan }
-            synchronizer.begin(nodes: nodes.pointer, into: result)
+            synchronizer.begin(nodes: nodes.pointer)
             try fill(nodes.pointer, synchronizer, blocks) { block in
                 // In the second round all is begun at the end, in the others each rank is elsewhere.
                 if round != 2, (block + ranks.rank) % 3 != 0 { try synchronizer.advance(finished: block + 1) }
@@ -100,7 +81,7 @@ public struct GradientCheck: Sendable {
             try synchronizer.finish()
             try require(
                 synchronizer.notes, equals: (0..<ranks.size).map { Self.note(rank: $0, round: round) }, "notes")
-            try compare(result, with: expected, mode: mode, round: round)
+            try compare(nodes.pointer, with: expected, mode: mode, round: round)
         }
     }
 
@@ -109,9 +90,7 @@ public struct GradientCheck: Sendable {
         _ nodes: UnsafeMutablePointer<Float>, _ synchronizer: GradientSynchronizer, _ blocks: GradientBlocks,
         _ didFill: (Int) throws -> Void
     ) throws {
-        let sums = try synchronizer.ownNodes.map {
-            try wireOrder(treeSum(level: $0.level, index: $0.index) ?? [], blocks)
-        }
+        let sums = synchronizer.ownNodes.map { treeSum(level: $0.level, index: $0.index) ?? [] }
         for block in 0..<blocks.blockCount {
             let elements = blocks.elements(of: block)
             for (place, sum) in sums.enumerated() {
@@ -122,21 +101,6 @@ public struct GradientCheck: Sendable {
             }
             try didFill(block)
         }
-    }
-
-    /// A flat vector as it travels: `unpack` tells where each element comes from.
-    private func wireOrder(_ flat: [Float], _ blocks: GradientBlocks) throws -> [Float] {
-        let numbers = (0..<count).map(Float.init)
-        let places = try AlignedBuffer<Float>(count: count)
-        numbers.withUnsafeBufferPointer { numbers in
-            guard let base = numbers.baseAddress else { return }
-            for block in 0..<blocks.blockCount {
-                blocks.unpack(block: block, base + blocks.elements(of: block).lowerBound, to: places.pointer)
-            }
-        }
-        var wire = [Float](repeating: .nan, count: count)
-        for (index, value) in flat.enumerated() { wire[Int(places[index])] = value }
-        return wire
     }
 
     private func compare(

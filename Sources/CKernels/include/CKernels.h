@@ -121,13 +121,11 @@ void dtrain_packed_product_bf16(dtrain_packed_product product);
 void dtrain_packed_product_expanded(dtrain_packed_product product);
 
 // What becomes of a product's sums: each is added to the same element of every addend in turn ([rows][columns], without gaps), and goes
-// to out, whose rows are out_stride apart. Meanwhile upcoming_count floats from upcoming on are fetched into the L2 cache: what will be
-// needed next.
+// to out, laid out alike. Meanwhile upcoming_count floats from upcoming on are fetched into the L2 cache: what will be needed next.
 typedef struct {
     const float *const *addends;
     int64_t count;
     float *out;
-    int64_t out_stride;
     const float *upcoming;
     int64_t upcoming_count;
 } dtrain_fold;

@@ -51,13 +51,15 @@ public final class Adam: @unchecked Sendable {
     ///
     /// The caller counts the step when all are done.
     ///
-    /// - Parameter scale: what the gradient is multiplied by first.
+    /// - Parameters:
+    ///   - gradient: the range's alone.
+    ///   - constants: of this step.
     func update(
-        _ range: Range<Int>, parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, scale: Float = 1
+        _ range: Range<Int>, parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
+        constants: dtrain_adam_constants
     ) {
         let first = range.lowerBound
         dtrain_adam(
-            constants(scale: scale), Int64(range.count), gradient + first, m.pointer + first, v.pointer + first,
-            parameters + first)
+            constants, Int64(range.count), gradient, m.pointer + first, v.pointer + first, parameters + first)
     }
 }

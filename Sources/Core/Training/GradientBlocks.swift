@@ -1,18 +1,18 @@
 /// In which order the sums over micro-batches travel between ranks, and in which blocks.
 ///
-/// In the flat gradient a column panel's rows lie far apart. On the way they are packed: each task's sums one after another, as
-/// they are computed ("wire order"). A block is a few tasks, done at about the same time; it travels while the next is
-/// computed. Each block is cut into one part per rank, the elements which that rank adds up.
+/// In the parameters' layout a column panel's rows lie far apart. The sums are kept and sent as they are computed, each task's one
+/// after another ("wire order"), and the optimiser reads them so. A block is a few tasks, done at about the same time; it travels
+/// while the next is computed. Each block is cut into one part per rank, the elements which that rank adds up.
 public struct GradientBlocks: Sendable {
-    /// A matrix inside a flat vector; in wire order its elements follow each other.
+    /// A matrix inside the flat gradient; in wire order its elements follow each other.
     public struct Matrix: Hashable, Sendable {
         /// Rows.
         public let rows: Int
         /// Elements of a row.
         public let width: Int
-        /// Of the first element in the flat vector.
+        /// Of the first element in the flat gradient.
         public let offset: Int
-        /// From row to row in the flat vector.
+        /// From row to row in the flat gradient.
         public let stride: Int
 
         /// Describes a matrix.
@@ -24,12 +24,19 @@ public struct GradientBlocks: Sendable {
         }
 
         var count: Int { rows * width }
-        var isContiguous: Bool { rows == 1 || width == stride }
+    }
+
+    /// A matrix and where it begins in wire order.
+    struct Place: Hashable, Sendable {
+        let matrix: Matrix
+        let start: Int
+
+        /// Its elements in wire order.
+        var elements: Range<Int> { start..<start + matrix.count }
     }
 
     private struct Block {
         let elements: Range<Int>
-        let matrices: [Matrix]
         let tasks: Range<Int>
     }
 
@@ -39,6 +46,8 @@ public struct GradientBlocks: Sendable {
     public let ranks: Int
     /// Where each task's sums begin in wire order.
     let taskStarts: [Int]
+    /// All matrices, in wire order.
+    let places: [Place]
     private let blocks: [Block]
     private let parts: [Range<Int>]
 
@@ -62,25 +71,27 @@ public struct GradientBlocks: Sendable {
         let least = leastBytes ?? Self.usualBytes(ranks: ranks)
         var blocks: [Block] = []
         var starts: [Int] = []
+        var places: [Place] = []
         var (next, firstTask, first) = (0, 0, 0)
         for (index, task) in tasks.enumerated() {
             starts.append(next)
-            next += task.reduce(0) { $0 + $1.count }
+            for matrix in task {
+                places.append(Place(matrix: matrix, start: next))
+                next += matrix.count
+            }
             guard (next - first) * MemoryLayout<Float>.stride >= least || index == tasks.count - 1 else { continue }
-            blocks.append(
-                Block(
-                    elements: first..<next, matrices: Array(tasks[firstTask...index].joined()),
-                    tasks: firstTask..<index + 1))
+            blocks.append(Block(elements: first..<next, tasks: firstTask..<index + 1))
             (first, firstTask) = (next, index + 1)
         }
         count = next
         taskStarts = starts
+        self.places = places
         self.ranks = ranks
         self.blocks = blocks
         parts = blocks.flatMap { Self.cut($0.elements, into: ranks) }
     }
 
-    /// Blocks of a vector that travels as it is.
+    /// Blocks of a vector that lies as it travels.
     public init(contiguous count: Int, ranks: Int, leastBytes: Int? = nil) {
         let length = (leastBytes ?? Self.usualBytes(ranks: ranks)) / MemoryLayout<Float>.stride
         let tasks = stride(from: 0, to: count, by: max(1, length)).map { start in
@@ -101,12 +112,6 @@ public struct GradientBlocks: Sendable {
 
     /// The elements of a block that a rank adds up, in wire order; they may be none.
     public func part(of block: Int, rank: Int) -> Range<Int> { parts[block * ranks + rank] }
-
-    /// Where a block begins in the flat vector, if it lies there as in wire order.
-    public func contiguousOffset(of block: Int) -> Int? {
-        let matrices = blocks[block].matrices
-        return matrices.count == 1 && matrices[0].isContiguous ? matrices[0].offset : nil
-    }
 
     /// Where a rank with `nodes` nodes keeps its sums of one of them for a part: part by part, in a part node by node, so that what a
     /// peer gets of all nodes is contiguous.
@@ -135,26 +140,18 @@ public struct GradientBlocks: Sendable {
         }
     }
 
-    /// Copies a block's elements, given in wire order, to the flat vector.
-    public func unpack(block: Int, _ elements: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
-        var next = elements
-        for matrix in blocks[block].matrices {
-            for row in 0..<matrix.rows {
-                (flat + matrix.offset + row * matrix.stride).update(from: next, count: matrix.width)
-                next += matrix.width
-            }
-        }
+    /// Copies a vector in wire order to the flat gradient; slow, for a look at it.
+    public func unpack(_ elements: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
+        for place in places { place.unpack(elements, to: flat + place.matrix.offset) }
     }
 
-    /// Copies one of `nodes` nodes from where it travels from to the flat vector; slow, for a look at it.
-    func copy(node: Int, of nodes: Int, from base: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
-        for block in blocks.indices {
-            let values = (0..<ranks).flatMap { rank in
+    /// One of `nodes` nodes in wire order, from where it travels from; slow, for a look at it.
+    func wireOrder(node: Int, of nodes: Int, from base: UnsafePointer<Float>) -> [Float] {
+        blocks.indices.flatMap { block in
+            (0..<ranks).flatMap { rank in
                 let part = part(of: block, rank: rank)
-                let start = offset(of: part, node: node, nodes: nodes)
-                return UnsafeBufferPointer(start: base + start, count: part.count)
+                return UnsafeBufferPointer(start: base + offset(of: part, node: node, nodes: nodes), count: part.count)
             }
-            unpack(block: block, values, to: flat)
         }
     }
 
@@ -170,16 +167,22 @@ public struct GradientBlocks: Sendable {
     }
 }
 
-extension GradientBlocks {
-    /// The blocks of a model's gradient; the flat vector is the gradient's summed part, and the loss comes last.
-    init(_ layout: GradientLayout, tasks: [PanelTask], ranks: Int) {
-        let start = layout.summed.lowerBound
-        let matrices = tasks.map { task in
-            task.targets.map {
-                Matrix(rows: $0.rows, width: task.width, offset: $0.offset - start, stride: $0.stride)
-            }
+extension GradientBlocks.Place {
+    /// Copies the matrix out of a vector in wire order to where its first row belongs.
+    func unpack(_ elements: UnsafePointer<Float>, to first: UnsafeMutablePointer<Float>) {
+        for row in 0..<matrix.rows {
+            (first + row * matrix.stride).update(from: elements + start + row * matrix.width, count: matrix.width)
         }
-        let loss = [Matrix(rows: 1, width: 1, offset: layout.loss - start, stride: 1)]
+    }
+}
+
+extension GradientBlocks {
+    /// The blocks of a model's summed gradient; the loss comes last.
+    init(_ layout: GradientLayout, tasks: [PanelTask], ranks: Int) {
+        let matrices = tasks.map { task in
+            task.targets.map { Matrix(rows: $0.rows, width: task.width, offset: $0.offset, stride: $0.stride) }
+        }
+        let loss = [Matrix(rows: 1, width: 1, offset: layout.loss, stride: 1)]
         self.init(tasks: matrices + [loss], ranks: ranks)
     }
 }

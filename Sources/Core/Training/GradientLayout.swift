@@ -1,8 +1,10 @@
 /// The flat gradient: the parameters' gradients in the parameters' layout, then what a step sums up besides.
 ///
+/// It names places; the sums themselves lie in the order of `GradientBlocks`.
+///
 /// The first layer's input product is a table (V rows), so what its backward pass sums over tokens is the table's gradient.
 /// The embedding's and the first kernel's gradients follow from its total once a step, and aren't exchanged. They lie first in the
-/// parameter layout; so everything that is summed over micro-batches is one contiguous range, `summed`.
+/// parameter layout; so everything that is summed over micro-batches is one range, `summed`.
 public struct GradientLayout: Hashable, Sendable {
     /// The layout of the parameters.
     public let parameters: ParameterLayout

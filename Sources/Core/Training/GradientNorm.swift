@@ -1,31 +1,53 @@
 import CKernels
 
-/// The Euclidean norm of the flat gradient over all parameters.
+/// The Euclidean norm of the gradient over all parameters.
 ///
-/// Added up in blocks of a fixed size and then block after block, so its bits depend on the gradient alone, not on who
-/// computes which block.
+/// Added up in pieces of a fixed size and then piece after piece, so its bits depend on the gradient alone, not on who
+/// computes which piece.
 final class GradientNorm: @unchecked Sendable {
-    /// The number of blocks.
-    let blocks: Int
-    private let count: Int
+    private let gradient: Gradient
+    private let pieces: [UnsafeBufferPointer<Float>]
     private let sums: AlignedBuffer<Double>
 
-    /// Elements of a block.
-    private static let block = 1 << 16
+    /// The most elements of a piece.
+    private static let piece = 1 << 16
 
-    /// Prepares for gradients of so many elements.
-    init(count: Int) throws {
-        self.count = count
-        blocks = (count + Self.block - 1) / Self.block
-        sums = try AlignedBuffer(count: blocks)
+    /// Prepares for a gradient.
+    init(_ gradient: Gradient) throws {
+        self.gradient = gradient
+        let sums = UnsafeBufferPointer(gradient.sums.elements)
+        let all = [UnsafeBufferPointer(gradient.inputs.elements)]
+            + Self.parameterRanges(gradient).map { UnsafeBufferPointer(rebasing: sums[$0]) }
+        pieces = all.flatMap { range in
+            stride(from: 0, to: range.count, by: Self.piece).map {
+                UnsafeBufferPointer(rebasing: range[$0..<min(range.count, $0 + Self.piece)])
+            }
+        }
+        self.sums = try AlignedBuffer(count: pieces.count)
     }
 
-    /// Adds up one block's squares; blocks may go to different threads.
-    func run(block: Int, gradient: UnsafePointer<Float>) {
-        let first = block * Self.block
-        sums.pointer[block] = dtrain_squared_norm(Int64(min(Self.block, count - first)), gradient + first)
+    /// The number of pieces.
+    var count: Int { pieces.count }
+
+    /// Adds up one piece's squares; pieces may go to different threads.
+    func run(piece index: Int) {
+        guard let base = pieces[index].baseAddress else { return }
+        sums.pointer[index] = dtrain_squared_norm(Int64(pieces[index].count), base)
     }
 
-    /// The norm, when all blocks are done; finite exactly when every element is.
+    /// The norm, when all pieces are done; finite exactly when every element is.
     var value: Double { sums.elements.reduce(0, +).squareRoot() }
+
+    /// The sums in wire order but for those of the table and the loss, which aren't parameters; neighbours joined.
+    private static func parameterRanges(_ gradient: Gradient) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        for place in gradient.blocks.places where place.matrix.offset < gradient.layout.table {
+            if let last = ranges.last, last.upperBound == place.start {
+                ranges[ranges.count - 1] = last.lowerBound..<place.elements.upperBound
+            } else {
+                ranges.append(place.elements)
+            }
+        }
+        return ranges
+    }
 }

@@ -1,23 +1,21 @@
 import CKernels
 
 /// What becomes of one target's sums over a micro-batch: they are added to those of the tree's siblings that wait for them, and go to
-/// a slot or, from the last micro-batch of a node, to the node's vector.
+/// a slot or, from the last micro-batch of a node, to where the node's sums lie.
 struct PanelSums {
     /// Room for the sums of this micro-batch alone, [rows][width].
     let scratch: UnsafeMutablePointer<Float>
     /// Left siblings' sums, [rows][width] each, in the order of the additions.
     let addends: UnsafeBufferPointer<UnsafePointer<Float>?>
-    /// Where the sums go.
+    /// Where the sums go, [rows][width]; may be one of the others.
     let out: UnsafeMutablePointer<Float>
-    /// Elements from a row of `out` to the next.
-    let outStride: Int
     /// What the worker will read next; the kernels fetch it meanwhile.
     var upcoming: UnsafeBufferPointer<Float>?
 
     /// Calls `body` with these as the kernels take them.
     func withFold(_ body: (UnsafePointer<dtrain_fold>) -> Void) {
         var fold = dtrain_fold(
-            addends: addends.baseAddress, count: Int64(addends.count), out: out, out_stride: Int64(outStride),
+            addends: addends.baseAddress, count: Int64(addends.count), out: out,
             upcoming: upcoming?.baseAddress ?? UnsafePointer(out), upcoming_count: Int64(upcoming?.count ?? 0))
         body(&fold)
     }
@@ -26,6 +24,6 @@ struct PanelSums {
     func fold(rows: Int, width: Int) {
         for case let addend? in addends { dtrain_add(Int64(rows * width), addend, scratch) }
         guard out != scratch else { return }
-        for row in 0..<rows { (out + row * outStride).update(from: scratch + row * width, count: width) }
+        out.update(from: scratch, count: rows * width)
     }
 }

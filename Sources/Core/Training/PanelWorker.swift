@@ -43,15 +43,15 @@ final class PanelWorker {
     /// A slot holds the task's targets one after another, each [rows][width].
     ///
     /// - Parameters:
-    ///   - node: the vector of the node that this micro-batch completes, if it does.
+    ///   - out: where the sums go, laid out as a slot.
     ///   - upcoming: the panel that this worker will read next.
     func run(
-        _ leaf: FoldLeaf, of task: PanelTask, hidden: [HiddenOperand], node: NodeVector?,
+        _ leaf: FoldLeaf, of task: PanelTask, hidden: [HiddenOperand], out: UnsafeMutablePointer<Float>,
         upcoming: UnsafeBufferPointer<Float>?
     ) throws {
         var place = 0
         for (index, target) in task.targets.enumerated() {
-            var sums = sums(leaf, place, target, task, node)
+            var sums = sums(leaf, place, out)
             if index == task.targets.count - 1 { sums.upcoming = upcoming }
             try add(target, task, microBatch: leaf.microBatch, hidden, sums)
             place += target.rows * task.width
@@ -61,15 +61,11 @@ final class PanelWorker {
     /// The partial sums in a slot.
     func slot(_ index: Int) -> UnsafeMutablePointer<Float> { slots.pointer + index * slotSize }
 
-    private func sums(
-        _ leaf: FoldLeaf, _ place: Int, _ target: PanelTask.Target, _ task: PanelTask, _ node: NodeVector?
-    ) -> PanelSums {
+    private func sums(_ leaf: FoldLeaf, _ place: Int, _ out: UnsafeMutablePointer<Float>) -> PanelSums {
         for (index, addend) in leaf.addends.enumerated() { addends[index] = UnsafePointer(slot(addend) + place) }
         return PanelSums(
             scratch: slot(leaf.slot) + place,
-            addends: UnsafeBufferPointer(start: addends.pointer, count: leaf.addends.count),
-            out: node.map { $0.start(of: target) } ?? slot(leaf.target) + place,
-            outStride: node == nil ? task.width : target.stride)
+            addends: UnsafeBufferPointer(start: addends.pointer, count: leaf.addends.count), out: out + place)
     }
 
     private func add(

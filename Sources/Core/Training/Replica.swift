@@ -1,7 +1,7 @@
 /// A rank's copy of the model and everything its part of a training step needs.
 ///
 /// A step is: `computeGradient` (this rank's micro-batches, summed into nodes of the reduction tree), then somebody adds all ranks'
-/// nodes up into `gradient`, then `applyGradient`. All memory is allocated at the start.
+/// nodes up, then `applyGradient`. All memory is allocated at the start.
 public final class Replica: @unchecked Sendable {
     /// What fixes the shapes of a rank's work.
     public struct Configuration: Hashable, Sendable {
@@ -34,18 +34,14 @@ public final class Replica: @unchecked Sendable {
 
     /// The layout of the parameters.
     public let layout: ParameterLayout
-    /// The layout of the gradient.
-    public let gradientLayout: GradientLayout
     /// The flat parameters.
     public let parameters: AlignedBuffer<Float>
-    /// The flat gradient of the whole step, once the nodes of all ranks are added up.
-    public let gradient: AlignedBuffer<Float>
+    /// The gradient: this rank's nodes, then the whole step's.
+    public let gradient: Gradient
     /// The optimiser with its moments and step count.
     public let adam: Adam
     /// The tree over all micro-batches of a step.
     public let tree: ReductionTree
-    /// How the sums travel between ranks.
-    public let blocks: GradientBlocks
 
     /// Where the seconds of the current step went; `computeGradient` begins it anew.
     public private(set) var profile = StepProfile()
@@ -57,15 +53,13 @@ public final class Replica: @unchecked Sendable {
     private let weightGradient: WeightGradient
     private let tableGradient: TableGradient
     private let gradientNorm: GradientNorm
-    private let ownNodes: AlignedBuffer<Float>?
-    private let nodeCount: Int
+    private let adamStep: AdamStep
     private var readSequence: (Int, UnsafeMutablePointer<UInt16>) -> Void = { _, _ in }
     private var workerWork: WorkerPool.Work = { _ in }
+    private var panelWork: WorkerPool.Work = { _ in }
     private var tableWork: WorkerPool.Work = { _ in }
     private var normWork: WorkerPool.Work = { _ in }
     private var adamWork: WorkerPool.Work = { _ in }
-    /// What the optimiser multiplies the gradient by.
-    private var gradientScale: Float = 1
 
     /// Allocates a replica with zero weights.
     ///
@@ -79,10 +73,8 @@ public final class Replica: @unchecked Sendable {
     ) throws {
         let shard = configuration.shard
         layout = ParameterLayout(configuration.model)
-        gradientLayout = GradientLayout(layout)
         self.shard = shard
         parameters = try AlignedBuffer(count: layout.count)
-        gradient = try AlignedBuffer(count: gradientLayout.count)
         adam = try Adam(count: layout.count, configuration: configuration.adam)
         pool = try WorkerPool(count: configuration.threads)
         weights = try PackedWeights(
@@ -92,18 +84,17 @@ public final class Replica: @unchecked Sendable {
             leafCount: Shard.microBatchCount(batchSize: shard.batchSize, microBatchSize: shard.microBatchSize))
         self.tree = tree
         let fold = tree.foldPlan(of: shard.microBatches)
-        blocks = GradientBlocks(gradientLayout, tasks: PanelTask.all(layout), ranks: configuration.ranks)
-        // A single process writes its sums to where they belong.
-        let isAlone = configuration.ranks == 1 && shard.microBatches == 0..<tree.leafCount
-        ownNodes = isAlone ? nil : try AlignedBuffer(count: fold.nodes.count * gradientLayout.summed.count)
+        let gradientLayout = GradientLayout(layout)
+        gradient = try Gradient(
+            gradientLayout,
+            blocks: GradientBlocks(gradientLayout, tasks: PanelTask.all(layout), ranks: configuration.ranks),
+            nodeCount: fold.nodes.count)
         let tape = try Tape(configuration.model, shard: shard, heartbeat: heartbeat)
         weightGradient = try WeightGradient(
-            tape: tape, layout: gradientLayout, format: configuration.precision.operands, fold: fold,
-            nodes: ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound,
-            blocks: isAlone ? nil : blocks, pool: pool)
-        nodeCount = fold.nodes.count
-        tableGradient = try TableGradient(gradientLayout)
-        gradientNorm = try GradientNorm(count: layout.count)
+            tape: tape, gradient: gradient, format: configuration.precision.operands, fold: fold, pool: pool)
+        tableGradient = try TableGradient(gradient)
+        gradientNorm = try GradientNorm(gradient)
+        adamStep = AdamStep(adam, parameters: parameters.pointer, gradient: gradient)
         workers = try ReductionTree.partition(count: shard.rows, parts: pool.count).filter { !$0.isEmpty }.map {
             [weights, parameters] in
             try TrainingWorker(rows: $0, weights: weights, parameters: parameters.pointer, tape: tape)
@@ -116,20 +107,8 @@ public final class Replica: @unchecked Sendable {
     /// Bytes that the ranks of a host can share of a model's replicas.
     public static func sharedBytes(_ model: ModelConfiguration) -> Int { PackedWeights.mostBytes(model) }
 
-    /// The sums of the rank's nodes, the tree's canonical nodes of its micro-batches, laid out as `blocks` tells.
-    ///
-    /// A single process has one node, the sum itself, and it lies in `gradient` already.
-    public var nodes: UnsafeMutablePointer<Float> {
-        ownNodes?.pointer ?? gradient.pointer + gradientLayout.summed.lowerBound
-    }
-
-    /// Where the sum of all ranks' nodes belongs.
-    public var summedGradient: UnsafeMutablePointer<Float> {
-        gradient.pointer + gradientLayout.summed.lowerBound
-    }
-
     /// The step's mean loss over the whole batch, after the nodes have been added up.
-    public var loss: Float { gradient[gradientLayout.loss] }
+    public var loss: Float { gradient.loss }
 
     /// Computes this rank's nodes at the current weights.
     ///
@@ -137,7 +116,7 @@ public final class Replica: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - read: fills in the T + 1 ids of a sequence of the global batch; called from several threads.
-    ///   - advance: is told by the calling thread, again and again, how many of `blocks` are finished: those may travel.
+    ///   - advance: is told by the calling thread, again and again, how many of the gradient's blocks are finished: those may travel.
     public func computeGradient(
         _ read: @escaping @Sendable (Int, UnsafeMutablePointer<UInt16>) -> Void,
         advance: @escaping (Int) throws -> Void = { _ in }
@@ -163,17 +142,6 @@ public final class Replica: @unchecked Sendable {
         profile.wait = seconds - profile.forward - profile.head - profile.backward
     }
 
-    /// What in this rank's own nodes is not finite, nil when all is; between `computeGradient` and the sum over all ranks.
-    public func nonFiniteInNodes() throws -> String? {
-        guard let ownNodes else { return gradientLayout.nonFinite(in: nodes) }
-        let flat = try AlignedBuffer<Float>(count: gradientLayout.summed.count)
-        for node in 0..<nodeCount {
-            blocks.copy(node: node, of: nodeCount, from: ownNodes.pointer, to: flat.pointer)
-            if let name = gradientLayout.nonFinite(in: flat.pointer) { return name }
-        }
-        return nil
-    }
-
     /// Takes one Adam step with `gradient`, unless that isn't finite.
     ///
     /// - Parameter clipNorm: the largest norm that the gradient over all parameters may have: a longer one is shortened to
@@ -183,11 +151,12 @@ public final class Replica: @unchecked Sendable {
     @discardableResult
     public func applyGradient(clipNorm: Double? = nil) throws -> Double {
         try Clock.time(&profile.adam) {
+            try pool.run(panelWork)
             try pool.run(tableWork)
             try pool.run(normWork)
             let norm = gradientNorm.value
             guard norm.isFinite else { return norm }
-            gradientScale = clipNorm.map { norm > $0 ? Float($0 / norm) : 1 } ?? 1
+            adamStep.begin(scale: clipNorm.map { norm > $0 ? Float($0 / norm) : 1 } ?? 1)
             try pool.run(adamWork)
             adam.steps += 1
             return norm
@@ -200,26 +169,19 @@ public final class Replica: @unchecked Sendable {
             workers[index].load(readSequence)
             try workers[index].run()
         }
+        panelWork = { [unowned self] _ in
+            while let panel = pool.nextTask(below: tableGradient.panelCount) { tableGradient.gather(panel: panel) }
+        }
         tableWork = { [unowned self] _ in
             while let task = pool.nextTask(below: TableGradient.tasks) {
-                try tableGradient.run(task: task, parameters: parameters.pointer, gradient: gradient.pointer)
+                try tableGradient.run(task: task, parameters: parameters.pointer)
             }
         }
         normWork = { [unowned self] _ in
-            while let block = pool.nextTask(below: gradientNorm.blocks) {
-                gradientNorm.run(block: block, gradient: gradient.pointer)
-            }
+            while let piece = pool.nextTask(below: gradientNorm.count) { gradientNorm.run(piece: piece) }
         }
-        let blocks = (layout.count + Self.adamBlock - 1) / Self.adamBlock
         adamWork = { [unowned self] _ in
-            while let block = pool.nextTask(below: blocks) {
-                let range = block * Self.adamBlock..<min(layout.count, (block + 1) * Self.adamBlock)
-                adam.update(
-                    range, parameters: parameters.pointer, gradient: gradient.pointer, scale: gradientScale)
-            }
+            while let task = pool.nextTask(below: adamStep.count) { adamStep.run(task: task) }
         }
     }
-
-    /// Elements that a worker updates at a time.
-    private static let adamBlock = 1 << 16
 }

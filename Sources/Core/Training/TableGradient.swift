@@ -1,14 +1,21 @@
 /// The embedding's and the first kernel's gradients from the table's: dE = dTable · Wᵀ, dW = Eᵀ · dTable.
 final class TableGradient {
-    private let layout: GradientLayout
+    private let gradient: Gradient
+    /// [V, G·H].
+    private let table: AlignedBuffer<Float>
+    /// The table's column panels among the sums.
+    private let panels: [GradientBlocks.Place]
     private let embeddingProduct: MatrixProduct
     private let kernelProduct: MatrixProduct
 
-    init(_ layout: GradientLayout) throws {
+    init(_ gradient: Gradient) throws {
+        let layout = gradient.layout
         let configuration = layout.parameters.configuration
         let (vocabulary, embedding) = (configuration.vocabularySize, configuration.embeddingDim)
         let columns = configuration.cell.gates * configuration.rnnUnits
-        self.layout = layout
+        self.gradient = gradient
+        table = try AlignedBuffer(count: layout.loss - layout.table)
+        panels = gradient.blocks.places.filter { (layout.table..<layout.loss).contains($0.matrix.offset) }
         embeddingProduct = try MatrixProduct(
             rows: vocabulary, columns: embedding, depth: columns, a: .rows(stride: columns),
             b: .columns(stride: columns))
@@ -17,14 +24,23 @@ final class TableGradient {
             b: .rows(stride: columns))
     }
 
+    /// The number of panels.
+    var panelCount: Int { panels.count }
+
+    /// Copies a panel to its place in the table; all before the first task.
+    func gather(panel: Int) {
+        let place = panels[panel]
+        place.unpack(gradient.sums.pointer, to: table.pointer + (place.matrix.offset - gradient.layout.table))
+    }
+
     /// Fills in the two gradients, one task each.
-    func run(task: Int, parameters: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>) throws {
-        let (embeddings, kernel) = (layout.parameters.embeddings, layout.parameters.recurrent[0].kernel)
-        let table = gradient + layout.table
+    func run(task: Int, parameters: UnsafePointer<Float>) throws {
+        let layout = gradient.layout.parameters
+        let (embeddings, kernel) = (layout.embeddings, layout.recurrent[0].kernel)
         if task == 0 {
-            try embeddingProduct(table, parameters + kernel, gradient + embeddings)
+            try embeddingProduct(table.pointer, parameters + kernel, gradient.inputs.pointer + embeddings)
         } else {
-            try kernelProduct(parameters + embeddings, table, gradient + kernel)
+            try kernelProduct(parameters + embeddings, table.pointer, gradient.inputs.pointer + kernel)
         }
     }
 

@@ -8,15 +8,13 @@ import Synchronization
 /// no worker waits for another.
 final class WeightGradient: @unchecked Sendable {
     private let tape: Tape
-    private let layout: GradientLayout
+    private let gradient: Gradient
     private let fold: ReductionTree.FoldPlan
     private let tasks: [PanelTask]
     private let leaves: [FoldLeaf]
     private let hidden: [HiddenOperand]
     private let workers: [PanelWorker]
     private let pool: WorkerPool
-    private let nodes: UnsafeMutablePointer<Float>
-    private let blocks: GradientBlocks?
     private let finished: FinishedBlocks
     private var advance: (Int) throws -> Void = { _ in }
     private let lossSlots: AlignedBuffer<Float>
@@ -26,21 +24,17 @@ final class WeightGradient: @unchecked Sendable {
     /// Prepares the sums.
     ///
     /// - Parameters:
+    ///   - gradient: receives the sums of all nodes of the fold.
     ///   - fold: how the rank's micro-batches are folded into nodes of the tree.
-    ///   - nodes: receives the sums of all nodes of the fold, as `blocks` lays them out; without blocks, of the only one.
-    ///   - blocks: how the sums travel to other ranks, if they do.
     init(
-        tape: Tape, layout: GradientLayout, format: OperandFormat, fold: ReductionTree.FoldPlan,
-        nodes: UnsafeMutablePointer<Float>, blocks: GradientBlocks?, pool: WorkerPool
+        tape: Tape, gradient: Gradient, format: OperandFormat, fold: ReductionTree.FoldPlan, pool: WorkerPool
     ) throws {
         self.tape = tape
-        self.layout = layout
+        self.gradient = gradient
         self.fold = fold
-        self.nodes = nodes
-        self.blocks = blocks
-        finished = FinishedBlocks(blocks)
+        finished = FinishedBlocks(gradient.blocks)
         self.pool = pool
-        tasks = PanelTask.all(layout.parameters)
+        tasks = PanelTask.all(gradient.layout.parameters)
         leaves = FoldLeaf.all(fold, first: tape.shard.microBatches.lowerBound)
         hidden = try tape.layers.map { _ in
             try HiddenOperand(shard: tape.shard, units: tape.units, format: format)
@@ -88,16 +82,17 @@ final class WeightGradient: @unchecked Sendable {
         let (task, worker) = (tasks[index], workers[workerIndex])
         // Tasks take about the same time, so the workers take turns.
         let next = index + workers.count
+        let (blocks, nodeCount) = (gradient.blocks, gradient.nodeCount)
         for (place, leaf) in leaves.enumerated() {
-            // What travels is stored when it is complete, the sums of a single process as they are made.
-            let isPlaced = blocks == nil && leaf.completes != nil
-            let node = isPlaced ? NodeVector(summed: nodes, first: layout.summed.lowerBound) : nil
+            // A single node lies in wire order; several are divided among the owners of their parts.
+            let isInPlace = leaf.completes != nil && nodeCount == 1
+            let out = isInPlace ? gradient.sums.pointer + blocks.taskStarts[index] : worker.slot(leaf.target)
             let upcoming =
                 place + 1 < leaves.count
                 ? panel(task, leaves[place + 1]) : next < tasks.count ? panel(tasks[next], leaves[0]) : nil
-            try worker.run(leaf, of: task, hidden: hidden, node: node, upcoming: upcoming)
-            if let blocks, let node = leaf.completes {
-                blocks.store(worker.slot(leaf.target), task: index, node: node, of: fold.nodes.count, to: nodes)
+            try worker.run(leaf, of: task, hidden: hidden, out: out, upcoming: upcoming)
+            if !isInPlace, let node = leaf.completes {
+                blocks.store(out, task: index, node: node, of: nodeCount, to: gradient.sums.pointer)
             }
             // Whoever moves the blocks may use one thread alone.
             if workerIndex == 0 { try advance(finished.count) }
@@ -125,11 +120,8 @@ final class WeightGradient: @unchecked Sendable {
             }
         }
         for node in fold.nodes.indices {
-            if let blocks {
-                blocks.store(slots + node, task: tasks.count, node: node, of: fold.nodes.count, to: nodes)
-            } else {
-                nodes[layout.loss - layout.summed.lowerBound] = slots[node]
-            }
+            gradient.blocks.store(
+                slots + node, task: tasks.count, node: node, of: gradient.nodeCount, to: gradient.sums.pointer)
         }
         finished.note(task: tasks.count)
     }
@@ -139,13 +131,13 @@ final class WeightGradient: @unchecked Sendable {
 private final class FinishedBlocks: @unchecked Sendable {
     /// Tasks still to be done, for each block.
     private let left: UnsafeMutableBufferPointer<Atomic<Int>>
-    private let blocks: GradientBlocks?
+    private let blocks: GradientBlocks
     // Of the calling thread alone.
     private var leading = 0
 
-    init(_ blocks: GradientBlocks?) {
+    init(_ blocks: GradientBlocks) {
         self.blocks = blocks
-        left = .allocate(capacity: blocks?.blockCount ?? 0)
+        left = .allocate(capacity: blocks.blockCount)
         for index in left.indices { left.initializeElement(at: index, to: Atomic(0)) }
     }
 
@@ -156,13 +148,11 @@ private final class FinishedBlocks: @unchecked Sendable {
 
     func reset() {
         leading = 0
-        guard let blocks else { return }
         for index in left.indices { left[index].store(blocks.tasks(of: index).count, ordering: .relaxed) }
     }
 
     /// Notes that a task's sums are where they travel from.
     func note(task: Int) {
-        guard let blocks else { return }
         left[blocks.block(of: task)].subtract(1, ordering: .releasing)
     }
 
@@ -171,15 +161,4 @@ private final class FinishedBlocks: @unchecked Sendable {
         while leading < left.count, left[leading].load(ordering: .acquiring) == 0 { leading += 1 }
         return leading
     }
-}
-
-/// The finished sums of one node of the tree, in the order of the gradient.
-struct NodeVector {
-    /// The elements that are sums over micro-batches.
-    let summed: UnsafeMutablePointer<Float>
-    /// The first one's place in the gradient.
-    let first: Int
-
-    /// Where a target's first row goes.
-    func start(of target: PanelTask.Target) -> UnsafeMutablePointer<Float> { summed + (target.offset - first) }
 }

@@ -2,8 +2,8 @@ import Core
 
 /// What is done with one block after another, by whoever represents its elements on the way.
 protocol BlockSum: AnyObject {
-    /// Where this rank's nodes are and where the sum goes.
-    func use(nodes: UnsafeMutablePointer<Float>, result: UnsafeMutablePointer<Float>)
+    /// Where this rank's nodes are; from there on the sum takes their place.
+    func use(nodes: UnsafeMutablePointer<Float>)
 
     /// Begins to send each owner its part of a block; collective.
     func startExchange(of block: Int) throws -> any Transfer
@@ -14,14 +14,14 @@ protocol BlockSum: AnyObject {
     /// Begins to send this rank's part to all; collective. The last block takes the note along.
     func startGathering(of block: Int, note: RankNote) throws -> any Transfer
 
-    /// Copies a gathered block to the result.
-    func unpack(_ block: Int)
+    /// Leaves a gathered block as the sum.
+    func complete(_ block: Int)
 
-    /// All ranks' notes, when the last block is unpacked.
+    /// All ranks' notes, when the last block is complete.
     var notes: [RankNote] { get }
 }
 
-/// Keeps blocks moving: each is exchanged, added up, gathered and unpacked.
+/// Keeps blocks moving: each is exchanged, added up, gathered and completed.
 ///
 /// All ranks begin the exchanges in the order of the blocks, and so the gatherings; one doesn't wait for the other.
 final class BlockPipeline {
@@ -34,10 +34,10 @@ final class BlockPipeline {
 
     private let sum: any BlockSum
     private let count: Int
-    // Of leading blocks: those whose exchange has begun, whose gathering has begun, that are unpacked.
+    // Of leading blocks: those whose exchange has begun, whose gathering has begun, that are complete.
     private var exchanged = 0
     private var gathered = 0
-    private var unpacked = 0
+    private var completed = 0
     private var exchanges: [(any Transfer)?]
     private var gatherings: [(any Transfer)?]
     private var busySince: Double?
@@ -49,14 +49,14 @@ final class BlockPipeline {
         gatherings = exchanges
     }
 
-    var isDone: Bool { unpacked == count }
+    var isDone: Bool { completed == count }
 
     /// What a rank with nothing else to do waits for.
     var current: StaticString { gathered < count ? "MPI_Ialltoallv" : "MPI_Iallgatherv" }
 
-    func begin(nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) {
-        sum.use(nodes: nodes, result: result)
-        (exchanged, gathered, unpacked, busySeconds) = (0, 0, 0, 0)
+    func begin(nodes: UnsafeMutablePointer<Float>) {
+        sum.use(nodes: nodes)
+        (exchanged, gathered, completed, busySeconds) = (0, 0, 0, 0)
         busySince = nil
     }
 
@@ -79,10 +79,10 @@ final class BlockPipeline {
             gathered += 1
             hasMoved = true
         }
-        while unpacked < gathered, try gatherings[unpacked]?.isComplete() == true {
-            gatherings[unpacked] = nil
-            sum.unpack(unpacked)
-            unpacked += 1
+        while completed < gathered, try gatherings[completed]?.isComplete() == true {
+            gatherings[completed] = nil
+            sum.complete(completed)
+            completed += 1
             hasMoved = true
         }
         noteTime()
@@ -90,7 +90,7 @@ final class BlockPipeline {
     }
 
     private func noteTime() {
-        let isBusy = unpacked < exchanged
+        let isBusy = completed < exchanged
         guard isBusy || busySince != nil else { return }
         let now = Clock.seconds
         if let busySince { busySeconds += now - busySince }

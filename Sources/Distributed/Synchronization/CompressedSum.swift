@@ -18,11 +18,10 @@ final class CompressedSum: BlockSum {
     private let staging: AlignedBuffer<UInt16>
     private let stagingStarts: [Int]
     private let gathered: AlignedBuffer<UInt16>
-    /// A block's elements in float32.
+    /// This rank's part of a block in float32.
     private let scratch: AlignedBuffer<Float>
     private var ownLoss: Float = 0
     private var nodes: UnsafeMutablePointer<Float>
-    private var result: UnsafeMutablePointer<Float>
 
     /// A note and a rank's part of the loss, two halves each.
     private static let trailer = 2 * (RankNote.words + 1)
@@ -47,14 +46,12 @@ final class CompressedSum: BlockSum {
         sent = try AlignedBuffer(count: blocks.count)
         residual = try AlignedBuffer(count: blocks.count)
         gathered = try AlignedBuffer(count: blocks.count + shares.ranks * Self.trailer)
-        scratch = try AlignedBuffer(count: (0..<blocks.blockCount).map { blocks.elements(of: $0).count }.max() ?? 0)
+        scratch = try AlignedBuffer(count: (0..<blocks.blockCount).map { shares.ownPart(of: $0).count }.max() ?? 0)
         notes = Array(repeating: RankNote(), count: shares.ranks)
-        (nodes, result) = (scratch.pointer, scratch.pointer)
+        nodes = scratch.pointer
     }
 
-    func use(nodes: UnsafeMutablePointer<Float>, result: UnsafeMutablePointer<Float>) {
-        (self.nodes, self.result) = (nodes, result)
-    }
+    func use(nodes: UnsafeMutablePointer<Float>) { self.nodes = nodes }
 
     func startExchange(of block: Int) throws -> any Transfer {
         for rank in 0..<shares.ranks where shares.ownNodes > 0 {
@@ -108,7 +105,7 @@ final class CompressedSum: BlockSum {
         return try communicator.startAllGather(inPlace: base, gatherings[block])
     }
 
-    func unpack(_ block: Int) {
+    func complete(_ block: Int) {
         let elements = shares.blocks.elements(of: block)
         let base = gathered.pointer + elements.lowerBound
         var loss: Float = 0
@@ -120,9 +117,8 @@ final class CompressedSum: BlockSum {
             }
             shares.removeTrailers(base, trailer: Self.trailer)
         }
-        BF16Vector.expand(base, to: scratch.pointer, count: elements.count)
-        if block == shares.lastBlock { scratch[elements.count - 1] = loss }
-        shares.blocks.unpack(block: block, scratch.pointer, to: result)
+        BF16Vector.expand(base, to: nodes + elements.lowerBound, count: elements.count)
+        if block == shares.lastBlock { nodes[elements.upperBound - 1] = loss }
     }
 
     private static func write(_ value: UInt32, to halves: UnsafeMutablePointer<UInt16>) {

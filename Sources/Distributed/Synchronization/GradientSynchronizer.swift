@@ -62,7 +62,6 @@ public final class GradientSynchronizer {
     private let pipeline: BlockPipeline?
     private let library: LibrarySum?
     private var nodes: UnsafeMutablePointer<Float>?
-    private var result: UnsafeMutablePointer<Float>?
 
     /// Prepares everything that a reduction needs.
     ///
@@ -99,14 +98,13 @@ public final class GradientSynchronizer {
 
     /// Begins the reduction of a gradient that is still to be computed.
     ///
-    /// - Parameters:
-    ///   - nodes: where this rank's nodes will be, as `blocks` lays them out; used up by the reduction.
-    ///   - result: where the sum goes, in the flat layout. With one rank it may be `nodes` itself, and nothing is to do.
-    public func begin(nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) {
-        (self.nodes, self.result) = (nodes, result)
+    /// - Parameter nodes: where this rank's nodes will be, as `blocks` lays them out, and at least room for one. The sum takes their
+    ///   place, from the front. With one rank the node is the sum, and nothing is to do.
+    public func begin(nodes: UnsafeMutablePointer<Float>) {
+        self.nodes = nodes
         times = Times()
         computingSince = computingSince ?? Clock.seconds
-        pipeline?.begin(nodes: nodes, into: result)
+        pipeline?.begin(nodes: nodes)
     }
 
     /// Lets the blocks that are finished travel, and goes on with those under way; waits for nobody.
@@ -133,10 +131,9 @@ public final class GradientSynchronizer {
             times.hidden = max(0, pipeline.busySeconds - times.interleaved)
             try finish(pipeline)
             rankNotes = pipeline.notes
-        } else if let library, let nodes, let result {
-            rankNotes = try library.reduce(nodes, into: result, note: own, communicator)
-        } else if let nodes, let result {
-            finishAlone(nodes, into: result)
+        } else if let library, let nodes {
+            rankNotes = try library.reduce(nodes, note: own, communicator)
+        } else {
             rankNotes = [own]
         }
         let end = Clock.seconds
@@ -147,8 +144,8 @@ public final class GradientSynchronizer {
     }
 
     /// Computes the sum of all ranks' nodes, on every rank; collective, and `begin` and `finish` in one.
-    public func reduce(nodes: UnsafeMutablePointer<Float>, into result: UnsafeMutablePointer<Float>) throws {
-        begin(nodes: nodes, into: result)
+    public func reduce(nodes: UnsafeMutablePointer<Float>) throws {
+        begin(nodes: nodes)
         try finish()
     }
 
@@ -158,14 +155,6 @@ public final class GradientSynchronizer {
             try communicator.wait(for: pipeline.current) {
                 try pipeline.advance(finished: blocks.blockCount, gatherings: blocks.blockCount)
             }
-        }
-    }
-
-    /// One rank's run is the whole tree: one node, the root.
-    private func finishAlone(_ nodes: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>) {
-        guard result != nodes else { return }
-        for block in 0..<blocks.blockCount {
-            blocks.unpack(block: block, nodes + blocks.elements(of: block).lowerBound, to: result)
         }
     }
 }

@@ -3,34 +3,31 @@ import Core
 /// The sum that the library's own allreduce computes, in its own order; for comparison.
 final class LibrarySum {
     private let shares: GradientShares
-    /// The elements in wire order, then four for each rank's note.
-    private let sums: AlignedBuffer<Float>
+    /// Four floats for each rank's note.
+    private let notes: AlignedBuffer<Float>
 
     /// Two halves for each word of a note.
-    private static let trailer = 2 * RankNote.words
+    private static let length = 2 * RankNote.words
 
     init(_ shares: GradientShares) throws {
         self.shares = shares
-        sums = try AlignedBuffer(count: shares.blocks.count + Self.trailer * shares.ranks)
+        notes = try AlignedBuffer(count: Self.length * shares.ranks)
     }
 
-    /// Sums up this rank's nodes and those of all ranks, and returns all notes; collective.
+    /// Puts the sum of this rank's nodes and those of all ranks in their place, from the front, and returns all notes; collective.
     func reduce(
-        _ nodes: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>, note: RankNote,
-        _ communicator: any Communicator
+        _ nodes: UnsafeMutablePointer<Float>, note: RankNote, _ communicator: any Communicator
     ) throws -> [RankNote] {
-        let blocks = shares.blocks
-        sums.elements.update(repeating: 0)
-        for block in 0..<blocks.blockCount { addNodes(nodes, block) }
-        let notes = sums.pointer + blocks.count
-        Self.write(note.value, to: notes + Self.trailer * shares.rank)
-        Self.write(note.microseconds, to: notes + Self.trailer * shares.rank + 2)
-        try communicator.allReduceSum(inPlace: sums.elements)
-        for block in 0..<blocks.blockCount {
-            blocks.unpack(block: block, sums.pointer + blocks.elements(of: block).lowerBound, to: result)
-        }
+        addNodes(nodes)
+        try communicator.allReduceSum(
+            inPlace: UnsafeMutableBufferPointer(start: nodes, count: shares.blocks.count))
+        notes.elements.update(repeating: 0)
+        let own = notes.pointer + Self.length * shares.rank
+        Self.write(note.value, to: own)
+        Self.write(note.microseconds, to: own + 2)
+        try communicator.allReduceSum(inPlace: notes.elements)
         return (0..<shares.ranks).map {
-            let halves = notes + Self.trailer * $0
+            let halves = notes.pointer + Self.length * $0
             return RankNote(words: (Self.read(halves), Self.read(halves + 2)))
         }
     }
@@ -43,13 +40,18 @@ final class LibrarySum {
 
     private static func read(_ halves: UnsafePointer<Float>) -> UInt32 { UInt32(halves[0]) << 16 | UInt32(halves[1]) }
 
-    private func addNodes(_ nodes: UnsafePointer<Float>, _ block: Int) {
-        for rank in 0..<shares.ranks {
-            let part = shares.blocks.part(of: block, rank: rank)
-            for node in 0..<shares.ownNodes {
-                add(
-                    nodes + shares.blocks.offset(of: part, node: node, nodes: shares.ownNodes),
-                    to: sums.pointer + part.lowerBound, count: part.count)
+    /// Adds this rank's nodes up in wire order; a single one lies so already.
+    private func addNodes(_ nodes: UnsafeMutablePointer<Float>) {
+        let (blocks, count) = (shares.blocks, shares.ownNodes)
+        if count == 0 { nodes.update(repeating: 0, count: blocks.count) }
+        guard count > 1 else { return }
+        // From the front: a part's sum takes the place of nodes that are added up.
+        for block in 0..<blocks.blockCount {
+            for rank in 0..<shares.ranks {
+                let part = blocks.part(of: block, rank: rank)
+                let first = nodes + blocks.offset(of: part, node: 0, nodes: count)
+                for node in 1..<count { add(first + node * part.count, to: first, count: part.count) }
+                (nodes + part.lowerBound).update(from: first, count: part.count)
             }
         }
     }

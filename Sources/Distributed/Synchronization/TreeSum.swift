@@ -10,11 +10,10 @@ final class TreeSum: BlockSum {
     /// What comes from the others, block by block: this rank's part of their nodes, in tree order.
     private let staging: AlignedBuffer<Float>
     private let stagingStarts: [Int]
-    /// Blocks in wire order and, in the last, a note behind each part.
-    private let gathered: AlignedBuffer<Float>
+    /// The last block, with a note behind each part; the others are gathered where the sum belongs.
+    private let lastGathered: AlignedBuffer<Float>
     private var places: [UnsafeMutablePointer<Float>]
     private var nodes: UnsafeMutablePointer<Float>
-    private var result: UnsafeMutablePointer<Float>
 
     /// Elements that a pass over all nodes takes at once, so that they stay in the cache between additions.
     private static let strip = 2048
@@ -37,15 +36,14 @@ final class TreeSum: BlockSum {
         }
         stagingStarts = starts
         staging = try AlignedBuffer(count: next)
-        gathered = try AlignedBuffer(count: blocks.count + shares.ranks * RankNote.words)
+        lastGathered = try AlignedBuffer(
+            count: blocks.elements(of: shares.lastBlock).count + shares.ranks * RankNote.words)
         notes = Array(repeating: RankNote(), count: shares.ranks)
-        (nodes, result) = (gathered.pointer, gathered.pointer)
-        places = Array(repeating: gathered.pointer, count: nodeCount)
+        nodes = lastGathered.pointer
+        places = Array(repeating: lastGathered.pointer, count: nodeCount)
     }
 
-    func use(nodes: UnsafeMutablePointer<Float>, result: UnsafeMutablePointer<Float>) {
-        (self.nodes, self.result) = (nodes, result)
-    }
+    func use(nodes: UnsafeMutablePointer<Float>) { self.nodes = nodes }
 
     func startExchange(of block: Int) throws -> any Transfer {
         let first = shares.blocks.elements(of: block).lowerBound * shares.ownNodes
@@ -57,7 +55,7 @@ final class TreeSum: BlockSum {
     func addUp(_ block: Int) {
         let part = shares.ownPart(of: block)
         findNodes(part, block)
-        let (_, target) = destination(of: block)
+        let target = ownTarget(in: block)
         var start = 0
         while start < part.count {
             let count = min(Self.strip, part.count - start)
@@ -86,40 +84,36 @@ final class TreeSum: BlockSum {
         }
     }
 
-    /// Where a block is gathered, and this rank's part of it.
-    ///
-    /// A block that lies in the result as it travels is gathered there, unless notes come with it.
-    private func destination(of block: Int) -> (block: UnsafeMutablePointer<Float>, part: UnsafeMutablePointer<Float>) {
-        let first = shares.blocks.elements(of: block).lowerBound
-        let part = shares.ownPart(of: block).lowerBound - first
-        guard block == shares.lastBlock else {
-            let base = shares.blocks.contiguousOffset(of: block).map { result + $0 } ?? gathered.pointer + first
-            return (base, base + part)
-        }
-        return (gathered.pointer + first, gathered.pointer + first + part + shares.rank * RankNote.words)
+    /// Where a block is gathered. In the place of nodes that lie before those of later blocks, or are this block's own and used up.
+    private func destination(of block: Int) -> UnsafeMutablePointer<Float> {
+        block == shares.lastBlock ? lastGathered.pointer : nodes + shares.blocks.elements(of: block).lowerBound
+    }
+
+    /// This rank's part of it.
+    private func ownTarget(in block: Int) -> UnsafeMutablePointer<Float> {
+        let part = shares.ownPart(of: block).lowerBound - shares.blocks.elements(of: block).lowerBound
+        return destination(of: block) + part + (block == shares.lastBlock ? shares.rank * RankNote.words : 0)
     }
 
     func startGathering(of block: Int, note: RankNote) throws -> any Transfer {
         if block == shares.lastBlock {
-            let trailer = destination(of: block).block + trailerOffset(of: shares.rank)
+            let trailer = lastGathered.pointer + trailerOffset(of: shares.rank)
             trailer[0] = Float(bitPattern: note.value)
             trailer[1] = Float(bitPattern: note.microseconds)
         }
-        return try communicator.startAllGather(inPlace: destination(of: block).block, gatherings[block])
+        return try communicator.startAllGather(inPlace: destination(of: block), gatherings[block])
     }
 
-    func unpack(_ block: Int) {
-        let base = destination(of: block).block
-        if block == shares.lastBlock {
-            for rank in notes.indices {
-                let trailer = base + trailerOffset(of: rank)
-                notes[rank] = RankNote(words: (trailer[0].bitPattern, trailer[1].bitPattern))
-            }
-            shares.removeTrailers(base, trailer: RankNote.words)
-        } else if shares.blocks.contiguousOffset(of: block) != nil {
-            return
+    func complete(_ block: Int) {
+        guard block == shares.lastBlock else { return }
+        let base = lastGathered.pointer
+        for rank in notes.indices {
+            let trailer = base + trailerOffset(of: rank)
+            notes[rank] = RankNote(words: (trailer[0].bitPattern, trailer[1].bitPattern))
         }
-        shares.blocks.unpack(block: block, base, to: result)
+        shares.removeTrailers(base, trailer: RankNote.words)
+        let elements = shares.blocks.elements(of: block)
+        (nodes + elements.lowerBound).update(from: base, count: elements.count)
     }
 
     private func trailerOffset(of rank: Int) -> Int { shares.trailerOffset(of: rank, trailer: RankNote.words) }

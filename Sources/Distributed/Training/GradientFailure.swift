@@ -20,8 +20,8 @@ struct GradientFailure {
     {
         try recompute()
         let own =
-            try replica.layout.firstNonFinite(in: replica.parameters.pointer).map { "the weights of \($0)" }
-            ?? replica.nonFiniteInNodes() ?? ""
+            replica.layout.firstNonFinite(in: replica.parameters.pointer).map { "the weights of \($0)" }
+            ?? replica.gradient.nonFiniteInNodes() ?? ""
         let findings = try communicator.allGather(own)
         let names = try communicator.allGather(communicator.name)
         return CollectiveError(

@@ -63,7 +63,7 @@ public final class TrainingRun {
         try start.fill(replica, seed: options.seed, communicator: communicator)
         synchronizer = try agreement.collectively {
             try GradientSynchronizer(
-                communicator: communicator, tree: replica.tree, runs: parts, blocks: replica.blocks,
+                communicator: communicator, tree: replica.tree, runs: parts, blocks: replica.gradient.blocks,
                 mode: options.allreduce, compression: options.gradientCompression)
         }
         let isResumed = start.summary.isResumed
@@ -155,7 +155,7 @@ public final class TrainingRun {
         let start = Clock.seconds
         let heartbeat = communicator.heartbeat
         try heartbeat.enter(.forward, step: progress.step + 1)
-        synchronizer.begin(nodes: replica.nodes, into: replica.summedGradient)
+        synchronizer.begin(nodes: replica.gradient.sums.pointer)
         try computeGradient(order, advance: synchronizer.advance)
         try heartbeat.enter(.exchange, step: progress.step + 1)
         var profile = try exchange()
@@ -176,7 +176,7 @@ public final class TrainingRun {
         profile.other = max(0, end - start - profile.total)
         let report = timer.step(
             progress, loss: loss, gradientNorm: norm, from: start, to: end, profile: options.profile ? profile : nil,
-            gradientBytes: options.profile ? replica.gradientLayout.summed.count * MemoryLayout<Float>.stride : nil)
+            gradientBytes: options.profile ? replica.gradient.blocks.count * MemoryLayout<Float>.stride : nil)
         try metrics?.write(report, tell)
         tell(.step(report))
         return report

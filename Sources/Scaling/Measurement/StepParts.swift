@@ -28,7 +28,7 @@ public struct StepParts: Hashable, Sendable, Codable {
 
     /// Everything that is arithmetic on this rank's sequences.
     public var compute: Double { forward + head + backward + weightGradient }
-    /// What every rank does in full, whatever its share of the batch.
+    /// What doesn't depend on the share of the batch.
     public var replicated: Double { pack + adam + other }
     /// The whole exchange, hidden or not.
     public var wholeExchange: Double { exchange + hiddenExchange }

@@ -8,10 +8,14 @@ extension CostModel {
     public init?(fittedTo measurements: [Measurement]) {
         let steps = measurements.filter { !$0.plan.isIn(.latency) }
         let clean = Self.withoutTurns(steps)
-        guard let compute = Self.computeCosts(clean), let replicated = Self.replicatedCosts(clean) else { return nil }
+        guard let compute = Self.computeCosts(clean), let pack = Self.packCosts(clean),
+            let optimizer = Self.optimizerCosts(clean)
+        else { return nil }
         (fixedSeconds, secondsPerSequence) = (compute[0], compute[1])
         (fixedContention, sequenceContention) = (compute[2], compute[3])
-        (replicatedSeconds, replicatedContention, otherSeconds) = (replicated[0], replicated[1], replicated[2])
+        (packSeconds, packContention) = (pack[0], pack[1])
+        (optimizerSeconds, optimizerContention) = (optimizer[0], optimizer[1])
+        otherSeconds = Self.mean(clean.map { $0.parts.other / $0.layout.turns })
         // With next to nothing to compute, what waits isn't in proportion to it.
         skew = Self.skew(clean.filter { !$0.plan.isIn(.exchange) })
         weightGradientShare = Self.mean(clean.map { $0.parts.weightGradient / max($0.parts.compute, 1e-12) })
@@ -34,14 +38,21 @@ extension CostModel {
             }, measurements.map(\.parts.compute))
     }
 
-    private static func replicatedCosts(_ measurements: [Measurement]) -> [Double]? {
-        let costs = NonNegativeLeastSquares.solve(
+    private static func packCosts(_ measurements: [Measurement]) -> [Double]? {
+        NonNegativeLeastSquares.solve(
             measurements.map { measurement in
                 let layout = measurement.layout
-                let others = Double(layout.busyCores - 1)
-                return [1, others].map { $0 * layout.turns / Double(layout.threads) }
-            }, measurements.map { max($0.parts.pack + $0.parts.adam, 1e-9) })
-        return costs.map { $0 + [mean(measurements.map { $0.parts.other / $0.layout.turns })] }
+                let share = layout.turns / Double(layout.threads * layout.ranksPerHost)
+                return [share, share * Double(layout.busyCores - 1)]
+            }, measurements.map { max($0.parts.pack, 1e-9) })
+    }
+
+    private static func optimizerCosts(_ measurements: [Measurement]) -> [Double]? {
+        NonNegativeLeastSquares.solve(
+            measurements.map { measurement in
+                let share = measurement.layout.turns / Double(measurement.layout.threads)
+                return [share, share * Double(measurement.layout.busyCores - 1)]
+            }, measurements.map { max($0.parts.adam, 1e-9) })
     }
 
     private static func skew(_ measurements: [Measurement]) -> Double {

@@ -1,9 +1,10 @@
 /// What a step costs, fitted to measurements (docs/scaling.md has the formulas).
 ///
-/// With m sequences for the busiest worker, k busy cores a machine, t threads a rank and s workers that take turns on a core:
+/// With m sequences for the busiest worker, k busy cores a machine, t threads a rank, r ranks a host and s workers that take turns on
+/// a core:
 ///
 ///     compute    = s·(a + b·m + (k − 1)·(a′ + b′·m))
-///     replicated = s·((p + (k − 1)·p′)/t + o)
+///     replicated = s·((q + (k − 1)·q′)/(t·r) + (p + (k − 1)·p′)/t + o)
 ///     skew       = σ·E[max of all workers]·compute
 ///     exchange   = α·messages + β·bytes, over a network less what is hidden
 public struct CostModel: Hashable, Sendable, Codable {
@@ -15,10 +16,14 @@ public struct CostModel: Hashable, Sendable, Codable {
     public let fixedContention: Double
     /// b′: what each further busy core of the machine adds to b.
     public let sequenceContention: Double
-    /// p: packing and optimiser on one thread.
-    public let replicatedSeconds: Double
+    /// q: packing a host's weights on one thread.
+    public let packSeconds: Double
+    /// q′: what each further busy core adds to q.
+    public let packContention: Double
+    /// p: the optimiser on one thread.
+    public let optimizerSeconds: Double
     /// p′: what each further busy core adds to p.
-    public let replicatedContention: Double
+    public let optimizerContention: Double
     /// o: the rest of a step.
     public let otherSeconds: Double
     /// σ: the spread of workers' compute times, relative to them.
@@ -54,11 +59,11 @@ public struct CostModel: Hashable, Sendable, Codable {
         )
     }
 
-    /// Seconds of what every rank does in full.
+    /// Seconds of what doesn't depend on the batch: packing, which the ranks of a host divide among them, and the rest.
     func replicated(_ layout: Layout) -> Double {
-        let others = Double(layout.busyCores - 1)
-        return layout.turns
-            * ((replicatedSeconds + others * replicatedContention) / Double(layout.threads) + otherSeconds)
+        let (others, threads) = (Double(layout.busyCores - 1), Double(layout.threads))
+        let pack = (packSeconds + others * packContention) / (threads * Double(layout.ranksPerHost))
+        return layout.turns * (pack + (optimizerSeconds + others * optimizerContention) / threads + otherSeconds)
     }
 
     /// The link that a layout uses, where it was measured.
@@ -90,7 +95,8 @@ public struct CostModel: Hashable, Sendable, Codable {
         guard let link = link ?? self.link(layout) else { return nil }
         let whole = link.seconds(layout, workload)
         if link.kind == .network {
-            let window = hiddenPerWeightGradient * weightGradientShare * (fixed + rows)
+            // While another worker has its core, a rank moves no blocks.
+            let window = hiddenPerWeightGradient * weightGradientShare * (fixed + rows) / layout.turns
             prediction.hiddenExchange = min(hiddenShare * whole, window)
         }
         prediction.exchange = whole - prediction.hiddenExchange
@@ -104,7 +110,7 @@ public struct StepPrediction: Hashable, Sendable, Codable {
     public var fixedCompute: Double
     /// Arithmetic in proportion to the share of the batch.
     public var sequenceCompute: Double
-    /// What every rank does in full: packing, optimiser, the loop.
+    /// What doesn't depend on the batch: packing, optimiser, the loop.
     public var replicated: Double
     /// Waiting for the slowest worker.
     public var skew: Double

@@ -3,7 +3,7 @@ import Core
 /// How much of the exchanges over a network runs while the weight gradient is computed.
 ///
 /// Of an exchange of E seconds beside a weight gradient of W seconds, min(h·E, g·W) are hidden: never the last block, and
-/// no more than there is time for.
+/// no more than there is time for. Workers that take turns on a core have W divided by their number, since who waits moves no blocks.
 struct Hiding {
     /// h.
     let share: Double
@@ -20,7 +20,7 @@ struct Hiding {
             $0.layout.ranks > 1 && $0.parts.wholeExchange > 0 && $0.parts.weightGradient > 0
         }
         let shares = seen.map { $0.parts.hiddenExchange / $0.parts.wholeExchange }
-        let rates = seen.map { $0.parts.hiddenExchange / $0.parts.weightGradient }
+        let rates = seen.map { $0.parts.hiddenExchange / Self.window($0) }
         let possible = seen.map { Self.allButOneBlock($0) }.min() ?? 0
         var best = (error: Double.infinity, share: 0.0, rate: 0.0)
         for share in (shares + [possible]).sorted(by: >) {
@@ -34,8 +34,13 @@ struct Hiding {
 
     private static func error(_ measurement: Measurement, _ share: Double, _ rate: Double) -> Double {
         let parts = measurement.parts
-        let predicted = min(share * parts.wholeExchange, rate * parts.weightGradient)
+        let predicted = min(share * parts.wholeExchange, rate * window(measurement))
         return abs(predicted - parts.hiddenExchange) / parts.total
+    }
+
+    /// W.
+    private static func window(_ measurement: Measurement) -> Double {
+        measurement.parts.weightGradient / measurement.layout.turns
     }
 
     /// The part of an exchange that is over, at best, when the last block begins to travel.

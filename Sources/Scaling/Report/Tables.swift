@@ -90,7 +90,11 @@ enum Tables {
                 "\(percent(model.batchEfficiency(rows: rows, busyCores: busy))) of the speed of a very large batch with "
                     + "\(Int(rows)) sequences a worker, \(percent(model.batchEfficiency(rows: small, busyCores: busy))) with \(Int(small))"
             ),
-            ("Every rank", "\(seconds(model.replicatedSeconds)) for packing and optimiser on one thread"),
+            (
+                "Every rank",
+                "\(seconds(model.optimizerSeconds)) for the optimiser on one thread; packing, \(seconds(model.packSeconds)), "
+                    + "is divided among the ranks of a host"
+            ),
             ("Skew", "\(percent(model.skew)) spread of workers' compute times"),
         ]
         for link in [model.sharedMemory, model.network].compactMap({ $0 }) {

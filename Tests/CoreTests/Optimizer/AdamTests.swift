@@ -34,7 +34,7 @@ import Testing
         var references = start.map { Reference(weight: Double($0)) }
         for step in 1...6 {
             let gradient = gradient(count, step: step)
-            adam.update(0..<count, parameters: weights.pointer, gradient: gradient)
+            adam.update(weights, gradient)
             adam.steps += 1
             for index in 0..<count {
                 references[index].step(step, Double(gradient[index]), configuration)
@@ -59,7 +59,7 @@ import Testing
     @Test func firstStepMovesByTheLearningRateWhateverTheGradient() throws {
         let adam = try Adam(count: 3, configuration: Adam.Configuration(learningRate: 0.5))
         let weights = try buffer([0, 0, 0])
-        adam.update(0..<3, parameters: weights.pointer, gradient: [1000, -0.25, 0])
+        adam.update(weights, [1000, -0.25, 0])
         #expect(abs(weights[0] + 0.5) < 1e-5)
         #expect(abs(weights[1] - 0.5) < 1e-5)
         #expect(weights[2] == 0)
@@ -73,7 +73,9 @@ import Testing
             for step in 1...3 {
                 let gradient = gradient(1000, step: step)
                 for (first, end) in zip(bounds, bounds.dropFirst()) {
-                    adam.update(first..<end, parameters: weights.pointer, gradient: gradient)
+                    adam.update(
+                        first..<end, parameters: weights.pointer, gradient: Array(gradient[first..<end]),
+                        constants: adam.constants())
                 }
                 adam.steps += 1
             }
@@ -90,15 +92,22 @@ import Testing
         )
         let weights = try buffer(testNumbers(count, salt: 99))
         for step in 1...2 {
-            through.update(0..<count, parameters: weights.pointer, gradient: gradient(count, step: step))
+            through.update(weights, gradient(count, step: step))
             through.steps += 1
         }
         let copy = try buffer(Array(weights.elements))
         _ = resumed.m.elements.update(from: through.m.elements)
         _ = resumed.v.elements.update(from: through.v.elements)
         resumed.steps = through.steps
-        through.update(0..<count, parameters: weights.pointer, gradient: gradient(count, step: 3))
-        resumed.update(0..<count, parameters: copy.pointer, gradient: gradient(count, step: 3))
+        through.update(weights, gradient(count, step: 3))
+        resumed.update(copy, gradient(count, step: 3))
         #expect(bits(copy.elements) == bits(weights.elements))
+    }
+}
+
+extension Adam {
+    /// Updates all parameters.
+    fileprivate func update(_ parameters: AlignedBuffer<Float>, _ gradient: [Float]) {
+        update(0..<gradient.count, parameters: parameters.pointer, gradient: gradient, constants: constants())
     }
 }

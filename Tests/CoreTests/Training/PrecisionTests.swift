@@ -33,7 +33,7 @@ import Testing
                 ids.update(from: text, count: count)
             }
             try replica.applyGradient()
-            return (replica.layout, Array(replica.gradient.elements.prefix(replica.layout.count)))
+            return (replica.layout, Array(replica.gradient.flat().prefix(replica.layout.count)))
         }
     }
 

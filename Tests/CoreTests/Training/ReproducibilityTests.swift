@@ -92,23 +92,6 @@ import Testing
         }
     }
 
-    /// One node's sums where they belong.
-    private func flat(_ replica: Replica, node: Int, of count: Int) -> [Float] {
-        let blocks = replica.blocks
-        var result = [Float](repeating: .nan, count: replica.gradientLayout.summed.count)
-        for block in 0..<blocks.blockCount {
-            let wire = (0..<blocks.ranks).flatMap { rank in
-                let part = blocks.part(of: block, rank: rank)
-                let start = replica.nodes + blocks.offset(of: part, node: node, nodes: count)
-                return Array(UnsafeBufferPointer(start: start, count: part.count))
-            }
-            result.withUnsafeMutableBufferPointer { result in
-                if let base = result.baseAddress { blocks.unpack(block: block, wire, to: base) }
-            }
-        }
-        return result
-    }
-
     /// The gradient that ranks with a run of micro-batches each get when they add their nodes along the tree.
     private func shardedGradient(_ test: Case, runs: [Range<Int>]) throws -> [UInt32] {
         var nodes: [[Float]] = []
@@ -118,9 +101,7 @@ import Testing
             let count = replica.tree.canonicalNodes(of: run).count
             for node in 0..<count {
                 nodes.append(
-                    runs.count == 1
-                        ? Array(replica.gradient.elements[replica.gradientLayout.summed])
-                        : flat(replica, node: node, of: count))
+                    replica.gradient.blocks.wireOrder(node: node, of: count, from: replica.gradient.sums.pointer))
             }
         }
         let plan = ReductionTree(leafCount: test.microBatches).mergePlan(of: runs)
@@ -141,7 +122,7 @@ import Testing
     private func compareRanks(_ test: Case) throws {
         let single = try test.replica(0..<test.microBatches, threads: 1)
         try single.computeGradient(test.reader(step: 0))
-        let expected = bits(single.gradient.elements[single.gradientLayout.summed])
+        let expected = bits(single.gradient.sums.elements)
         for ranks in [1, 2, 3, 4, test.microBatches + 1] {
             let runs = ReductionTree.partition(count: test.microBatches, parts: ranks)
             #expect(differences(try shardedGradient(test, runs: runs), expected) == 0, "\(ranks) ranks")
@@ -155,15 +136,15 @@ import Testing
     func finishedBlocksStayAsTheyAre(threads: Int) throws {
         let test = Case(cell: .gru, layers: 1, units: 512, batchSize: 3, microBatchSize: 1)
         let replica = try test.replica(0..<2, threads: threads, ranks: 2)
-        let blocks = replica.blocks
-        #expect(blocks.blockCount > 2 && blocks.count == replica.gradientLayout.summed.count)
+        let blocks = replica.gradient.blocks
+        #expect(blocks.blockCount > 2 && blocks.count == replica.gradient.layout.summed.count)
         func checksum(_ block: Int) -> String {
             let elements = blocks.elements(of: block)
             return Checksum.hexadecimal(
                 of: UnsafeRawBufferPointer(
                     UnsafeBufferPointer(
                         rebasing: UnsafeBufferPointer(
-                            start: replica.nodes, count: blocks.count)[elements])))
+                            start: replica.gradient.sums.pointer, count: blocks.count)[elements])))
         }
         var seen: [String] = []
         var counts: [Int] = []
@@ -186,7 +167,7 @@ import Testing
         let (single, idle) = (try test.replica(0..<2, threads: 1), try test.replica(2..<2, threads: 2))
         try single.computeGradient(test.reader(step: 0))
         try idle.computeGradient(test.reader(step: 0))
-        idle.summedGradient.update(from: single.summedGradient, count: single.gradientLayout.summed.count)
+        _ = idle.gradient.sums.elements.update(from: single.gradient.sums.elements)
         try single.applyGradient()
         try idle.applyGradient()
         #expect(differences(bits(idle.parameters.elements), bits(single.parameters.elements)) == 0)
