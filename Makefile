@@ -20,10 +20,10 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-mpich torture sanitize benchmark lint strict install clean
+.PHONY: help setup build demo test test-mpich test-openmpi5 torture sanitize benchmark lint strict install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables: EPOCHS=$(EPOCHS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX) STATIC=$(STATIC)'
 
 setup: ## install what is missing (Debian, Ubuntu) or say what to install
@@ -46,6 +46,9 @@ test: setup ## run every test
 
 test-mpich: setup ## build with MPICH beside Open MPI and run the tests of ranks with it (Debian, Ubuntu)
 	scripts/test-mpich
+
+test-openmpi5: setup ## build with Open MPI 5, a Python package of binaries, and run the tests of ranks with it
+	scripts/test-openmpi5
 
 # Hours: crashes, stops and lost networks by the dozen, thousands of steps; docs/reliability.md has what was tried.
 torture: setup ## run all of the long tests, which `make test` only samples

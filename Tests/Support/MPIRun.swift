@@ -76,7 +76,7 @@ public struct MPIRun: Sendable {
         let runs = programs.map { ["-np", "\($0.ranks)", program] + $0.arguments }
         // Open MPI has to be told that ranks may share what they are bound to.
         let sharing = isOpenMPI && binding != "none" ? ":overload-allowed" : ""
-        let binding = binding.map { ["-bind-to", $0 + sharing] } ?? []
+        let binding = binding.map { [(isOpenMPI ? "--" : "-") + "bind-to", $0 + sharing] } ?? []
         let command = [mpirun] + Self.command.dropFirst() + binding + Array(runs.joined(separator: [":"]))
         return try limited(command, environment, folder, seconds)
     }
