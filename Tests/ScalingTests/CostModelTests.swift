@@ -93,6 +93,21 @@ import Testing
         }
     }
 
+    /// A link that lets the first kilobytes through at full speed has the bandwidth that gradients see.
+    @Test func aBurstTellsNoBandwidth() throws {
+        var machine = Synthetic()
+        machine.isNetwork = true
+        machine.secondsPerByte = 80e-9
+        let slow = machine.measurements()
+        // The tiny exchanges' 4000 bytes alone would take 320 µs there.
+        var burst = machine
+        burst.secondsPerByte = 1e-9
+        let measurements = slow.map { $0.plan.isIn(.latency) ? burst.measurement($0.plan) ?? $0 : $0 }
+        let model = try #require(CostModel(fittedTo: measurements))
+        #expect(abs(try #require(model.network).secondsPerByte / machine.secondsPerByte - 1) < 1e-3)
+        for check in PredictionCheck.all(measurements) { #expect(abs(check.error) < 1e-3, "\(check)") }
+    }
+
     /// In shared memory blocks are under way while nobody works on them: that is no cost.
     @Test func hiddenPartInSharedMemoryCostsNothing() throws {
         let measurements = Synthetic().measurements().map { changed($0) { $0.hiddenExchange = $0.weightGradient } }

@@ -46,13 +46,6 @@ public struct GradientCheck: Sendable {
         [0xFFFF_FFFF, 0x7F80_0001, 1, 0x8000_0000, 0x1234_5678][(rank + round) % 5]
     }
 
-    /// How the gradient of this step travels: several tasks of about the same size, then what is left.
-    ///
-    /// - Parameter leastBytes: of a block.
-    public func blocks(ranks: Int, leastBytes: Int?) -> GradientBlocks {
-        GradientBlocks(contiguous: count, ranks: ranks, leastBytes: leastBytes)
-    }
-
     /// Lets every rank contribute its share and checks what comes out.
     ///
     /// - Parameters:
@@ -64,7 +57,7 @@ public struct GradientCheck: Sendable {
     ) throws {
         let tree = ReductionTree(leafCount: leaves)
         let runs = ReductionTree.partition(count: leaves, parts: ranks.size)
-        let blocks = blocks(ranks: ranks.size, leastBytes: leastBytes)
+        let blocks = GradientBlocks(contiguous: count, ranks: ranks.size, leastBytes: leastBytes)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, mode: mode)
         let nodes = try AlignedBuffer<Float>(count: max(1, synchronizer.ownNodes.count) * count)

@@ -24,6 +24,8 @@ final class AdamStep: @unchecked Sendable {
     }
 
     private let adam: Adam
+    /// Owns what the panels are of.
+    private let gradient: Gradient
     private let parameters: UnsafeMutablePointer<Float>
     private let tensors: [Tensor]
     private let tasks: [Task]
@@ -32,9 +34,12 @@ final class AdamStep: @unchecked Sendable {
     /// About how many elements a worker updates at a time.
     private static let taskSize = 1 << 16
 
-    /// Prepares for a gradient and the parameters it is the gradient of, which must outlive this object.
+    /// Prepares for a gradient.
+    ///
+    /// - Parameter parameters: what it is the gradient of, which must outlive this object.
     init(_ adam: Adam, parameters: UnsafeMutablePointer<Float>, gradient: Gradient) {
         self.adam = adam
+        self.gradient = gradient
         self.parameters = parameters
         let layout = gradient.layout.parameters
         let tensors = layout.tensors.map { tensor in
@@ -73,14 +78,16 @@ final class AdamStep: @unchecked Sendable {
         }
     }
 
-    /// A tensor whose gradient is a sum over micro-batches; all its panels are as high as it is.
+    /// A tensor whose gradient is a sum over micro-batches; a bias of two rows counts as one long row, as its sums do.
     private static func summed(_ tensor: ParameterLayout.Tensor, _ gradient: Gradient) -> Tensor {
         let range = tensor.offset..<tensor.offset + tensor.count
         let places = gradient.blocks.places.filter { range.contains($0.matrix.offset) }
             .sorted { $0.matrix.offset < $1.matrix.offset }
         let rows = places.first?.matrix.rows ?? 0
+        let columns = places.reduce(0) { $0 + $1.matrix.width }
+        precondition(rows * columns == tensor.count, "the panels of \(tensor.name) cover it")
         return Tensor(
-            offset: tensor.offset, rows: rows, columns: tensor.count / max(1, rows),
+            offset: tensor.offset, rows: rows, columns: columns,
             panels: places.map {
                 Tensor.Panel(values: gradient.sums.pointer + $0.start, width: $0.matrix.width)
             })

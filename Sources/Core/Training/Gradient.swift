@@ -4,11 +4,11 @@
 /// nodes, and the result takes the place of the first.
 public final class Gradient: @unchecked Sendable {
     /// Where each number belongs.
-    public let layout: GradientLayout
+    let layout: GradientLayout
     /// How the sums lie, and how they travel between ranks.
     public let blocks: GradientBlocks
     /// The rank's nodes.
-    public let nodeCount: Int
+    let nodeCount: Int
     /// The nodes' sums, all that follow the first one's behind it; in the end the whole step's sum.
     public let sums: AlignedBuffer<Float>
     /// The gradients of the embedding and of the first kernel, which come first in the parameters' layout.
@@ -31,7 +31,7 @@ public final class Gradient: @unchecked Sendable {
     /// The whole gradient in the flat layout, when all nodes are added up; slow, for a look at it.
     func flat() -> [Float] {
         var flat = [Float](repeating: 0, count: layout.count)
-        flat.replaceSubrange(layout.parameters.embeddings..<layout.summed.lowerBound, with: inputs.elements)
+        flat.replaceSubrange(0..<layout.summed.lowerBound, with: inputs.elements)
         blocks.unpack(sums.pointer, to: &flat)
         return flat
     }

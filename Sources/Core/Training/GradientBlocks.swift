@@ -27,7 +27,7 @@ public struct GradientBlocks: Sendable {
     }
 
     /// A matrix and where it begins in wire order.
-    struct Place: Hashable, Sendable {
+    struct Place: Sendable {
         let matrix: Matrix
         let start: Int
 
@@ -141,7 +141,7 @@ public struct GradientBlocks: Sendable {
     }
 
     /// Copies a vector in wire order to the flat gradient; slow, for a look at it.
-    public func unpack(_ elements: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
+    func unpack(_ elements: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
         for place in places { place.unpack(elements, to: flat + place.matrix.offset) }
     }
 

@@ -5,6 +5,7 @@ import CKernels
 /// Added up in pieces of a fixed size and then piece after piece, so its bits depend on the gradient alone, not on who
 /// computes which piece.
 final class GradientNorm: @unchecked Sendable {
+    /// Owns what the pieces are of.
     private let gradient: Gradient
     private let pieces: [UnsafeBufferPointer<Float>]
     private let sums: AlignedBuffer<Double>

@@ -7,7 +7,7 @@ struct PanelTask: Hashable, Sendable {
         case logits
     }
 
-    /// What is multiplied with the panel and where the result goes: rows `offset + i * stride + column` of the gradient.
+    /// What is multiplied with the panel and where the result goes: rows `offset + i * stride + column` of the flat gradient.
     struct Target: Hashable, Sendable {
         enum Factor: Hashable, Sendable {
             /// hᵀ of a layer before each token.

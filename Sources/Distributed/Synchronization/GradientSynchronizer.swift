@@ -47,7 +47,7 @@ public final class GradientSynchronizer {
     /// The nodes that this rank contributes; none where there are fewer micro-batches than ranks.
     public let ownNodes: [ReductionTree.Node]
     /// What this rank tells the others with its next gradient, set before `finish` or `reduce`; it travels with the
-    /// sums, at no extra collective.
+    /// sums, with `library` after them.
     public var note: UInt32 = 0
     /// All ranks' notes, in rank order, as they were when the last gradient was reduced.
     public var notes: [UInt32] { rankNotes.map(\.value) }
@@ -85,7 +85,7 @@ public final class GradientSynchronizer {
         ownNodes = tree.canonicalNodes(of: runs[communicator.rank])
         rankNotes = Array(repeating: RankNote(), count: runs.count)
         let shares = GradientShares(tree: tree, runs: runs, blocks: blocks, rank: communicator.rank)
-        library = runs.count > 1 && mode == .library ? try LibrarySum(shares) : nil
+        library = runs.count > 1 && mode == .library ? LibrarySum(shares) : nil
         guard runs.count > 1, mode == .tree else {
             pipeline = nil
             return
@@ -131,7 +131,8 @@ public final class GradientSynchronizer {
             times.hidden = max(0, pipeline.busySeconds - times.interleaved)
             try finish(pipeline)
             rankNotes = pipeline.notes
-        } else if let library, let nodes {
+        } else if let library {
+            guard let nodes else { preconditionFailure("begin comes before finish") }
             rankNotes = try library.reduce(nodes, note: own, communicator)
         } else {
             rankNotes = [own]

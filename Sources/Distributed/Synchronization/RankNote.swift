@@ -1,4 +1,4 @@
-/// What a rank tells all others with the sums of a step, at no extra collective.
+/// What a rank tells all others with the sums of a step; along the tree at no extra collective.
 struct RankNote: Hashable, Sendable {
     /// What the synchroniser's user wants told.
     var value: UInt32 = 0

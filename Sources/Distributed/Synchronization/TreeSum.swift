@@ -84,7 +84,10 @@ final class TreeSum: BlockSum {
         }
     }
 
-    /// Where a block is gathered. In the place of nodes that lie before those of later blocks, or are this block's own and used up.
+    /// Where a block is gathered: from its first element on, among nodes.
+    ///
+    /// Those of a block that begins at element e begin at e times their number. So they are of earlier blocks, which are gathered,
+    /// or of this one, where each element is read before one that isn't further behind is written over.
     private func destination(of block: Int) -> UnsafeMutablePointer<Float> {
         block == shares.lastBlock ? lastGathered.pointer : nodes + shares.blocks.elements(of: block).lowerBound
     }

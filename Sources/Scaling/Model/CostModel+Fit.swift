@@ -41,9 +41,8 @@ extension CostModel {
     private static func packCosts(_ measurements: [Measurement]) -> [Double]? {
         NonNegativeLeastSquares.solve(
             measurements.map { measurement in
-                let layout = measurement.layout
-                let share = layout.turns / Double(layout.threads * layout.ranksPerHost)
-                return [share, share * Double(layout.busyCores - 1)]
+                let share = measurement.layout.turns / packers(measurement.layout)
+                return [share, share * Double(measurement.layout.busyCores - 1)]
             }, measurements.map { max($0.parts.pack, 1e-9) })
     }
 
@@ -70,26 +69,18 @@ extension CostModel {
         return (costs?[0] ?? 0, costs?[1] ?? 0)
     }
 
-    /// α and β of the exchanges over a link, the tiny ones included; nil where there were none.
-    private static func link(_ kind: Link.Kind, _ measurements: [Measurement]) -> Link? {
-        let exchanged = measurements.filter {
-            $0.layout.ranks > 1 && Link.seconds(of: $0) > 0 && $0.layout.usesNetwork == (kind == .network)
-        }
-        let usable = withoutTurns(exchanged)
-        let costs = NonNegativeLeastSquares.solve(
-            usable.map {
-                let amounts = Link.amounts($0.layout, $0.workload)
-                return [amounts.messages, amounts.bytes]
-            }, usable.map(Link.seconds))
-        return costs.map {
-            Link(kind: kind, origin: .measured, secondsPerMessage: $0[0], secondsPerByte: $0[1])
-        }
-    }
-
     /// Those whose workers had a core each; all where there are none.
     private static func withoutTurns(_ measurements: [Measurement]) -> [Measurement] {
         let alone = measurements.filter { $0.layout.turns == 1 }
         return alone.isEmpty ? measurements : alone
+    }
+
+    /// α and β of the exchanges over a link; nil where there were none.
+    private static func link(_ kind: Link.Kind, _ measurements: [Measurement]) -> Link? {
+        let exchanged = measurements.filter {
+            $0.layout.ranks > 1 && Link.seconds(of: $0) > 0 && $0.layout.usesNetwork == (kind == .network)
+        }
+        return Link(kind, fittedTo: withoutTurns(exchanged))
     }
 
     private static func mean(_ values: [Double]) -> Double {

@@ -1,10 +1,10 @@
 /// What a step costs, fitted to measurements (docs/scaling.md has the formulas).
 ///
-/// With m sequences for the busiest worker, k busy cores a machine, t threads a rank, r ranks a host and s workers that take turns on
-/// a core:
+/// With m sequences for the busiest worker, k busy cores a machine, t threads a rank, w workers that pack for a host and s workers that
+/// take turns on a core:
 ///
 ///     compute    = s·(a + b·m + (k − 1)·(a′ + b′·m))
-///     replicated = s·((q + (k − 1)·q′)/(t·r) + (p + (k − 1)·p′)/t + o)
+///     replicated = s·((q + (k − 1)·q′)/w + (p + (k − 1)·p′)/t + o)
 ///     skew       = σ·E[max of all workers]·compute
 ///     exchange   = α·messages + β·bytes, over a network less what is hidden
 public struct CostModel: Hashable, Sendable, Codable {
@@ -32,7 +32,7 @@ public struct CostModel: Hashable, Sendable, Codable {
     public let weightGradientShare: Double
     /// The part of an exchange over a network that is hidden where there is time enough.
     public let hiddenShare: Double
-    /// Hidden seconds of an exchange over a network for each second of weight gradient, at most.
+    /// Hidden seconds of an exchange over a network for each second in which a rank works on its weight gradient, at most.
     public let hiddenPerWeightGradient: Double
     /// Memory of a process whatever its share of the batch, in bytes.
     public let fixedMemory: Double
@@ -61,10 +61,14 @@ public struct CostModel: Hashable, Sendable, Codable {
 
     /// Seconds of what doesn't depend on the batch: packing, which the ranks of a host divide among them, and the rest.
     func replicated(_ layout: Layout) -> Double {
-        let (others, threads) = (Double(layout.busyCores - 1), Double(layout.threads))
-        let pack = (packSeconds + others * packContention) / (threads * Double(layout.ranksPerHost))
-        return layout.turns * (pack + (optimizerSeconds + others * optimizerContention) / threads + otherSeconds)
+        let others = Double(layout.busyCores - 1)
+        let pack = (packSeconds + others * packContention) / Self.packers(layout)
+        let optimizer = (optimizerSeconds + others * optimizerContention) / Double(layout.threads)
+        return layout.turns * (pack + optimizer + otherSeconds)
     }
+
+    /// Workers that pack for a host: a matrix is packed by one, and the recurrent kernel and its transpose are nearly all of it.
+    static func packers(_ layout: Layout) -> Double { Double(min(layout.threads * layout.ranksPerHost, 2)) }
 
     /// The link that a layout uses, where it was measured.
     func link(_ layout: Layout) -> Link? { layout.usesNetwork ? network : sharedMemory }

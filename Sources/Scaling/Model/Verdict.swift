@@ -24,7 +24,7 @@ enum Verdict {
         let carrier = layout.usesNetwork ? "Network" : "Exchange in shared memory"
         let losses = [
             (carrier, parts.exchange), ("Skew", parts.wait),
-            ("Packing and optimiser, which every rank does in full", parts.replicated),
+            ("Packing and optimiser, which a smaller share of the batch doesn't shorten", parts.replicated),
         ]
         let lost = losses.reduce(0) { $0 + $1.1 }
         if lost > 0.1 * parts.total, let most = losses.max(by: { $0.1 < $1.1 }) {
