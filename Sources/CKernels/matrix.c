@@ -7,6 +7,12 @@ void dtrain_add(int64_t n, const float *restrict addend, float *restrict sum) {
 }
 
 MULTIVERSION
+void dtrain_add_into(int64_t n, const float *a, const float *b, float *sum) {
+#pragma clang loop vectorize(assume_safety)
+    for (int64_t i = 0; i < n; i++) sum[i] = a[i] + b[i];
+}
+
+MULTIVERSION
 void dtrain_axpy(int64_t n, float factor, const float *restrict x, float *restrict y) {
     for (int64_t i = 0; i < n; i++) y[i] += factor * x[i];
 }

@@ -143,6 +143,9 @@ void dtrain_panel_product_bf16(
 // sum[i] += addend[i] for n elements.
 void dtrain_add(int64_t n, const float *addend, float *sum);
 
+// sum[i] = a[i] + b[i] for n elements; sum may be a or b.
+void dtrain_add_into(int64_t n, const float *a, const float *b, float *sum);
+
 // sum[j] += the sum over rows of matrix[rows][columns], row after row.
 void dtrain_column_sums(int64_t rows, int64_t columns, const float *matrix, float *sum);
 

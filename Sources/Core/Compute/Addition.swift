@@ -5,6 +5,13 @@ public func add(_ addend: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Flo
     dtrain_add(Int64(count), addend, sum)
 }
 
+/// Adds two vectors of `count` elements; the sum may go to one of them, and doesn't overlap them otherwise.
+public func add(
+    _ first: UnsafePointer<Float>, _ second: UnsafePointer<Float>, into sum: UnsafeMutablePointer<Float>, count: Int
+) {
+    dtrain_add_into(Int64(count), first, second, sum)
+}
+
 /// Vectors of bf16 numbers, the upper halves of float32 ones, in loops made for the CPU at hand.
 public enum BF16Vector {
     /// Rounds the sum of `values` and `residual`; `residual` becomes what the rounding lost.

@@ -17,7 +17,8 @@ final class GradientNorm: @unchecked Sendable {
     init(_ gradient: Gradient) throws {
         self.gradient = gradient
         let sums = UnsafeBufferPointer(gradient.sums.elements)
-        let all = [UnsafeBufferPointer(gradient.inputs.elements)]
+        let all =
+            [UnsafeBufferPointer(gradient.inputs.elements)]
             + Self.parameterRanges(gradient).map { UnsafeBufferPointer(rebasing: sums[$0]) }
         pieces = all.flatMap { range in
             stride(from: 0, to: range.count, by: Self.piece).map {

@@ -2,7 +2,7 @@ import CKernels
 
 /// hᵀ · panel for panels of one shape, for one worker.
 ///
-/// A float32 panel is an operand as it is. For bf16 it is packed first, which rounds it too, or only rounded; what comes out
+/// A float32 panel is an operand as it is, and so is a rounded one. For bf16 it is packed first, which rounds it too; what comes out
 /// stays in the worker's cache. Where the CPU allows, a loop of CKernels computes the product and adds it up, for
 /// float32 oneDNN elsewhere.
 struct PanelProduct {
@@ -13,8 +13,6 @@ struct PanelProduct {
     }
 
     private let method: Method
-    /// Where the panel is rounded to, for rounded float32.
-    private let rounded: AlignedBuffer<Float>?
     private let units: Int
     private let width: Int
     private let states: Int
@@ -23,7 +21,6 @@ struct PanelProduct {
     /// A product of [units, states] with [states, width], where `stored` states are stored, of which it reads the first.
     init(units: Int, width: Int, states: Int, of stored: Int, format: OperandFormat) throws {
         (self.units, self.width, self.states, self.stored) = (units, width, states, stored)
-        rounded = format == .roundedFP32 ? try AlignedBuffer(count: states * width + TapePanel.behind) : nil
         switch format {
         case .bf16:
             method = .packedVectors(try AlignedBuffer(count: (width + 63) / 64 * ((states + 31) / 32) * 1024))
@@ -38,12 +35,9 @@ struct PanelProduct {
     }
 
     /// Computes hᵀ · panel, adds it to the addends of `sums`, and puts it into their place.
+    ///
+    /// - Parameter panel: [states][width]; for rounded float32 it must be rounded.
     func callAsFunction(_ hidden: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: PanelSums) throws {
-        let panel =
-            rounded.map { rounded -> UnsafePointer<Float> in
-                dtrain_round_to_bf16(Int64(states * width), panel, rounded.pointer)
-                return UnsafePointer(rounded.pointer)
-            } ?? panel
         switch method {
         case .library(let product):
             if states > 0 {

@@ -14,6 +14,8 @@ final class PanelWorker {
     private let slots: AlignedBuffer<Float>
     private let slotSize: Int
     private let products: [Shape: PanelProduct]
+    /// Whether the products' panels are rounded in the tape, whose values nobody needs after that.
+    private let roundsPanels: Bool
     private let addends: AlignedBuffer<UnsafePointer<Float>?>
 
     init(tape: Tape, format: OperandFormat, slots: Int, slotSize: Int) throws {
@@ -36,6 +38,7 @@ final class PanelWorker {
             }
         }
         self.products = products
+        roundsPanels = format == .roundedFP32
     }
 
     /// Computes a task's sums over the tokens of one micro-batch, and adds up what of the tree is complete with them.
@@ -50,9 +53,11 @@ final class PanelWorker {
         upcoming: UnsafeBufferPointer<Float>?
     ) throws {
         var place = 0
+        let firstProduct = task.targets.firstIndex { $0.factor.isHidden }
         for (index, target) in task.targets.enumerated() {
             var sums = sums(leaf, place, out)
             if index == task.targets.count - 1 { sums.upcoming = upcoming }
+            if index == firstProduct, roundsPanels { round(task, microBatch: leaf.microBatch) }
             try add(target, task, microBatch: leaf.microBatch, hidden, sums)
             place += target.rows * task.width
         }
@@ -90,6 +95,11 @@ final class PanelWorker {
             dtrain_column_sums(count, width, panel.tokens, sums.scratch)
         }
         sums.fold(rows: target.rows, width: task.width)
+    }
+
+    private func round(_ task: PanelTask, microBatch: Int) {
+        let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
+        dtrain_round_to_bf16(Int64(panel.all.count), panel.tokens, panel.tokens)
     }
 
     private func product(_ microBatch: Int, width: Int, skipped: Int) throws -> PanelProduct {

@@ -56,14 +56,16 @@ final class TreeSum: BlockSum {
         let part = shares.ownPart(of: block)
         findNodes(part, block)
         let target = ownTarget(in: block)
-        var start = 0
-        while start < part.count {
+        for start in stride(from: 0, to: part.count, by: Self.strip) {
             let count = min(Self.strip, part.count - start)
-            for addition in shares.additions {
+            for addition in shares.additions.dropLast() {
                 add(places[addition.source] + start, to: places[addition.target] + start, count: count)
             }
-            (target + start).update(from: places[0] + start, count: count)
-            start += count
+            if let root = shares.additions.last {
+                add(places[root.target] + start, places[root.source] + start, into: target + start, count: count)
+            } else {
+                (target + start).update(from: places[0] + start, count: count)
+            }
         }
     }
 

@@ -91,6 +91,12 @@ import Testing
         var sum = a
         dtrain_add(Int64(count), b, &sum)
         #expect(sum == zip(a, b).map { $0 + $1 })
+        var other = [Float](repeating: .nan, count: count)
+        dtrain_add_into(Int64(count), a, b, &other)
+        #expect(other == sum)
+        other = b
+        other.withUnsafeMutableBufferPointer { dtrain_add_into(Int64(count), a, $0.baseAddress, $0.baseAddress) }
+        #expect(other == sum)
         var scaled = a
         dtrain_axpy(Int64(count), -2, b, &scaled)
         // Doubling is exact, so this holds with and without a fused multiply-add.

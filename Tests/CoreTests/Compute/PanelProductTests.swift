@@ -27,6 +27,7 @@ import Testing
         panel.elements.update(repeating: .nan)
         let factors = testNumbers(states * width, salt: 1)
         panel.pointer.update(from: factors, count: factors.count)
+        if format == .roundedFP32 { dtrain_round_to_bf16(Int64(factors.count), panel.pointer, panel.pointer) }
         let siblings = (0..<count).map { testNumbers(units * width, salt: 2 + UInt32($0)) }
         let out = try AlignedBuffer<Float>(count: units * width + 40)
         out.elements.update(repeating: 9)
