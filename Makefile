@@ -50,7 +50,7 @@ test-mpich: setup ## build with MPICH beside Open MPI and run the tests of ranks
 test-openmpi5: setup ## build with Open MPI 5, a Python package of binaries, and run the tests of ranks with it
 	scripts/test-openmpi5
 
-# Hours: crashes, stops and lost networks by the dozen, thousands of steps; docs/reliability.md has what was tried.
+# More than an hour: crashes, stops and lost networks by the dozen, thousands of steps; docs/reliability.md has what was tried.
 torture: setup ## run all of the long tests, which `make test` only samples
 	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
 	scripts/torture
