@@ -9,7 +9,7 @@ public final class Gradient: @unchecked Sendable {
     public let blocks: GradientBlocks
     /// The rank's nodes.
     let nodeCount: Int
-    /// The nodes' sums, all that follow the first one's behind it; in the end the whole step's sum.
+    /// The nodes' sums as `blocks` lays them out; in the end the whole step's sum in wire order, at the front.
     public let sums: AlignedBuffer<Float>
     /// The gradients of the embedding and of the first kernel, which come first in the parameters' layout.
     let inputs: AlignedBuffer<Float>

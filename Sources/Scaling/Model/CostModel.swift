@@ -1,10 +1,10 @@
 /// What a step costs, fitted to measurements (docs/scaling.md has the formulas).
 ///
-/// With m sequences for the busiest worker, k busy cores a machine, t threads a rank, w workers that pack for a host and s workers that
-/// take turns on a core:
+/// With m sequences for the busiest worker, k busy cores a machine, t threads a rank, u workers that pack for a host and s workers
+/// that take turns on a core:
 ///
 ///     compute    = s·(a + b·m + (k − 1)·(a′ + b′·m))
-///     replicated = s·((q + (k − 1)·q′)/w + (p + (k − 1)·p′)/t + o)
+///     replicated = s·((q + (k − 1)·q′)/u + (p + (k − 1)·p′)/t + o)
 ///     skew       = σ·E[max of all workers]·compute
 ///     exchange   = α·messages + β·bytes, over a network less what is hidden
 public struct CostModel: Hashable, Sendable, Codable {
