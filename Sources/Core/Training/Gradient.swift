@@ -28,14 +28,6 @@ public final class Gradient: @unchecked Sendable {
     /// The step's mean loss over the whole batch, when all nodes are added up.
     var loss: Float { sums[blocks.count - 1] }
 
-    /// The whole gradient in the flat layout, when all nodes are added up; slow, for a look at it.
-    func flat() -> [Float] {
-        var flat = [Float](repeating: 0, count: layout.count)
-        flat.replaceSubrange(0..<layout.summed.lowerBound, with: inputs.elements)
-        blocks.unpack(sums.pointer, to: &flat)
-        return flat
-    }
-
     /// What of this rank's own nodes is not finite, before they are added to the others'; nil when all is.
     public func nonFiniteInNodes() -> String? {
         var flat = [Float](repeating: 0, count: layout.count)

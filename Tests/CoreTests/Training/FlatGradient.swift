@@ -1,0 +1,11 @@
+@testable import Core
+
+extension Gradient {
+    /// The whole gradient in the flat layout, when all nodes are added up.
+    func flat() -> [Float] {
+        var flat = [Float](repeating: 0, count: layout.count)
+        flat.replaceSubrange(0..<layout.summed.lowerBound, with: inputs.elements)
+        blocks.unpack(sums.pointer, to: &flat)
+        return flat
+    }
+}
