@@ -15,6 +15,6 @@ void dtrain_adam(
         float second = v[i] + (g * g - v[i]) * b;
         m[i] = first;
         v[i] = second;
-        weights[i] -= first * alpha / (__builtin_sqrtf(second) + epsilon);
+        weights[i] -= first * alpha / (__builtin_elementwise_sqrt(second) + epsilon);
     }
 }

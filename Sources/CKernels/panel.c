@@ -61,7 +61,7 @@ TILE_INLINE const float *take(lines *ahead, int64_t depth, const float *otherwis
 // A panel stays in the L2 cache while the blocks of A stream by; a block is fetched while the one before it is used (past the last
 // one that fetches nothing). A tile's sums stay in the L1 cache until its last step.
 TILE_INLINE void product(
-    void run(int64_t, tile), int64_t rows, int64_t columns, int64_t steps, const float *a, int64_t a_steps, const float *b,
+    void run(int64_t, const tile *), int64_t rows, int64_t columns, int64_t steps, const float *a, int64_t a_steps, const float *b,
     int64_t panel_width, int64_t panel_steps, const dtrain_fold *fold) {
     _Alignas(64) float sums[TILE_ROWS * TILE_COLUMNS] = {0};
     lines ahead = {fold->upcoming, fold->upcoming + fold->upcoming_count};
@@ -80,7 +80,7 @@ TILE_INLINE void product(
                     .a = a + first * TILE_ROWS, .b = panel + first * panel_width, .b_stride = panel_width, .depth = depth,
                     .next = column && row >= late ? take(&ahead, depth, next) : next, .c = sums, .c_stride = TILE_COLUMNS,
                     .accumulate = first > 0};
-                run(height, t);
+                run(height, &t);
             }
             finish(sums, height, row, column, columns, fold);
         }

@@ -21,8 +21,8 @@ typedef struct {
     dtrain_packed_product p;
     int64_t steps;
     int64_t per_step;
-    void (*tile)(int64_t, tile);
-    void (*strip)(int64_t, tile, int64_t);
+    void (*tile)(int64_t, const tile *);
+    void (*strip)(int64_t, const tile *, int64_t);
 } plan;
 
 // The columns of the index-th piece of `width` columns, of `pieces`.
@@ -45,7 +45,7 @@ TILE_INLINE void product_in_strips(const plan *q) {
         const tile t = {
             .a = p->a, .b = panel(q, 0, column), .depth = q->steps, .c = p->c + column, .c_stride = p->c_stride,
             .accumulate = p->accumulate};
-        q->strip(p->rows, t, q->steps * q->per_step);
+        q->strip(p->rows, &t, q->steps * q->per_step);
     }
 }
 
@@ -71,7 +71,7 @@ TILE_INLINE void product_in_tiles(const plan *q) {
                     .next = next + (block & 1) * 16,
                     .c = p->c + row * p->c_stride + column, .c_stride = p->c_stride,
                     .accumulate = p->accumulate || first};
-                q->tile(p->rows * (block + 1) / blocks - row, t);
+                q->tile(p->rows * (block + 1) / blocks - row, &t);
             }
         }
     }

@@ -35,7 +35,8 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
 // c[rows][TILE_COLUMNS] (+)= a * b for a constant number of rows, in the order of the steps. Element (i, k) of A is
 // a[i * a_row + k * a_step]: constants, so that they are part of the instructions.
 #define DEFINE_TILE(name, isa, madd, a_row, a_step, b_step, next_step)                                                \
-    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, tile t) {                               \
+    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, const tile *given) {                        \
+        const tile t = *given;                                                                                        \
         __m512 sum[TILE_ROWS][2];                                                                                     \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
             const float *c = t.c + i * t.c_stride;                                                                    \
@@ -59,7 +60,7 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
             _mm512_storeu_ps(t.c + i * t.c_stride + 16, sum[i][1]);                                                   \
         }                                                                                                             \
     }                                                                                                                 \
-    __attribute__((target(isa))) static void name(int64_t rows, tile t) {                                             \
+    __attribute__((target(isa))) static void name(int64_t rows, const tile *t) {                                      \
         switch (rows) {                                                                                               \
         case 1: name##_rows(1, t); break;                                                                             \
         case 2: name##_rows(2, t); break;                                                                             \
@@ -78,7 +79,8 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
 
 // c[rows][PANEL] (+)= a * b as above, for at most STRIP_ROWS rows: b's panel is read once, as it lies in memory.
 #define DEFINE_STRIP(name, isa, madd, a_step, b_step)                                                                 \
-    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, tile t, int64_t a_row) {                \
+    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, const tile *given, int64_t a_row) {         \
+        const tile t = *given;                                                                                        \
         __m512 sum[STRIP_ROWS][4];                                                                                    \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
             _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++) sum[i][j] =                                \
@@ -98,7 +100,7 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
                 _mm512_storeu_ps(t.c + i * t.c_stride + 16 * j, sum[i][j]);                                           \
         }                                                                                                             \
     }                                                                                                                 \
-    __attribute__((target(isa))) static void name(int64_t rows, tile t, int64_t a_row) {                              \
+    __attribute__((target(isa))) static void name(int64_t rows, const tile *t, int64_t a_row) {                       \
         switch (rows) {                                                                                               \
         case 1: name##_rows(1, t, a_row); break;                                                                      \
         case 2: name##_rows(2, t, a_row); break;                                                                      \
