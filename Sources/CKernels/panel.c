@@ -6,8 +6,10 @@
 
 enum { PANEL = 64, LINE = 16 };
 
-DEFINE_TILE(tile_fp32, ISA_FP32, MADD_FP32, 1, TILE_ROWS, t.b_stride, LINE)
-DEFINE_TILE(tile_bf16, ISA_BF16, MADD_BF16, 1, TILE_ROWS, PANEL, LINE)
+DEFINE_TILE(tile_fp32, ISA_FP32, MADD_FP32, 2, 1, TILE_ROWS, t.b_stride, LINE)
+DEFINE_TILE(tile_bf16, ISA_BF16, MADD_BF16, 2, 1, TILE_ROWS, PANEL, LINE)
+DEFINE_TILE(narrow_tile_fp32, ISA_FP32, MADD_FP32, 1, 1, TILE_ROWS, t.b_stride, LINE)
+DEFINE_TILE(narrow_tile_bf16, ISA_BF16, MADD_BF16, 1, 1, TILE_ROWS, PANEL, LINE)
 
 // One row of a finished tile: the tile's sums, added to the addends one after another, go to their place.
 __attribute__((target("avx512f"))) TILE_INLINE void finish_half(
@@ -61,7 +63,7 @@ TILE_INLINE const float *take(lines *ahead, int64_t depth, const float *otherwis
 // A panel stays in the L2 cache while the blocks of A stream by; a block is fetched while the one before it is used (past the last
 // one that fetches nothing). A tile's sums stay in the L1 cache until its last step.
 TILE_INLINE void product(
-    void run(int64_t, const tile *), int64_t rows, int64_t columns, int64_t steps, const float *a, int64_t a_steps, const float *b,
+    void run(int64_t, const tile *), void narrow(int64_t, const tile *), int64_t rows, int64_t columns, int64_t steps, const float *a, int64_t a_steps, const float *b,
     int64_t panel_width, int64_t panel_steps, const dtrain_fold *fold) {
     _Alignas(64) float sums[TILE_ROWS * TILE_COLUMNS] = {0};
     lines ahead = {fold->upcoming, fold->upcoming + fold->upcoming_count};
@@ -80,7 +82,7 @@ TILE_INLINE void product(
                     .a = a + first * TILE_ROWS, .b = panel + first * panel_width, .b_stride = panel_width, .depth = depth,
                     .next = column && row >= late ? take(&ahead, depth, next) : next, .c = sums, .c_stride = TILE_COLUMNS,
                     .accumulate = first > 0};
-                run(height, &t);
+                (columns - column > LINE ? run : narrow)(height, &t);
             }
             finish(sums, height, row, column, columns, fold);
         }
@@ -90,13 +92,13 @@ TILE_INLINE void product(
 void dtrain_panel_product_fp32(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *panel, int64_t stride,
     const dtrain_fold *fold) {
-    product(tile_fp32, rows, columns, depth, a, stored, panel, stride, 0, fold);
+    product(tile_fp32, narrow_tile_fp32, rows, columns, depth, a, stored, panel, stride, 0, fold);
 }
 
 void dtrain_panel_product_bf16(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed,
     const dtrain_fold *fold) {
     product(
-        tile_bf16, rows, columns, (depth + 1) / 2, a, (stored + 1) / 2, packed, PANEL, (depth + 31) / 32 * 16, fold);
+        tile_bf16, narrow_tile_bf16, rows, columns, (depth + 1) / 2, a, (stored + 1) / 2, packed, PANEL, (depth + 31) / 32 * 16, fold);
 }
 #endif

@@ -9,93 +9,161 @@
 // Rows of A are copied with a gap of a cache line: at a stride of 4 KiB they would all fall into one set of the L1 cache.
 enum { PANEL = 64, A_STRIDE = TILE_DEPTH + 16 };
 
-DEFINE_TILE(tile_fp32, ISA_FP32, MADD_FP32, A_STRIDE, 1, PANEL, PANEL)
-DEFINE_TILE(tile_bf16, ISA_BF16, MADD_BF16, A_STRIDE, 1, PANEL, PANEL)
-DEFINE_TILE(tile_expanded, ISA_FP32, MADD_EXPANDED, A_STRIDE, 2, PANEL, PANEL)
-DEFINE_STRIP(strip_fp32, ISA_FP32, MADD_FP32, 1, PANEL)
-DEFINE_STRIP(strip_bf16, ISA_BF16, MADD_BF16, 1, PANEL)
-DEFINE_STRIP(strip_expanded, ISA_FP32, MADD_EXPANDED, 2, PANEL)
+// For each kind of operand: tiles of 32 and 16 columns, strips of 64 and 16.
+#define DEFINE_LOOPS(kind, isa, madd, per_step)                             \
+    DEFINE_TILE(tile_##kind, isa, madd, 2, A_STRIDE, per_step, PANEL, PANEL)        \
+    DEFINE_TILE(narrow_tile_##kind, isa, madd, 1, A_STRIDE, per_step, PANEL, PANEL) \
+    DEFINE_STRIP(strip_##kind, isa, madd, 4, per_step, PANEL)                       \
+    DEFINE_STRIP(narrow_strip_##kind, isa, madd, 1, per_step, PANEL)
+
+DEFINE_LOOPS(fp32, ISA_FP32, MADD_FP32, 1)
+DEFINE_LOOPS(bf16, ISA_BF16, MADD_BF16, 1)
+DEFINE_LOOPS(expanded, ISA_FP32, MADD_EXPANDED, 2)
 
 // A product in steps: `per_step` elements of four bytes of A and a line of B's panels each.
 typedef struct {
     dtrain_packed_product p;
     int64_t steps;
     int64_t per_step;
+    int64_t row_bytes;  // of A
     void (*tile)(int64_t, const tile *);
+    void (*narrow_tile)(int64_t, const tile *);
     void (*strip)(int64_t, const tile *, int64_t);
+    void (*narrow_strip)(int64_t, const tile *, int64_t);
 } plan;
 
-// The columns of the index-th piece of `width` columns, of `pieces`.
-TILE_INLINE int64_t piece(const dtrain_packed_product *p, int64_t index, int64_t pieces, int64_t width) {
-    const int64_t place = (p->backwards ? pieces - 1 - index : index) * width;
-    return p->first + place / p->columns * p->group_stride + place % p->columns;
+// Columns that one tile or strip computes.
+typedef struct {
+    int64_t column;
+    int64_t width;
+} piece;
+
+TILE_INLINE int64_t pieces(const dtrain_packed_product *p, int64_t width) {
+    return (p->columns + width - 1) / width * p->groups;
 }
 
-// Where packed columns start: [columns / PANEL][steps][PANEL].
+// The index-th of `count` pieces of `width` columns; the matrix's last may be narrower.
+TILE_INLINE piece piece_at(const dtrain_packed_product *p, int64_t index, int64_t count, int64_t width) {
+    const int64_t in_group = count / p->groups, place = p->backwards ? count - 1 - index : index;
+    const int64_t column = place % in_group * width, rest = p->columns - column;
+    return (piece){p->first + place / in_group * p->group_stride + column, rest < width ? rest : width};
+}
+
+// Where packed columns start: [columns / PANEL][steps, in blocks of 16][PANEL].
 TILE_INLINE const float *panel(const plan *q, int64_t first, int64_t column) {
-    return (const float *)q->p.packed + (column / PANEL * q->steps + first) * PANEL + column % PANEL;
+    const int64_t stored = (q->steps + 15) / 16 * 16;
+    return (const float *)q->p.packed + (column / PANEL * stored + first) * PANEL + column % PANEL;
+}
+
+TILE_INLINE void copy(int64_t rows, int64_t width, const float *from, int64_t from_stride, float *to, int64_t to_stride) {
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(to + i * to_stride, from + i * from_stride, (size_t)width * sizeof(float));
+}
+
+// A tile or strip that ends beyond C's last column works on a copy.
+TILE_INLINE tile at_edge(int64_t rows, int64_t width, const tile *t, float *edge) {
+    tile moved = *t;
+    moved.c = edge;
+    moved.c_stride = PANEL;
+    if (t->accumulate) copy(rows, width, t->c, t->c_stride, edge, PANEL);
+    return moved;
+}
+
+TILE_INLINE void run_tile(const plan *q, int64_t rows, int64_t width, const tile *t) {
+    if (width == TILE_COLUMNS) {
+        q->tile(rows, t);
+    } else {
+        float edge[TILE_ROWS * PANEL] = {0};
+        const tile moved = at_edge(rows, width, t, edge);
+        (width > 16 ? q->tile : q->narrow_tile)(rows, &moved);
+        copy(rows, width, edge, PANEL, t->c, t->c_stride);
+    }
+}
+
+TILE_INLINE void run_strip(const plan *q, int64_t rows, int64_t width, const tile *t) {
+    const int64_t a_row = q->steps * q->per_step;
+    if (width == PANEL) {
+        q->strip(rows, t, a_row);
+    } else {
+        float edge[STRIP_ROWS * PANEL] = {0};
+        const tile moved = at_edge(rows, width, t, edge);
+        (width > 16 ? q->strip : q->narrow_strip)(rows, &moved, a_row);
+        copy(rows, width, edge, PANEL, t->c, t->c_stride);
+    }
 }
 
 // One row after another of a panel, for rows so few that the sums of all its columns fit the registers.
 TILE_INLINE void product_in_strips(const plan *q) {
     const dtrain_packed_product *p = &q->p;
-    const int64_t pieces = p->columns / PANEL * p->groups;
-    for (int64_t i = 0; i < pieces; i++) {
-        const int64_t column = piece(p, i, pieces, PANEL);
+    const int64_t count = pieces(p, PANEL);
+    for (int64_t i = 0; i < count; i++) {
+        const piece at = piece_at(p, i, count, PANEL);
         const tile t = {
-            .a = p->a, .b = panel(q, 0, column), .depth = q->steps, .c = p->c + column, .c_stride = p->c_stride,
+            .a = p->a, .b = panel(q, 0, at.column), .depth = q->steps, .c = p->c + at.column, .c_stride = p->c_stride,
             .accumulate = p->accumulate};
-        q->strip(p->rows, &t, q->steps * q->per_step);
+        run_strip(q, p->rows, at.width, &t);
+    }
+}
+
+// Copies A's columns of `depth` steps; of half a step the rest becomes 0.
+TILE_INLINE void copy_a(const plan *q, int64_t first, int64_t depth) {
+    const int64_t step = q->per_step * (int64_t)sizeof(float);
+    const int64_t rest = q->row_bytes - first * step, wanted = depth * step, found = rest < wanted ? rest : wanted;
+    for (int64_t i = 0; i < q->p.rows; i++) {
+        char *to = (char *)(q->p.scratch + i * A_STRIDE);
+        memcpy(to, (const char *)q->p.a + i * q->row_bytes + first * step, (size_t)found);
+        if (found < wanted) memset(to + found, 0, (size_t)(wanted - found));
     }
 }
 
 TILE_INLINE void product_in_tiles(const plan *q) {
     const dtrain_packed_product *p = &q->p;
-    const int64_t blocks = (p->rows + TILE_ROWS - 1) / TILE_ROWS, pieces = p->columns / TILE_COLUMNS * p->groups;
-    const int64_t most = TILE_DEPTH / q->per_step, a_stride = q->steps * q->per_step;
+    const int64_t blocks = (p->rows + TILE_ROWS - 1) / TILE_ROWS, count = pieces(p, TILE_COLUMNS);
+    const int64_t most = TILE_DEPTH / q->per_step;
     for (int64_t first = 0; first < q->steps; first += most) {
         const int64_t depth = q->steps - first < most ? q->steps - first : most;
-        for (int64_t i = 0; i < p->rows; i++)
-            memcpy(
-                p->scratch + i * A_STRIDE, (const float *)p->a + i * a_stride + first * q->per_step,
-                (size_t)(depth * q->per_step) * sizeof(float));
-        for (int64_t i = 0; i < pieces; i++) {
-            const int64_t column = piece(p, i, pieces, TILE_COLUMNS);
-            const int64_t last = i + 1 == pieces;
+        copy_a(q, first, depth);
+        for (int64_t i = 0; i < count; i++) {
+            const piece at = piece_at(p, i, count, TILE_COLUMNS);
+            const int64_t last = i + 1 == count;
             const int64_t next_first = !last || first + depth >= q->steps ? first : first + depth;
-            const float *next = panel(q, next_first, piece(p, last ? 0 : i + 1, pieces, TILE_COLUMNS));
+            const float *next = panel(q, next_first, piece_at(p, last ? 0 : i + 1, count, TILE_COLUMNS).column);
             for (int64_t block = 0; block < blocks; block++) {
                 const int64_t row = p->rows * block / blocks;
                 const tile t = {
-                    .a = p->scratch + row * A_STRIDE, .depth = depth, .b = panel(q, first, column),
+                    .a = p->scratch + row * A_STRIDE, .depth = depth, .b = panel(q, first, at.column),
                     .next = next + (block & 1) * 16,
-                    .c = p->c + row * p->c_stride + column, .c_stride = p->c_stride,
+                    .c = p->c + row * p->c_stride + at.column, .c_stride = p->c_stride,
                     .accumulate = p->accumulate || first};
-                q->tile(p->rows * (block + 1) / blocks - row, &t);
+                run_tile(q, p->rows * (block + 1) / blocks - row, at.width, &t);
             }
         }
     }
 }
 
 TILE_INLINE void product(plan q) {
-    if (q.p.rows <= STRIP_ROWS) {
+    // Strips read A where it lies, in whole steps.
+    if (q.p.rows <= STRIP_ROWS && q.row_bytes == q.steps * q.per_step * (int64_t)sizeof(float)) {
         product_in_strips(&q);
     } else {
         product_in_tiles(&q);
     }
 }
 
+#define LOOPS(kind) \
+    .tile = tile_##kind, .narrow_tile = narrow_tile_##kind, .strip = strip_##kind, .narrow_strip = narrow_strip_##kind
+
 int64_t dtrain_packed_product_scratch(int64_t rows) { return rows * A_STRIDE; }
 
 void dtrain_packed_product_fp32(dtrain_packed_product p) {
-    product((plan){.p = p, .steps = p.depth, .per_step = 1, .tile = tile_fp32, .strip = strip_fp32});
+    product((plan){.p = p, .steps = p.depth, .per_step = 1, .row_bytes = p.depth * 4, LOOPS(fp32)});
 }
 
 void dtrain_packed_product_bf16(dtrain_packed_product p) {
-    product((plan){.p = p, .steps = p.depth / 2, .per_step = 1, .tile = tile_bf16, .strip = strip_bf16});
+    product((plan){.p = p, .steps = (p.depth + 1) / 2, .per_step = 1, .row_bytes = p.depth * 2, LOOPS(bf16)});
 }
 
 void dtrain_packed_product_expanded(dtrain_packed_product p) {
-    product((plan){.p = p, .steps = p.depth / 2, .per_step = 2, .tile = tile_expanded, .strip = strip_expanded});
+    product((plan){.p = p, .steps = (p.depth + 1) / 2, .per_step = 2, .row_bytes = p.depth * 4, LOOPS(expanded)});
 }
 #endif

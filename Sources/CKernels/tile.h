@@ -15,11 +15,11 @@ enum { STRIP_ROWS = 5, STRIP_AHEAD = 32 };
 
 typedef struct {
     const float *a;     // as the tile's name says
-    const float *b;     // [depth][TILE_COLUMNS]
+    const float *b;     // [depth][columns]
     int64_t b_stride;  // of B's rows, where it isn't a constant
     int64_t depth;      // steps: floats, or pairs of bf16
     const float *next;  // what is needed soon: a cache line is fetched into the L2 cache at each step
-    float *c;  // [rows][TILE_COLUMNS], rows c_stride apart
+    float *c;  // [rows][columns], rows c_stride apart
     int64_t c_stride;
     int accumulate;
 } tile;
@@ -32,32 +32,31 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
     return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), _mm512_set1_epi32((int)0xffff0000)));
 }
 
-// c[rows][TILE_COLUMNS] (+)= a * b for a constant number of rows, in the order of the steps. Element (i, k) of A is
+// c[rows][16 * vectors] (+)= a * b for a constant number of rows and vectors, in the order of the steps. Element (i, k) of A is
 // a[i * a_row + k * a_step]: constants, so that they are part of the instructions.
-#define DEFINE_TILE(name, isa, madd, a_row, a_step, b_step, next_step)                                                \
-    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, const tile *given) {                        \
+#define DEFINE_TILE(name, isa, madd, vectors, a_row, a_step, b_step, next_step)                                       \
+    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, const tile *given) {                    \
         const tile t = *given;                                                                                        \
-        __m512 sum[TILE_ROWS][2];                                                                                     \
+        __m512 sum[TILE_ROWS][vectors];                                                                               \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
-            const float *c = t.c + i * t.c_stride;                                                                    \
-            sum[i][0] = t.accumulate ? _mm512_loadu_ps(c) : _mm512_setzero_ps();                                      \
-            sum[i][1] = t.accumulate ? _mm512_loadu_ps(c + 16) : _mm512_setzero_ps();                                 \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) sum[i][j] =                          \
+                t.accumulate ? _mm512_loadu_ps(t.c + i * t.c_stride + 16 * j) : _mm512_setzero_ps();                  \
         }                                                                                                             \
         _Pragma("clang loop unroll_count(4)") for (int64_t k = 0; k < t.depth; k++) {                                 \
-            const __m512 b0 = _mm512_loadu_ps(t.b + k * (b_step));                                                    \
-            const __m512 b1 = _mm512_loadu_ps(t.b + k * (b_step) + 16);                                               \
+            __m512 b[vectors];                                                                                        \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) b[j] =                               \
+                _mm512_loadu_ps(t.b + k * (b_step) + 16 * j);                                                         \
             _mm_prefetch((const char *)(t.next + k * (next_step)), _MM_HINT_T1);                                      \
-            _mm_prefetch((const char *)(t.b + (k + TILE_AHEAD) * (b_step)), _MM_HINT_T0);                             \
-            _mm_prefetch((const char *)(t.b + (k + TILE_AHEAD) * (b_step) + 16), _MM_HINT_T0);                        \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)                                      \
+                _mm_prefetch((const char *)(t.b + (k + TILE_AHEAD) * (b_step) + 16 * j), _MM_HINT_T0);                \
             _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                       \
                 const float *a = t.a + i * (a_row) + k * (a_step);                                                    \
-                sum[i][0] = madd(sum[i][0], a, b0);                                                                   \
-                sum[i][1] = madd(sum[i][1], a, b1);                                                                   \
+                _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) sum[i][j] = madd(sum[i][j], a, b[j]);\
             }                                                                                                         \
         }                                                                                                             \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
-            _mm512_storeu_ps(t.c + i * t.c_stride, sum[i][0]);                                                        \
-            _mm512_storeu_ps(t.c + i * t.c_stride + 16, sum[i][1]);                                                   \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)                                      \
+                _mm512_storeu_ps(t.c + i * t.c_stride + 16 * j, sum[i][j]);                                           \
         }                                                                                                             \
     }                                                                                                                 \
     __attribute__((target(isa))) static void name(int64_t rows, const tile *t) {                                      \
@@ -77,17 +76,17 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
         }                                                                                                             \
     }
 
-// c[rows][PANEL] (+)= a * b as above, for at most STRIP_ROWS rows: b's panel is read once, as it lies in memory.
-#define DEFINE_STRIP(name, isa, madd, a_step, b_step)                                                                 \
-    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, const tile *given, int64_t a_row) {         \
+// The same as above for at most STRIP_ROWS rows: b's panel is read once, as it lies in memory.
+#define DEFINE_STRIP(name, isa, madd, vectors, a_step, b_step)                                                        \
+    __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, const tile *given, int64_t a_row) {     \
         const tile t = *given;                                                                                        \
-        __m512 sum[STRIP_ROWS][4];                                                                                    \
+        __m512 sum[STRIP_ROWS][vectors];                                                                              \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
-            _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++) sum[i][j] =                                \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) sum[i][j] =                          \
                 t.accumulate ? _mm512_loadu_ps(t.c + i * t.c_stride + 16 * j) : _mm512_setzero_ps();                  \
         }                                                                                                             \
         _Pragma("clang loop unroll_count(2)") for (int64_t k = 0; k < t.depth; k++) {                                 \
-            _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++) {                                          \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                                    \
                 const float *line = t.b + k * (b_step) + 16 * j;                                                      \
                 _mm_prefetch((const char *)(line + STRIP_AHEAD * (b_step)), _MM_HINT_T0);                             \
                 const __m512 b = _mm512_loadu_ps(line);                                                               \
@@ -96,7 +95,7 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
             }                                                                                                         \
         }                                                                                                             \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
-            _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++)                                            \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)                                      \
                 _mm512_storeu_ps(t.c + i * t.c_stride + 16 * j, sum[i][j]);                                           \
         }                                                                                                             \
     }                                                                                                                 \

@@ -87,7 +87,8 @@ void dtrain_adam(
 
 #if defined(__x86_64__)
 // C[rows][:] = A[rows][depth] * B, or C += A * B, for some columns: groups of `columns` columns, the first of which begins at column
-// `first` and each other one `group_stride` later; all of these are multiples of 64. A has no gaps, C's rows are c_stride apart.
+// `first` and each other one `group_stride` later; all of these are multiples of 64, but for `columns` where a single group ends with
+// the matrix. A has no gaps, C's rows are c_stride apart.
 // A row's bits depend on that row of A and on B alone. scratch: dtrain_packed_product_scratch(rows) floats.
 //
 // `backwards` begins with the last columns: what was read last by the product before is then still in the core's cache.
@@ -111,10 +112,10 @@ typedef struct {
 // the shared cache or from memory. All need AVX-512.
 int64_t dtrain_packed_product_scratch(int64_t rows);
 
-// A in float32; B as oneDNN's layout BA16a64b; depth a multiple of 16.
+// A in float32; B as oneDNN's layout BA16a64b: [ceil(columns / 64)][depth, in blocks of 16][64], 0 outside the matrix.
 void dtrain_packed_product_fp32(dtrain_packed_product product);
 
-// A in bf16; B as BA16a64b2a; depth a multiple of 32. Needs AVX512_BF16.
+// A in bf16; B as BA16a64b2a: the same with pairs of rows. Needs AVX512_BF16.
 void dtrain_packed_product_bf16(dtrain_packed_product product);
 
 // The same B, but A in float32, and so are the products and their order: the bits are those of float32 operands of these values.

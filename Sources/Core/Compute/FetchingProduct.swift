@@ -1,12 +1,12 @@
 import CKernels
 
-/// A product with packed weights that fetches the weights ahead, for few rows on CPUs with AVX-512.
+/// A product with packed weights that fetches the weights ahead, on CPUs with AVX-512; on others there is none.
 ///
-/// With up to 64 rows, all of the weights stream through the core's cache for little work each; oneDNN's products then wait for the
-/// shared cache. Where the layout or the CPU isn't the expected one, there is none and oneDNN computes the product.
+/// With a training's few rows, all of the weights stream through the core's cache for little work each; oneDNN's products then wait
+/// for the shared cache, and compute columns beyond a multiple of 64 at half the speed.
 final class FetchingProduct {
     /// Which columns of the weights: `count` groups as wide as `first`, each `stride` behind the one before; all multiples of
-    /// `columnStep`.
+    /// `columnStep`, but for the end of a single group at the last column.
     struct Columns {
         let first: Range<Int>
         var count = 1
@@ -19,18 +19,19 @@ final class FetchingProduct {
     #if arch(x86_64)
         private var product: dtrain_packed_product
         private let format: OperandFormat
+        private let rows: Int
         private let scratch: AlignedBuffer<Float>
 
-        /// Most rows for which the copies of A stay in the cache.
+        /// Most rows at a time: their copies of A stay in the cache.
         private static let mostRows = 128
 
         init?(rows: Int, weights: PackedMatrix, columns: Columns? = nil, accumulate: Bool) throws {
-            guard Self.takes(rows: rows, weights: weights) else { return nil }
+            guard weights.format.hasVectorProducts else { return nil }
             let columns = columns ?? Columns(first: 0..<weights.columns)
             format = weights.format
-            scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(rows))))
+            self.rows = rows
+            scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(min(rows, Self.mostRows)))))
             product = dtrain_packed_product()
-            product.rows = Int64(rows)
             product.first = Int64(columns.first.lowerBound)
             product.columns = Int64(columns.first.count)
             product.groups = Int64(columns.count)
@@ -41,20 +42,19 @@ final class FetchingProduct {
             product.scratch = scratch.pointer
         }
 
-        /// Whether there is such a product; of expanded weights, for any number of rows, as nothing else multiplies them.
-        static func takes(rows: Int, weights: PackedMatrix) -> Bool {
-            let step = weights.format.isPaired ? 32 : 16
-            return weights.isBlocked && weights.columns.isMultiple(of: columnStep)
-                && weights.depth.isMultiple(of: step) && weights.format.hasVectorProducts
-                && (rows <= mostRows || weights.format == .expandedBF16)
-        }
-
         /// C = A · B, or C += A · B, for the columns that are this product's.
         func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) {
-            product.a = a
             product.packed = b
-            product.c = c
-            product.backwards = 1 - product.backwards
+            for first in stride(from: 0, to: rows, by: Self.mostRows) {
+                product.rows = Int64(min(Self.mostRows, rows - first))
+                product.a = a + first * Int(product.depth) * format.bytes
+                product.c = c + first * Int(product.c_stride)
+                product.backwards = 1 - product.backwards
+                run()
+            }
+        }
+
+        private func run() {
             switch format {
             case .fp32, .roundedFP32: dtrain_packed_product_fp32(product)
             case .bf16: dtrain_packed_product_bf16(product)
@@ -63,8 +63,6 @@ final class FetchingProduct {
         }
     #else
         init?(rows: Int, weights: PackedMatrix, columns: Columns? = nil, accumulate: Bool) throws { nil }
-
-        static func takes(rows: Int, weights: PackedMatrix) -> Bool { false }
 
         func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) {}
     #endif

@@ -47,10 +47,10 @@ final class MatrixProduct {
                 c: (c ?? .rows(stride: columns)).descriptor(rows: rows, columns: columns), accumulate: accumulate))
     }
 
-    /// A product with packed weights: C is [rows, weights.columns] without gaps, and so is A, [rows, weights.depth], if nothing
-    /// else is said; A is in the weights' precision.
-    init(rows: Int, weights: PackedMatrix, a: Layout? = nil, accumulate: Bool = false) throws {
-        if a == nil, let fetching = try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) {
+    /// A product with packed weights: C is [rows, weights.columns] without gaps, and so is A, [rows, weights.depth], in the
+    /// weights' precision.
+    init(rows: Int, weights: PackedMatrix, accumulate: Bool = false) throws {
+        if let fetching = try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) {
             way = .fetching(fetching)
             return
         }
@@ -59,8 +59,8 @@ final class MatrixProduct {
         }
         way = .oneDNN(
             try Self.make(
-                a: (a ?? .rows(stride: weights.depth)).descriptor(
-                    rows: rows, columns: weights.depth, format: weights.format), b: weights.layout,
+                a: .plain(rows: rows, columns: weights.depth, rowStride: weights.depth, format: weights.format),
+                b: weights.layout,
                 c: .plain(rows: rows, columns: weights.columns, rowStride: weights.columns), accumulate: accumulate))
     }
 

@@ -19,6 +19,9 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
     /// Whether packed weights are pairs of bf16.
     var isPaired: Bool { self == .bf16 || self == .expandedBF16 }
 
+    /// Of an element of what is multiplied by the weights.
+    var bytes: Int { self == .bf16 ? 2 : 4 }
+
     /// Whether values are rounded on their way into an operand.
     var isRounded: Bool { self != .fp32 }
 

@@ -1,7 +1,7 @@
 import CKernels
 import COneDNN
 
-/// Weights B[K, N] in the layout that oneDNN's products like best, refilled ("packed") once a step and read by all workers.
+/// Weights B[K, N] in the layout that the products like best, refilled ("packed") once a step and read by all workers.
 final class PackedMatrix: @unchecked Sendable {
     /// K.
     let depth: Int
@@ -11,13 +11,11 @@ final class PackedMatrix: @unchecked Sendable {
     let layout: MatrixDescriptor
     private let storage: AlignedBuffer<UInt8>
     private let reorder: OneDNNPrimitive
-    /// Whether the layout is the one that the loops of CKernels know.
-    let isBlocked: Bool
     /// Whether the fast packing of dtrain's own applies: plain rows without gaps to bf16 pairs.
     private let packsPairs: Bool
 
-    /// Rows of the product that oneDNN is asked to choose the layout for; other row counts then use the same layout.
-    static let typicalRows = 64
+    /// Rows of the product that oneDNN is asked to choose a layout for; other row counts then use the same layout.
+    private static let typicalRows = 64
 
     /// Makes room for a matrix.
     ///
@@ -26,25 +24,21 @@ final class PackedMatrix: @unchecked Sendable {
     ///   - columns: N.
     ///   - source: how the float32 weights lie in memory that `pack` will be given.
     ///   - format: what they are packed as.
-    ///   - rows: about how many rows the products will have.
     ///   - host: where it is kept for all ranks of the host.
     init(
         depth: Int, columns: Int, source: MatrixProduct.Layout, format: OperandFormat,
-        rows: Int = PackedMatrix.typicalRows,
         host: (any HostMemory)? = nil
     ) throws {
         self.depth = depth
         self.columns = columns
         self.format = format
-        layout = try MatrixProduct.withDescriptor(
-            a: .plain(rows: rows, columns: depth, rowStride: depth, format: format),
-            b: .any(rows: depth, columns: columns, format: format),
-            c: .plain(rows: rows, columns: columns, rowStride: columns), accumulate: false
-        ) { try MatrixDescriptor.queried($0, dnnl_query_weights_md) }
+        layout =
+            try format.hasVectorProducts
+            ? .blocks(rows: depth, columns: columns, format: format)
+            : Self.chosenLayout(depth: depth, columns: columns, format: format)
         storage = try AlignedBuffer(count: layout.size, in: host)
         let isDense = if case .rows(let stride) = source { stride == columns } else { false }
-        isBlocked = layout.isBlocked(rows: depth, columns: columns, format: format)
-        packsPairs = isDense && format.isPaired && isBlocked
+        packsPairs = isDense && format.isPaired && format.hasVectorProducts
         reorder = try Self.makeReorder(from: source.descriptor(rows: depth, columns: columns), to: layout)
     }
 
@@ -66,6 +60,15 @@ final class PackedMatrix: @unchecked Sendable {
         storage.pointer.withMemoryRebound(to: Float.self, capacity: layout.size / 4) {
             dtrain_round_to_bf16(Int64(layout.size / 4), $0, $0)
         }
+    }
+
+    /// What oneDNN likes best.
+    private static func chosenLayout(depth: Int, columns: Int, format: OperandFormat) throws -> MatrixDescriptor {
+        try MatrixProduct.withDescriptor(
+            a: .plain(rows: typicalRows, columns: depth, rowStride: depth, format: format),
+            b: .any(rows: depth, columns: columns, format: format),
+            c: .plain(rows: typicalRows, columns: columns, rowStride: columns), accumulate: false
+        ) { try MatrixDescriptor.queried($0, dnnl_query_weights_md) }
     }
 
     private static func makeReorder(from: MatrixDescriptor, to: MatrixDescriptor) throws -> OneDNNPrimitive {

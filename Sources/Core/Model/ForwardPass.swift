@@ -181,7 +181,7 @@ final class ForwardPass {
         let configuration = weights.layout.configuration
         let matrices = weights.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
         guard rows <= workers * mostTeamRows, configuration.rnnUnits.isMultiple(of: FetchingProduct.columnStep),
-            matrices.allSatisfy({ FetchingProduct.takes(rows: rows, weights: $0) })
+            weights.format.hasVectorProducts
         else { return 1 }
         let worthwhile = matrices.map { $0.depth * $0.columns }.reduce(0, +) / leastTeamElements
         return max(1, min(workers, worthwhile, configuration.rnnUnits / FetchingProduct.columnStep))

@@ -84,12 +84,8 @@ final class PackedWeights: @unchecked Sendable {
         func make(_ format: OperandFormat) throws -> PackedWeights {
             try PackedWeights(layout: layout, parameters: parameters, format: format, training: false, pool: pool)
         }
-        guard precision.isComputedInFP32 else { return try make(precision.operands) }
-        let expanded = try make(.expandedBF16)
-        // The units, or the layout that oneDNN chooses on this CPU, may be others than the loops know.
-        let fits = expanded.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
-            .allSatisfy { FetchingProduct.takes(rows: 1, weights: $0) }
-        return fits ? expanded : try make(precision.operands)
+        let expands = precision.isComputedInFP32 && OperandFormat.expandedBF16.hasVectorProducts
+        return try make(expands ? .expandedBF16 : precision.operands)
     }
 
     /// Makes all forms anew from the parameters, on all workers of the pool.
