@@ -13,6 +13,7 @@ INLINE void gru_forward(
         const float *restrict cz = bh + H, *restrict cr = cz + H, *restrict ch = cr + H;
         float *restrict state = h + first;
         float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
+        float *restrict kept_state = keep ? record.hidden + first : 0;
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
             float z = sigmoid(xz[j] + bz[j] + (gz[j] + cz[j]));
@@ -25,7 +26,9 @@ INLINE void gru_forward(
                 kept[2 * group + j] = a;
                 kept[3 * group + j] = q;
             }
-            state[j] = z * state[j] + (1.0f - z) * a;
+            const float next = z * state[j] + (1.0f - z) * a;
+            state[j] = next;
+            if (keep) kept_state[j] = next;
         }
     }
 }

@@ -13,6 +13,7 @@ INLINE void lstm_forward(
         const float *restrict bi = bias + first, *restrict bf = bi + H, *restrict bc = bf + H, *restrict bo = bc + H;
         float *restrict state = h + first, *restrict cell = c + first;
         float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
+        float *restrict kept_state = keep ? record.hidden + first : 0, *restrict kept_cell = keep ? record.cell + first : 0;
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
             float i = sigmoid(xi[j] + gi[j] + bi[j]);
@@ -26,8 +27,13 @@ INLINE void lstm_forward(
                 kept[3 * group + j] = o;
             }
             float next = f * cell[j] + i * a;
+            const float after = o * hyperbolic_tangent(next);
             cell[j] = next;
-            state[j] = o * hyperbolic_tangent(next);
+            state[j] = after;
+            if (keep) {
+                kept_state[j] = after;
+                kept_cell[j] = next;
+            }
         }
     }
 }

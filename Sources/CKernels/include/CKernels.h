@@ -23,6 +23,8 @@ typedef struct {
     int64_t row;     // the row of this token
     int64_t units;   // H
     int64_t panel;   // panel width
+    float *hidden;   // [H]: keeps the state after the token
+    float *cell;     // [H]: keeps the LSTM's cell after the token
 } dtrain_record;
 
 // The units first <= j < end; where a record keeps values, first is at the start of a panel.
@@ -32,7 +34,7 @@ typedef struct {
 } dtrain_units;
 
 // GRU, forward, some units of one row (Keras's reset_after form). x: [3H] input product; g: [3H] recurrent product; bias: [2][3H];
-// h: [H], updated in place. With record.values set, keeps z, r, candidate and recurrent part of the candidate there.
+// h: [H], updated in place. With record.values set, keeps z, r, candidate and recurrent part of the candidate there, and the state.
 void dtrain_gru_forward(
     dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h);
 
@@ -41,7 +43,8 @@ void dtrain_gru_forward(
 // product or NULL. The record's values become the gradients dz, dr, d(recurrent part), d(candidate's input).
 void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx);
 
-// LSTM, forward, some units of one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f, c~, o there.
+// LSTM, forward, some units of one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f, c~, o there, and
+// the state.
 void dtrain_lstm_forward(
     dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c);
 

@@ -121,18 +121,16 @@ final class ForwardPass {
         let (recurrent, states, cells) = (layer.recurrent.pointer, layer.hidden.pointer, layer.cell?.pointer)
         let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
         let unrecorded = dtrain_record(
-            values: nil, rows: 0, row: 0, units: Int64(width), panel: Int64(Panels.widest))
+            values: nil, rows: 0, row: 0, units: Int64(width), panel: Int64(Panels.widest), hidden: nil, cell: nil)
         for row in 0..<rows {
             let input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
             let record = kept.map { $0.tape.record($0.places[row], $0.time) } ?? unrecorded
             let state = states + row * width
             if let cell = cells.map({ $0 + row * width }) {
                 dtrain_lstm_forward(record, own, input, recurrent + row * columns, bias, state, cell)
-                if let kept { kept.tape.cell(kept.places[row], kept.time + 1)?.update(from: cell, count: width) }
             } else {
                 dtrain_gru_forward(record, own, input, recurrent + row * columns, bias, state)
             }
-            if let kept { kept.tape.hidden(kept.places[row], kept.time + 1).update(from: state, count: width) }
             layer.hidden.round(from: row * width + units.lowerBound, count: units.count)
         }
     }
