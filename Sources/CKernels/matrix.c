@@ -61,6 +61,23 @@ void dtrain_round_to_bf16(int64_t n, const float *values, float *rounded) {
     }
 }
 
+MULTIVERSION
+void dtrain_pack(int64_t rows, int64_t columns, const float *restrict matrix, float *restrict packed) {
+    const int64_t stored = (rows + 15) / 16 * 16;
+    for (int64_t column = 0; column < columns; column += 64) {
+        const int64_t width = columns - column < 64 ? columns - column : 64;
+        for (int64_t i = 0; i < stored; i++, packed += 64) {
+            const float *from = matrix + i * columns + column;
+            if (i < rows && width == 64) {
+                memcpy(packed, from, 64 * sizeof(float));
+            } else {
+                memset(packed, 0, 64 * sizeof(float));
+                if (i < rows) memcpy(packed, from, (size_t)width * sizeof(float));
+            }
+        }
+    }
+}
+
 INLINE void pack_pair(int64_t width, const float *restrict first, const float *restrict second, uint32_t *restrict pair) {
     if (width == 64 && second) {
         for (int j = 0; j < 64; j++) pair[j] = (uint32_t)bf16(first[j]) | (uint32_t)bf16(second[j]) << 16;

@@ -170,6 +170,15 @@ void dtrain_block_columns_to_bf16(int64_t rows, int64_t columns, const float *ma
 // pair's two values of a column side by side. packed holds whole blocks; what lies outside the matrix becomes 0.
 void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
 
+// matrix[rows][columns] packed as BA16a64b: for each 64 columns, for each 16 rows, a line of 64 a row; 0 outside the matrix.
+void dtrain_pack(int64_t rows, int64_t columns, const float *matrix, float *packed);
+
+#if defined(__x86_64__)
+// Both for the transpose of matrix[columns][rows]. They need AVX-512.
+void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed);
+void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
+#endif
+
 // rounded[i] = values[i] in bf16, to nearest even; NaN stays NaN.
 void dtrain_to_bf16(int64_t n, const float *values, uint16_t *rounded);
 

@@ -10,9 +10,21 @@ final class PackedMatrix: @unchecked Sendable {
     let format: OperandFormat
     let layout: MatrixDescriptor
     private let storage: AlignedBuffer<UInt8>
-    private let reorder: OneDNNPrimitive
-    /// Whether the fast packing of dtrain's own applies: plain rows without gaps to bf16 pairs.
-    private let packsPairs: Bool
+    private let packing: Packing
+
+    /// What lies in memory, row by row without gaps.
+    enum Source {
+        /// B itself: [K, N].
+        case rows
+        /// Bᵀ: [N, K].
+        case transposed
+    }
+
+    private enum Packing {
+        /// The blocks that the loops of CKernels read, of B as it is or of what lies in memory as Bᵀ.
+        case blocks(isTransposed: Bool)
+        case library(OneDNNPrimitive)
+    }
 
     /// Rows of the product that oneDNN is asked to choose a layout for; other row counts then use the same layout.
     private static let typicalRows = 64
@@ -22,24 +34,26 @@ final class PackedMatrix: @unchecked Sendable {
     /// - Parameters:
     ///   - depth: K.
     ///   - columns: N.
-    ///   - source: how the float32 weights lie in memory that `pack` will be given.
+    ///   - source: what `pack` will be given, in float32.
     ///   - format: what they are packed as.
     ///   - host: where it is kept for all ranks of the host.
     init(
-        depth: Int, columns: Int, source: MatrixProduct.Layout, format: OperandFormat,
+        depth: Int, columns: Int, source: Source, format: OperandFormat,
         host: (any HostMemory)? = nil
     ) throws {
         self.depth = depth
         self.columns = columns
         self.format = format
-        layout =
-            try format.hasVectorProducts
-            ? .blocks(rows: depth, columns: columns, format: format)
-            : Self.chosenLayout(depth: depth, columns: columns, format: format)
+        if format.hasVectorProducts {
+            layout = try .blocks(rows: depth, columns: columns, format: format)
+            packing = .blocks(isTransposed: source == .transposed)
+        } else {
+            layout = try Self.chosenLayout(depth: depth, columns: columns, format: format)
+            let plain: MatrixProduct.Layout = source == .transposed ? .columns(stride: depth) : .rows(stride: columns)
+            packing = .library(
+                try Self.makeReorder(from: plain.descriptor(rows: depth, columns: columns), to: layout))
+        }
         storage = try AlignedBuffer(count: layout.size, in: host)
-        let isDense = if case .rows(let stride) = source { stride == columns } else { false }
-        packsPairs = isDense && format.isPaired && format.hasVectorProducts
-        reorder = try Self.makeReorder(from: source.descriptor(rows: depth, columns: columns), to: layout)
     }
 
     /// The packed bytes, operand B of products made with these weights.
@@ -47,19 +61,35 @@ final class PackedMatrix: @unchecked Sendable {
 
     /// Packs the weights; no product may read them meanwhile, and one thread at a time may call this.
     func pack(_ weights: UnsafePointer<Float>) throws {
-        if packsPairs {
-            storage.pointer.withMemoryRebound(to: UInt32.self, capacity: layout.size / 4) {
-                dtrain_pack_bf16_pairs(Int64(depth), Int64(columns), weights, $0)
-            }
-            return
+        switch packing {
+        case .library(let reorder):
+            try reorder.set(0, weights)
+            try reorder.set(1, storage.pointer)
+            try reorder.execute()
+        case .blocks(let isTransposed):
+            packBlocks(weights, isTransposed: isTransposed)
         }
-        try reorder.set(0, weights)
-        try reorder.set(1, storage.pointer)
-        try reorder.execute()
         guard format == .roundedFP32 else { return }
         storage.pointer.withMemoryRebound(to: Float.self, capacity: layout.size / 4) {
             dtrain_round_to_bf16(Int64(layout.size / 4), $0, $0)
         }
+    }
+
+    private func packBlocks(_ weights: UnsafePointer<Float>, isTransposed: Bool) {
+        #if arch(x86_64)
+            let (rows, columns) = (Int64(depth), Int64(self.columns))
+            if format.isPaired {
+                let pack = isTransposed ? dtrain_pack_transposed_bf16_pairs : dtrain_pack_bf16_pairs
+                storage.pointer.withMemoryRebound(to: UInt32.self, capacity: layout.size / 4) {
+                    pack(rows, columns, weights, $0)
+                }
+            } else {
+                let pack = isTransposed ? dtrain_pack_transposed : dtrain_pack
+                storage.pointer.withMemoryRebound(to: Float.self, capacity: layout.size / 4) {
+                    pack(rows, columns, weights, $0)
+                }
+            }
+        #endif
     }
 
     /// What oneDNN likes best.

@@ -47,12 +47,12 @@ final class PackedWeights: @unchecked Sendable {
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
         func forward(_ columns: Int, _ format: OperandFormat) throws -> PackedMatrix {
-            try PackedMatrix(depth: units, columns: columns, source: .rows(stride: columns), format: format, host: host)
+            try PackedMatrix(depth: units, columns: columns, source: .rows, format: format, host: host)
         }
         func backward(_ columns: Int, _ format: OperandFormat) throws -> PackedMatrix? {
             guard training else { return nil }
             return try PackedMatrix(
-                depth: columns, columns: units, source: .columns(stride: columns), format: format, host: host)
+                depth: columns, columns: units, source: .transposed, format: format, host: host)
         }
         self.layout = layout
         self.parameters = parameters

@@ -58,6 +58,38 @@ import Testing
             }
         }
         #expect(packed == expected)
+        #if arch(x86_64)
+            guard OperandFormat.bf16.hasVectorProducts else { return }
+            var turned = [UInt32](repeating: .max, count: count)
+            dtrain_pack_transposed_bf16_pairs(Int64(rows), Int64(columns), transposed(matrix, shape), &turned)
+            #expect(turned == expected)
+        #endif
+    }
+
+    /// Element (i, j) lies in line i of panel j / 64, at column j % 64.
+    @Test(arguments: [(1, 1), (16, 64), (17, 64), (15, 65), (70, 128), (8, 130)])
+    func packedLinesLieWhereOneDNNReadsThem(_ shape: (rows: Int, columns: Int)) throws {
+        let (rows, columns) = shape
+        let matrix = testNumbers(rows * columns)
+        let lines = (rows + 15) / 16 * 16
+        let count = (columns + 63) / 64 * lines * 64
+        var packed = [Float](repeating: .nan, count: count)
+        dtrain_pack(Int64(rows), Int64(columns), matrix, &packed)
+        var expected = [Float](repeating: 0, count: count)
+        for i in 0..<rows {
+            for j in 0..<columns { expected[(j / 64 * lines + i) * 64 + j % 64] = matrix[i * columns + j] }
+        }
+        #expect(packed == expected)
+        #if arch(x86_64)
+            guard OperandFormat.fp32.hasVectorProducts else { return }
+            var turned = [Float](repeating: .nan, count: count)
+            dtrain_pack_transposed(Int64(rows), Int64(columns), transposed(matrix, shape), &turned)
+            #expect(turned == expected)
+        #endif
+    }
+
+    private func transposed(_ matrix: [Float], _ shape: (rows: Int, columns: Int)) -> [Float] {
+        (0..<matrix.count).map { matrix[$0 % shape.rows * shape.columns + $0 / shape.rows] }
     }
 
     /// The nearest bf16, by arithmetic on a scaled significand: ties to even.
@@ -83,6 +115,17 @@ import Testing
         var nan: UInt16 = 0
         dtrain_to_bf16(1, [Float(bitPattern: 0x7fff_ffff)], &nan)
         #expect(Float(bitPattern: UInt32(nan) << 16).isNaN)
+        #if arch(x86_64)
+            guard OperandFormat.bf16.hasVectorProducts else { return }
+            let odd = values + [Float(bitPattern: 0x7fff_ffff), Float(bitPattern: 0x007f_8001)]
+            var pairs = [UInt32](repeating: 0, count: (odd.count + 31) / 32 * 1024)
+            dtrain_pack_transposed_bf16_pairs(Int64(odd.count), 1, odd, &pairs)
+            for (index, value) in odd.enumerated() {
+                var alone: UInt16 = 0
+                dtrain_to_bf16(1, [value], &alone)
+                #expect(pairs[index / 2 * 64] >> (index % 2 * 16) & 0xffff == UInt32(alone))
+            }
+        #endif
     }
 
     @Test(arguments: [1, 15, 16, 33, 257])

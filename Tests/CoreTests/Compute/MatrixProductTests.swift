@@ -54,7 +54,7 @@ import Testing
         let source = transposedSource ? transpose(b, rows: shape.depth, columns: shape.columns) : b
         let weights = try PackedMatrix(
             depth: shape.depth, columns: shape.columns,
-            source: transposedSource ? .columns(stride: shape.depth) : .rows(stride: shape.columns), format: .fp32)
+            source: transposedSource ? .transposed : .rows, format: .fp32)
         let (plain, operand) = (try buffer(source), try buffer(a))
         try weights.pack(plain.pointer)
         for accumulate in [false, true] {
@@ -94,7 +94,7 @@ import Testing
 
     @Test func packingAgainReplacesTheWeights() throws {
         OneDNN.useOneThread()
-        let weights = try PackedMatrix(depth: 2, columns: 2, source: .rows(stride: 2), format: .fp32)
+        let weights = try PackedMatrix(depth: 2, columns: 2, source: .rows, format: .fp32)
         let product = try MatrixProduct(rows: 1, weights: weights)
         let c = try AlignedBuffer<Float>(count: 2)
         let a = try buffer([10, 100])
@@ -114,7 +114,7 @@ import Testing
         OneDNN.useOneThread()
         let b = testNumbers(size.depth * size.columns, salt: 2)
         let weights = try PackedMatrix(
-            depth: size.depth, columns: size.columns, source: .rows(stride: size.columns), format: format)
+            depth: size.depth, columns: size.columns, source: .rows, format: format)
         let source = try buffer(!format.isRounded ? b : b.map(roundedToBF16))
         try weights.pack(source.pointer)
         for rows in [1, 2, 5, 7, 12, 13, 25, 130] {
@@ -147,7 +147,7 @@ import Testing
         let numbers = testNumbers(rows * depth, salt: 1)
         let found = try [OperandFormat.roundedFP32, .expandedBF16].map { format in
             let weights = try PackedMatrix(
-                depth: depth, columns: columns, source: .rows(stride: columns), format: format)
+                depth: depth, columns: columns, source: .rows, format: format)
             try weights.pack(source.pointer)
             let a = try OperandBuffer(count: numbers.count, format: format)
             for (index, number) in numbers.enumerated() { a.values[index] = number }
@@ -163,7 +163,7 @@ import Testing
     @Test(arguments: [1, 5, 6, 25], OperandFormat.supported)
     func someColumnsAreThoseOfAll(rows: Int, format: OperandFormat) throws {
         let (depth, columns) = (1056, 384)
-        let weights = try PackedMatrix(depth: depth, columns: columns, source: .rows(stride: columns), format: format)
+        let weights = try PackedMatrix(depth: depth, columns: columns, source: .rows, format: format)
         guard format.hasVectorProducts else { return }
         OneDNN.useOneThread()
         let source = try buffer(testNumbers(depth * columns, salt: 2))
@@ -203,7 +203,7 @@ import Testing
         OneDNN.useOneThread()
         let all = MatrixProduct.steadyRows(64)
         let weights = try PackedMatrix(
-            depth: shape.depth, columns: shape.columns, source: .rows(stride: shape.columns), format: format)
+            depth: shape.depth, columns: shape.columns, source: .rows, format: format)
         let source = try buffer(testNumbers(shape.depth * shape.columns, salt: 2))
         try weights.pack(source.pointer)
         let numbers = testNumbers(all * shape.depth, salt: 1)

@@ -18,13 +18,18 @@ import Testing
         func record(_ values: AlignedBuffer<Float>?) -> dtrain_record {
             dtrain_record(
                 values: values?.pointer, rows: Int64(tokens), row: Int64(token), units: Int64(units),
-                panel: Int64(panel))
+                panel: Int64(panel), hidden: values.map { $0.pointer + states },
+                cell: values.map { $0.pointer + states + units })
         }
 
         var all: dtrain_units { dtrain_units(first: 0, end: Int64(units)) }
 
+        /// Where the states are kept, behind the gates.
+        private var states: Int { 4 * tokens * units }
+
+        /// Room for the gates of all tokens, a state and a cell.
         func makeValues() throws -> AlignedBuffer<Float> {
-            let values = try AlignedBuffer<Float>(count: 4 * tokens * units)
+            let values = try AlignedBuffer<Float>(count: states + 2 * units)
             values.elements.update(repeating: 9)
             return values
         }
@@ -91,7 +96,8 @@ import Testing
         #expect(distance(doubles(recorded.elements), expected) < 1e-6)
         #expect(bits(plain.elements) == bits(recorded.elements))
         // Other tokens' places are left alone.
-        #expect(values.elements.count { $0 != 9 } == 4 * units)
+        #expect(values.elements.count { $0 != 9 } == 5 * units)
+        #expect(bits(values.elements.suffix(2 * units).prefix(units)) == bits(plain.elements))
     }
 
     @Test(arguments: cases)
@@ -143,7 +149,8 @@ import Testing
             results.append(bits(state.elements) + bits(cell.elements))
         }
         #expect(results[0] == results[1])
-        #expect(values.elements.count { $0 != 9 } == 4 * units)
+        #expect(values.elements.count { $0 != 9 } == 6 * units)
+        #expect(bits(values.elements.suffix(2 * units)) == results[0])
     }
 
     @Test(arguments: cases)
