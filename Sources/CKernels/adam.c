@@ -1,8 +1,6 @@
 #include "CKernels.h"
 #include "vector_math.h"
 
-#include <math.h>
-
 MULTIVERSION
 void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *restrict gradient, float *restrict m, float *restrict v,
@@ -15,6 +13,7 @@ void dtrain_adam(
         float second = v[i] + (g * g - v[i]) * b;
         m[i] = first;
         v[i] = second;
+        // Not sqrtf: that may set errno, and a loop that does isn't vectorised.
         weights[i] -= first * alpha / (__builtin_elementwise_sqrt(second) + epsilon);
     }
 }

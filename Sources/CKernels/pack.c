@@ -10,7 +10,7 @@
 
 enum { SQUARE = 16, PANEL = 64 };
 
-// Turns a square of 16 x 16 numbers of 32 bits: row by row pairs, then fours, are brought together, then whole quarters.
+// Transposes a square of 16 x 16 numbers of 32 bits: pairs, then fours of rows are interleaved, then whole quarters moved.
 AVX512 INLINE void transpose_square(__m512 square[SQUARE]) {
     __m512 pairs[SQUARE], fours[SQUARE];
     for (int i = 0; i < SQUARE; i += 2) {
@@ -52,7 +52,7 @@ AVX512 INLINE __m512i round_upper(__m512 values) {
     return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
 }
 
-// The even and the odd of 32 numbers, each 16 rounded ones side by side.
+// 32 numbers as 16 pairs of bf16, the even one in the lower half.
 AVX512 INLINE __m512 round_pairs(__m512 first, __m512 second) {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i low = round_upper(_mm512_permutex2var_ps(first, even, second));

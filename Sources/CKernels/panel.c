@@ -63,8 +63,8 @@ TILE_INLINE const float *take(lines *ahead, int64_t depth, const float *otherwis
 // A panel stays in the L2 cache while the blocks of A stream by; a block is fetched while the one before it is used (past the last
 // one that fetches nothing). A tile's sums stay in the L1 cache until its last step.
 TILE_INLINE void product(
-    void run(int64_t, const tile *), void narrow(int64_t, const tile *), int64_t rows, int64_t columns, int64_t steps, const float *a, int64_t a_steps, const float *b,
-    int64_t panel_width, int64_t panel_steps, const dtrain_fold *fold) {
+    void run(int64_t, const tile *), void narrow(int64_t, const tile *), int64_t rows, int64_t columns, int64_t steps,
+    const float *a, int64_t a_steps, const float *b, int64_t panel_width, int64_t panel_steps, const dtrain_fold *fold) {
     _Alignas(64) float sums[TILE_ROWS * TILE_COLUMNS] = {0};
     lines ahead = {fold->upcoming, fold->upcoming + fold->upcoming_count};
     // Fetched late, so that it doesn't drive out what is still in use.
@@ -99,6 +99,7 @@ void dtrain_panel_product_bf16(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed,
     const dtrain_fold *fold) {
     product(
-        tile_bf16, narrow_tile_bf16, rows, columns, (depth + 1) / 2, a, (stored + 1) / 2, packed, PANEL, (depth + 31) / 32 * 16, fold);
+        tile_bf16, narrow_tile_bf16, rows, columns, (depth + 1) / 2, a, (stored + 1) / 2, packed, PANEL,
+        (depth + 31) / 32 * 16, fold);
 }
 #endif

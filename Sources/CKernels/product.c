@@ -10,10 +10,10 @@
 enum { PANEL = 64, A_STRIDE = TILE_DEPTH + 16 };
 
 // For each kind of operand: tiles of 32 and 16 columns, strips of 64 and 16.
-#define DEFINE_LOOPS(kind, isa, madd, per_step)                             \
-    DEFINE_TILE(tile_##kind, isa, madd, 2, A_STRIDE, per_step, PANEL, PANEL)        \
-    DEFINE_TILE(narrow_tile_##kind, isa, madd, 1, A_STRIDE, per_step, PANEL, PANEL) \
-    DEFINE_STRIP(strip_##kind, isa, madd, 4, per_step, PANEL)                       \
+#define DEFINE_LOOPS(kind, isa, madd, per_step)                                       \
+    DEFINE_TILE(tile_##kind, isa, madd, 2, A_STRIDE, per_step, PANEL, PANEL)          \
+    DEFINE_TILE(narrow_tile_##kind, isa, madd, 1, A_STRIDE, per_step, PANEL, PANEL)   \
+    DEFINE_STRIP(strip_##kind, isa, madd, 4, per_step, PANEL)                         \
     DEFINE_STRIP(narrow_strip_##kind, isa, madd, 1, per_step, PANEL)
 
 DEFINE_LOOPS(fp32, ISA_FP32, MADD_FP32, 1)

@@ -33,7 +33,8 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
 }
 
 // c[rows][16 * vectors] (+)= a * b for a constant number of rows and vectors, in the order of the steps. Element (i, k) of A is
-// a[i * a_row + k * a_step]: constants, so that they are part of the instructions.
+// a[i * a_row + k * a_step]: constants, so that they are part of the instructions. The tile is copied first, lest a store to C seem
+// to change it.
 #define DEFINE_TILE(name, isa, madd, vectors, a_row, a_step, b_step, next_step)                                       \
     __attribute__((target(isa))) TILE_INLINE void name##_rows(const int rows, const tile *given) {                    \
         const tile t = *given;                                                                                        \
@@ -51,7 +52,8 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
                 _mm_prefetch((const char *)(t.b + (k + TILE_AHEAD) * (b_step) + 16 * j), _MM_HINT_T0);                \
             _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                       \
                 const float *a = t.a + i * (a_row) + k * (a_step);                                                    \
-                _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) sum[i][j] = madd(sum[i][j], a, b[j]);\
+                _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)                                  \
+                    sum[i][j] = madd(sum[i][j], a, b[j]);                                                             \
             }                                                                                                         \
         }                                                                                                             \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                                           \
@@ -113,7 +115,7 @@ __attribute__((target("avx512f"))) TILE_INLINE __m512 upper_half(__m512 pairs) {
 // expanded to float32.
 #define MADD_FP32(sum, a, b) _mm512_fmadd_ps(_mm512_set1_ps(*(a)), b, sum)
 #define MADD_BF16(sum, a, b) _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_ps(*(a)), (__m512bh)(b))
-#define MADD_EXPANDED(sum, a, b) \
+#define MADD_EXPANDED(sum, a, b)                                                                                      \
     _mm512_fmadd_ps(_mm512_set1_ps((a)[1]), upper_half(b), _mm512_fmadd_ps(_mm512_set1_ps(*(a)), lower_half(b), sum))
 #define ISA_FP32 "avx512f"
 #define ISA_BF16 "avx512f,avx512bf16"

@@ -36,17 +36,6 @@ static inline dnnl_status_t dtrain_md_any(dtrain_md *md, dnnl_data_type_t type, 
 #endif
 }
 
-// A matrix in blocks of 64 columns and 16 rows (bf16: 16 pairs of rows), the layouts that dtrain's own loops read.
-static inline dnnl_status_t dtrain_md_blocks(dtrain_md *md, dnnl_data_type_t type, dnnl_dim_t rows, dnnl_dim_t columns) {
-    dnnl_dims_t dims = {rows, columns};
-    const dnnl_format_tag_t tag = type == dnnl_bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b;
-#if DNNL_VERSION_MAJOR >= 3
-    return dnnl_memory_desc_create_with_tag(&md->value, 2, dims, type, tag);
-#else
-    return dnnl_memory_desc_init_by_tag(&md->value, 2, dims, type, tag);
-#endif
-}
-
 static inline void dtrain_md_destroy(dtrain_md *md) {
 #if DNNL_VERSION_MAJOR >= 3
     dnnl_memory_desc_destroy(md->value);

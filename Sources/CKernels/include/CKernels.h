@@ -34,7 +34,8 @@ typedef struct {
 } dtrain_units;
 
 // GRU, forward, some units of one row (Keras's reset_after form). x: [3H] input product; g: [3H] recurrent product; bias: [2][3H];
-// h: [H], updated in place. With record.values set, keeps z, r, candidate and recurrent part of the candidate there, and the state.
+// h: [H], updated in place. With record.values set, keeps z, r, candidate and recurrent part of the candidate there,
+// and the new state in record.hidden.
 void dtrain_gru_forward(
     dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h);
 
@@ -44,7 +45,7 @@ void dtrain_gru_forward(
 void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx);
 
 // LSTM, forward, some units of one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f, c~, o there, and
-// the state.
+// the new state and cell in record.hidden and record.cell.
 void dtrain_lstm_forward(
     dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c);
 
@@ -111,8 +112,8 @@ typedef struct {
     float *scratch;
 } dtrain_packed_product;
 
-// Beside oneDNN's own products: these fetch the weights ahead, which matters when few rows use them and all of them come from
-// the shared cache or from memory. All need AVX-512.
+// In place of oneDNN's products where there is AVX-512: these fetch the weights ahead, which matters when few rows use them and all
+// of them come from the shared cache or from memory.
 int64_t dtrain_packed_product_scratch(int64_t rows);
 
 // A in float32; B as oneDNN's layout BA16a64b: [ceil(columns / 64)][depth, in blocks of 16][64], 0 outside the matrix.
@@ -135,8 +136,9 @@ typedef struct {
 } dtrain_fold;
 
 // A[rows][depth] * B for many rows and a panel B that fits the L2 cache; A as dtrain_block_columns (bf16: dtrain_block_columns_to_bf16)
-// leaves it of stored >= depth rows, of which the first are read; without any the product is 0. float32: B is [depth][columns], its rows `stride` apart, and 31 floats behind it are read, too. bf16: B as
-// dtrain_pack_bf16_pairs leaves it. Needs AVX-512 (bf16: AVX512_BF16).
+// leaves it of stored >= depth rows, of which the first are read; without any the product is 0. float32: B is [depth][columns], its
+// rows `stride` apart, and 15 floats behind it are read, too. bf16: B as dtrain_pack_bf16_pairs leaves it. Needs AVX-512 (bf16:
+// AVX512_BF16).
 void dtrain_panel_product_fp32(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *panel, int64_t stride,
     const dtrain_fold *fold);
@@ -174,7 +176,7 @@ void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, 
 void dtrain_pack(int64_t rows, int64_t columns, const float *matrix, float *packed);
 
 #if defined(__x86_64__)
-// Both for the transpose of matrix[columns][rows]. They need AVX-512.
+// The same two packings, of the transpose of matrix[columns][rows]. They need AVX-512.
 void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed);
 void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
 #endif

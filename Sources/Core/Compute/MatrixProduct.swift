@@ -1,6 +1,8 @@
 import COneDNN
 
-/// C[M, N] = A[M, K] · B[K, N], or C += A · B, through oneDNN, summed in float32; for one worker.
+/// C[M, N] = A[M, K] · B[K, N], or with packed weights C += A · B, summed in float32; for one worker.
+///
+/// Packed weights are multiplied by dtrain's own loops where the CPU has AVX-512; all else is oneDNN's.
 ///
 /// With packed weights and `steadyRows`, the bits of a row of C depend on that row of A and on B alone, not on M.
 final class MatrixProduct {
@@ -11,12 +13,10 @@ final class MatrixProduct {
         /// The transpose is stored: columns follow each other, `stride` elements apart.
         case columns(stride: Int)
 
-        func descriptor(rows: Int, columns: Int, format: OperandFormat = .fp32) throws -> MatrixDescriptor {
+        func descriptor(rows: Int, columns: Int) throws -> MatrixDescriptor {
             switch self {
-            case .rows(let stride):
-                try .plain(rows: rows, columns: columns, rowStride: stride, format: format)
-            case .columns(let stride):
-                try .plain(rows: rows, columns: columns, rowStride: 1, columnStride: stride, format: format)
+            case .rows(let stride): try .plain(rows: rows, columns: columns, rowStride: stride)
+            case .columns(let stride): try .plain(rows: rows, columns: columns, rowStride: 1, columnStride: stride)
             }
         }
     }
@@ -30,21 +30,18 @@ final class MatrixProduct {
 
     /// The least number of rows ≥ `rows` whose products have the same bits in every row as any other such number.
     ///
-    /// With AVX-512 that is `rows`. Below, oneDNN's kernels take 6 rows at a time and the rest another way, which adds in
+    /// With AVX-512 that is `rows`: dtrain's own loops add in the order of the depth. Below, oneDNN's kernels take 6 rows at a time and the rest another way, which adds in
     /// another order: measured with oneDNN 2.6.3 and 3.2, and checked by the tests of this type.
     static func steadyRows(_ rows: Int) -> Int {
-        let avx512 = dnnl_cpu_isa_avx512_core.rawValue
-        return dnnl_get_effective_cpu_isa().rawValue & avx512 == avx512 ? rows : (rows + 5) / 6 * 6
+        OperandFormat.fp32.hasVectorProducts ? rows : (rows + 5) / 6 * 6
     }
 
     /// A product of plain float32 matrices.
-    init(
-        rows: Int, columns: Int, depth: Int, a: Layout, b: Layout, c: Layout? = nil, accumulate: Bool = false
-    ) throws {
+    init(rows: Int, columns: Int, depth: Int, a: Layout, b: Layout, c: Layout? = nil) throws {
         way = .oneDNN(
             try Self.make(
                 a: a.descriptor(rows: rows, columns: depth), b: b.descriptor(rows: depth, columns: columns),
-                c: (c ?? .rows(stride: columns)).descriptor(rows: rows, columns: columns), accumulate: accumulate))
+                c: (c ?? .rows(stride: columns)).descriptor(rows: rows, columns: columns), accumulate: false))
     }
 
     /// A product with packed weights: C is [rows, weights.columns] without gaps, and so is A, [rows, weights.depth], in the
@@ -54,18 +51,18 @@ final class MatrixProduct {
             way = .fetching(fetching)
             return
         }
-        guard weights.format != .expandedBF16 else {
-            throw DTrainError(.internal, "oneDNN cannot multiply expanded bf16 weights; please report this")
+        guard let layout = weights.layout, weights.format != .expandedBF16 else {
+            throw DTrainError(.internal, "nothing multiplies weights packed like these here; please report this")
         }
         way = .oneDNN(
             try Self.make(
                 a: .plain(rows: rows, columns: weights.depth, rowStride: weights.depth, format: weights.format),
-                b: weights.layout,
+                b: layout,
                 c: .plain(rows: rows, columns: weights.columns, rowStride: weights.columns), accumulate: accumulate))
     }
 
-    /// Some columns of a product with packed weights that `FetchingProduct` takes: oneDNN's bits of a column might depend on
-    /// the others.
+    /// Some columns of a product with packed weights, in dtrain's own loops only: oneDNN's bits of a column might depend on the
+    /// others.
     init(rows: Int, weights: PackedMatrix, columns: FetchingProduct.Columns) throws {
         let product = try FetchingProduct(rows: rows, weights: weights, columns: columns, accumulate: false)
         guard let product else {

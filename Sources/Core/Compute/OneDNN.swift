@@ -71,15 +71,6 @@ final class MatrixDescriptor {
         }
     }
 
-    /// A matrix in the blocked layout that the loops of CKernels read.
-    static func blocks(rows: Int, columns: Int, format: OperandFormat) throws -> MatrixDescriptor {
-        try MatrixDescriptor {
-            try OneDNN.check(
-                dtrain_md_blocks(&$0, format.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns)),
-                "dnnl_memory_desc (blocks)")
-        }
-    }
-
     /// The descriptor that a primitive has settled on.
     static func queried(_ descriptor: dnnl_primitive_desc_t, _ what: dnnl_query_t) throws -> MatrixDescriptor {
         try MatrixDescriptor {

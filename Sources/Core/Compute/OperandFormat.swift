@@ -13,7 +13,7 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
     /// `roundedFP32` for half the bytes. oneDNN has no such product.
     case expandedBF16
 
-    /// Of the operands of oneDNN's products, and of what it lays out.
+    /// Of the operands of oneDNN's products.
     var dataType: dnnl_data_type_t { isPaired ? dnnl_bf16 : dnnl_f32 }
 
     /// Whether packed weights are pairs of bf16.
@@ -27,8 +27,13 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
 
     /// Whether the loops of CKernels with AVX-512 instructions for this format can run here.
     var hasVectorProducts: Bool {
-        let needed = isPaired ? dnnl_cpu_isa_avx512_core_bf16 : dnnl_cpu_isa_avx512_core
-        return dnnl_get_effective_cpu_isa().rawValue & needed.rawValue == needed.rawValue
+        #if arch(x86_64)
+            let needed = isPaired ? dnnl_cpu_isa_avx512_core_bf16 : dnnl_cpu_isa_avx512_core
+            return dnnl_get_effective_cpu_isa().rawValue & needed.rawValue == needed.rawValue
+        #else
+            // oneDNN gives other instruction sets the same numbers.
+            return false
+        #endif
     }
 
     /// The formats that this machine can multiply in any shape.

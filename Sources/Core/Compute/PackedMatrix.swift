@@ -8,9 +8,8 @@ final class PackedMatrix: @unchecked Sendable {
     /// N.
     let columns: Int
     let format: OperandFormat
-    let layout: MatrixDescriptor
-    private let storage: AlignedBuffer<UInt8>
     private let packing: Packing
+    private let storage: AlignedBuffer<UInt32>
 
     /// What lies in memory, row by row without gaps.
     enum Source {
@@ -23,7 +22,8 @@ final class PackedMatrix: @unchecked Sendable {
     private enum Packing {
         /// The blocks that the loops of CKernels read, of B as it is or of what lies in memory as Bᵀ.
         case blocks(isTransposed: Bool)
-        case library(OneDNNPrimitive)
+        /// What oneDNN has chosen, and how it gets there.
+        case library(MatrixDescriptor, OneDNNPrimitive)
     }
 
     /// Rows of the product that oneDNN is asked to choose a layout for; other row counts then use the same layout.
@@ -38,22 +38,29 @@ final class PackedMatrix: @unchecked Sendable {
     ///   - format: what they are packed as.
     ///   - host: where it is kept for all ranks of the host.
     init(
-        depth: Int, columns: Int, source: Source, format: OperandFormat,
-        host: (any HostMemory)? = nil
+        depth: Int, columns: Int, source: Source, format: OperandFormat, host: (any HostMemory)? = nil
     ) throws {
         self.depth = depth
         self.columns = columns
         self.format = format
+        let count: Int
         if format.hasVectorProducts {
-            layout = try .blocks(rows: depth, columns: columns, format: format)
+            let steps = format.isPaired ? (depth + 1) / 2 : depth
+            count = (columns + 63) / 64 * 64 * ((steps + 15) / 16 * 16)
             packing = .blocks(isTransposed: source == .transposed)
         } else {
-            layout = try Self.chosenLayout(depth: depth, columns: columns, format: format)
+            let layout = try Self.chosenLayout(depth: depth, columns: columns, format: format)
             let plain: MatrixProduct.Layout = source == .transposed ? .columns(stride: depth) : .rows(stride: columns)
-            packing = .library(
-                try Self.makeReorder(from: plain.descriptor(rows: depth, columns: columns), to: layout))
+            let reorder = try Self.makeReorder(from: plain.descriptor(rows: depth, columns: columns), to: layout)
+            count = (layout.size + 3) / 4
+            packing = .library(layout, reorder)
         }
-        storage = try AlignedBuffer(count: layout.size, in: host)
+        storage = try AlignedBuffer(count: count, in: host)
+    }
+
+    /// The layout, if oneDNN has chosen it: only then it multiplies the matrix.
+    var layout: MatrixDescriptor? {
+        if case .library(let layout, _) = packing { layout } else { nil }
     }
 
     /// The packed bytes, operand B of products made with these weights.
@@ -62,7 +69,7 @@ final class PackedMatrix: @unchecked Sendable {
     /// Packs the weights; no product may read them meanwhile, and one thread at a time may call this.
     func pack(_ weights: UnsafePointer<Float>) throws {
         switch packing {
-        case .library(let reorder):
+        case .library(_, let reorder):
             try reorder.set(0, weights)
             try reorder.set(1, storage.pointer)
             try reorder.execute()
@@ -70,9 +77,7 @@ final class PackedMatrix: @unchecked Sendable {
             packBlocks(weights, isTransposed: isTransposed)
         }
         guard format == .roundedFP32 else { return }
-        storage.pointer.withMemoryRebound(to: Float.self, capacity: layout.size / 4) {
-            dtrain_round_to_bf16(Int64(layout.size / 4), $0, $0)
-        }
+        withFloats { dtrain_round_to_bf16(Int64(storage.count), $0, $0) }
     }
 
     private func packBlocks(_ weights: UnsafePointer<Float>, isTransposed: Bool) {
@@ -80,16 +85,16 @@ final class PackedMatrix: @unchecked Sendable {
             let (rows, columns) = (Int64(depth), Int64(self.columns))
             if format.isPaired {
                 let pack = isTransposed ? dtrain_pack_transposed_bf16_pairs : dtrain_pack_bf16_pairs
-                storage.pointer.withMemoryRebound(to: UInt32.self, capacity: layout.size / 4) {
-                    pack(rows, columns, weights, $0)
-                }
+                pack(rows, columns, weights, storage.pointer)
             } else {
                 let pack = isTransposed ? dtrain_pack_transposed : dtrain_pack
-                storage.pointer.withMemoryRebound(to: Float.self, capacity: layout.size / 4) {
-                    pack(rows, columns, weights, $0)
-                }
+                withFloats { pack(rows, columns, weights, $0) }
             }
         #endif
+    }
+
+    private func withFloats(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+        storage.pointer.withMemoryRebound(to: Float.self, capacity: storage.count, body)
     }
 
     /// What oneDNN likes best.

@@ -1,7 +1,7 @@
 /// How a matrix of [rows, units] is cut into column panels, each a contiguous [rows, width] matrix.
 ///
 /// A panel is the unit of work of the weight gradients: a worker takes a panel through all micro-batches, its partial sums
-/// stay in the cache, and oneDNN gets a contiguous operand.
+/// stay in the cache, and the products get a contiguous operand.
 struct Panels: Hashable, Sendable {
     /// The widest panel.
     ///

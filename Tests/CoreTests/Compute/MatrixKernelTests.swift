@@ -43,7 +43,7 @@ import Testing
 
     /// Element (i, j) lies in block (j / 64, i / 32), there in pair i % 32 / 2 of rows, at column j % 64, the even row first.
     @Test(arguments: [(1, 1), (32, 64), (33, 64), (31, 65), (70, 128), (8, 130)])
-    func packedPairsLieWhereOneDNNReadsThem(_ shape: (rows: Int, columns: Int)) throws {
+    func packedPairsLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
         let (rows, columns) = shape
         let matrix = testNumbers(rows * columns)
         let blocks = (rows + 31) / 32
@@ -68,7 +68,7 @@ import Testing
 
     /// Element (i, j) lies in line i of panel j / 64, at column j % 64.
     @Test(arguments: [(1, 1), (16, 64), (17, 64), (15, 65), (70, 128), (8, 130)])
-    func packedLinesLieWhereOneDNNReadsThem(_ shape: (rows: Int, columns: Int)) throws {
+    func packedLinesLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
         let (rows, columns) = shape
         let matrix = testNumbers(rows * columns)
         let lines = (rows + 15) / 16 * 16

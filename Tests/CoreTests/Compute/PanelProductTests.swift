@@ -10,6 +10,8 @@ import Testing
         (units: 5, width: 3, states: 0), (units: 1, width: 1, states: 1), (units: 12, width: 32, states: 8),
         (units: 13, width: 66, states: 9),
         (units: 40, width: 128, states: 33), (units: 25, width: 64, states: 1030), (units: 12, width: 40, states: 2100),
+        // One vector of columns behind whole tiles, and one column more.
+        (12, 48, 5), (13, 81, 6),
     ]
 
     @Test(arguments: OperandFormat.supported, [0, 1, 3])
