@@ -41,14 +41,17 @@ struct Bandwidth {
         for (trial, all) in zip(trials, seconds) { show(trial.name, all, against: seconds[0], ranks: size) }
     }
 
-    /// 24 panels of 128 columns, as of the recurrent kernel, and the rest of the gradient as it lies.
+    /// 24 panels of 128 columns, as of the recurrent kernel, and the rest of the gradient in pieces as large.
     private static var panels: [[GradientBlocks.Matrix]] {
         let (rows, columns) = (1024, 3072)
         let panels = stride(from: 0, to: columns, by: 128).map {
             [GradientBlocks.Matrix(rows: rows, width: 128, offset: $0, stride: columns)]
         }
-        let rest = count - rows * columns
-        return panels + [[GradientBlocks.Matrix(rows: 1, width: rest, offset: rows * columns, stride: rest)]]
+        let pieces = stride(from: rows * columns, to: count, by: rows * 128).map { first in
+            let width = min(rows * 128, count - first)
+            return [GradientBlocks.Matrix(rows: 1, width: width, offset: first, stride: width)]
+        }
+        return panels + pieces
     }
 
     private func show(_ name: String, _ seconds: [Double], against base: [Double], ranks: Int) {
