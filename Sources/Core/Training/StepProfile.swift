@@ -41,8 +41,10 @@ public struct StepProfile: Hashable, Sendable, Codable {
         ]
     }
 
-    /// The seconds of all parts.
-    public var total: Double { parts.reduce(0) { $0 + $1.seconds } }
+    /// The seconds of all parts; asked for in each step, so without an array of them.
+    public var total: Double {
+        pack + forward + head + backward + weightGradient + wait + exchange + adam + other
+    }
 
     /// Adds another profile's seconds, part by part.
     public static func += (left: inout StepProfile, right: StepProfile) {

@@ -135,12 +135,12 @@ public final class GradientSynchronizer {
             guard let nodes else { preconditionFailure("begin comes before finish") }
             rankNotes = try library.reduce(nodes, note: own, communicator)
         } else {
-            rankNotes = [own]
+            rankNotes[0] = own
         }
         let end = Clock.seconds
         computingSince = end
         times.finishing = end - start
-        let longest = rankNotes.map(\.microseconds).max() ?? own.microseconds
+        let longest = rankNotes.lazy.map(\.microseconds).max() ?? own.microseconds
         times.waiting = min(times.finishing, Double(longest - own.microseconds) * 1e-6)
     }
 
