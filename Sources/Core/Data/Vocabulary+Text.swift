@@ -3,7 +3,7 @@ extension Vocabulary {
     public func encode(_ text: String) -> [UInt16] { text.unicodeScalars.map { id(of: $0) } }
 
     /// The text of some ids; what has no character (id 0) reads `[UNK]`.
-    public func decode(_ ids: some Sequence<UInt16>) -> String {
+    public func decode(_ ids: [UInt16]) -> String {
         var text = String.UnicodeScalarView()
         for id in ids {
             if let scalar = scalar(of: id) {
