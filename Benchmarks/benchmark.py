@@ -161,11 +161,11 @@ class Bench:
         """Writes what has been measured so far; returns the text."""
         rates = {name: round(statistics.median(rates) * 1e-9) for name, rates in self.peaks.items()}
         notes = "".join(f"\n{note}\n" for note in self.notes)
-        text = (f"{machine()}\n\nMedians (least-most) of {self.pairs} runs, in alternation; peaks in GFLOP/s: {rates}\n\n"
+        text = (f"{machine(self.python)}\n\nMedians (least-most) of {self.pairs} runs, in alternation; peaks in GFLOP/s: {rates}\n\n"
                 f"{self.table()}\n{notes}")
         folder.mkdir(exist_ok=True)
         (folder / "table.md").write_text(text)
-        raw = {"machine": machine(), "peaks": self.peaks, "rows": self.rows, "notes": self.notes}
+        raw = {"machine": machine(self.python), "peaks": self.peaks, "rows": self.rows, "notes": self.notes}
         (folder / "raw.json").write_text(json.dumps(raw, indent=1))
         return text
 
@@ -306,11 +306,18 @@ def allocations(library, command):
     return {name: int(count) for count, name in re.findall(r"^allocations (\d+) (.*)$", result.stderr, re.M)}
 
 
-def machine():
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    versions = [run([DTRAIN, "--version"]).strip(), run(["mpirun", "--version"]).splitlines()[0]]
-    return (f"{model.group(1) if model else platform.processor()}, {os.cpu_count()} cores, {platform.platform()}; "
-            f"dtrain {', '.join(versions)}")
+def machine(python):
+    """The CPU, the system, and the versions of what is compared; the peers' Python is None where there are none."""
+    cpu = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M))
+    linked = re.search(r"libdnnl\.so\.\S+ => (\S+)", run(["ldd", DTRAIN]))
+    versions = [f"dtrain {run([DTRAIN, '--version']).strip()}", run(["mpirun", "--version"]).splitlines()[0]]
+    if linked:
+        versions.append(f"oneDNN {Path(linked.group(1)).resolve().name.removeprefix('libdnnl.so.')}")
+    if python:
+        names = "from importlib.metadata import version as v; print(*(f'{n} {v(n)}' for n in ('torch', 'tensorflow_cpu', 'keras')))"
+        versions.append(run([python, "-c", names]).strip())
+    return (f"{cpu.get('model name', platform.processor())} (family {cpu.get('cpu family', '?')}, model {cpu.get('model', '?')}), "
+            f"{os.cpu_count()} cores, {platform.platform()}; {', '.join(versions)}")
 
 
 def main():
