@@ -161,11 +161,12 @@ class Bench:
         """Writes what has been measured so far; returns the text."""
         rates = {name: round(statistics.median(rates) * 1e-9) for name, rates in self.peaks.items()}
         notes = "".join(f"\n{note}\n" for note in self.notes)
-        text = (f"{machine(self.python)}\n\nMedians (least-most) of {self.pairs} runs, in alternation; peaks in GFLOP/s: {rates}\n\n"
+        where = machine(self.python)
+        text = (f"{where}\n\nMedians (least-most) of {self.pairs} runs, in alternation; peaks in GFLOP/s: {rates}\n\n"
                 f"{self.table()}\n{notes}")
         folder.mkdir(exist_ok=True)
         (folder / "table.md").write_text(text)
-        raw = {"machine": machine(self.python), "peaks": self.peaks, "rows": self.rows, "notes": self.notes}
+        raw = {"machine": where, "peaks": self.peaks, "rows": self.rows, "notes": self.notes}
         (folder / "raw.json").write_text(json.dumps(raw, indent=1))
         return text
 
@@ -314,10 +315,13 @@ def machine(python):
     if linked:
         versions.append(f"oneDNN {Path(linked.group(1)).resolve().name.removeprefix('libdnnl.so.')}")
     if python:
-        names = "from importlib.metadata import version as v; print(*(f'{n} {v(n)}' for n in ('torch', 'tensorflow_cpu', 'keras')))"
-        versions.append(run([python, "-c", names]).strip())
-    return (f"{cpu.get('model name', platform.processor())} (family {cpu.get('cpu family', '?')}, model {cpu.get('model', '?')}), "
-            f"{os.cpu_count()} cores, {platform.platform()}; {', '.join(versions)}")
+        names = "('torch', 'tensorflow_cpu', 'keras')"
+        versions.append(run([
+            python, "-c", f"from importlib.metadata import version; print(*(f'{{n}} {{version(n)}}' for n in {names}), sep=', ')",
+        ]).strip())
+    kind = f"family {cpu.get('cpu family', '?')}, model {cpu.get('model', '?')}"
+    return (f"{cpu.get('model name', platform.processor())} ({kind}), {os.cpu_count()} cores, {platform.platform()}; "
+            f"{', '.join(versions)}")
 
 
 def main():

@@ -44,8 +44,8 @@ void dtrain_gru_forward(
 // product or NULL. The record's values become the gradients dz, dr, d(recurrent part), d(candidate's input).
 void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx);
 
-// LSTM, forward, some units of one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f, c~, o there, and
-// the new state and cell in record.hidden and record.cell.
+// LSTM, forward, some units of one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f,
+// c~, o there, and the new state and cell in record.hidden and record.cell.
 void dtrain_lstm_forward(
     dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c);
 
