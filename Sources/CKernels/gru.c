@@ -5,8 +5,8 @@
 INLINE void gru_forward(
     dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, const int keep) {
     const int64_t H = record.units, group = record.rows * H;
-    for (int64_t first = units.first; first < units.end; first += record.panel) {
-        const int64_t width = panel_width(&record, first, units.end);
+    for (int64_t first = units.first; first < units.end; first += DTRAIN_PANEL) {
+        const int64_t width = panel_width(first, units.end);
         const float *restrict xz = x + first, *restrict xr = xz + H, *restrict xh = xr + H;
         const float *restrict gz = g + first, *restrict gr = gz + H, *restrict gh = gr + H;
         const float *restrict bz = bias + first, *restrict br = bz + H, *restrict bh = br + H;
@@ -46,8 +46,8 @@ void dtrain_gru_forward(
 MULTIVERSION
 void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx) {
     const int64_t H = record.units, group = record.rows * H;
-    for (int64_t first = 0; first < H; first += record.panel) {
-        const int64_t width = panel_width(&record, first, H);
+    for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
+        const int64_t width = panel_width(first, H);
         float *restrict z_ = record.values + record.rows * first + record.row * width;
         float *restrict r_ = z_ + group, *restrict a_ = r_ + group, *restrict q_ = a_ + group;
         const float *restrict before = h_before + first;

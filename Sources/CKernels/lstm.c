@@ -6,8 +6,8 @@ INLINE void lstm_forward(
     dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c,
     const int keep) {
     const int64_t H = record.units, group = record.rows * H;
-    for (int64_t first = units.first; first < units.end; first += record.panel) {
-        const int64_t width = panel_width(&record, first, units.end);
+    for (int64_t first = units.first; first < units.end; first += DTRAIN_PANEL) {
+        const int64_t width = panel_width(first, units.end);
         const float *restrict xi = x + first, *restrict xf = xi + H, *restrict xc = xf + H, *restrict xo = xc + H;
         const float *restrict gi = g + first, *restrict gf = gi + H, *restrict gc = gf + H, *restrict go = gc + H;
         const float *restrict bi = bias + first, *restrict bf = bi + H, *restrict bc = bf + H, *restrict bo = bc + H;
@@ -52,8 +52,8 @@ MULTIVERSION
 void dtrain_lstm_backward(
     dtrain_record record, const float *c_before, const float *c_after, float *dh, float *dc, float *dg) {
     const int64_t H = record.units, group = record.rows * H;
-    for (int64_t first = 0; first < H; first += record.panel) {
-        const int64_t width = panel_width(&record, first, H);
+    for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
+        const int64_t width = panel_width(first, H);
         float *restrict i_ = record.values + record.rows * first + record.row * width;
         float *restrict f_ = i_ + group, *restrict a_ = f_ + group, *restrict o_ = a_ + group;
         const float *restrict before = c_before + first, *restrict after = c_after + first;

@@ -16,9 +16,9 @@
 #define INLINE static inline __attribute__((always_inline))
 
 // Units of the panel that begins at unit `first` (see dtrain_record), up to unit `end`.
-INLINE int64_t panel_width(const dtrain_record *record, int64_t first, int64_t end) {
-    int64_t rest = end - first;
-    return rest < record->panel ? rest : record->panel;
+INLINE int64_t panel_width(int64_t first, int64_t end) {
+    const int64_t rest = end - first;
+    return rest < DTRAIN_PANEL ? rest : DTRAIN_PANEL;
 }
 
 // exp(x) for x clamped to [-87, 88]; relative error below 2e-7. Cody-Waite reduction and the polynomial of Cephes' expf.

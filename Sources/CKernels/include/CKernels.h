@@ -14,15 +14,17 @@ static inline void dtrain_pause(void) {
 #endif
 }
 
+// Units of a panel.
+enum { DTRAIN_PANEL = 128 };
+
 // A record keeps, for every token of a micro-batch, one value per unit and gate. Gate groups follow each other; inside a
-// group, columns are cut into panels of `panel` units (the last may be narrower), and a panel is a [rows][width] matrix with a
-// row for each token. So a panel is a contiguous operand of the weight gradient's product.
+// group, columns are cut into panels of DTRAIN_PANEL units (the last may be narrower), and a panel is a [rows][width] matrix with
+// a row for each token. So a panel is a contiguous operand of the weight gradient's product.
 typedef struct {
     float *values;   // start of the micro-batch's record
     int64_t rows;    // rows of the micro-batch's panels
     int64_t row;     // the row of this token
     int64_t units;   // H
-    int64_t panel;   // panel width
     float *hidden;   // [H]: keeps the state after the token
     float *cell;     // [H]: keeps the LSTM's cell after the token
 } dtrain_record;

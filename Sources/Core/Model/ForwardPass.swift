@@ -93,7 +93,7 @@ final class ForwardPass {
             gates(layer: index, ids, recording)
             barrier.meet()
         }
-        if let top = layers.last { try denseProduct?(top.hidden.pointer, weights.dense.bytes, logits.pointer) }
+        if let top = layers.last { try denseProduct?(top.hidden.bytes, weights.dense.bytes, logits.pointer) }
     }
 
     private func multiply(layer index: Int, _ recording: Recording?) throws {
@@ -121,7 +121,7 @@ final class ForwardPass {
         let (recurrent, states, cells) = (layer.recurrent.pointer, layer.hidden.pointer, layer.cell?.pointer)
         let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
         let unrecorded = dtrain_record(
-            values: nil, rows: 0, row: 0, units: Int64(width), panel: Int64(Panels.widest), hidden: nil, cell: nil)
+            values: nil, rows: 0, row: 0, units: Int64(width), hidden: nil, cell: nil)
         for row in 0..<rows {
             let input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
             let record = kept.map { $0.tape.record($0.places[row], $0.time) } ?? unrecorded

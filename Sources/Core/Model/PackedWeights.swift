@@ -16,7 +16,7 @@ final class PackedWeights: @unchecked Sendable {
     }
 
     let layout: ParameterLayout
-    /// Of the recurrent layers' products.
+    /// Of all products but the table's.
     let format: OperandFormat
     /// embeddings · W of the first layer, [V, G·H]: a character's input product is one row of it.
     let table: AlignedBuffer<Float>
@@ -36,7 +36,7 @@ final class PackedWeights: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - parameters: the flat parameters of that layout, which must outlive this object.
-    ///   - format: of the recurrent layers' products; the dense layer and the table stay in float32.
+    ///   - format: of the products of all layers; the table stays in float32.
     ///   - training: whether the transposes that the backward pass needs are packed too.
     ///   - host: where they are kept for all ranks of the host.
     init(
@@ -46,10 +46,10 @@ final class PackedWeights: @unchecked Sendable {
         let configuration = layout.configuration
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
-        func forward(_ columns: Int, _ format: OperandFormat) throws -> PackedMatrix {
+        func forward(_ columns: Int) throws -> PackedMatrix {
             try PackedMatrix(depth: units, columns: columns, source: .rows, format: format, host: host)
         }
-        func backward(_ columns: Int, _ format: OperandFormat) throws -> PackedMatrix? {
+        func backward(_ columns: Int) throws -> PackedMatrix? {
             guard training else { return nil }
             return try PackedMatrix(
                 depth: columns, columns: units, source: .transposed, format: format, host: host)
@@ -62,12 +62,12 @@ final class PackedWeights: @unchecked Sendable {
         table = try AlignedBuffer(count: configuration.vocabularySize * columns, in: host)
         layers = try (0..<configuration.layers).map { index in
             Layer(
-                recurrent: try forward(columns, format), recurrentTransposed: try backward(columns, format),
-                kernel: index == 0 ? nil : try forward(columns, format),
-                kernelTransposed: index == 0 ? nil : try backward(columns, format))
+                recurrent: try forward(columns), recurrentTransposed: try backward(columns),
+                kernel: index == 0 ? nil : try forward(columns),
+                kernelTransposed: index == 0 ? nil : try backward(columns))
         }
-        dense = try forward(configuration.vocabularySize, .fp32)
-        denseTransposed = try backward(configuration.vocabularySize, .fp32)
+        dense = try forward(configuration.vocabularySize)
+        denseTransposed = try backward(configuration.vocabularySize)
         let all = try makeTasks()
         // The dearest come first, and in turn.
         tasks = all.indices.filter { $0 % (host?.ranks ?? 1) == host?.index ?? 0 }.map { all[$0] }

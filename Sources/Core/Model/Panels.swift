@@ -1,3 +1,5 @@
+import CKernels
+
 /// How a matrix of [rows, units] is cut into column panels, each a contiguous [rows, width] matrix.
 ///
 /// A panel is the unit of work of the weight gradients: a worker takes a panel through all micro-batches, its partial sums
@@ -6,7 +8,7 @@ struct Panels: Hashable, Sendable {
     /// The widest panel.
     ///
     /// 128 columns × 1024 units of partial sums are half a megabyte.
-    static let widest = 128
+    static let widest = Int(DTRAIN_PANEL)
 
     let units: Int
 

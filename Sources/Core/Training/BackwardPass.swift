@@ -26,7 +26,7 @@ final class BackwardPass {
     private let places: [RowPlace]
     private let layers: [Layer]
     /// [N, V].
-    private let logitsGradient: AlignedBuffer<Float>
+    private let logitsGradient: OperandBuffer
     private let denseProduct: MatrixProduct
 
     /// Makes the pass for the rows with these places in the tape; the weights must be packed for training.
@@ -58,7 +58,8 @@ final class BackwardPass {
                     )
                 })
         }
-        logitsGradient = try AlignedBuffer(count: productRows * configuration.vocabularySize)
+        logitsGradient = try OperandBuffer(
+            count: productRows * configuration.vocabularySize, format: weights.format)
         denseProduct = try accumulating(weights.denseTransposed)
     }
 
@@ -81,8 +82,9 @@ final class BackwardPass {
             tape.copyLogitsGradient(
                 places[row], time, row: logitsGradient.pointer + row * tape.vocabularySize, keep: false)
         }
+        logitsGradient.round(from: 0, count: rows * tape.vocabularySize)
         if let top = layers.last, let dense = weights.denseTransposed {
-            try denseProduct(logitsGradient.pointer, dense.bytes, top.hidden.pointer)
+            try denseProduct(logitsGradient.bytes, dense.bytes, top.hidden.pointer)
         }
     }
 

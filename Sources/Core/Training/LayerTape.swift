@@ -31,7 +31,7 @@ struct LayerTape {
     func record(_ place: RowPlace, _ time: Int) -> dtrain_record {
         dtrain_record(
             values: record + place.firstToken * Tape.groups * units, rows: Int64(place.tokens),
-            row: Int64(place.token(time)), units: Int64(units), panel: Int64(Panels.widest),
-            hidden: hidden(place, time + 1), cell: cell(place, time + 1))
+            row: Int64(place.token(time)), units: Int64(units), hidden: hidden(place, time + 1),
+            cell: cell(place, time + 1))
     }
 }
