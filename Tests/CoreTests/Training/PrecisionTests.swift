@@ -53,14 +53,14 @@ import Testing
 
     /// A number rounded to 8 bits is off by at most 2⁻⁸ of it, in the root mean square by 0.42 · 2⁻⁸; a product of two numbers
     /// rounded independently is off by 0.6 · 2⁻⁸, and so is the norm of a matrix product whose terms have random signs.
-    ///
+    private let product = 0.6 * 0x1p-8
+
     /// What reaches a weight's gradient has gone through at most 2·L·T products with recurrent weights and two with dense ones
     /// (forward, backward) and one over the tokens; n independent errors, none of which grows, add up to √n times one.
     @Test(arguments: cases)
     func gradientIsOffByTheRoundingOfTheOperands(_ test: Case) throws {
         let (layout, expected) = try test.gradient(.fp32)
         let found = try test.gradient(.bf16).values
-        let product = 0.6 * 0x1p-8
         let bound = product * Double(2 * test.layers * test.sequenceLength + 3).squareRoot()
         for tensor in layout.tensors {
             let range = tensor.offset..<tensor.offset + tensor.count
@@ -80,7 +80,7 @@ import Testing
         for tensor in layout.tensors where !tensor.name.hasSuffix("recurrent_kernel") {
             let range = tensor.offset..<tensor.offset + tensor.count
             let error = distance(found[range], expected[range])
-            #expect(error > 0x1p-20 && error <= 0.6 * 0x1p-8 * 3.squareRoot(), "\(tensor.name)")
+            #expect(error > 0x1p-20 && error <= product * 3.squareRoot(), "\(tensor.name)")
         }
     }
 }
