@@ -7,7 +7,9 @@ let mpiModule = Context.environment["DTRAIN_MPI_PKGCONFIG"] ?? "mpi-c"
 let package = Package(
     name: "dtrain",
     products: [
-        .executable(name: "dtrain", targets: ["dtrain"])
+        .executable(name: "dtrain", targets: ["dtrain"]),
+        .library(name: "DTrainCore", targets: ["DTrainCore"]),
+        .library(name: "DTrainDistributed", targets: ["DTrainDistributed"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -23,38 +25,42 @@ let package = Package(
         .target(name: "CKernels"),
         // Everything that a single process needs.
         .target(
-            name: "Core",
+            name: "DTrainCore",
             dependencies: ["CKernels", "COneDNN", "CXXHash"],
+            path: "Sources/Core",
             linkerSettings: [.linkedLibrary("gomp")]),
         // Ranks: the communicator, gradient synchronisation, the training loop.
-        .target(name: "Distributed", dependencies: ["Core", "CMPI", "CProcess"]),
+        .target(
+            name: "DTrainDistributed", dependencies: ["DTrainCore", "CMPI", "CProcess"], path: "Sources/Distributed"),
         // Scaling experiments: measurements, statistics, the cost model and its predictions, the report. No MPI.
-        .target(name: "Scaling", dependencies: ["Core"]),
+        .target(name: "Scaling", dependencies: ["DTrainCore"]),
         .executableTarget(
             name: "dtrain",
             dependencies: [
-                "Core", "CProcess", "Distributed", "Scaling",
+                "DTrainCore", "CProcess", "DTrainDistributed", "Scaling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .testTarget(name: "CoreTests", dependencies: ["Core", "CKernels", "DistributedTesting"]),
-        .testTarget(name: "ScalingTests", dependencies: ["Core", "Scaling", "DistributedTesting"]),
+        .testTarget(name: "CoreTests", dependencies: ["DTrainCore", "CKernels", "DistributedTesting"]),
+        .testTarget(name: "ScalingTests", dependencies: ["DTrainCore", "Scaling", "DistributedTesting"]),
         .testTarget(
-            name: "DistributedTests", dependencies: ["Core", "Distributed", "DistributedTesting"]),
+            name: "DistributedTests", dependencies: ["DTrainCore", "DTrainDistributed", "DistributedTesting"]),
         // The built programs, alone and under mpirun; `make test` runs these one after the other.
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "Core", "Distributed", "DistributedTesting", "dtrain", "dtrain-mpi-checks", "dtrain-file-checks",
+                "DTrainCore", "DTrainDistributed", "DistributedTesting", "dtrain", "dtrain-mpi-checks",
+                "dtrain-file-checks",
             ],
             resources: [.copy("Resources/golden")]),
         // For tests: checks that any communicator must pass, and the starting of programs under mpirun.
-        .target(name: "DistributedTesting", dependencies: ["Core", "Distributed"], path: "Tests/Support"),
+        .target(name: "DistributedTesting", dependencies: ["DTrainCore", "DTrainDistributed"], path: "Tests/Support"),
         .executableTarget(
-            name: "dtrain-mpi-checks", dependencies: ["Core", "Distributed", "DistributedTesting"],
+            name: "dtrain-mpi-checks", dependencies: ["DTrainCore", "DTrainDistributed", "DistributedTesting"],
             path: "Tests/MPIChecks"),
         // Every reader of files against hostile ones, in a process of its own with little memory.
         .executableTarget(
-            name: "dtrain-file-checks", dependencies: ["Core", "Distributed", "Scaling"], path: "Tests/FileChecks"),
+            name: "dtrain-file-checks", dependencies: ["DTrainCore", "DTrainDistributed", "Scaling"],
+            path: "Tests/FileChecks"),
     ],
     swiftLanguageModes: [.v6]
 )

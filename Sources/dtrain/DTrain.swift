@@ -1,5 +1,5 @@
 import ArgumentParser
-import Core
+import DTrainCore
 import Glibc
 
 /// The command line: `dtrain` alone is `dtrain train`.

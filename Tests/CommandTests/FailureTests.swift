@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import DistributedTesting
 import Foundation
 import Testing
@@ -10,7 +10,7 @@ struct FailureTests {
     struct Fault: Sendable, CustomStringConvertible {
         let kind: String
         let rank: Int
-        let phase: Heartbeat.Phase
+        let phase: TrainingPhase
 
         /// Its training saves after each fourth step.
         var step: Int { phase == .startUp ? 0 : 8 }
@@ -18,7 +18,7 @@ struct FailureTests {
         var place: String { phase == .startUp ? "in start-up" : "at step 8 in \(phase)" }
     }
 
-    private static let phases: [Heartbeat.Phase] = [.startUp, .forward, .exchange, .save]
+    private static let phases: [TrainingPhase] = [.startUp, .forward, .exchange, .save]
 
     private static func faults(_ kinds: [String], _ ranks: [Int], fast: Int) -> [Fault] {
         let all = kinds.flatMap { kind in

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import DistributedTesting
 import Foundation
 import Testing
@@ -14,12 +14,12 @@ struct NetworkLossTests {
     /// A host, and where its rank is when the network goes.
     struct Loss: Sendable, CustomTestStringConvertible {
         let host: Int
-        let phase: Heartbeat.Phase
+        let phase: TrainingPhase
         var testDescription: String { "host \(host) in \(phase)" }
     }
 
     private static let losses: [Loss] = {
-        let phases: [Heartbeat.Phase] = [.startUp, .forward, .exchange, .save]
+        let phases: [TrainingPhase] = [.startUp, .forward, .exchange, .save]
         let all = phases.flatMap { phase in (1...3).map { Loss(host: $0, phase: phase) } }
         return Torture.isOn ? all : [Loss(host: 3, phase: .exchange)]
     }()

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import DistributedTesting
 import Testing
 

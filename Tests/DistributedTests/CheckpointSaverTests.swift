@@ -1,10 +1,10 @@
-import Core
+import DTrainCore
 import DistributedTesting
 import Foundation
 import Synchronization
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 @Suite struct CheckpointSaverTests {
     /// Saves on each rank, with a weight of the last rank one ulp off if asked for; the ranks' errors and the files.

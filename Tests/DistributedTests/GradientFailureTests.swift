@@ -1,7 +1,7 @@
-import Core
+import DTrainCore
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// Who is named when a step's loss or gradient is not finite.
 @Suite struct GradientFailureTests {
@@ -13,7 +13,7 @@ import Testing
             let replica = try Replica(
                 Replica.Configuration(
                     model: ModelConfiguration(embeddingDim: 2, rnnUnits: 3, vocabularySize: 5),
-                    shard: Shard(
+                    rankBatch: RankBatch(
                         batchSize: ranks, microBatchSize: 1, sequenceLength: 2,
                         microBatches: communicator.rank..<communicator.rank + 1),
                     adam: Adam.Configuration(), threads: 1))

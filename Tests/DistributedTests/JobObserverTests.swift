@@ -1,16 +1,16 @@
-import Core
+import DTrainCore
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// What users are told.
 @Suite struct JobObserverTests {
     private func record(
-        _ rank: Int, _ phase: Heartbeat.Phase, step: Int = 12, looks: Int, beats: Int = 0, collectives: Int,
+        _ rank: Int, _ phase: TrainingPhase, step: Int = 12, looks: Int, beats: Int = 0, collectives: Int,
         waited: Int = -1
     ) -> LivenessRecord {
         LivenessRecord(
-            rank: rank, looks: looks, place: Heartbeat.Position(step: step, phase: phase).code, beats: beats,
+            rank: rank, looks: looks, place: TrainingPosition(step: step, phase: phase).code, beats: beats,
             collectives: collectives, waited: waited)
     }
 

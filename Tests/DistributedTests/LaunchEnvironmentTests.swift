@@ -1,4 +1,4 @@
-import Distributed
+import DTrainDistributed
 import Testing
 
 @Suite struct LaunchEnvironmentTests {

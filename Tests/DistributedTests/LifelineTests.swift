@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// The side channel, over the loopback of this host.
 @Suite struct LifelineTests {

@@ -1,8 +1,8 @@
-import Core
+import DTrainCore
 import Foundation
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// A training whose folder goes away in mid-run.
 @Suite struct LostFolderTests {

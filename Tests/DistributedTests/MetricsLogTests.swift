@@ -1,9 +1,9 @@
-import Core
+import DTrainCore
 import Foundation
 import Synchronization
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 @Suite struct MetricsLogTests {
     private func report(_ step: Int) -> StepReport {

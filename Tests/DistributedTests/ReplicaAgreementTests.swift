@@ -1,7 +1,7 @@
-import Core
+import DTrainCore
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 @Suite struct ReplicaAgreementTests {
     /// Every rank's error; all ranks must have thrown the same.

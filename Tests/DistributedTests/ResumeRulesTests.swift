@@ -1,7 +1,7 @@
-import Core
+import DTrainCore
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 @Suite struct ResumeRulesTests {
     private func check(epoch: Int, stepInEpoch: Int, step: Int, stepsPerEpoch: Int) throws {

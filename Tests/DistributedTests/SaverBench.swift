@@ -1,8 +1,8 @@
-import Core
+import DTrainCore
 import Foundation
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// A folder with a text and a place for checkpoints; it lives as long as this object.
 final class SaverFolder: Sendable {
@@ -39,7 +39,7 @@ final class SaverBench {
         replica = try Replica(
             Replica.Configuration(
                 model: ModelConfiguration(embeddingDim: 2, rnnUnits: 3, vocabularySize: corpus.vocabulary.size),
-                shard: Shard(batchSize: 1, microBatchSize: 1, sequenceLength: 2, microBatches: 0..<1),
+                rankBatch: RankBatch(batchSize: 1, microBatchSize: 1, sequenceLength: 2, microBatches: 0..<1),
                 adam: Adam.Configuration(), threads: 1))
         try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 1)
         saver = try CheckpointSaver(

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// Memory that ranks of a host share, mapped twice by one process; SameBitsTests has real ranks with it.
 @Suite struct SharedHostMemoryTests {

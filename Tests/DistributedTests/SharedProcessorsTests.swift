@@ -1,4 +1,4 @@
-import Distributed
+import DTrainDistributed
 import Testing
 
 /// How ranks share processors, told by their masks alone.

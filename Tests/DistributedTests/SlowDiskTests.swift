@@ -1,9 +1,9 @@
-import Core
+import DTrainCore
 import Foundation
 import Synchronization
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// Saves to a disk that takes its time.
 @Suite struct SlowDiskTests {

@@ -1,7 +1,7 @@
-import Core
+import DTrainCore
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// Who is to blame, judged from records alone.
 @Suite struct StallRulesTests {

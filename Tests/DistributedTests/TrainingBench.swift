@@ -1,7 +1,7 @@
-import Core
+import DTrainCore
 import Foundation
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// A small training on ranks that are threads, in a folder of its own; it lives as long as this object.
 final class TrainingBench: Sendable {

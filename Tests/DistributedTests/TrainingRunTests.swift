@@ -1,9 +1,9 @@
-import Core
+import DTrainCore
 import Foundation
 import Glibc
 import Testing
 
-@testable import Distributed
+@testable import DTrainDistributed
 
 /// What ends a training before its end, on ranks that are threads.
 @Suite struct TrainingRunTests {

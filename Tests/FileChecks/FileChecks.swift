@@ -1,5 +1,5 @@
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 import Glibc
 
 /// Hostile files for every reader of files; the tests start it.

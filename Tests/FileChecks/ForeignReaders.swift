@@ -1,5 +1,5 @@
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 import Scaling
 
 /// The readers of what is no file: messages of other processes, a launcher's words and variables.

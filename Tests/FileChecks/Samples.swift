@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 extension Reader {

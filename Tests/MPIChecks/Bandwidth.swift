@@ -1,5 +1,5 @@
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 import DistributedTesting
 
 /// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of 16.1 MB, as a training sends it.

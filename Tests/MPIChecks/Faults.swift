@@ -1,5 +1,5 @@
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 import DistributedTesting
 import Glibc
 
@@ -10,7 +10,7 @@ enum Faults {
     static func run(_ arguments: [String]) throws -> Int32 {
         let numbers = [1, 2, 4].map { arguments.indices.contains($0) ? Int(arguments[$0]) : nil }
         guard arguments.count == 7, let rank = numbers[0], let step = numbers[1], let timeout = numbers[2],
-            let phase = Heartbeat.Phase.allCases.first(where: { "\($0.rawValue)" == arguments[3] })
+            let phase = TrainingPhase.allCases.first(where: { "\($0.rawValue)" == arguments[3] })
         else {
             throw DTrainError(.usage, "fault KIND RANK STEP PHASE TIMEOUT TEXT FOLDER")
         }
@@ -29,7 +29,7 @@ enum Faults {
         // Long enough for whoever cuts its network.
         options.maxSteps = ["none", "cut"].contains(kind) ? nil : 200
         return Job.run(stallTimeout: timeout) { heartbeat, position in
-            guard isMine, position == Heartbeat.Position(step: step, phase: phase) else { return }
+            guard isMine, position == TrainingPosition(step: step, phase: phase) else { return }
             try happen(kind, heartbeat, "\(folder)/fault")
         } _: { ranks in
             try TrainingRun(options, communicator: ranks, defaultThreads: 1) { _ in }.run()

@@ -1,4 +1,4 @@
-import Distributed
+import DTrainDistributed
 
 /// What the ranks find out about the processors that they share.
 enum Threads {

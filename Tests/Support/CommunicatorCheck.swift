@@ -1,5 +1,5 @@
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 
 /// A claim about a communicator that didn't hold.
 public struct CheckFailure: Error, CustomStringConvertible {

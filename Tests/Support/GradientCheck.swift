@@ -1,5 +1,5 @@
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 
 /// A step's gradients for checks: those of each micro-batch, of random sign and magnitude, so that every order of
 /// addition gives other bits.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 extension Communicator {
     /// Refuses a rank that the job doesn't have.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// The ranks of one job, and what they do together.
 ///

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// Writes one error line to standard error, in one piece so that the lines of several ranks don't mix.

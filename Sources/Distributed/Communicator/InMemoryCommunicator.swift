@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// N ranks as N threads of one process: for tests of what runs on several ranks.

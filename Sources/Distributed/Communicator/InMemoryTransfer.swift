@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// The transfers between ranks that are threads; they match by kind and by their order within it.
 final class TransferBoard: @unchecked Sendable {

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// An error that every rank knows of: all throw it together, so the job can end in good order with one message.

@@ -1,5 +1,5 @@
 import CMPI
-import Core
+import DTrainCore
 import Glibc
 
 /// All processes that the launcher started, by way of MPI.

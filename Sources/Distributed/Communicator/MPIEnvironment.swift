@@ -1,5 +1,5 @@
 import CMPI
-import Core
+import DTrainCore
 import Glibc
 
 /// The owner of MPI in this process: created once, before any communication, and finished on the success path alone.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// Which block of a buffer of floats belongs to which rank; prepared once, in the form that MPI takes.
 public struct RankBlocks: Hashable, Sendable {

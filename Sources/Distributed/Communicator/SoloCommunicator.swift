@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// A job of one process, without MPI.

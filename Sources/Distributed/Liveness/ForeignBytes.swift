@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// What the watch makes of bytes that came over the network, whoever sent them: for checks with hostile ones.

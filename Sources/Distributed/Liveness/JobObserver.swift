@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// Judges from the ranks' records how the job fares, and puts it into words.
 ///

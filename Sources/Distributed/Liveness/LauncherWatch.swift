@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// Notices that the launcher has died: nobody would end this process then.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// The other ranks' side of the lifeline: one connection to rank 0.

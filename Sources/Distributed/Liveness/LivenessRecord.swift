@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// What a rank tells the others of itself.
 struct LivenessRecord: Hashable, Sendable {
@@ -6,7 +6,7 @@ struct LivenessRecord: Hashable, Sendable {
     var rank: Int
     /// Looks that its watching thread has taken: they stop when the process is stopped.
     var looks = 0
-    /// Where it is; see `Heartbeat.Position`.
+    /// Where it is; see `TrainingPosition`.
     var place = -1
     /// Signs of life of the training.
     var beats = 0
@@ -16,7 +16,7 @@ struct LivenessRecord: Hashable, Sendable {
     var waited = -1
 
     /// Where the rank is; nil where it hasn't said so.
-    var position: Heartbeat.Position? { Heartbeat.Position(code: place) }
+    var position: TrainingPosition? { TrainingPosition(code: place) }
 }
 
 /// What travels between the ranks' watching threads: 64 bytes.

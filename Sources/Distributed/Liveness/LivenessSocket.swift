@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// A TCP connection between two watching threads, and the messages on it.

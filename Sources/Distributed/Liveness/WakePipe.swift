@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// Lets a thread that waits for descriptors be woken.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// What is done with one block after another, by whoever represents its elements on the way.
 protocol BlockSum: AnyObject {
@@ -12,13 +12,13 @@ protocol BlockSum: AnyObject {
     func addUp(_ block: Int)
 
     /// Begins to send this rank's part to all; collective. The last block takes the note along.
-    func startGathering(of block: Int, note: RankNote) throws -> any Transfer
+    func startGathering(of block: Int, note: RankTrailer) throws -> any Transfer
 
     /// Leaves a gathered block as the sum.
     func complete(_ block: Int)
 
     /// All ranks' notes, when the last block is complete.
-    var notes: [RankNote] { get }
+    var notes: [RankTrailer] { get }
 }
 
 /// Keeps blocks moving: each is exchanged, added up, gathered and completed.
@@ -26,9 +26,9 @@ protocol BlockSum: AnyObject {
 /// All ranks begin the exchanges in the order of the blocks, and so the gatherings; one doesn't wait for the other.
 final class BlockPipeline {
     /// Sent with the last block.
-    var note = RankNote()
+    var note = RankTrailer()
     /// All ranks' notes, when all is done.
-    var notes: [RankNote] { sum.notes }
+    var notes: [RankTrailer] { sum.notes }
     /// The seconds during which at least one block was on its way.
     private(set) var busySeconds = 0.0
 

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// Blocks that travel in bf16, both ways, with error feedback.
 ///
@@ -6,7 +6,7 @@ import Core
 /// loses is added to what is rounded in the next step, so the sum over many steps is off by one step's rounding, not by
 /// all of them. Everything is added in float32. The last element, the loss, travels exactly.
 final class CompressedSum: BlockSum {
-    private(set) var notes: [RankNote]
+    private(set) var notes: [RankTrailer]
     private let shares: GradientShares
     private let communicator: any Communicator
     private let exchanges: [(sent: RankBlocks, received: RankBlocks)]
@@ -24,7 +24,7 @@ final class CompressedSum: BlockSum {
     private var nodes: UnsafeMutablePointer<Float>
 
     /// A note and a rank's part of the loss, two halves each.
-    private static let trailer = 2 * (RankNote.words + 1)
+    private static let trailer = 2 * (RankTrailer.words + 1)
 
     init(_ shares: GradientShares, communicator: any Communicator) throws {
         self.shares = shares
@@ -47,7 +47,7 @@ final class CompressedSum: BlockSum {
         residual = try AlignedBuffer(count: blocks.count)
         gathered = try AlignedBuffer(count: blocks.count + shares.ranks * Self.trailer)
         scratch = try AlignedBuffer(count: (0..<blocks.blockCount).map { shares.ownPart(of: $0).count }.max() ?? 0)
-        notes = Array(repeating: RankNote(), count: shares.ranks)
+        notes = Array(repeating: RankTrailer(), count: shares.ranks)
         nodes = scratch.pointer
     }
 
@@ -94,7 +94,7 @@ final class CompressedSum: BlockSum {
             count: part.count)
     }
 
-    func startGathering(of block: Int, note: RankNote) throws -> any Transfer {
+    func startGathering(of block: Int, note: RankTrailer) throws -> any Transfer {
         let base = gathered.pointer + shares.blocks.elements(of: block).lowerBound
         if block == shares.lastBlock {
             let trailer = base + shares.trailerOffset(of: shares.rank, trailer: Self.trailer)
@@ -112,7 +112,7 @@ final class CompressedSum: BlockSum {
         if block == shares.lastBlock {
             for rank in notes.indices {
                 let trailer = base + shares.trailerOffset(of: rank, trailer: Self.trailer)
-                notes[rank] = RankNote(words: (Self.read(trailer), Self.read(trailer + 2)))
+                notes[rank] = RankTrailer(words: (Self.read(trailer), Self.read(trailer + 2)))
                 loss += Float(bitPattern: Self.read(trailer + 4))
             }
             shares.removeTrailers(base, trailer: Self.trailer)

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// Who contributes what to a step's gradient, seen from one rank.
 struct GradientShares {

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// Adds up the gradients of a step over all ranks.
 ///
@@ -54,7 +54,7 @@ public final class GradientSynchronizer {
     /// Where the time of the last reduction went.
     public private(set) var times = Times()
 
-    private var rankNotes: [RankNote]
+    private var rankNotes: [RankTrailer]
     /// When the last reduction ended, or the first began.
     private var computingSince: Double?
     private let communicator: any Communicator
@@ -83,7 +83,7 @@ public final class GradientSynchronizer {
         self.communicator = communicator
         self.blocks = blocks
         ownNodes = tree.canonicalNodes(of: runs[communicator.rank])
-        rankNotes = Array(repeating: RankNote(), count: runs.count)
+        rankNotes = Array(repeating: RankTrailer(), count: runs.count)
         let shares = GradientShares(tree: tree, runs: runs, blocks: blocks, rank: communicator.rank)
         library = runs.count > 1 && mode == .library ? LibrarySum(shares) : nil
         guard runs.count > 1, mode == .tree else {
@@ -125,7 +125,7 @@ public final class GradientSynchronizer {
     /// Collective.
     public func finish() throws {
         let start = Clock.seconds
-        let own = RankNote(value: note, seconds: start - (computingSince ?? start))
+        let own = RankTrailer(value: note, seconds: start - (computingSince ?? start))
         if let pipeline {
             pipeline.note = own
             times.hidden = max(0, pipeline.busySeconds - times.interleaved)

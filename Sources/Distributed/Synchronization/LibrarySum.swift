@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// The sum that the library's own allreduce computes, in its own order; for comparison.
 final class LibrarySum {
@@ -10,8 +10,8 @@ final class LibrarySum {
     ///
     /// Collective.
     func reduce(
-        _ nodes: UnsafeMutablePointer<Float>, note: RankNote, _ communicator: any Communicator
-    ) throws -> [RankNote] {
+        _ nodes: UnsafeMutablePointer<Float>, note: RankTrailer, _ communicator: any Communicator
+    ) throws -> [RankTrailer] {
         addNodes(nodes)
         try communicator.allReduceSum(
             inPlace: UnsafeMutableBufferPointer(start: nodes, count: shares.blocks.count))

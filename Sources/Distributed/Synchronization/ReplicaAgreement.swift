@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// Checks that the ranks do and have the same; each check is collective, and fails on all ranks with the same error.
 public struct ReplicaAgreement {

@@ -1,8 +1,8 @@
-import Core
+import DTrainCore
 
 /// Blocks whose parts are added up along the tree, as they are.
 final class TreeSum: BlockSum {
-    private(set) var notes: [RankNote]
+    private(set) var notes: [RankTrailer]
     private let shares: GradientShares
     private let communicator: any Communicator
     private let exchanges: [(sent: RankBlocks, received: RankBlocks)]
@@ -25,7 +25,7 @@ final class TreeSum: BlockSum {
         let size = MemoryLayout<Float>.stride
         exchanges = try (0..<blocks.blockCount).map { try shares.exchange(of: $0, size: size) { $0 } }
         gatherings = try (0..<blocks.blockCount).map {
-            try shares.gathering(of: $0, size: size, trailer: RankNote.words)
+            try shares.gathering(of: $0, size: size, trailer: RankTrailer.words)
         }
         let nodeCount = shares.nodeCounts.reduce(0, +)
         var starts: [Int] = []
@@ -37,8 +37,8 @@ final class TreeSum: BlockSum {
         stagingStarts = starts
         staging = try AlignedBuffer(count: next)
         lastGathered = try AlignedBuffer(
-            count: blocks.elements(of: shares.lastBlock).count + shares.ranks * RankNote.words)
-        notes = Array(repeating: RankNote(), count: shares.ranks)
+            count: blocks.elements(of: shares.lastBlock).count + shares.ranks * RankTrailer.words)
+        notes = Array(repeating: RankTrailer(), count: shares.ranks)
         nodes = lastGathered.pointer
         places = Array(repeating: lastGathered.pointer, count: nodeCount)
     }
@@ -97,10 +97,10 @@ final class TreeSum: BlockSum {
     /// This rank's part of it.
     private func ownTarget(in block: Int) -> UnsafeMutablePointer<Float> {
         let part = shares.ownPart(of: block).lowerBound - shares.blocks.elements(of: block).lowerBound
-        return destination(of: block) + part + (block == shares.lastBlock ? shares.rank * RankNote.words : 0)
+        return destination(of: block) + part + (block == shares.lastBlock ? shares.rank * RankTrailer.words : 0)
     }
 
-    func startGathering(of block: Int, note: RankNote) throws -> any Transfer {
+    func startGathering(of block: Int, note: RankTrailer) throws -> any Transfer {
         if block == shares.lastBlock {
             let trailer = lastGathered.pointer + trailerOffset(of: shares.rank)
             trailer[0] = Float(bitPattern: note.value)
@@ -114,12 +114,12 @@ final class TreeSum: BlockSum {
         let base = lastGathered.pointer
         for rank in notes.indices {
             let trailer = base + trailerOffset(of: rank)
-            notes[rank] = RankNote(words: (trailer[0].bitPattern, trailer[1].bitPattern))
+            notes[rank] = RankTrailer(words: (trailer[0].bitPattern, trailer[1].bitPattern))
         }
-        shares.removeTrailers(base, trailer: RankNote.words)
+        shares.removeTrailers(base, trailer: RankTrailer.words)
         let elements = shares.blocks.elements(of: block)
         (nodes + elements.lowerBound).update(from: base, count: elements.count)
     }
 
-    private func trailerOffset(of rank: Int) -> Int { shares.trailerOffset(of: rank, trailer: RankNote.words) }
+    private func trailerOffset(of rank: Int) -> Int { shares.trailerOffset(of: rank, trailer: RankTrailer.words) }
 }

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// Saves the checkpoints of a training: a step is held up for the copy of its state, and rank 0 writes in the background.
 ///

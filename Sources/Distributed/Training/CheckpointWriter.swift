@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// Writes a snapshot to the disk on a thread of its own, one checkpoint at a time.

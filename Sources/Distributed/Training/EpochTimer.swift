@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// Times the steps of one epoch in this process, and makes the reports of them.
 struct EpochTimer {

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// What made a step's loss or gradient infinite or not a number.
 struct GradientFailure {

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// What may change between a training and its resumption: the learning rate, the limit of the gradient's norm and the number
 /// of epochs; nothing else that the weights depend on.

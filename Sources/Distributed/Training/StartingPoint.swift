@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import FoundationEssentials
 
 /// Where a training starts: found by rank 0, whose files they are, and told to all ranks.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// A rank's view of the corpus, checked against the start of the training and against the other ranks.
 struct TrainingData {

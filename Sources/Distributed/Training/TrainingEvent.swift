@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// What happens in a training, for whoever shows it; reported on rank 0 alone.
 public enum TrainingEvent: Sendable {

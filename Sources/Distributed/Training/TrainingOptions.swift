@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// What a training is told: one value for each flag of `dtrain train`, with the tutorial's defaults.
 public struct TrainingOptions: Hashable, Sendable {

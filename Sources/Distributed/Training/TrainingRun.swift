@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// A training on all ranks: from its options to its last checkpoint.
@@ -19,7 +19,7 @@ public final class TrainingRun {
     private let stopSignal: () -> Int32
     private var progress: TrainingProgress
     /// Set when a rank was asked to stop, on all ranks after the same step.
-    private var stop: StopWish?
+    private var stop: StopRequest?
     /// The checkpoint that this process has saved last.
     private var lastSaved: String?
 
@@ -45,7 +45,7 @@ public final class TrainingRun {
         let data = try TrainingData.open(options, start.summary, agreement: agreement, heartbeat: heartbeat)
         let model = data.model
         let parts = ReductionTree.partition(
-            count: Shard.microBatchCount(batchSize: options.batchSize, microBatchSize: options.microBatchSize),
+            count: RankBatch.microBatchCount(batchSize: options.batchSize, microBatchSize: options.microBatchSize),
             parts: communicator.size)
         let threads = options.threads ?? defaultThreads
         try communicator.occupy(threads: threads)
@@ -54,7 +54,7 @@ public final class TrainingRun {
             try Replica(
                 Replica.Configuration(
                     model: model,
-                    shard: Shard(
+                    rankBatch: RankBatch(
                         batchSize: options.batchSize, microBatchSize: options.microBatchSize,
                         sequenceLength: options.sequenceLength, microBatches: parts[communicator.rank]),
                     adam: Adam.Configuration(learningRate: options.learningRate), precision: options.precision,
@@ -70,7 +70,7 @@ public final class TrainingRun {
         saver = try CheckpointSaver(
             options, layout: replica.layout, corpus: data.corpus, agreement: agreement, communicator: communicator)
         // Asked before anything of an earlier training is deleted.
-        let stop = StopWish(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
+        let stop = StopRequest(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         metrics = try agreement.collectively {
             guard communicator.isRoot, stop == nil, let path = options.metrics else { return nil }
             return try MetricsLog(
@@ -195,7 +195,7 @@ public final class TrainingRun {
     private func exchange() throws -> StepProfile {
         synchronizer.note = UInt32(truncatingIfNeeded: stopSignal())
         try synchronizer.finish()
-        stop = StopWish(notes: synchronizer.notes)
+        stop = StopRequest(notes: synchronizer.notes)
         let times = synchronizer.times
         var profile = StepProfile()
         profile.wait = times.waiting

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import FoundationEssentials
 
 /// The files of an experiment: the report and all that it was drawn from.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import FoundationEssentials
 
 /// Reads what `dtrain train --profile --metrics FILE` has written.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 extension RunPlan.Choice {
     /// Refuses an experiment that needs more sequences for a batch than a text has, before hours of measuring.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// How much of the exchanges over a network runs while the weight gradient is computed.
 ///

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// A step's sizes, as far as its time depends on them.
 public struct Workload: Hashable, Sendable, Codable {

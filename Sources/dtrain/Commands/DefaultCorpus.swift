@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// The text that is used when none is named.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Core
+import DTrainCore
 import FoundationEssentials
 
 /// `dtrain evaluate`: how well a model predicts a text.

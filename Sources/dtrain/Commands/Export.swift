@@ -1,5 +1,5 @@
 import ArgumentParser
-import Core
+import DTrainCore
 
 /// `dtrain export`: the generator alone.
 struct Export: ParsableCommand {

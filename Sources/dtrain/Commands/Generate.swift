@@ -1,5 +1,5 @@
 import ArgumentParser
-import Core
+import DTrainCore
 
 /// `dtrain generate`: text from a trained model.
 struct Generate: ParsableCommand {

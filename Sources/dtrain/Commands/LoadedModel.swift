@@ -1,6 +1,6 @@
 import ArgumentParser
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 
 /// A model read from `--checkpoint`, for the commands that only use one.
 struct LoadedModel {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 import Scaling
 
 /// `dtrain scale`: how a training scales over ranks, measured, and predicted beyond.

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 import Scaling
 
 struct ScaleOptions: ParsableArguments {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Core
+import DTrainCore
 
 /// `dtrain summary`: the layers and their parameters.
 struct Summary: ParsableCommand {

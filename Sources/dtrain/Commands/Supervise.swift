@@ -1,6 +1,6 @@
 import ArgumentParser
 import CProcess
-import Core
+import DTrainCore
 import Glibc
 
 /// `dtrain supervise`: starts a job again when it fails.

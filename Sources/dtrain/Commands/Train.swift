@@ -1,6 +1,6 @@
 import ArgumentParser
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 import Glibc
 
 /// `dtrain train`: the main job.

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 
 extension ModelConfiguration.Cell: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// The process's standard output and standard error.

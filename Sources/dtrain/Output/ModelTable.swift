@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// The layers of a model as Keras's `summary()` prints them.
 struct ModelTable {

@@ -1,5 +1,5 @@
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 
 /// Where the time of a mean step goes.
 struct ProfileTable {

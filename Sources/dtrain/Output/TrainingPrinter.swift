@@ -1,5 +1,5 @@
-import Core
-import Distributed
+import DTrainCore
+import DTrainDistributed
 import Glibc
 
 /// Shows a training as Keras does: a bar that moves on a terminal, plain lines elsewhere.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// A program that this process starts and waits for.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Distributed
+import DTrainDistributed
 import Scaling
 
 /// `dtrain describe-rank`: where a rank runs, one JSON line; what `dtrain scale` starts once for each number of ranks.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 
 /// The `mpirun` of an experiment.
 struct Launcher {

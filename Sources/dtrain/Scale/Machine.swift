@@ -1,4 +1,4 @@
-import Distributed
+import DTrainDistributed
 import Glibc
 import Scaling
 

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// One run of a supervised job.

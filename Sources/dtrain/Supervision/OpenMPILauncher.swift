@@ -1,4 +1,4 @@
-import Distributed
+import DTrainDistributed
 import Glibc
 
 /// Open MPI's launcher, which takes SIGTERM and SIGINT for itself and only passes SIGUSR1 on.

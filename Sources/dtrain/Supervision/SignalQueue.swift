@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// The signals to this process, held back until they are asked for.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// A job's command line, and how it goes on after a failure.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// Starts a job until it is done, or until it is no use.

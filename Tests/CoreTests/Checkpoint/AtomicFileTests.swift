@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct AtomicFileTests {
     private let folder: ScratchFolder

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct CheckpointDamageTests {
     private let folder: ScratchFolder

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct CheckpointDirectoryTests {
     private let folder: ScratchFolder

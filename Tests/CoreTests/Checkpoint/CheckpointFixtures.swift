@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 /// A folder that lives as long as this object.
 final class ScratchFolder {

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct CheckpointTests {
     private let folder: ScratchFolder

@@ -2,7 +2,7 @@ import DistributedTesting
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 /// A file is written completely or not at all, whichever system call fails or is the process's last.
 @Suite struct FaultTests {

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-@testable import Core
+@testable import DTrainCore
 
 /// Real system calls, one of which fails or is the last that the process lives to make.
 final class FaultyCalls: Sendable {

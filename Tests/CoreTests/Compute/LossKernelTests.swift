@@ -2,7 +2,7 @@ import CKernels
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct LossKernelTests {
     @Test(arguments: [1, 2, 5, 15, 16, 17, 66, 131], [Float(0.1), 3, 60])

@@ -1,7 +1,7 @@
 import CKernels
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct MatrixKernelTests {
     /// Element (i, j) lies in block j / 12, there in row i, at column j % 12.

@@ -1,7 +1,7 @@
 import CKernels
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct MatrixProductTests {
     struct Shape: Sendable, CustomTestStringConvertible {
@@ -125,7 +125,7 @@ import Testing
             a.round(from: 0, count: numbers.count)
             let before = testNumbers(rows * size.columns, salt: 3)
             for accumulate in [false, true] {
-                guard let product = try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) else {
+                guard let product = try AVX512Product(rows: rows, weights: weights, accumulate: accumulate) else {
                     // Another CPU: oneDNN computes the product.
                     continue
                 }

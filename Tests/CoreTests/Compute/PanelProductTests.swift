@@ -1,7 +1,7 @@
 import CKernels
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 /// hᵀ · panel, in whichever way this machine computes it, against sums in double precision.
 @Suite struct PanelProductTests {
@@ -58,8 +58,9 @@ import Testing
         _ shape: (units: Int, width: Int, states: Int), _ values: [Float], _ panel: AlignedBuffer<Float>,
         _ siblings: [[Float]], _ out: AlignedBuffer<Float>, _ format: OperandFormat
     ) throws {
-        let hidden = try HiddenOperand(
-            shard: Shard(batchSize: 1, microBatchSize: 1, sequenceLength: shape.states + 1, microBatches: 0..<1),
+        let hidden = try PackedStates(
+            rankBatch: RankBatch(
+                batchSize: 1, microBatchSize: 1, sequenceLength: shape.states + 1, microBatches: 0..<1),
             units: shape.units, format: format)
         hidden.fill(0, from: values)
         let slots = try siblings.map { sibling in
@@ -75,7 +76,7 @@ import Testing
         try addends.withUnsafeBufferPointer {
             try product(
                 hidden.bytes(0), panel.pointer,
-                PanelSums(scratch: scratch.pointer, addends: $0, out: out.pointer))
+                FoldDestination(scratch: scratch.pointer, addends: $0, out: out.pointer))
         }
     }
 

@@ -2,7 +2,7 @@ import CKernels
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 /// The gate kernels against the formulas in Double; their backward passes against central differences of those.
 @Suite struct RecurrentKernelTests {

@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct WorkerBarrierTests {
     private final class Counter: Sendable {

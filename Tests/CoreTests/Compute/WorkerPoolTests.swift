@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite(.timeLimit(.minutes(1))) struct WorkerPoolTests {
     /// What workers write down.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct CorpusTests {
     private func read(_ corpus: Corpus, from character: Int, count: Int) -> [UInt16] {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct UTF8ValidationTests {
     /// Each kind of ill-formed sequence.

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct EvaluatorTests {
     private static let length = 6

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct GeneratorTests {
     private static let vocabularySize = 9

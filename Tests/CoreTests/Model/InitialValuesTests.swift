@@ -1,7 +1,7 @@
 import CKernels
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct InitialValuesTests {
     private func layout(_ cell: ModelConfiguration.Cell, layers: Int = 2, units: Int = 64) -> ParameterLayout {

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 func logistic(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 

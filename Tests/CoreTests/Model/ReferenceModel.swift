@@ -1,6 +1,6 @@
 import Glibc
 
-@testable import Core
+@testable import DTrainCore
 
 /// The whole model written down naively in Double, straight from Keras's formulas: what the fast one is compared with.
 ///

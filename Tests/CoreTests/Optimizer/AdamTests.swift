@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct AdamTests {
     /// Keras's formula in Double, one element.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct AdamStepTests {
     /// Tensors of one row, of a panel, of several; the last panel narrower than the others.

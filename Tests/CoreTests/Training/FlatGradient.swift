@@ -1,4 +1,4 @@
-@testable import Core
+@testable import DTrainCore
 
 extension Gradient {
     /// The whole gradient in the flat layout, when all nodes are added up.

@@ -1,7 +1,7 @@
 import CKernels
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 @Suite struct GradientNormTests {
     @Test(arguments: [0, 1, 31, 32, 33, 1000])

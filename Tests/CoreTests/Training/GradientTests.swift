@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 /// The analytic gradient in float32 against central differences of the naive loss in Double.
 @Suite struct GradientTests {
@@ -28,11 +28,11 @@ import Testing
 
         /// A replica that computes the whole batch and whose optimiser doesn't move.
         func replica() throws -> Replica {
-            let micro = Shard.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize)
+            let micro = RankBatch.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize)
             let replica = try Replica(
                 Replica.Configuration(
                     model: model,
-                    shard: Shard(
+                    rankBatch: RankBatch(
                         batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                         microBatches: 0..<micro),
                     adam: Adam.Configuration(learningRate: 0), threads: threads))

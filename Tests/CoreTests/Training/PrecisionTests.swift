@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 /// Gradients from bf16 products beside those from float32 products.
 @Suite(.withBF16) struct PrecisionTests {
@@ -20,10 +20,11 @@ import Testing
         /// The gradient and its layout, at weights with which no product makes an error grow: √3 / (2·√H) is the limit at
         /// which the norm of an H×H matrix of uniform numbers is about 1.
         func gradient(_ precision: Precision) throws -> (layout: ParameterLayout, values: [Float]) {
-            let shard = Shard(batchSize: 8, microBatchSize: 2, sequenceLength: sequenceLength, microBatches: 0..<4)
+            let rankBatch = RankBatch(
+                batchSize: 8, microBatchSize: 2, sequenceLength: sequenceLength, microBatches: 0..<4)
             let replica = try Replica(
                 Replica.Configuration(
-                    model: model, shard: shard, adam: Adam.Configuration(learningRate: 0), precision: precision,
+                    model: model, rankBatch: rankBatch, adam: Adam.Configuration(learningRate: 0), precision: precision,
                     threads: 2))
             let limit = Float(3).squareRoot() / (2 * Float(units).squareRoot())
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: limit))

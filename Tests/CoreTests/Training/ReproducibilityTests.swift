@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
 /// Neither threads nor ranks change a bit of what is trained.
 @Suite struct ReproducibilityTests {
@@ -27,15 +27,16 @@ import Testing
         var model: ModelConfiguration {
             ModelConfiguration(cell: cell, layers: layers, embeddingDim: 6, rnnUnits: units, vocabularySize: 11)
         }
-        var microBatches: Int { Shard.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize) }
+        var microBatches: Int { RankBatch.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize) }
 
         func replica(_ microBatches: Range<Int>, threads: Int, ranks: Int = 1) throws -> Replica {
-            let shard = Shard(
+            let rankBatch = RankBatch(
                 batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                 microBatches: microBatches)
             let replica = try Replica(
                 Replica.Configuration(
-                    model: model, shard: shard, adam: Adam.Configuration(learningRate: 0.01), precision: precision,
+                    model: model, rankBatch: rankBatch, adam: Adam.Configuration(learningRate: 0.01),
+                    precision: precision,
                     threads: threads, ranks: ranks))
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: 0.3))
             return replica

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// Watches over the ranks from a thread of its own, because the one inside a collective can't: ends the job, and says

@@ -1,35 +1,35 @@
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
-@Suite struct ShardTests {
+@Suite struct RankBatchTests {
     @Test(arguments: [(64, 32, 2), (7, 2, 4), (5, 8, 1), (6, 1, 6), (6, 3, 2)])
     func lastMicroBatchMayBeSmaller(batchSize: Int, microBatchSize: Int, count: Int) {
-        #expect(Shard.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize) == count)
-        let shard = Shard(
+        #expect(RankBatch.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize) == count)
+        let rankBatch = RankBatch(
             batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: 3, microBatches: 0..<count)
-        #expect(shard.sequences == 0..<batchSize)
-        #expect((0..<count).flatMap { shard.rows(of: $0) } == Array(0..<batchSize))
-        #expect((0..<count - 1).allSatisfy { shard.rows(of: $0).count == microBatchSize })
+        #expect(rankBatch.sequences == 0..<batchSize)
+        #expect((0..<count).flatMap { rankBatch.rows(of: $0) } == Array(0..<batchSize))
+        #expect((0..<count - 1).allSatisfy { rankBatch.rows(of: $0).count == microBatchSize })
     }
 
     @Test func runsOfMicroBatchesShareOutTheSequences() {
         let runs = [0..<1, 1..<1, 1..<3, 3..<4]
-        let shards = runs.map { Shard(batchSize: 7, microBatchSize: 2, sequenceLength: 3, microBatches: $0) }
+        let shards = runs.map { RankBatch(batchSize: 7, microBatchSize: 2, sequenceLength: 3, microBatches: $0) }
         #expect(shards.map(\.sequences) == [0..<2, 2..<2, 2..<6, 6..<7])
         #expect(shards.map(\.rows) == [2, 0, 4, 1])
         #expect(shards.map(\.tokens) == [6, 0, 12, 3])
     }
 
     @Test func everyTokenAndStateHasAPlaceOfItsOwnInsideItsMicroBatch() {
-        let shard = Shard(batchSize: 7, microBatchSize: 3, sequenceLength: 4, microBatches: 1..<3)
+        let rankBatch = RankBatch(batchSize: 7, microBatchSize: 3, sequenceLength: 4, microBatches: 1..<3)
         var tokens: [Int] = []
         var states: [Int] = []
-        for row in 0..<shard.rows {
-            let place = shard.place(of: row)
+        for row in 0..<rankBatch.rows {
+            let place = rankBatch.place(of: row)
             let microBatch = row / 3
-            #expect(place.firstToken == shard.tokens(of: microBatch).before)
-            #expect(place.tokens == shard.tokens(of: microBatch).count)
+            #expect(place.firstToken == rankBatch.tokens(of: microBatch).before)
+            #expect(place.tokens == rankBatch.tokens(of: microBatch).count)
             for time in 0..<4 {
                 tokens.append(place.firstToken + place.token(time))
             }

@@ -11,8 +11,8 @@ final class WeightGradient: @unchecked Sendable {
     private let gradient: Gradient
     private let fold: ReductionTree.FoldPlan
     private let tasks: [PanelTask]
-    private let leaves: [FoldLeaf]
-    private let hidden: [HiddenOperand]
+    private let leaves: [FoldStep]
+    private let hidden: [PackedStates]
     private let workers: [PanelWorker]
     private let pool: WorkerPool
     private let finished: FinishedBlocks
@@ -35,9 +35,9 @@ final class WeightGradient: @unchecked Sendable {
         finished = FinishedBlocks(gradient.blocks)
         self.pool = pool
         tasks = PanelTask.all(gradient.layout.parameters)
-        leaves = FoldLeaf.all(fold, first: tape.shard.microBatches.lowerBound)
+        leaves = FoldStep.all(fold, first: tape.rankBatch.microBatches.lowerBound)
         hidden = try tape.layers.map { _ in
-            try HiddenOperand(shard: tape.shard, units: tape.units, format: format)
+            try PackedStates(rankBatch: tape.rankBatch, units: tape.units, format: format)
         }
         let scratch = tasks.map(\.scratch).max() ?? 0
         workers = try (0..<pool.count).map { _ in
@@ -59,10 +59,10 @@ final class WeightGradient: @unchecked Sendable {
     }
 
     private func prepareWork() {
-        let operands = tape.layers.count * tape.shard.count
+        let operands = tape.layers.count * tape.rankBatch.count
         operandWork = { [unowned self] _ in
             while let task = pool.nextTask(below: operands) {
-                prepareOperand(layer: task / tape.shard.count, microBatch: task % tape.shard.count)
+                prepareOperand(layer: task / tape.rankBatch.count, microBatch: task % tape.rankBatch.count)
             }
         }
         foldWork = { [unowned self] worker in
@@ -72,9 +72,9 @@ final class WeightGradient: @unchecked Sendable {
     }
 
     private func prepareOperand(layer: Int, microBatch: Int) {
-        let sequences = tape.shard.rows(of: microBatch)
+        let sequences = tape.rankBatch.rows(of: microBatch)
         // The states before the first token are zero and add nothing.
-        let firstState = sequences.lowerBound * (tape.shard.sequenceLength + 1) + sequences.count
+        let firstState = sequences.lowerBound * (tape.rankBatch.sequenceLength + 1) + sequences.count
         hidden[layer].fill(microBatch, from: tape.layers[layer].hidden.pointer + firstState * tape.units)
     }
 
@@ -100,18 +100,18 @@ final class WeightGradient: @unchecked Sendable {
         finished.note(task: index)
     }
 
-    private func panel(_ task: PanelTask, _ leaf: FoldLeaf) -> UnsafeBufferPointer<Float> {
+    private func panel(_ task: PanelTask, _ leaf: FoldStep) -> UnsafeBufferPointer<Float> {
         tape.panel(task.source, microBatch: leaf.microBatch, panel: task.panel).all
     }
 
     /// The mean loss: each micro-batch's tokens in order, then the tree.
     private func sumLosses() {
         let slots = lossSlots.pointer
-        let scale = 1 / Double(tape.shard.batchSize * tape.shard.sequenceLength)
+        let scale = 1 / Double(tape.rankBatch.batchSize * tape.rankBatch.sequenceLength)
         for operation in fold.operations {
             switch operation {
             case .leaf(let index, let slot):
-                let tokens = tape.shard.tokens(of: index - tape.shard.microBatches.lowerBound)
+                let tokens = tape.rankBatch.tokens(of: index - tape.rankBatch.microBatches.lowerBound)
                 var sum = 0.0
                 for token in tokens.before..<tokens.before + tokens.count { sum += tape.losses[token] }
                 slots[slot] = Float(sum * scale)

@@ -3,7 +3,7 @@ import CKernels
 /// h of a layer after each token, as the weight gradient's products read it: hᵀ, a micro-batch at a time.
 ///
 /// dtrain's own loops read blocks of units (`dtrain_block_columns`), oneDNN a plain [H][tokens].
-struct HiddenOperand {
+struct PackedStates {
     private enum Storage {
         case blocks(AlignedBuffer<Float>)
         case blocksOfPairs(AlignedBuffer<UInt32>)
@@ -11,17 +11,17 @@ struct HiddenOperand {
     }
 
     private let storage: Storage
-    private let shard: Shard
+    private let rankBatch: RankBatch
     private let units: Int
     private let isRounded: Bool
 
     /// Units that a block holds; the last one is allocated whole.
     private static let block = 12
 
-    init(shard: Shard, units: Int, format: OperandFormat) throws {
-        self.shard = shard
+    init(rankBatch: RankBatch, units: Int, format: OperandFormat) throws {
+        self.rankBatch = rankBatch
         self.units = units
-        let states = (shard.microBatchSize * shard.sequenceLength + 1) / 2 * 2 * shard.count
+        let states = (rankBatch.microBatchSize * rankBatch.sequenceLength + 1) / 2 * 2 * rankBatch.count
         let blocked = (units + Self.block - 1) / Self.block * Self.block
         storage =
             switch format {
@@ -34,7 +34,7 @@ struct HiddenOperand {
 
     /// Fills in a micro-batch from its states after each token, [tokens][units].
     func fill(_ microBatch: Int, from hidden: UnsafePointer<Float>) {
-        let states = Int64(shard.tokens(of: microBatch).count)
+        let states = Int64(rankBatch.tokens(of: microBatch).count)
         let units = Int64(self.units)
         switch storage {
         case .blocks(let buffer):
@@ -51,7 +51,7 @@ struct HiddenOperand {
     private func round(_ microBatch: Int, in buffer: AlignedBuffer<Float>) {
         guard isRounded else { return }
         let start = start(of: microBatch, in: buffer)
-        dtrain_round_to_bf16(Int64(buffer.count / max(1, shard.count)), start, start)
+        dtrain_round_to_bf16(Int64(buffer.count / max(1, rankBatch.count)), start, start)
     }
 
     /// A micro-batch's operand.
@@ -64,6 +64,6 @@ struct HiddenOperand {
 
     private func start<Element>(of microBatch: Int, in buffer: AlignedBuffer<Element>) -> UnsafeMutablePointer<Element>
     {
-        buffer.pointer + buffer.count / max(1, shard.count) * microBatch
+        buffer.pointer + buffer.count / max(1, rankBatch.count) * microBatch
     }
 }

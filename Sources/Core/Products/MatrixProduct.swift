@@ -23,7 +23,7 @@ final class MatrixProduct {
 
     private enum Way {
         case oneDNN(OneDNNPrimitive)
-        case fetching(FetchingProduct)
+        case fetching(AVX512Product)
     }
 
     private let way: Way
@@ -47,7 +47,7 @@ final class MatrixProduct {
     /// A product with packed weights: C is [rows, weights.columns] without gaps, and so is A, [rows, weights.depth], in the
     /// weights' precision.
     init(rows: Int, weights: PackedMatrix, accumulate: Bool = false) throws {
-        if let fetching = try FetchingProduct(rows: rows, weights: weights, accumulate: accumulate) {
+        if let fetching = try AVX512Product(rows: rows, weights: weights, accumulate: accumulate) {
             way = .fetching(fetching)
             return
         }
@@ -63,8 +63,8 @@ final class MatrixProduct {
 
     /// Some columns of a product with packed weights, in dtrain's own loops only: oneDNN's bits of a column might depend on the
     /// others.
-    init(rows: Int, weights: PackedMatrix, columns: FetchingProduct.Columns) throws {
-        let product = try FetchingProduct(rows: rows, weights: weights, columns: columns, accumulate: false)
+    init(rows: Int, weights: PackedMatrix, columns: AVX512Product.Columns) throws {
+        let product = try AVX512Product(rows: rows, weights: weights, columns: columns, accumulate: false)
         guard let product else {
             throw DTrainError(.internal, "a product cannot be divided by columns; please report this")
         }

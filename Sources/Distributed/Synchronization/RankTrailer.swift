@@ -1,5 +1,5 @@
 /// What a rank tells all others with the sums of a step; along the tree at no extra collective.
-struct RankNote: Hashable, Sendable {
+struct RankTrailer: Hashable, Sendable {
     /// What the synchroniser's user wants told.
     var value: UInt32 = 0
     /// How long the rank has computed for this step, in microseconds.

@@ -1,5 +1,5 @@
 /// A signal that asks the whole job to stop, as all ranks know it.
-struct StopWish: Hashable, Sendable {
+struct StopRequest: Hashable, Sendable {
     /// The signal.
     let signal: Int32
     /// The lowest rank that got it.

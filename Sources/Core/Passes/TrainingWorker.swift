@@ -19,22 +19,22 @@ final class TrainingWorker: @unchecked Sendable {
     init(rows: Range<Int>, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
         self.rows = rows
         self.tape = tape
-        places = rows.map(tape.shard.place)
+        places = rows.map(tape.rankBatch.place)
         forward = try ForwardPass(rows: rows.count, weights: weights, parameters: parameters)
         backward = try BackwardPass(weights: weights, tape: tape, places: places)
         denseBias = parameters + weights.layout.denseBias
         ids = try AlignedBuffer(count: rows.count)
-        window = try AlignedBuffer(count: tape.shard.sequenceLength + 1)
+        window = try AlignedBuffer(count: tape.rankBatch.sequenceLength + 1)
     }
 
     /// Reads the worker's sequences of a step: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
     func load(_ read: (Int, UnsafeMutablePointer<UInt16>) -> Void) {
         profile = StepProfile()
         let start = Clock.seconds
-        let first = tape.shard.sequences.lowerBound + rows.lowerBound
+        let first = tape.rankBatch.sequences.lowerBound + rows.lowerBound
         for (row, place) in places.enumerated() {
             read(first + row, window.pointer)
-            for time in 0..<tape.shard.sequenceLength {
+            for time in 0..<tape.rankBatch.sequenceLength {
                 let token = place.firstToken + place.token(time)
                 tape.inputs[token] = window[time]
                 tape.targets[token] = window[time + 1]
@@ -47,7 +47,7 @@ final class TrainingWorker: @unchecked Sendable {
     func run() throws {
         forward.reset()
         var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
-        for time in 0..<tape.shard.sequenceLength {
+        for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
             tape.heartbeat.beat()
             for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
@@ -60,7 +60,7 @@ final class TrainingWorker: @unchecked Sendable {
     /// The loss of each row at a time step, and its gradient by the logits, scaled to the mean over the global batch.
     private func head(_ time: Int) {
         let vocabularySize = tape.vocabularySize
-        let scale = 1 / Float(tape.shard.batchSize * tape.shard.sequenceLength)
+        let scale = 1 / Float(tape.rankBatch.batchSize * tape.rankBatch.sequenceLength)
         for (row, place) in places.enumerated() {
             let logits = forward.logits.pointer + row * vocabularySize
             let token = place.firstToken + place.token(time)

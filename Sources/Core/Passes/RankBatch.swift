@@ -2,7 +2,7 @@
 ///
 /// Rows are the rank's sequences in order. What is kept for every token lies micro-batch by micro-batch, inside one by time and
 /// then by sequence, so that a micro-batch's tokens are contiguous.
-public struct Shard: Hashable, Sendable {
+public struct RankBatch: Hashable, Sendable {
     /// T, the tokens of a sequence.
     public let sequenceLength: Int
     /// Sequences in a whole micro-batch.

@@ -37,7 +37,7 @@ struct PanelProduct {
     /// Computes hᵀ · panel, adds it to the addends of `sums`, and puts it into their place.
     ///
     /// - Parameter panel: [states][width]; for rounded float32 it must be rounded.
-    func callAsFunction(_ hidden: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: PanelSums) throws {
+    func callAsFunction(_ hidden: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: FoldDestination) throws {
         switch method {
         case .library(let product):
             if states > 0 {

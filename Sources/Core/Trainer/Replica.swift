@@ -8,7 +8,7 @@ public final class Replica: @unchecked Sendable {
         /// The model's sizes.
         public var model: ModelConfiguration
         /// The rank's micro-batches.
-        public var shard: Shard
+        public var rankBatch: RankBatch
         /// Adam's hyper-parameters.
         public var adam: Adam.Configuration
         /// Of the recurrent layers' products.
@@ -20,11 +20,11 @@ public final class Replica: @unchecked Sendable {
 
         /// The shapes of a rank's work.
         public init(
-            model: ModelConfiguration, shard: Shard, adam: Adam.Configuration, precision: Precision = .fp32,
+            model: ModelConfiguration, rankBatch: RankBatch, adam: Adam.Configuration, precision: Precision = .fp32,
             threads: Int, ranks: Int = 1
         ) {
             self.model = model
-            self.shard = shard
+            self.rankBatch = rankBatch
             self.adam = adam
             self.precision = precision
             self.threads = threads
@@ -46,7 +46,7 @@ public final class Replica: @unchecked Sendable {
     /// Where the seconds of the current step went; `computeGradient` begins it anew.
     public private(set) var profile = StepProfile()
 
-    private let shard: Shard
+    private let rankBatch: RankBatch
     let pool: WorkerPool
     private let weights: PackedWeights
     private let workers: [TrainingWorker]
@@ -71,9 +71,9 @@ public final class Replica: @unchecked Sendable {
     public init(
         _ configuration: Configuration, heartbeat: Heartbeat = Heartbeat(), host: (any HostMemory)? = nil
     ) throws {
-        let shard = configuration.shard
+        let rankBatch = configuration.rankBatch
         layout = ParameterLayout(configuration.model)
-        self.shard = shard
+        self.rankBatch = rankBatch
         parameters = try AlignedBuffer(count: layout.count)
         adam = try Adam(count: layout.count, configuration: configuration.adam)
         pool = try WorkerPool(count: configuration.threads)
@@ -81,21 +81,22 @@ public final class Replica: @unchecked Sendable {
             layout: layout, parameters: parameters.pointer, format: configuration.precision.operands, training: true,
             pool: pool, host: host)
         let tree = ReductionTree(
-            leafCount: Shard.microBatchCount(batchSize: shard.batchSize, microBatchSize: shard.microBatchSize))
+            leafCount: RankBatch.microBatchCount(
+                batchSize: rankBatch.batchSize, microBatchSize: rankBatch.microBatchSize))
         self.tree = tree
-        let fold = tree.foldPlan(of: shard.microBatches)
+        let fold = tree.foldPlan(of: rankBatch.microBatches)
         let gradientLayout = GradientLayout(layout)
         gradient = try Gradient(
             gradientLayout,
             blocks: GradientBlocks(gradientLayout, tasks: PanelTask.all(layout), ranks: configuration.ranks),
             nodeCount: fold.nodes.count)
-        let tape = try Tape(configuration.model, shard: shard, heartbeat: heartbeat)
+        let tape = try Tape(configuration.model, rankBatch: rankBatch, heartbeat: heartbeat)
         weightGradient = try WeightGradient(
             tape: tape, gradient: gradient, format: configuration.precision.operands, fold: fold, pool: pool)
         tableGradient = try TableGradient(gradient)
         gradientNorm = try GradientNorm(gradient)
         adamStep = AdamStep(adam, parameters: parameters.pointer, gradient: gradient)
-        workers = try ReductionTree.partition(count: shard.rows, parts: pool.count).filter { !$0.isEmpty }.map {
+        workers = try ReductionTree.partition(count: rankBatch.rows, parts: pool.count).filter { !$0.isEmpty }.map {
             [weights, parameters] in
             try TrainingWorker(rows: $0, weights: weights, parameters: parameters.pointer, tape: tape)
         }

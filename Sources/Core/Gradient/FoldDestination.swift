@@ -2,7 +2,7 @@ import CKernels
 
 /// What becomes of one target's sums over a micro-batch: they are added to those of the tree's siblings that wait for them, and go to
 /// a slot or, from the last micro-batch of a node, to where the node's sums lie.
-struct PanelSums {
+struct FoldDestination {
     /// Room for the sums of this micro-batch alone, [rows][width].
     let scratch: UnsafeMutablePointer<Float>
     /// Left siblings' sums, [rows][width] each, in the order of the additions.

@@ -1,4 +1,4 @@
-import Core
+import DTrainCore
 import Glibc
 
 /// A thread of its own, for waiting outside Swift's cooperative pool.

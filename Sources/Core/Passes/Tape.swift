@@ -2,7 +2,7 @@ import CKernels
 
 /// What the forward pass of a rank's micro-batches keeps for the backward pass, which then replaces it by gradients.
 ///
-/// H units, G gates, T tokens a sequence, V vocabulary; layout: see `Shard`.
+/// H units, G gates, T tokens a sequence, V vocabulary; layout: see `RankBatch`.
 final class Tape: @unchecked Sendable {
     /// What one recurrent layer keeps.
     struct Layer {
@@ -17,7 +17,7 @@ final class Tape: @unchecked Sendable {
     /// Values a record keeps for each unit and token.
     static let groups = 4
 
-    let shard: Shard
+    let rankBatch: RankBatch
     let units: Int
     let vocabularySize: Int
     let layers: [Layer]
@@ -30,13 +30,13 @@ final class Tape: @unchecked Sendable {
     /// Is told of each time step.
     let heartbeat: Heartbeat
 
-    init(_ configuration: ModelConfiguration, shard: Shard, heartbeat: Heartbeat) throws {
-        self.shard = shard
+    init(_ configuration: ModelConfiguration, rankBatch: RankBatch, heartbeat: Heartbeat) throws {
+        self.rankBatch = rankBatch
         self.heartbeat = heartbeat
         units = configuration.rnnUnits
         vocabularySize = configuration.vocabularySize
-        let states = shard.rows * (shard.sequenceLength + 1)
-        let (units, tokens) = (units, shard.tokens)
+        let states = rankBatch.rows * (rankBatch.sequenceLength + 1)
+        let (units, tokens) = (units, rankBatch.tokens)
         layers = try (0..<configuration.layers).map { _ in
             Layer(
                 hidden: try AlignedBuffer(count: states * units),
@@ -44,9 +44,9 @@ final class Tape: @unchecked Sendable {
                 record: try AlignedBuffer(count: tokens * Self.groups * units + TapePanel.behind))
         }
         logitsGradient = try AlignedBuffer(count: tokens * vocabularySize + TapePanel.behind)
-        inputs = try AlignedBuffer(count: shard.tokens)
-        targets = try AlignedBuffer(count: shard.tokens)
-        losses = try AlignedBuffer(count: shard.tokens)
+        inputs = try AlignedBuffer(count: rankBatch.tokens)
+        targets = try AlignedBuffer(count: rankBatch.tokens)
+        losses = try AlignedBuffer(count: rankBatch.tokens)
     }
 
     /// Where a layer's values lie.
@@ -54,7 +54,7 @@ final class Tape: @unchecked Sendable {
 
     /// A panel of a micro-batch: of a gate group, or of d(loss)/d(logits).
     func panel(_ source: PanelTask.Source, microBatch: Int, panel: Int) -> TapePanel {
-        let (rows, before) = shard.tokens(of: microBatch)
+        let (rows, before) = rankBatch.tokens(of: microBatch)
         let (matrix, panels) =
             switch source {
             case .gates(let layer, let group):
@@ -65,7 +65,8 @@ final class Tape: @unchecked Sendable {
             case .logits: (logitsGradient.pointer + before * vocabularySize, Panels(units: vocabularySize))
             }
         return TapePanel(
-            tokens: matrix + panels.offset(panel, rows: rows), rows: rows, sequences: shard.rows(of: microBatch).count,
+            tokens: matrix + panels.offset(panel, rows: rows), rows: rows,
+            sequences: rankBatch.rows(of: microBatch).count,
             width: panels.columns(panel).count)
     }
 

@@ -1,8 +1,8 @@
 import Testing
 
-@testable import Core
+@testable import DTrainCore
 
-@Suite struct FoldLeafTests {
+@Suite struct FoldStepTests {
     /// Every run of every small tree: carrying the leaves out gives each node's sum of its leaves, at the leaf that ends the node.
     @Test(arguments: 1...9)
     func leavesAddUpToTheRunsNodes(count: Int) {
@@ -12,7 +12,7 @@ import Testing
                 let fold = tree.foldPlan(of: first..<end)
                 var slots = [Set<Int>](repeating: [], count: fold.slotCount)
                 var nodes = [Set<Int>](repeating: [], count: fold.nodes.count)
-                for leaf in FoldLeaf.all(fold, first: first) {
+                for leaf in FoldStep.all(fold, first: first) {
                     var sum: Set = [leaf.microBatch + first]
                     for addend in leaf.addends {
                         #expect(slots[addend].isDisjoint(with: sum) && addend != leaf.slot)

@@ -4,7 +4,7 @@ import CKernels
 ///
 /// With a training's few rows, all of the weights stream through the core's cache for little work each; oneDNN's products then wait
 /// for the shared cache, and compute columns beyond a multiple of 64 at half the speed.
-final class FetchingProduct {
+final class AVX512Product {
     /// Which columns of the weights: `count` groups as wide as `first`, each `stride` behind the one before; all multiples of
     /// `columnStep`, but for the end of a single group at the last column.
     struct Columns {

@@ -146,7 +146,7 @@ final class ForwardPass {
         self.units = units
         self.barrier = barrier
         let configuration = weights.layout.configuration
-        let columns = FetchingProduct.Columns(
+        let columns = AVX512Product.Columns(
             first: units, count: configuration.cell.gates, stride: configuration.rnnUnits)
         let rows = rows
         products = try weights.layers.map { layer in
@@ -164,7 +164,7 @@ final class ForwardPass {
         let alone = try ForwardPass(rows: rows, weights: weights, parameters: parameters)
         guard workers > 1 else { return [alone] }
         let barrier = WorkerBarrier(count: workers)
-        let step = FetchingProduct.columnStep
+        let step = AVX512Product.columnStep
         let parts = ReductionTree.partition(count: weights.layout.configuration.rnnUnits / step, parts: workers)
         return try parts.enumerated().map { index, part in
             try ForwardPass(
@@ -178,11 +178,11 @@ final class ForwardPass {
     static func teamSize(of workers: Int, rows: Int, weights: PackedWeights) -> Int {
         let configuration = weights.layout.configuration
         let matrices = weights.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
-        guard rows <= workers * mostTeamRows, configuration.rnnUnits.isMultiple(of: FetchingProduct.columnStep),
+        guard rows <= workers * mostTeamRows, configuration.rnnUnits.isMultiple(of: AVX512Product.columnStep),
             weights.format.hasVectorProducts
         else { return 1 }
         let worthwhile = matrices.map { $0.depth * $0.columns }.reduce(0, +) / leastTeamElements
-        return max(1, min(workers, worthwhile, configuration.rnnUnits / FetchingProduct.columnStep))
+        return max(1, min(workers, worthwhile, configuration.rnnUnits / AVX512Product.columnStep))
     }
 
     /// Rows a worker; with more, computing takes longer than reading the weights.

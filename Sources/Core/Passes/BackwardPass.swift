@@ -69,7 +69,7 @@ final class BackwardPass {
             layer.hidden.elements.update(repeating: 0)
             layer.cell?.elements.update(repeating: 0)
         }
-        for time in (0..<tape.shard.sequenceLength).reversed() {
+        for time in (0..<tape.rankBatch.sequenceLength).reversed() {
             tape.heartbeat.beat()
             try head(time)
             for index in layers.indices.reversed() { try step(layer: index, time) }

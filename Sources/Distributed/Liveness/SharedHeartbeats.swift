@@ -1,5 +1,5 @@
 import CMPI
-import Core
+import DTrainCore
 import Glibc
 import Synchronization
 

@@ -23,7 +23,7 @@ final class PanelWorker {
         self.slotSize = slotSize
         self.slots = try AlignedBuffer(count: slots * slotSize)
         addends = try AlignedBuffer(count: slots)
-        let sizes = Set((0..<tape.shard.count).map { tape.shard.rows(of: $0).count })
+        let sizes = Set((0..<tape.rankBatch.count).map { tape.rankBatch.rows(of: $0).count })
         let widths = Set(
             [Panels(units: tape.units), Panels(units: tape.vocabularySize)].flatMap { panels in
                 (0..<panels.count).map { panels.columns($0).count }
@@ -31,10 +31,10 @@ final class PanelWorker {
         var products: [Shape: PanelProduct] = [:]
         for sequences in sizes {
             for (width, skipped) in widths.flatMap({ [($0, 0), ($0, 1)] }) {
-                let tokens = tape.shard.sequenceLength - skipped
+                let tokens = tape.rankBatch.sequenceLength - skipped
                 products[Shape(sequences: sequences, tokens: tokens, width: width)] = try PanelProduct(
                     units: tape.units, width: width, states: sequences * tokens,
-                    of: sequences * tape.shard.sequenceLength, format: format)
+                    of: sequences * tape.rankBatch.sequenceLength, format: format)
             }
         }
         self.products = products
@@ -49,7 +49,7 @@ final class PanelWorker {
     ///   - out: where the sums go, laid out as a slot.
     ///   - upcoming: the panel that this worker will read next.
     func run(
-        _ leaf: FoldLeaf, of task: PanelTask, hidden: [HiddenOperand], out: UnsafeMutablePointer<Float>,
+        _ leaf: FoldStep, of task: PanelTask, hidden: [PackedStates], out: UnsafeMutablePointer<Float>,
         upcoming: UnsafeBufferPointer<Float>?
     ) throws {
         var place = 0
@@ -66,17 +66,18 @@ final class PanelWorker {
     /// The partial sums in a slot.
     func slot(_ index: Int) -> UnsafeMutablePointer<Float> { slots.pointer + index * slotSize }
 
-    private func sums(_ leaf: FoldLeaf, _ place: Int, _ out: UnsafeMutablePointer<Float>) -> PanelSums {
+    private func sums(_ leaf: FoldStep, _ place: Int, _ out: UnsafeMutablePointer<Float>) -> FoldDestination {
         for (index, addend) in leaf.addends.enumerated() { addends[index] = UnsafePointer(slot(addend) + place) }
-        return PanelSums(
+        return FoldDestination(
             scratch: slot(leaf.slot) + place,
             addends: UnsafeBufferPointer(start: addends.pointer, count: leaf.addends.count), out: out + place)
     }
 
     private func add(
-        _ target: PanelTask.Target, _ task: PanelTask, microBatch: Int, _ hidden: [HiddenOperand], _ sums: PanelSums
+        _ target: PanelTask.Target, _ task: PanelTask, microBatch: Int, _ hidden: [PackedStates],
+        _ sums: FoldDestination
     ) throws {
-        let tokens = tape.shard.tokens(of: microBatch)
+        let tokens = tape.rankBatch.tokens(of: microBatch)
         let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
         let (count, width) = (Int64(tokens.count), Int64(task.width))
         switch target.factor {
@@ -103,8 +104,8 @@ final class PanelWorker {
     }
 
     private func product(_ microBatch: Int, width: Int, skipped: Int) throws -> PanelProduct {
-        let sequences = tape.shard.rows(of: microBatch).count
-        let tokens = tape.shard.sequenceLength - skipped
+        let sequences = tape.rankBatch.rows(of: microBatch).count
+        let tokens = tape.rankBatch.sequenceLength - skipped
         guard let product = products[Shape(sequences: sequences, tokens: tokens, width: width)] else {
             throw DTrainError(.internal, "no product for \(sequences) sequences and \(width) columns")
         }

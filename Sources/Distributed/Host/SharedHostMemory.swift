@@ -1,5 +1,5 @@
 import CProcess
-import Core
+import DTrainCore
 import Glibc
 
 /// Memory without a name that the first rank of a host makes and the others map (memfd_create(2)).

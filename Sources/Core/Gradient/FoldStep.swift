@@ -1,5 +1,5 @@
 /// One micro-batch in the fold of a rank's micro-batches along the tree: which sums it is added to, and where the result stays.
-struct FoldLeaf: Hashable, Sendable {
+struct FoldStep: Hashable, Sendable {
     /// The rank's micro-batch, counted from its first.
     let microBatch: Int
     /// The slot where the micro-batch's own sums may be computed.
@@ -14,7 +14,7 @@ struct FoldLeaf: Hashable, Sendable {
     /// The leaves of a fold, in order.
     ///
     /// - Parameter first: the rank's first micro-batch.
-    static func all(_ fold: ReductionTree.FoldPlan, first: Int) -> [FoldLeaf] {
+    static func all(_ fold: ReductionTree.FoldPlan, first: Int) -> [FoldStep] {
         var leaves: [(index: Int, slot: Int, addends: [Int])] = []
         for operation in fold.operations {
             switch operation {
@@ -25,7 +25,7 @@ struct FoldLeaf: Hashable, Sendable {
         }
         let ends = fold.nodes.dropFirst().map(\.lowerBound) + [first + leaves.count]
         return leaves.map { leaf in
-            FoldLeaf(
+            FoldStep(
                 microBatch: leaf.index - first, slot: leaf.slot, addends: leaf.addends,
                 target: leaf.addends.last ?? leaf.slot, completes: ends.firstIndex(of: leaf.index + 1))
         }
