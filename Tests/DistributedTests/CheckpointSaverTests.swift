@@ -116,8 +116,8 @@ import Testing
     func numbersThatAreNotFiniteAreNotSaved(buffer: Int) throws {
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator())
         let last = bench.replica.layout.count - 1
-        [bench.replica.parameters, bench.replica.adam.m, bench.replica.adam.v][buffer][last] =
-            [.nan, .infinity][buffer % 2]
+        let buffers = [bench.replica.parameters] + bench.replica.optimizerState.slots
+        buffers[buffer][last] = [.nan, .infinity][buffer % 2]
         let error = try #require(throws: CollectiveError.self) { try bench.save(epoch: 1) }
         #expect(error.error.category == .badData)
         let kind = ["weights", "first moments", "second moments"][buffer]

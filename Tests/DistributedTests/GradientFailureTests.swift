@@ -16,7 +16,7 @@ import Testing
                     rankBatch: RankBatch(
                         batchSize: ranks, microBatchSize: 1, sequenceLength: 2,
                         microBatches: communicator.rank..<communicator.rank + 1),
-                    adam: Adam.Configuration(), threads: 1))
+                    optimizer: Adam(), threads: 1))
             return try GradientFailure(step: 12, loss: loss)
                 .diagnose(replica, communicator) { spoil(communicator.rank, replica) }.error
         }

@@ -40,10 +40,10 @@ final class SaverBench {
             Replica.Configuration(
                 model: ModelConfiguration(embeddingDim: 2, rnnUnits: 3, vocabularySize: corpus.vocabulary.size),
                 rankBatch: RankBatch(batchSize: 1, microBatchSize: 1, sequenceLength: 2, microBatches: 0..<1),
-                adam: Adam.Configuration(), threads: 1))
+                optimizer: Adam(), threads: 1))
         try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 1)
         saver = try CheckpointSaver(
-            options, layout: replica.layout, corpus: corpus, agreement: ReplicaAgreement(communicator),
+            options, replica: replica, corpus: corpus, agreement: ReplicaAgreement(communicator),
             communicator: communicator, calls: calls)
     }
 

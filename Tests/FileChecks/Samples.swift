@@ -49,12 +49,11 @@ enum Sample {
             progress: kind == .training
                 ? TrainingProgress(epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.5], lossSum: 1.5) : nil)
         let path = "\(scratch.folder)/sample"
-        try values.withUnsafeBufferPointer { buffer in
-            guard let address = buffer.baseAddress else { return }
-            try Checkpoint.write(
-                to: path, metadata: metadata, layout: layout, parameters: address,
-                moments: kind == .training ? (m: address, v: address) : nil)
-        }
+        let state = try OptimizerState(Adam(), count: layout.count)
+        for slot in state.slots { _ = slot.elements.update(from: values) }
+        try Checkpoint.write(
+            to: path, metadata: metadata, layout: layout, parameters: values,
+            optimizer: kind == .training ? state : nil)
         return try scratch.read(path)
     }
 

@@ -91,6 +91,15 @@ typedef struct {
 void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
 
+// Gradient descent with momentum, on [n] elements with g the gradient times `scale`:
+// m = momentum * m - learning_rate * g; w += m. No operations are fused: the bits are the same on any CPU.
+typedef struct {
+    float scale;
+    float learning_rate;
+    float momentum;
+} dtrain_sgd_constants;
+void dtrain_sgd(dtrain_sgd_constants constants, int64_t n, const float *gradient, float *m, float *weights);
+
 #if defined(__x86_64__)
 // C[rows][:] = A[rows][depth] * B, or C += A * B, for some columns: groups of `columns` columns, the first of which begins at column
 // `first` and each other one `group_stride` later; all of these are multiples of 64, but for `columns` where a single group ends with

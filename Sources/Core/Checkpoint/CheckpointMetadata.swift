@@ -2,7 +2,7 @@
 public struct CheckpointMetadata: Hashable, Sendable {
     /// What a checkpoint is for.
     public enum Kind: String, Hashable, Sendable {
-        /// A training can go on from it: it has settings, progress, corpus checksum and Adam's moments.
+        /// A training can resume from it: it has settings, progress, corpus checksum and an optimiser's slots.
         case training
         /// Text can be generated with it: weights and vocabulary only.
         case generator

@@ -1,11 +1,3 @@
-/// The names under which a checkpoint holds what belongs to a parameter.
-enum TensorName {
-    static let moments = "adam."
-
-    static func firstMoment(_ name: String) -> String { "adam.m.\(name)" }
-    static func secondMoment(_ name: String) -> String { "adam.v.\(name)" }
-}
-
 extension ParameterLayout {
     /// The largest size that a file may give to a vocabulary, embedding or layer: products of a few can't overflow.
     private static let maximumSize = 1 << 22
@@ -16,11 +8,9 @@ extension ParameterLayout {
     init(tensorsOf file: Safetensors) throws {
         let layout = ParameterLayout(try Self.configuration(of: file))
         var known: Set<String> = []
-        let hasMoments = file.names.contains { $0.hasPrefix(TensorName.moments) }
+        let slots = file.slotNames(layout)
         for tensor in layout.tensors {
-            var names = [tensor.name]
-            if hasMoments { names += [TensorName.firstMoment(tensor.name), TensorName.secondMoment(tensor.name)] }
-            for name in names {
+            for name in [tensor.name] + slots.map({ SlotTensor.name(slot: $0, parameter: tensor.name) }) {
                 try file.require(name, shape: tensor.shape)
                 known.insert(name)
             }

@@ -4,13 +4,13 @@
 /// nodes up, then `applyGradient`. All memory is allocated at the start.
 public final class Replica: @unchecked Sendable {
     /// What fixes the shapes of a rank's work.
-    public struct Configuration: Hashable, Sendable {
+    public struct Configuration: Sendable {
         /// The model's sizes.
         public var model: ModelConfiguration
         /// The rank's micro-batches.
         public var rankBatch: RankBatch
-        /// Adam's hyper-parameters.
-        public var adam: Adam.Configuration
+        /// The optimiser.
+        public var optimizer: any Optimizer
         /// Of the recurrent layers' products.
         public var precision: Precision
         /// Worker threads.
@@ -20,12 +20,12 @@ public final class Replica: @unchecked Sendable {
 
         /// The shapes of a rank's work.
         public init(
-            model: ModelConfiguration, rankBatch: RankBatch, adam: Adam.Configuration, precision: Precision = .fp32,
+            model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, precision: Precision = .fp32,
             threads: Int, ranks: Int = 1
         ) {
             self.model = model
             self.rankBatch = rankBatch
-            self.adam = adam
+            self.optimizer = optimizer
             self.precision = precision
             self.threads = threads
             self.ranks = ranks
@@ -38,8 +38,8 @@ public final class Replica: @unchecked Sendable {
     public let parameters: AlignedBuffer<Float>
     /// The gradient: this rank's nodes, then the whole step's.
     public let gradient: Gradient
-    /// The optimiser with its moments and step count.
-    public let adam: Adam
+    /// The optimiser with its slots and step count.
+    public let optimizerState: OptimizerState
     /// The tree over all micro-batches of a step.
     public let tree: ReductionTree
 
@@ -53,13 +53,13 @@ public final class Replica: @unchecked Sendable {
     private let weightGradient: WeightGradient
     private let tableGradient: TableGradient
     private let gradientNorm: GradientNorm
-    private let adamStep: AdamStep
+    private let optimizerStep: OptimizerStep
     private var readSequence: (Int, UnsafeMutablePointer<UInt16>) -> Void = { _, _ in }
     private var workerWork: WorkerPool.Work = { _ in }
     private var panelWork: WorkerPool.Work = { _ in }
     private var tableWork: WorkerPool.Work = { _ in }
     private var normWork: WorkerPool.Work = { _ in }
-    private var adamWork: WorkerPool.Work = { _ in }
+    private var optimizerWork: WorkerPool.Work = { _ in }
 
     /// Allocates a replica with zero weights.
     ///
@@ -75,7 +75,7 @@ public final class Replica: @unchecked Sendable {
         layout = ParameterLayout(configuration.model)
         self.rankBatch = rankBatch
         parameters = try AlignedBuffer(count: layout.count)
-        adam = try Adam(count: layout.count, configuration: configuration.adam)
+        optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
         pool = try WorkerPool(count: configuration.threads)
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer, format: configuration.precision.operands, training: true,
@@ -95,7 +95,7 @@ public final class Replica: @unchecked Sendable {
             tape: tape, gradient: gradient, format: configuration.precision.operands, fold: fold, pool: pool)
         tableGradient = try TableGradient(gradient)
         gradientNorm = try GradientNorm(gradient)
-        adamStep = AdamStep(adam, parameters: parameters.pointer, gradient: gradient)
+        optimizerStep = OptimizerStep(optimizerState, parameters: parameters.pointer, gradient: gradient)
         workers = try ReductionTree.partition(count: rankBatch.rows, parts: pool.count).filter { !$0.isEmpty }.map {
             [weights, parameters] in
             try TrainingWorker(rows: $0, weights: weights, parameters: parameters.pointer, tape: tape)
@@ -143,23 +143,26 @@ public final class Replica: @unchecked Sendable {
         profile.wait = seconds - profile.forward - profile.head - profile.backward
     }
 
-    /// Takes one Adam step with `gradient`, unless that isn't finite.
+    /// Takes one step of the optimiser along `gradient`, unless that isn't finite.
     ///
-    /// - Parameter clipNorm: the largest norm that the gradient over all parameters may have: a longer one is shortened to
-    ///   it, as by Keras's `global_clipnorm`; nil for no limit.
-    /// - Returns: the gradient's norm before that. When it isn't finite, neither is the gradient, and weights and moments
-    ///   are what they were.
+    /// - Parameters:
+    ///   - learningRate: the learning rate of this step.
+    ///   - clipNorm: the gradient's norm over all parameters is clipped to this value, as by Keras's
+    ///     `global_clipnorm`; nil for no limit.
+    /// - Returns: the gradient's norm before clipping. When it isn't finite, neither is the gradient,
+    ///   and parameters, slots and step count are unchanged.
     @discardableResult
-    public func applyGradient(clipNorm: Double? = nil) throws -> Double {
+    public func applyGradient(learningRate: Double, clipNorm: Double? = nil) throws -> Double {
         try Clock.time(&profile.adam) {
             try pool.run(panelWork)
             try pool.run(tableWork)
             try pool.run(normWork)
             let norm = gradientNorm.value
             guard norm.isFinite else { return norm }
-            adamStep.begin(scale: clipNorm.map { norm > $0 ? Float($0 / norm) : 1 } ?? 1)
-            try pool.run(adamWork)
-            adam.steps += 1
+            optimizerStep.begin(
+                learningRate: learningRate, gradientScale: clipNorm.map { norm > $0 ? Float($0 / norm) : 1 } ?? 1)
+            try pool.run(optimizerWork)
+            optimizerStep.finish()
             return norm
         }
     }
@@ -181,8 +184,8 @@ public final class Replica: @unchecked Sendable {
         normWork = { [unowned self] _ in
             while let piece = pool.nextTask(below: gradientNorm.count) { gradientNorm.run(piece: piece) }
         }
-        adamWork = { [unowned self] _ in
-            while let task = pool.nextTask(below: adamStep.count) { adamStep.run(task: task) }
+        optimizerWork = { [unowned self] _ in
+            while let task = pool.nextTask(below: optimizerStep.count) { optimizerStep.run(task: task) }
         }
     }
 }

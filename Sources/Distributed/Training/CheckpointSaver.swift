@@ -25,7 +25,7 @@ final class CheckpointSaver {
 
     /// Makes the folder and the memory ready; collective.
     init(
-        _ options: TrainingOptions, layout: ParameterLayout, corpus: Corpus, agreement: ReplicaAgreement,
+        _ options: TrainingOptions, replica: Replica, corpus: Corpus, agreement: ReplicaAgreement,
         communicator: any Communicator, calls: FileCalls = .system
     ) throws {
         self.options = options
@@ -39,7 +39,7 @@ final class CheckpointSaver {
             try directory.prepare()
             let lock = try CheckpointLock(directory)
             let writer = CheckpointWriter(
-                snapshot: try CheckpointSnapshot(layout: layout), directory: directory, calls: calls,
+                snapshot: try CheckpointSnapshot(of: replica), directory: directory, calls: calls,
                 heartbeat: communicator.heartbeat)
             return (writer, lock)
         }

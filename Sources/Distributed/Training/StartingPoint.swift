@@ -115,7 +115,7 @@ struct StartingPoint {
         }
     }
 
-    /// Fills in the replica's weights, moments and step count on all ranks; collective.
+    /// Fills in the replica's weights, optimiser slots and step count on all ranks; collective.
     func fill(_ replica: Replica, seed: UInt64, communicator: any Communicator) throws {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }
@@ -126,14 +126,15 @@ struct StartingPoint {
             case .weights(let weights, _): try weights.load(into: replica.parameters.pointer)
             case .checkpoint(let checkpoint):
                 try checkpoint.load(parameters: replica.parameters.pointer)
-                try checkpoint.loadMoments(m: replica.adam.m.pointer, v: replica.adam.v.pointer)
+                try checkpoint.load(optimizer: replica.optimizerState)
             }
         }
         try communicator.broadcast(UnsafeMutableRawBufferPointer(replica.parameters.elements), from: 0)
         if summary.isResumed {
-            try communicator.broadcast(UnsafeMutableRawBufferPointer(replica.adam.m.elements), from: 0)
-            try communicator.broadcast(UnsafeMutableRawBufferPointer(replica.adam.v.elements), from: 0)
-            replica.adam.steps = summary.progress.step
+            for slot in replica.optimizerState.slots {
+                try communicator.broadcast(UnsafeMutableRawBufferPointer(slot.elements), from: 0)
+            }
+            replica.optimizerState.steps = summary.progress.step
         }
     }
 }

@@ -57,8 +57,8 @@ public final class TrainingRun {
                     rankBatch: RankBatch(
                         batchSize: options.batchSize, microBatchSize: options.microBatchSize,
                         sequenceLength: options.sequenceLength, microBatches: parts[communicator.rank]),
-                    adam: Adam.Configuration(learningRate: options.learningRate), precision: options.precision,
-                    threads: threads, ranks: communicator.size), heartbeat: heartbeat, host: host)
+                    optimizer: Adam(), precision: options.precision, threads: threads, ranks: communicator.size),
+                heartbeat: heartbeat, host: host)
         }
         try start.fill(replica, seed: options.seed, communicator: communicator)
         synchronizer = try agreement.collectively {
@@ -68,7 +68,7 @@ public final class TrainingRun {
         }
         let isResumed = start.summary.isResumed
         saver = try CheckpointSaver(
-            options, layout: replica.layout, corpus: data.corpus, agreement: agreement, communicator: communicator)
+            options, replica: replica, corpus: data.corpus, agreement: agreement, communicator: communicator)
         // Asked before anything of an earlier training is deleted.
         let stop = StopRequest(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         metrics = try agreement.collectively {
@@ -166,7 +166,7 @@ public final class TrainingRun {
             tell(.untrainedLoss(loss, blind: log(Double(replica.layout.configuration.vocabularySize))))
             tellEpoch()
         }
-        let norm = try replica.applyGradient(clipNorm: options.clipNorm)
+        let norm = try replica.applyGradient(learningRate: options.learningRate, clipNorm: options.clipNorm)
         guard norm.isFinite else { throw try failure(loss, order) }
         profile += replica.profile
         progress.step += 1

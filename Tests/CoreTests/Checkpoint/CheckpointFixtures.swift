@@ -75,14 +75,16 @@ struct SampleModel {
                 epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.1 + 0.2], lossSum: 1.0 / 3))
     }
 
-    func write(to path: String) throws {
-        try m.withUnsafeBufferPointer { m in
-            try v.withUnsafeBufferPointer { v in
-                let moments = (m: try #require(m.baseAddress), v: try #require(v.baseAddress))
-                try Checkpoint.write(
-                    to: path, metadata: metadata, layout: layout, parameters: parameters, moments: moments)
-            }
-        }
+    /// The optimiser state that the model is saved with.
+    func optimizer() throws -> OptimizerState {
+        let state = try OptimizerState(Adam(), count: layout.count)
+        for (slot, values) in zip(state.slots, [m, v]) { _ = slot.elements.update(from: values) }
+        return state
+    }
+
+    func write(to path: String, with calls: FileCalls = .system) throws {
+        try Checkpoint.write(
+            to: path, metadata: metadata, layout: layout, parameters: parameters, optimizer: optimizer(), with: calls)
     }
 
     func generator(at path: String) throws {
@@ -90,6 +92,6 @@ struct SampleModel {
             to: path,
             metadata: CheckpointMetadata(
                 kind: .generator, model: metadata.model, vocabulary: metadata.vocabulary),
-            layout: layout, parameters: parameters, moments: nil)
+            layout: layout, parameters: parameters, optimizer: nil)
     }
 }

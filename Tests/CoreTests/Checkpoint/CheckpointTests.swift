@@ -19,14 +19,14 @@ import Testing
         let checkpoint = try Checkpoint(path: path)
         #expect(checkpoint.metadata == model.metadata)
         #expect(checkpoint.layout == model.layout)
-        #expect(checkpoint.hasMoments)
-        var loaded = [[Float]](repeating: Array(repeating: .nan, count: model.layout.count), count: 3)
-        try checkpoint.load(parameters: &loaded[0])
-        #expect(loaded[0].map(\.bitPattern) == model.parameters.map(\.bitPattern))
-        var (m, v) = (loaded[1], loaded[2])
-        try checkpoint.loadMoments(m: &m, v: &v)
-        #expect(m.map(\.bitPattern) == model.m.map(\.bitPattern))
-        #expect(v.map(\.bitPattern) == model.v.map(\.bitPattern))
+        #expect(checkpoint.optimizerSlots == ["adam.m", "adam.v"])
+        var parameters = [Float](repeating: .nan, count: model.layout.count)
+        try checkpoint.load(parameters: &parameters)
+        #expect(bits(parameters) == bits(model.parameters))
+        let state = try OptimizerState(Adam(), count: model.layout.count)
+        try checkpoint.load(optimizer: state)
+        #expect(state.slots.map { bits($0.elements) } == [bits(model.m), bits(model.v)])
+        #expect(state.steps == 349)
     }
 
     @Test func sameContentGivesTheSameBytes() throws {
@@ -78,7 +78,7 @@ import Testing
         _ = try requireError(.internal) {
             try Checkpoint.write(
                 to: path, metadata: SampleModel().metadata, layout: model.layout, parameters: model.parameters,
-                moments: nil)
+                optimizer: nil)
         }
         #expect(try folder.names == [])
     }
@@ -91,12 +91,11 @@ import Testing
         let generator = try Checkpoint(path: target)
         #expect(generator.metadata.kind == .generator)
         #expect(generator.metadata.vocabulary == model.metadata.vocabulary)
-        #expect(!generator.hasMoments)
+        #expect(!generator.hasOptimizerState)
         var parameters = [Float](repeating: 0, count: model.layout.count)
         try generator.load(parameters: &parameters)
         #expect(parameters == model.parameters)
-        var v = parameters
-        _ = try requireError(.badData) { try generator.loadMoments(m: &parameters, v: &v) }
+        _ = try requireError(.badData) { try generator.load(optimizer: model.optimizer()) }
     }
 
     @Test func exportReplacesOnlyWhenTold() throws {

@@ -26,7 +26,7 @@ import Testing
             }
         }
 
-        /// A replica that computes the whole batch and whose optimiser doesn't move.
+        /// A replica that computes the whole batch.
         func replica() throws -> Replica {
             let micro = RankBatch.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize)
             let replica = try Replica(
@@ -35,7 +35,7 @@ import Testing
                     rankBatch: RankBatch(
                         batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                         microBatches: 0..<micro),
-                    adam: Adam.Configuration(learningRate: 0), threads: threads))
+                    optimizer: Adam(), threads: threads))
             _ = replica.parameters.elements.update(from: values)
             return replica
         }
@@ -84,7 +84,7 @@ import Testing
         }
         #expect(isClose(Double(replica.loss), reference.meanLoss(sequences), relative: 1e-6, absolute: 1e-6))
         let summed = bits(replica.gradient.flat()[replica.gradient.layout.summed])
-        try replica.applyGradient()
+        try replica.applyGradient(learningRate: 0)
         let gradient = replica.gradient.flat()
         #expect(differences(bits(gradient[replica.gradient.layout.summed]), summed) == 0)
         #expect(differences(bits(replica.parameters.elements), bits(test.values)) == 0)

@@ -24,8 +24,7 @@ import Testing
                 batchSize: 8, microBatchSize: 2, sequenceLength: sequenceLength, microBatches: 0..<4)
             let replica = try Replica(
                 Replica.Configuration(
-                    model: model, rankBatch: rankBatch, adam: Adam.Configuration(learningRate: 0), precision: precision,
-                    threads: 2))
+                    model: model, rankBatch: rankBatch, optimizer: Adam(), precision: precision, threads: 2))
             let limit = Float(3).squareRoot() / (2 * Float(units).squareRoot())
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: limit))
             let (count, vocabularySize) = (sequenceLength + 1, model.vocabularySize)
@@ -33,7 +32,7 @@ import Testing
                 let text = testText(count, vocabularySize: vocabularySize, salt: UInt32(sequence))
                 ids.update(from: text, count: count)
             }
-            try replica.applyGradient()
+            try replica.applyGradient(learningRate: 0)
             return (replica.layout, Array(replica.gradient.flat().prefix(replica.layout.count)))
         }
     }

@@ -1,9 +1,8 @@
-import CKernels
-
-/// An Adam step over all parameters, row by row of each tensor; a row's gradient is read from the column panels that it lies in.
+/// A step of the optimiser over all parameters, row by row of each tensor.
 ///
-/// Weights and moments are read and written in order, and the gradient is never copied together.
-final class AdamStep: @unchecked Sendable {
+/// A row's gradient is read from the column panels that hold it. So parameters and slots are read
+/// and written in order, and the gradient is never gathered.
+final class OptimizerStep: @unchecked Sendable {
     /// A tensor and its gradient's panels, whose rows together make the tensor's.
     private struct Tensor {
         struct Panel {
@@ -23,22 +22,27 @@ final class AdamStep: @unchecked Sendable {
         let rows: Range<Int>
     }
 
-    private let adam: Adam
-    /// Owns what the panels are of.
+    /// Owns the slots.
+    private let state: OptimizerState
+    /// Owns the panels.
     private let gradient: Gradient
     private let parameters: UnsafeMutablePointer<Float>
     private let tensors: [Tensor]
     private let tasks: [Task]
-    private var constants: dtrain_adam_constants
+    private var update: any ParameterUpdate
 
-    /// About how many elements a worker updates at a time.
+    /// Elements of a task, about.
     private static let taskSize = 1 << 16
 
-    /// Prepares for a gradient.
+    /// Prepares the steps along a gradient.
     ///
-    /// - Parameter parameters: what it is the gradient of, which must outlive this object.
-    init(_ adam: Adam, parameters: UnsafeMutablePointer<Float>, gradient: Gradient) {
-        self.adam = adam
+    /// - Parameters:
+    ///   - state: the optimiser's slots, one element a parameter.
+    ///   - parameters: the parameters in the layout of the gradient; they must outlive this object.
+    ///   - gradient: the gradient of the whole batch.
+    init(_ state: OptimizerState, parameters: UnsafeMutablePointer<Float>, gradient: Gradient) {
+        precondition(state.count == gradient.layout.parameters.count, "the slots cover the parameters")
+        self.state = state
         self.gradient = gradient
         self.parameters = parameters
         let layout = gradient.layout.parameters
@@ -54,31 +58,44 @@ final class AdamStep: @unchecked Sendable {
                 Task(tensor: index, rows: $0..<min(tensor.rows, $0 + height))
             }
         }
-        constants = adam.constants()
+        update = state.nextUpdate(learningRate: 0, gradientScale: 1)
     }
 
     /// The number of tasks.
     var count: Int { tasks.count }
 
-    /// Begins a step; the gradient is to be multiplied by `scale` first.
-    func begin(scale: Float) { constants = adam.constants(scale: scale) }
+    /// Begins a step: computes its constants.
+    ///
+    /// - Parameters:
+    ///   - learningRate: the learning rate of this step.
+    ///   - gradientScale: a factor for every element of the gradient.
+    func begin(learningRate: Double, gradientScale: Float) {
+        update = state.nextUpdate(learningRate: learningRate, gradientScale: gradientScale)
+    }
+
+    /// Counts the step, when all its tasks are done.
+    func finish() { state.steps += 1 }
 
     /// Updates a task's parameters; tasks may go to different threads.
     func run(task index: Int) {
         let task = tasks[index]
         let tensor = tensors[task.tensor]
+        let (update, slots) = (update, state.slotAddresses)
         for row in task.rows {
             var first = tensor.offset + row * tensor.columns
             for panel in tensor.panels {
-                adam.update(
-                    first..<first + panel.width, parameters: parameters, gradient: panel.values + row * panel.width,
-                    constants: constants)
-                first += panel.width
+                let next = first + panel.width
+                update.apply(
+                    to: ParameterRun(
+                        first..<next, of: parameters, gradient: panel.values + row * panel.width, slots: slots))
+                first = next
             }
         }
     }
 
-    /// A tensor whose gradient is a sum over micro-batches; a bias of two rows counts as one long row, as its sums do.
+    /// A tensor whose gradient is a sum over micro-batches.
+    ///
+    /// A bias of two rows counts as one long row, as its sums do.
     private static func summed(_ tensor: ParameterLayout.Tensor, _ gradient: Gradient) -> Tensor {
         let range = tensor.offset..<tensor.offset + tensor.count
         let places = gradient.blocks.places.filter { range.contains($0.matrix.offset) }
@@ -93,6 +110,7 @@ final class AdamStep: @unchecked Sendable {
             })
     }
 
+    /// The embedding or the first kernel, whose gradients lie as the tensors do.
     private static func input(_ tensor: ParameterLayout.Tensor, _ gradient: Gradient) -> Tensor {
         let (rows, columns) = (tensor.shape[0], tensor.count / tensor.shape[0])
         return Tensor(
