@@ -57,9 +57,9 @@ import Testing
         }
         let weights = [1 + momentum + momentum * momentum, 1 + momentum, 1]
         for index in before.indices {
-            let way = zip(weights, gradients).reduce(0) { $0 + $1.0 * Double($1.1[index]) }
-            let found = Double(replica.parameters[index])
-            #expect(abs(found - (Double(before[index]) - learningRate * way)) <= 0x1p-22)
+            let way: Double = zip(weights, gradients).reduce(0) { $0 + $1.0 * Double($1.1[index]) }
+            let expected: Double = Double(before[index]) - learningRate * way
+            #expect(abs(Double(replica.parameters[index]) - expected) <= 0x1p-22)
         }
     }
 }
