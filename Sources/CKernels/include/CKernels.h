@@ -5,6 +5,8 @@
 #ifndef DTRAIN_CKERNELS_H
 #define DTRAIN_CKERNELS_H
 
+#include "Products.h"
+
 #include <stdint.h>
 
 // Tells the CPU that this thread waits for another one.
@@ -91,63 +93,6 @@ typedef struct {
 void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
 
-#if defined(__x86_64__)
-// C[rows][:] = A[rows][depth] * B, or C += A * B, for some columns: groups of `columns` columns, the first of which begins at column
-// `first` and each other one `group_stride` later; all of these are multiples of 64, but for `columns` where a single group ends with
-// the matrix. A has no gaps, C's rows are c_stride apart.
-// A row's bits depend on that row of A and on B alone. scratch: dtrain_packed_product_scratch(rows) floats.
-//
-// `backwards` begins with the last columns: what was read last by the product before is then still in the core's cache.
-typedef struct {
-    int64_t rows;
-    int64_t first;
-    int64_t columns;
-    int64_t groups;
-    int64_t group_stride;
-    int64_t depth;
-    const void *a;
-    const void *packed;
-    float *c;
-    int64_t c_stride;
-    int accumulate;
-    int backwards;
-    float *scratch;
-} dtrain_packed_product;
-
-// In place of oneDNN's products where there is AVX-512: these fetch the weights ahead, which matters when few rows use them and all
-// of them come from the shared cache or from memory.
-int64_t dtrain_packed_product_scratch(int64_t rows);
-
-// A in float32; B as oneDNN's layout BA16a64b: [ceil(columns / 64)][depth, in blocks of 16][64], 0 outside the matrix.
-void dtrain_packed_product_fp32(dtrain_packed_product product);
-
-// A in bf16; B as BA16a64b2a: the same with pairs of rows. Needs AVX512_BF16.
-void dtrain_packed_product_bf16(dtrain_packed_product product);
-
-// The same B, but A in float32, and so are the products and their order: the bits are those of float32 operands of these values.
-void dtrain_packed_product_expanded(dtrain_packed_product product);
-
-// What becomes of a product's sums: each is added to the same element of every addend in turn ([rows][columns], without gaps), and goes
-// to out, laid out alike. Meanwhile upcoming_count floats from upcoming on are fetched into the L2 cache: what will be needed next.
-typedef struct {
-    const float *const *addends;
-    int64_t count;
-    float *out;
-    const float *upcoming;
-    int64_t upcoming_count;
-} dtrain_fold;
-
-// A[rows][depth] * B for many rows and a panel B that fits the L2 cache; A as dtrain_block_columns (bf16: dtrain_block_columns_to_bf16)
-// leaves it of stored >= depth rows, of which the first are read; without any the product is 0. float32: B is [depth][columns], its
-// rows `stride` apart, and 15 floats behind it are read, too. bf16: B as dtrain_pack_bf16_pairs leaves it. Needs AVX-512 (bf16:
-// AVX512_BF16).
-void dtrain_panel_product_fp32(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *panel, int64_t stride,
-    const dtrain_fold *fold);
-void dtrain_panel_product_bf16(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold);
-#endif
-
 // sum[i] += addend[i] for n elements.
 void dtrain_add(int64_t n, const float *addend, float *sum);
 
@@ -159,39 +104,6 @@ void dtrain_column_sums(int64_t rows, int64_t columns, const float *matrix, floa
 
 // table[ids[i]][:] += matrix[i][:] for all rows of matrix[rows][columns], row after row; table is [*][columns].
 void dtrain_scatter_add(int64_t rows, int64_t columns, const float *matrix, const uint16_t *ids, float *table);
-
-// transposed[columns][rows] = matrix[rows][columns]; a row of the result starts every `stride` floats.
-void dtrain_transpose(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *transposed);
-
-// blocks[ceil(columns / 12)][rows][12] = matrix[rows][columns] in blocks of columns; the last may be partly unwritten.
-void dtrain_block_columns(int64_t rows, int64_t columns, const float *matrix, float *blocks);
-
-// The same with the result in bf16, two rows at a time: blocks[ceil(columns / 12)][ceil(rows / 2)][12], a pair's first row in the lower
-// half; beyond the last row is 0.
-void dtrain_block_columns_to_bf16(int64_t rows, int64_t columns, const float *matrix, uint32_t *blocks);
-
-// matrix[rows][columns] in bf16, packed as oneDNN's layout BA16a64b2a: for each 64 columns, for each 32 rows, 16 pairs of rows, a
-// pair's two values of a column side by side. packed holds whole blocks; what lies outside the matrix becomes 0.
-void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
-
-// matrix[rows][columns] packed as BA16a64b: for each 64 columns, for each 16 rows, a line of 64 a row; 0 outside the matrix.
-void dtrain_pack(int64_t rows, int64_t columns, const float *matrix, float *packed);
-
-#if defined(__x86_64__)
-// The same two packings, of the transpose of matrix[columns][rows]. They need AVX-512.
-void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed);
-void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
-#endif
-
-// rounded[i] = values[i] in bf16, to nearest even; NaN stays NaN.
-void dtrain_to_bf16(int64_t n, const float *values, uint16_t *rounded);
-
-// The same with the result in float32; rounded may be the values themselves.
-void dtrain_round_to_bf16(int64_t n, const float *values, float *rounded);
-
-// Whether the CPU is of a type whose bf16 instructions are slower than two float32 ones: Intel's since Sapphire Rapids, which
-// start one VDPBF16PS in two cycles and four FMAs, being made for AMX.
-int dtrain_has_slow_bf16(void);
 
 // sum over i of a[i] * b[i], in a fixed order.
 float dtrain_dot(int64_t n, const float *a, const float *b);

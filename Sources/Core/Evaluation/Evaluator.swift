@@ -39,7 +39,8 @@ public final class Evaluator {
         self.sequenceLength = sequenceLength
         pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, format: .fp32, training: false, pool: pool)
+            layout: layout, parameters: parameters.pointer, products: OperandFormat.fp32.weightProducts(),
+            training: false, pool: pool)
         try weights.pack()
     }
 

@@ -5,8 +5,8 @@ final class TableGradient {
     private let table: AlignedBuffer<Float>
     /// The table's column panels among the sums.
     private let panels: [GradientBlocks.Place]
-    private let embeddingProduct: MatrixProduct
-    private let kernelProduct: MatrixProduct
+    private let embeddingProduct: PlainProduct
+    private let kernelProduct: PlainProduct
 
     init(_ gradient: Gradient) throws {
         let layout = gradient.layout
@@ -16,10 +16,10 @@ final class TableGradient {
         self.gradient = gradient
         table = try AlignedBuffer(count: layout.loss - layout.table)
         panels = gradient.blocks.places.filter { (layout.table..<layout.loss).contains($0.matrix.offset) }
-        embeddingProduct = try MatrixProduct(
+        embeddingProduct = try PlainProduct(
             rows: vocabulary, columns: embedding, depth: columns, a: .rows(stride: columns),
             b: .columns(stride: columns))
-        kernelProduct = try MatrixProduct(
+        kernelProduct = try PlainProduct(
             rows: embedding, columns: columns, depth: vocabulary, a: .columns(stride: embedding),
             b: .rows(stride: columns))
     }

@@ -27,7 +27,7 @@ final class WeightGradient: @unchecked Sendable {
     ///   - gradient: receives the sums of all nodes of the fold.
     ///   - fold: how the rank's micro-batches are folded into nodes of the tree.
     init(
-        tape: Tape, gradient: Gradient, format: OperandFormat, fold: ReductionTree.FoldPlan, pool: WorkerPool
+        tape: Tape, gradient: Gradient, products: any PanelProducts, fold: ReductionTree.FoldPlan, pool: WorkerPool
     ) throws {
         self.tape = tape
         self.gradient = gradient
@@ -37,11 +37,11 @@ final class WeightGradient: @unchecked Sendable {
         tasks = PanelTask.all(gradient.layout.parameters)
         leaves = FoldStep.all(fold, first: tape.rankBatch.microBatches.lowerBound)
         hidden = try tape.layers.map { _ in
-            try PackedStates(rankBatch: tape.rankBatch, units: tape.units, format: format)
+            try PackedStates(rankBatch: tape.rankBatch, units: tape.units, products: products)
         }
         let scratch = tasks.map(\.scratch).max() ?? 0
         workers = try (0..<pool.count).map { _ in
-            try PanelWorker(tape: tape, format: format, slots: max(fold.slotCount, 1), slotSize: scratch)
+            try PanelWorker(tape: tape, products: products, slots: max(fold.slotCount, 1), slotSize: scratch)
         }
         lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
         prepareWork()

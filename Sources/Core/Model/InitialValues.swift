@@ -45,13 +45,13 @@ public enum InitialValues {
         guard let matrix = values.baseAddress else { return }
         random.normal(values)
         let gram = try AlignedBuffer<Float>(count: rows * rows)
-        let product = try MatrixProduct(
+        let product = try PlainProduct(
             rows: rows, columns: rows, depth: columns, a: .rows(stride: columns), b: .columns(stride: columns))
         try product(matrix, matrix, gram.pointer)
         choleskyInverse(gram.pointer, rows, heartbeat)
         let gaussian = try AlignedBuffer<Float>(count: rows * columns)
         gaussian.pointer.update(from: matrix, count: rows * columns)
-        let orthonormalise = try MatrixProduct(
+        let orthonormalise = try PlainProduct(
             rows: rows, columns: columns, depth: rows, a: .rows(stride: rows), b: .rows(stride: columns))
         try orthonormalise(gram.pointer, gaussian.pointer, matrix)
     }

@@ -14,10 +14,10 @@ final class BackwardPass {
         /// d(loss)/d(h · U): [N, G·H].
         let gates: OperandBuffer
         /// hidden += gates · Uᵀ.
-        let recurrentProduct: MatrixProduct
+        let recurrentProduct: any WeightProduct
         /// A layer above the first: below.hidden += gates · Wᵀ, where GRU has other gates than for the recurrent product,
         /// d(loss)/d(x · W): [N, G·H].
-        let input: (product: MatrixProduct, gates: OperandBuffer?)?
+        let input: (product: any WeightProduct, gates: OperandBuffer?)?
     }
 
     private let rows: Int
@@ -27,7 +27,7 @@ final class BackwardPass {
     private let layers: [Layer]
     /// [N, V].
     private let logitsGradient: OperandBuffer
-    private let denseProduct: MatrixProduct
+    private let denseProduct: any WeightProduct
 
     /// Makes the pass for the rows with these places in the tape; the weights must be packed for training.
     init(weights: PackedWeights, tape: Tape, places: [RowPlace]) throws {
@@ -35,11 +35,11 @@ final class BackwardPass {
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
         let rows = places.count
-        let productRows = MatrixProduct.steadyRows(rows)
+        let productRows = weights.products.steadyRows(rows)
         let isGRU = configuration.cell == .gru
-        func accumulating(_ matrix: PackedMatrix?) throws -> MatrixProduct {
+        func accumulating(_ matrix: PackedMatrix?) throws -> any WeightProduct {
             guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
-            return try MatrixProduct(rows: productRows, weights: matrix, accumulate: true)
+            return try matrix.product(rows: productRows, accumulate: true)
         }
         self.rows = rows
         self.weights = weights
@@ -49,17 +49,17 @@ final class BackwardPass {
             Layer(
                 hidden: try AlignedBuffer(count: productRows * units),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
-                gates: try OperandBuffer(count: productRows * columns, format: weights.format),
+                gates: try OperandBuffer(count: productRows * columns, format: weights.products.format),
                 recurrentProduct: try accumulating(layer.recurrentTransposed),
                 input: try layer.kernelTransposed.map {
                     (
                         try accumulating($0),
-                        isGRU ? try OperandBuffer(count: productRows * columns, format: weights.format) : nil
+                        isGRU ? try OperandBuffer(count: productRows * columns, format: weights.products.format) : nil
                     )
                 })
         }
         logitsGradient = try OperandBuffer(
-            count: productRows * configuration.vocabularySize, format: weights.format)
+            count: productRows * configuration.vocabularySize, format: weights.products.format)
         denseProduct = try accumulating(weights.denseTransposed)
     }
 

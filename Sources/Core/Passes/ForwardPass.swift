@@ -21,8 +21,8 @@ final class ForwardPass {
 
     /// The products of one recurrent layer.
     private struct Products {
-        let recurrent: MatrixProduct
-        let input: MatrixProduct?
+        let recurrent: any WeightProduct
+        let input: (any WeightProduct)?
     }
 
     /// Where a training pass keeps what the backward pass needs: the tape, the rows' places in it, and the time.
@@ -41,7 +41,7 @@ final class ForwardPass {
     private let layers: [Layer]
     private let products: [Products]
     /// Of a team, its first member's.
-    private let denseProduct: MatrixProduct?
+    private let denseProduct: (any WeightProduct)?
     /// Without the dense bias: [N, V].
     let logits: AlignedBuffer<Float>
 
@@ -50,7 +50,7 @@ final class ForwardPass {
         let configuration = weights.layout.configuration
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
-        let productRows = MatrixProduct.steadyRows(rows)
+        let productRows = weights.products.steadyRows(rows)
         self.rows = rows
         self.weights = weights
         self.parameters = parameters
@@ -58,17 +58,17 @@ final class ForwardPass {
         barrier = WorkerBarrier(count: 1)
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try OperandBuffer(count: productRows * units, format: weights.format),
+                hidden: try OperandBuffer(count: productRows * units, format: weights.products.format),
                 cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
                 recurrent: try AlignedBuffer(count: productRows * columns),
                 input: layer.kernel == nil ? nil : try AlignedBuffer(count: productRows * columns))
         }
         products = try weights.layers.map { layer in
             Products(
-                recurrent: try MatrixProduct(rows: productRows, weights: layer.recurrent),
-                input: try layer.kernel.map { try MatrixProduct(rows: productRows, weights: $0) })
+                recurrent: try layer.recurrent.product(rows: productRows),
+                input: try layer.kernel.map { try $0.product(rows: productRows) })
         }
-        denseProduct = try MatrixProduct(rows: productRows, weights: weights.dense)
+        denseProduct = try weights.dense.product(rows: productRows)
         logits = try AlignedBuffer(count: productRows * configuration.vocabularySize)
     }
 
@@ -146,13 +146,13 @@ final class ForwardPass {
         self.units = units
         self.barrier = barrier
         let configuration = weights.layout.configuration
-        let columns = AVX512Product.Columns(
+        let columns = ColumnGroups(
             first: units, count: configuration.cell.gates, stride: configuration.rnnUnits)
         let rows = rows
         products = try weights.layers.map { layer in
             Products(
-                recurrent: try MatrixProduct(rows: rows, weights: layer.recurrent, columns: columns),
-                input: try layer.kernel.map { try MatrixProduct(rows: rows, weights: $0, columns: columns) })
+                recurrent: try layer.recurrent.product(rows: rows, columns: columns),
+                input: try layer.kernel.map { try $0.product(rows: rows, columns: columns) })
         }
     }
 
@@ -162,9 +162,8 @@ final class ForwardPass {
         of workers: Int, rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>
     ) throws -> [ForwardPass] {
         let alone = try ForwardPass(rows: rows, weights: weights, parameters: parameters)
-        guard workers > 1 else { return [alone] }
+        guard workers > 1, let step = weights.products.columnStep else { return [alone] }
         let barrier = WorkerBarrier(count: workers)
-        let step = AVX512Product.columnStep
         let parts = ReductionTree.partition(count: weights.layout.configuration.rnnUnits / step, parts: workers)
         return try parts.enumerated().map { index, part in
             try ForwardPass(
@@ -178,11 +177,11 @@ final class ForwardPass {
     static func teamSize(of workers: Int, rows: Int, weights: PackedWeights) -> Int {
         let configuration = weights.layout.configuration
         let matrices = weights.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
-        guard rows <= workers * mostTeamRows, configuration.rnnUnits.isMultiple(of: AVX512Product.columnStep),
-            weights.format.hasVectorProducts
+        guard let step = weights.products.columnStep, rows <= workers * mostTeamRows,
+            configuration.rnnUnits.isMultiple(of: step)
         else { return 1 }
         let worthwhile = matrices.map { $0.depth * $0.columns }.reduce(0, +) / leastTeamElements
-        return max(1, min(workers, worthwhile, configuration.rnnUnits / AVX512Product.columnStep))
+        return max(1, min(workers, worthwhile, configuration.rnnUnits / step))
     }
 
     /// Rows a worker; with more, computing takes longer than reading the weights.

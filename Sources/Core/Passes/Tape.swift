@@ -90,7 +90,7 @@ final class Tape: @unchecked Sendable {
 /// A panel of a micro-batch, a row for each token.
 struct TapePanel {
     /// Floats behind the last panel that its products may read.
-    static let behind = 16
+    static let behind = DTRAIN_LINE
 
     /// [tokens][width].
     let tokens: UnsafeMutablePointer<Float>

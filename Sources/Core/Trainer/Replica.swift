@@ -77,8 +77,9 @@ public final class Replica: @unchecked Sendable {
         parameters = try AlignedBuffer(count: layout.count)
         adam = try Adam(count: layout.count, configuration: configuration.adam)
         pool = try WorkerPool(count: configuration.threads)
+        let operands = configuration.precision.operands
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, format: configuration.precision.operands, training: true,
+            layout: layout, parameters: parameters.pointer, products: operands.weightProducts(), training: true,
             pool: pool, host: host)
         let tree = ReductionTree(
             leafCount: RankBatch.microBatchCount(
@@ -92,7 +93,7 @@ public final class Replica: @unchecked Sendable {
             nodeCount: fold.nodes.count)
         let tape = try Tape(configuration.model, rankBatch: rankBatch, heartbeat: heartbeat)
         weightGradient = try WeightGradient(
-            tape: tape, gradient: gradient, format: configuration.precision.operands, fold: fold, pool: pool)
+            tape: tape, gradient: gradient, products: operands.panelProducts(), fold: fold, pool: pool)
         tableGradient = try TableGradient(gradient)
         gradientNorm = try GradientNorm(gradient)
         adamStep = AdamStep(adam, parameters: parameters.pointer, gradient: gradient)

@@ -50,24 +50,27 @@ final class MatrixDescriptor {
 
     deinit { dtrain_md_destroy(&md) }
 
-    /// A plain matrix whose element (i, j) is at `i * rowStride + j * columnStride`.
-    static func plain(
-        rows: Int, columns: Int, rowStride: Int, columnStride: Int = 1, format: OperandFormat = .fp32
-    ) throws -> MatrixDescriptor {
-        try MatrixDescriptor {
+    /// A plain float32 matrix.
+    static func plain(rows: Int, columns: Int, _ layout: PlainProduct.Layout) throws -> MatrixDescriptor {
+        let (rowStride, columnStride) =
+            switch layout {
+            case .rows(let stride): (stride, 1)
+            case .columns(let stride): (1, stride)
+            }
+        return try MatrixDescriptor {
             try OneDNN.check(
                 dtrain_md_strided(
-                    &$0, format.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns), dnnl_dim_t(rowStride),
+                    &$0, dnnl_f32, dnnl_dim_t(rows), dnnl_dim_t(columns), dnnl_dim_t(rowStride),
                     dnnl_dim_t(columnStride)),
                 "dnnl_memory_desc (strides)")
         }
     }
 
     /// A matrix whose layout is left to the product.
-    static func any(rows: Int, columns: Int, format: OperandFormat) throws -> MatrixDescriptor {
+    static func any(rows: Int, columns: Int) throws -> MatrixDescriptor {
         try MatrixDescriptor {
             try OneDNN.check(
-                dtrain_md_any(&$0, format.dataType, dnnl_dim_t(rows), dnnl_dim_t(columns)), "dnnl_memory_desc (any)")
+                dtrain_md_any(&$0, dnnl_f32, dnnl_dim_t(rows), dnnl_dim_t(columns)), "dnnl_memory_desc (any)")
         }
     }
 

@@ -2,16 +2,17 @@
 
 #if defined(__x86_64__)
 
-#include "tile.h"
+#include "tile_avx512.h"
 
-enum { PANEL = 64, LINE = 16 };
+enum { BLOCK_COLUMNS = DTRAIN_BLOCK_COLUMNS };
 
 DEFINE_TILE(tile_fp32, ISA_FP32, MADD_FP32, 2, 1, TILE_ROWS, t.b_stride, LINE)
-DEFINE_TILE(tile_bf16, ISA_BF16, MADD_BF16, 2, 1, TILE_ROWS, PANEL, LINE)
+DEFINE_TILE(tile_bf16, ISA_BF16, MADD_BF16, 2, 1, TILE_ROWS, BLOCK_COLUMNS, LINE)
 DEFINE_TILE(narrow_tile_fp32, ISA_FP32, MADD_FP32, 1, 1, TILE_ROWS, t.b_stride, LINE)
-DEFINE_TILE(narrow_tile_bf16, ISA_BF16, MADD_BF16, 1, 1, TILE_ROWS, PANEL, LINE)
+DEFINE_TILE(narrow_tile_bf16, ISA_BF16, MADD_BF16, 1, 1, TILE_ROWS, BLOCK_COLUMNS, LINE)
 
-// One row of a finished tile: the tile's sums, added to the addends one after another, go to their place.
+// Half a row of a finished tile: adds the addends to the sums one after another and stores the
+// result.
 __attribute__((target("avx512f"))) TILE_INLINE void finish_half(
     const float *sums, int64_t offset, const dtrain_fold *fold, float *out, __mmask16 columns) {
     __m512 sum = _mm512_maskz_loadu_ps(columns, sums);
@@ -28,11 +29,11 @@ __attribute__((target("avx512f"))) static void finish(
         const int64_t offset = (row + i) * columns + column;
         float *out = fold->out + offset;
         finish_half(sums + i * TILE_COLUMNS, offset, fold, out, (__mmask16)mask);
-        finish_half(sums + i * TILE_COLUMNS + 16, offset + 16, fold, out + 16, (__mmask16)(mask >> 16));
+        finish_half(sums + i * TILE_COLUMNS + LINE, offset + LINE, fold, out + LINE, (__mmask16)(mask >> LINE));
     }
 }
 
-// Brings the lines that `finish` will touch into the L2 cache.
+// Fetches the lines that `finish` will touch into the L2 cache.
 TILE_INLINE void announce(int64_t rows, int64_t row, int64_t column, int64_t columns, const dtrain_fold *fold) {
     for (int64_t i = 0; i < rows; i++) {
         const int64_t offset = (row + i) * columns + column;
@@ -46,8 +47,7 @@ TILE_INLINE void announce(int64_t rows, int64_t row, int64_t column, int64_t col
     }
 }
 
-// What a tile fetches, a line at each step: with the first columns the next block of A, with the others of the last rows what comes
-// after this product.
+// What the tiles fetch for the next product, a line at each step.
 typedef struct {
     const float *position;
     const float *end;
@@ -60,26 +60,30 @@ TILE_INLINE const float *take(lines *ahead, int64_t depth, const float *otherwis
     return start;
 }
 
-// A panel stays in the L2 cache while the blocks of A stream by; a block is fetched while the one before it is used (past the last
-// one that fetches nothing). A tile's sums stay in the L1 cache until its last step.
+// B stays in the L2 cache while groups of TILE_ROWS rows of A stream by. The tile of the first
+// columns fetches the next group (a prefetch past the last one has no effect), the other tiles of
+// the last rows fetch what comes after this product. A tile's sums stay in the L1 cache until its
+// last step.
+//
+// B is [column blocks][block_steps][block_columns].
 TILE_INLINE void product(
     void run(int64_t, const tile *), void narrow(int64_t, const tile *), int64_t rows, int64_t columns, int64_t steps,
-    const float *a, int64_t a_steps, const float *b, int64_t panel_width, int64_t panel_steps, const dtrain_fold *fold) {
+    const float *a, int64_t a_steps, const float *b, int64_t block_columns, int64_t block_steps, const dtrain_fold *fold) {
     _Alignas(64) float sums[TILE_ROWS * TILE_COLUMNS] = {0};
     lines ahead = {fold->upcoming, fold->upcoming + fold->upcoming_count};
-    // Fetched late, so that it doesn't drive out what is still in use.
-    const int64_t tiles = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
+    // Fetched late, to keep what is still in use in the cache.
+    const int64_t tiles = dtrain_groups(columns, TILE_COLUMNS);
     const int64_t late = rows - (fold->upcoming_count / LINE / (steps * tiles + 1) + 2) * TILE_ROWS;
     for (int64_t row = 0; row < rows; row += TILE_ROWS, a += a_steps * TILE_ROWS) {
         const int64_t height = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
         for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
-            const float *panel = b + column / panel_width * panel_width * panel_steps + column % panel_width;
+            const float *from = b + column / block_columns * block_columns * block_steps + column % block_columns;
             announce(height, row, column, columns, fold);
-            for (int64_t first = 0; first < steps; first += TILE_DEPTH) {
-                const int64_t depth = steps - first < TILE_DEPTH ? steps - first : TILE_DEPTH;
+            for (int64_t first = 0; first < steps; first += TILE_STEPS) {
+                const int64_t depth = steps - first < TILE_STEPS ? steps - first : TILE_STEPS;
                 const float *next = a + (a_steps + first) * TILE_ROWS;
                 const tile t = {
-                    .a = a + first * TILE_ROWS, .b = panel + first * panel_width, .b_stride = panel_width, .depth = depth,
+                    .a = a + first * TILE_ROWS, .b = from + first * block_columns, .b_stride = block_columns, .depth = depth,
                     .next = column && row >= late ? take(&ahead, depth, next) : next, .c = sums, .c_stride = TILE_COLUMNS,
                     .accumulate = first > 0};
                 (columns - column > LINE ? run : narrow)(height, &t);
@@ -99,7 +103,7 @@ void dtrain_panel_product_bf16(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed,
     const dtrain_fold *fold) {
     product(
-        tile_bf16, narrow_tile_bf16, rows, columns, (depth + 1) / 2, a, (stored + 1) / 2, packed, PANEL,
-        (depth + 31) / 32 * 16, fold);
+        tile_bf16, narrow_tile_bf16, rows, columns, (depth + 1) / 2, a, (stored + 1) / 2, packed, BLOCK_COLUMNS,
+        dtrain_groups(depth, 2 * DTRAIN_BLOCK_STEPS) * DTRAIN_BLOCK_STEPS, fold);
 }
 #endif
