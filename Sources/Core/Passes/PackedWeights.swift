@@ -98,9 +98,8 @@ final class PackedWeights: @unchecked Sendable {
 
     /// The most bytes that a training's packed weights take, padding included.
     static func mostBytes(_ configuration: ModelConfiguration) -> Int {
-        // No layout pads either dimension to more than two blocks' columns. In floating point no
-        // size overflows.
-        func padded(_ count: Int) -> Double { Double(count + 2 * DTRAIN_BLOCK_COLUMNS - 1) }
+        // No layout pads a dimension by the columns of two blocks. In floating point no size overflows.
+        func padded(_ count: Int) -> Double { Double(count) + Double(2 * DTRAIN_BLOCK_COLUMNS - 1) }
         let (units, columns) = (
             padded(configuration.rnnUnits), padded(configuration.cell.gates * configuration.rnnUnits)
         )

@@ -5,7 +5,9 @@ public func add(_ addend: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Flo
     dtrain_add(Int64(count), addend, sum)
 }
 
-/// Adds two vectors of `count` elements; the sum may replace one of them but must not overlap otherwise.
+/// Adds two vectors of `count` elements; the sum may replace one of them.
+///
+/// Otherwise the three must not overlap.
 public func add(
     _ first: UnsafePointer<Float>, _ second: UnsafePointer<Float>, into sum: UnsafeMutablePointer<Float>, count: Int
 ) {

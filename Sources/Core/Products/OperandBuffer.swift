@@ -1,6 +1,6 @@
 import CKernels
 
-/// A float32 matrix that is an operand of products, with a rounded copy if the products' format is rounded.
+/// A float32 matrix that is an operand of products, with a copy in their format if it is rounded.
 struct OperandBuffer {
     private enum Copy {
         case none

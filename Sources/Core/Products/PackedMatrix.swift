@@ -1,4 +1,4 @@
-/// Weights B[K, N] in an implementation's layout; packed once a step and read by all workers.
+/// Weights B[K, N] in an implementation's layout, packed once a step and read by all workers.
 final class PackedMatrix: @unchecked Sendable {
     /// What lies in memory before packing, row by row without gaps.
     enum Source: Sendable {
@@ -35,7 +35,7 @@ final class PackedMatrix: @unchecked Sendable {
     /// The packed weights, operand B of the products made here.
     var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) }
 
-    /// Packs the weights; no product may read them meanwhile, and one thread at a time may call this.
+    /// Packs the weights; one thread at a time may call this, while no product reads them.
     func pack(_ weights: UnsafePointer<Float>) throws {
         try packing.pack(weights, to: storage.pointer)
     }
@@ -43,7 +43,8 @@ final class PackedMatrix: @unchecked Sendable {
     /// Prepares a product of A[rows, K] with these weights, for one worker.
     ///
     /// - Parameters:
-    ///   - columns: the columns to compute, in multiples of the products' `columnStep`; nil for all.
+    ///   - columns: the columns to compute, in multiples of the products' `columnStep`; nil for
+    ///     all.
     ///   - accumulate: whether the product is added to C.
     func product(
         rows: Int, columns: ColumnGroups? = nil, accumulate: Bool = false

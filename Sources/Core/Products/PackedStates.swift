@@ -1,4 +1,4 @@
-/// h of a layer after each token, packed for the weight gradient's products, a micro-batch at a time.
+/// A layer's h after each token, packed by micro-batch for the weight gradient's products.
 struct PackedStates {
     private let products: any PanelProducts
     private let rankBatch: RankBatch

@@ -1,8 +1,8 @@
 /// Sums over the tokens of a micro-batch, hᵀ · panel, in one operand format.
 ///
-/// An implementation packs the states of a micro-batch, rounds or packs the panels if it needs that,
-/// multiplies, and folds the sums into those of other micro-batches. The bits of a sum depend on the
-/// operands, the format and the implementation alone.
+/// An implementation packs the states of a micro-batch, rounds or packs the panels if it needs
+/// that, multiplies, and folds the sums into those of other micro-batches. The bits of a sum depend
+/// on the operands, the format and the implementation alone.
 protocol PanelProducts: Sendable {
     /// The size of a micro-batch's packed states in words of four bytes.
     func words(states: Int, units: Int) -> Int
@@ -32,7 +32,8 @@ protocol PanelProduct: AnyObject {
     ///
     /// - Parameters:
     ///   - states: a micro-batch's packed states.
-    ///   - panel: [states][width] of a prepared panel; `TapePanel.behind` floats behind it are readable.
+    ///   - panel: [states][width] of a prepared panel; `TapePanel.behind` floats behind it are
+    ///     readable.
     func callAsFunction(
         _ states: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: FoldDestination) throws
 }

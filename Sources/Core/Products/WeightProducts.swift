@@ -1,8 +1,8 @@
 /// Products of a few rows with packed weights, C = A · B summed in float32, in one operand format.
 ///
-/// An implementation chooses the layout of the packed weights and multiplies by them. Every element of
-/// C is a sum over the depth whose order, and so whose bits, depends on the format and implementation
-/// alone: not on the other rows (see `steadyRows`) nor on the other columns.
+/// An implementation chooses the layout of the packed weights and multiplies by them. Every element
+/// of C is a sum over the depth whose order, and so whose bits, depends on the format and
+/// implementation alone: not on the other rows (see `steadyRows`) nor on the other columns.
 protocol WeightProducts: Sendable {
     /// The format of the operands; A's rows come from an `OperandBuffer` of this format.
     var format: OperandFormat { get }
@@ -11,7 +11,8 @@ protocol WeightProducts: Sendable {
     /// bits together as one product alone. Nil if a product must compute all columns.
     var columnStep: Int? { get }
 
-    /// The least number of rows ≥ `rows` that has the same bits in every row as any other such number.
+    /// The least number of rows ≥ `rows` that has the same bits in every row as any other such
+    /// number.
     ///
     /// Operands are padded to that many rows.
     func steadyRows(_ rows: Int) -> Int
@@ -55,7 +56,8 @@ protocol WeightProduct: AnyObject {
     func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) throws
 }
 
-/// Some columns of a matrix: `count` groups as wide as `first`, each `stride` columns after the last.
+/// Some columns of a matrix: `count` groups as wide as `first`, each `stride` columns after the
+/// last.
 struct ColumnGroups: Hashable, Sendable {
     let first: Range<Int>
     var count = 1

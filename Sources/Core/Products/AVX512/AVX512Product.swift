@@ -3,8 +3,8 @@
 
     /// A product with weights in column blocks that fetches the weights ahead.
     ///
-    /// With a training's few rows, all of the weights stream through the core's cache for little work
-    /// each, so the product is as fast as the weights arrive.
+    /// With a training's few rows, all of the weights stream through the core's cache for little
+    /// work each, so the product is as fast as the weights arrive.
     final class AVX512Product: WeightProduct {
         /// A function of CKernels that multiplies operands of one format.
         typealias Loops = @convention(c) (dtrain_packed_product) -> Void

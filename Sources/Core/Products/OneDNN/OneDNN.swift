@@ -2,7 +2,8 @@ import COneDNN
 
 /// The process's oneDNN engine and the check that every call of the library goes through.
 ///
-/// oneDNN is kept to one thread in each thread that calls it: dtrain's workers split the batch, not the matrices.
+/// oneDNN is kept to one thread in each thread that calls it: dtrain's workers split the batch, not
+/// the matrices.
 enum OneDNN {
     /// The CPU engine; oneDNN's engines may be used from any thread.
     private static let sharedEngine: Result<Handle, DTrainError> = Result {

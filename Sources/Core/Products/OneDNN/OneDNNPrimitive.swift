@@ -1,8 +1,9 @@
 import COneDNN
 
-/// A oneDNN primitive with its stream, memory objects and scratchpad: everything one thread needs to execute it again and again.
+/// A oneDNN primitive with its stream, memory objects and scratchpad, for repeated execution.
 ///
-/// Not for concurrent use: each worker makes its own. oneDNN shares the generated code among equal primitives.
+/// Not for concurrent use: each worker makes its own. oneDNN shares the generated code among equal
+/// primitives.
 final class OneDNNPrimitive {
     private let primitive: dnnl_primitive_t
     private let stream: dnnl_stream_t
@@ -13,7 +14,8 @@ final class OneDNNPrimitive {
     ///
     /// - Parameters:
     ///   - descriptor: the primitive's descriptor; stays the caller's.
-    ///   - slots: the arguments that `execute` gets pointers for, in that order, each with its layout.
+    ///   - slots: the arguments that `execute` gets pointers for, in that order, each with its
+    ///     layout.
     init(_ descriptor: dnnl_primitive_desc_t, slots: [(argument: Int32, layout: MatrixDescriptor)]) throws {
         var primitive: dnnl_primitive_t?
         var stream: dnnl_stream_t?

@@ -19,7 +19,8 @@ struct OneDNNProducts: ProductImplementation, WeightProducts, PanelProducts {
 
     /// The rows that oneDNN's AVX2 kernels take at a time.
     ///
-    /// The rest is summed in another order: measured with oneDNN 2.6.3 and 3.2, and checked by tests.
+    /// The rest is summed in another order: measured with oneDNN 2.6.3 and 3.2, and checked by
+    /// tests.
     private static let kernelRows = 6
 
     func steadyRows(_ rows: Int) -> Int { rows.groups(of: Self.kernelRows) * Self.kernelRows }
