@@ -107,7 +107,7 @@ import Testing
             let error = try #require(error)
             #expect(error.category == .inputOutput)
             #expect(error.message.contains("ckpt_0.safetensors': No space left on device"), "\(error)")
-            #expect(error.message.contains("--resume"))
+            #expect(error.hint?.contains("`resume`") == true)
         }
         #expect(files.isEmpty)
     }

@@ -26,7 +26,7 @@ import Testing
     }
 
     private let advice =
-        "; lower --learning-rate or limit the gradient with --clip-norm, and go on from the last checkpoint with --resume"
+        "; lower `learning-rate` or limit the gradient with `clip-norm`, and go on from the last checkpoint with `resume`"
 
     @Test func theRankAndItsTensorAreNamed() throws {
         let error = try error(ranks: 3, loss: 4) { rank, replica in
@@ -35,7 +35,7 @@ import Testing
         }
         #expect(error.category == .badData)
         #expect(
-            error.message
+            error.description
                 == "the gradient of step 12 is not finite: the gradient of gru.bias is not finite on rank 1 "
                 + "(\(currentHostName()))\(advice)")
     }
@@ -47,7 +47,7 @@ import Testing
         }
         let host = currentHostName()
         #expect(
-            error.message
+            error.description
                 == "the loss of step 12 is nan: the weights of dense.kernel are not finite on rank 0 (\(host)), rank 1 "
                 + "(\(host))\(advice)")
     }
@@ -56,13 +56,13 @@ import Testing
         let error = try error(ranks: 1, loss: .infinity) { _, replica in
             replica.gradient.sums[replica.gradient.blocks.count - 1] = .infinity
         }
-        #expect(error.message == "the loss of step 12 is inf: the loss is not finite\(advice)")
+        #expect(error.description == "the loss of step 12 is inf: the loss is not finite\(advice)")
     }
 
     @Test func withEveryPartFiniteTheSumIsTooLarge() throws {
         let error = try error(ranks: 2, loss: 4) { _, _ in }
         #expect(
-            error.message
+            error.description
                 == "the gradient of step 12 is not finite: every rank's own part is finite, so their sum is too large, or a "
                 + "machine has miscalculated\(advice)")
     }

@@ -33,10 +33,10 @@ import Testing
 
     /// The last rank computes longer by three tenths of a second, in the second step.
     @Test(arguments: [
-        (GradientSynchronizer.Mode.tree, GradientSynchronizer.Compression.none), (.tree, .bf16), (.library, .none),
+        (GradientSummation.tree, GradientCompression.none), (.tree, .bf16), (.library, .none),
     ])
     func waitIsWhatTheLastRankComputesLonger(
-        mode: GradientSynchronizer.Mode, compression: GradientSynchronizer.Compression
+        mode: GradientSummation, compression: GradientCompression
     ) throws {
         let results = try InMemoryCommunicator.run(ranks: 3) { ranks in
             let synchronizer = try GradientSynchronizer(

@@ -33,8 +33,8 @@ final class SaverBench {
     ) throws {
         self.folder = folder
         var options = TrainingOptions(data: "\(folder.path)/text.txt")
-        options.checkpointDirectory = folder.checkpoints
-        options.keep = keep
+        options[.checkpointDirectory] = folder.checkpoints
+        options[.keep] = keep
         let corpus = try Corpus(path: options.data)
         replica = try Replica(
             Replica.Configuration(
@@ -45,6 +45,7 @@ final class SaverBench {
         saver = try CheckpointSaver(
             options, layout: replica.layout, corpus: corpus, agreement: ReplicaAgreement(communicator),
             communicator: communicator, calls: calls)
+        try saver.open()
     }
 
     func path(_ name: String) -> String { "\(folder.checkpoints)/\(name)" }

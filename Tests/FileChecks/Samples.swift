@@ -40,11 +40,11 @@ enum Sample {
             ModelConfiguration(
                 cell: cell, layers: layers, embeddingDim: 2, rnnUnits: 3, vocabularySize: vocabulary.count))
         let values = (0..<layout.count).map { Float($0) * 0.37 - 3 }
-        let settings = TrainingSettings(
-            sequenceLength: 100, batchSize: 64, microBatchSize: 8, shuffle: true, precision: "fp32",
-            learningRate: 0.001, seed: .max)
+        var settings = Settings()
+        settings[.seed] = .max
+        settings[.clipNorm] = 1
         let metadata = CheckpointMetadata(
-            kind: kind, model: layout.configuration, settings: kind == .training ? settings : nil,
+            kind: kind, model: layout.configuration, settings: kind == .training ? settings.stored : nil,
             vocabulary: vocabulary, corpusChecksum: kind == .training ? "0123456789abcdef0123456789abcdef" : nil,
             progress: kind == .training
                 ? TrainingProgress(epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.5], lossSum: 1.5) : nil)

@@ -15,7 +15,7 @@ struct Bandwidth {
         let (count, size) = (Self.count, ranks.size)
         let nodes = try AlignedBuffer<Float>(count: count)
         let values = try AlignedBuffer<Float>(count: count)
-        let ways: [(name: String, mode: GradientSynchronizer.Mode)] = [
+        let ways: [(name: String, mode: GradientSummation)] = [
             ("tree", .tree), ("--allreduce mpi", .library),
         ]
         var trials: [(name: String, run: () throws -> Void)] = [

@@ -53,7 +53,7 @@ public struct GradientCheck: Sendable {
     ///   - mode: with `library` the sums need only be close.
     ///   - leastBytes: of a block that travels.
     public func run(
-        _ ranks: any Communicator, mode: GradientSynchronizer.Mode = .tree, leastBytes: Int? = nil
+        _ ranks: any Communicator, mode: GradientSummation = .tree, leastBytes: Int? = nil
     ) throws {
         let tree = ReductionTree(leafCount: leaves)
         let runs = ReductionTree.partition(count: leaves, parts: ranks.size)
@@ -97,7 +97,7 @@ public struct GradientCheck: Sendable {
     }
 
     private func compare(
-        _ result: UnsafePointer<Float>, with expected: [Float], mode: GradientSynchronizer.Mode, round: Int
+        _ result: UnsafePointer<Float>, with expected: [Float], mode: GradientSummation, round: Int
     ) throws {
         for (index, value) in expected.enumerated() {
             let isRight =

@@ -50,7 +50,7 @@ extension Checkpoint {
     public func export(to folder: String, overwrite: Bool = false) throws -> String {
         let target = "\(folder)/\(Self.generatorName)"
         guard overwrite || !Folder.exists(target) else {
-            throw DTrainError(.usage, "'\(target)' exists already; name another folder or add --overwrite")
+            throw DTrainError(.usage, "'\(target)' exists already", hint: "name another folder or add `overwrite`")
         }
         try Folder.create(folder)
         AtomicFile.removeStaleTemporaries(of: target)

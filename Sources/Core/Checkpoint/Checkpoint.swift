@@ -63,9 +63,8 @@ public struct Checkpoint: Sendable {
     public func loadMoments(m: UnsafeMutablePointer<Float>, v: UnsafeMutablePointer<Float>) throws {
         guard hasMoments else {
             throw DTrainError(
-                .badData,
-                "checkpoint '\(path)' is a generator without optimiser state; go on from a training's checkpoint, "
-                    + "or start a new training from it with --init")
+                .badData, "checkpoint '\(path)' is a generator without optimiser state",
+                hint: "go on from a training's checkpoint, or start a new training from it with `init`")
         }
         try file.copy(layout, into: m, name: TensorName.firstMoment)
         try file.copy(layout, into: v, name: TensorName.secondMoment)

@@ -67,8 +67,8 @@ extension Replica {
             guard let name = layout.firstNonFinite(in: target.pointer) else { continue }
             throw DTrainError(
                 .badData,
-                "the \(kind) of \(name) are not finite numbers after step \(adam.steps), so they are not saved; lower "
-                    + "--learning-rate and go on from the last checkpoint with --resume")
+                "the \(kind) of \(name) are not finite numbers after step \(adam.steps), so they are not saved",
+                hint: "lower `learning-rate` and go on from the last checkpoint with `resume`")
         }
     }
 }

@@ -19,9 +19,12 @@ public struct ModelConfiguration: Hashable, Sendable, Codable {
     /// V, the vocabulary's size, `[UNK]` included.
     public var vocabularySize: Int
 
-    /// A model's sizes; the defaults are the tutorial's.
-    public init(cell: Cell = .gru, layers: Int = 1, embeddingDim: Int = 256, rnnUnits: Int = 1024, vocabularySize: Int)
-    {
+    /// A model's sizes; the defaults are the settings'.
+    public init(
+        cell: Cell = Setting.cell.defaultValue, layers: Int = Setting.layers.defaultValue,
+        embeddingDim: Int = Setting.embeddingDim.defaultValue, rnnUnits: Int = Setting.rnnUnits.defaultValue,
+        vocabularySize: Int
+    ) {
         self.cell = cell
         self.layers = layers
         self.embeddingDim = embeddingDim

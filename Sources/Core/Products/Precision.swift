@@ -11,7 +11,7 @@ public enum Precision: String, Hashable, Sendable, Codable, CaseIterable {
     public func requireSupport() throws {
         guard self == .fp32 || OperandFormat.bf16.hasVectorProducts else {
             throw DTrainError(
-                .usage, "this CPU has no bf16 instructions (AVX512_BF16); use --precision fp32 here")
+                .usage, "this CPU has no bf16 instructions (AVX512_BF16)", hint: "use `precision` fp32 here")
         }
     }
 }

@@ -110,7 +110,8 @@ public final class WorkerPool: @unchecked Sendable {
         guard code == 0 else {
             member.release()
             stop()
-            throw DTrainError(.internal, "cannot start worker thread \(index): \(systemMessage(code)); lower --threads")
+            throw DTrainError(
+                .internal, "cannot start worker thread \(index): \(systemMessage(code))", hint: "lower `threads`")
         }
         threads.append(thread)
     }

@@ -24,12 +24,14 @@ public enum Job {
     ///   - launch: what the launcher told.
     ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
     ///   - observer: is told of each phase of the training before it begins: for tests of what fails there.
+    ///   - spelling: how the program spells the settings that an error names in back quotes.
     ///   - body: what every rank does.
     /// - Returns: the process's exit code.
     public static func run(
         launch: LaunchEnvironment = .current, stallTimeout: Int? = nil, observer: Heartbeat.Observer? = nil,
-        _ body: (any Communicator) throws -> Void
+        spelling: @escaping @Sendable (String) -> String = { $0 }, _ body: (any Communicator) throws -> Void
     ) -> Int32 {
+        ErrorReport.spelling.withLock { $0 = spelling }
         guard launch.usesMPI else {
             let solo = SoloCommunicator()
             do {

@@ -78,7 +78,7 @@ struct JobObserver {
     /// Ranks whose watching threads rank 0 doesn't hear.
     func describeMissing(_ missing: [Int]) -> String {
         "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is noticed only after "
-            + "--stall-timeout; let the hosts connect to each other"
+            + "`stall-timeout`; let the hosts connect to each other"
     }
 
     private func describe(_ verdict: StallRules.Verdict, _ operation: String) -> String? {
@@ -106,9 +106,9 @@ struct JobObserver {
             + "\(Int(hold.seconds)) s\(there.map { " \($0)" } ?? "")"
     }
 
-    private static let advice = "go on from the last checkpoint with --resume"
+    private static let advice = "go on from the last checkpoint with `resume`"
     private static let stallAdvice =
-        "look at what holds it up, go on with --resume, or allow more with --stall-timeout"
+        "look at what holds it up, go on with `resume`, or allow more with `stall-timeout`"
 
     private func place(_ record: LivenessRecord?) -> String { record?.position.map { " \($0)" } ?? "" }
 

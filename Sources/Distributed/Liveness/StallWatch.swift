@@ -265,7 +265,7 @@ final class StallWatch: @unchecked Sendable {
         let others = stopped.isEmpty ? "other ranks" : stopped.joined(separator: ", ") + ", which is stopped"
         reportError(
             "rank \(rank) (\(currentHostName())) \(stage): waited \(record.waited / 1000) s in \(operation) for "
-                + "\(others); look at what holds it up, or allow more with --stall-timeout")
+                + "\(others); look at what holds it up, or allow more with `stall-timeout`")
         leave(after: 0.3)
     }
 

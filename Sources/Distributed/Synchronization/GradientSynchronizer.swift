@@ -12,23 +12,6 @@ import DTrainCore
 /// That moves as much as a ring allreduce, and the order of the additions is the tree's, whatever the number of ranks.
 /// A block travels while the next is computed, if `advance` is called now and then.
 public final class GradientSynchronizer {
-    /// Who adds, and in which order.
-    public enum Mode: String, Hashable, Sendable, CaseIterable {
-        /// Along the tree: the same bits for any number of ranks.
-        case tree
-        /// `MPI_Allreduce` after this rank's nodes are added up: the bits depend on the number of ranks and the
-        /// library.
-        case library
-    }
-
-    /// How the elements travel.
-    public enum Compression: String, Hashable, Sendable, CaseIterable {
-        /// As they are.
-        case none
-        /// In 16 bits; what the rounding loses is sent with the next step. The bits depend on the number of ranks.
-        case bf16
-    }
-
     /// Where the seconds of the last reduction went.
     public struct Times: Hashable, Sendable {
         /// Between the products of the gradient, in `advance`.
@@ -75,7 +58,7 @@ public final class GradientSynchronizer {
     /// - Throws: `DTrainError` when the exchange is too large for MPI or for memory.
     public init(
         communicator: any Communicator, tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks,
-        mode: Mode = .tree, compression: Compression = .none
+        mode: GradientSummation = .tree, compression: GradientCompression = .none
     ) throws {
         precondition(runs.count == communicator.size && blocks.ranks == runs.count, "a run for each rank")
         precondition(runs.reduce(0) { $0 + $1.count } == tree.leafCount, "the runs cover the tree")

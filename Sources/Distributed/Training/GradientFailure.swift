@@ -26,9 +26,9 @@ struct GradientFailure {
         let names = try communicator.allGather(communicator.name)
         return CollectiveError(
             DTrainError(
-                .badData,
-                "\(result): \(Self.cause(findings, names)); lower --learning-rate or limit the gradient with --clip-norm, "
-                    + "and go on from the last checkpoint with --resume"))
+                .badData, "\(result): \(Self.cause(findings, names))",
+                hint: "lower `learning-rate` or limit the gradient with `clip-norm`, and go on from the last checkpoint "
+                    + "with `resume`"))
     }
 
     private var result: String {

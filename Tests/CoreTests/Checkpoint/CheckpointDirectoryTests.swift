@@ -67,8 +67,8 @@ import Testing
     @Test func usedFolderIsRefusedNamingFilesAndFlags() throws {
         try fill([], damaged: ["ckpt_1.safetensors", "ckpt_2_3.safetensors", "notes"])
         let error = try requireError(.usage) { try directory.requireFresh() }
-        for text in ["ckpt_1.safetensors", "ckpt_2_3.safetensors", "--resume", "--overwrite", directory.path] {
-            #expect(error.message.contains(text))
+        for text in ["ckpt_1.safetensors", "ckpt_2_3.safetensors", "`resume`", "`overwrite`", directory.path] {
+            #expect(error.description.contains(text))
         }
         try directory.removeAll()
         try directory.requireFresh()

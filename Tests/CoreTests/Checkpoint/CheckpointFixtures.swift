@@ -65,11 +65,11 @@ struct SampleModel {
         parameters = (0..<count).map { Float($0) * 0.37 - 3 }
         m = (0..<count).map { -Float($0) / 7 }
         v = (0..<count).map { 1 / Float($0 + 1) }
+        var settings = Settings()
+        settings[.seed] = .max
         metadata = CheckpointMetadata(
             kind: .training, model: layout.configuration,
-            settings: TrainingSettings(
-                sequenceLength: 100, batchSize: 64, microBatchSize: 8, shuffle: true, precision: "fp32",
-                learningRate: 0.001, seed: .max),
+            settings: settings.stored,
             vocabulary: vocabulary, corpusChecksum: "0123456789abcdef0123456789abcdef",
             progress: TrainingProgress(
                 epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.1 + 0.2], lossSum: 1.0 / 3))

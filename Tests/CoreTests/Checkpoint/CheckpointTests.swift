@@ -41,7 +41,7 @@ import Testing
         let losses = [Double.leastNonzeroMagnitude, .greatestFiniteMagnitude, 2.5e-300, 1e23, .pi, 0.1, -0.0, 5e300]
         model.metadata.progress = TrainingProgress(
             epoch: losses.count, step: .max, epochLosses: losses, lossSum: Double(1).nextUp)
-        model.metadata.settings?.learningRate = 0.001.nextDown
+        model.metadata.settings?[.learningRate] = 0.001.nextDown
         try model.write(to: path)
         let read = try Checkpoint(path: path).metadata
         #expect(read.progress?.epochLosses.map(\.bitPattern) == losses.map(\.bitPattern))
