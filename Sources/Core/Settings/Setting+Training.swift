@@ -47,7 +47,7 @@ extension Setting where Value == Bool {
     /// Whether each epoch visits the sequences in a new order; in file order otherwise.
     public static var shuffle: Setting {
         Setting(
-            "shuffle", "Visit the sequences in a new order each epoch, else in file order", default: true,
+            "shuffle", "Visit the sequences in a new order each epoch", default: true,
             changesWeights: true, onResume: .fixed, storedIn: .training("shuffle"))
     }
 }
@@ -92,8 +92,8 @@ extension Setting where Value == GradientSummation {
     /// The order in which the ranks' gradients are added.
     public static var gradientSummation: Setting {
         Setting(
-            "allreduce", "Sum of the ranks' gradients: tree gives the same bits for any number of ranks, "
-                + "mpi is MPI_Allreduce", default: .tree, changesWeights: true, onResume: .mayChange,
+            "allreduce", "Order of gradient sums: tree, or mpi, whose bits depend on ranks", default: .tree,
+            changesWeights: true, onResume: .mayChange,
             storedIn: .trainingUnlessDefault("allreduce"))
     }
 }
@@ -102,8 +102,8 @@ extension Setting where Value == GradientCompression {
     /// The format in which gradients travel between ranks.
     public static var gradientCompression: Setting {
         Setting(
-            "gradient-compression", "Format of gradients between ranks: bf16 halves the traffic, and the bits depend on "
-                + "the number of ranks", default: .none, changesWeights: true, onResume: .mayChange,
+            "gradient-compression", "Format of gradients between ranks; bf16 halves traffic, bits depend on ranks",
+            default: .none, changesWeights: true, onResume: .mayChange,
             storedIn: .trainingUnlessDefault("gradientCompression"))
     }
 }

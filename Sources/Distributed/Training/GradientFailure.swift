@@ -27,7 +27,8 @@ struct GradientFailure {
         return CollectiveError(
             DTrainError(
                 .badData, "\(result): \(Self.cause(findings, names))",
-                hint: "lower `learning-rate` or limit the gradient with `clip-norm`, and go on from the last checkpoint "
+                hint:
+                    "lower `learning-rate` or limit the gradient with `clip-norm`, and go on from the last checkpoint "
                     + "with `resume`"))
     }
 

@@ -29,19 +29,20 @@ extension Setting where Value == Int? {
     /// Steps between checkpoints inside an epoch; nil for none.
     public static var checkpointEverySteps: Setting {
         Setting(
-            "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors each time this many steps are done",
+            "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors after every so many steps",
             default: nil, noValue: "off", where: isPositive)
     }
 
     /// Checkpoints that stay; nil for all.
     public static var keep: Setting {
-        Setting("keep", "Keep only this many of the newest checkpoints", default: nil, noValue: "all", where: isPositive)
+        Setting(
+            "keep", "Keep only this many of the newest checkpoints", default: nil, noValue: "all", where: isPositive)
     }
 
     /// Steps between comparisons of the ranks' weights, beside those at each checkpoint; nil for none.
     public static var verifyReplicas: Setting {
         Setting(
-            "verify-replicas", "Compare the ranks' weights every so many steps, not only at each checkpoint",
+            "verify-replicas", "Compare the ranks' weights every so many steps, not only at checkpoints",
             default: nil, noValue: "off", where: isPositive)
     }
 
@@ -52,7 +53,7 @@ extension Setting where Value == Int {
     /// Seconds that a collective may wait before the job ends.
     public static var stallTimeout: Setting {
         Setting(
-            "stall-timeout", "End the job, and name the ranks waited for, when a collective waits longer", default: 300,
+            "stall-timeout", "End the job when a collective waits longer, naming the ranks", default: 300,
             ranks: .free, where: { $0 > 0 })
     }
 }
@@ -77,7 +78,7 @@ extension Setting where Value == Bool {
     /// Whether an earlier training's checkpoints are deleted.
     public static var overwrite: Setting {
         Setting(
-            "overwrite", "Delete an earlier training's checkpoints in the folder, or those later than the resumed one",
+            "overwrite", "Delete earlier checkpoints in the folder, or those after the resumed one",
             default: false)
     }
 

@@ -96,7 +96,8 @@ struct StartingPoint {
     private static func requireNothingLater(
         in directory: CheckpointDirectory, than checkpoint: Checkpoint, _ options: TrainingOptions
     ) throws {
-        guard !options[.overwrite], let progress = checkpoint.metadata.progress, let newest = try directory.list().first,
+        guard !options[.overwrite], let progress = checkpoint.metadata.progress,
+            let newest = try directory.list().first,
             newest > CheckpointName(progress)
         else { return }
         throw DTrainError(

@@ -148,7 +148,8 @@ import Testing
     @Test func oneTrainingAtATimeHasTheFolder() throws {
         var first: CheckpointLock? = try CheckpointLock(directory)
         let error = try requireError(.inputOutput) { _ = try CheckpointLock(directory) }
-        #expect(error.message.contains("'\(directory.path)'") && error.message.contains("--checkpoint-dir"), "\(error)")
+        #expect(error.message.contains("'\(directory.path)'"), "\(error)")
+        #expect(error.hint?.contains("`checkpoint-dir`") == true, "\(error)")
         withExtendedLifetime(first) {}
         first = nil
         _ = try CheckpointLock(directory)

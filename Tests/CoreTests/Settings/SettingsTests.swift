@@ -175,7 +175,8 @@ import Testing
     }
 
     @Test(arguments: [
-        #"{"seed":-1}"#, #"{"batchSize":1.5}"#, #"{"batchSize":"64"}"#, #"{"precision":"fp8"}"#, #"{"shuffle":1}"#, "[]",
+        #"{"seed":-1}"#, #"{"batchSize":1.5}"#, #"{"batchSize":"64"}"#, #"{"precision":"fp8"}"#, #"{"shuffle":1}"#,
+        "[]",
         "1", #"{"learningRate":1e999}"#,
     ])
     func valuesOfAnotherFormAreRefused(json: String) {
