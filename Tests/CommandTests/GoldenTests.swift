@@ -66,10 +66,10 @@ struct GoldenTests {
 
     @Test(
         arguments: [
-            ("gru-1layer", ModelConfiguration.Cell.gru, 1), ("gru-2layer", .gru, 2), ("lstm-1layer", .lstm, 1),
+            ("gru-1layer", Cell.gru, 1), ("gru-2layer", .gru, 2), ("lstm-1layer", .lstm, 1),
         ],
         ["init", "final"])
-    func kerassWeightsLoad(model: (name: String, cell: ModelConfiguration.Cell, layers: Int), state: String) throws {
+    func kerassWeightsLoad(model: (name: String, cell: Cell, layers: Int), state: String) throws {
         let golden = try #require(Bundle.module.resourceURL?.appendingPathComponent("golden/\(model.name)"))
         let weights = try InitialWeights(path: golden.appendingPathComponent("\(state).safetensors").path)
         #expect(weights.configuration.cell == model.cell)

@@ -34,7 +34,7 @@ enum Sample {
     static let vocabulary = ["[UNK]", "\n", "\"", "a", "é", "😀"]
 
     static func file(
-        _ cell: ModelConfiguration.Cell, layers: Int, _ kind: CheckpointMetadata.Kind, _ scratch: Scratch
+        _ cell: Cell, layers: Int, _ kind: CheckpointMetadata.Kind, _ scratch: Scratch
     ) throws -> [UInt8] {
         let layout = ParameterLayout(
             ModelConfiguration(

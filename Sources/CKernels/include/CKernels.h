@@ -17,44 +17,57 @@ static inline void dtrain_pause(void) {
 // Units of a panel.
 enum { DTRAIN_PANEL = 128 };
 
-// A record keeps, for every token of a micro-batch, one value per unit and gate. Gate groups follow each other; inside a
-// group, columns are cut into panels of DTRAIN_PANEL units (the last may be narrower), and a panel is a [rows][width] matrix with
-// a row for each token. So a panel is a contiguous operand of the weight gradient's product.
+// What a recurrent cell keeps of every token of a micro-batch: one value per unit in each of the
+// cell's groups. Groups follow each other; inside a group, columns are cut into panels of
+// DTRAIN_PANEL units (the last may be narrower), and a panel is a [rows][width] matrix with a row
+// for each token: a contiguous operand of the weight gradient's product.
+//
+// The backward pass replaces the values by the gradients that the weight gradients are summed from.
 typedef struct {
-    float *values;   // start of the micro-batch's record
-    int64_t rows;    // rows of the micro-batch's panels
-    int64_t row;     // the row of this token
-    int64_t units;   // H
-    float *hidden;   // [H]: keeps the state after the token
-    float *cell;     // [H]: keeps the LSTM's cell after the token
+    float *values;  // start of the micro-batch's record; NULL: nothing is kept
+    int64_t rows;   // rows of the micro-batch's panels
+    int64_t row;    // row of this token
+    float *hidden;  // [H]: the state after the token
+    float *memory;  // [H]: the memory after the token; unused by cells without one
 } dtrain_record;
 
-// The units first <= j < end; where a record keeps values, first is at the start of a panel.
+// One row at one time step, forward. H units, G gates.
 typedef struct {
-    int64_t first;
-    int64_t end;
-} dtrain_units;
+    int64_t units;           // H
+    int64_t first;           // the call computes the units first <= j < end
+    int64_t end;             // with a record, first is the start of a panel
+    const float *input;      // [G*H]: x * W
+    const float *recurrent;  // [G*H]: h * U
+    const float *bias;       // [rows of the cell's bias][G*H]
+    float *hidden;           // [H]: the state, updated in place
+    float *memory;           // [H]: the second state, updated in place; unused by cells without one
+    dtrain_record record;
+} dtrain_forward_row;
 
-// GRU, forward, some units of one row (Keras's reset_after form). x: [3H] input product; g: [3H] recurrent product; bias: [2][3H];
-// h: [H], updated in place. With record.values set, keeps z, r, candidate and recurrent part of the candidate there,
-// and the new state in record.hidden.
-void dtrain_gru_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h);
+// One row at one time step, backward, all units. Cells without a memory leave its pointers unused.
+//
+// hidden_gradient: of the new state; replaced by the part that reaches the old state without h * U.
+// memory_gradient: of the new memory; replaced by that of the old one.
+// input_gradient: NULL where it isn't needed; unused by cells with one gradient for both products.
+typedef struct {
+    int64_t units;               // H
+    const float *hidden_before;  // [H]: the state before the token
+    const float *memory_before;  // [H]: the memory before the token
+    float *hidden_gradient;      // [H], in place
+    float *memory_gradient;      // [H], in place
+    float *recurrent_gradient;   // [G*H]: receives the gradient of h * U
+    float *input_gradient;       // [G*H]: receives the gradient of x * W
+    dtrain_record record;        // values become gradients
+} dtrain_backward_row;
 
-// GRU, backward, one row. h_before: [H] state that the row started from; dh: [H] gradient of the new state, replaced in place by the
-// part that goes straight to the old state (d * z); dg: [3H] gradient of the recurrent product; dx: [3H] gradient of the input
-// product or NULL. The record's values become the gradients dz, dr, d(recurrent part), d(candidate's input).
-void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx);
+// Keras's GRU with reset_after; bias [2][3H]. Groups: z, r, candidate, recurrent part of the
+// candidate; then the gradients of z, r, recurrent part of the candidate, input of the candidate.
+void dtrain_gru_forward(const dtrain_forward_row *row);
+void dtrain_gru_backward(const dtrain_backward_row *row);
 
-// LSTM, forward, some units of one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f,
-// c~, o there, and the new state and cell in record.hidden and record.cell.
-void dtrain_lstm_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c);
-
-// LSTM, backward, one row. c_before, c_after: [H]; dh: [H] gradient of the new state, zeroed in place; dc: [H] gradient of the new
-// cell, replaced in place by that of the old one; dg: [4H]. The record's values become di, df, dc~, do.
-void dtrain_lstm_backward(
-    dtrain_record record, const float *c_before, const float *c_after, float *dh, float *dc, float *dg);
+// Keras's LSTM; bias [4H]. Groups: i, f, candidate, o; then their gradients.
+void dtrain_lstm_forward(const dtrain_forward_row *row);
+void dtrain_lstm_backward(const dtrain_backward_row *row);
 
 // Softmax cross-entropy of one row of logits. logits: [n] without bias, bias: [n], target: index < n.
 // gradient: [n] receives (softmax - onehot) * scale, may be the logits themselves, or is NULL. Returns the loss in nats.

@@ -1,8 +1,8 @@
 import CKernels
 import Glibc
 
-/// Keras's initial values: embedding U(−0.05, 0.05); kernels Glorot uniform; recurrent kernels orthogonal; biases 0, but 1 for the
-/// LSTM's forget gate.
+/// Keras's initial values: embedding U(−0.05, 0.05); kernels Glorot uniform; recurrent kernels
+/// orthogonal; the biases of recurrent layers the cell's, the dense bias 0.
 public enum InitialValues {
     /// Fills in the flat parameters; a function of the layout and the seed alone.
     ///
@@ -15,22 +15,28 @@ public enum InitialValues {
         _ parameters: UnsafeMutablePointer<Float>, layout: ParameterLayout, seed: UInt64, heartbeat: Heartbeat? = nil
     ) throws {
         let configuration = layout.configuration
-        let units = configuration.rnnUnits
-        let columns = configuration.cell.gates * units
         parameters.update(repeating: 0, count: layout.count)
         for (part, tensor) in layout.tensors.enumerated() {
             heartbeat?.beat()
             let random = TensorRandom(seed: seed, tensor: part)
             let values = UnsafeMutableBufferPointer(start: parameters + tensor.offset, count: tensor.count)
-            switch tensor.offset {
-            case layout.embeddings: random.uniform(values, limit: 0.05)
-            case let offset where layout.recurrent.contains { $0.recurrentKernel == offset }:
-                try orthogonal(values, rows: units, columns: columns, random, heartbeat)
-            case let offset where layout.recurrent.contains { $0.bias == offset }:
-                if configuration.cell == .lstm { values[units..<2 * units].update(repeating: 1) }
-            case layout.denseBias: break
-            default: random.uniform(values, limit: (6 / Float(tensor.shape[0] + tensor.shape[1])).squareRoot())
+            switch tensor.role {
+            case .embeddings: random.uniform(values, limit: 0.05)
+            case .recurrent(.kernel), .denseKernel:
+                random.uniform(values, limit: (6 / Float(tensor.shape[0] + tensor.shape[1])).squareRoot())
+            case .recurrent(.recurrentKernel):
+                try orthogonal(values, rows: tensor.shape[0], columns: tensor.shape[1], random, heartbeat)
+            case .recurrent(.bias): fillBias(values, configuration)
+            case .denseBias: break
             }
+        }
+    }
+
+    /// Gives each unit of each gate the gate's initial bias.
+    private static func fillBias(_ values: UnsafeMutableBufferPointer<Float>, _ configuration: ModelConfiguration) {
+        let units = configuration.rnnUnits
+        for (index, value) in configuration.cell.initialBias.joined().enumerated() {
+            values[index * units..<(index + 1) * units].update(repeating: value)
         }
     }
 

@@ -1,7 +1,7 @@
 /// What a user has said about a model's sizes; what is nil was left open.
 public struct ModelChoice: Hashable, Sendable {
     /// The kind of the recurrent layers.
-    public var cell: ModelConfiguration.Cell?
+    public var cell: Cell?
     /// Recurrent layers.
     public var layers: Int?
     /// Width of the embedding.
@@ -10,9 +10,7 @@ public struct ModelChoice: Hashable, Sendable {
     public var rnnUnits: Int?
 
     /// Leaves open what isn't named.
-    public init(
-        cell: ModelConfiguration.Cell? = nil, layers: Int? = nil, embeddingDim: Int? = nil, rnnUnits: Int? = nil
-    ) {
+    public init(cell: Cell? = nil, layers: Int? = nil, embeddingDim: Int? = nil, rnnUnits: Int? = nil) {
         self.cell = cell
         self.layers = layers
         self.embeddingDim = embeddingDim

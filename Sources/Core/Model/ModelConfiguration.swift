@@ -1,13 +1,5 @@
 /// The sizes that define a character model: Embedding(V, E) → 1…N recurrent layers of H units → Dense(V).
 public struct ModelConfiguration: Hashable, Sendable, Codable {
-    /// The kind of recurrent layer, with Keras's semantics.
-    public enum Cell: String, Hashable, Sendable, Codable, CaseIterable {
-        case gru, lstm
-
-        /// Gates per unit: z, r, h for GRU; i, f, c, o for LSTM.
-        public var gates: Int { self == .gru ? 3 : 4 }
-    }
-
     /// The kind of the recurrent layers.
     public var cell: Cell
     /// Recurrent layers, at least 1.

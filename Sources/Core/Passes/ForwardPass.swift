@@ -1,6 +1,6 @@
 import CKernels
 
-/// Advances rows by one character at a time: h and c of every layer, then the logits.
+/// Advances rows by one character at a time: the states of every layer, then the logits.
 ///
 /// A worker has rows of its own, or a team of workers has rows together, each with some of the units; then the members advance in
 /// step. Nothing else is shared with other workers but the packed weights.
@@ -11,8 +11,8 @@ final class ForwardPass {
     private struct Layer {
         /// [N, H].
         let hidden: OperandBuffer
-        /// LSTM: [N, H].
-        let cell: AlignedBuffer<Float>?
+        /// [N, H]: the second state of cells that have one, else empty.
+        let memory: AlignedBuffer<Float>
         /// h · U: [N, G·H].
         let recurrent: AlignedBuffer<Float>
         /// x · W of a layer above the first: [N, G·H].
@@ -37,6 +37,7 @@ final class ForwardPass {
     let barrier: WorkerBarrier
     private let weights: PackedWeights
     private let parameters: UnsafePointer<Float>
+    private let cell: Cell
     private let units: Range<Int>
     private let layers: [Layer]
     private let products: [Products]
@@ -49,17 +50,19 @@ final class ForwardPass {
     init(rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
         let configuration = weights.layout.configuration
         let units = configuration.rnnUnits
-        let columns = configuration.cell.gates * units
+        let cell = configuration.cell
+        let columns = cell.gates * units
         let productRows = MatrixProduct.steadyRows(rows)
         self.rows = rows
         self.weights = weights
         self.parameters = parameters
+        self.cell = cell
         self.units = 0..<units
         barrier = WorkerBarrier(count: 1)
         layers = try weights.layers.map { layer in
             Layer(
                 hidden: try OperandBuffer(count: productRows * units, format: weights.format),
-                cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
+                memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
                 recurrent: try AlignedBuffer(count: productRows * columns),
                 input: layer.kernel == nil ? nil : try AlignedBuffer(count: productRows * columns))
         }
@@ -76,7 +79,7 @@ final class ForwardPass {
     func reset() {
         for layer in layers {
             layer.hidden.clear()
-            layer.cell?.elements.update(repeating: 0)
+            layer.memory.elements.update(repeating: 0)
         }
     }
 
@@ -112,25 +115,22 @@ final class ForwardPass {
 
     /// The gates of all rows, for this worker's units.
     private func gates(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) {
-        let layer = layers[index]
+        let (layer, forward) = (layers[index], cell.forward)
         let width = weights.layout.configuration.rnnUnits
-        let columns = weights.layout.configuration.cell.gates * width
-        let own = dtrain_units(first: Int64(units.lowerBound), end: Int64(units.upperBound))
-        let bias = parameters + weights.layout.recurrent[index].bias
+        let (columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
         let (table, inputs) = (weights.table.pointer, layer.input?.pointer)
-        let (recurrent, states, cells) = (layer.recurrent.pointer, layer.hidden.pointer, layer.cell?.pointer)
+        let (recurrent, states, memories) = (layer.recurrent.pointer, layer.hidden.pointer, layer.memory.pointer)
         let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
-        let unrecorded = dtrain_record(
-            values: nil, rows: 0, row: 0, units: Int64(width), hidden: nil, cell: nil)
+        var arguments = dtrain_forward_row()
+        arguments.units = Int64(width)
+        (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
+        arguments.bias = parameters + weights.layout.recurrent[index].bias
         for row in 0..<rows {
-            let input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
-            let record = kept.map { $0.tape.record($0.places[row], $0.time) } ?? unrecorded
-            let state = states + row * width
-            if let cell = cells.map({ $0 + row * width }) {
-                dtrain_lstm_forward(record, own, input, recurrent + row * columns, bias, state, cell)
-            } else {
-                dtrain_gru_forward(record, own, input, recurrent + row * columns, bias, state)
-            }
+            arguments.input = UnsafePointer(inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns)
+            arguments.recurrent = UnsafePointer(recurrent + row * columns)
+            (arguments.hidden, arguments.memory) = (states + row * width, memories + row * memoryUnits)
+            if let kept { arguments.record = kept.tape.record(kept.places[row], kept.time) }
+            forward(&arguments)
             layer.hidden.round(from: row * width + units.lowerBound, count: units.count)
         }
     }
@@ -140,6 +140,7 @@ final class ForwardPass {
         rows = first.rows
         weights = first.weights
         parameters = first.parameters
+        cell = first.cell
         layers = first.layers
         logits = first.logits
         denseProduct = isFirst ? first.denseProduct : nil
@@ -147,7 +148,7 @@ final class ForwardPass {
         self.barrier = barrier
         let configuration = weights.layout.configuration
         let columns = AVX512Product.Columns(
-            first: units, count: configuration.cell.gates, stride: configuration.rnnUnits)
+            first: units, count: cell.gates, stride: configuration.rnnUnits)
         let rows = rows
         products = try weights.layers.map { layer in
             Products(

@@ -2,7 +2,7 @@ import ArgumentParser
 import DTrainCore
 import DTrainDistributed
 
-extension ModelConfiguration.Cell: ExpressibleByArgument {}
+extension Cell: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension GradientSynchronizer.Compression: ExpressibleByArgument {}
 
@@ -45,7 +45,7 @@ struct DataOptions: ParsableArguments {
 struct ModelOptions: ParsableArguments {
     // Without defaults of their own: a file that gives the sizes must not be contradicted.
     @Option(help: "Kind of recurrent layer (default: gru).")
-    var cell: ModelConfiguration.Cell?
+    var cell: Cell?
 
     @Option(help: "Recurrent layers (default: 1).", transform: positive)
     var layers: Int?

@@ -57,7 +57,7 @@ struct SampleModel {
     let v: [Float]
     var metadata: CheckpointMetadata
 
-    init(cell: ModelConfiguration.Cell = .gru, layers: Int = 1, vocabulary: [String] = ["[UNK]", "\n", "a", "é", "😀"]) {
+    init(cell: Cell = .gru, layers: Int = 1, vocabulary: [String] = ["[UNK]", "\n", "a", "é", "😀"]) {
         layout = ParameterLayout(
             ModelConfiguration(
                 cell: cell, layers: layers, embeddingDim: 2, rnnUnits: 3, vocabularySize: vocabulary.count))

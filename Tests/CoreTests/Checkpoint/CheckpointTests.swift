@@ -12,8 +12,8 @@ import Testing
         path = folder.file("ckpt_1.safetensors")
     }
 
-    @Test(arguments: ModelConfiguration.Cell.allCases, [1, 2, 3])
-    func roundTripKeepsEveryBit(cell: ModelConfiguration.Cell, layers: Int) throws {
+    @Test(arguments: Cell.allCases, [1, 2, 3])
+    func roundTripKeepsEveryBit(cell: Cell, layers: Int) throws {
         let model = SampleModel(cell: cell, layers: layers)
         try model.write(to: path)
         let checkpoint = try Checkpoint(path: path)

@@ -42,8 +42,8 @@ import Testing
             ])
     }
 
-    @Test(arguments: ModelConfiguration.Cell.allCases, [1, 2, 3])
-    func tensorsFollowEachOtherWithoutGaps(cell: ModelConfiguration.Cell, layers: Int) throws {
+    @Test(arguments: Cell.allCases, [1, 2, 3])
+    func tensorsFollowEachOtherWithoutGaps(cell: Cell, layers: Int) throws {
         let layout = ParameterLayout(
             ModelConfiguration(cell: cell, layers: layers, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         var next = 0

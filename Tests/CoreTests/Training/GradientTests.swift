@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    static func model(_ cell: ModelConfiguration.Cell, _ layers: Int, e: Int = 3, h: Int = 7, v: Int = 5)
+    static func model(_ cell: Cell, _ layers: Int, e: Int = 3, h: Int = 7, v: Int = 5)
         -> ModelConfiguration
     {
         ModelConfiguration(cell: cell, layers: layers, embeddingDim: e, rnnUnits: h, vocabularySize: v)

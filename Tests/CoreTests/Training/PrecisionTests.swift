@@ -6,7 +6,7 @@ import Testing
 /// Gradients from bf16 products beside those from float32 products.
 @Suite(.withBF16) struct PrecisionTests {
     struct Case: Sendable, CustomTestStringConvertible {
-        let cell: ModelConfiguration.Cell
+        let cell: Cell
         let layers: Int
         let units: Int
         let sequenceLength: Int

@@ -48,8 +48,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ModelConfiguration.Cell.allCases)
-    func whatIsSummedIsEverythingButEmbeddingAndFirstKernel(cell: ModelConfiguration.Cell) throws {
+    @Test(arguments: Cell.allCases)
+    func whatIsSummedIsEverythingButEmbeddingAndFirstKernel(cell: Cell) throws {
         let layout = ParameterLayout(
             ModelConfiguration(cell: cell, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         let gradient = GradientLayout(layout)

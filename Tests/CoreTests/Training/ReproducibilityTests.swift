@@ -5,7 +5,7 @@ import Testing
 /// Neither threads nor ranks change a bit of what is trained.
 @Suite struct ReproducibilityTests {
     struct Case: Sendable, CustomTestStringConvertible {
-        let cell: ModelConfiguration.Cell
+        let cell: Cell
         let layers: Int
         let units: Int
         let batchSize: Int
