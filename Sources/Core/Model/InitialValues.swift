@@ -42,14 +42,16 @@ public enum InitialValues {
 
     /// Orthonormal rows: those of a Gaussian matrix A, orthonormalised in order.
     ///
-    /// With A·Aᵀ = L·Lᵀ (Cholesky), Q = L⁻¹·A is the Q of the QR decomposition of Aᵀ with a positive diagonal of R, which is what
-    /// Keras takes. A Gaussian matrix with several times more columns than rows is conditioned well enough for this in float32.
+    /// The result is the Q of the QR decomposition of Aᵀ with a positive diagonal of R, as in Keras.
+    /// With A·Aᵀ = L·Lᵀ (Cholesky) it is Q = L⁻¹·A. That squares the condition number, so in float32
+    /// it needs a matrix with several times more columns than rows; others take Gram-Schmidt.
     static func orthogonal(
         _ values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, _ random: TensorRandom,
         _ heartbeat: Heartbeat? = nil
     ) throws {
         guard let matrix = values.baseAddress else { return }
         random.normal(values)
+        guard columns >= 2 * rows else { return gramSchmidt(matrix, rows: rows, columns: columns, heartbeat) }
         let gram = try AlignedBuffer<Float>(count: rows * rows)
         let product = try MatrixProduct(
             rows: rows, columns: rows, depth: columns, a: .rows(stride: columns), b: .columns(stride: columns))
@@ -60,6 +62,28 @@ public enum InitialValues {
         let orthonormalise = try MatrixProduct(
             rows: rows, columns: columns, depth: rows, a: .rows(stride: rows), b: .rows(stride: columns))
         try orthonormalise(gram.pointer, gaussian.pointer, matrix)
+    }
+
+    /// Orthonormalises the rows of a matrix in order, in place.
+    ///
+    /// Projecting twice makes up for the cancellation of the first time (Kahan and Parlett: "twice is
+    /// enough").
+    private static func gramSchmidt(
+        _ matrix: UnsafeMutablePointer<Float>, rows: Int, columns: Int, _ heartbeat: Heartbeat?
+    ) {
+        let count = Int64(columns)
+        for i in 0..<rows {
+            heartbeat?.beat()
+            let row = matrix + i * columns
+            for _ in 0..<2 {
+                for j in 0..<i {
+                    let earlier = matrix + j * columns
+                    dtrain_axpy(count, -dtrain_dot(count, row, earlier), earlier, row)
+                }
+            }
+            let length = dtrain_dot(count, row, row).squareRoot()
+            for column in 0..<columns { row[column] /= length }
+        }
     }
 
     /// Replaces a symmetric positive definite matrix by the inverse of its lower Cholesky factor.
