@@ -69,6 +69,10 @@ void dtrain_gru_backward(const dtrain_backward_row *row);
 void dtrain_lstm_forward(const dtrain_forward_row *row);
 void dtrain_lstm_backward(const dtrain_backward_row *row);
 
+// Keras's SimpleRNN; bias [H]. Group: h'; then the gradient of tanh's argument.
+void dtrain_simple_rnn_forward(const dtrain_forward_row *row);
+void dtrain_simple_rnn_backward(const dtrain_backward_row *row);
+
 // Softmax cross-entropy of one row of logits. logits: [n] without bias, bias: [n], target: index < n.
 // gradient: [n] receives (softmax - onehot) * scale, may be the logits themselves, or is NULL. Returns the loss in nats.
 double dtrain_softmax_cross_entropy(

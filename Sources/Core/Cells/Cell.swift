@@ -6,7 +6,7 @@ import CKernels
 /// In the shapes below in is the width of a layer's input, H its units, G the cell's gates.
 public struct Cell: Sendable, CaseIterable {
     /// All cells, in the order in which flags and messages list them.
-    public static let allCases: [Cell] = [.gru, .lstm]
+    public static let allCases: [Cell] = [.gru, .lstm, .simpleRNN]
 
     /// The name in flags and in a checkpoint's metadata.
     public let rawValue: String

@@ -5,8 +5,8 @@ import Testing
 
 @Suite struct CellTests {
     @Test func namesAreWhatFlagsAndFilesCallTheCells() {
-        #expect(Cell.allCases.map(\.rawValue) == ["gru", "lstm"])
-        #expect(Cell.allCases.map(\.layerClass) == ["GRU", "LSTM"])
+        #expect(Cell.allCases.map(\.rawValue) == ["gru", "lstm", "rnn"])
+        #expect(Cell.allCases.map(\.layerClass) == ["GRU", "LSTM", "SimpleRNN"])
         #expect(Cell.allCases.map { "\($0)" } == Cell.allCases.map(\.rawValue))
         #expect(Set(Cell.allCases).count == Cell.allCases.count)
     }
@@ -56,6 +56,7 @@ import Testing
         }
         #expect(order(.gru) == ["0: U b1 W b0", "1: U b1 W b0", "2: U b1", "2: W b0"])
         #expect(order(.lstm) == ["0: U W b0", "1: U W b0", "2: U W b0", "3: U W b0"])
+        #expect(order(.simpleRNN) == ["0: U W b0"])
         #expect(Cell.allCases.filter(\.separatesInputGradient) == [.gru])
     }
 }

@@ -54,6 +54,8 @@ import Testing
         Case(model: model(.lstm, 1)),
         Case(model: model(.lstm, 2), threads: 2),
         Case(model: model(.lstm, 3), sequenceLength: 3),
+        Case(model: model(.simpleRNN, 1)),
+        Case(model: model(.simpleRNN, 2), threads: 2),
         Case(model: model(.gru, 1, e: 1, h: 1, v: 2), sequenceLength: 1, batchSize: 1, microBatchSize: 1),
         Case(model: model(.lstm, 1, e: 1, h: 1, v: 2), sequenceLength: 1, batchSize: 1, microBatchSize: 1),
         Case(model: model(.gru, 1), batchSize: 7, microBatchSize: 1, threads: 3),
@@ -64,6 +66,7 @@ import Testing
     static let wide = [
         Case(model: model(.gru, 2, h: 130, v: 131), sequenceLength: 3, limit: 0.4),
         Case(model: model(.lstm, 2, h: 130, v: 131), sequenceLength: 3, threads: 2, limit: 0.4),
+        Case(model: model(.simpleRNN, 2, h: 130, v: 131), sequenceLength: 3, threads: 2, limit: 0.2),
     ]
 
     /// ∂loss/∂parameter by central differences; the error is O(step²).

@@ -57,7 +57,7 @@ import Testing
         #expect(gradient.summed.upperBound == gradient.count)
         #expect(gradient.count == layout.count + table + 1)
         for tensor in layout.tensors {
-            let derived = ["embedding.embeddings", "\(cell.rawValue).kernel"].contains(tensor.name)
+            let derived = ["embedding.embeddings", "\(cell.layerName).kernel"].contains(tensor.name)
             #expect(gradient.summed.contains(tensor.offset) != derived)
             #expect(gradient.summed.contains(tensor.offset + tensor.count - 1) != derived)
         }

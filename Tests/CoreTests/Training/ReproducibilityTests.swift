@@ -59,6 +59,8 @@ import Testing
         Case(cell: .lstm, layers: 2, units: 130, batchSize: 7, microBatchSize: 2),
         Case(cell: .gru, layers: 1, units: 64, batchSize: 32, microBatchSize: 3),
         Case(cell: .lstm, layers: 1, units: 33, batchSize: 5, microBatchSize: 1),
+        Case(cell: .simpleRNN, layers: 1, units: 7, batchSize: 5, microBatchSize: 2),
+        Case(cell: .simpleRNN, layers: 2, units: 130, batchSize: 7, microBatchSize: 2),
     ]
 
     /// Losses, parameters and moments after three steps.
