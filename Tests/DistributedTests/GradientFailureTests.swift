@@ -54,7 +54,7 @@ import Testing
 
     @Test func aSingleProcessHasNoRankToName() throws {
         let error = try error(ranks: 1, loss: .infinity) { _, replica in
-            replica.gradient.sums[replica.gradient.blocks.count - 1] = .infinity
+            replica.gradient.sums[replica.gradient.blocks.loss] = .infinity
         }
         #expect(error.message == "the loss of step 12 is inf: the loss is not finite\(advice)")
     }

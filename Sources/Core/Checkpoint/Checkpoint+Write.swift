@@ -13,7 +13,7 @@ extension Checkpoint {
     ///   - calls: what writes the file.
     /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal`
     ///   when the metadata contradicts itself or the model.
-    public static func write(
+    package static func write(
         to path: String, metadata: CheckpointMetadata, layout: ParameterLayout, parameters: UnsafePointer<Float>,
         moments: (m: UnsafePointer<Float>, v: UnsafePointer<Float>)?, with calls: FileCalls = .system
     ) throws {

@@ -27,7 +27,7 @@ public final class CheckpointSnapshot: Sendable {
     ///   - metadata: all of it.
     ///   - calls: what writes the file.
     /// - Throws: as `Checkpoint.write`.
-    public func write(to path: String, metadata: CheckpointMetadata, with calls: FileCalls = .system) throws {
+    package func write(to path: String, metadata: CheckpointMetadata, with calls: FileCalls = .system) throws {
         try Checkpoint.write(
             to: path, metadata: metadata, layout: layout, parameters: parameters.pointer,
             moments: (m: UnsafePointer(m.pointer), v: UnsafePointer(v.pointer)), with: calls)

@@ -6,7 +6,7 @@ public final class Gradient: @unchecked Sendable {
     /// Where each number belongs.
     let layout: GradientLayout
     /// How the sums lie, and how they travel between ranks.
-    public let blocks: GradientBlocks
+    package let blocks: GradientBlocks
     /// The rank's nodes.
     let nodeCount: Int
     /// The nodes' sums as `blocks` lays them out; in the end the whole step's sum in wire order, at the front.
@@ -26,7 +26,7 @@ public final class Gradient: @unchecked Sendable {
     }
 
     /// The step's mean loss over the whole batch, when all nodes are added up.
-    var loss: Float { sums[blocks.count - 1] }
+    var loss: Float { sums[blocks.loss] }
 
     /// What of this rank's own nodes is not finite, before they are added to the others'; nil when all is.
     public func nonFiniteInNodes() -> String? {

@@ -50,12 +50,14 @@ final class WeightGradient: @unchecked Sendable {
     /// Computes all sums from the tape's gradients, on all workers.
     ///
     /// - Parameter advance: is told by the calling thread, after each of its products, how many blocks are finished.
-    func run(_ advance: @escaping (Int) throws -> Void) throws {
-        self.advance = advance
-        defer { self.advance = { _ in } }
+    func run(_ advance: (Int) throws -> Void) throws {
         finished.reset()
         try pool.run(operandWork)
-        try pool.run(foldWork)
+        try withoutActuallyEscaping(advance) { advance in
+            self.advance = advance
+            defer { self.advance = { _ in } }
+            try pool.run(foldWork)
+        }
     }
 
     private func prepareWork() {
@@ -86,7 +88,8 @@ final class WeightGradient: @unchecked Sendable {
         for (place, leaf) in leaves.enumerated() {
             // A single node lies in wire order; several are divided among the owners of their parts.
             let isInPlace = leaf.completes != nil && nodeCount == 1
-            let out = isInPlace ? gradient.sums.pointer + blocks.taskStarts[index] : worker.slot(leaf.target)
+            let out =
+                isInPlace ? gradient.sums.pointer + blocks.elements(ofTask: index).lowerBound : worker.slot(leaf.target)
             let upcoming =
                 place + 1 < leaves.count
                 ? panel(task, leaves[place + 1]) : next < tasks.count ? panel(tasks[next], leaves[0]) : nil
@@ -121,9 +124,10 @@ final class WeightGradient: @unchecked Sendable {
         }
         for node in fold.nodes.indices {
             gradient.blocks.store(
-                slots + node, task: tasks.count, node: node, of: gradient.nodeCount, to: gradient.sums.pointer)
+                slots + node, task: gradient.blocks.lossTask, node: node, of: gradient.nodeCount,
+                to: gradient.sums.pointer)
         }
-        finished.note(task: tasks.count)
+        finished.note(task: gradient.blocks.lossTask)
     }
 }
 
@@ -153,7 +157,7 @@ private final class FinishedBlocks: @unchecked Sendable {
 
     /// Notes that a task's sums are where they travel from.
     func note(task: Int) {
-        left[blocks.block(of: task)].subtract(1, ordering: .releasing)
+        left[blocks.block(ofTask: task)].subtract(1, ordering: .releasing)
     }
 
     /// How many blocks are finished without a gap.

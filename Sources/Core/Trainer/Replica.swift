@@ -103,8 +103,6 @@ public final class Replica: @unchecked Sendable {
         prepareWork()
     }
 
-    deinit { pool.stop() }
-
     /// Bytes that the ranks of a host can share of a model's replicas.
     public static func sharedBytes(_ model: ModelConfiguration) -> Int { PackedWeights.mostBytes(model) }
 
@@ -120,7 +118,7 @@ public final class Replica: @unchecked Sendable {
     ///   - advance: is told by the calling thread, again and again, how many of the gradient's blocks are finished: those may travel.
     public func computeGradient(
         _ read: @escaping @Sendable (Int, UnsafeMutablePointer<UInt16>) -> Void,
-        advance: @escaping (Int) throws -> Void = { _ in }
+        advance: (Int) throws -> Void = { _ in }
     ) throws {
         profile = StepProfile()
         // A rank without rows packs for the others of its host.

@@ -1,10 +1,10 @@
 import DTrainCore
 import Glibc
 
-/// Writes one error line to standard error, in one piece so that the lines of several ranks don't mix.
+/// Writes an error line to standard error in one call, so that lines of several ranks don't mix.
 func reportError(_ message: String) { report("error", message) }
 
-/// Writes one warning line to standard error.
+/// Writes a warning line to standard error.
 func reportWarning(_ message: String) { report("warning", message) }
 
 private func report(_ kind: String, _ message: String) {

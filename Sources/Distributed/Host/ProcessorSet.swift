@@ -1,24 +1,24 @@
 import Glibc
 
-/// Processors by the numbers that Linux gives them, such as those that a process may run on.
-public struct ProcessorSet: Hashable, Sendable {
-    /// Their numbers.
-    public let numbers: Set<Int>
-    /// How many there are.
-    public var count: Int { numbers.count }
+/// A set of processors by their Linux numbers, such as an affinity mask.
+package struct ProcessorSet: Hashable, Sendable {
+    /// The processors' numbers.
+    package let numbers: Set<Int>
+    /// The number of processors.
+    package var count: Int { numbers.count }
 
-    /// No Linux has more.
+    /// The most processors that Linux supports.
     private static let limit = 8192
     /// The length of `bytes`.
     static let byteCount = limit / 8
 
-    /// Processors of these numbers.
-    public init(_ numbers: some Sequence<Int>) {
+    /// Creates a set from processor numbers.
+    package init(_ numbers: some Sequence<Int>) {
         self.numbers = Set(numbers.filter { (0..<Self.limit).contains($0) })
     }
 
-    /// Reads a list as Linux writes it: `0-3,8`; nil when it names none.
-    public init?(list: Substring) {
+    /// Parses a list in Linux's format, `0-3,8`; nil when it names no processor.
+    package init?(list: Substring) {
         let numbers = list.split { ", \t\n".contains($0) }.flatMap { range -> [Int] in
             let ends = range.split(separator: "-").map { Int($0) }
             guard let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last, last < Self.limit else {
@@ -30,8 +30,8 @@ public struct ProcessorSet: Hashable, Sendable {
         if numbers.isEmpty { return nil }
     }
 
-    /// Those that this process may run on: its affinity mask, as `/proc/self/status` tells it.
-    public static var current: ProcessorSet {
+    /// The affinity mask of this process, from `/proc/self/status`.
+    package static var current: ProcessorSet {
         let online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         return allowed ?? ProcessorSet(0..<online)
     }
@@ -49,14 +49,14 @@ public struct ProcessorSet: Hashable, Sendable {
         return nil
     }
 
-    /// One bit a processor, to send it to other ranks.
+    /// The set with one bit per processor, for other ranks.
     var bytes: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Self.byteCount)
         for number in numbers { bytes[number / 8] |= 1 << UInt8(number % 8) }
         return bytes
     }
 
-    /// Reads what `bytes` has written.
+    /// Decodes `bytes`.
     init(bytes: ArraySlice<UInt8>) {
         self.init(
             bytes.enumerated().flatMap { index, byte in

@@ -155,10 +155,10 @@ public final class TrainingRun {
         let start = Clock.seconds
         let heartbeat = communicator.heartbeat
         try heartbeat.enter(.forward, step: progress.step + 1)
-        synchronizer.begin(nodes: replica.gradient.sums.pointer)
-        try computeGradient(order, advance: synchronizer.advance)
+        let reduction = try synchronizer.begin(nodes: replica.gradient.sums.pointer)
+        try computeGradient(order) { try reduction.advance(finished: $0) }
         try heartbeat.enter(.exchange, step: progress.step + 1)
-        var profile = try exchange()
+        var profile = try finish(reduction)
         try heartbeat.enter(.update, step: progress.step + 1)
         let loss = replica.loss
         guard loss.isFinite else { throw try failure(loss, order) }
@@ -183,20 +183,19 @@ public final class TrainingRun {
     }
 
     /// Computes this rank's part of the gradient of the coming step.
-    private func computeGradient(_ order: Permutation, advance: @escaping (Int) throws -> Void = { _ in }) throws {
+    private func computeGradient(_ order: Permutation, advance: (Int) throws -> Void = { _ in }) throws {
         let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
         try replica.computeGradient(
             { sequence, ids in dataset.read(window: order[first + sequence], into: ids) }, advance: advance)
     }
 
-    /// Ends the adding up of the ranks' gradients; the seconds until the last rank is ready are told apart.
+    /// Finishes the sum of the ranks' gradients; the time until the last rank is ready counts as waiting.
     ///
-    /// A rank's wish to stop travels with them, so all ranks stop after the same step.
-    private func exchange() throws -> StepProfile {
-        synchronizer.note = UInt32(truncatingIfNeeded: stopSignal())
-        try synchronizer.finish()
-        stop = StopRequest(notes: synchronizer.notes)
-        let times = synchronizer.times
+    /// The stop signals travel with the sums, so all ranks stop after the same step.
+    private func finish(_ reduction: consuming GradientSynchronizer.Reduction) throws -> StepProfile {
+        let outcome = try reduction.finish(stopSignal: UInt32(truncatingIfNeeded: stopSignal()))
+        stop = StopRequest(notes: outcome.stopSignals)
+        let times = outcome.times
         var profile = StepProfile()
         profile.wait = times.waiting
         profile.exchange = times.interleaved + times.finishing - times.waiting
