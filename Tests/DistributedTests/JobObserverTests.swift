@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// What users are told.
+/// The messages about lost and stalled ranks.
 @Suite struct JobObserverTests {
     private func record(
         _ rank: Int, _ phase: TrainingPhase, step: Int = 12, looks: Int, beats: Int = 0, collectives: Int,
@@ -15,7 +15,10 @@ import Testing
     }
 
     private func observer() -> JobObserver {
-        JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)", "rank 2 (beta)"], timeout: 4)
+        var hints = StallHints()
+        (hints.lost, hints.stalled) = ("use --resume", "raise --stall-timeout")
+        return JobObserver(
+            rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)", "rank 2 (beta)"], timeout: 4, hints: hints)
     }
 
     /// Looks twice a second while rank 2 computes and the others wait; `beats` of rank 2 at each look.
@@ -36,8 +39,7 @@ import Testing
             findings.last
                 == .end(
                     "rank 2 (beta) at step 12 in forward/backward has not moved for 4 s; ranks 0, 1 wait in "
-                        + "MPI_Alltoallv; look at what holds it up, go on with --resume, or allow more with "
-                        + "--stall-timeout"))
+                        + "MPI_Alltoallv; raise --stall-timeout"))
     }
 
     @Test func slowRankIsWarnedOfOnceAMinuteAndNeverEndsTheJob() {
@@ -57,8 +59,7 @@ import Testing
         ]
         #expect(
             observer().describe([1: .ended], records)
-                == "rank 1 (alpha) at step 12 in save was lost: killed or crashed; "
-                + "go on from the last checkpoint with --resume")
+                == "rank 1 (alpha) at step 12 in save was lost: killed or crashed; use --resume")
         #expect(
             observer().describe([1: .unreachable, 2: .unreachable], records).hasPrefix(
                 "rank 1 (alpha) at step 12 in save, rank 2 (beta) in start-up were lost: no answer over the network "

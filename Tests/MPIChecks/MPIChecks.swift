@@ -17,12 +17,11 @@ import Glibc
             }
         }
         let timeout = name.hasPrefix("stall") ? arguments.dropFirst().first.flatMap { Int($0) } : nil
-        exit(
-            Job.run(stallTimeout: timeout) { ranks in
-                try perform(name, ranks, Array(arguments.dropFirst()))
-                try ranks.barrier()
-                if ranks.isRoot { print("passed \(name) on \(ranks.size)") }
-            })
+        Job.main(stallTimeout: timeout) { ranks in
+            try perform(name, ranks, Array(arguments.dropFirst()))
+            try ranks.barrier()
+            if ranks.isRoot { print("passed \(name) on \(ranks.size)") }
+        }
     }
 
     private static func perform(_ name: String, _ ranks: any Communicator, _ arguments: [String]) throws {

@@ -49,12 +49,13 @@ public enum Job {
     /// - Parameters:
     ///   - launch: the launcher's environment.
     ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - hints: the advice in messages about lost or stalled ranks.
     ///   - observer: called before each phase of the training; tests inject failures here.
     ///   - body: the work of every rank.
     /// - Returns: the exit code of the process.
     package static func run(
-        launch: LaunchEnvironment = .current, stallTimeout: Int? = nil, observer: Heartbeat.Observer? = nil,
-        _ body: (any Communicator) throws -> Void
+        launch: LaunchEnvironment = .current, stallTimeout: Int? = nil, hints: StallHints = StallHints(),
+        observer: Heartbeat.Observer? = nil, _ body: (any Communicator) throws -> Void
     ) -> Int32 {
         guard launch.usesMPI else {
             do {
@@ -66,7 +67,8 @@ public enum Job {
             }
         }
         do {
-            let environment = try MPIEnvironment(launch: launch, stallTimeout: stallTimeout, observer: observer)
+            let environment = try MPIEnvironment(
+                launch: launch, stallTimeout: stallTimeout, hints: hints, observer: observer)
             let code = try perform(environment.world, body)
             try environment.finish()
             return code

@@ -35,13 +35,14 @@ package struct MPIEnvironment: ~Copyable {
     ///   - required: the minimum thread level. With `funneled`, only the thread that calls this may
     ///     communicate.
     ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - hints: the advice in messages about lost or stalled ranks.
     ///   - observer: called before each phase of the training.
     /// - Throws: `MPIError`; `DTrainError` with `internal` when MPI is initialized already or
     ///   grants a lower level, with `usage` when the launcher belongs to another MPI. The watching
     ///   thread has ended then.
     package init(
         launch: LaunchEnvironment, requiring required: ThreadLevel = .funneled, stallTimeout: Int? = nil,
-        observer: Heartbeat.Observer? = nil
+        hints: StallHints = StallHints(), observer: Heartbeat.Observer? = nil
     ) throws {
         var initialized: Int32 = 0
         try MPIError.check("MPI_Initialized", cmpi_initialized(&initialized))
@@ -53,7 +54,7 @@ package struct MPIEnvironment: ~Copyable {
             // MPICH yields by default, but only after spinning a thousand times.
             setenv("MPIR_CVAR_POLLS_BEFORE_YIELD", "1", 0)
         }
-        let watch = try StallWatch(rank: launch.rank ?? 0, size: launch.size ?? 1, seconds: stallTimeout)
+        let watch = try StallWatch(rank: launch.rank ?? 0, size: launch.size ?? 1, seconds: stallTimeout, hints: hints)
         let world = Result { try Self.connect(launch, required, watch, observer) }
         if case .failure = world { watch.stop() }
         (self.world, self.watch) = (try world.get(), watch)

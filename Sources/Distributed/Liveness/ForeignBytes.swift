@@ -38,7 +38,7 @@ package enum ForeignBytes {
             isOver = loss != nil
         }
         let names = (0..<4).map { "rank \($0) (host)" }
-        var observer = JobObserver(rank: 0, names: names, timeout: 2)
+        var observer = JobObserver(rank: 0, names: names, timeout: 2, hints: StallHints())
         var findings: [String] = []
         for message in messages {
             let finding = observer.judge(

@@ -14,6 +14,7 @@ struct JobObserver {
 
     private let rank: Int
     private let names: [String]
+    private let hints: StallHints
     private let rules: StallRules?
     private var ranks: [ObservedRank]
     private var pace = StepPace()
@@ -23,8 +24,8 @@ struct JobObserver {
     private static let warningInterval = 60.0
 
     /// Creates the observer of a rank; `names` are the names of all ranks, in rank order.
-    init(rank: Int, names: [String], timeout: Int?) {
-        (self.rank, self.names) = (rank, names)
+    init(rank: Int, names: [String], timeout: Int?, hints: StallHints) {
+        (self.rank, self.names, self.hints) = (rank, names, hints)
         rules = timeout.map { StallRules(timeout: Double($0)) }
         ranks = names.indices.map { ObservedRank(rank: $0) }
     }
@@ -69,16 +70,16 @@ struct JobObserver {
         let verb = lost.count == 1 ? "was lost" : "were lost"
         let subject = places.joined(separator: ", ")
         guard losses.values.allSatisfy({ $0 == .unreachable }) else {
-            return "\(subject) \(verb): killed or crashed; \(Self.advice)"
+            return "\(subject) \(verb): killed or crashed; \(hints.lost)"
         }
         return "\(subject) \(verb): no answer over the network to \(names[rank]) any more; look at the network, and "
-            + Self.advice
+            + hints.lost
     }
 
     /// Describes ranks that haven't connected to rank 0.
     func describeMissing(_ missing: [Int]) -> String {
         "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is noticed only after "
-            + "--stall-timeout; let the hosts connect to each other"
+            + "the stall timeout; let the hosts connect to each other"
     }
 
     private func describe(_ verdict: StallRules.Verdict, _ operation: String) -> String? {
@@ -86,15 +87,15 @@ struct JobObserver {
         case .fine, .slow: return nil
         case .stuck(let hold):
             return "\(places(hold.ranks)) \(has(hold.ranks)) not moved for \(Int(hold.seconds)) s; "
-                + "\(waiting(hold)) in \(operation); \(Self.stallAdvice)"
+                + "\(waiting(hold)) in \(operation); \(hints.stalled)"
         case .silent(let hold):
             return "\(places(hold.ranks)) \(has(hold.ranks)) not run for \(Int(hold.seconds)) s: stopped, or starved "
-                + "by its machine; \(waiting(hold)) in \(operation); \(Self.stallAdvice)"
+                + "by its machine; \(waiting(hold)) in \(operation); \(hints.stalled)"
         case .unknown(let hold):
             let others = hold.ranks.isEmpty ? "the MPI library or the network" : list(hold.ranks)
             let place = place(ranks[rank].record)
             return "\(names[rank])\(place): waited \(Int(hold.seconds)) s in \(operation) for \(others); "
-                + Self.stallAdvice
+                + hints.stalled
         }
     }
 
@@ -105,10 +106,6 @@ struct JobObserver {
         return "\(places(hold.ranks)), \(state): \(list(hold.waiters)) \(has(hold.waiters)) waited "
             + "\(Int(hold.seconds)) s\(there.map { " \($0)" } ?? "")"
     }
-
-    private static let advice = "go on from the last checkpoint with --resume"
-    private static let stallAdvice =
-        "look at what holds it up, go on with --resume, or allow more with --stall-timeout"
 
     private func place(_ record: LivenessRecord?) -> String { record?.position.map { " \($0)" } ?? "" }
 

@@ -9,6 +9,7 @@ import Glibc
 final class StallWatch: @unchecked Sendable {
     private let rank: Int
     private let seconds: Int?
+    private let hints: StallHints
     private let launcher: LauncherWatch?
     private let wake: WakePipe
     private let monitor = Monitor()
@@ -48,9 +49,10 @@ final class StallWatch: @unchecked Sendable {
     ///   - rank: this rank's number according to the launcher.
     ///   - size: the number of ranks according to the launcher.
     ///   - seconds: the time limit of a collective; nil for none.
+    ///   - hints: the advice in messages.
     /// - Throws: `DTrainError` with `internal` when the system refuses a pipe or a thread.
-    init(rank: Int, size: Int, seconds: Int?) throws {
-        (self.rank, self.seconds) = (rank, seconds)
+    init(rank: Int, size: Int, seconds: Int?, hints: StallHints) throws {
+        (self.rank, self.seconds, self.hints) = (rank, seconds, hints)
         own = LivenessRecord(rank: rank)
         // Rank 0 receives from all ranks: in a large job each sends less often.
         pause = min(0.25, Double(seconds ?? 300) / 8) * max(1, Double(size) / 128)
@@ -181,7 +183,7 @@ final class StallWatch: @unchecked Sendable {
     /// One round.
     private func look(at team: Team?, _ last: inout Double) {
         if let team, observer == nil {
-            observer = JobObserver(rank: rank, names: team.names, timeout: seconds)
+            observer = JobObserver(rank: rank, names: team.names, timeout: seconds, hints: hints)
         }
         handle(team?.lifeline?.read() ?? [], team)
         monitor.locked { monitor.wakeAll() }
@@ -268,7 +270,7 @@ final class StallWatch: @unchecked Sendable {
         let others = stopped.isEmpty ? "other ranks" : stopped.joined(separator: ", ") + ", which is stopped"
         reportError(
             "rank \(rank) (\(currentHostName())) \(stage): waited \(record.waited / 1000) s in \(operation) for "
-                + "\(others); look at what holds it up, or allow more with --stall-timeout")
+                + "\(others); \(hints.stalledOutsideTraining)")
         leave(after: 0.3)
     }
 

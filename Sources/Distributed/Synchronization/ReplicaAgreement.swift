@@ -1,19 +1,19 @@
 import DTrainCore
 
-/// Checks that the ranks do and have the same; each check is collective, and fails on all ranks with the same error.
+/// Checks that all ranks agree; each check is collective, and fails on all ranks with the same error.
 public struct ReplicaAgreement {
     private let communicator: any Communicator
 
-    /// Checks among the ranks of that communicator.
+    /// Creates checks among the ranks of a communicator.
     public init(_ communicator: any Communicator) {
         self.communicator = communicator
     }
 
-    /// Refuses to go on when ranks were started with different settings or data.
+    /// Requires the same settings and data on all ranks; collective.
     ///
-    /// - Parameter fingerprint: what must agree: each setting's name as the user knows it, and its value.
-    /// - Throws: `CollectiveError` of category `usage` that names the first setting that differs, the ranks, and both
-    ///   values.
+    /// - Parameter fingerprint: the name of each setting, as messages show it, and its value.
+    /// - Throws: `CollectiveError` of category `usage` that names the first setting that differs,
+    ///   the ranks, and both values.
     public func requireSameOnAllRanks(_ fingerprint: [(key: String, value: String)]) throws {
         let texts = try communicator.allGather(encode(fingerprint))
         guard texts.contains(where: { $0 != texts[0] }) else { return }
@@ -29,18 +29,18 @@ public struct ReplicaAgreement {
                 DTrainError(
                     .usage,
                     "\(key) differs: \(quoted(values[0])) on rank 0, \(quoted(values[first])) on \(names); "
-                        + "start all ranks with the same flags and data"))
+                        + "start all ranks with the same settings and data"))
         }
         throw CollectiveError(
             DTrainError(
                 .usage, "ranks were started with settings in different order; start the same dtrain on all hosts"))
     }
 
-    /// Makes the errors of single ranks known to all, before any rank waits for another.
+    /// Shares the errors of single ranks with all ranks, before any rank waits for another; collective.
     ///
-    /// - Parameter localError: what went wrong on this rank, if anything.
-    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the other failing ranks'
-    ///   names.
+    /// - Parameter localError: the error of this rank, if any.
+    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the
+    ///   other failing ranks' names.
     public func agree(localError: DTrainError?) throws {
         let own = localError.map { "\($0.category.rawValue) \($0.message)" } ?? ""
         let texts = try communicator.allGather(own)
@@ -54,11 +54,11 @@ public struct ReplicaAgreement {
         throw CollectiveError(DTrainError(category, "\(try name(ranks: [first])): \(message)\(others)"))
     }
 
-    /// Runs `body` on this rank and agrees on its outcome; collective.
+    /// Runs `body` and throws on all ranks if it fails on any; collective.
     ///
     /// `body` itself must not communicate.
     ///
-    /// - Throws: what `agree(localError:)` throws when `body` has failed on any rank.
+    /// - Throws: the error of `agree(localError:)` when `body` has failed on any rank.
     public func collectively<Value>(_ body: () throws -> Value) throws -> Value {
         let result = Result { try body() }
         switch result {
@@ -73,9 +73,9 @@ public struct ReplicaAgreement {
     ///
     /// - Parameters:
     ///   - bytes: this rank's replica.
-    ///   - what: what the bytes are, for the message: "the weights after step 7".
-    /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from most, or all ranks where
-    ///   no majority tells who is wrong.
+    ///   - what: the name of the bytes in the message: "the weights after step 7".
+    /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from the
+    ///   majority, or all ranks without a majority.
     public func requireSameReplica(_ bytes: UnsafeRawBufferPointer, _ what: String) throws {
         let checksums = try communicator.allGather(Checksum.hexadecimal(of: bytes))
         let votes = Dictionary(grouping: checksums.indices) { checksums[$0] }
@@ -101,8 +101,8 @@ public struct ReplicaAgreement {
         return ranks.map { names[$0] }.joined(separator: ", ")
     }
 
-    // Neither separator occurs in a flag; where one does in a value, the comparison of whole texts still finds a
-    // difference.
+    // The separators don't occur in names. If a value contains one, the comparison of the whole
+    // texts still finds a difference.
     private func encode(_ fingerprint: [(key: String, value: String)]) -> String {
         fingerprint.map { "\($0.key)\u{1F}\($0.value)" }.joined(separator: "\u{1E}")
     }

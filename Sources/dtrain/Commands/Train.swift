@@ -45,7 +45,7 @@ struct Train: ParsableCommand {
         let printer = TrainingPrinter(
             showsBar: Console.outputIsTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
         var isComplete = true
-        let code = Job.run(launch: launch, stallTimeout: job.stallTimeout) { communicator in
+        let code = Job.run(launch: launch, stallTimeout: job.stallTimeout, hints: .commandLine) { communicator in
             try warnOfCrowding(communicator, printer)
             let training = try TrainingRun(
                 options, communicator: communicator, defaultThreads: communicator.processors.defaultThreads,
@@ -93,5 +93,16 @@ struct Train: ParsableCommand {
         options.gradientCompression = job.gradientCompression
         options.profile = job.profile
         return options
+    }
+}
+
+extension StallHints {
+    /// The hints of `dtrain train`.
+    fileprivate static var commandLine: StallHints {
+        var hints = StallHints()
+        hints.lost = "go on from the last checkpoint with --resume"
+        hints.stalled = "look at what holds it up, go on with --resume, or allow more with --stall-timeout"
+        hints.stalledOutsideTraining = "look at what holds it up, or allow more with --stall-timeout"
+        return hints
     }
 }

@@ -82,17 +82,6 @@ import Testing
         }
     }
 
-    /// A closure that doesn't escape may use variables of its caller; each run has its own.
-    @Test func workReadsTheCallersVariables() throws {
-        let notes = Notes()
-        try withPool(3) { pool in
-            for offset in [10, 20] {
-                try pool.run { notes.add(offset + $0) }
-                #expect(notes.take() == [offset, offset + 1, offset + 2])
-            }
-        }
-    }
-
     @Test func threadsEndWithThePool() throws {
         let threads = Notes()
         try withPool(3) { pool in try pool.run { _ in threads.add(WorkerPoolTests.thread()) } }
