@@ -47,7 +47,7 @@ extension GradientSynchronizer {
             synchronizer.computingSince = end
             synchronizer.isReducing = false
             times.finishing = end - start
-            let longest = trailers.lazy.map(\.computingMicroseconds).max() ?? own.computingMicroseconds
+            let longest = trailers.reduce(own.computingMicroseconds) { max($0, $1.computingMicroseconds) }
             times.waiting = min(times.finishing, Double(longest - own.computingMicroseconds) * 1e-6)
             return Outcome(times: times, trailers: trailers)
         }
