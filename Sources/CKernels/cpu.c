@@ -3,7 +3,8 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-// CPUID leaf 7, EDX: AVX512_FP16 came with Sapphire Rapids; Cooper Lake, the one with bf16 before it, lacks it.
+// CPUID leaf 7, EDX: AVX512_FP16 came with Sapphire Rapids; Cooper Lake, the one with bf16 before
+// it, lacks it.
 enum { AVX512_FP16 = 1 << 23 };
 
 int dtrain_has_slow_bf16(void) {

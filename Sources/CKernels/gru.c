@@ -1,17 +1,17 @@
 #include "CKernels.h"
 #include "vector_math.h"
 
-// `keep` is a constant at every call, so that the loop vectorises without a branch in it.
-INLINE void gru_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, const int keep) {
-    const int64_t H = record.units, group = record.rows * H;
-    for (int64_t first = units.first; first < units.end; first += DTRAIN_PANEL) {
-        const int64_t width = panel_width(first, units.end);
-        const float *restrict xz = x + first, *restrict xr = xz + H, *restrict xh = xr + H;
-        const float *restrict gz = g + first, *restrict gr = gz + H, *restrict gh = gr + H;
-        const float *restrict bz = bias + first, *restrict br = bz + H, *restrict bh = br + H;
+// `keep` is a constant at every call: the loop vectorises without a branch in it.
+INLINE void gru_forward(const dtrain_forward_row *row, const int keep) {
+    const dtrain_record record = row->record;
+    const int64_t H = row->units, end = row->end, group = record.rows * H;
+    for (int64_t first = row->first; first < end; first += DTRAIN_PANEL) {
+        const int64_t width = panel_width(first, end);
+        const float *restrict xz = row->input + first, *restrict xr = xz + H, *restrict xh = xr + H;
+        const float *restrict gz = row->recurrent + first, *restrict gr = gz + H, *restrict gh = gr + H;
+        const float *restrict bz = row->bias + first, *restrict br = bz + H, *restrict bh = br + H;
         const float *restrict cz = bh + H, *restrict cr = cz + H, *restrict ch = cr + H;
-        float *restrict state = h + first;
+        float *restrict state = row->hidden + first;
         float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
         float *restrict kept_state = keep ? record.hidden + first : 0;
 #pragma clang loop vectorize(assume_safety)
@@ -34,25 +34,25 @@ INLINE void gru_forward(
 }
 
 MULTIVERSION
-void dtrain_gru_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h) {
-    if (record.values) {
-        gru_forward(record, units, x, g, bias, h, 1);
+void dtrain_gru_forward(const dtrain_forward_row *row) {
+    if (row->record.values) {
+        gru_forward(row, 1);
     } else {
-        gru_forward(record, units, x, g, bias, h, 0);
+        gru_forward(row, 0);
     }
 }
 
 MULTIVERSION
-void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx) {
-    const int64_t H = record.units, group = record.rows * H;
+void dtrain_gru_backward(const dtrain_backward_row *row) {
+    const dtrain_record record = row->record;
+    const int64_t H = row->units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
         const int64_t width = panel_width(first, H);
         float *restrict z_ = record.values + record.rows * first + record.row * width;
         float *restrict r_ = z_ + group, *restrict a_ = r_ + group, *restrict q_ = a_ + group;
-        const float *restrict before = h_before + first;
-        float *restrict d_ = dh + first;
-        float *restrict gz = dg + first, *restrict gr = gz + H, *restrict gh = gr + H;
+        const float *restrict before = row->hidden_before + first;
+        float *restrict d_ = row->hidden_gradient + first;
+        float *restrict gz = row->recurrent_gradient + first, *restrict gr = gz + H, *restrict gh = gr + H;
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
             float d = d_[j], z = z_[j], r = r_[j], a = a_[j];
@@ -69,10 +69,11 @@ void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh,
             a_[j] = dq;
             q_[j] = da;
         }
-        if (dx) {
-            memcpy(dx + first, gz, sizeof(float) * (size_t)width);
-            memcpy(dx + H + first, gr, sizeof(float) * (size_t)width);
-            memcpy(dx + 2 * H + first, q_, sizeof(float) * (size_t)width);
+        if (row->input_gradient) {
+            float *x = row->input_gradient + first;
+            memcpy(x, gz, sizeof(float) * (size_t)width);
+            memcpy(x + H, gr, sizeof(float) * (size_t)width);
+            memcpy(x + 2 * H, q_, sizeof(float) * (size_t)width);
         }
     }
 }

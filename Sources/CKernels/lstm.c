@@ -1,19 +1,19 @@
 #include "CKernels.h"
 #include "vector_math.h"
 
-// `keep` is a constant at every call, so that the loop vectorises without a branch in it.
-INLINE void lstm_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c,
-    const int keep) {
-    const int64_t H = record.units, group = record.rows * H;
-    for (int64_t first = units.first; first < units.end; first += DTRAIN_PANEL) {
-        const int64_t width = panel_width(first, units.end);
-        const float *restrict xi = x + first, *restrict xf = xi + H, *restrict xc = xf + H, *restrict xo = xc + H;
-        const float *restrict gi = g + first, *restrict gf = gi + H, *restrict gc = gf + H, *restrict go = gc + H;
-        const float *restrict bi = bias + first, *restrict bf = bi + H, *restrict bc = bf + H, *restrict bo = bc + H;
-        float *restrict state = h + first, *restrict cell = c + first;
+// `keep` is a constant at every call: the loop vectorises without a branch in it.
+INLINE void lstm_forward(const dtrain_forward_row *row, const int keep) {
+    const dtrain_record record = row->record;
+    const int64_t H = row->units, end = row->end, group = record.rows * H;
+    for (int64_t first = row->first; first < end; first += DTRAIN_PANEL) {
+        const int64_t width = panel_width(first, end);
+        const float *restrict xi = row->input + first, *restrict xf = xi + H, *restrict xc = xf + H, *restrict xo = xc + H;
+        const float *restrict gi = row->recurrent + first, *restrict gf = gi + H, *restrict gc = gf + H, *restrict go = gc + H;
+        const float *restrict bi = row->bias + first, *restrict bf = bi + H, *restrict bc = bf + H, *restrict bo = bc + H;
+        float *restrict state = row->hidden + first, *restrict cell = row->memory + first;
         float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
-        float *restrict kept_state = keep ? record.hidden + first : 0, *restrict kept_cell = keep ? record.cell + first : 0;
+        float *restrict kept_state = keep ? record.hidden + first : 0;
+        float *restrict kept_cell = keep ? record.memory + first : 0;
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
             float i = sigmoid(xi[j] + gi[j] + bi[j]);
@@ -39,26 +39,26 @@ INLINE void lstm_forward(
 }
 
 MULTIVERSION
-void dtrain_lstm_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c) {
-    if (record.values) {
-        lstm_forward(record, units, x, g, bias, h, c, 1);
+void dtrain_lstm_forward(const dtrain_forward_row *row) {
+    if (row->record.values) {
+        lstm_forward(row, 1);
     } else {
-        lstm_forward(record, units, x, g, bias, h, c, 0);
+        lstm_forward(row, 0);
     }
 }
 
 MULTIVERSION
-void dtrain_lstm_backward(
-    dtrain_record record, const float *c_before, const float *c_after, float *dh, float *dc, float *dg) {
-    const int64_t H = record.units, group = record.rows * H;
+void dtrain_lstm_backward(const dtrain_backward_row *row) {
+    const dtrain_record record = row->record;
+    const int64_t H = row->units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
         const int64_t width = panel_width(first, H);
         float *restrict i_ = record.values + record.rows * first + record.row * width;
         float *restrict f_ = i_ + group, *restrict a_ = f_ + group, *restrict o_ = a_ + group;
-        const float *restrict before = c_before + first, *restrict after = c_after + first;
-        float *restrict d_ = dh + first, *restrict dc_ = dc + first;
-        float *restrict gi = dg + first, *restrict gf = gi + H, *restrict gc = gf + H, *restrict go = gc + H;
+        const float *restrict before = row->memory_before + first, *restrict after = record.memory + first;
+        float *restrict d_ = row->hidden_gradient + first, *restrict dc_ = row->memory_gradient + first;
+        float *restrict gi = row->recurrent_gradient + first, *restrict gf = gi + H;
+        float *restrict gc = gf + H, *restrict go = gc + H;
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
             float i = i_[j], f = f_[j], a = a_[j], o = o_[j];

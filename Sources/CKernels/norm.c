@@ -21,3 +21,12 @@ double dtrain_squared_norm(int64_t n, const float *values) {
     for (int lane = 0; lane < lanes; lane++) sum += sums[lane];
     return sum;
 }
+
+MULTIVERSION
+void dtrain_clip(int64_t n, float scale, float limit, float *values) {
+    for (int64_t i = 0; i < n; i++) {
+        float value = values[i] * scale;
+        value = value > limit ? limit : value;
+        values[i] = value < -limit ? -limit : value;
+    }
+}

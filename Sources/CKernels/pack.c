@@ -1,92 +1,97 @@
 #include "CKernels.h"
-
-#if defined(__x86_64__)
-
 #include "vector_math.h"
 
-#include <immintrin.h>
+enum { BLOCK_COLUMNS = DTRAIN_BLOCK_COLUMNS, TILE_ROWS = DTRAIN_TILE_ROWS };
 
-#define AVX512 __attribute__((target("avx512f")))
-
-enum { SQUARE = 16, PANEL = 64 };
-
-// Transposes a square of 16 x 16 numbers of 32 bits: pairs, then fours of rows are interleaved, then whole quarters moved.
-AVX512 INLINE void transpose_square(__m512 square[SQUARE]) {
-    __m512 pairs[SQUARE], fours[SQUARE];
-    for (int i = 0; i < SQUARE; i += 2) {
-        pairs[i] = _mm512_unpacklo_ps(square[i], square[i + 1]);
-        pairs[i + 1] = _mm512_unpackhi_ps(square[i], square[i + 1]);
-    }
-    for (int i = 0; i < SQUARE; i += 4) {
-        for (int k = 0; k < 2; k++) {
-            const __m512d low = _mm512_castps_pd(pairs[i + k]), high = _mm512_castps_pd(pairs[i + k + 2]);
-            fours[i + 2 * k] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
-            fours[i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
-        }
-    }
-    // fours[4 * b + j]: of rows 4b to 4b + 3 the columns j, 4 + j, 8 + j and 12 + j, a quarter each.
-    for (int j = 0; j < 4; j++) {
-        const __m512 a = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0x88);
-        const __m512 b = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0xdd);
-        const __m512 c = _mm512_shuffle_f32x4(fours[8 + j], fours[12 + j], 0x88);
-        const __m512 d = _mm512_shuffle_f32x4(fours[8 + j], fours[12 + j], 0xdd);
-        square[j] = _mm512_shuffle_f32x4(a, c, 0x88);
-        square[4 + j] = _mm512_shuffle_f32x4(b, d, 0x88);
-        square[8 + j] = _mm512_shuffle_f32x4(a, c, 0xdd);
-        square[12 + j] = _mm512_shuffle_f32x4(b, d, 0xdd);
-    }
-}
-
-// At most 16 numbers, and zeros behind them.
-AVX512 INLINE __m512 load_some(const float *from, int64_t count) {
-    if (count >= SQUARE) return _mm512_loadu_ps(from);
-    return count > 0 ? _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from) : _mm512_setzero_ps();
-}
-
-// As `bf16` does, in the upper halves.
-AVX512 INLINE __m512i round_upper(__m512 values) {
-    const __m512i bits = _mm512_castps_si512(values);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-    const __mmask16 nan = _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
-    return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
-}
-
-// 32 numbers as 16 pairs of bf16, the even one in the lower half.
-AVX512 INLINE __m512 round_pairs(__m512 first, __m512 second) {
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i low = round_upper(_mm512_permutex2var_ps(first, even, second));
-    const __m512i high = round_upper(_mm512_permutex2var_ps(first, _mm512_add_epi32(even, _mm512_set1_epi32(1)), second));
-    const __m512i upper = _mm512_set1_epi32((int)0xffff0000);
-    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_srli_epi32(low, 16), _mm512_and_si512(high, upper)));
-}
-
-// A column of squares after another, so that few rows are read at a time.
-AVX512 INLINE void pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed, const int per_step) {
-    const int64_t steps = (rows + per_step * SQUARE - 1) / (per_step * SQUARE) * SQUARE;
-    const int64_t stored = (columns + PANEL - 1) / PANEL * PANEL;
-    for (int64_t column = 0; column < stored; column += SQUARE) {
-        float *to = packed + column / PANEL * PANEL * steps + column % PANEL;
-        for (int64_t step = 0; step < steps; step += SQUARE, to += SQUARE * PANEL) {
-            __m512 square[SQUARE];
-            for (int i = 0; i < SQUARE; i++) {
-                const int64_t row = step * per_step, rest = column + i < columns ? rows - row : 0;
-                const float *from = matrix + (column + i) * rows + row;
-                square[i] = per_step == 1
-                    ? load_some(from, rest)
-                    : round_pairs(load_some(from, rest), load_some(from + SQUARE, rest - SQUARE));
+MULTIVERSION
+void dtrain_pack(int64_t rows, int64_t columns, const float *restrict matrix, float *restrict packed) {
+    const int64_t stored = dtrain_groups(rows, DTRAIN_BLOCK_STEPS) * DTRAIN_BLOCK_STEPS;
+    for (int64_t column = 0; column < columns; column += BLOCK_COLUMNS) {
+        const int64_t width = columns - column < BLOCK_COLUMNS ? columns - column : BLOCK_COLUMNS;
+        for (int64_t i = 0; i < stored; i++, packed += BLOCK_COLUMNS) {
+            const float *from = matrix + i * columns + column;
+            if (i < rows && width == BLOCK_COLUMNS) {
+                memcpy(packed, from, BLOCK_COLUMNS * sizeof(float));
+            } else {
+                memset(packed, 0, BLOCK_COLUMNS * sizeof(float));
+                if (i < rows) memcpy(packed, from, (size_t)width * sizeof(float));
             }
-            transpose_square(square);
-            for (int i = 0; i < SQUARE; i++) _mm512_storeu_ps(to + i * PANEL, square[i]);
         }
     }
 }
 
-AVX512 void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed) {
-    pack_transposed(rows, columns, matrix, packed, 1);
+INLINE void pack_pair(int64_t width, const float *restrict first, const float *restrict second, uint32_t *restrict pair) {
+    if (width == BLOCK_COLUMNS && second) {
+        for (int j = 0; j < BLOCK_COLUMNS; j++) pair[j] = (uint32_t)bf16(first[j]) | (uint32_t)bf16(second[j]) << 16;
+        return;
+    }
+    for (int64_t j = 0; j < BLOCK_COLUMNS; j++) {
+        uint32_t low = first && j < width ? bf16(first[j]) : 0;
+        uint32_t high = second && j < width ? bf16(second[j]) : 0;
+        pair[j] = low | high << 16;
+    }
 }
 
-AVX512 void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed) {
-    pack_transposed(rows, columns, matrix, (float *)packed, 2);
+MULTIVERSION
+void dtrain_pack_bf16_pairs(
+    int64_t rows, int64_t columns, const float *restrict matrix, uint32_t *restrict packed) {
+    const int64_t pairs = dtrain_groups(rows, 2 * DTRAIN_BLOCK_STEPS) * DTRAIN_BLOCK_STEPS;
+    for (int64_t column = 0; column < columns; column += BLOCK_COLUMNS) {
+        const int64_t width = columns - column < BLOCK_COLUMNS ? columns - column : BLOCK_COLUMNS;
+        for (int64_t i = 0; i < pairs; i++, packed += BLOCK_COLUMNS) {
+            const float *first = 2 * i < rows ? matrix + 2 * i * columns + column : 0;
+            const float *second = 2 * i + 1 < rows ? matrix + (2 * i + 1) * columns + column : 0;
+            pack_pair(width, first, second, packed);
+        }
+    }
 }
-#endif
+
+// Tokens that are packed together: they are read in whole cache lines and stay in the cache while
+// their groups of units are written.
+enum { TOKENS = 16 };
+
+MULTIVERSION
+void dtrain_pack_states(int64_t tokens, int64_t units, const float *restrict states, float *restrict packed) {
+    for (int64_t first = 0; first < tokens; first += TOKENS) {
+        const int64_t end = first + TOKENS < tokens ? first + TOKENS : tokens;
+        for (int64_t unit = 0; unit < units; unit += TILE_ROWS) {
+            const float *restrict from = states + unit;
+            float *restrict to = packed + unit * tokens;
+            if (unit + TILE_ROWS <= units) {
+                for (int64_t i = first; i < end; i++)
+                    memcpy(to + i * TILE_ROWS, from + i * units, TILE_ROWS * sizeof(float));
+            } else {
+                for (int64_t i = first; i < end; i++)
+                    memcpy(to + i * TILE_ROWS, from + i * units, (size_t)(units - unit) * sizeof(float));
+            }
+        }
+    }
+}
+
+INLINE void pack_state_pair(
+    int64_t width, const float *restrict first, const float *restrict second, uint32_t *restrict to) {
+    for (int64_t j = 0; j < width; j++)
+        to[j] = (uint32_t)bf16(first[j]) | (second ? (uint32_t)bf16(second[j]) << 16 : 0);
+}
+
+MULTIVERSION
+void dtrain_pack_states_bf16_pairs(
+    int64_t tokens, int64_t units, const float *restrict states, uint32_t *restrict packed) {
+    const int64_t pairs = (tokens + 1) / 2;
+    for (int64_t first = 0; first < pairs; first += TOKENS / 2) {
+        const int64_t end = first + TOKENS / 2 < pairs ? first + TOKENS / 2 : pairs;
+        for (int64_t unit = 0; unit < units; unit += TILE_ROWS) {
+            const int64_t width = units - unit < TILE_ROWS ? units - unit : TILE_ROWS;
+            for (int64_t i = first; i < end; i++) {
+                const float *even = states + 2 * i * units + unit;
+                const float *odd = 2 * i + 1 < tokens ? even + units : 0;
+                uint32_t *to = packed + unit * pairs + i * TILE_ROWS;
+                if (width == TILE_ROWS && odd) {
+                    pack_state_pair(TILE_ROWS, even, odd, to);
+                } else {
+                    pack_state_pair(width, even, odd, to);
+                }
+            }
+        }
+    }
+}

@@ -69,17 +69,6 @@ static inline int cmpi_allgatherv_bytes(
     const void *own, int count, void *all, const int *counts, const int *displacements, cmpi_comm comm) {
     return MPI_Allgatherv(own, count, MPI_BYTE, all, counts, displacements, MPI_BYTE, comm.value);
 }
-static inline int cmpi_alltoallv_floats(
-    const float *send, const int *send_counts, const int *send_displacements, float *receive,
-    const int *receive_counts, const int *receive_displacements, cmpi_comm comm) {
-    return MPI_Alltoallv(
-        send, send_counts, send_displacements, MPI_FLOAT, receive, receive_counts, receive_displacements, MPI_FLOAT,
-        comm.value);
-}
-static inline int cmpi_allgatherv_floats_in_place(
-    float *all, const int *counts, const int *displacements, cmpi_comm comm) {
-    return MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_FLOAT, all, counts, displacements, MPI_FLOAT, comm.value);
-}
 static inline int cmpi_allreduce_sum_floats_in_place(float *values, int count, cmpi_comm comm) {
     return MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_FLOAT, MPI_SUM, comm.value);
 }

@@ -78,7 +78,7 @@ struct BadInputTests {
         ("--epochs 0", "'--epochs <epochs>': give a whole number from 1 to 2147483647", "train"),
         ("train --seed x", "give a whole number from 0 to 18446744073709551615", "train"),
         ("train --learning-rate 0", "give a number from", "train"),
-        ("train --cell rnn", "'gru' and 'lstm'; see", "train"),
+        ("train --cell elman", "'gru', 'lstm' or 'rnn'; see", "train"),
         ("generate --length x", "give a whole number from 0 to 2147483647", "generate"),
         ("summary --layers 1001", "--layers 1001 is impossible: give at most 1000", "summary"),
         ("evaluate", "Missing expected argument '--checkpoint", "evaluate"),

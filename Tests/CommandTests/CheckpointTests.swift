@@ -33,8 +33,8 @@ struct CheckpointTests {
         #expect(progress.epochLosses == metrics.epochLosses)
         #expect(abs(progress.lossSum - metrics.losses.suffix(4).reduce(0, +)) < 1e-9)
         let settings = try #require(checkpoint.metadata.settings)
-        #expect(settings.seed == 7 && settings.learningRate == 0.01 && settings.shuffle)
-        #expect((settings.sequenceLength, settings.batchSize, settings.microBatchSize) == (10, 8, 2))
+        #expect(settings[.seed] == 7 && settings[.learningRate] == 0.01 && settings[.shuffle])
+        #expect((settings[.sequenceLength], settings[.batchSize], settings[.microBatchSize]) == (10, 8, 2))
         let scalars = Set(Bench.text.unicodeScalars).sorted().map { String($0) }
         #expect(checkpoint.metadata.vocabulary == ["[UNK]"] + scalars)
         let size = scalars.count + 1
@@ -66,7 +66,7 @@ struct CheckpointTests {
         try bench.train("--epochs 1 --seed 2 --overwrite")
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1.safetensors", "notes.txt"])
         let settings = try Checkpoint(path: bench.path("training_checkpoints/ckpt_1.safetensors")).metadata.settings
-        #expect(settings?.seed == 2)
+        #expect(settings?[.seed] == 2)
     }
 
     @Test func startsFromAnotherTrainingsWeights() throws {

@@ -27,6 +27,17 @@ struct OutputTests {
         ] { #expect(outcome.stdout.contains(layer), "\(outcome)") }
     }
 
+    @Test func summaryOfASimpleRNN() throws {
+        let outcome = try Bench().run(
+            "summary --cell rnn --layers 2 --embedding-dim 8 --rnn-units 16 --vocabulary-size 10")
+        #expect(outcome.status == 0, "\(outcome)")
+        // inputs + units + 1 weights for each of 16 units.
+        for layer in [
+            /simple_rnn \(SimpleRNN\) +\(None, None, 16\) +400\n/,
+            /simple_rnn_1 \(SimpleRNN\) +\(None, None, 16\) +528\n/,
+        ] { #expect(outcome.stdout.contains(layer), "\(outcome)") }
+    }
+
     @Test(arguments: [Launch.alone] + (MPIRun.isAvailable ? [.ranks(3)] : []))
     func trainingShowsPlainLinesOnceOffATerminal(launch: Launch) throws {
         let outcome = try Bench().train(on: launch)

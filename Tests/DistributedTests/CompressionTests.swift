@@ -5,7 +5,8 @@ import Testing
 
 /// Gradients that travel in bf16.
 @Suite struct CompressionTests {
-    /// Every rank's gradient is the same in all steps, so without feedback each step would add the same error.
+    /// Every rank's gradient is the same in all steps, so without feedback each step would add the
+    /// same error.
     @Test(arguments: 2...4, [2, 3, 8])
     func sumOverManyStepsIsOffByOneRounding(ranks: Int, leaves: Int) throws {
         let (check, steps) = (GradientCheck(leaves: leaves, count: 603), 200)
@@ -18,9 +19,10 @@ import Testing
             let size = gradients.reduce(0.0) { $0 + Double(abs($1[index])) }
             let sum = gradients.reduce(0.0) { $0 + Double($1[index]) }
             let error = abs(totals[0][index] - Double(steps) * sum)
-            // bf16 keeps 8 bits, so rounding x loses at most |x| / 256. With x = gradient + rest the rest stays below
-            // |gradient| / 255, for the ranks together below size / 255. The owner rounds a sum of at most
-            // size * (1 + 2 / 255) and keeps at most that / 255. Float32 additions are a hundredth of it.
+            // bf16 keeps 8 bits, so rounding x loses at most |x| / 256. With x = gradient + rest
+            // the rest stays below |gradient| / 255, for the ranks together below size / 255. The
+            // owner rounds a sum of at most size * (1 + 2 / 255) and keeps at most that / 255.
+            // Float32 additions are a hundredth of it.
             #expect(error <= size * (2 + 2.0 / 255) / 255 * 1.05, "element \(index)")
             largest = max(largest, error / size)
         }
@@ -41,7 +43,7 @@ import Testing
         let losses = sums.reduce(0) { $0 + ($1.last ?? 0) }
         let loss = try ranks.allGather(losses).reduce(0, +)
         for step in 0..<steps {
-            synchronizer.begin(nodes: nodes.pointer)
+            let reduction = try synchronizer.begin(nodes: nodes.pointer)
             for block in 0..<blocks.blockCount {
                 let elements = blocks.elements(of: block)
                 for (place, sum) in sums.enumerated() {
@@ -49,15 +51,15 @@ import Testing
                         Array(sum[elements]), elements: elements, block: block, node: place, of: sums.count,
                         to: nodes.pointer)
                 }
-                // In some steps blocks travel while later ones are filled in, on each rank at another place.
+                // In some steps blocks travel while later ones are filled in, on each rank at
+                // another place.
                 if (block + ranks.rank + step) % 3 != 0, step % 4 != 0 {
-                    try synchronizer.advance(finished: block + 1)
+                    try reduction.advance(finished: block + 1)
                 }
             }
-            synchronizer.note = UInt32(1000 * ranks.rank + step)
-            try synchronizer.finish()
+            let outcome = try reduction.finish(stopSignal: UInt32(1000 * ranks.rank + step))
             try require(
-                synchronizer.notes, equals: (0..<ranks.size).map { UInt32(1000 * $0 + step) }, "notes")
+                outcome.stopSignals, equals: (0..<ranks.size).map { UInt32(1000 * $0 + step) }, "signals")
             // The loss isn't rounded; all ranks add it up in the same order.
             try require(nodes[check.count - 1], equals: loss, "loss")
             for index in total.indices { total[index] += Double(nodes[index]) }

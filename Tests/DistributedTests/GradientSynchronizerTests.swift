@@ -1,8 +1,9 @@
 import DTrainCore
-import DTrainDistributed
 import DistributedTesting
 import Glibc
 import Testing
+
+@testable import DTrainDistributed
 
 @Suite struct GradientSynchronizerTests {
     @Test(arguments: 1...5, [1, 2, 3, 7, 8, 13, 16])
@@ -13,7 +14,8 @@ import Testing
                 let check = GradientCheck(leaves: leaves, count: count)
                 try check.run(ranks)
                 try check.run(ranks, leastBytes: 900)
-                // Four blocks of two tasks and a rest; few elements are a block each, and most ranks have no part of it.
+                // Four blocks of two tasks and a rest; few elements are a block each, and most
+                // ranks have no part of it.
                 try check.run(ranks, leastBytes: count < 20 ? 4 : count)
             }
             for result in results { try result.get() }
@@ -33,22 +35,23 @@ import Testing
 
     /// The last rank computes longer by three tenths of a second, in the second step.
     @Test(arguments: [
-        (GradientSynchronizer.Mode.tree, GradientSynchronizer.Compression.none), (.tree, .bf16), (.library, .none),
+        (GradientSummation.tree, GradientCompression.none), (.tree, .bf16), (.library, .none),
     ])
     func waitIsWhatTheLastRankComputesLonger(
-        mode: GradientSynchronizer.Mode, compression: GradientSynchronizer.Compression
+        mode: GradientSummation, compression: GradientCompression
     ) throws {
         let results = try InMemoryCommunicator.run(ranks: 3) { ranks in
             let synchronizer = try GradientSynchronizer(
                 communicator: ranks, tree: ReductionTree(leafCount: 3), runs: [0..<1, 1..<2, 2..<3],
                 blocks: GradientBlocks(contiguous: 100, ranks: 3), mode: mode, compression: compression)
             let values = try AlignedBuffer<Float>(count: 100)
+            var times = ReductionTimes()
             for step in 1...2 {
-                synchronizer.begin(nodes: values.pointer)
+                let reduction = try synchronizer.begin(nodes: values.pointer)
                 if step == 2, ranks.rank == 2 { usleep(300_000) }
-                try synchronizer.finish()
+                times = try reduction.finish().times
             }
-            return synchronizer.times
+            return times
         }
         let times = try results.map { try $0.get() }
         for time in times {
@@ -57,13 +60,12 @@ import Testing
         #expect(times[0].waiting > 0.15 && times[1].waiting > 0.15 && times[2].waiting < 0.15, "\(times)")
     }
 
-    @Test func aRankAloneWaitsForNobody() throws {
+    @Test func singleRankDoesNotWait() throws {
         let synchronizer = try GradientSynchronizer(
             communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 1), runs: [0..<1],
             blocks: GradientBlocks(contiguous: 3, ranks: 1))
         let values = try AlignedBuffer<Float>(count: 3)
-        try synchronizer.reduce(nodes: values.pointer)
-        #expect(synchronizer.times.waiting == 0)
+        #expect(try synchronizer.begin(nodes: values.pointer).finish().times.waiting == 0)
     }
 
     /// Otherwise the comparison of bits above would show nothing.
@@ -78,13 +80,70 @@ import Testing
             communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 6), runs: [0..<6],
             blocks: GradientBlocks(contiguous: 3, ranks: 1))
         #expect(synchronizer.ownNodes == [ReductionTree(leafCount: 6).root])
-        var nodes: [Float] = [1, 2, 3]
-        synchronizer.note = 7
-        try nodes.withUnsafeMutableBufferPointer { nodes in
-            let base = try #require(nodes.baseAddress)
-            try synchronizer.reduce(nodes: base)
+        let nodes = try AlignedBuffer<Float>(count: 3)
+        _ = nodes.elements.update(from: [1, 2, 3])
+        let outcome = try synchronizer.begin(nodes: nodes.pointer).finish(stopSignal: 7)
+        #expect(Array(nodes.elements) == [1, 2, 3])
+        #expect(outcome.stopSignals == [7])
+    }
+
+    /// A step that leaves a reduction out, or begins two, must not end in a wrong sum.
+    @Test(arguments: [
+        (1, GradientSummation.tree, GradientCompression.none), (2, .tree, .none),
+        (2, .tree, .bf16), (2, .library, .none),
+    ])
+    func secondReductionBeforeTheFirstIsFinishedIsRefused(
+        ranks: Int, mode: GradientSummation, compression: GradientCompression
+    ) throws {
+        let results = try InMemoryCommunicator.run(ranks: ranks) { communicator in
+            let synchronizer = try GradientSynchronizer(
+                communicator: communicator, tree: ReductionTree(leafCount: ranks),
+                runs: ReductionTree.partition(count: ranks, parts: ranks),
+                blocks: GradientBlocks(contiguous: 3, ranks: ranks), mode: mode, compression: compression)
+            let nodes = try AlignedBuffer<Float>(count: 3)
+            nodes.elements.update(repeating: 1)
+            let first = try synchronizer.begin(nodes: nodes.pointer)
+            let error = #expect(throws: DTrainError.self) { _ = try synchronizer.begin(nodes: nodes.pointer) }
+            #expect(error?.category == .internal)
+            _ = try first.finish()
+            #expect(Array(nodes.elements) == [Float](repeating: Float(ranks), count: 3))
+            // A reduction that is dropped counts as unfinished.
+            _ = try synchronizer.begin(nodes: nodes.pointer)
+            #expect(throws: DTrainError.self) { _ = try synchronizer.begin(nodes: nodes.pointer) }
         }
-        #expect(nodes == [1, 2, 3])
-        #expect(synchronizer.notes == [7])
+        for result in results { try result.get() }
+    }
+
+    @Test func trailersArePlacedBehindTheirParts() {
+        // A block of 10 elements from 20 on, cut into 4, 0 and 6; each trailer has 2 elements.
+        let places = TrailerPlaces(behind: [20..<24, 24..<24, 24..<30], from: 20, length: 2)
+        #expect((0..<3).map(places.start) == [4, 6, 14])
+        var gathered = [0, 1, 2, 3, -1, -1, -2, -2, 4, 5, 6, 7, 8, 9, -3, -3]
+        gathered.withUnsafeMutableBufferPointer { gathered in
+            if let base = gathered.baseAddress { places.remove(from: base) }
+        }
+        #expect(Array(gathered.prefix(10)) == Array(0..<10))
+    }
+
+    /// Ranks with 1, 0 and 2 nodes; rank 2's plan of two blocks of 48 elements, and of the last one
+    /// with the loss.
+    @Test func planCountsBytesOfAllRanks() throws {
+        let blocks = GradientBlocks(contiguous: 97, ranks: 3, leastBytes: 192)
+        let shares = GradientShares(
+            tree: ReductionTree(leafCount: 4), runs: [0..<1, 1..<1, 1..<4], blocks: blocks, rank: 2)
+        #expect(shares.nodeCounts == [1, 0, 2])
+        let (plans, stagingCount) = try shares.plans(
+            WireFormat(elementBytes: 4, trailerLength: 2, sendsNodes: true))
+        #expect(plans.map(\.elements) == [0..<48, 48..<96, 96..<97])
+        #expect(plans.map(\.ownPart) == [32..<48, 80..<96, 96..<97])
+        // 16 elements of 2 nodes to ranks 0 and 1, 16 elements of 1 node from rank 0.
+        #expect((0..<3).map(plans[1].sent.range) == [0..<128, 128..<256, 256..<256])
+        #expect((0..<3).map(plans[1].received.range) == [0..<64, 64..<64, 64..<64])
+        #expect((plans.map(\.stagingStart), stagingCount) == ([0, 16, 32], 33))
+        // The loss is rank 2's part, and the three trailers go with it.
+        #expect(plans.map { $0.trailers != nil } == [false, false, true])
+        #expect((0..<3).map(plans[1].gathered.range) == [0..<64, 64..<128, 128..<192])
+        #expect((0..<3).map(plans[2].gathered.range) == [0..<8, 8..<16, 16..<28])
+        #expect(plans.map(\.gatheredStart) == [32, 32, 4])
     }
 }

@@ -9,12 +9,13 @@ import Testing
     /// Trains 8 steps, each saved; `react` is told what happens.
     private func train(_ folder: SaverFolder, react: @escaping (TrainingEvent) throws -> Void = { _ in }) throws {
         var options = TrainingOptions(data: "\(folder.path)/text.txt")
-        options.checkpointDirectory = folder.checkpoints
-        options.model = ModelChoice(embeddingDim: 2, rnnUnits: 3)
-        (options.batchSize, options.microBatchSize, options.sequenceLength) = (2, 1, 5)
-        (options.epochs, options.maxSteps, options.checkpointEverySteps) = (9, 8, 1)
+        options[.checkpointDirectory] = folder.checkpoints
+        (options[.embeddingDim], options[.rnnUnits]) = (2, 3)
+        (options[.batchSize], options[.microBatchSize], options[.sequenceLength]) = (2, 1, 5)
+        (options[.epochs], options[.maxSteps], options[.checkpointEverySteps]) = (9, 8, 1)
         var failure: (any Error)?
-        let training = try TrainingRun(options, communicator: SoloCommunicator(), defaultThreads: 1) { event in
+        let plan = try TrainingPlan.make(options, communicator: SoloCommunicator(), defaultThreads: 1) { _ in }
+        let training = try TrainingRun(plan) { event in
             do { try react(event) } catch { failure = error }
         }
         defer { #expect(failure == nil) }

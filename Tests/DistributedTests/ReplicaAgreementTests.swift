@@ -72,6 +72,16 @@ import Testing
         #expect(error.message.contains("bad 1 (and on rank 2 ("))
     }
 
+    @Test func theHintOfAnErrorReachesAll() throws {
+        let error = try #require(
+            try error(ranks: 3) { ranks, agreement in
+                try agreement.agree(
+                    localError: ranks.rank == 0 ? DTrainError(.usage, "bad 0", hint: "lower `seed`") : nil)
+            })
+        #expect(error.hint == "lower `seed`")
+        #expect(error.description.hasSuffix("): bad 0; lower `seed`"))
+    }
+
     @Test func singleProcessIsNotNamed() {
         let error = #expect(throws: CollectiveError.self) {
             try ReplicaAgreement(SoloCommunicator()).agree(localError: DTrainError(.badData, "a line"))

@@ -33,18 +33,19 @@ final class SaverBench {
     ) throws {
         self.folder = folder
         var options = TrainingOptions(data: "\(folder.path)/text.txt")
-        options.checkpointDirectory = folder.checkpoints
-        options.keep = keep
+        options[.checkpointDirectory] = folder.checkpoints
+        options[.keep] = keep
         let corpus = try Corpus(path: options.data)
         replica = try Replica(
             Replica.Configuration(
                 model: ModelConfiguration(embeddingDim: 2, rnnUnits: 3, vocabularySize: corpus.vocabulary.size),
                 rankBatch: RankBatch(batchSize: 1, microBatchSize: 1, sequenceLength: 2, microBatches: 0..<1),
-                adam: Adam.Configuration(), threads: 1))
+                optimizer: Adam(), threads: 1))
         try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 1)
         saver = try CheckpointSaver(
-            options, layout: replica.layout, corpus: corpus, agreement: ReplicaAgreement(communicator),
+            options, replica: replica, corpus: corpus, agreement: ReplicaAgreement(communicator),
             communicator: communicator, calls: calls)
+        try saver.open()
     }
 
     func path(_ name: String) -> String { "\(folder.checkpoints)/\(name)" }

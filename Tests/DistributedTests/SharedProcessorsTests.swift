@@ -1,4 +1,5 @@
 import DTrainDistributed
+import DTrainCore
 import Testing
 
 /// How ranks share processors, told by their masks alone.

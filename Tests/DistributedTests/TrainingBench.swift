@@ -20,13 +20,13 @@ final class TrainingBench: Sendable {
 
     var options: TrainingOptions {
         var options = TrainingOptions(data: "\(folder)/text.txt")
-        options.model = ModelChoice(cell: .gru, layers: 1, embeddingDim: 4, rnnUnits: 8)
-        options.sequenceLength = 10
-        options.batchSize = 8
-        options.microBatchSize = 2
-        options.epochs = 2
-        options.checkpointDirectory = "\(folder)/checkpoints"
-        options.metrics = "\(folder)/metrics.jsonl"
+        (options[.embeddingDim], options[.rnnUnits]) = (4, 8)
+        options[.sequenceLength] = 10
+        options[.batchSize] = 8
+        options[.microBatchSize] = 2
+        options[.epochs] = 2
+        options[.checkpointDirectory] = "\(folder)/checkpoints"
+        options[.metrics] = "\(folder)/metrics.jsonl"
         return options
     }
 
@@ -51,8 +51,9 @@ final class TrainingBench: Sendable {
         try InMemoryCommunicator.run(ranks: ranks) { communicator in
             // Asked once at the start, then in every step.
             nonisolated(unsafe) var (step, run) = (-1, nil as TrainingRun?)
+            let plan = try TrainingPlan.make(options, communicator: communicator, defaultThreads: 1) { _ in }
             let training = try TrainingRun(
-                options, communicator: communicator, defaultThreads: 1,
+                plan,
                 stopSignal: {
                     step += 1
                     return beforeReduction(communicator.rank, step, run)

@@ -22,11 +22,11 @@ import Testing
     func aSignalDuringTheStartLeavesEarlierFilesAlone(ranks: Int) throws {
         let bench = try TrainingBench()
         var options = bench.options
-        options.maxSteps = 3
+        options[.maxSteps] = 3
         for result in try bench.train(ranks: ranks, options, beforeReduction: { _, _, _ in 0 }) {
             #expect(try result.get())
         }
-        options.overwrite = true
+        options[.overwrite] = true
         for result in try bench.train(ranks: ranks, options, beforeReduction: { rank, _, _ in rank == 0 ? SIGINT : 0 })
         { #expect(try !result.get()) }
         #expect(try bench.checkpoints == ["ckpt_1_3.safetensors"])
@@ -37,7 +37,7 @@ import Testing
     @Test func aSignalInTheLastStepDoesNotCount() throws {
         let bench = try TrainingBench()
         var options = bench.options
-        options.maxSteps = 3
+        options[.maxSteps] = 3
         let results = try bench.train(ranks: 2, options) { _, step, _ in step == 3 ? SIGUSR1 : 0 }
         #expect(try results.map { try $0.get() } == [true, true])
         #expect(try bench.checkpoints == ["ckpt_1_3.safetensors"])
@@ -54,9 +54,9 @@ import Testing
     func aFlippedBitIsFoundAtTheNextCheckAndItsRankNamed(ranks: Int, victim: Int, named: Int?) throws {
         let bench = try TrainingBench()
         var options = bench.options
-        options.verifyReplicas = 3
+        options[.verifyReplicas] = 3
         let results = try bench.train(ranks: ranks, options) { rank, step, run in
-            if rank == victim, step == 5, let weights = run?.replica.parameters.pointer {
+            if rank == victim, step == 5, let weights = run?.trainer.replica.parameters.pointer {
                 weights[100] = Float(bitPattern: weights[100].bitPattern ^ 1)
             }
             return 0
@@ -80,9 +80,9 @@ import Testing
     func aGradientThatIsNotFiniteEndsTheTrainingBeforeTheWeightsChange(ranks: Int) throws {
         let bench = try TrainingBench()
         var options = bench.options
-        options.checkpointEverySteps = 1
+        options[.checkpointEverySteps] = 1
         let results = try bench.train(ranks: ranks, options) { rank, step, run in
-            if rank == ranks - 1, step == 4 { run?.replica.gradient.sums[5] = .infinity }
+            if rank == ranks - 1, step == 4 { run?.trainer.replica.gradient.sums[5] = .infinity }
             return 0
         }
         let errors = try errors(results)

@@ -52,9 +52,9 @@ enum Reader: String, CaseIterable {
 
     private func use(_ checkpoint: Checkpoint) throws {
         let count = checkpoint.layout.count
-        let buffers = try (0..<3).map { _ in try AlignedBuffer<Float>(count: count) }
-        try checkpoint.load(parameters: buffers[0].pointer)
-        if checkpoint.hasMoments { try checkpoint.loadMoments(m: buffers[1].pointer, v: buffers[2].pointer) }
+        let parameters = try AlignedBuffer<Float>(count: count)
+        try withExtendedLifetime(parameters) { try checkpoint.load(parameters: parameters.pointer) }
+        if checkpoint.hasOptimizerState { try checkpoint.load(optimizer: OptimizerState(Adam(), count: count)) }
         let metadata = checkpoint.metadata
         guard try Vocabulary(tokens: metadata.vocabulary).size == metadata.model.vocabularySize,
             metadata.model == checkpoint.layout.configuration,

@@ -34,27 +34,26 @@ enum Sample {
     static let vocabulary = ["[UNK]", "\n", "\"", "a", "é", "😀"]
 
     static func file(
-        _ cell: ModelConfiguration.Cell, layers: Int, _ kind: CheckpointMetadata.Kind, _ scratch: Scratch
+        _ cell: Cell, layers: Int, _ kind: CheckpointMetadata.Kind, _ scratch: Scratch
     ) throws -> [UInt8] {
         let layout = ParameterLayout(
             ModelConfiguration(
                 cell: cell, layers: layers, embeddingDim: 2, rnnUnits: 3, vocabularySize: vocabulary.count))
         let values = (0..<layout.count).map { Float($0) * 0.37 - 3 }
-        let settings = TrainingSettings(
-            sequenceLength: 100, batchSize: 64, microBatchSize: 8, shuffle: true, precision: "fp32",
-            learningRate: 0.001, seed: .max)
+        var settings = Settings()
+        settings[.seed] = .max
+        settings[.clipNorm] = 1
         let metadata = CheckpointMetadata(
-            kind: kind, model: layout.configuration, settings: kind == .training ? settings : nil,
+            kind: kind, model: layout.configuration, settings: kind == .training ? settings.stored : nil,
             vocabulary: vocabulary, corpusChecksum: kind == .training ? "0123456789abcdef0123456789abcdef" : nil,
             progress: kind == .training
                 ? TrainingProgress(epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.5], lossSum: 1.5) : nil)
         let path = "\(scratch.folder)/sample"
-        try values.withUnsafeBufferPointer { buffer in
-            guard let address = buffer.baseAddress else { return }
-            try Checkpoint.write(
-                to: path, metadata: metadata, layout: layout, parameters: address,
-                moments: kind == .training ? (m: address, v: address) : nil)
-        }
+        let state = try OptimizerState(Adam(), count: layout.count)
+        for slot in state.slots { _ = slot.elements.update(from: values) }
+        try Checkpoint.write(
+            to: path, metadata: metadata, layout: layout, parameters: values,
+            optimizer: kind == .training ? state : nil)
         return try scratch.read(path)
     }
 

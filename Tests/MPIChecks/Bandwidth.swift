@@ -2,7 +2,8 @@ import DTrainCore
 import DTrainDistributed
 import DistributedTesting
 
-/// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of 16.1 MB, as a training sends it.
+/// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of
+/// 16.1 MB, as a training sends it.
 struct Bandwidth {
     /// Of each.
     let repeats: Int
@@ -13,9 +14,10 @@ struct Bandwidth {
     /// Prints medians on rank 0; collective.
     func measure(_ ranks: any Communicator) throws {
         let (count, size) = (Self.count, ranks.size)
-        let nodes = try AlignedBuffer<Float>(count: count)
+        // One more for the loss.
+        let nodes = try AlignedBuffer<Float>(count: count + 1)
         let values = try AlignedBuffer<Float>(count: count)
-        let ways: [(name: String, mode: GradientSynchronizer.Mode)] = [
+        let ways: [(name: String, mode: GradientSummation)] = [
             ("tree", .tree), ("--allreduce mpi", .library),
         ]
         var trials: [(name: String, run: () throws -> Void)] = [
@@ -25,8 +27,8 @@ struct Bandwidth {
             let synchronizer = try GradientSynchronizer(
                 communicator: ranks, tree: ReductionTree(leafCount: size),
                 runs: ReductionTree.partition(count: size, parts: size),
-                blocks: GradientBlocks(tasks: Self.panels, ranks: size), mode: mode)
-            trials.append((name, { try synchronizer.reduce(nodes: nodes.pointer) }))
+                blocks: GradientBlocks(tasks: Self.panels, lossOffset: count, ranks: size), mode: mode)
+            trials.append((name, { _ = try synchronizer.begin(nodes: nodes.pointer).finish() }))
         }
         var seconds = [[Double]](repeating: [], count: trials.count)
         for _ in 0..<repeats + 2 {
@@ -41,7 +43,8 @@ struct Bandwidth {
         for (trial, all) in zip(trials, seconds) { show(trial.name, all, against: seconds[0], ranks: size) }
     }
 
-    /// 24 panels of 128 columns, as of the recurrent kernel, and the rest of the gradient in pieces as large.
+    /// 24 panels of 128 columns, as of the recurrent kernel, and the rest of the gradient in pieces
+    /// as large.
     private static var panels: [[GradientBlocks.Matrix]] {
         let (rows, columns) = (1024, 3072)
         let panels = stride(from: 0, to: columns, by: 128).map {

@@ -19,20 +19,21 @@ enum Faults {
         // The launcher that dies takes the reader of standard error with it.
         signal(SIGPIPE, SIG_IGN)
         var options = TrainingOptions(data: arguments[5])
-        options.batchSize = 8
-        options.microBatchSize = 2
-        options.sequenceLength = 10
-        options.model = ModelChoice(embeddingDim: 8, rnnUnits: 16)
-        options.checkpointDirectory = "\(folder)/checkpoints"
-        options.checkpointEverySteps = 4
-        options.epochs = 1000
+        options[.batchSize] = 8
+        options[.microBatchSize] = 2
+        options[.sequenceLength] = 10
+        (options[.embeddingDim], options[.rnnUnits]) = (8, 16)
+        options[.checkpointDirectory] = "\(folder)/checkpoints"
+        options[.checkpointEverySteps] = 4
+        options[.epochs] = 1000
         // Long enough for whoever cuts its network.
-        options.maxSteps = ["none", "cut"].contains(kind) ? nil : 200
+        options[.maxSteps] = ["none", "cut"].contains(kind) ? nil : 200
         return Job.run(stallTimeout: timeout) { heartbeat, position in
             guard isMine, position == TrainingPosition(step: step, phase: phase) else { return }
             try happen(kind, heartbeat, "\(folder)/fault")
         } _: { ranks in
-            try TrainingRun(options, communicator: ranks, defaultThreads: 1) { _ in }.run()
+            let plan = try TrainingPlan.make(options, communicator: ranks, defaultThreads: 1) { _ in }
+            try TrainingRun(plan) { _ in }.run()
         }
     }
 

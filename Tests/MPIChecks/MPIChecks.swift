@@ -3,7 +3,8 @@ import DTrainDistributed
 import DistributedTesting
 import Glibc
 
-/// The program that the tests start under `mpirun`: each rank runs the check that the first argument names.
+/// The program that the tests start under `mpirun`: each rank runs the check that the first
+/// argument names.
 @main struct MPIChecks {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
@@ -16,12 +17,11 @@ import Glibc
             }
         }
         let timeout = name.hasPrefix("stall") ? arguments.dropFirst().first.flatMap { Int($0) } : nil
-        exit(
-            Job.run(stallTimeout: timeout) { ranks in
-                try perform(name, ranks, Array(arguments.dropFirst()))
-                try ranks.barrier()
-                if ranks.isRoot { print("passed \(name) on \(ranks.size)") }
-            })
+        Job.main(stallTimeout: timeout) { ranks in
+            try perform(name, ranks, Array(arguments.dropFirst()))
+            try ranks.barrier()
+            if ranks.isRoot { print("passed \(name) on \(ranks.size)") }
+        }
     }
 
     private static func perform(_ name: String, _ ranks: any Communicator, _ arguments: [String]) throws {
@@ -83,7 +83,8 @@ import Glibc
         }
     }
 
-    /// A gradient as large as the tutorial's: rank r contributes r + i mod 1000 at i, which adds up without rounding.
+    /// A gradient as large as the tutorial's: rank r contributes r + i mod 1000 at i, which adds up
+    /// without rounding.
     private static func large(_ ranks: any Communicator) throws {
         let (size, count) = (ranks.size, 4_000_003)
         let synchronizer = try GradientSynchronizer(
@@ -93,7 +94,7 @@ import Glibc
         let values = try AlignedBuffer<Float>(count: count)
         let gradient = values.pointer
         for index in 0..<count { gradient[index] = Float(ranks.rank + index % 1000) }
-        try synchronizer.reduce(nodes: gradient)
+        _ = try synchronizer.begin(nodes: gradient).finish()
         let offset = size * (size - 1) / 2
         for index in 0..<count where gradient[index] != Float(size * (index % 1000) + offset) {
             throw CheckFailure(description: "element \(index) is \(gradient[index])")

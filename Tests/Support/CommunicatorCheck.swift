@@ -21,7 +21,8 @@ public func require<Value: Equatable>(
     }
 }
 
-/// One check that any implementation of `Communicator` must pass, for any number of ranks: all ranks run it together.
+/// One check that any implementation of `Communicator` must pass, for any number of ranks: all
+/// ranks run it together.
 ///
 /// The expected values are closed forms of rank and size.
 public struct CommunicatorCheck: Sendable, CustomStringConvertible {
@@ -41,8 +42,8 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         CommunicatorCheck(name: "broadcast", run: broadcast),
         CommunicatorCheck(name: "gather-values", run: gatherValues),
         CommunicatorCheck(name: "gather-bytes", run: gatherBytes),
-        CommunicatorCheck(name: "all-to-all", run: allToAll),
-        CommunicatorCheck(name: "all-to-all-with-holes", run: allToAllWithHoles),
+        CommunicatorCheck(name: "exchange", run: exchange),
+        CommunicatorCheck(name: "exchange-with-holes", run: exchangeWithHoles),
         CommunicatorCheck(name: "gather-in-place", run: gatherInPlace),
         CommunicatorCheck(name: "sum-floats", run: sumFloats),
         CommunicatorCheck(name: "transfers", run: transfers),
@@ -93,49 +94,52 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Rank a sends b + 1 elements of value 100a + b to rank b.
-    @Sendable private static func allToAll(_ ranks: any Communicator) throws {
+    /// Rank a sends b + 1 bytes of value 10a + b to rank b.
+    @Sendable private static func exchange(_ ranks: any Communicator) throws {
         let (rank, size) = (ranks.rank, ranks.size)
         let sent = try RankBlocks(counts: (0..<size).map { $0 + 1 })
         let received = try RankBlocks(counts: (0..<size).map { _ in rank + 1 })
-        let source = (0..<size).flatMap { [Float](repeating: Float(100 * rank + $0), count: $0 + 1) }
-        var destination = [Float](repeating: -1, count: size * (rank + 1))
-        try destination.withUnsafeMutableBufferPointer { destination in
-            if let base = destination.baseAddress { try ranks.allToAll(source, sent, into: base, received) }
-        }
-        let expected = (0..<size).flatMap { [Float](repeating: Float(100 * $0 + rank), count: rank + 1) }
+        let source = (0..<size).flatMap { [UInt8](repeating: UInt8(10 * rank + $0), count: $0 + 1) }
+        let destination = try exchange(source, sent, received, count: size * (rank + 1), ranks)
+        let expected = (0..<size).flatMap { [UInt8](repeating: UInt8(10 * $0 + rank), count: rank + 1) }
         try require(destination, equals: expected, "received")
     }
 
-    /// Only even ranks send, two elements to each, and the receivers leave a gap between the pieces.
-    @Sendable private static func allToAllWithHoles(_ ranks: any Communicator) throws {
+    /// Only even ranks send, the same two bytes to each, and the receivers leave a gap between the
+    /// pieces.
+    @Sendable private static func exchangeWithHoles(_ ranks: any Communicator) throws {
         let (rank, size) = (ranks.rank, ranks.size)
-        let sends = rank.isMultiple(of: 2)
-        let sent = try RankBlocks(
-            counts: [Int](repeating: sends ? 2 : 0, count: size), displacements: [Int](repeating: 0, count: size))
-        let received = try RankBlocks(
-            counts: (0..<size).map { $0.isMultiple(of: 2) ? 2 : 0 }, displacements: (0..<size).map { $0 * 3 })
-        let source = [Float(rank), Float(rank) + 0.5]
-        var destination = [Float](repeating: -1, count: size * 3)
-        try destination.withUnsafeMutableBufferPointer { destination in
-            if let base = destination.baseAddress { try ranks.allToAll(source, sent, into: base, received) }
-        }
-        let expected: [Float] = (0..<size).map(Float.init).flatMap { peer -> [Float] in
-            peer.truncatingRemainder(dividingBy: 2) == 0 ? [peer, peer + 0.5, -1] : [-1, -1, -1]
+        let sent = try RankBlocks([Range<Int>](repeating: rank.isMultiple(of: 2) ? 0..<2 : 0..<0, count: size))
+        let received = try RankBlocks((0..<size).map { $0 * 3..<$0 * 3 + ($0.isMultiple(of: 2) ? 2 : 0) })
+        let source = [UInt8(rank), UInt8(100 + rank)]
+        let destination = try exchange(source, sent, received, count: size * 3, ranks)
+        let expected = (0..<UInt8(size)).flatMap { peer -> [UInt8] in
+            peer.isMultiple(of: 2) ? [peer, 100 + peer, 255] : [255, 255, 255]
         }
         try require(destination, equals: expected, "received")
     }
 
-    /// Rank r owns 3r elements, so rank 0 owns none.
+    /// Returns `count` bytes, which are 255 where nothing is received.
+    private static func exchange(
+        _ source: [UInt8], _ sent: RankBlocks, _ received: RankBlocks, count: Int, _ ranks: any Communicator
+    ) throws -> [UInt8] {
+        let bytes = try AlignedBuffer<UInt8>(count: source.count)
+        let destination = try AlignedBuffer<UInt8>(count: count)
+        _ = bytes.elements.update(from: source)
+        destination.elements.update(repeating: 255)
+        try complete([ranks.startAllToAll(bytes.pointer, sent, into: destination.pointer, received)], ranks)
+        return Array(destination.elements)
+    }
+
+    /// Rank r owns 3r bytes, so rank 0 owns none.
     @Sendable private static func gatherInPlace(_ ranks: any Communicator) throws {
         let blocks = try RankBlocks(counts: (0..<ranks.size).map { 3 * $0 })
         let count = 3 * ranks.size * (ranks.size - 1) / 2
-        var values = [Float](repeating: -1, count: count + 1)
-        for index in blocks.range(of: ranks.rank) { values[index] = Float(index) * 2 }
-        try values.withUnsafeMutableBufferPointer { values in
-            if let base = values.baseAddress { try ranks.allGather(inPlace: base, blocks) }
-        }
-        try require(values, equals: (0..<count).map { Float($0) * 2 } + [-1], "values")
+        let values = try AlignedBuffer<UInt8>(count: count + 1)
+        values.elements.update(repeating: 255)
+        for index in blocks.range(of: ranks.rank) { values[index] = UInt8(index) * 2 }
+        try complete([ranks.startAllGather(inPlace: values.pointer, blocks)], ranks)
+        try require(Array(values.elements), equals: (0..<count).map { UInt8($0) * 2 } + [255], "values")
     }
 
     /// The sum of i + r over ranks is n·i + n(n−1)/2, exact in Float at these sizes.
@@ -175,7 +179,8 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Rank r sends r + p bytes of value r to rank p; the exchange is followed by a gathering of r bytes of each rank.
+    /// Rank r sends r + p bytes of value r to rank p; the exchange is followed by a gathering of r
+    /// bytes of each rank.
     @Sendable private static func transfers(_ ranks: any Communicator) throws {
         let (size, rank) = (ranks.size, ranks.rank)
         let blocks = try RankBlocks(counts: (0..<size).map { rank + $0 })
@@ -195,7 +200,8 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         try require(Array(all.elements.prefix(gathered.count)), equals: gathered, "gathered")
     }
 
-    /// Several at once, begun by each rank between other operations, and each kind in an order of its own.
+    /// Several at once, begun by each rank between other operations, and each kind in an order of
+    /// its own.
     @Sendable private static func transfersAmongOthers(_ ranks: any Communicator) throws {
         let (size, rank, length) = (ranks.size, ranks.rank, 70_000)
         let blocks = try RankBlocks(counts: [Int](repeating: length * 4, count: size))

@@ -1,7 +1,7 @@
 import DTrainCore
 import DTrainDistributed
 
-/// A step's gradients for checks: those of each micro-batch, of random sign and magnitude, so that every order of
+/// The gradients of a step's micro-batches for checks, of random sign and magnitude: every order of
 /// addition gives other bits.
 public struct GradientCheck: Sendable {
     /// Micro-batches in the step.
@@ -41,19 +41,19 @@ public struct GradientCheck: Sendable {
         return treeSum(level: height, index: 0) ?? []
     }
 
-    /// A note that uses all bits; as a float some of them are NaN or denormal.
-    static func note(rank: Int, round: Int) -> UInt32 {
+    /// A stop signal that uses all bits; as a float some of them are NaN or denormal.
+    static func signal(rank: Int, round: Int) -> UInt32 {
         [0xFFFF_FFFF, 0x7F80_0001, 1, 0x8000_0000, 0x1234_5678][(rank + round) % 5]
     }
 
-    /// Lets every rank contribute its share and checks what comes out.
+    /// Reduces the gradient several times and checks the sum; collective.
     ///
     /// - Parameters:
-    ///   - ranks: the ranks; all run this together.
+    ///   - ranks: the ranks.
     ///   - mode: with `library` the sums need only be close.
-    ///   - leastBytes: of a block that travels.
+    ///   - leastBytes: the minimum size of a block.
     public func run(
-        _ ranks: any Communicator, mode: GradientSynchronizer.Mode = .tree, leastBytes: Int? = nil
+        _ ranks: any Communicator, mode: GradientSummation = .tree, leastBytes: Int? = nil
     ) throws {
         let tree = ReductionTree(leafCount: leaves)
         let runs = ReductionTree.partition(count: leaves, parts: ranks.size)
@@ -62,18 +62,18 @@ public struct GradientCheck: Sendable {
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, mode: mode)
         let nodes = try AlignedBuffer<Float>(count: max(1, synchronizer.ownNodes.count) * count)
         let expected = expected
-        // More than once, because the buffers of the synchroniser are used again.
+        // Several times, because the synchronizer reuses its buffers.
         for round in 1...3 {
             for index in 0..<nodes.count { nodes[index] = .nan }
-            synchronizer.begin(nodes: nodes.pointer)
+            let reduction = try synchronizer.begin(nodes: nodes.pointer)
             try fill(nodes.pointer, synchronizer, blocks) { block in
-                // In the second round all is begun at the end, in the others each rank is elsewhere.
-                if round != 2, (block + ranks.rank) % 3 != 0 { try synchronizer.advance(finished: block + 1) }
+                // In the second round all transfers start at the end, in the others each rank
+                // starts them at other times.
+                if round != 2, (block + ranks.rank) % 3 != 0 { try reduction.advance(finished: block + 1) }
             }
-            synchronizer.note = Self.note(rank: ranks.rank, round: round)
-            try synchronizer.finish()
+            let outcome = try reduction.finish(stopSignal: Self.signal(rank: ranks.rank, round: round))
             try require(
-                synchronizer.notes, equals: (0..<ranks.size).map { Self.note(rank: $0, round: round) }, "notes")
+                outcome.stopSignals, equals: (0..<ranks.size).map { Self.signal(rank: $0, round: round) }, "signals")
             try compare(nodes.pointer, with: expected, mode: mode, round: round)
         }
     }
@@ -97,7 +97,7 @@ public struct GradientCheck: Sendable {
     }
 
     private func compare(
-        _ result: UnsafePointer<Float>, with expected: [Float], mode: GradientSynchronizer.Mode, round: Int
+        _ result: UnsafePointer<Float>, with expected: [Float], mode: GradientSummation, round: Int
     ) throws {
         for (index, value) in expected.enumerated() {
             let isRight =
@@ -109,5 +109,17 @@ public struct GradientCheck: Sendable {
                     description: "round \(round), element \(index): \(result[index]), expected \(value)")
             }
         }
+    }
+}
+
+extension GradientBlocks {
+    /// Forms blocks of a vector that is in wire order already; its last element stands for the loss.
+    package init(contiguous count: Int, ranks: Int, leastBytes: Int? = nil) {
+        let length = max(1, (leastBytes ?? 5 << 18) / MemoryLayout<Float>.stride)
+        let tasks = stride(from: 0, to: count - 1, by: length).map { start in
+            let width = min(length, count - 1 - start)
+            return [Matrix(rows: 1, width: width, offset: start, stride: width)]
+        }
+        self.init(tasks: tasks, lossOffset: count - 1, ranks: ranks, leastBytes: leastBytes)
     }
 }

@@ -5,6 +5,8 @@
 #ifndef DTRAIN_CKERNELS_H
 #define DTRAIN_CKERNELS_H
 
+#include "Products.h"
+
 #include <stdint.h>
 
 // Tells the CPU that this thread waits for another one.
@@ -17,44 +19,61 @@ static inline void dtrain_pause(void) {
 // Units of a panel.
 enum { DTRAIN_PANEL = 128 };
 
-// A record keeps, for every token of a micro-batch, one value per unit and gate. Gate groups follow each other; inside a
-// group, columns are cut into panels of DTRAIN_PANEL units (the last may be narrower), and a panel is a [rows][width] matrix with
-// a row for each token. So a panel is a contiguous operand of the weight gradient's product.
+// What a recurrent cell keeps of every token of a micro-batch: one value per unit in each of the
+// cell's groups. Groups follow each other; inside a group, columns are cut into panels of
+// DTRAIN_PANEL units (the last may be narrower), and a panel is a [rows][width] matrix with a row
+// for each token: a contiguous operand of the weight gradient's product.
+//
+// The backward pass replaces the values by the gradients that the weight gradients are summed from.
 typedef struct {
-    float *values;   // start of the micro-batch's record
-    int64_t rows;    // rows of the micro-batch's panels
-    int64_t row;     // the row of this token
-    int64_t units;   // H
-    float *hidden;   // [H]: keeps the state after the token
-    float *cell;     // [H]: keeps the LSTM's cell after the token
+    float *values;  // start of the micro-batch's record; NULL: nothing is kept
+    int64_t rows;   // rows of the micro-batch's panels
+    int64_t row;    // row of this token
+    float *hidden;  // [H]: the state after the token
+    float *memory;  // [H]: the memory after the token; unused by cells without one
 } dtrain_record;
 
-// The units first <= j < end; where a record keeps values, first is at the start of a panel.
+// One row at one time step, forward. H units, G gates.
 typedef struct {
-    int64_t first;
-    int64_t end;
-} dtrain_units;
+    int64_t units;           // H
+    int64_t first;           // the call computes the units first <= j < end
+    int64_t end;             // with a record, first is the start of a panel
+    const float *input;      // [G*H]: x * W
+    const float *recurrent;  // [G*H]: h * U
+    const float *bias;       // [rows of the cell's bias][G*H]
+    float *hidden;           // [H]: the state, updated in place
+    float *memory;           // [H]: the second state, updated in place; unused by cells without one
+    dtrain_record record;
+} dtrain_forward_row;
 
-// GRU, forward, some units of one row (Keras's reset_after form). x: [3H] input product; g: [3H] recurrent product; bias: [2][3H];
-// h: [H], updated in place. With record.values set, keeps z, r, candidate and recurrent part of the candidate there,
-// and the new state in record.hidden.
-void dtrain_gru_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h);
+// One row at one time step, backward, all units. Cells without a memory leave its pointers unused.
+//
+// hidden_gradient: of the new state; replaced by the part that reaches the old state without h * U.
+// memory_gradient: of the new memory; replaced by that of the old one.
+// input_gradient: NULL where it isn't needed; unused by cells with one gradient for both products.
+typedef struct {
+    int64_t units;               // H
+    const float *hidden_before;  // [H]: the state before the token
+    const float *memory_before;  // [H]: the memory before the token
+    float *hidden_gradient;      // [H], in place
+    float *memory_gradient;      // [H], in place
+    float *recurrent_gradient;   // [G*H]: receives the gradient of h * U
+    float *input_gradient;       // [G*H]: receives the gradient of x * W
+    dtrain_record record;        // values become gradients
+} dtrain_backward_row;
 
-// GRU, backward, one row. h_before: [H] state that the row started from; dh: [H] gradient of the new state, replaced in place by the
-// part that goes straight to the old state (d * z); dg: [3H] gradient of the recurrent product; dx: [3H] gradient of the input
-// product or NULL. The record's values become the gradients dz, dr, d(recurrent part), d(candidate's input).
-void dtrain_gru_backward(dtrain_record record, const float *h_before, float *dh, float *dg, float *dx);
+// Keras's GRU with reset_after; bias [2][3H]. Groups: z, r, candidate, recurrent part of the
+// candidate; then the gradients of z, r, recurrent part of the candidate, input of the candidate.
+void dtrain_gru_forward(const dtrain_forward_row *row);
+void dtrain_gru_backward(const dtrain_backward_row *row);
 
-// LSTM, forward, some units of one row. x, g: [4H]; bias: [4H]; h, c: [H], updated in place. With record.values set, keeps i, f,
-// c~, o there, and the new state and cell in record.hidden and record.cell.
-void dtrain_lstm_forward(
-    dtrain_record record, dtrain_units units, const float *x, const float *g, const float *bias, float *h, float *c);
+// Keras's LSTM; bias [4H]. Groups: i, f, candidate, o; then their gradients.
+void dtrain_lstm_forward(const dtrain_forward_row *row);
+void dtrain_lstm_backward(const dtrain_backward_row *row);
 
-// LSTM, backward, one row. c_before, c_after: [H]; dh: [H] gradient of the new state, zeroed in place; dc: [H] gradient of the new
-// cell, replaced in place by that of the old one; dg: [4H]. The record's values become di, df, dc~, do.
-void dtrain_lstm_backward(
-    dtrain_record record, const float *c_before, const float *c_after, float *dh, float *dc, float *dg);
+// Keras's SimpleRNN; bias [H]. Group: h'; then the gradient of tanh's argument.
+void dtrain_simple_rnn_forward(const dtrain_forward_row *row);
+void dtrain_simple_rnn_backward(const dtrain_backward_row *row);
 
 // Softmax cross-entropy of one row of logits. logits: [n] without bias, bias: [n], target: index < n.
 // gradient: [n] receives (softmax - onehot) * scale, may be the logits themselves, or is NULL. Returns the loss in nats.
@@ -79,6 +98,9 @@ void dtrain_add_bf16(int64_t n, const uint16_t *addend, float *sum);
 // when every element is.
 double dtrain_squared_norm(int64_t n, const float *values);
 
+// values = scale * values, each limited to [-limit, limit]; NaN stays NaN. In place.
+void dtrain_clip(int64_t n, float scale, float limit, float *values);
+
 // Adam as in Keras, on [n] elements with g the gradient times `scale`: m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2);
 // w -= alpha * m / (sqrt(v) + epsilon).
 typedef struct {
@@ -91,62 +113,14 @@ typedef struct {
 void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
 
-#if defined(__x86_64__)
-// C[rows][:] = A[rows][depth] * B, or C += A * B, for some columns: groups of `columns` columns, the first of which begins at column
-// `first` and each other one `group_stride` later; all of these are multiples of 64, but for `columns` where a single group ends with
-// the matrix. A has no gaps, C's rows are c_stride apart.
-// A row's bits depend on that row of A and on B alone. scratch: dtrain_packed_product_scratch(rows) floats.
-//
-// `backwards` begins with the last columns: what was read last by the product before is then still in the core's cache.
+// Gradient descent with momentum, on [n] elements with g the gradient times `scale`:
+// m = momentum * m - learning_rate * g; w += m. No operations are fused: the bits are the same on any CPU.
 typedef struct {
-    int64_t rows;
-    int64_t first;
-    int64_t columns;
-    int64_t groups;
-    int64_t group_stride;
-    int64_t depth;
-    const void *a;
-    const void *packed;
-    float *c;
-    int64_t c_stride;
-    int accumulate;
-    int backwards;
-    float *scratch;
-} dtrain_packed_product;
-
-// In place of oneDNN's products where there is AVX-512: these fetch the weights ahead, which matters when few rows use them and all
-// of them come from the shared cache or from memory.
-int64_t dtrain_packed_product_scratch(int64_t rows);
-
-// A in float32; B as oneDNN's layout BA16a64b: [ceil(columns / 64)][depth, in blocks of 16][64], 0 outside the matrix.
-void dtrain_packed_product_fp32(dtrain_packed_product product);
-
-// A in bf16; B as BA16a64b2a: the same with pairs of rows. Needs AVX512_BF16.
-void dtrain_packed_product_bf16(dtrain_packed_product product);
-
-// The same B, but A in float32, and so are the products and their order: the bits are those of float32 operands of these values.
-void dtrain_packed_product_expanded(dtrain_packed_product product);
-
-// What becomes of a product's sums: each is added to the same element of every addend in turn ([rows][columns], without gaps), and goes
-// to out, laid out alike. Meanwhile upcoming_count floats from upcoming on are fetched into the L2 cache: what will be needed next.
-typedef struct {
-    const float *const *addends;
-    int64_t count;
-    float *out;
-    const float *upcoming;
-    int64_t upcoming_count;
-} dtrain_fold;
-
-// A[rows][depth] * B for many rows and a panel B that fits the L2 cache; A as dtrain_block_columns (bf16: dtrain_block_columns_to_bf16)
-// leaves it of stored >= depth rows, of which the first are read; without any the product is 0. float32: B is [depth][columns], its
-// rows `stride` apart, and 15 floats behind it are read, too. bf16: B as dtrain_pack_bf16_pairs leaves it. Needs AVX-512 (bf16:
-// AVX512_BF16).
-void dtrain_panel_product_fp32(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *panel, int64_t stride,
-    const dtrain_fold *fold);
-void dtrain_panel_product_bf16(
-    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold);
-#endif
+    float scale;
+    float learning_rate;
+    float momentum;
+} dtrain_sgd_constants;
+void dtrain_sgd(dtrain_sgd_constants constants, int64_t n, const float *gradient, float *m, float *weights);
 
 // sum[i] += addend[i] for n elements.
 void dtrain_add(int64_t n, const float *addend, float *sum);
@@ -159,39 +133,6 @@ void dtrain_column_sums(int64_t rows, int64_t columns, const float *matrix, floa
 
 // table[ids[i]][:] += matrix[i][:] for all rows of matrix[rows][columns], row after row; table is [*][columns].
 void dtrain_scatter_add(int64_t rows, int64_t columns, const float *matrix, const uint16_t *ids, float *table);
-
-// transposed[columns][rows] = matrix[rows][columns]; a row of the result starts every `stride` floats.
-void dtrain_transpose(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *transposed);
-
-// blocks[ceil(columns / 12)][rows][12] = matrix[rows][columns] in blocks of columns; the last may be partly unwritten.
-void dtrain_block_columns(int64_t rows, int64_t columns, const float *matrix, float *blocks);
-
-// The same with the result in bf16, two rows at a time: blocks[ceil(columns / 12)][ceil(rows / 2)][12], a pair's first row in the lower
-// half; beyond the last row is 0.
-void dtrain_block_columns_to_bf16(int64_t rows, int64_t columns, const float *matrix, uint32_t *blocks);
-
-// matrix[rows][columns] in bf16, packed as oneDNN's layout BA16a64b2a: for each 64 columns, for each 32 rows, 16 pairs of rows, a
-// pair's two values of a column side by side. packed holds whole blocks; what lies outside the matrix becomes 0.
-void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
-
-// matrix[rows][columns] packed as BA16a64b: for each 64 columns, for each 16 rows, a line of 64 a row; 0 outside the matrix.
-void dtrain_pack(int64_t rows, int64_t columns, const float *matrix, float *packed);
-
-#if defined(__x86_64__)
-// The same two packings, of the transpose of matrix[columns][rows]. They need AVX-512.
-void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed);
-void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
-#endif
-
-// rounded[i] = values[i] in bf16, to nearest even; NaN stays NaN.
-void dtrain_to_bf16(int64_t n, const float *values, uint16_t *rounded);
-
-// The same with the result in float32; rounded may be the values themselves.
-void dtrain_round_to_bf16(int64_t n, const float *values, float *rounded);
-
-// Whether the CPU is of a type whose bf16 instructions are slower than two float32 ones: Intel's since Sapphire Rapids, which
-// start one VDPBF16PS in two cycles and four FMAs, being made for AMX.
-int dtrain_has_slow_bf16(void);
 
 // sum over i of a[i] * b[i], in a fixed order.
 float dtrain_dot(int64_t n, const float *a, const float *b);

@@ -9,15 +9,17 @@ extension Checkpoint {
     ///   - metadata: what to say about it; a training checkpoint needs all of it.
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.
-    ///   - moments: Adam's flat moments; those of a training checkpoint, nil for a generator.
+    ///   - optimizer: the optimiser's state for a training checkpoint, nil for a generator.
     ///   - calls: what writes the file.
     /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal`
     ///   when the metadata contradicts itself or the model.
-    public static func write(
+    package static func write(
         to path: String, metadata: CheckpointMetadata, layout: ParameterLayout, parameters: UnsafePointer<Float>,
-        moments: (m: UnsafePointer<Float>, v: UnsafePointer<Float>)?, with calls: FileCalls = .system
+        optimizer: OptimizerState?, with calls: FileCalls = .system
     ) throws {
-        guard metadata.model == layout.configuration, (moments != nil) == (metadata.kind == .training) else {
+        guard metadata.model == layout.configuration, (optimizer != nil) == (metadata.kind == .training),
+            optimizer.map({ $0.count == layout.count }) ?? true
+        else {
             throw DTrainError(
                 .internal, "cannot save '\(path)': its metadata doesn't belong to its tensors; please report this")
         }
@@ -31,8 +33,10 @@ extension Checkpoint {
             }
         }
         var all = tensors(parameters) { $0 }
-        if let moments {
-            all += tensors(moments.m, TensorName.firstMoment) + tensors(moments.v, TensorName.secondMoment)
+        if let optimizer {
+            for (slot, buffer) in zip(optimizer.optimizer.slotNames, optimizer.slots) {
+                all += tensors(buffer.pointer) { SlotTensor.name(slot: slot, parameter: $0) }
+            }
         }
         let header = try CheckpointSeal.header(tensors: all, metadata: strings)
         try SafetensorsWriter.write(to: path, header: header, tensors: all, with: calls)
@@ -50,7 +54,7 @@ extension Checkpoint {
     public func export(to folder: String, overwrite: Bool = false) throws -> String {
         let target = "\(folder)/\(Self.generatorName)"
         guard overwrite || !Folder.exists(target) else {
-            throw DTrainError(.usage, "'\(target)' exists already; name another folder or add --overwrite")
+            throw DTrainError(.usage, "'\(target)' exists already", hint: "name another folder or add `overwrite`")
         }
         try Folder.create(folder)
         AtomicFile.removeStaleTemporaries(of: target)
@@ -59,7 +63,7 @@ extension Checkpoint {
         let generator = CheckpointMetadata(
             kind: .generator, model: metadata.model, vocabulary: metadata.vocabulary)
         try Self.write(
-            to: target, metadata: generator, layout: layout, parameters: parameters.pointer, moments: nil)
+            to: target, metadata: generator, layout: layout, parameters: parameters.pointer, optimizer: nil)
         return target
     }
 }

@@ -1,4 +1,5 @@
-/// A dtrain checkpoint that was found sound: a safetensors file with weights, perhaps Adam's moments, and metadata.
+/// A verified dtrain checkpoint: a safetensors file with weights, metadata and, for resuming, an
+/// optimiser's slots.
 ///
 /// Opening checks everything: structure, both checksums, and that metadata and tensors agree. A file that was cut or
 /// changed by as little as one bit is refused.
@@ -12,9 +13,12 @@ public struct Checkpoint: Sendable {
     public let metadata: CheckpointMetadata
     /// The tensors of the model.
     public let layout: ParameterLayout
-    /// Whether Adam's moments are there.
-    public let hasMoments: Bool
+    /// The names of the optimiser's slots in the order of the file, such as `adam.m` and `adam.v`.
+    public let optimizerSlots: [String]
     private let file: Safetensors
+
+    /// Whether the file holds an optimiser's slots.
+    public var hasOptimizerState: Bool { !optimizerSlots.isEmpty }
 
     /// The file's path.
     public var path: String { file.path }
@@ -36,11 +40,9 @@ public struct Checkpoint: Sendable {
         try CheckpointSeal.verifyTensors(file)
         let layout = try ParameterLayout(tensorsOf: file)
         let metadata = try CheckpointMetadata(file, model: layout.configuration)
-        hasMoments = file.names.contains { $0.hasPrefix(TensorName.moments) }
-        guard hasMoments == (metadata.kind == .training) else {
-            throw file.unfit(
-                "is of kind '\(metadata.kind.rawValue)' but its optimiser state \(hasMoments ? "exists" : "is missing")"
-            )
+        optimizerSlots = file.slotNames(layout)
+        guard optimizerSlots.isEmpty || metadata.kind == .training else {
+            throw file.unfit("is of kind '\(metadata.kind.rawValue)' but holds an optimiser's state")
         }
         self.file = file
         self.layout = layout
@@ -54,21 +56,37 @@ public struct Checkpoint: Sendable {
         try file.copy(layout, into: parameters)
     }
 
-    /// Copies Adam's moments.
+    /// Copies the optimiser's slots, and sets the number of steps that it has taken.
     ///
-    /// - Parameters:
-    ///   - m: room for the `layout.count` elements of the first moment.
-    ///   - v: room for the `layout.count` elements of the second moment.
-    /// - Throws: `DTrainError` with `badData` when the checkpoint has none.
-    public func loadMoments(m: UnsafeMutablePointer<Float>, v: UnsafeMutablePointer<Float>) throws {
-        guard hasMoments else {
+    /// - Parameter state: the state of an optimiser with the same slots, for `layout.count` parameters.
+    /// - Throws: `DTrainError` with `badData` when the checkpoint is a generator, or has other slots or
+    ///   another number of parameters; the state is unchanged then.
+    public func load(optimizer state: OptimizerState) throws {
+        guard metadata.kind == .training else {
+            throw DTrainError(
+                .badData, "checkpoint '\(path)' is a generator without optimiser state",
+                hint: "go on from a training's checkpoint, or start a new training from it with `init`")
+        }
+        let wanted = state.optimizer.slotNames
+        guard Set(wanted) == Set(optimizerSlots) else {
             throw DTrainError(
                 .badData,
-                "checkpoint '\(path)' is a generator without optimiser state; go on from a training's checkpoint, "
-                    + "or start a new training from it with --init")
+                "checkpoint '\(path)' holds \(list(optimizerSlots)) where the optimiser needs \(list(wanted)); resume with "
+                    + "the optimiser that it was trained with")
         }
-        try file.copy(layout, into: m, name: TensorName.firstMoment)
-        try file.copy(layout, into: v, name: TensorName.secondMoment)
+        guard state.count == layout.count else {
+            throw DTrainError(
+                .badData,
+                "checkpoint '\(path)' holds \(layout.count) parameters, not \(state.count); resume with its own model")
+        }
+        for (slot, buffer) in zip(wanted, state.slots) {
+            try file.copy(layout, into: buffer.pointer) { SlotTensor.name(slot: slot, parameter: $0) }
+        }
+        state.steps = metadata.progress?.step ?? 0
+    }
+
+    private func list(_ slots: [String]) -> String {
+        slots.isEmpty ? "no optimiser state" : slots.map(\.quotedForMessage).joined(separator: ", ")
     }
 
     private static func checkFormat(of file: Safetensors) throws {
@@ -93,5 +111,13 @@ extension Safetensors {
         for tensor in layout.tensors {
             try copy(name(tensor.name), into: buffer + tensor.offset, expecting: tensor.shape)
         }
+    }
+
+    /// The names of the optimiser's slots in the order of the file.
+    ///
+    /// A slot is recognised by its tensor for the model's last parameter.
+    func slotNames(_ layout: ParameterLayout) -> [String] {
+        guard let parameter = layout.tensors.last?.name else { return [] }
+        return names.compactMap { SlotTensor.slot(of: $0, parameter: parameter) }
     }
 }

@@ -48,7 +48,7 @@ public struct CheckpointDirectory: Hashable, Sendable {
         return nil
     }
 
-    /// Refuses a folder that holds checkpoints already: the rule for a training without `--resume` and `--overwrite`.
+    /// Refuses a folder that holds checkpoints already: the rule for a training that starts anew.
     ///
     /// - Throws: `DTrainError` with `usage` that says what is there.
     public func requireFresh() throws {
@@ -57,9 +57,8 @@ public struct CheckpointDirectory: Hashable, Sendable {
         let found =
             names.count == 1 ? newest.fileName : "\(oldest.fileName) to \(newest.fileName), \(names.count) files"
         throw DTrainError(
-            .usage,
-            "folder '\(path)' already holds a training's checkpoints (\(found)); go on from them with --resume, "
-                + "delete them with --overwrite, or name another folder")
+            .usage, "folder '\(path)' already holds a training's checkpoints (\(found))",
+            hint: "go on from them with `resume`, delete them with `overwrite`, or name another folder")
     }
 
     /// Deletes all checkpoints that come after a point in the training, nil for all; and nothing else.
@@ -88,8 +87,7 @@ public struct CheckpointDirectory: Hashable, Sendable {
         for name in surplus where name != valid { try remove(name) }
     }
 
-    /// Opens what `--checkpoint FILE-or-DIR` names: a file itself; of a folder the newest sound checkpoint, else the
-    /// generator exported to it.
+    /// Opens a checkpoint file, or the newest sound checkpoint of a folder, else the generator exported to it.
     ///
     /// - Parameters:
     ///   - path: the file or folder.

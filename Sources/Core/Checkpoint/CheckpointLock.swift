@@ -23,9 +23,8 @@ public final class CheckpointLock: Sendable {
             guard Clock.seconds < end else {
                 close(descriptor)
                 throw DTrainError(
-                    .inputOutput,
-                    "another training saves to folder '\(directory.path)' right now; wait for its end, or name another "
-                        + "folder with --checkpoint-dir")
+                    .inputOutput, "another training saves to folder '\(directory.path)' right now",
+                    hint: "wait for its end, or name another folder with `checkpoint-dir`")
             }
             usleep(50_000)
         }

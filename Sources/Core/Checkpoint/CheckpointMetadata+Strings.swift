@@ -16,7 +16,7 @@ enum CheckpointKey: String {
 /// The value of `configuration`.
 private struct StoredConfiguration: Codable {
     let model: ModelConfiguration
-    let training: TrainingSettings?
+    let training: Settings?
 }
 
 /// The value of `loss_history`; JSON numbers in their shortest form give the same double again.

@@ -2,7 +2,7 @@
 public struct CheckpointMetadata: Hashable, Sendable {
     /// What a checkpoint is for.
     public enum Kind: String, Hashable, Sendable {
-        /// A training can go on from it: it has settings, progress, corpus checksum and Adam's moments.
+        /// A training can resume from it: it has settings, progress, corpus checksum and an optimiser's slots.
         case training
         /// Text can be generated with it: weights and vocabulary only.
         case generator
@@ -12,8 +12,8 @@ public struct CheckpointMetadata: Hashable, Sendable {
     public var kind: Kind
     /// The model's sizes.
     public var model: ModelConfiguration
-    /// The training's settings; always there in a training checkpoint.
-    public var settings: TrainingSettings?
+    /// The training's settings as far as they are stored; always there in a training checkpoint.
+    public var settings: Settings?
     /// All entries by id: `[UNK]`, then one Unicode scalar each, ascending.
     public var vocabulary: [String]
     /// The checksum of the text trained on; always there in a training checkpoint.
@@ -23,7 +23,7 @@ public struct CheckpointMetadata: Hashable, Sendable {
 
     /// The metadata of a checkpoint.
     public init(
-        kind: Kind, model: ModelConfiguration, settings: TrainingSettings? = nil, vocabulary: [String],
+        kind: Kind, model: ModelConfiguration, settings: Settings? = nil, vocabulary: [String],
         corpusChecksum: String? = nil, progress: TrainingProgress? = nil
     ) {
         self.kind = kind
@@ -34,23 +34,13 @@ public struct CheckpointMetadata: Hashable, Sendable {
         self.progress = progress
     }
 
-    /// What the command line, too, takes for a size: sums and products of two can't overflow.
-    private static let maximumSize = Int(Int32.max)
-
     /// What contradicts itself or is missing, nil when all is well.
     var problem: String? {
         if let problem = Self.vocabularyProblem(vocabulary, size: model.vocabularySize) { return problem }
         if kind == .training, settings == nil || progress == nil || corpusChecksum == nil {
             return "lacks the settings, the progress or the corpus checksum of its training"
         }
-        if let settings {
-            let sizes = [settings.sequenceLength, settings.batchSize, settings.microBatchSize]
-            guard sizes.allSatisfy({ (1...Self.maximumSize).contains($0) }), settings.learningRate.isFinite,
-                settings.clipNorm.map({ $0 > 0 && $0.isFinite }) ?? true, settings.epochs.map({ $0 > 0 }) ?? true
-            else {
-                return "has impossible training settings"
-            }
-        }
+        if settings?.arePossible == false { return "has impossible training settings" }
         if let progress {
             guard (0...TrainingProgress.maximumEpochs).contains(progress.epoch), progress.stepInEpoch >= 0,
                 progress.step >= progress.stepInEpoch, progress.epochLosses.count == progress.epoch

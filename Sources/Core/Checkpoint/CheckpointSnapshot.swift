@@ -1,23 +1,21 @@
 import Synchronization
 
-/// A copy of a replica's weights and moments, from which a checkpoint is written while the training goes on.
+/// A copy of a replica's state, from which a checkpoint is written while training continues.
 ///
-/// Nobody fills it while somebody writes it: that is up to the owner.
-public final class CheckpointSnapshot: Sendable {
+/// The owner sees to it that a snapshot isn't filled while it is being written.
+package final class CheckpointSnapshot: Sendable {
     /// The tensors.
-    public let layout: ParameterLayout
+    package let layout: ParameterLayout
     let parameters: AlignedBuffer<Float>
-    let m: AlignedBuffer<Float>
-    let v: AlignedBuffer<Float>
+    let optimizer: OptimizerState
 
-    /// Allocates room for the tensors of a model.
+    /// Allocates room for a copy of a replica's state.
     ///
     /// - Throws: `DTrainError` with `internal` when memory is exhausted.
-    public init(layout: ParameterLayout) throws {
-        self.layout = layout
+    package init(of replica: Replica) throws {
+        layout = replica.layout
         parameters = try AlignedBuffer(count: layout.count)
-        m = try AlignedBuffer(count: layout.count)
-        v = try AlignedBuffer(count: layout.count)
+        optimizer = try OptimizerState(replica.optimizerState.optimizer, count: layout.count)
     }
 
     /// Writes a training checkpoint atomically and flushes it to the disk.
@@ -27,27 +25,32 @@ public final class CheckpointSnapshot: Sendable {
     ///   - metadata: all of it.
     ///   - calls: what writes the file.
     /// - Throws: as `Checkpoint.write`.
-    public func write(to path: String, metadata: CheckpointMetadata, with calls: FileCalls = .system) throws {
+    package func write(to path: String, metadata: CheckpointMetadata, with calls: FileCalls = .system) throws {
         try Checkpoint.write(
-            to: path, metadata: metadata, layout: layout, parameters: parameters.pointer,
-            moments: (m: UnsafePointer(m.pointer), v: UnsafePointer(v.pointer)), with: calls)
+            to: path, metadata: metadata, layout: layout, parameters: parameters.pointer, optimizer: optimizer,
+            with: calls)
     }
 }
 
 extension Replica {
-    /// Elements that a worker copies at a time: they are still in its cache when it looks at them.
+    /// Elements that a worker copies at a time: still in its cache when it checks them.
     private static var block: Int { 1 << 15 }
 
-    /// Copies weights and moments, by all workers.
+    /// Copies the parameters and the optimiser's slots, on all workers.
     ///
-    /// - Parameter snapshot: one of the same layout.
+    /// - Parameter snapshot: a snapshot of the same layout and optimiser.
     /// - Throws: `DTrainError` with `badData` that names the first tensor in which a number is not finite.
-    public func copyState(to snapshot: CheckpointSnapshot) throws {
-        let buffers = [
-            (source: parameters, target: snapshot.parameters, kind: "weights"),
-            (source: adam.m, target: snapshot.m, kind: "first moments"),
-            (source: adam.v, target: snapshot.v, kind: "second moments"),
-        ]
+    package func copyState(to snapshot: CheckpointSnapshot) throws {
+        let (state, saved) = (optimizerState, snapshot.optimizer)
+        precondition(
+            snapshot.layout == layout && saved.optimizer.slotNames == state.optimizer.slotNames,
+            "the snapshot has the replica's tensors")
+        saved.steps = state.steps
+        let buffers =
+            [(source: parameters, target: snapshot.parameters, title: "weights")]
+            + zip(state.optimizer.slots, zip(state.slots, saved.slots)).map { slot, buffers in
+                (source: buffers.0, target: buffers.1, title: slot.title)
+            }
         let (pool, count, block) = (pool, layout.count, Self.block)
         let blocks = (count + block - 1) / block
         let isFinite = Atomic(true)
@@ -63,12 +66,12 @@ extension Replica {
             }
         }
         guard !isFinite.load(ordering: .relaxed) else { return }
-        for (_, target, kind) in buffers {
+        for (_, target, title) in buffers {
             guard let name = layout.firstNonFinite(in: target.pointer) else { continue }
             throw DTrainError(
                 .badData,
-                "the \(kind) of \(name) are not finite numbers after step \(adam.steps), so they are not saved; lower "
-                    + "--learning-rate and go on from the last checkpoint with --resume")
+                "the \(title) of \(name) are not finite numbers after step \(state.steps), so they are not saved",
+                hint: "lower `learning-rate` and go on from the last checkpoint with `resume`")
         }
     }
 }

@@ -1,4 +1,4 @@
-/// The weights of any safetensors file that has the tensor names of the contract, whoever wrote it (`--init`).
+/// The weights of any safetensors file that has the tensor names of the contract, whichever program wrote it.
 ///
 /// Optimiser state and metadata may be there or not; checksums are checked when there are any.
 public struct InitialWeights: Sendable {

@@ -1,11 +1,3 @@
-/// The names under which a checkpoint holds what belongs to a parameter.
-enum TensorName {
-    static let moments = "adam."
-
-    static func firstMoment(_ name: String) -> String { "adam.m.\(name)" }
-    static func secondMoment(_ name: String) -> String { "adam.v.\(name)" }
-}
-
 extension ParameterLayout {
     /// The largest size that a file may give to a vocabulary, embedding or layer: products of a few can't overflow.
     private static let maximumSize = 1 << 22
@@ -16,11 +8,9 @@ extension ParameterLayout {
     init(tensorsOf file: Safetensors) throws {
         let layout = ParameterLayout(try Self.configuration(of: file))
         var known: Set<String> = []
-        let hasMoments = file.names.contains { $0.hasPrefix(TensorName.moments) }
+        let slots = file.slotNames(layout)
         for tensor in layout.tensors {
-            var names = [tensor.name]
-            if hasMoments { names += [TensorName.firstMoment(tensor.name), TensorName.secondMoment(tensor.name)] }
-            for name in names {
+            for name in [tensor.name] + slots.map({ SlotTensor.name(slot: $0, parameter: tensor.name) }) {
                 try file.require(name, shape: tensor.shape)
                 known.insert(name)
             }
@@ -31,7 +21,7 @@ extension ParameterLayout {
         self = layout
     }
 
-    /// The sizes that the shapes of the embedding and of the recurrent kernels tell.
+    /// The sizes, from the shapes of the embedding and of the recurrent kernels.
     private static func configuration(of file: Safetensors) throws -> ModelConfiguration {
         func matrix(_ name: String) throws -> (rows: Int, columns: Int) {
             guard let view = file.tensors[name] else { throw file.unfit("has no tensor '\(name)'") }
@@ -41,17 +31,30 @@ extension ParameterLayout {
             return (view.shape[0], view.shape[1])
         }
         let embedding = try matrix("embedding.embeddings")
-        let cells = ModelConfiguration.Cell.allCases.filter { file.tensors["\($0.rawValue).recurrent_kernel"] != nil }
-        guard let cell = cells.first, cells.count == 1 else {
-            throw file.unfit(
-                cells.isEmpty
-                    ? "has no tensor 'gru.recurrent_kernel' or 'lstm.recurrent_kernel'"
-                    : "holds both GRU and LSTM layers, which dtrain's models don't mix")
-        }
+        let cell = try cell(of: file)
         var layers = 1
-        while file.tensors["\(cell.rawValue)_\(layers).recurrent_kernel"] != nil { layers += 1 }
+        while file.tensors[cell.name(of: .recurrentKernel, layer: layers)] != nil { layers += 1 }
         return ModelConfiguration(
             cell: cell, layers: layers, embeddingDim: embedding.columns,
-            rnnUnits: try matrix("\(cell.rawValue).recurrent_kernel").rows, vocabularySize: embedding.rows)
+            rnnUnits: try matrix(cell.name(of: .recurrentKernel, layer: 0)).rows, vocabularySize: embedding.rows)
+    }
+
+    /// The one cell whose recurrent kernel the file holds.
+    private static func cell(of file: Safetensors) throws -> Cell {
+        func name(_ cell: Cell) -> String { cell.name(of: .recurrentKernel, layer: 0) }
+        let cells = Cell.allCases.filter { file.tensors[name($0)] != nil }
+        guard let cell = cells.first else {
+            throw file.unfit("has no tensor \(list(Cell.allCases.map { "'\(name($0))'" }, "or"))")
+        }
+        guard cells.count == 1 else {
+            throw file.unfit("holds \(list(cells.map(\.layerClass), "and")) layers, which dtrain's models don't mix")
+        }
+        return cell
+    }
+
+    /// Words with commas between them, and a conjunction before the last.
+    private static func list(_ words: [String], _ conjunction: String) -> String {
+        let head = words.dropLast().joined(separator: ", ")
+        return [head, words.last ?? ""].filter { !$0.isEmpty }.joined(separator: " \(conjunction) ")
     }
 }

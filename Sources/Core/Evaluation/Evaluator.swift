@@ -3,18 +3,19 @@ import Glibc
 
 /// The mean loss of a model over a whole text.
 ///
-/// The text is cut into windows of `sequenceLength` characters, each started from zero states as in training; a window's targets
-/// overlap the next window's inputs by one, so that every character but the very first is predicted exactly once.
+/// The text is cut into windows of `sequenceLength` characters, each started from zero states as in
+/// training; a window's targets overlap the next window's inputs by one, so that every character
+/// but the very first is predicted exactly once.
 public final class Evaluator {
-    /// What an evaluation finds.
+    /// The result of an evaluation.
     public struct Result: Hashable, Sendable {
-        /// Mean cross-entropy in nats a character.
+        /// The mean cross-entropy in nats per character.
         public let loss: Double
-        /// Characters predicted.
+        /// The number of predicted characters.
         public let characters: Int
-        /// The loss in bits a character.
+        /// The loss in bits per character.
         public var bitsPerCharacter: Double { loss / M_LN2 }
-        /// The number of equally likely characters that would be as hard to guess: e^loss.
+        /// The perplexity per character, e^loss.
         public var perplexity: Double { exp(loss) }
 
         init(loss: Double, characters: Int) {
@@ -23,7 +24,7 @@ public final class Evaluator {
         }
     }
 
-    /// Windows that a worker advances together.
+    /// The number of windows that a worker advances together.
     private static let rows = 32
 
     private let layout: ParameterLayout
@@ -32,22 +33,35 @@ public final class Evaluator {
     private let pool: WorkerPool
     private let weights: PackedWeights
 
-    /// Prepares evaluation with a model's flat parameters.
+    /// Prepares the evaluation of a model.
+    ///
+    /// - Parameters:
+    ///   - layout: the layout of the parameters.
+    ///   - parameters: the flat parameters.
+    ///   - sequenceLength: the characters of a window.
+    ///   - threads: worker threads.
+    /// - Throws: `DTrainError` with `internal` when memory or threads run out.
     public init(layout: ParameterLayout, parameters: AlignedBuffer<Float>, sequenceLength: Int, threads: Int) throws {
         self.layout = layout
         self.parameters = parameters
         self.sequenceLength = sequenceLength
         pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, format: .fp32, training: false, pool: pool)
+            layout: layout, parameters: parameters.pointer, products: OperandFormat.fp32.weightProducts(),
+            training: false, pool: pool)
         try weights.pack()
     }
 
-    deinit { pool.stop() }
-
-    /// Evaluates the model on a text of at least two characters; `read(first, count, ids)` fills in ids of the text.
+    /// Evaluates the model on a text of at least two characters.
+    ///
+    /// - Parameters:
+    ///   - characters: the length of the text.
+    ///   - read: fills in the ids of a range of the text: its first character, its length, the
+    ///     buffer. Called by several threads.
+    /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, `internal`
+    ///   when memory runs out.
     public func evaluate(
-        characters: Int, _ read: @escaping @Sendable (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
+        characters: Int, _ read: @Sendable (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
     ) throws -> Result {
         let predictions = characters - 1
         guard predictions > 0 else {
@@ -63,8 +77,7 @@ public final class Evaluator {
                 bias: parameters.pointer + layout.denseBias, vocabularySize: layout.configuration.vocabularySize,
                 length: length)
         }
-        let pool = pool
-        try pool.run { worker in
+        try pool.run { [pool] worker in
             while let group = pool.nextTask(below: groups) {
                 let first = group * Self.rows
                 try workers[worker].run(windows: first..<min(windows, first + Self.rows), predictions, losses, read)
@@ -74,7 +87,7 @@ public final class Evaluator {
     }
 }
 
-/// One worker's windows.
+/// The windows that one worker advances together.
 private final class EvaluationWorker: @unchecked Sendable {
     private let forward: ForwardPass
     private let bias: UnsafePointer<Float>
@@ -104,7 +117,7 @@ private final class EvaluationWorker: @unchecked Sendable {
             losses[window] = 0
         }
         forward.reset()
-        // All windows have this length but the text's last one, which may be alone.
+        // Only the text's last window may be shorter; it may be alone in its group.
         let longest = windows.map(count).max() ?? 0
         for time in 0..<longest {
             for row in 0..<windows.count { ids[row] = text[row * (length + 1) + time] }

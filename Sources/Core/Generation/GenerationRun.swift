@@ -1,6 +1,7 @@
-/// Some prompts and the workers that continue them together: a team with a part of the units each, or one worker alone.
+/// A group of prompts and the team of workers that continues them; each member computes a part of
+/// the units.
 final class GenerationRun: @unchecked Sendable {
-    /// A text that long is asked for all at once; a longer one grows, since it may be stopped before its end.
+    /// The most characters to reserve memory for; a longer text grows, since it may be stopped early.
     private static let reservedCharacters = 1 << 16
 
     private let prompts: [[UInt16]]
@@ -10,7 +11,7 @@ final class GenerationRun: @unchecked Sendable {
     private let forward: [ForwardPass]
     private let bias: UnsafePointer<Float>
     private let vocabularySize: Int
-    /// What each row is fed next; written by the first member.
+    /// The next input of each row; written by member 0.
     private let ids: AlignedBuffer<UInt16>
     private(set) var generated: [[UInt16]]
 
@@ -34,9 +35,9 @@ final class GenerationRun: @unchecked Sendable {
         }
     }
 
-    /// Feeds each row its prompt and then what it generates; shorter prompts begin to generate earlier.
+    /// Feeds each row its prompt and then its own output; shorter prompts begin to generate earlier.
     ///
-    /// Called by all members, each on a worker of its own.
+    /// Called by all members at the same time, each on its own worker.
     func run(member: Int) throws {
         guard length > 0 else { return }
         let (forward, barrier) = (forward[member], forward[member].barrier)
@@ -57,7 +58,7 @@ final class GenerationRun: @unchecked Sendable {
         for row in prompts.indices { ids[row] = next(row, after: step) }
     }
 
-    /// The character that a row is fed after `step`.
+    /// Returns the input of a row after `step`.
     private func next(_ row: Int, after step: Int) -> UInt16 {
         let position = step + 1 - prompts[row].count
         guard position >= 0 else { return prompts[row][step + 1] }

@@ -1,6 +1,7 @@
-/// Continues prompts character by character, all of them together; each keeps its own state.
+/// Continues a batch of prompts character by character; each prompt has its own state.
 ///
-/// A prompt's continuation depends on the weights, the seed, its number and its text, not on the other prompts or on threads.
+/// A continuation depends on the weights, the seed, the prompt and its number, not on the other
+/// prompts or on the threads.
 public final class Generator {
     private let layout: ParameterLayout
     private let parameters: AlignedBuffer<Float>
@@ -12,9 +13,10 @@ public final class Generator {
     /// - Parameters:
     ///   - layout: the layout of the parameters.
     ///   - parameters: the flat parameters.
-    ///   - precision: of the recurrent layers' products; the logits stay in float32.
+    ///   - precision: the precision of the recurrent layers' products; the logits are float32.
     ///   - threads: worker threads.
-    /// - Throws: `DTrainError` with `usage` when this CPU lacks the precision, `internal` when memory or threads run out.
+    /// - Throws: `DTrainError` with `usage` when this CPU doesn't support the precision, `internal`
+    ///   when memory or threads run out.
     public init(
         layout: ParameterLayout, parameters: AlignedBuffer<Float>, precision: Precision = .fp32, threads: Int
     ) throws {
@@ -27,16 +29,15 @@ public final class Generator {
         try weights.pack()
     }
 
-    deinit { pool.stop() }
-
     /// Generates `length` characters after each prompt.
     ///
     /// - Parameters:
-    ///   - prompts: the prompts' ids, none of them empty.
-    ///   - length: characters to generate for each.
-    ///   - method: how to choose.
-    ///   - seed: fixes what is drawn.
-    /// - Returns: the generated ids, a list for each prompt.
+    ///   - prompts: the ids of each prompt, at least one.
+    ///   - length: the characters to generate for each prompt.
+    ///   - method: how each character is chosen.
+    ///   - seed: the random seed.
+    /// - Returns: the generated ids of each prompt.
+    /// - Throws: `DTrainError` with `usage` for an empty prompt, `internal` when memory runs out.
     public func generate(prompts: [[UInt16]], length: Int, method: SamplingMethod, seed: UInt64) throws -> [[UInt16]] {
         guard !prompts.contains(where: \.isEmpty) else {
             throw DTrainError(.usage, "a prompt is empty; give at least one character to start from")

@@ -10,12 +10,13 @@ struct Sampler: Sendable {
         random = CounterRandom(seed: seed, purpose: .sampling)
     }
 
-    /// The id to go on with.
+    /// Chooses the next id.
     ///
     /// - Parameters:
     ///   - logits: [V], without bias; scratch afterwards.
     ///   - bias: [V].
-    ///   - position: generated characters before this one.
+    ///   - count: V, the size of the vocabulary.
+    ///   - position: the number of characters generated before.
     ///   - prompt: the prompt's number.
     func choose(
         _ logits: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, count: Int, position: Int, prompt: Int
@@ -36,13 +37,13 @@ struct Sampler: Sendable {
         }
     }
 
-    /// Rounding can leave a rest behind the last weight.
+    /// The last id with a positive weight: rounding can leave a remainder after the last subtraction.
     private func lastPossible(_ weights: UnsafePointer<Float>, _ count: Int) -> Int {
         (1..<count).last { weights[$0] > 0 } ?? count - 1
     }
 }
 
-/// How the next character is chosen.
+/// A method of choosing the next character.
 public enum SamplingMethod: Hashable, Sendable {
     /// The most likely one; the lowest id among equals.
     case greedy

@@ -6,23 +6,23 @@ import CKernels
 /// computes which piece.
 final class GradientNorm: @unchecked Sendable {
     /// Owns what the pieces are of.
-    private let gradient: Gradient
-    private let pieces: [UnsafeBufferPointer<Float>]
+    private let gradient: GradientSums
+    private let pieces: [UnsafeMutableBufferPointer<Float>]
     private let sums: AlignedBuffer<Double>
 
     /// The most elements of a piece.
     private static let piece = 1 << 16
 
     /// Prepares for a gradient.
-    init(_ gradient: Gradient) throws {
+    init(_ gradient: GradientSums) throws {
         self.gradient = gradient
-        let sums = UnsafeBufferPointer(gradient.sums.elements)
+        let sums = gradient.sums.elements
         let all =
-            [UnsafeBufferPointer(gradient.inputs.elements)]
-            + Self.parameterRanges(gradient).map { UnsafeBufferPointer(rebasing: sums[$0]) }
+            [gradient.inputs.elements]
+            + Self.parameterRanges(gradient).map { UnsafeMutableBufferPointer(rebasing: sums[$0]) }
         pieces = all.flatMap { range in
             stride(from: 0, to: range.count, by: Self.piece).map {
-                UnsafeBufferPointer(rebasing: range[$0..<min(range.count, $0 + Self.piece)])
+                UnsafeMutableBufferPointer(rebasing: range[$0..<min(range.count, $0 + Self.piece)])
             }
         }
         self.sums = try AlignedBuffer(count: pieces.count)
@@ -37,11 +37,17 @@ final class GradientNorm: @unchecked Sendable {
         sums.pointer[index] = dtrain_squared_norm(Int64(pieces[index].count), base)
     }
 
+    /// Multiplies one piece's elements by `scale` and limits them to [−limit, limit]; pieces may go to different threads.
+    func clip(piece index: Int, scale: Float, limit: Float) {
+        guard let base = pieces[index].baseAddress else { return }
+        dtrain_clip(Int64(pieces[index].count), scale, limit, base)
+    }
+
     /// The norm, when all pieces are done; finite exactly when every element is.
     var value: Double { sums.elements.reduce(0, +).squareRoot() }
 
     /// The sums in wire order but for those of the table and the loss, which aren't parameters; neighbours joined.
-    private static func parameterRanges(_ gradient: Gradient) -> [Range<Int>] {
+    private static func parameterRanges(_ gradient: GradientSums) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         for place in gradient.blocks.places where place.matrix.offset < gradient.layout.table {
             if let last = ranges.last, last.upperBound == place.start {

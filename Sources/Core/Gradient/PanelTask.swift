@@ -1,7 +1,7 @@
 /// One column panel of the weight gradients: which gradient columns it yields, from which panel of the tape.
 struct PanelTask: Hashable, Sendable {
     enum Source: Hashable, Sendable {
-        /// A gate group of a recurrent layer's record.
+        /// A group of a recurrent layer's record.
         case gates(layer: Int, group: Int)
         /// d(loss)/d(logits).
         case logits
@@ -60,49 +60,43 @@ struct PanelTask: Hashable, Sendable {
         let configuration = layout.configuration
         let panels = Panels(units: configuration.rnnUnits)
         return layout.recurrent.indices.reversed().flatMap { layer in
-            (0..<Tape.groups).flatMap { group in
+            configuration.cell.routes.enumerated().flatMap { group, route in
                 (0..<panels.count).map { panel in
                     let columns = panels.columns(panel)
                     return PanelTask(
                         source: .gates(layer: layer, group: group), panel: panel, width: columns.count,
-                        targets: targets(layout, layer: layer, group: group, column: columns.lowerBound))
+                        targets: targets(layout, layer: layer, route, column: columns.lowerBound))
                 }
             }
         }
     }
 
-    /// What one gate group yields.
-    ///
-    /// GRU: z and r have one gradient for both products; group 2 is the recurrent part of the candidate and group 3 its input.
-    private static func targets(_ layout: ParameterLayout, layer: Int, group: Int, column: Int) -> [Target] {
+    /// The sums that a panel of one record group yields; `column` is the panel's first within the gate.
+    private static func targets(
+        _ layout: ParameterLayout, layer: Int, _ route: Cell.Route, column: Int
+    ) -> [Target] {
         let configuration = layout.configuration
         let units = configuration.rnnUnits
         let stride = configuration.cell.gates * units
         let place = layout.recurrent[layer]
-        let isGRU = configuration.cell == .gru
-        let first = (isGRU && group == 3 ? 2 : group) * units + column
-        var targets: [Target] = []
-        if !(isGRU && group == 3) {
-            targets.append(
+        let first = route.gate * units + column
+        return route.destinations.map { destination in
+            switch destination {
+            case .recurrentKernel:
                 Target(
                     factor: .hiddenBefore(layer: layer), rows: units, offset: place.recurrentKernel + first,
-                    stride: stride))
-            if isGRU {
-                targets.append(Target(factor: .ones, rows: 1, offset: place.bias + stride + first, stride: stride))
+                    stride: stride)
+            case .kernel where layer == 0:
+                Target(
+                    factor: .characters, rows: configuration.vocabularySize,
+                    offset: GradientLayout(layout).table + first, stride: stride)
+            case .kernel:
+                Target(
+                    factor: .hiddenAfter(layer: layer - 1), rows: units, offset: place.kernel + first, stride: stride)
+            case .bias(let row):
+                Target(factor: .ones, rows: 1, offset: place.bias + row * stride + first, stride: stride)
             }
         }
-        if !(isGRU && group == 2) {
-            targets.append(
-                layer == 0
-                    ? Target(
-                        factor: .characters, rows: configuration.vocabularySize,
-                        offset: GradientLayout(layout).table + first, stride: stride)
-                    : Target(
-                        factor: .hiddenAfter(layer: layer - 1), rows: units, offset: place.kernel + first,
-                        stride: stride))
-            targets.append(Target(factor: .ones, rows: 1, offset: place.bias + first, stride: stride))
-        }
-        return targets
     }
 
     private static func denseTasks(_ layout: ParameterLayout) -> [PanelTask] {

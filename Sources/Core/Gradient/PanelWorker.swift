@@ -13,12 +13,11 @@ final class PanelWorker {
     private let tape: Tape
     private let slots: AlignedBuffer<Float>
     private let slotSize: Int
-    private let products: [Shape: PanelProduct]
-    /// Whether the products' panels are rounded in the tape, whose values nobody needs after that.
-    private let roundsPanels: Bool
+    private let products: [Shape: any PanelProduct]
+    private let panelProducts: any PanelProducts
     private let addends: AlignedBuffer<UnsafePointer<Float>?>
 
-    init(tape: Tape, format: OperandFormat, slots: Int, slotSize: Int) throws {
+    init(tape: Tape, products panelProducts: any PanelProducts, slots: Int, slotSize: Int) throws {
         self.tape = tape
         self.slotSize = slotSize
         self.slots = try AlignedBuffer(count: slots * slotSize)
@@ -28,17 +27,17 @@ final class PanelWorker {
             [Panels(units: tape.units), Panels(units: tape.vocabularySize)].flatMap { panels in
                 (0..<panels.count).map { panels.columns($0).count }
             })
-        var products: [Shape: PanelProduct] = [:]
+        var products: [Shape: any PanelProduct] = [:]
         for sequences in sizes {
             for (width, skipped) in widths.flatMap({ [($0, 0), ($0, 1)] }) {
                 let tokens = tape.rankBatch.sequenceLength - skipped
-                products[Shape(sequences: sequences, tokens: tokens, width: width)] = try PanelProduct(
+                products[Shape(sequences: sequences, tokens: tokens, width: width)] = try panelProducts.product(
                     units: tape.units, width: width, states: sequences * tokens,
-                    of: sequences * tape.rankBatch.sequenceLength, format: format)
+                    of: sequences * tape.rankBatch.sequenceLength)
             }
         }
         self.products = products
-        roundsPanels = format == .roundedFP32
+        self.panelProducts = panelProducts
     }
 
     /// Computes a task's sums over the tokens of one micro-batch, and adds up what of the tree is complete with them.
@@ -57,7 +56,7 @@ final class PanelWorker {
         for (index, target) in task.targets.enumerated() {
             var sums = sums(leaf, place, out)
             if index == task.targets.count - 1 { sums.upcoming = upcoming }
-            if index == firstProduct, roundsPanels { round(task, microBatch: leaf.microBatch) }
+            if index == firstProduct { prepare(task, microBatch: leaf.microBatch) }
             try add(target, task, microBatch: leaf.microBatch, hidden, sums)
             place += target.rows * task.width
         }
@@ -83,11 +82,11 @@ final class PanelWorker {
         switch target.factor {
         case .hiddenBefore(let layer):
             // A token's state is the one after the token before it.
-            return try product(microBatch, width: task.width, skipped: 1)(
-                hidden[layer].bytes(microBatch), panel.afterFirst, sums)
+            let product = try self.product(microBatch, width: task.width, skipped: 1)
+            return try product(hidden[layer].bytes(microBatch), panel.afterFirst, sums)
         case .hiddenAfter(let layer):
-            return try product(microBatch, width: task.width, skipped: 0)(
-                hidden[layer].bytes(microBatch), panel.tokens, sums)
+            let product = try self.product(microBatch, width: task.width, skipped: 0)
+            return try product(hidden[layer].bytes(microBatch), panel.tokens, sums)
         case .characters:
             sums.scratch.update(repeating: 0, count: target.rows * task.width)
             dtrain_scatter_add(count, width, panel.tokens, tape.inputs.pointer + tokens.before, sums.scratch)
@@ -98,12 +97,13 @@ final class PanelWorker {
         sums.fold(rows: target.rows, width: task.width)
     }
 
-    private func round(_ task: PanelTask, microBatch: Int) {
+    /// Prepares the task's panel for its products, in the tape: nothing else reads it afterwards.
+    private func prepare(_ task: PanelTask, microBatch: Int) {
         let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
-        dtrain_round_to_bf16(Int64(panel.all.count), panel.tokens, panel.tokens)
+        panelProducts.preparePanel(UnsafeMutableBufferPointer(start: panel.tokens, count: panel.all.count))
     }
 
-    private func product(_ microBatch: Int, width: Int, skipped: Int) throws -> PanelProduct {
+    private func product(_ microBatch: Int, width: Int, skipped: Int) throws -> any PanelProduct {
         let sequences = tape.rankBatch.rows(of: microBatch).count
         let tokens = tape.rankBatch.sequenceLength - skipped
         guard let product = products[Shape(sequences: sequences, tokens: tokens, width: width)] else {

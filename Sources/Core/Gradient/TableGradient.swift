@@ -1,14 +1,14 @@
 /// The embedding's and the first kernel's gradients from the table's: dE = dTable · Wᵀ, dW = Eᵀ · dTable.
 final class TableGradient {
-    private let gradient: Gradient
+    private let gradient: GradientSums
     /// [V, G·H].
     private let table: AlignedBuffer<Float>
     /// The table's column panels among the sums.
     private let panels: [GradientBlocks.Place]
-    private let embeddingProduct: MatrixProduct
-    private let kernelProduct: MatrixProduct
+    private let embeddingProduct: PlainProduct
+    private let kernelProduct: PlainProduct
 
-    init(_ gradient: Gradient) throws {
+    init(_ gradient: GradientSums) throws {
         let layout = gradient.layout
         let configuration = layout.parameters.configuration
         let (vocabulary, embedding) = (configuration.vocabularySize, configuration.embeddingDim)
@@ -16,10 +16,10 @@ final class TableGradient {
         self.gradient = gradient
         table = try AlignedBuffer(count: layout.loss - layout.table)
         panels = gradient.blocks.places.filter { (layout.table..<layout.loss).contains($0.matrix.offset) }
-        embeddingProduct = try MatrixProduct(
+        embeddingProduct = try PlainProduct(
             rows: vocabulary, columns: embedding, depth: columns, a: .rows(stride: columns),
             b: .columns(stride: columns))
-        kernelProduct = try MatrixProduct(
+        kernelProduct = try PlainProduct(
             rows: embedding, columns: columns, depth: vocabulary, a: .columns(stride: embedding),
             b: .rows(stride: columns))
     }

@@ -8,7 +8,7 @@ import Synchronization
 /// no worker waits for another.
 final class WeightGradient: @unchecked Sendable {
     private let tape: Tape
-    private let gradient: Gradient
+    private let gradient: GradientSums
     private let fold: ReductionTree.FoldPlan
     private let tasks: [PanelTask]
     private let leaves: [FoldStep]
@@ -27,7 +27,7 @@ final class WeightGradient: @unchecked Sendable {
     ///   - gradient: receives the sums of all nodes of the fold.
     ///   - fold: how the rank's micro-batches are folded into nodes of the tree.
     init(
-        tape: Tape, gradient: Gradient, format: OperandFormat, fold: ReductionTree.FoldPlan, pool: WorkerPool
+        tape: Tape, gradient: GradientSums, products: any PanelProducts, fold: ReductionTree.FoldPlan, pool: WorkerPool
     ) throws {
         self.tape = tape
         self.gradient = gradient
@@ -37,11 +37,11 @@ final class WeightGradient: @unchecked Sendable {
         tasks = PanelTask.all(gradient.layout.parameters)
         leaves = FoldStep.all(fold, first: tape.rankBatch.microBatches.lowerBound)
         hidden = try tape.layers.map { _ in
-            try PackedStates(rankBatch: tape.rankBatch, units: tape.units, format: format)
+            try PackedStates(rankBatch: tape.rankBatch, units: tape.units, products: products)
         }
         let scratch = tasks.map(\.scratch).max() ?? 0
         workers = try (0..<pool.count).map { _ in
-            try PanelWorker(tape: tape, format: format, slots: max(fold.slotCount, 1), slotSize: scratch)
+            try PanelWorker(tape: tape, products: products, slots: max(fold.slotCount, 1), slotSize: scratch)
         }
         lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
         prepareWork()
@@ -50,12 +50,14 @@ final class WeightGradient: @unchecked Sendable {
     /// Computes all sums from the tape's gradients, on all workers.
     ///
     /// - Parameter advance: is told by the calling thread, after each of its products, how many blocks are finished.
-    func run(_ advance: @escaping (Int) throws -> Void) throws {
-        self.advance = advance
-        defer { self.advance = { _ in } }
+    func run(_ advance: (Int) throws -> Void) throws {
         finished.reset()
         try pool.run(operandWork)
-        try pool.run(foldWork)
+        try withoutActuallyEscaping(advance) { advance in
+            self.advance = advance
+            defer { self.advance = { _ in } }
+            try pool.run(foldWork)
+        }
     }
 
     private func prepareWork() {
@@ -86,7 +88,8 @@ final class WeightGradient: @unchecked Sendable {
         for (place, leaf) in leaves.enumerated() {
             // A single node lies in wire order; several are divided among the owners of their parts.
             let isInPlace = leaf.completes != nil && nodeCount == 1
-            let out = isInPlace ? gradient.sums.pointer + blocks.taskStarts[index] : worker.slot(leaf.target)
+            let out =
+                isInPlace ? gradient.sums.pointer + blocks.elements(ofTask: index).lowerBound : worker.slot(leaf.target)
             let upcoming =
                 place + 1 < leaves.count
                 ? panel(task, leaves[place + 1]) : next < tasks.count ? panel(tasks[next], leaves[0]) : nil
@@ -121,9 +124,10 @@ final class WeightGradient: @unchecked Sendable {
         }
         for node in fold.nodes.indices {
             gradient.blocks.store(
-                slots + node, task: tasks.count, node: node, of: gradient.nodeCount, to: gradient.sums.pointer)
+                slots + node, task: gradient.blocks.lossTask, node: node, of: gradient.nodeCount,
+                to: gradient.sums.pointer)
         }
-        finished.note(task: tasks.count)
+        finished.note(task: gradient.blocks.lossTask)
     }
 }
 
@@ -153,7 +157,7 @@ private final class FinishedBlocks: @unchecked Sendable {
 
     /// Notes that a task's sums are where they travel from.
     func note(task: Int) {
-        left[blocks.block(of: task)].subtract(1, ordering: .releasing)
+        left[blocks.block(ofTask: task)].subtract(1, ordering: .releasing)
     }
 
     /// How many blocks are finished without a gap.

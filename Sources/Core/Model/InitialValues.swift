@@ -1,8 +1,8 @@
 import CKernels
 import Glibc
 
-/// Keras's initial values: embedding U(−0.05, 0.05); kernels Glorot uniform; recurrent kernels orthogonal; biases 0, but 1 for the
-/// LSTM's forget gate.
+/// Keras's initial values: embedding U(−0.05, 0.05); kernels Glorot uniform; recurrent kernels
+/// orthogonal; the biases of recurrent layers the cell's, the dense bias 0.
 public enum InitialValues {
     /// Fills in the flat parameters; a function of the layout and the seed alone.
     ///
@@ -15,45 +15,75 @@ public enum InitialValues {
         _ parameters: UnsafeMutablePointer<Float>, layout: ParameterLayout, seed: UInt64, heartbeat: Heartbeat? = nil
     ) throws {
         let configuration = layout.configuration
-        let units = configuration.rnnUnits
-        let columns = configuration.cell.gates * units
         parameters.update(repeating: 0, count: layout.count)
         for (part, tensor) in layout.tensors.enumerated() {
             heartbeat?.beat()
             let random = TensorRandom(seed: seed, tensor: part)
             let values = UnsafeMutableBufferPointer(start: parameters + tensor.offset, count: tensor.count)
-            switch tensor.offset {
-            case layout.embeddings: random.uniform(values, limit: 0.05)
-            case let offset where layout.recurrent.contains { $0.recurrentKernel == offset }:
-                try orthogonal(values, rows: units, columns: columns, random, heartbeat)
-            case let offset where layout.recurrent.contains { $0.bias == offset }:
-                if configuration.cell == .lstm { values[units..<2 * units].update(repeating: 1) }
-            case layout.denseBias: break
-            default: random.uniform(values, limit: (6 / Float(tensor.shape[0] + tensor.shape[1])).squareRoot())
+            switch tensor.role {
+            case .embeddings: random.uniform(values, limit: 0.05)
+            case .recurrent(.kernel), .denseKernel:
+                random.uniform(values, limit: (6 / Float(tensor.shape[0] + tensor.shape[1])).squareRoot())
+            case .recurrent(.recurrentKernel):
+                try orthogonal(values, rows: tensor.shape[0], columns: tensor.shape[1], random, heartbeat)
+            case .recurrent(.bias): fillBias(values, configuration)
+            case .denseBias: break
             }
+        }
+    }
+
+    /// Gives each unit of each gate the gate's initial bias.
+    private static func fillBias(_ values: UnsafeMutableBufferPointer<Float>, _ configuration: ModelConfiguration) {
+        let units = configuration.rnnUnits
+        for (index, value) in configuration.cell.initialBias.joined().enumerated() {
+            values[index * units..<(index + 1) * units].update(repeating: value)
         }
     }
 
     /// Orthonormal rows: those of a Gaussian matrix A, orthonormalised in order.
     ///
-    /// With A·Aᵀ = L·Lᵀ (Cholesky), Q = L⁻¹·A is the Q of the QR decomposition of Aᵀ with a positive diagonal of R, which is what
-    /// Keras takes. A Gaussian matrix with several times more columns than rows is conditioned well enough for this in float32.
+    /// The result is the Q of the QR decomposition of Aᵀ with a positive diagonal of R, as in Keras.
+    /// With A·Aᵀ = L·Lᵀ (Cholesky) it is Q = L⁻¹·A. That squares the condition number, so in float32
+    /// it needs a matrix with several times more columns than rows; others take Gram-Schmidt.
     static func orthogonal(
         _ values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, _ random: TensorRandom,
         _ heartbeat: Heartbeat? = nil
     ) throws {
         guard let matrix = values.baseAddress else { return }
         random.normal(values)
+        guard columns >= 2 * rows else { return gramSchmidt(matrix, rows: rows, columns: columns, heartbeat) }
         let gram = try AlignedBuffer<Float>(count: rows * rows)
-        let product = try MatrixProduct(
+        let product = try PlainProduct(
             rows: rows, columns: rows, depth: columns, a: .rows(stride: columns), b: .columns(stride: columns))
         try product(matrix, matrix, gram.pointer)
         choleskyInverse(gram.pointer, rows, heartbeat)
         let gaussian = try AlignedBuffer<Float>(count: rows * columns)
         gaussian.pointer.update(from: matrix, count: rows * columns)
-        let orthonormalise = try MatrixProduct(
+        let orthonormalise = try PlainProduct(
             rows: rows, columns: columns, depth: rows, a: .rows(stride: rows), b: .rows(stride: columns))
         try orthonormalise(gram.pointer, gaussian.pointer, matrix)
+    }
+
+    /// Orthonormalises the rows of a matrix in order, in place.
+    ///
+    /// Projecting twice makes up for the cancellation of the first time (Kahan and Parlett: "twice is
+    /// enough").
+    private static func gramSchmidt(
+        _ matrix: UnsafeMutablePointer<Float>, rows: Int, columns: Int, _ heartbeat: Heartbeat?
+    ) {
+        let count = Int64(columns)
+        for i in 0..<rows {
+            heartbeat?.beat()
+            let row = matrix + i * columns
+            for _ in 0..<2 {
+                for j in 0..<i {
+                    let earlier = matrix + j * columns
+                    dtrain_axpy(count, -dtrain_dot(count, row, earlier), earlier, row)
+                }
+            }
+            let length = dtrain_dot(count, row, row).squareRoot()
+            for column in 0..<columns { row[column] /= length }
+        }
     }
 
     /// Replaces a symmetric positive definite matrix by the inverse of its lower Cholesky factor.

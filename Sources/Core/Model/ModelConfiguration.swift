@@ -1,13 +1,5 @@
 /// The sizes that define a character model: Embedding(V, E) → 1…N recurrent layers of H units → Dense(V).
 public struct ModelConfiguration: Hashable, Sendable, Codable {
-    /// The kind of recurrent layer, with Keras's semantics.
-    public enum Cell: String, Hashable, Sendable, Codable, CaseIterable {
-        case gru, lstm
-
-        /// Gates per unit: z, r, h for GRU; i, f, c, o for LSTM.
-        public var gates: Int { self == .gru ? 3 : 4 }
-    }
-
     /// The kind of the recurrent layers.
     public var cell: Cell
     /// Recurrent layers, at least 1.
@@ -19,9 +11,12 @@ public struct ModelConfiguration: Hashable, Sendable, Codable {
     /// V, the vocabulary's size, `[UNK]` included.
     public var vocabularySize: Int
 
-    /// A model's sizes; the defaults are the tutorial's.
-    public init(cell: Cell = .gru, layers: Int = 1, embeddingDim: Int = 256, rnnUnits: Int = 1024, vocabularySize: Int)
-    {
+    /// A model's sizes; the defaults are the settings'.
+    public init(
+        cell: Cell = Setting.cell.defaultValue, layers: Int = Setting.layers.defaultValue,
+        embeddingDim: Int = Setting.embeddingDim.defaultValue, rnnUnits: Int = Setting.rnnUnits.defaultValue,
+        vocabularySize: Int
+    ) {
         self.cell = cell
         self.layers = layers
         self.embeddingDim = embeddingDim

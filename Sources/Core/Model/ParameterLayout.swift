@@ -2,6 +2,15 @@
 public struct ParameterLayout: Hashable, Sendable {
     /// One tensor, row-major, under the name that the checkpoint gives it.
     public struct Tensor: Hashable, Sendable {
+        /// What the tensor is to the model.
+        enum Role: Hashable, Sendable {
+            case embeddings
+            /// A tensor of a recurrent layer.
+            case recurrent(Cell.Tensor)
+            case denseKernel, denseBias
+        }
+
+        let role: Role
         /// The name in a checkpoint, such as `gru.kernel`.
         public let name: String
         /// Rows and columns, or one length.
@@ -12,9 +21,9 @@ public struct ParameterLayout: Hashable, Sendable {
         public var count: Int { shape.reduce(1, *) }
     }
 
-    /// The offsets of one recurrent layer's three tensors.
+    /// The offsets of one recurrent layer's three tensors; G gates, H units.
     public struct RecurrentLayer: Hashable, Sendable {
-        /// `gru`, `gru_1`, …: Keras's names.
+        /// Keras's name, such as `gru` or `gru_1`.
         public let name: String
         /// The width of the layer's input.
         public let inputDim: Int
@@ -22,7 +31,7 @@ public struct ParameterLayout: Hashable, Sendable {
         public let kernel: Int
         /// Offset of U: [H, G·H].
         public let recurrentKernel: Int
-        /// Offset of the bias: [2, 3H] for GRU, [4H] for LSTM.
+        /// Offset of the bias: one or several rows of [G·H].
         public let bias: Int
     }
 
@@ -43,29 +52,30 @@ public struct ParameterLayout: Hashable, Sendable {
 
     /// Lays out the parameters of a model.
     public init(_ configuration: ModelConfiguration) {
-        let units = configuration.rnnUnits
-        let columns = configuration.cell.gates * units
+        let (cell, units) = (configuration.cell, configuration.rnnUnits)
         var tensors: [Tensor] = []
         var next = 0
-        func place(_ name: String, _ shape: [Int]) -> Int {
-            let tensor = Tensor(name: name, shape: shape, offset: next)
+        func place(_ role: Tensor.Role, _ name: String, _ shape: [Int]) -> Int {
+            let tensor = Tensor(role: role, name: name, shape: shape, offset: next)
             tensors.append(tensor)
             next += tensor.count
             return tensor.offset
         }
-        embeddings = place("embedding.embeddings", [configuration.vocabularySize, configuration.embeddingDim])
+        embeddings = place(
+            .embeddings, "embedding.embeddings", [configuration.vocabularySize, configuration.embeddingDim])
         recurrent = (0..<configuration.layers).map { index in
-            let name = index == 0 ? configuration.cell.rawValue : "\(configuration.cell.rawValue)_\(index)"
             let inputDim = index == 0 ? configuration.embeddingDim : units
+            func offset(_ tensor: Cell.Tensor) -> Int {
+                place(
+                    .recurrent(tensor), cell.name(of: tensor, layer: index),
+                    cell.shape(of: tensor, inputDim: inputDim, units: units))
+            }
             return RecurrentLayer(
-                name: name,
-                inputDim: inputDim,
-                kernel: place("\(name).kernel", [inputDim, columns]),
-                recurrentKernel: place("\(name).recurrent_kernel", [units, columns]),
-                bias: place("\(name).bias", configuration.cell == .gru ? [2, columns] : [columns]))
+                name: cell.layerName(index), inputDim: inputDim, kernel: offset(.kernel),
+                recurrentKernel: offset(.recurrentKernel), bias: offset(.bias))
         }
-        denseKernel = place("dense.kernel", [units, configuration.vocabularySize])
-        denseBias = place("dense.bias", [configuration.vocabularySize])
+        denseKernel = place(.denseKernel, "dense.kernel", [units, configuration.vocabularySize])
+        denseBias = place(.denseBias, "dense.bias", [configuration.vocabularySize])
         self.configuration = configuration
         self.tensors = tensors
         count = next

@@ -1,65 +1,75 @@
 import CKernels
 
-/// Backward through time for a worker's rows: turns the tape's records into gradients of the gates.
+/// Backward through time for a worker's rows.
 ///
-/// Reads d(loss)/d(logits) from the tape.
+/// Turns the tape's records into gradients of the gates, from d(loss)/d(logits) in the tape.
 ///
 /// N rows, H units, G gates, V vocabulary.
 final class BackwardPass {
     private struct Layer {
         /// d(loss)/d(h), carried from the later time step: [N, H].
         let hidden: AlignedBuffer<Float>
-        /// LSTM: d(loss)/d(c), carried: [N, H].
-        let cell: AlignedBuffer<Float>?
+        /// d(loss)/d(memory), carried likewise: [N, H] for cells with a memory, else empty.
+        let memory: AlignedBuffer<Float>
         /// d(loss)/d(h · U): [N, G·H].
         let gates: OperandBuffer
         /// hidden += gates · Uᵀ.
-        let recurrentProduct: MatrixProduct
-        /// A layer above the first: below.hidden += gates · Wᵀ, where GRU has other gates than for the recurrent product,
-        /// d(loss)/d(x · W): [N, G·H].
-        let input: (product: MatrixProduct, gates: OperandBuffer?)?
+        let recurrentProduct: any WeightProduct
+        /// In a layer above the first.
+        let input: Input?
+    }
+
+    /// How a layer hands its gradient down: below.hidden += gates · Wᵀ.
+    private struct Input {
+        let product: any WeightProduct
+        /// d(loss)/d(x · W), [N, G·H]: the layer's own gates in cells that have one gradient for
+        /// both products.
+        let gates: OperandBuffer
     }
 
     private let rows: Int
     private let weights: PackedWeights
     private let tape: Tape
+    private let cell: Cell
     private let places: [RowPlace]
     private let layers: [Layer]
     /// [N, V].
     private let logitsGradient: OperandBuffer
-    private let denseProduct: MatrixProduct
+    private let denseProduct: any WeightProduct
 
     /// Makes the pass for the rows with these places in the tape; the weights must be packed for training.
     init(weights: PackedWeights, tape: Tape, places: [RowPlace]) throws {
         let configuration = weights.layout.configuration
         let units = configuration.rnnUnits
-        let columns = configuration.cell.gates * units
+        let cell = configuration.cell
+        let columns = cell.gates * units
         let rows = places.count
-        let productRows = MatrixProduct.steadyRows(rows)
-        let isGRU = configuration.cell == .gru
-        func accumulating(_ matrix: PackedMatrix?) throws -> MatrixProduct {
+        let productRows = weights.products.steadyRows(rows)
+        func accumulating(_ matrix: PackedMatrix?) throws -> any WeightProduct {
             guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
-            return try MatrixProduct(rows: productRows, weights: matrix, accumulate: true)
+            return try matrix.product(rows: productRows, accumulate: true)
         }
         self.rows = rows
         self.weights = weights
         self.tape = tape
+        self.cell = cell
         self.places = places
         layers = try weights.layers.map { layer in
-            Layer(
+            let gates = try OperandBuffer(count: productRows * columns, format: weights.products.format)
+            return Layer(
                 hidden: try AlignedBuffer(count: productRows * units),
-                cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
-                gates: try OperandBuffer(count: productRows * columns, format: weights.format),
+                memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
+                gates: gates,
                 recurrentProduct: try accumulating(layer.recurrentTransposed),
                 input: try layer.kernelTransposed.map {
-                    (
-                        try accumulating($0),
-                        isGRU ? try OperandBuffer(count: productRows * columns, format: weights.format) : nil
-                    )
+                    Input(
+                        product: try accumulating($0),
+                        gates: cell.separatesInputGradient
+                            ? try OperandBuffer(count: productRows * columns, format: weights.products.format) : gates)
                 })
         }
         logitsGradient = try OperandBuffer(
-            count: productRows * configuration.vocabularySize, format: weights.format)
+            count: productRows * configuration.vocabularySize, format: weights.products.format)
         denseProduct = try accumulating(weights.denseTransposed)
     }
 
@@ -67,7 +77,7 @@ final class BackwardPass {
     func run() throws {
         for layer in layers {
             layer.hidden.elements.update(repeating: 0)
-            layer.cell?.elements.update(repeating: 0)
+            layer.memory.elements.update(repeating: 0)
         }
         for time in (0..<tape.rankBatch.sequenceLength).reversed() {
             tape.heartbeat.beat()
@@ -95,30 +105,33 @@ final class BackwardPass {
             try layer.recurrentProduct(layer.gates.bytes, transposed.bytes, layer.hidden.pointer)
         }
         if let input = layer.input, let transposed = weights.layers[index].kernelTransposed {
-            let gates = input.gates ?? layer.gates
-            try input.product(gates.bytes, transposed.bytes, layers[index - 1].hidden.pointer)
+            try input.product(input.gates.bytes, transposed.bytes, layers[index - 1].hidden.pointer)
         }
     }
 
     /// The gates of all rows.
     private func gates(layer index: Int, _ time: Int) {
-        let layer = layers[index]
+        let (layer, backward) = (layers[index], cell.backward)
         let (units, places) = (tape.units, places)
-        let columns = weights.layout.configuration.cell.gates * units
+        let (columns, memoryUnits) = (cell.gates * units, cell.memoryUnits(units))
         let kept = tape.layer(index)
-        let (states, cells, gates) = (layer.hidden.pointer, layer.cell?.pointer, layer.gates.pointer)
-        let inputGates = layer.input?.gates
+        let (states, memories, gates) = (layer.hidden.pointer, layer.memory.pointer, layer.gates.pointer)
+        let separate = cell.separatesInputGradient ? layer.input?.gates : nil
+        let inputGates = separate?.pointer
+        var arguments = dtrain_backward_row()
+        arguments.units = Int64(units)
         for row in 0..<rows {
-            let (place, gates) = (places[row], gates + row * columns)
-            let record = kept.record(place, time)
-            if let cells, let before = kept.cell(place, time), let after = kept.cell(place, time + 1) {
-                dtrain_lstm_backward(record, before, after, states + row * units, cells + row * units, gates)
-            } else {
-                let inputGates = inputGates.map { $0.pointer + row * columns }
-                dtrain_gru_backward(record, kept.hidden(place, time), states + row * units, gates, inputGates)
-            }
+            let place = places[row]
+            arguments.hidden_before = UnsafePointer(kept.hidden(place, time))
+            arguments.memory_before = UnsafePointer(kept.memory(place, time))
+            arguments.hidden_gradient = states + row * units
+            arguments.memory_gradient = memories + row * memoryUnits
+            arguments.recurrent_gradient = gates + row * columns
+            arguments.input_gradient = inputGates.map { $0 + row * columns }
+            arguments.record = kept.record(place, time)
+            backward(&arguments)
         }
-        inputGates?.round(from: 0, count: rows * columns)
+        separate?.round(from: 0, count: rows * columns)
         layer.gates.round(from: 0, count: rows * columns)
     }
 }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Advances rows by one character at a time: h and c of every layer, then the logits.
+/// Advances rows by one character at a time: the states of every layer, then the logits.
 ///
 /// A worker has rows of its own, or a team of workers has rows together, each with some of the units; then the members advance in
 /// step. Nothing else is shared with other workers but the packed weights.
@@ -11,8 +11,8 @@ final class ForwardPass {
     private struct Layer {
         /// [N, H].
         let hidden: OperandBuffer
-        /// LSTM: [N, H].
-        let cell: AlignedBuffer<Float>?
+        /// [N, H]: the second state of cells that have one, else empty.
+        let memory: AlignedBuffer<Float>
         /// h · U: [N, G·H].
         let recurrent: AlignedBuffer<Float>
         /// x · W of a layer above the first: [N, G·H].
@@ -21,8 +21,8 @@ final class ForwardPass {
 
     /// The products of one recurrent layer.
     private struct Products {
-        let recurrent: MatrixProduct
-        let input: MatrixProduct?
+        let recurrent: any WeightProduct
+        let input: (any WeightProduct)?
     }
 
     /// Where a training pass keeps what the backward pass needs: the tape, the rows' places in it, and the time.
@@ -37,11 +37,12 @@ final class ForwardPass {
     let barrier: WorkerBarrier
     private let weights: PackedWeights
     private let parameters: UnsafePointer<Float>
+    private let cell: Cell
     private let units: Range<Int>
     private let layers: [Layer]
     private let products: [Products]
     /// Of a team, its first member's.
-    private let denseProduct: MatrixProduct?
+    private let denseProduct: (any WeightProduct)?
     /// Without the dense bias: [N, V].
     let logits: AlignedBuffer<Float>
 
@@ -49,26 +50,28 @@ final class ForwardPass {
     init(rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
         let configuration = weights.layout.configuration
         let units = configuration.rnnUnits
-        let columns = configuration.cell.gates * units
-        let productRows = MatrixProduct.steadyRows(rows)
+        let cell = configuration.cell
+        let columns = cell.gates * units
+        let productRows = weights.products.steadyRows(rows)
         self.rows = rows
         self.weights = weights
         self.parameters = parameters
+        self.cell = cell
         self.units = 0..<units
         barrier = WorkerBarrier(count: 1)
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try OperandBuffer(count: productRows * units, format: weights.format),
-                cell: configuration.cell == .lstm ? try AlignedBuffer(count: rows * units) : nil,
+                hidden: try OperandBuffer(count: productRows * units, format: weights.products.format),
+                memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
                 recurrent: try AlignedBuffer(count: productRows * columns),
                 input: layer.kernel == nil ? nil : try AlignedBuffer(count: productRows * columns))
         }
         products = try weights.layers.map { layer in
             Products(
-                recurrent: try MatrixProduct(rows: productRows, weights: layer.recurrent),
-                input: try layer.kernel.map { try MatrixProduct(rows: productRows, weights: $0) })
+                recurrent: try layer.recurrent.product(rows: productRows),
+                input: try layer.kernel.map { try $0.product(rows: productRows) })
         }
-        denseProduct = try MatrixProduct(rows: productRows, weights: weights.dense)
+        denseProduct = try weights.dense.product(rows: productRows)
         logits = try AlignedBuffer(count: productRows * configuration.vocabularySize)
     }
 
@@ -76,7 +79,7 @@ final class ForwardPass {
     func reset() {
         for layer in layers {
             layer.hidden.clear()
-            layer.cell?.elements.update(repeating: 0)
+            layer.memory.elements.update(repeating: 0)
         }
     }
 
@@ -112,25 +115,22 @@ final class ForwardPass {
 
     /// The gates of all rows, for this worker's units.
     private func gates(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) {
-        let layer = layers[index]
+        let (layer, forward) = (layers[index], cell.forward)
         let width = weights.layout.configuration.rnnUnits
-        let columns = weights.layout.configuration.cell.gates * width
-        let own = dtrain_units(first: Int64(units.lowerBound), end: Int64(units.upperBound))
-        let bias = parameters + weights.layout.recurrent[index].bias
+        let (columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
         let (table, inputs) = (weights.table.pointer, layer.input?.pointer)
-        let (recurrent, states, cells) = (layer.recurrent.pointer, layer.hidden.pointer, layer.cell?.pointer)
+        let (recurrent, states, memories) = (layer.recurrent.pointer, layer.hidden.pointer, layer.memory.pointer)
         let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
-        let unrecorded = dtrain_record(
-            values: nil, rows: 0, row: 0, units: Int64(width), hidden: nil, cell: nil)
+        var arguments = dtrain_forward_row()
+        arguments.units = Int64(width)
+        (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
+        arguments.bias = parameters + weights.layout.recurrent[index].bias
         for row in 0..<rows {
-            let input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
-            let record = kept.map { $0.tape.record($0.places[row], $0.time) } ?? unrecorded
-            let state = states + row * width
-            if let cell = cells.map({ $0 + row * width }) {
-                dtrain_lstm_forward(record, own, input, recurrent + row * columns, bias, state, cell)
-            } else {
-                dtrain_gru_forward(record, own, input, recurrent + row * columns, bias, state)
-            }
+            arguments.input = UnsafePointer(inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns)
+            arguments.recurrent = UnsafePointer(recurrent + row * columns)
+            (arguments.hidden, arguments.memory) = (states + row * width, memories + row * memoryUnits)
+            if let kept { arguments.record = kept.tape.record(kept.places[row], kept.time) }
+            forward(&arguments)
             layer.hidden.round(from: row * width + units.lowerBound, count: units.count)
         }
     }
@@ -140,19 +140,20 @@ final class ForwardPass {
         rows = first.rows
         weights = first.weights
         parameters = first.parameters
+        cell = first.cell
         layers = first.layers
         logits = first.logits
         denseProduct = isFirst ? first.denseProduct : nil
         self.units = units
         self.barrier = barrier
         let configuration = weights.layout.configuration
-        let columns = AVX512Product.Columns(
-            first: units, count: configuration.cell.gates, stride: configuration.rnnUnits)
+        let columns = ColumnGroups(
+            first: units, count: cell.gates, stride: configuration.rnnUnits)
         let rows = rows
         products = try weights.layers.map { layer in
             Products(
-                recurrent: try MatrixProduct(rows: rows, weights: layer.recurrent, columns: columns),
-                input: try layer.kernel.map { try MatrixProduct(rows: rows, weights: $0, columns: columns) })
+                recurrent: try layer.recurrent.product(rows: rows, columns: columns),
+                input: try layer.kernel.map { try $0.product(rows: rows, columns: columns) })
         }
     }
 
@@ -162,9 +163,8 @@ final class ForwardPass {
         of workers: Int, rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>
     ) throws -> [ForwardPass] {
         let alone = try ForwardPass(rows: rows, weights: weights, parameters: parameters)
-        guard workers > 1 else { return [alone] }
+        guard workers > 1, let step = weights.products.columnStep else { return [alone] }
         let barrier = WorkerBarrier(count: workers)
-        let step = AVX512Product.columnStep
         let parts = ReductionTree.partition(count: weights.layout.configuration.rnnUnits / step, parts: workers)
         return try parts.enumerated().map { index, part in
             try ForwardPass(
@@ -178,11 +178,11 @@ final class ForwardPass {
     static func teamSize(of workers: Int, rows: Int, weights: PackedWeights) -> Int {
         let configuration = weights.layout.configuration
         let matrices = weights.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
-        guard rows <= workers * mostTeamRows, configuration.rnnUnits.isMultiple(of: AVX512Product.columnStep),
-            weights.format.hasVectorProducts
+        guard let step = weights.products.columnStep, rows <= workers * mostTeamRows,
+            configuration.rnnUnits.isMultiple(of: step)
         else { return 1 }
         let worthwhile = matrices.map { $0.depth * $0.columns }.reduce(0, +) / leastTeamElements
-        return max(1, min(workers, worthwhile, configuration.rnnUnits / AVX512Product.columnStep))
+        return max(1, min(workers, worthwhile, configuration.rnnUnits / step))
     }
 
     /// Rows a worker; with more, computing takes longer than reading the weights.

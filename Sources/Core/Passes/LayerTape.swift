@@ -2,19 +2,24 @@ import CKernels
 
 /// Where one recurrent layer's values lie in the tape, for loops over rows.
 ///
-/// Addresses alone: counting references to what all workers share would cost such a loop more than its work. Valid as long as
-/// the tape lives.
+/// Holds addresses alone, valid while the tape lives: counting references to what all workers share
+/// would cost such a loop more than its work.
 struct LayerTape {
     private let hidden: UnsafeMutablePointer<Float>
-    private let cell: UnsafeMutablePointer<Float>?
+    private let memory: UnsafeMutablePointer<Float>
     private let record: UnsafeMutablePointer<Float>
     private let units: Int
+    private let memoryUnits: Int
+    /// Floats that a record keeps of each token.
+    private let recorded: Int
 
-    init(_ layer: Tape.Layer, units: Int) {
+    init(_ layer: Tape.Layer, cell: Cell, units: Int) {
         hidden = layer.hidden.pointer
-        cell = layer.cell?.pointer
+        memory = layer.memory.pointer
         record = layer.record.pointer
         self.units = units
+        memoryUnits = cell.memoryUnits(units)
+        recorded = cell.recordGroups * units
     }
 
     /// The state of a row before the token at `time`; T is the state after the last.
@@ -22,16 +27,15 @@ struct LayerTape {
         hidden + (place.firstState + place.token(time)) * units
     }
 
-    /// The LSTM cell of a row before the token at `time`.
-    func cell(_ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float>? {
-        cell.map { $0 + (place.firstState + place.token(time)) * units }
+    /// The memory of a row before the token at `time`; empty in cells without one.
+    func memory(_ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float> {
+        memory + (place.firstState + place.token(time)) * memoryUnits
     }
 
     /// The record of a row's token for the kernels.
     func record(_ place: RowPlace, _ time: Int) -> dtrain_record {
         dtrain_record(
-            values: record + place.firstToken * Tape.groups * units, rows: Int64(place.tokens),
-            row: Int64(place.token(time)), units: Int64(units), hidden: hidden(place, time + 1),
-            cell: cell(place, time + 1))
+            values: record + place.firstToken * recorded, rows: Int64(place.tokens), row: Int64(place.token(time)),
+            hidden: hidden(place, time + 1), memory: memory(place, time + 1))
     }
 }

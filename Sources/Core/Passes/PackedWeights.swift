@@ -1,4 +1,4 @@
-import Synchronization
+import CKernels
 
 /// The weights in the forms that the products read, made from the flat parameters once a step and shared by all workers, and by
 /// all ranks of a host, each of which makes a part of them.
@@ -16,8 +16,8 @@ final class PackedWeights: @unchecked Sendable {
     }
 
     let layout: ParameterLayout
-    /// Of all products but the table's.
-    let format: OperandFormat
+    /// The products that read the packed weights: all but the table's.
+    let products: any WeightProducts
     /// embeddings · W of the first layer, [V, G·H]: a character's input product is one row of it.
     let table: AlignedBuffer<Float>
     let layers: [Layer]
@@ -32,33 +32,33 @@ final class PackedWeights: @unchecked Sendable {
     private var tasks: [() throws -> Void] = []
     private var work: WorkerPool.Work = { _ in }
 
-    /// Makes room for packed weights.
+    /// Allocates packed weights.
     ///
     /// - Parameters:
     ///   - parameters: the flat parameters of that layout, which must outlive this object.
-    ///   - format: of the products of all layers; the table stays in float32.
+    ///   - products: the products of all layers; the table stays in float32.
     ///   - training: whether the transposes that the backward pass needs are packed too.
     ///   - host: where they are kept for all ranks of the host.
     init(
-        layout: ParameterLayout, parameters: UnsafePointer<Float>, format: OperandFormat, training: Bool,
+        layout: ParameterLayout, parameters: UnsafePointer<Float>, products: any WeightProducts, training: Bool,
         pool: WorkerPool, host: (any HostMemory)? = nil
     ) throws {
         let configuration = layout.configuration
         let units = configuration.rnnUnits
         let columns = configuration.cell.gates * units
         func forward(_ columns: Int) throws -> PackedMatrix {
-            try PackedMatrix(depth: units, columns: columns, source: .rows, format: format, host: host)
+            try PackedMatrix(depth: units, columns: columns, source: .rows, products: products, host: host)
         }
         func backward(_ columns: Int) throws -> PackedMatrix? {
             guard training else { return nil }
             return try PackedMatrix(
-                depth: columns, columns: units, source: .transposed, format: format, host: host)
+                depth: columns, columns: units, source: .transposed, products: products, host: host)
         }
         self.layout = layout
         self.parameters = parameters
         self.pool = pool
         self.host = host
-        self.format = format
+        self.products = products
         table = try AlignedBuffer(count: configuration.vocabularySize * columns, in: host)
         layers = try (0..<configuration.layers).map { index in
             Layer(
@@ -76,16 +76,16 @@ final class PackedWeights: @unchecked Sendable {
         }
     }
 
-    /// Packed weights of a model that is only read: bf16 ones take no more bytes than they must, also where they are multiplied in
-    /// float32.
+    /// Packed weights of a model that is only read.
+    ///
+    /// bf16 weights take two bytes each even where they are multiplied in float32.
     static func reading(
         _ layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, pool: WorkerPool
     ) throws -> PackedWeights {
-        func make(_ format: OperandFormat) throws -> PackedWeights {
-            try PackedWeights(layout: layout, parameters: parameters, format: format, training: false, pool: pool)
-        }
-        let expands = precision.isComputedInFP32 && OperandFormat.expandedBF16.hasVectorProducts
-        return try make(expands ? .expandedBF16 : precision.operands)
+        let expands = precision.isComputedInFP32 && OperandFormat.expandedBF16.isSupported
+        let format = expands ? .expandedBF16 : precision.operands
+        return try PackedWeights(
+            layout: layout, parameters: parameters, products: format.weightProducts(), training: false, pool: pool)
     }
 
     /// Makes all forms anew from the parameters, on all workers of the pool.
@@ -98,8 +98,8 @@ final class PackedWeights: @unchecked Sendable {
 
     /// The most bytes that a training's packed weights take, padding included.
     static func mostBytes(_ configuration: ModelConfiguration) -> Int {
-        // In floating point, where no size overflows.
-        func padded(_ count: Int) -> Double { Double(count) + 127 }
+        // No layout pads a dimension by the columns of two blocks. In floating point no size overflows.
+        func padded(_ count: Int) -> Double { Double(count) + Double(2 * DTRAIN_BLOCK_COLUMNS - 1) }
         let (units, columns) = (
             padded(configuration.rnnUnits), padded(configuration.cell.gates * configuration.rnnUnits)
         )
@@ -133,7 +133,7 @@ final class PackedWeights: @unchecked Sendable {
         let columns = configuration.cell.gates * units
         let (embeddings, kernel) = (parameters + layout.embeddings, parameters + layout.recurrent[0].kernel)
         return try (0..<configuration.cell.gates).map { gate in
-            let product = try MatrixProduct(
+            let product = try PlainProduct(
                 rows: configuration.vocabularySize, columns: units, depth: configuration.embeddingDim,
                 a: .rows(stride: configuration.embeddingDim), b: .rows(stride: columns), c: .rows(stride: columns))
             let target = table.pointer + gate * units

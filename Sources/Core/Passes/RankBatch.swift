@@ -31,6 +31,13 @@ public struct RankBatch: Hashable, Sendable {
                 batchSize, microBatches.upperBound * microBatchSize)
     }
 
+    /// The same micro-batches with sequences of another length.
+    func with(sequenceLength: Int) -> RankBatch {
+        RankBatch(
+            batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
+            microBatches: microBatches)
+    }
+
     var rows: Int { sequences.count }
     var tokens: Int { rows * sequenceLength }
 

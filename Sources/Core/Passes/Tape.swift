@@ -8,19 +8,17 @@ final class Tape: @unchecked Sendable {
     struct Layer {
         /// [T + 1 states per sequence][H]: h before each token and after the last.
         let hidden: AlignedBuffer<Float>
-        /// LSTM: [T + 1 states per sequence][H].
-        let cell: AlignedBuffer<Float>?
-        /// Four gate groups of panels a micro-batch, as `dtrain_record` says.
+        /// [T + 1 states per sequence][H]: the second state of cells that have one, else empty.
+        let memory: AlignedBuffer<Float>
+        /// The cell's groups of panels a micro-batch, as `dtrain_record` says.
         let record: AlignedBuffer<Float>
     }
-
-    /// Values a record keeps for each unit and token.
-    static let groups = 4
 
     let rankBatch: RankBatch
     let units: Int
     let vocabularySize: Int
     let layers: [Layer]
+    private let cell: Cell
     /// Panels of d(loss)/d(logits) a micro-batch, likewise.
     let logitsGradient: AlignedBuffer<Float>
     /// Input ids, target ids and losses (nats), a token each.
@@ -33,15 +31,16 @@ final class Tape: @unchecked Sendable {
     init(_ configuration: ModelConfiguration, rankBatch: RankBatch, heartbeat: Heartbeat) throws {
         self.rankBatch = rankBatch
         self.heartbeat = heartbeat
+        cell = configuration.cell
         units = configuration.rnnUnits
         vocabularySize = configuration.vocabularySize
         let states = rankBatch.rows * (rankBatch.sequenceLength + 1)
-        let (units, tokens) = (units, rankBatch.tokens)
+        let (cell, units, tokens) = (cell, units, rankBatch.tokens)
         layers = try (0..<configuration.layers).map { _ in
             Layer(
                 hidden: try AlignedBuffer(count: states * units),
-                cell: configuration.cell == .lstm ? try AlignedBuffer(count: states * units) : nil,
-                record: try AlignedBuffer(count: tokens * Self.groups * units + TapePanel.behind))
+                memory: try AlignedBuffer(count: states * cell.memoryUnits(units)),
+                record: try AlignedBuffer(count: tokens * cell.recordGroups * units + TapePanel.behind))
         }
         logitsGradient = try AlignedBuffer(count: tokens * vocabularySize + TapePanel.behind)
         inputs = try AlignedBuffer(count: rankBatch.tokens)
@@ -50,16 +49,16 @@ final class Tape: @unchecked Sendable {
     }
 
     /// Where a layer's values lie.
-    func layer(_ index: Int) -> LayerTape { LayerTape(layers[index], units: units) }
+    func layer(_ index: Int) -> LayerTape { LayerTape(layers[index], cell: cell, units: units) }
 
-    /// A panel of a micro-batch: of a gate group, or of d(loss)/d(logits).
+    /// A panel of a micro-batch: of a record's group, or of d(loss)/d(logits).
     func panel(_ source: PanelTask.Source, microBatch: Int, panel: Int) -> TapePanel {
         let (rows, before) = rankBatch.tokens(of: microBatch)
         let (matrix, panels) =
             switch source {
             case .gates(let layer, let group):
                 (
-                    layers[layer].record.pointer + (before * Self.groups + rows * group) * units,
+                    layers[layer].record.pointer + (before * cell.recordGroups + rows * group) * units,
                     Panels(units: units)
                 )
             case .logits: (logitsGradient.pointer + before * vocabularySize, Panels(units: vocabularySize))
@@ -90,7 +89,7 @@ final class Tape: @unchecked Sendable {
 /// A panel of a micro-batch, a row for each token.
 struct TapePanel {
     /// Floats behind the last panel that its products may read.
-    static let behind = 16
+    static let behind = DTRAIN_LINE
 
     /// [tokens][width].
     let tokens: UnsafeMutablePointer<Float>

@@ -1,5 +1,3 @@
-import CKernels
-
 /// One worker's part of a step: its rows through all time steps and back, without a barrier.
 final class TrainingWorker: @unchecked Sendable {
     /// The worker's rows within the rank's.
@@ -13,6 +11,8 @@ final class TrainingWorker: @unchecked Sendable {
     private let ids: AlignedBuffer<UInt16>
     /// One window of T + 1 ids.
     private let window: AlignedBuffer<UInt16>
+    /// A row of logits with their bias, for a loss in Swift.
+    private let logitsScratch: AlignedBuffer<Float>
     /// The worker's own forward, head and backward seconds of the step.
     private(set) var profile = StepProfile()
 
@@ -25,6 +25,7 @@ final class TrainingWorker: @unchecked Sendable {
         denseBias = parameters + weights.layout.denseBias
         ids = try AlignedBuffer(count: rows.count)
         window = try AlignedBuffer(count: tape.rankBatch.sequenceLength + 1)
+        logitsScratch = try AlignedBuffer(count: tape.vocabularySize)
     }
 
     /// Reads the worker's sequences of a step: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
@@ -44,7 +45,7 @@ final class TrainingWorker: @unchecked Sendable {
     }
 
     /// Forward, loss, backward through time; leaves the gates' and logits' gradients in the tape.
-    func run() throws {
+    func run(_ loss: RowLoss) throws {
         forward.reset()
         var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
         for time in 0..<tape.rankBatch.sequenceLength {
@@ -52,20 +53,21 @@ final class TrainingWorker: @unchecked Sendable {
             tape.heartbeat.beat()
             for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
             try Clock.time(&profile.forward) { try forward.advance(ids.pointer, recording: recording) }
-            Clock.time(&profile.head) { head(time) }
+            Clock.time(&profile.head) { head(time, loss) }
         }
         try Clock.time(&profile.backward) { try backward.run() }
     }
 
     /// The loss of each row at a time step, and its gradient by the logits, scaled to the mean over the global batch.
-    private func head(_ time: Int) {
+    private func head(_ time: Int, _ loss: RowLoss) {
         let vocabularySize = tape.vocabularySize
         let scale = 1 / Float(tape.rankBatch.batchSize * tape.rankBatch.sequenceLength)
         for (row, place) in places.enumerated() {
             let logits = forward.logits.pointer + row * vocabularySize
             let token = place.firstToken + place.token(time)
-            tape.losses[token] = dtrain_softmax_cross_entropy(
-                logits, denseBias, Int64(vocabularySize), Int64(tape.targets[token]), scale, logits)
+            tape.losses[token] = loss(
+                logits, bias: denseBias, count: vocabularySize, target: Int(tape.targets[token]), scale: scale,
+                scratch: logitsScratch.pointer)
             tape.copyLogitsGradient(place, time, row: logits, keep: true)
         }
     }

@@ -1,20 +1,22 @@
 import CKernels
 
-/// Adds `count` elements of one vector to those of another, in loops made for the CPU at hand; the two don't overlap.
+/// Adds `count` elements of one vector to those of another; the two must not overlap.
 public func add(_ addend: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>, count: Int) {
     dtrain_add(Int64(count), addend, sum)
 }
 
-/// Adds two vectors of `count` elements; the sum may go to one of them, and doesn't overlap them otherwise.
+/// Adds two vectors of `count` elements; the sum may replace one of them.
+///
+/// Otherwise the three must not overlap.
 public func add(
     _ first: UnsafePointer<Float>, _ second: UnsafePointer<Float>, into sum: UnsafeMutablePointer<Float>, count: Int
 ) {
     dtrain_add_into(Int64(count), first, second, sum)
 }
 
-/// Vectors of bf16 numbers, the upper halves of float32 ones, in loops made for the CPU at hand.
+/// Vectors of bf16 numbers, which are the upper halves of float32 ones.
 public enum BF16Vector {
-    /// Rounds the sum of `values` and `residual`; `residual` becomes what the rounding lost.
+    /// Rounds the sum of `values` and `residual`; `residual` becomes the rounding error.
     public static func round(
         _ values: UnsafePointer<Float>, residual: UnsafeMutablePointer<Float>, to rounded: UnsafeMutablePointer<UInt16>,
         count: Int
@@ -22,7 +24,7 @@ public enum BF16Vector {
         dtrain_round_bf16(Int64(count), values, residual, rounded)
     }
 
-    /// Turns bf16 numbers into float32 ones.
+    /// Converts bf16 numbers to float32.
     public static func expand(_ values: UnsafePointer<UInt16>, to floats: UnsafeMutablePointer<Float>, count: Int) {
         dtrain_expand_bf16(Int64(count), values, floats)
     }

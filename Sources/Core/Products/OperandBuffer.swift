@@ -1,6 +1,6 @@
 import CKernels
 
-/// A matrix of float32 that is an operand of products: where these read rounded numbers, it has a rounded copy.
+/// A float32 matrix that is an operand of products, with a copy in their format if it is rounded.
 struct OperandBuffer {
     private enum Copy {
         case none
@@ -24,7 +24,7 @@ struct OperandBuffer {
 
     var pointer: UnsafeMutablePointer<Float> { values.pointer }
 
-    /// What a product of this format is given.
+    /// The operand of products in this format.
     var bytes: UnsafeRawPointer {
         switch copy {
         case .none: UnsafeRawPointer(values.pointer)
@@ -33,7 +33,7 @@ struct OperandBuffer {
         }
     }
 
-    /// Brings the copy of some elements up to date.
+    /// Updates the rounded copy of some elements.
     func round(from first: Int, count: Int) {
         switch copy {
         case .none: break
@@ -42,7 +42,7 @@ struct OperandBuffer {
         }
     }
 
-    /// Makes all elements zero.
+    /// Sets all elements to zero.
     func clear() {
         values.elements.update(repeating: 0)
         switch copy {

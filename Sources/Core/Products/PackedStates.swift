@@ -1,69 +1,29 @@
-import CKernels
-
-/// h of a layer after each token, as the weight gradient's products read it: hᵀ, a micro-batch at a time.
-///
-/// dtrain's own loops read blocks of units (`dtrain_block_columns`), oneDNN a plain [H][tokens].
+/// A layer's h after each token, packed by micro-batch for the weight gradient's products.
 struct PackedStates {
-    private enum Storage {
-        case blocks(AlignedBuffer<Float>)
-        case blocksOfPairs(AlignedBuffer<UInt32>)
-        case transposed(AlignedBuffer<Float>)
-    }
-
-    private let storage: Storage
+    private let products: any PanelProducts
     private let rankBatch: RankBatch
     private let units: Int
-    private let isRounded: Bool
+    private let storage: AlignedBuffer<UInt32>
+    /// Words of a micro-batch.
+    private let stride: Int
 
-    /// Units that a block holds; the last one is allocated whole.
-    private static let block = 12
-
-    init(rankBatch: RankBatch, units: Int, format: OperandFormat) throws {
+    init(rankBatch: RankBatch, units: Int, products: any PanelProducts) throws {
         self.rankBatch = rankBatch
         self.units = units
-        let states = (rankBatch.microBatchSize * rankBatch.sequenceLength + 1) / 2 * 2 * rankBatch.count
-        let blocked = (units + Self.block - 1) / Self.block * Self.block
-        storage =
-            switch format {
-            case .bf16: .blocksOfPairs(try AlignedBuffer(count: states / 2 * blocked))
-            case _ where format.hasVectorProducts: .blocks(try AlignedBuffer(count: states * blocked))
-            case .fp32, .roundedFP32, .expandedBF16: .transposed(try AlignedBuffer(count: states * units))
-            }
-        isRounded = format == .roundedFP32
+        self.products = products
+        stride = products.words(states: rankBatch.microBatchSize * rankBatch.sequenceLength, units: units)
+        storage = try AlignedBuffer(count: stride * rankBatch.count)
     }
 
-    /// Fills in a micro-batch from its states after each token, [tokens][units].
+    /// Packs a micro-batch's states after each token, [tokens][units].
     func fill(_ microBatch: Int, from hidden: UnsafePointer<Float>) {
-        let states = Int64(rankBatch.tokens(of: microBatch).count)
-        let units = Int64(self.units)
-        switch storage {
-        case .blocks(let buffer):
-            dtrain_block_columns(states, units, hidden, start(of: microBatch, in: buffer))
-            round(microBatch, in: buffer)
-        case .blocksOfPairs(let buffer):
-            dtrain_block_columns_to_bf16(states, units, hidden, start(of: microBatch, in: buffer))
-        case .transposed(let buffer):
-            dtrain_transpose(states, units, hidden, states, start(of: microBatch, in: buffer))
-            round(microBatch, in: buffer)
-        }
+        products.packStates(
+            hidden, states: rankBatch.tokens(of: microBatch).count, units: units,
+            to: storage.pointer + stride * microBatch)
     }
 
-    private func round(_ microBatch: Int, in buffer: AlignedBuffer<Float>) {
-        guard isRounded else { return }
-        let start = start(of: microBatch, in: buffer)
-        dtrain_round_to_bf16(Int64(buffer.count / max(1, rankBatch.count)), start, start)
-    }
-
-    /// A micro-batch's operand.
+    /// The packed states of a micro-batch.
     func bytes(_ microBatch: Int) -> UnsafeRawPointer {
-        switch storage {
-        case .blocks(let buffer), .transposed(let buffer): UnsafeRawPointer(start(of: microBatch, in: buffer))
-        case .blocksOfPairs(let buffer): UnsafeRawPointer(start(of: microBatch, in: buffer))
-        }
-    }
-
-    private func start<Element>(of microBatch: Int, in buffer: AlignedBuffer<Element>) -> UnsafeMutablePointer<Element>
-    {
-        buffer.pointer + buffer.count / max(1, rankBatch.count) * microBatch
+        UnsafeRawPointer(storage.pointer + stride * microBatch)
     }
 }

@@ -1,18 +1,18 @@
 import CKernels
 
-/// How a matrix of [rows, units] is cut into column panels, each a contiguous [rows, width] matrix.
+/// The column panels of a matrix of [rows, units], each a contiguous [rows, width] matrix.
 ///
-/// A panel is the unit of work of the weight gradients: a worker takes a panel through all micro-batches, its partial sums
-/// stay in the cache, and the products get a contiguous operand.
+/// A panel is the unit of work of the weight gradients: a worker takes a panel through all
+/// micro-batches, its partial sums stay in the cache, and the products get a contiguous operand.
 struct Panels: Hashable, Sendable {
-    /// The widest panel.
+    /// The columns of a panel; the last one may be narrower.
     ///
-    /// 128 columns × 1024 units of partial sums are half a megabyte.
-    static let widest = Int(DTRAIN_PANEL)
+    /// The partial sums of 128 columns × 1024 units are half a megabyte.
+    static let widest = DTRAIN_PANEL
 
     let units: Int
 
-    var count: Int { (units + Self.widest - 1) / Self.widest }
+    var count: Int { units.groups(of: Self.widest) }
 
     /// The columns of a panel.
     func columns(_ panel: Int) -> Range<Int> {

@@ -1,4 +1,7 @@
 /// An error that a user can act on: one line that names the file, value or rank, and says what to do next.
+///
+/// Settings and ways to start are written in back quotes, by their names: "lower `learning-rate`". A program replaces
+/// them by its own spelling, such as a flag.
 public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure; its raw value is the process's exit code (BSD `sysexits.h`).
     public struct Category: RawRepresentable, Hashable, Sendable {
@@ -17,21 +20,24 @@ public struct DTrainError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let `internal` = Category(rawValue: 70)
         /// Reading or writing failed (EX_IOERR).
         public static let inputOutput = Category(rawValue: 74)
-        /// Stopped by a signal after saving; to be run again with `--resume` (EX_TEMPFAIL).
+        /// Stopped by a signal after saving; to be resumed (EX_TEMPFAIL).
         public static let stopped = Category(rawValue: 75)
     }
 
     /// The kind of failure.
     public let category: Category
-    /// One line, without the leading `error:`.
+    /// What failed, where, without the leading `error:`; also what to do where no setting has a part in it.
     public let message: String
+    /// What to change, in terms of settings; nil where the message says all.
+    public let hint: String?
 
     /// An error of that category.
-    public init(_ category: Category, _ message: String) {
+    public init(_ category: Category, _ message: String, hint: String? = nil) {
         self.category = category
         self.message = message
+        self.hint = hint
     }
 
-    /// The message.
-    public var description: String { message }
+    /// The message and the hint, one line.
+    public var description: String { hint.map { "\(message); \($0)" } ?? message }
 }

@@ -1,30 +1,32 @@
 import Synchronization
 
-/// How far a rank has come: what the watch over a job's ranks looks at.
+/// The progress of one rank, as the watch over a job's ranks reads it.
 ///
-/// The training writes, a watching thread reads; neither waits for the other.
+/// The training writes and a watching thread reads; neither waits for the other.
 public final class Heartbeat: Sendable {
-    /// Is told of each phase before it begins, with the rank's heartbeat; a failure to be tested may be thrown from it.
-    public typealias Observer = @Sendable (Heartbeat, TrainingPosition) throws -> Void
+    /// A callback before each phase, with the rank's heartbeat and the coming position; tests
+    /// inject failures here.
+    package typealias Observer = @Sendable (Heartbeat, TrainingPosition) throws -> Void
 
     private let code = Atomic<Int>(-1)
     private let count = Atomic<Int>(0)
     private let observer: Observer?
 
-    /// A rank that hasn't begun.
-    ///
-    /// - Parameter observer: is told of each phase before it begins.
-    public init(observer: Observer? = nil) { self.observer = observer }
+    /// Creates the heartbeat of a rank that hasn't begun to train.
+    public init() { observer = nil }
 
-    /// Where the rank is; nil before the training.
+    /// Creates a heartbeat that calls `observer` before each phase.
+    package init(observer: @escaping Observer) { self.observer = observer }
+
+    /// The rank's position; nil before the training.
     public var position: TrainingPosition? { TrainingPosition(code: code.load(ordering: .relaxed)) }
 
-    /// Signs of life so far.
+    /// The number of signs of life so far.
     public var beats: Int { count.load(ordering: .relaxed) }
 
-    /// Notes that a phase begins.
+    /// Records that a phase begins.
     ///
-    /// - Throws: what the observer throws; without one, nothing.
+    /// - Throws: the observer's error; without an observer, nothing.
     public func enter(_ phase: TrainingPhase, step: Int) throws {
         let position = TrainingPosition(step: step, phase: phase)
         code.store(position.code, ordering: .relaxed)
@@ -32,6 +34,6 @@ public final class Heartbeat: Sendable {
         try observer?(self, position)
     }
 
-    /// Notes that the rank moves on within a phase: a long step must not be mistaken for a stuck one.
+    /// Records progress within a phase, so that a long step isn't mistaken for a stall.
     public func beat() { count.add(1, ordering: .relaxed) }
 }

@@ -19,12 +19,17 @@ public struct SequenceDataset: Sendable {
     /// Divides a corpus.
     ///
     /// - Throws: `DTrainError` with `usage` when a size is not positive, with `badData` when the text is too short for a batch.
-    public init(corpus: Corpus, sequenceLength: Int, batchSize: Int, shuffle: Bool, seed: UInt64) throws {
+    public init(
+        corpus: Corpus, sequenceLength: Int = Setting.sequenceLength.defaultValue,
+        batchSize: Int = Setting.batchSize.defaultValue, shuffle: Bool = Setting.shuffle.defaultValue,
+        seed: UInt64 = Setting.seed.defaultValue
+    ) throws {
         guard sequenceLength > 0 else {
-            throw DTrainError(.usage, "the sequence length is \(sequenceLength); give --seq-length at least 1")
+            throw DTrainError(
+                .usage, "the sequence length is \(sequenceLength)", hint: "give `seq-length` at least 1")
         }
         guard batchSize > 0 else {
-            throw DTrainError(.usage, "the batch size is \(batchSize); give --batch-size at least 1")
+            throw DTrainError(.usage, "the batch size is \(batchSize)", hint: "give `batch-size` at least 1")
         }
         windowCount = sequenceLength < corpus.count ? corpus.count / (sequenceLength + 1) : 0
         guard windowCount >= batchSize else {
@@ -34,7 +39,8 @@ public struct SequenceDataset: Sendable {
             throw DTrainError(
                 .badData,
                 "'\(corpus.path)' has \(corpus.count) characters, but one batch of \(batchSize) sequences of "
-                    + "\(sequenceLength) needs \(amount); lower --batch-size or --seq-length, or use a longer text")
+                    + "\(sequenceLength) needs \(amount)",
+                hint: "lower `batch-size` or `seq-length`, or use a longer text")
         }
         self.corpus = corpus
         self.sequenceLength = sequenceLength

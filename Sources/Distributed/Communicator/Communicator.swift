@@ -1,21 +1,22 @@
 import DTrainCore
 
-/// The ranks of one job, and what they do together.
+/// The ranks of one job and their collective operations.
 ///
-/// Every operation below is *collective*: all ranks call the same operations in the same order, with the counts that
-/// each operation asks for, or the job stalls. They are called from one thread at a time, the one that created the
-/// communicator.
+/// Every operation is *collective* unless it says otherwise: all ranks call the same operations in
+/// the same order, with the counts that each operation requires, or the job stalls. All calls come
+/// from the thread that created the communicator.
 ///
-/// An operation that throws leaves the ranks out of step: only the top level catches (see `Job`), prints, and ends the
-/// job. Make an error of one rank known to all first (see `ReplicaAgreement.agree(localError:)`).
+/// An operation that throws leaves the ranks out of step. Only the top level catches the error,
+/// prints it, and ends the job (see `Job`). Share an error of one rank with all ranks before the
+/// next operation (see `ReplicaAgreement.agree(localError:)`).
 ///
 /// Not supported: groups of ranks, messages between two ranks, other element types than those below.
 public protocol Communicator: AnyObject {
-    /// This process's number, 0..<size.
+    /// The number of this process, 0..<size.
     var rank: Int { get }
     /// The number of processes in the job.
     var size: Int { get }
-    /// This process's number among those of its host, 0..<localSize.
+    /// The number of this process among those of its host, 0..<localSize.
     var localRank: Int { get }
     /// The number of the job's processes on this host.
     var localSize: Int { get }
@@ -23,20 +24,21 @@ public protocol Communicator: AnyObject {
     var processors: SharedProcessors { get }
     /// The name of the host that this process runs on.
     var hostName: String { get }
-    /// Where this rank tells how far it has come.
+    /// The progress of this rank, which the watch over the ranks reads.
     var heartbeat: Heartbeat { get }
 
-    /// Waits until all ranks are here.
+    /// Waits until all ranks have called this.
     func barrier() throws
 
-    /// Overwrites `bytes` on every rank with the bytes of rank `root`.
+    /// Copies the bytes of rank `root` to all ranks.
     ///
     /// Collective: the same count and root on all ranks.
     func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws
 
     /// Gathers equally long pieces of all ranks, in rank order, on every rank.
     ///
-    /// Collective: the same count on all ranks; `all` holds `size` times the bytes of `own` and doesn't overlap it.
+    /// Collective: the same count on all ranks; `all` holds `size` times the bytes of `own` and
+    /// doesn't overlap it.
     func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws
 
     /// Gathers byte strings of any length from all ranks on every rank; the result is indexed by rank.
@@ -44,68 +46,65 @@ public protocol Communicator: AnyObject {
     /// Collective: lengths may differ, and be 0.
     func allGather(_ own: [UInt8]) throws -> [[UInt8]]
 
-    /// Sends a block of `source` to each rank and receives one from each in `destination`.
-    ///
-    /// Collective: what rank a sends to b has the length that b expects from a. The two buffers don't overlap.
-    func allToAll(
-        _ source: UnsafePointer<Float>, _ sent: RankBlocks, into destination: UnsafeMutablePointer<Float>,
-        _ received: RankBlocks
-    ) throws
-
-    /// Completes a buffer of which every rank has filled its own block.
-    ///
-    /// Collective: the same blocks on all ranks.
-    func allGather(inPlace values: UnsafeMutablePointer<Float>, _ blocks: RankBlocks) throws
-
     /// Replaces each element by its sum over all ranks.
     ///
-    /// Collective: the same count on all ranks. All ranks get the same bits, but the order of the additions, and so the
-    /// bits, depend on the number of ranks and on the library.
+    /// Collective: the same count on all ranks. All ranks get the same bits, but the order of the
+    /// additions, and so the bits, depend on the number of ranks and on the library.
     func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws
 
-    /// Begins what `allToAll` does, on blocks of bytes.
+    /// Starts to send a block of bytes from `source` to each rank and to receive one from each rank
+    /// in `destination`.
     ///
-    /// Collective, as are the two operations below: all ranks begin transfers of one kind in the same order, whatever
-    /// else they do in between. The buffers belong to the transfer until it is complete.
+    /// Collective: rank b receives exactly as many bytes from rank a as a sends to b. All ranks
+    /// start transfers of one kind in the same order; other operations may come in between. The
+    /// buffers don't overlap and belong to the transfer until it is complete.
     func startAllToAll(
         _ source: UnsafeRawPointer, _ sent: RankBlocks, into destination: UnsafeMutableRawPointer,
         _ received: RankBlocks
     ) throws -> any Transfer
 
-    /// Begins to complete a buffer of bytes of which every rank has filled its own block.
+    /// Starts to gather all ranks' blocks of bytes in a buffer of which each rank has filled its
+    /// own block.
     ///
-    /// Collective: the same blocks on all ranks, and the order that `startAllToAll` tells.
+    /// Collective: the same blocks on all ranks. All ranks start transfers of one kind in the same
+    /// order, as with `startAllToAll`.
     func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer
 
-    /// Notes how many worker threads this rank runs, so that `wait` knows whether they have enough processors.
+    /// Declares the number of this rank's worker threads; `wait` yields if they outnumber the
+    /// processors.
     ///
     /// Collective; the numbers may differ.
     func occupy(threads: Int) throws
 
-    /// Makes memory for what the ranks of a host have in common.
+    /// Allocates memory that the ranks of a host share.
     ///
-    /// Collective, with the same number; where the system refuses, every rank of the host keeps its own.
+    /// Collective, with the same size. If the system refuses on any rank of a host, nothing is
+    /// shared there.
     ///
-    /// - Parameter byteCount: as much as can be taken of it.
-    /// - Returns: nil where no rank has anybody to share with.
+    /// - Parameter byteCount: the size in bytes.
+    /// - Returns: nil in a job of one rank.
     func shareMemory(byteCount: Int) throws -> (any HostMemory)?
 
-    /// Asks `isDone` until it says so, and leaves the processor to others meanwhile where threads share it.
+    /// Polls `isDone` until it returns true, and yields the processor in between where threads
+    /// share it.
     ///
-    /// Not collective itself, but what it waits for is.
+    /// Not collective.
     ///
     /// - Parameters:
-    ///   - operation: what is waited for, for the message when it takes too long.
-    ///   - isDone: asks this rank's transfers.
+    ///   - operation: the name of the operation, for the message when the wait takes too long.
+    ///   - isDone: advances this rank's transfers, and returns whether they are complete.
     func wait(for operation: StaticString, until isDone: () throws -> Bool) throws
 
-    /// Prints `error: message` on standard error and ends the whole job with an exit code; not collective.
+    /// Prints `error: message` on standard error and ends the whole job with an exit code; not
+    /// collective.
     func abort(code: Int32, message: String) -> Never
 }
 
-/// An operation that all ranks have begun or will begin, and that goes on whenever one of them asks about it.
+/// A collective operation in the background; it makes progress when a rank checks whether it is
+/// complete.
 public protocol Transfer: AnyObject {
-    /// Whether it is over on this rank, so that its buffers may be used again; once it is, it stays so.
+    /// Returns whether the operation is complete on this rank and its buffers may be reused; then
+    /// it stays complete.
     func isComplete() throws -> Bool
 }
 
@@ -113,7 +112,7 @@ extension Communicator {
     /// Whether this is rank 0, the one that prints and writes files.
     public var isRoot: Bool { rank == 0 }
 
-    /// The rank as it is named to users: `rank 2 (hostname)`.
+    /// The rank's name in messages: `rank 2 (hostname)`.
     public var name: String { "rank \(rank) (\(hostName))" }
 
     /// Gathers one value of each rank, in rank order, on every rank; collective.
@@ -131,10 +130,10 @@ extension Communicator {
         try allGather(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Every rank gets rank `root`'s bytes, whatever their number; collective.
+    /// Copies the bytes of rank `root`, whose number the others don't know, to all ranks; collective.
     ///
     /// - Parameters:
-    ///   - bytes: what to send; ignored on the other ranks.
+    ///   - bytes: the bytes to send; ignored on the other ranks.
     ///   - root: the rank that sends.
     public func broadcast(_ bytes: [UInt8], from root: Int) throws -> [UInt8] {
         var count = bytes.count

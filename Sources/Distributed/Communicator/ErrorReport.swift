@@ -1,14 +1,22 @@
 import DTrainCore
 import Glibc
+import Synchronization
 
-/// Writes one error line to standard error, in one piece so that the lines of several ranks don't mix.
+/// The lines that this process writes to standard error before it ends.
+enum ErrorReport {
+    /// The program's spelling of the settings that a line names in back quotes; standard error is the process's, too.
+    static let spelling = Mutex<@Sendable (String) -> String> { $0 }
+}
+
+/// Writes an error line to standard error in one call, so that lines of several ranks don't mix.
 func reportError(_ message: String) { report("error", message) }
 
-/// Writes one warning line to standard error.
+/// Writes a warning line to standard error.
 func reportWarning(_ message: String) { report("warning", message) }
 
 private func report(_ kind: String, _ message: String) {
-    let line = Array("\(kind): \(message.oneLine)\n".utf8)
+    let spelled = ErrorReport.spelling.withLock { $0 }(message)
+    let line = Array("\(kind): \(spelled.oneLine)\n".utf8)
     line.withUnsafeBytes { bytes in
         _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
     }

@@ -1,27 +1,27 @@
 import DTrainCore
 import Glibc
 
-/// N ranks as N threads of one process: for tests of what runs on several ranks.
+/// A job whose ranks are threads of one process, for tests.
 ///
-/// Stricter than MPI: a rank that enters another operation than its peers, or differs in a count, makes all of them
-/// throw; one that doesn't come makes the others throw when the time is up.
-public final class InMemoryCommunicator {
-    /// This process's number.
-    public let rank: Int
-    /// The number of processes in the job.
-    public let size: Int
-    /// The same as the rank: all are on this host.
-    public var localRank: Int { rank }
-    /// The same as the size.
-    public var localSize: Int { size }
+/// It is stricter than MPI: if the ranks call different operations, or differ in a count, all of
+/// them throw; if a rank doesn't call an operation, the others throw after a timeout.
+package final class InMemoryCommunicator {
+    /// The number of this rank.
+    package let rank: Int
+    /// The number of ranks.
+    package let size: Int
+    /// The same as `rank`: all ranks are on this host.
+    package var localRank: Int { rank }
+    /// The same as `size`.
+    package var localSize: Int { size }
     /// The processors of this process, which all ranks share.
-    public var processors: SharedProcessors {
+    package var processors: SharedProcessors {
         SharedProcessors(masks: [ProcessorSet](repeating: .current, count: size), localRank: rank)
     }
-    /// This host.
-    public let hostName = currentHostName()
-    /// Where this rank tells how far it has come.
-    public let heartbeat = Heartbeat()
+    /// The name of this host.
+    package let hostName = currentHostName()
+    /// The progress of this rank.
+    package let heartbeat = Heartbeat()
     private let meeting: Meeting
     private let board: TransferBoard
     private let seconds: Double
@@ -34,46 +34,50 @@ public final class InMemoryCommunicator {
         self.board = board
     }
 
-    /// Runs `body` once per rank, each on a thread of its own, and waits for all.
+    /// Runs `body` on every rank, each on its own thread, and waits for all.
     ///
     /// - Parameters:
     ///   - ranks: the number of ranks.
-    ///   - seconds: how long an operation waits for the other ranks.
-    ///   - body: what each rank does.
-    /// - Returns: each rank's result or error.
-    public static func run<Value: Sendable>(
+    ///   - seconds: the timeout of an operation.
+    ///   - body: the work of a rank.
+    /// - Returns: the result or error of each rank, in rank order.
+    /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
+    package static func run<Value: Sendable>(
         ranks: Int, seconds: Double = 20, _ body: @escaping @Sendable (InMemoryCommunicator) throws -> Value
     ) throws -> [Result<Value, any Error>] {
         let meeting = Meeting(size: ranks, seconds: seconds)
         let board = TransferBoard(size: ranks)
         let results = Results<Value>()
-        let threads = try (0..<ranks).map { rank in
-            try WaitingThread {
-                let communicator = InMemoryCommunicator(
-                    rank: rank, size: ranks, seconds: seconds, meeting: meeting, board: board)
-                results.set(rank, Result { try body(communicator) })
-            }
+        var threads: [WaitingThread] = []
+        // If a thread can't be started, the others end when their operations time out.
+        defer { for thread in threads { thread.join() } }
+        for rank in 0..<ranks {
+            threads.append(
+                try WaitingThread {
+                    let communicator = InMemoryCommunicator(
+                        rank: rank, size: ranks, seconds: seconds, meeting: meeting, board: board)
+                    results.set(rank, Result { try body(communicator) })
+                })
         }
-        for thread in threads { thread.join() }
+        while let thread = threads.popLast() { thread.join() }
         return results.all(ranks)
     }
 }
 
 // Documented by the protocol.
-// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension InMemoryCommunicator: Communicator {
-    public func barrier() throws {
+    package func barrier() throws {
         try meeting.exchange(rank, "barrier", Offer()) { _ in }
     }
 
-    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
+    package func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
         try requireRank(root)
         try meeting.exchange(rank, "broadcast of \(bytes.count) bytes from \(root)", Offer(bytes)) { [rank] offers in
             if rank != root { bytes.copyMemory(from: offers[root].bytes) }
         }
     }
 
-    public func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
+    package func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
         precondition(all.count == own.count * size, "room for one piece per rank")
         try meeting.exchange(rank, "gathering of \(own.count) bytes", Offer(own)) { offers in
             for (rank, offer) in offers.enumerated() {
@@ -83,46 +87,13 @@ extension InMemoryCommunicator: Communicator {
         }
     }
 
-    public func allGather(_ own: [UInt8]) throws -> [[UInt8]] {
+    package func allGather(_ own: [UInt8]) throws -> [[UInt8]] {
         try own.withUnsafeBytes { own in
             try meeting.exchange(rank, "gathering", Offer(own)) { $0.map { Array($0.bytes) } }
         }
     }
 
-    public func allToAll(
-        _ source: UnsafePointer<Float>, _ sent: RankBlocks, into destination: UnsafeMutablePointer<Float>,
-        _ received: RankBlocks
-    ) throws {
-        let offer = Offer(UnsafeRawBufferPointer(start: source, count: 0), sent)
-        try meeting.exchange(rank, "exchange", offer) { [rank] offers in
-            for (peer, offer) in offers.enumerated() {
-                let to = received.range(of: peer)
-                let from = offer.blocks?.range(of: rank) ?? 0..<0
-                guard from.count == to.count else {
-                    throw DTrainError(
-                        .internal,
-                        "rank \(peer) sends \(from.count) elements to rank \(rank), which expects \(to.count)")
-                }
-                if let base = offer.bytes.baseAddress?.assumingMemoryBound(to: Float.self) {
-                    (destination + to.lowerBound).update(from: base + from.lowerBound, count: to.count)
-                }
-            }
-        }
-    }
-
-    public func allGather(inPlace values: UnsafeMutablePointer<Float>, _ blocks: RankBlocks) throws {
-        let offer = Offer(UnsafeRawBufferPointer(start: values, count: 0))
-        try meeting.exchange(rank, "gathering in place of \(blocks)", offer) { [rank] offers in
-            for (peer, offer) in offers.enumerated() where peer != rank {
-                let block = blocks.range(of: peer)
-                if let base = offer.bytes.baseAddress?.assumingMemoryBound(to: Float.self) {
-                    (values + block.lowerBound).update(from: base + block.lowerBound, count: block.count)
-                }
-            }
-        }
-    }
-
-    public func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {
+    package func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {
         let offer = Offer(UnsafeRawBufferPointer(values))
         let sums = try meeting.exchange(rank, "sum of \(values.count) floats", offer) { offers in
             offers.map { Array($0.bytes.bindMemory(to: Float.self)) }.reduce([Float](repeating: 0, count: values.count))
@@ -133,7 +104,7 @@ extension InMemoryCommunicator: Communicator {
         _ = values.update(from: sums)
     }
 
-    public func startAllToAll(
+    package func startAllToAll(
         _ source: UnsafeRawPointer, _ sent: RankBlocks, into destination: UnsafeMutableRawPointer,
         _ received: RankBlocks
     ) throws -> any Transfer {
@@ -142,17 +113,17 @@ extension InMemoryCommunicator: Communicator {
             TransferBoard.Part(source: source, sent: sent, destination: destination, received: received))
     }
 
-    public func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
+    package func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
         board.start(
             .gathering, rank: rank,
             TransferBoard.Part(source: UnsafeRawPointer(bytes), destination: bytes, received: blocks))
     }
 
-    public func occupy(threads: Int) throws {}
+    package func occupy(threads: Int) throws {}
 
-    public func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
+    package func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
 
-    public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
+    package func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         let deadline = Clock.seconds + seconds
         while try !isDone() {
             guard Clock.seconds < deadline else {
@@ -162,20 +133,18 @@ extension InMemoryCommunicator: Communicator {
         }
     }
 
-    public func abort(code: Int32, message: String) -> Never {
+    package func abort(code: Int32, message: String) -> Never {
         reportError(message)
         endProcess(code)
     }
 }
 
-/// What a rank lays open to the others during one operation.
+/// The memory of one rank that the others read during an operation.
 private struct Offer: @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
-    let blocks: RankBlocks?
 
-    init(_ bytes: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), _ blocks: RankBlocks? = nil) {
+    init(_ bytes: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)) {
         self.bytes = bytes
-        self.blocks = blocks
     }
 
     init(_ bytes: UnsafeMutableRawBufferPointer) {
@@ -183,7 +152,7 @@ private struct Offer: @unchecked Sendable {
     }
 }
 
-/// The place where the threads meet for an operation.
+/// The rendezvous of all ranks in one operation.
 private final class Meeting: @unchecked Sendable {
     private let size: Int
     private let seconds: Double
@@ -202,7 +171,8 @@ private final class Meeting: @unchecked Sendable {
         operations = Array(repeating: nil, count: size)
     }
 
-    /// Shows an offer, takes from the others' offers when all are there, and returns when all have taken.
+    /// Publishes an offer, reads all offers once they are there, and returns when all ranks have
+    /// read them.
     func exchange<Value>(
         _ rank: Int, _ operation: String, _ offer: Offer, _ take: ([Offer]) throws -> Value
     ) throws -> Value {
@@ -225,7 +195,7 @@ private final class Meeting: @unchecked Sendable {
         return try taken.get()
     }
 
-    /// Waits until all ranks are here.
+    /// Waits until all ranks have called this.
     private func meet(_ operation: String) throws {
         try monitor.locked {
             if let failure { throw failure }
@@ -244,7 +214,7 @@ private final class Meeting: @unchecked Sendable {
     }
 }
 
-/// The results of threads.
+/// The results of the ranks.
 private final class Results<Value: Sendable>: @unchecked Sendable {
     private let monitor = Monitor()
     private var values: [Int: Result<Value, any Error>] = [:]

@@ -1,11 +1,11 @@
 import DTrainCore
 
-/// The transfers between ranks that are threads; they match by kind and by their order within it.
+/// The transfers between in-memory ranks; those of one kind match by their order.
 final class TransferBoard: @unchecked Sendable {
-    /// What is begun.
+    /// The kind of a transfer.
     enum Kind: Hashable { case exchange, gathering }
 
-    /// What one rank contributes to a transfer and expects of it.
+    /// The buffers of one rank in a transfer.
     struct Part {
         var source: UnsafeRawPointer?
         var sent: RankBlocks?
@@ -33,7 +33,7 @@ final class TransferBoard: @unchecked Sendable {
 
     init(size: Int) { self.size = size }
 
-    /// Begins a rank's next transfer of that kind.
+    /// Starts a rank's next transfer of that kind.
     func start(_ kind: Kind, rank: Int, _ part: Part) -> any Transfer {
         monitor.locked {
             let number = begun[kind]?[rank] ?? 0
@@ -43,11 +43,12 @@ final class TransferBoard: @unchecked Sendable {
         }
     }
 
-    /// A transfer is over for a rank when all have taken what they get: until then its own buffer is read.
+    /// A transfer is complete when all ranks have copied their blocks: until then they read each
+    /// other's buffers.
     private func isComplete(_ key: Key, rank: Int) throws -> Bool {
         try monitor.locked {
             if let failure { throw failure }
-            do { try goOn(rank) } catch let error as DTrainError {
+            do { try advance(rank) } catch let error as DTrainError {
                 failure = error
                 throw error
             }
@@ -58,8 +59,9 @@ final class TransferBoard: @unchecked Sendable {
         }
     }
 
-    /// Takes what there is for a rank, whichever transfer it asks about: another rank may wait for that.
-    private func goOn(_ rank: Int) throws {
+    /// Copies the blocks of all transfers that are ready for a rank: another rank may wait for any
+    /// of them.
+    private func advance(_ rank: Int) throws {
         for (key, entry) in entries where entry.parts.count == size && !entry.taken.contains(rank) {
             try take(entry.parts, rank)
             entries[key]?.taken.insert(rank)
@@ -76,7 +78,7 @@ final class TransferBoard: @unchecked Sendable {
                 throw DTrainError(
                     .internal, "rank \(peer) sends \(from.count) bytes to rank \(rank), which expects \(to.count)")
             }
-            // What a rank gathers in place is there already.
+            // A rank's own block is in place in a gathering.
             guard own.sent != nil || peer != rank, let source = part?.source else { continue }
             (destination + to.lowerBound).copyMemory(from: source + from.lowerBound, byteCount: to.count)
         }

@@ -1,9 +1,9 @@
 import DTrainCore
 import Glibc
 
-/// An error that every rank knows of: all throw it together, so the job can end in good order with one message.
+/// An error that all ranks throw together, so that the job ends in good order with one message.
 public struct CollectiveError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is to be reported, the same on all ranks.
+    /// The error to report, the same on all ranks.
     public let error: DTrainError
 
     /// Wraps an error that all ranks throw.
@@ -13,27 +13,54 @@ public struct CollectiveError: Error, Hashable, Sendable, CustomStringConvertibl
     public var description: String { error.description }
 }
 
-/// The frame of a job: starts the communication, and is the one place where errors of ranks are caught.
+/// The top level of a program that trains on several ranks: starts communication, and reports the
+/// errors of the ranks.
 public enum Job {
-    /// Runs `body` with all ranks of the job, with MPI under a launcher and without MPI otherwise.
+    /// Runs `body` on every rank of the job and exits: the whole of a program's `main`.
     ///
-    /// A `CollectiveError` is printed by rank 0, and all ranks leave in order. Any other error belongs to one rank,
-    /// while the others may wait for it in a collective: that rank prints its error and aborts the job.
+    /// Started by a launcher such as `mpirun`, the process is one rank of the job and `body`
+    /// communicates by MPI. Otherwise it is a job of one rank, and MPI isn't initialized.
+    ///
+    ///     @main struct Program {
+    ///         static func main() {
+    ///             Job.main { ranks in
+    ///                 if ranks.isRoot { print("\(ranks.size) ranks") }
+    ///             }
+    ///         }
+    ///     }
+    ///
+    /// The process exits with code 0 when `body` returns, and with the category of its error
+    /// otherwise. A `CollectiveError` is printed by rank 0. Any other error belongs to one rank: it
+    /// is printed with the rank, the training step and its phase, and ends the job, because the
+    /// other ranks may be waiting in a collective.
     ///
     /// - Parameters:
-    ///   - launch: what the launcher told.
     ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
-    ///   - observer: is told of each phase of the training before it begins: for tests of what fails there.
-    ///   - body: what every rank does.
-    /// - Returns: the process's exit code.
-    public static func run(
+    ///   - body: the work of every rank.
+    public static func main(stallTimeout: Int? = nil, _ body: (any Communicator) throws -> Void) -> Never {
+        exit(run(stallTimeout: stallTimeout, body))
+    }
+
+    /// Runs `body` on every rank of the job, with MPI under a launcher and without MPI otherwise.
+    ///
+    /// All ranks print and throw as described for `main`. An error of a single rank ends the
+    /// process here.
+    ///
+    /// - Parameters:
+    ///   - launch: the launcher's environment.
+    ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - observer: called before each phase of the training; tests inject failures here.
+    ///   - spelling: how the program spells the settings that an error names in back quotes.
+    ///   - body: the work of every rank.
+    /// - Returns: the exit code of the process.
+    package static func run(
         launch: LaunchEnvironment = .current, stallTimeout: Int? = nil, observer: Heartbeat.Observer? = nil,
-        _ body: (any Communicator) throws -> Void
+        spelling: @escaping @Sendable (String) -> String = { $0 }, _ body: (any Communicator) throws -> Void
     ) -> Int32 {
+        ErrorReport.spelling.withLock { $0 = spelling }
         guard launch.usesMPI else {
-            let solo = SoloCommunicator()
             do {
-                try body(solo)
+                try body(SoloCommunicator())
                 return 0
             } catch {
                 reportError("\(error)")
@@ -46,8 +73,8 @@ public enum Job {
             try environment.finish()
             return code
         } catch {
-            // Communication didn't come up, or didn't come down: there is nothing to abort with. The launcher ends the
-            // others.
+            // MPI failed to start or to finalize, so it can't abort the job. The launcher ends the
+            // other ranks.
             reportError("\(error)")
             endProcess(exitCode(of: error))
         }
@@ -59,7 +86,7 @@ public enum Job {
             return 0
         } catch let error as CollectiveError {
             if world.isRoot { reportError("\(error)") }
-            // The launcher ends the job at the first failing exit: the report comes before it.
+            // The launcher ends the job at the first failing exit, so the report comes before it.
             try world.barrier()
             return exitCode(of: error)
         } catch {
@@ -71,7 +98,7 @@ public enum Job {
     }
 
     /// The exit code that an error stands for.
-    public static func exitCode(of error: any Error) -> Int32 {
+    static func exitCode(of error: any Error) -> Int32 {
         switch error {
         case let error as DTrainError: error.category.rawValue
         case let error as CollectiveError: error.error.category.rawValue

@@ -2,35 +2,35 @@ import CMPI
 import DTrainCore
 import Glibc
 
-/// All processes that the launcher started, by way of MPI.
+/// All processes that the launcher started, connected by MPI.
 ///
-/// Belongs to the thread that initialised MPI. Errors of MPI come back as `MPIError`, not as an abort.
-public final class MPICommunicator {
-    /// This process's number.
-    public let rank: Int
+/// Belongs to the thread that initialized MPI. Errors of MPI are thrown as `MPIError`.
+package final class MPICommunicator {
+    /// The number of this process.
+    package let rank: Int
     /// The number of processes in the job.
-    public let size: Int
-    /// This process's number on its host.
-    public let localRank: Int
+    package let size: Int
+    /// The number of this process on its host.
+    package let localRank: Int
     /// The number of the job's processes on this host.
-    public let localSize: Int
+    package let localSize: Int
     /// The processors of this host, and this rank's share of them.
-    public let processors: SharedProcessors
+    package let processors: SharedProcessors
     /// The name of this host.
-    public let hostName: String
+    package let hostName: String
     private let world: cmpi_comm
     private var node: cmpi_comm
-    /// Copies of the world for transfers, one for each kind: the order of one kind doesn't bind the other.
+    /// Copies of the world, one for each kind of transfer: the orders of the two kinds are independent.
     private var exchanges: cmpi_comm
     private var gatherings: cmpi_comm
-    /// Whether threads take turns on this rank's processors, so that who waits must make way.
-    public private(set) var isCrowded: Bool
-    /// Where this rank tells how far it has come.
-    public let heartbeat: Heartbeat
+    /// Whether threads take turns on this rank's processors, so that waiting threads must yield.
+    package private(set) var isCrowded: Bool
+    /// The progress of this rank, which the watch reads.
+    package let heartbeat: Heartbeat
     private let watch: StallWatch
     private var shared: SharedHeartbeats?
 
-    /// More than this at once is exchanged in several calls: MPI 3 counts in 32 bits.
+    /// The most elements of one call; larger buffers take several, because MPI 3 counts in 32 bits.
     private static let chunk = 1 << 30
 
     /// Takes `MPI_COMM_WORLD`, and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
@@ -44,14 +44,14 @@ public final class MPICommunicator {
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(world))
         (rank, size) = try Self.place(in: world)
         node = cmpi_comm_null()
-        // A rank that stops here must not leave the others waiting for ever.
+        // The watch ends the job if another rank stops here.
         watch.enter("MPI_Comm_split_type")
         try MPIError.check("MPI_Comm_split_type", cmpi_comm_split_shared(world, Int32(clamping: rank), &node))
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(node))
         (localRank, localSize) = try Self.place(in: node)
         let masks = try Self.masks(in: node, count: localSize)
         processors = SharedProcessors(masks: masks, localRank: localRank)
-        // Until the ranks tell otherwise they have a thread each.
+        // One thread per rank until `occupy`.
         isCrowded = processors.areCrowded(threads: [Int](repeating: 1, count: localSize))
         watch.wait("MPI_Comm_dup")
         exchanges = try Self.copy(of: world)
@@ -67,7 +67,7 @@ public final class MPICommunicator {
         try barrier()
     }
 
-    /// The side channel of the watching threads; nil where rank 0 can't have one, or is alone.
+    /// The TCP connection of the watching threads; nil where rank 0 can't listen, or is alone.
     ///
     /// Collective.
     private func openLifeline(isHostOfRoot: Bool) throws -> (any Lifeline)? {
@@ -105,9 +105,9 @@ public final class MPICommunicator {
         return copy
     }
 
-    /// Gives back what was made of `MPI_COMM_WORLD`; collective.
+    /// Frees the communicators derived from `MPI_COMM_WORLD`; collective.
     func release() throws {
-        // First what needs no leave, so that a rank which stops here is named.
+        // The watch still names a rank that stops in these two calls.
         try collective("MPI_Comm_free") { cmpi_comm_free(&exchanges) }
         try collective("MPI_Comm_free") { cmpi_comm_free(&gatherings) }
         watch.detach()
@@ -118,14 +118,14 @@ public final class MPICommunicator {
         try MPIError.check("MPI_Comm_free", cmpi_comm_free(&node))
     }
 
-    /// Runs one collective under the eyes of the watch.
+    /// Runs one collective and lets the watch time it.
     private func collective(_ operation: StaticString, _ call: () -> Int32) throws(MPIError) {
         watch.enter(operation)
         defer { watch.leave() }
         try MPIError.check(operation, call())
     }
 
-    /// Lets the watch say which rank is to blame for a failure of MPI, if it knows: then it ends the process.
+    /// Gives the watch time to name the rank that caused a failure of MPI; then it ends the process.
     func awaitVerdict(on error: any Error) {
         if error is MPIError { watch.awaitVerdict() }
     }
@@ -139,15 +139,14 @@ public final class MPICommunicator {
 }
 
 // Documented by the protocol.
-// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension MPICommunicator: Communicator {
     /// MPI 3.1 §5.3.
-    public func barrier() throws {
+    package func barrier() throws {
         try collective("MPI_Barrier") { cmpi_barrier(world) }
     }
 
     /// MPI 3.1 §5.4; in several calls beyond 1 GiB.
-    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
+    package func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
         var start = 0
         repeat {
             let count = min(bytes.count - start, Self.chunk)
@@ -159,14 +158,14 @@ extension MPICommunicator: Communicator {
     }
 
     /// MPI 3.1 §5.7.
-    public func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
+    package func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
         precondition(all.count == own.count * size, "room for one piece per rank")
         let count = try count32(own.count)
         try collective("MPI_Allgather") { cmpi_allgather_bytes(own.baseAddress, count, all.baseAddress, world) }
     }
 
     /// MPI 3.1 §5.7.
-    public func allGather(_ own: [UInt8]) throws -> [[UInt8]] {
+    package func allGather(_ own: [UInt8]) throws -> [[UInt8]] {
         let lengths = try allGather(own.count)
         _ = try count32(lengths.reduce(0, +))
         let blocks = try RankBlocks(counts: lengths)
@@ -183,28 +182,8 @@ extension MPICommunicator: Communicator {
         return (0..<size).map { Array(all[blocks.range(of: $0)]) }
     }
 
-    /// MPI 3.1 §5.8.
-    public func allToAll(
-        _ source: UnsafePointer<Float>, _ sent: RankBlocks, into destination: UnsafeMutablePointer<Float>,
-        _ received: RankBlocks
-    ) throws {
-        precondition(sent.counts.count == size && received.counts.count == size, "a block for each rank")
-        try collective("MPI_Alltoallv") {
-            cmpi_alltoallv_floats(
-                source, sent.counts, sent.displacements, destination, received.counts, received.displacements, world)
-        }
-    }
-
-    /// MPI 3.1 §5.7, with `MPI_IN_PLACE`.
-    public func allGather(inPlace values: UnsafeMutablePointer<Float>, _ blocks: RankBlocks) throws {
-        precondition(blocks.counts.count == size, "a block for each rank")
-        try collective("MPI_Allgatherv") {
-            cmpi_allgatherv_floats_in_place(values, blocks.counts, blocks.displacements, world)
-        }
-    }
-
     /// MPI 3.1 §5.9.6, with `MPI_IN_PLACE`; in several calls beyond 2^30 elements.
-    public func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {
+    package func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {
         var start = 0
         while start < values.count, let base = values.baseAddress {
             let count = min(values.count - start, Self.chunk)
@@ -216,7 +195,7 @@ extension MPICommunicator: Communicator {
     }
 
     /// MPI 3.1 §5.12.
-    public func startAllToAll(
+    package func startAllToAll(
         _ source: UnsafeRawPointer, _ sent: RankBlocks, into destination: UnsafeMutableRawPointer,
         _ received: RankBlocks
     ) throws -> any Transfer {
@@ -230,16 +209,17 @@ extension MPICommunicator: Communicator {
     }
 
     /// MPI 3.1 §5.12, with `MPI_IN_PLACE`.
-    public func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
+    package func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
         precondition(blocks.counts.count == size, "a block for each rank")
-        // Not counted for the watch: whether it has begun depends on the other ranks, so who hasn't needn't be late.
+        // Not counted for the watch: it starts when the other ranks' blocks have arrived, so a rank
+        // without it isn't late.
         return try MPITransfer("MPI_Iallgatherv", [blocks]) { counts, request in
             cmpi_iallgatherv_bytes_in_place(bytes, counts[0].counts, counts[0].displacements, gatherings, &request)
         }
     }
 
     /// MPI 3.1 §5.7, among the ranks of the host.
-    public func occupy(threads: Int) throws {
+    package func occupy(threads: Int) throws {
         var all = [Int32](repeating: 0, count: localSize)
         var own = Int32(clamping: threads)
         try collective("MPI_Allgather") { cmpi_allgather_bytes(&own, 4, &all, node) }
@@ -247,14 +227,14 @@ extension MPICommunicator: Communicator {
     }
 
     /// MPI 3.1 §5.7, among the ranks of the host.
-    public func shareMemory(byteCount: Int) throws -> (any HostMemory)? {
+    package func shareMemory(byteCount: Int) throws -> (any HostMemory)? {
         guard size > 1 else { return nil }
         let own = localRank == 0 && localSize > 1 ? SharedHostMemory.Mapping.make(size: byteCount) : nil
         defer { if let own { close(own.descriptor) } }
         let handles = try allGatherOnHost((own?.handle ?? SharedHostMemory.Handle()).words)
         let mapping =
             own?.mapping ?? SharedHostMemory.Mapping.open(.init(words: Array(handles.prefix(3))), size: byteCount)
-        // One rank without is enough for all to keep their own.
+        // Shared only if all ranks of the host can map it.
         let successes = try allGatherOnHost([mapping == nil ? 0 : 1])
         guard let mapping, !successes.contains(0) else {
             if let mapping { munmap(mapping.address, mapping.size) }
@@ -277,8 +257,8 @@ extension MPICommunicator: Communicator {
         try wait(for: "MPI_Ibarrier") { try barrier.isComplete() }
     }
 
-    /// The library's own waiting would hold on to the processor.
-    public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
+    /// Polls instead of calling `MPI_Wait`, which would keep the processor busy.
+    package func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         watch.wait(operation)
         defer { watch.leave() }
         var attempts = 0
@@ -293,25 +273,25 @@ extension MPICommunicator: Communicator {
         }
     }
 
-    /// How often who waits makes way before it lies down: transfers between ranks that are all here end before that.
+    /// Yields before sleeping; a transfer between ranks that all wait completes earlier.
     private static let yields = 200
-    /// Microseconds between two questions when it takes longer, because another rank still computes.
+    /// The microseconds of a sleep, while another rank still computes.
     private static let nap: UInt32 = 100
 
-    /// Microseconds between an error's report and the end of the job.
+    /// The microseconds between an error's report and the end of the job.
     private static let farewell: UInt32 = 100_000
 
     /// MPI 3.1 §8.7.
-    public func abort(code: Int32, message: String) -> Never {
+    package func abort(code: Int32, message: String) -> Never {
         watch.announceFailure(code: code)
-        // What is printed already comes out before the launcher closes the pipes.
+        // Before the launcher closes the pipes.
         fflush(nil)
         reportError(message)
-        // MPICH's launcher ends the job without having passed on what it has not read yet.
+        // MPICH's launcher discards unread output when it ends the job.
         usleep(Self.farewell)
         endProcess(code, after: cmpi_abort(world, code))
     }
 }
 
-/// MPI handles belong to the thread that initialised MPI.
+/// MPI handles belong to the thread that initialized MPI.
 @available(*, unavailable) extension MPICommunicator: Sendable {}

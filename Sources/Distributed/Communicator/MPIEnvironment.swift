@@ -2,17 +2,17 @@ import CMPI
 import DTrainCore
 import Glibc
 
-/// The owner of MPI in this process: created once, before any communication, and finished on the success path alone.
+/// MPI in this process, from initialization to finalization; created once, before any communication.
 ///
-/// After an error the other ranks may be inside a collective, where finalising would wait for ever: drop the
-/// environment without `finish()` and call `Communicator.abort`.
-public struct MPIEnvironment: ~Copyable {
-    /// What threads may do with MPI (MPI 3.1 §12.4.3), in rising order.
-    public enum ThreadLevel: Int, Comparable, Sendable, CaseIterable {
+/// Call `finish()` only after success. After an error the other ranks may be inside a collective,
+/// and finalization would wait for them forever: call `Communicator.abort` instead.
+package struct MPIEnvironment: ~Copyable {
+    /// The use of MPI by threads (MPI 3.1 §12.4.3), in rising order.
+    package enum ThreadLevel: Int, Comparable, Sendable, CaseIterable {
         case single, funneled, serialized, multiple
 
         /// Whether the left level allows less than the right.
-        public static func < (left: ThreadLevel, right: ThreadLevel) -> Bool { left.rawValue < right.rawValue }
+        package static func < (left: ThreadLevel, right: ThreadLevel) -> Bool { left.rawValue < right.rawValue }
 
         var code: Int32 {
             switch self {
@@ -25,20 +25,21 @@ public struct MPIEnvironment: ~Copyable {
     }
 
     /// All processes of the job.
-    public let world: MPICommunicator
+    package let world: MPICommunicator
     private let watch: StallWatch
 
-    /// Initialises MPI (MPI 3.1 §12.4.3); collective over all processes that the launcher started.
+    /// Initializes MPI (MPI 3.1 §12.4.3); collective over all processes that the launcher started.
     ///
     /// - Parameters:
-    ///   - launch: what the launcher told.
-    ///   - required: the least thread level to go on with. With `funneled` only the thread that
-    ///     calls this may communicate.
+    ///   - launch: the launcher's environment.
+    ///   - required: the minimum thread level. With `funneled`, only the thread that calls this may
+    ///     communicate.
     ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
-    ///   - observer: is told of each phase of the training before it begins.
-    /// - Throws: `MPIError`; `DTrainError` with `internal` when MPI is initialised already or grants less, with `usage`
-    ///   when the launcher belongs to another MPI.
-    public init(
+    ///   - observer: called before each phase of the training.
+    /// - Throws: `MPIError`; `DTrainError` with `internal` when MPI is initialized already or
+    ///   grants a lower level, with `usage` when the launcher belongs to another MPI. The watching
+    ///   thread has ended then.
+    package init(
         launch: LaunchEnvironment, requiring required: ThreadLevel = .funneled, stallTimeout: Int? = nil,
         observer: Heartbeat.Observer? = nil
     ) throws {
@@ -46,13 +47,22 @@ public struct MPIEnvironment: ~Copyable {
         try MPIError.check("MPI_Initialized", cmpi_initialized(&initialized))
         guard initialized == 0 else { throw DTrainError(.internal, "MPI is initialised already; do so once a process") }
         if launch.isOversubscribed {
-            // A library that spins while it waits starves the rank that it waits for. The user's own settings stand.
-            // Open MPI:
+            // Spinning would starve the rank that is waited for. The user's own settings take
+            // precedence. Open MPI:
             setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0)
-            // MPICH yields by itself, but spins a thousand times before.
+            // MPICH yields by default, but only after spinning a thousand times.
             setenv("MPIR_CVAR_POLLS_BEFORE_YIELD", "1", 0)
         }
         let watch = try StallWatch(rank: launch.rank ?? 0, size: launch.size ?? 1, seconds: stallTimeout)
+        let world = Result { try Self.connect(launch, required, watch, observer) }
+        if case .failure = world { watch.stop() }
+        (self.world, self.watch) = (try world.get(), watch)
+    }
+
+    /// Initializes MPI and connects the ranks; collective.
+    private static func connect(
+        _ launch: LaunchEnvironment, _ required: ThreadLevel, _ watch: StallWatch, _ observer: Heartbeat.Observer?
+    ) throws -> MPICommunicator {
         var code: Int32 = 0
         watch.enter("MPI_Init_thread")
         try MPIError.check("MPI_Init_thread", cmpi_init_thread(required.code, &code))
@@ -67,13 +77,13 @@ public struct MPIEnvironment: ~Copyable {
             throw DTrainError(
                 .usage,
                 "the launcher started \(size) processes but MPI sees \(world.size): it belongs to another MPI than "
-                    + "'\(Self.libraryVersion)'; start dtrain with that library's own mpirun")
+                    + "'\(libraryVersion)'; start dtrain with that library's own mpirun")
         }
-        (self.world, self.watch) = (world, watch)
+        return world
     }
 
-    /// Leaves MPI (MPI 3.1 §8.7); collective, and the last thing that the job does with MPI.
-    public consuming func finish() throws {
+    /// Finalizes MPI (MPI 3.1 §8.7); collective, and the last use of MPI.
+    package consuming func finish() throws {
         try world.release()
         watch.enter("MPI_Finalize")
         try MPIError.check("MPI_Finalize", cmpi_finalize())
@@ -81,7 +91,7 @@ public struct MPIEnvironment: ~Copyable {
     }
 
     /// The name and version of the MPI library, one line.
-    public static var libraryVersion: String {
+    package static var libraryVersion: String {
         let text = mpiText { cmpi_library_version($0, $1) } ?? "unknown MPI"
         return String(text.prefix { !$0.isNewline && $0 != "," }.map { $0 == "\t" ? " " : $0 })
     }

@@ -1,9 +1,9 @@
 import CMPI
 import DTrainCore
 
-/// An MPI call that failed.
+/// The error of an MPI call.
 ///
-/// The texts are asked for when the error is made, because MPI may be gone when it is printed.
+/// Its texts are read at once, because MPI may be finalized when the error is printed.
 public struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The name of the call, such as `MPI_Alltoallv`.
     public let operation: String
@@ -17,7 +17,7 @@ public struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line that names the call.
     public var description: String { "\(operation) failed: \(message)" }
 
-    /// Turns a failure's code into an error; every MPI call of the package goes through here.
+    /// Throws the error that a code stands for; every MPI call of the package is checked here.
     static func check(_ operation: StaticString, _ code: Int32) throws(MPIError) {
         guard code != CMPI_SUCCESS else { return }
         throw MPIError(operation, code)
@@ -27,7 +27,7 @@ public struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
         self.operation = "\(operation)"
         self.code = code
         var flag: Int32 = 0
-        // Before initialisation and after finalisation MPI may not be asked for more (MPI 3.1 §8.7).
+        // Before initialization and after finalization no other call is allowed (MPI 3.1 §8.7).
         guard cmpi_initialized(&flag) == CMPI_SUCCESS, flag != 0,
             cmpi_finalized(&flag) == CMPI_SUCCESS, flag == 0
         else {
@@ -42,7 +42,7 @@ public struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The text that an MPI call writes into a buffer; nil when the call fails.
+/// Returns the text that an MPI call writes into a buffer; nil when the call fails.
 func mpiText(_ write: (UnsafeMutablePointer<CChar>, UnsafeMutablePointer<Int32>) -> Int32) -> String? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CMPI_MAX_TEXT) + 1) { buffer in
         buffer.initialize(repeating: 0)

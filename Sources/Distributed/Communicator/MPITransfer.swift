@@ -1,8 +1,8 @@
 import CMPI
 
-/// A collective that MPI goes on with while this rank computes (MPI 3.1 §5.12).
+/// A nonblocking collective (MPI 3.1 §5.12).
 final class MPITransfer: Transfer {
-    /// Blocks at an address that stays: MPI reads them as long as the operation lasts.
+    /// Blocks at a fixed address: MPI reads them until the operation is complete.
     struct PinnedBlocks {
         let counts: UnsafeMutablePointer<Int32>
         let displacements: UnsafeMutablePointer<Int32>
@@ -26,7 +26,7 @@ final class MPITransfer: Transfer {
     private var request = cmpi_request_null()
     private var isOver = false
 
-    /// Begins the operation that `start` calls with the blocks.
+    /// Starts an operation; `start` calls it with the blocks.
     init(
         _ operation: StaticString, _ blocks: [RankBlocks], _ start: ([PinnedBlocks], inout cmpi_request) -> Int32
     ) throws(MPIError) {
@@ -36,7 +36,7 @@ final class MPITransfer: Transfer {
     }
 
     deinit {
-        // Of an operation that was given up after an error MPI may still read them.
+        // MPI may still read the blocks of an operation that an error has cut off.
         if isOver { for block in blocks { block.deallocate() } }
     }
 

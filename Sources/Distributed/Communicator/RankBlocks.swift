@@ -1,38 +1,41 @@
 import DTrainCore
 
-/// Which block of a buffer of floats belongs to which rank; prepared once, in the form that MPI takes.
+/// A block of a buffer for each rank, in rank order; prepared once, in the form that MPI takes.
 public struct RankBlocks: Hashable, Sendable {
-    /// Elements per rank.
-    public let counts: [Int32]
-    /// The index of each rank's first element.
-    public let displacements: [Int32]
+    /// The length of each rank's block.
+    let counts: [Int32]
+    /// The index of the first element of each rank's block.
+    let displacements: [Int32]
 
-    /// Prepares blocks.
+    /// Prepares blocks anywhere in the buffer.
     ///
-    /// - Parameters:
-    ///   - counts: elements per rank.
-    ///   - displacements: the index of each rank's first element; by default the blocks follow each other.
-    /// - Throws: `DTrainError` with `usage` when an index exceeds 2^31 − 1, the most that MPI 3 can express.
-    public init(counts: [Int], displacements: [Int]? = nil) throws {
-        var following: [Int] = []
-        var next = 0
-        for count in counts {
-            following.append(next)
-            next += count
-        }
-        let displacements = displacements ?? following
-        precondition(displacements.count == counts.count, "a displacement for each count")
-        for (count, displacement) in zip(counts, displacements) where count + displacement > Int(Int32.max) {
+    /// - Parameter ranges: the elements of each rank's block.
+    /// - Throws: `DTrainError` with `usage` when an index exceeds 2^31 − 1, the limit of MPI 3.
+    public init(_ ranges: [Range<Int>]) throws {
+        for range in ranges where range.upperBound > Int(Int32.max) {
             throw DTrainError(
                 .usage,
-                "an exchange of \(count + displacement) elements exceeds MPI's limit of \(Int32.max); "
+                "an exchange of \(range.upperBound) elements exceeds MPI's limit of \(Int32.max); "
                     + "use a smaller model or fewer micro-batches per step")
         }
-        self.counts = counts.map(Int32.init)
-        self.displacements = displacements.map(Int32.init)
+        counts = ranges.map { Int32($0.count) }
+        displacements = ranges.map { Int32($0.lowerBound) }
     }
 
-    /// A rank's elements.
+    /// Prepares blocks that follow each other without gaps.
+    ///
+    /// - Parameter counts: the length of each rank's block.
+    /// - Throws: `DTrainError` with `usage` when an index exceeds 2^31 − 1, the limit of MPI 3.
+    public init(counts: [Int]) throws {
+        var next = 0
+        try self.init(
+            counts.map { count in
+                defer { next += count }
+                return next..<next + count
+            })
+    }
+
+    /// The elements of a rank's block.
     public func range(of rank: Int) -> Range<Int> {
         Int(displacements[rank])..<Int(displacements[rank]) + Int(counts[rank])
     }

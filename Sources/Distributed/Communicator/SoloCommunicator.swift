@@ -13,12 +13,12 @@ public final class SoloCommunicator {
     public let localSize = 1
     /// The processors of this process.
     public let processors = SharedProcessors(masks: [.current], localRank: 0)
-    /// This host.
+    /// The name of this host.
     public let hostName = currentHostName()
-    /// Where this rank tells how far it has come.
+    /// The progress of this rank.
     public let heartbeat = Heartbeat()
 
-    /// A job of this process alone.
+    /// Creates a job of this process alone.
     public init() {}
 }
 
@@ -37,18 +37,6 @@ extension SoloCommunicator: Communicator {
     }
 
     public func allGather(_ own: [UInt8]) throws -> [[UInt8]] { [own] }
-
-    public func allToAll(
-        _ source: UnsafePointer<Float>, _ sent: RankBlocks, into destination: UnsafeMutablePointer<Float>,
-        _ received: RankBlocks
-    ) throws {
-        let from = sent.range(of: 0)
-        let to = received.range(of: 0)
-        precondition(from.count == to.count, "blocks of equal length")
-        (destination + to.lowerBound).update(from: source + from.lowerBound, count: from.count)
-    }
-
-    public func allGather(inPlace values: UnsafeMutablePointer<Float>, _ blocks: RankBlocks) throws {}
 
     public func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {}
 
@@ -72,8 +60,10 @@ extension SoloCommunicator: Communicator {
     public func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
 
     public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
-        // Without other ranks nothing that isn't done yet ever will be.
-        guard try isDone() else { throw DTrainError(.internal, "\(operation) waits for nobody; please report this") }
+        // Without other ranks, an operation completes at once or never.
+        guard try isDone() else {
+            throw DTrainError(.internal, "\(operation) waits in a job of one rank; please report this")
+        }
     }
 
     public func abort(code: Int32, message: String) -> Never {
@@ -82,7 +72,7 @@ extension SoloCommunicator: Communicator {
     }
 }
 
-/// A transfer with nobody else.
+/// A transfer of a job of one rank.
 private final class CompleteTransfer: Transfer {
     func isComplete() throws -> Bool { true }
 }

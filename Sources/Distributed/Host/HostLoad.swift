@@ -1,29 +1,29 @@
-/// How many ranks share the processors of a host.
-public struct HostLoad: Hashable, Sendable {
+/// The ranks and the processors of one host.
+package struct HostLoad: Hashable, Sendable {
     /// The host's name.
-    public let host: String
+    package let host: String
     /// The job's ranks on it.
-    public let ranks: Int
-    /// The processors that they may use, all together.
-    public let processors: Int
+    package let ranks: Int
+    /// The number of processors that they may use together.
+    package let processors: Int
 
     /// Describes a host.
-    public init(host: String, ranks: Int, processors: Int) {
+    package init(host: String, ranks: Int, processors: Int) {
         (self.host, self.ranks, self.processors) = (host, ranks, processors)
     }
 
-    /// Whether not every rank can have a processor of its own.
-    public var isCrowded: Bool { ranks > processors }
+    /// Whether the ranks outnumber the processors.
+    package var isCrowded: Bool { ranks > processors }
 
-    /// The host with the most ranks a processor, the first of several; nil where none is crowded.
-    public static func mostCrowded(_ hosts: [HostLoad]) -> HostLoad? {
+    /// The host with the most ranks per processor, the first of several; nil where none is crowded.
+    package static func mostCrowded(_ hosts: [HostLoad]) -> HostLoad? {
         hosts.filter(\.isCrowded).max { $0.ranks * $1.processors < $1.ranks * $0.processors }
     }
 }
 
 extension Communicator {
-    /// The host where ranks outnumber the processors most; nil where none is crowded; collective.
-    public func mostCrowdedHost() throws -> HostLoad? {
+    /// Finds the host with the most ranks per processor; nil where none is crowded; collective.
+    package func mostCrowdedHost() throws -> HostLoad? {
         let numbers = try allGather(SIMD2<Int32>(Int32(clamping: localSize), Int32(clamping: processors.count)))
         let names = try allGather(hostName)
         return HostLoad.mostCrowded(

@@ -2,13 +2,13 @@ import CProcess
 import DTrainCore
 import Glibc
 
-/// Memory without a name that the first rank of a host makes and the others map (memfd_create(2)).
+/// Anonymous memory that the first rank of a host creates and the others map (memfd_create(2)).
 ///
-/// Unlike a file in `/dev/shm` it has no size limit of its own, and it is gone with the last process.
+/// Unlike a file in `/dev/shm` it has no size limit of its own, and it is freed with the last process.
 final class SharedHostMemory: HostMemory, @unchecked Sendable {
-    /// What the first rank tells the others.
+    /// The first rank's message to the others.
     struct Handle: Sendable {
-        /// Its process, its descriptor, and a number that stands at the beginning of the memory.
+        /// The process, its descriptor, and a random number at the start of the memory.
         var words: [Int64] = [0, -1, 0]
     }
 
@@ -21,7 +21,7 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
 
     private static let alignment = 64
 
-    /// Maps nothing: every rank keeps its own.
+    /// Maps nothing: every rank allocates its own memory.
     init(rendezvous: @escaping () throws -> Void) {
         (ranks, index, address, size) = (1, 0, nil, 0)
         self.rendezvous = rendezvous
@@ -45,12 +45,12 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
 
     func meet() throws { try rendezvous() }
 
-    /// Memory of this process that is, or can become, that of others.
+    /// Memory that other processes can map.
     struct Mapping {
         let address: UnsafeMutableRawPointer
         let size: Int
 
-        /// Makes memory and tells how others get at it; nil where the system refuses.
+        /// Creates memory and a handle for other processes; nil where the system refuses.
         static func make(size: Int) -> (mapping: Mapping, handle: Handle, descriptor: Int32)? {
             let descriptor = cprocess_anonymous_file("dtrain")
             guard descriptor >= 0 else { return nil }
@@ -63,14 +63,14 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
             return (mapping, Handle(words: [Int64(getpid()), Int64(descriptor), token]), descriptor)
         }
 
-        /// Maps what another process has made; nil where it can't be reached, as in a container of its own.
+        /// Maps the memory of another process; nil where it can't be reached, as in another container.
         static func open(_ handle: Handle, size: Int) -> Mapping? {
             guard handle.words[1] >= 0 else { return nil }
             let descriptor = Glibc.open("/proc/\(handle.words[0])/fd/\(handle.words[1])", O_RDWR | O_CLOEXEC)
             guard descriptor >= 0 else { return nil }
             defer { close(descriptor) }
             var status = stat()
-            // Numbers of processes mean something else in another container.
+            // In another container, the same process number is another process.
             guard fstat(descriptor, &status) == 0, status.st_size == size, let mapping = Mapping(descriptor, size: size)
             else { return nil }
             guard mapping.address.load(as: Int64.self) == handle.words[2] else {

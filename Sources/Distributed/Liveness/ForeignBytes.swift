@@ -1,12 +1,12 @@
 import DTrainCore
 import Glibc
 
-/// What the watch makes of bytes that came over the network, whoever sent them: for checks with hostile ones.
+/// The watch's reading of bytes from the network, for checks with hostile input.
 package enum ForeignBytes {
-    /// The token of the job that the bytes pretend to belong to.
+    /// The job's token, which the bytes contain.
     package static let token: Int64 = 0x1122_3344_5566_7788
 
-    /// A message of a rank that goes on.
+    /// A message of a rank that is alive.
     package static func message(rank: Int, looks: Int, place: Int, beats: Int, waited: Int) -> [UInt8] {
         let record = LivenessRecord(
             rank: rank, looks: looks, place: place, beats: beats, collectives: beats, waited: waited)
@@ -18,9 +18,9 @@ package enum ForeignBytes {
         LifelineAddress(addresses: [0x0100_007F, 0x0102_000A], port: 80, token: token).bytes
     }
 
-    /// The messages that a connection makes of bytes, judged by rank 0 of a job of four; what it would say of them.
+    /// Reads bytes as messages of a connection, and observes them as rank 0 of a job of four ranks.
     ///
-    /// - Returns: how many messages there were, and the findings.
+    /// - Returns: the number of messages, and rank 0's messages about them.
     package static func read(_ bytes: [UInt8]) throws -> (messages: Int, findings: [String]) {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {

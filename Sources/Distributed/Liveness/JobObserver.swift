@@ -1,14 +1,14 @@
 import DTrainCore
 
-/// Judges from the ranks' records how the job fares, and puts it into words.
+/// Finds stalls in the ranks' records, and writes the messages about them.
 ///
-/// Belongs to the watching thread. Time is what that thread has counted itself: a job that is suspended as a whole and
-/// goes on later has lost nothing.
+/// Belongs to the watching thread, which also counts the time: the suspension of a whole job
+/// doesn't count.
 struct JobObserver {
-    /// What is to be told.
+    /// A message.
     enum Finding: Hashable, Sendable {
         case warning(String)
-        /// The job can't go on.
+        /// The job can't continue.
         case end(String)
     }
 
@@ -19,22 +19,22 @@ struct JobObserver {
     private var pace = StepPace()
     private var sinceWarning = Double.infinity
 
-    /// Seconds between two warnings of slow ranks.
+    /// The seconds between two warnings about slow ranks.
     private static let warningInterval = 60.0
 
-    /// Observes for a rank; `names` are those of all ranks.
+    /// Creates the observer of a rank; `names` are the names of all ranks, in rank order.
     init(rank: Int, names: [String], timeout: Int?) {
         (self.rank, self.names) = (rank, names)
         rules = timeout.map { StallRules(timeout: Double($0)) }
         ranks = names.indices.map { ObservedRank(rank: $0) }
     }
 
-    /// Takes in all that is known, `seconds` after the last time, and judges it.
+    /// Updates from all known records and returns a message if there is one.
     ///
     /// - Parameters:
-    ///   - records: of those ranks of which there is any, this one included.
+    ///   - records: the records of all known ranks, this one included.
     ///   - operation: the collective that this rank waits in.
-    ///   - seconds: since the last time.
+    ///   - seconds: the time since the last call.
     mutating func judge(_ records: [LivenessRecord], operation: String?, seconds: Double) -> Finding? {
         var latest: [Int: LivenessRecord] = [:]
         for record in records where ranks.indices.contains(record.rank) { latest[record.rank] = record }
@@ -51,16 +51,16 @@ struct JobObserver {
         return describe(verdict, operation ?? "a collective").map(Finding.end)
     }
 
-    /// Rank 0 judges, since all tell it; the others do where they hear nothing of it.
+    /// Rank 0 decides, because all ranks report to it; the others decide if rank 0 is silent.
     private func isJudge(_ rules: StallRules) -> Bool {
         rank == 0 || ranks[0].record == nil || ranks[0].silent >= rules.timeout / 2
     }
 
-    /// Connections are gone: what to tell.
+    /// Describes lost connections.
     ///
     /// - Parameters:
-    ///   - losses: the ranks, and how their connections ended.
-    ///   - records: the newest that is known of them.
+    ///   - losses: how the connection of each lost rank ended.
+    ///   - records: the newest records.
     func describe(_ losses: [Int: LivenessSocket.Loss], _ records: [LivenessRecord]) -> String {
         let lost = losses.keys.sorted()
         let places = lost.map { other in
@@ -75,10 +75,10 @@ struct JobObserver {
             + Self.advice
     }
 
-    /// Ranks whose watching threads rank 0 doesn't hear.
+    /// Describes ranks that haven't connected to rank 0.
     func describeMissing(_ missing: [Int]) -> String {
         "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is noticed only after "
-            + "--stall-timeout; let the hosts connect to each other"
+            + "`stall-timeout`; let the hosts connect to each other"
     }
 
     private func describe(_ verdict: StallRules.Verdict, _ operation: String) -> String? {
@@ -106,9 +106,9 @@ struct JobObserver {
             + "\(Int(hold.seconds)) s\(there.map { " \($0)" } ?? "")"
     }
 
-    private static let advice = "go on from the last checkpoint with --resume"
+    private static let advice = "go on from the last checkpoint with `resume`"
     private static let stallAdvice =
-        "look at what holds it up, go on with --resume, or allow more with --stall-timeout"
+        "look at what holds it up, go on with `resume`, or allow more with `stall-timeout`"
 
     private func place(_ record: LivenessRecord?) -> String { record?.position.map { " \($0)" } ?? "" }
 
@@ -130,11 +130,11 @@ struct JobObserver {
     }
 }
 
-/// How long a step takes, to tell a slow rank from a slow step.
+/// The typical duration of a step, to distinguish a slow rank from a slow step.
 private struct StepPace {
     private var step = 0
     private var since = 0.0
-    /// Seconds a step; 0 until one is done.
+    /// The seconds of a step; 0 until one is complete.
     private(set) var typical = 0.0
 
     mutating func observe(_ current: Int?, seconds: Double) {

@@ -1,10 +1,10 @@
 import DTrainCore
 import Glibc
 
-/// Notices that the launcher has died: nobody would end this process then.
+/// Detects the death of the launcher, which would otherwise leave this process running.
 ///
-/// A process whose parent dies gets another one. A wrapper between the launcher and this process may live on, so all
-/// processes up to the launcher are looked at.
+/// A process whose parent dies gets a new parent. A wrapper between the launcher and this process
+/// may survive, so all processes up to the launcher are checked.
 struct LauncherWatch: Sendable {
     private struct Link: Sendable {
         let process: Int32
@@ -12,7 +12,7 @@ struct LauncherWatch: Sendable {
     }
 
     private let chain: [Link]
-    /// The launcher's name, as the kernel knows it.
+    /// The launcher's process name.
     let launcher: String
 
     private static let names = [
@@ -21,7 +21,7 @@ struct LauncherWatch: Sendable {
 
     private static let mortal = ["mpirun", "mpiexec", "orterun", "orted", "hydra"]
 
-    /// Looks up the processes between this one and its launcher, the launcher's own launcher included.
+    /// Finds the processes between this one and its launcher, including the launcher's own launcher.
     init() {
         var chain: [Link] = []
         var found: String?
@@ -45,24 +45,26 @@ struct LauncherWatch: Sendable {
         launcher = found ?? "launcher"
     }
 
-    /// Ends the launchers of this host, which would wait for a host that is out of reach; the job is over.
+    /// Ends the launchers on this host, which would wait for an unreachable host although the job
+    /// is over.
     ///
-    /// Only Open MPI's and MPICH's: they serve this one job.
+    /// Only those of Open MPI and MPICH, which serve this job alone.
     ///
-    /// - Parameter nearestOnly: ends the host's own helper alone, for a rank that is cut off from the one that reports.
+    /// - Parameter nearestOnly: whether to end only this host's helper, for a rank that is cut off
+    ///   from the reporting one.
     func endLauncher(nearestOnly: Bool) {
         var launchers = chain.map(\.parent).filter { process in
             ProcessStatus(process).map { status in Self.mortal.contains { status.name.hasPrefix($0) } } ?? false
         }
         if nearestOnly { launchers = Array(launchers.prefix(1)) }
-        // Their first act is to end their children, their second to wait.
+        // On SIGTERM they end their children and then wait.
         signal(SIGTERM, SIG_IGN)
         for process in launchers.reversed() { kill(process, SIGTERM) }
         usleep(150_000)
         for process in launchers.reversed() { kill(process, SIGKILL) }
     }
 
-    /// Whether the launcher, or what stands between it and this process, is gone.
+    /// Whether the launcher, or a process between it and this one, is gone.
     var isGone: Bool {
         guard let first = chain.first else { return false }
         guard getppid() == first.parent else { return true }
@@ -70,19 +72,19 @@ struct LauncherWatch: Sendable {
     }
 }
 
-/// What `/proc` tells of a process.
+/// The status of a process, from `/proc`.
 package struct ProcessStatus: Hashable, Sendable {
     /// The program's name, cut to 15 characters.
     let name: String
-    /// The letter for running, sleeping, stopped (T) and so on.
+    /// The state's letter: R running, S sleeping, T stopped and so on.
     let state: Character
     /// The parent's number.
     let parent: Int32
 
-    /// Nil when there is no such process.
+    /// Reads a process's status; nil when there is no such process.
     init?(_ process: Int32) {
         guard let text = smallFile("/proc/\(process)/stat"),
-            // The name may hold anything, parentheses too.
+            // The name may contain parentheses.
             let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"), open < close
         else { return nil }
         let fields = text[text.index(after: close)...].split(separator: " ")
@@ -105,7 +107,7 @@ package struct ProcessStatus: Hashable, Sendable {
         return found
     }
 
-    /// The children of each process that has any.
+    /// The children of every process that has any.
     package static func children() -> [Int32: [Int32]] {
         var found: [Int32: [Int32]] = [:]
         for process in all() {

@@ -1,20 +1,20 @@
 import Glibc
 
-/// What a rank needs to reach rank 0's watching thread; rank 0 broadcasts it.
+/// The address of rank 0's watching thread; rank 0 broadcasts it.
 struct LifelineAddress: Hashable, Sendable {
     /// IPv4 addresses, in network order.
     var addresses: [UInt32]
     /// In network order.
     var port: UInt16
-    /// Tells this job's messages from a stranger's.
+    /// A random number that identifies this job's messages.
     var token: Int64
 
-    /// For the broadcast.
+    /// The encoded address.
     var bytes: [UInt8] {
         ([token, Int64(port)] + addresses.map(Int64.init)).withUnsafeBytes(Array.init)
     }
 
-    /// Reads what `bytes` wrote; nil when rank 0 has no lifeline.
+    /// Decodes `bytes`; nil when rank 0 has no lifeline.
     init?(_ bytes: [UInt8]) {
         let numbers = bytes.withUnsafeBytes { Array($0.bindMemory(to: Int64.self)) }
         guard bytes.count.isMultiple(of: 8), numbers.count >= 2 else { return nil }
@@ -28,28 +28,29 @@ struct LifelineAddress: Hashable, Sendable {
     }
 }
 
-/// What a lifeline has noticed.
+/// An event on a lifeline.
 enum LifelineEvent: Hashable, Sendable {
-    /// A rank is gone without a word.
+    /// A rank's connection has ended without a farewell.
     case lost(rank: Int, LivenessSocket.Loss)
     /// A rank has reported an error and ends the job, or rank 0 has reported one of any rank.
     case over(isAbort: Bool)
-    /// These ranks have not come within the time allowed.
+    /// These ranks haven't connected in time.
     case missing(ranks: [Int])
 }
 
-/// The side channel between the ranks' watching threads: no MPI call, one connection from each rank to rank 0.
+/// The connections between the ranks' watching threads: TCP from each rank to rank 0, without MPI
+/// calls.
 ///
-/// All methods but `announce` belong to the watching thread.
+/// Only the watching thread calls the methods, except `announce`.
 protocol Lifeline: AnyObject {
-    /// What to wait for.
+    /// The descriptors to wait for.
     var descriptors: [pollfd] { get }
-    /// Reads what has come.
+    /// Reads all received messages.
     func read() -> [LifelineEvent]
-    /// Tells the others of this rank; called about four times a second.
+    /// Sends this rank's record; called about four times a second.
     func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent]
     /// The last records of other ranks.
     var records: [LivenessRecord] { get }
-    /// Says a last word to the other side; from any thread.
+    /// Sends a last message to the other side; called from any thread.
     func announce(_ kind: LivenessMessage.Kind)
 }

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Rank 0's side of the lifeline: a connection from every other rank.
 final class LifelineHub: Lifeline, @unchecked Sendable {
-    /// How to reach this side.
+    /// The address to connect to.
     let address: LifelineAddress
     private let listener: LivenessSocket
     private let size: Int
@@ -19,10 +19,10 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
     private var age = 0.0
     private var hasWarned = false
 
-    /// Seconds that the ranks have to connect.
+    /// The seconds that the ranks have to connect.
     static let welcome = 10.0
 
-    /// Begins to listen; nil where the system refuses.
+    /// Starts to listen; nil where the system refuses.
     init?(size: Int) {
         guard let (socket, port) = LivenessSocket.listening() else { return nil }
         listener = socket
@@ -63,7 +63,7 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
         }
     }
 
-    /// Under the lock: what a rank says, and how its connection ended.
+    /// Under the lock: handles a rank's messages and the end of its connection.
     private func take(
         _ messages: [LivenessMessage], _ loss: LivenessSocket.Loss?, from rank: Int
     ) -> [LifelineEvent] {
@@ -87,7 +87,7 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
         return events
     }
 
-    /// Under the lock: a rank that has just come waits for an answer.
+    /// Under the lock: answers a rank that has just connected.
     private func greet(_ rank: Int) { connections[rank]?.send(LivenessMessage(.pulse, token: address.token, own)) }
 
     func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {

@@ -16,10 +16,10 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     private var unanswered = 0
     private var isOver = false
 
-    /// Seconds that an address has to let a connection come about.
+    /// The seconds that a connection attempt may take.
     private static let patience = 1.5
 
-    /// Prepares to connect, which the first calls of `tell` do.
+    /// Prepares a connection; the first calls of `tell` establish it.
     init(to target: LifelineAddress, rank: Int, isSameHost: Bool) {
         self.target = target
         own = LivenessRecord(rank: rank)
@@ -45,7 +45,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
                 switch message.kind {
                 case .pulse: continue
                 case .bye:
-                    // Kept for this rank's own farewell.
+                    // The connection stays open for this rank's own farewell.
                     isOver = true
                     return []
                 case .failed, .end: return [.over(isAbort: message.kind == .failed)]
@@ -53,7 +53,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
             }
             guard let loss else { return [] }
             self.connection = nil
-            // Before the first answer it may have been anybody's port.
+            // Before the first answer, the port may have been another program's.
             guard hub != nil else { return [] }
             isOver = true
             return [.lost(rank: 0, loss)]
@@ -74,8 +74,8 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
         }
     }
 
-    /// A connection that exists is kept, however late rank 0 answers: it may have read what came over it, and takes its end
-    /// for this rank's.
+    /// An established connection is kept even if rank 0 answers late: rank 0 may have read from it,
+    /// and would take its end for the death of this rank.
     private var isStillConnecting: Bool { connection?.isConnected == false }
 
     private func connectToNext() {

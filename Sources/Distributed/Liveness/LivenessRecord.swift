@@ -1,30 +1,30 @@
 import DTrainCore
 
-/// What a rank tells the others of itself.
+/// The state of one rank, as the other ranks see it.
 struct LivenessRecord: Hashable, Sendable {
     /// The rank.
     var rank: Int
-    /// Looks that its watching thread has taken: they stop when the process is stopped.
+    /// The rounds of its watching thread; the count stands still when the process is stopped.
     var looks = 0
-    /// Where it is; see `TrainingPosition`.
+    /// The encoded `TrainingPosition`; −1 before the training.
     var place = -1
-    /// Signs of life of the training.
+    /// The signs of life of the training.
     var beats = 0
-    /// Collectives entered.
+    /// The number of collectives entered.
     var collectives = 0
-    /// Milliseconds that it has been in the current collective; −1 outside.
+    /// The milliseconds in the current collective; −1 outside.
     var waited = -1
 
-    /// Where the rank is; nil where it hasn't said so.
+    /// The rank's position; nil before the training.
     var position: TrainingPosition? { TrainingPosition(code: place) }
 }
 
-/// What travels between the ranks' watching threads: 64 bytes.
+/// A message between watching threads: 64 bytes.
 struct LivenessMessage: Hashable, Sendable {
     enum Kind: Int64, Sendable {
-        /// The sender goes on.
+        /// The sender is alive.
         case pulse = 1
-        /// The sender leaves in good order.
+        /// The sender finalizes in good order.
         case bye
         /// The sender has reported an error and is about to end the job.
         case failed
@@ -33,12 +33,12 @@ struct LivenessMessage: Hashable, Sendable {
     }
 
     static let size = 64
-    /// Messages under way at most: a stopped process must not let the connection fill up, which would look like a lost
-    /// network.
+    /// The most unanswered messages: a connection filled up by a stopped process would look like a
+    /// lost network.
     static let mostUnanswered = 8
 
     var kind: Kind
-    /// Tells this job's messages from a stranger's.
+    /// The job's random number.
     var token: Int64
     var record: LivenessRecord
 
@@ -54,7 +54,7 @@ struct LivenessMessage: Hashable, Sendable {
         (self.kind, self.token, self.record) = (kind, token, record)
     }
 
-    /// Reads 64 bytes; nil when they are none of this job's messages.
+    /// Decodes 64 bytes; nil when they are no message of this job.
     init?(_ bytes: some Collection<UInt8>, token: Int64) {
         guard bytes.count == Self.size else { return nil }
         let numbers = Array(bytes).withUnsafeBytes { buffer in

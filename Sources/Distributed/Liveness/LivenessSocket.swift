@@ -5,20 +5,20 @@ import Glibc
 final class LivenessSocket {
     /// How a connection ended.
     enum Loss: Hashable, Sendable {
-        /// The other process is gone; its kernel has said so.
+        /// The other process is gone: its kernel has closed the connection.
         case ended
-        /// The other host's kernel answers no more.
+        /// The other host's kernel doesn't answer.
         case unreachable
     }
 
     let descriptor: Int32
     private var received: [UInt8] = []
 
-    /// Milliseconds, counted from their first repetition, that the other kernel may leave bytes unacknowledged: a stopped
-    /// process doesn't matter, a lost network does.
+    /// The milliseconds, from the first retransmission, that bytes may stay unacknowledged by the
+    /// other kernel: this detects a lost network but not a stopped process.
     private static let patience: Int32 = 2500
 
-    /// Takes over a descriptor.
+    /// Takes ownership of a descriptor.
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
@@ -27,7 +27,7 @@ final class LivenessSocket {
 
     deinit { close(descriptor) }
 
-    /// Asks the kernel to notice a lost network.
+    /// Makes the kernel detect a lost network.
     func expectAnswers() {
         for (level, option, value) in [
             (Int32(IPPROTO_TCP), TCP_NODELAY, 1), (Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.patience),
@@ -36,12 +36,12 @@ final class LivenessSocket {
             (Int32(IPPROTO_TCP), TCP_KEEPCNT, 3),
         ] {
             var value = value
-            // One that the kernel doesn't know makes the loss be noticed later, no more.
+            // Without an option that the kernel doesn't support, a loss is only detected later.
             _ = setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
         }
     }
 
-    /// Whether there is another side.
+    /// Whether the connection is established.
     var isConnected: Bool {
         var address = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -50,14 +50,14 @@ final class LivenessSocket {
         }
     }
 
-    /// Sends a message, whole or not at all: so few are under way that the kernel always has room.
+    /// Sends a whole message or nothing: few are under way, so the kernel's buffer always has room.
     func send(_ message: LivenessMessage) {
         let bytes = message.bytes
-        // A failure shows when the connection is read.
+        // A failure is detected when the connection is read.
         _ = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }
 
-    /// The messages that have come, and how the connection ended if it has.
+    /// Returns the messages received, and how the connection ended if it has.
     func receive(token: Int64) -> (messages: [LivenessMessage], loss: Loss?) {
         var loss: Loss?
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
@@ -115,7 +115,8 @@ struct HostAddress: Hashable, Sendable {
         return UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr
     }
 
-    /// The order to try another host's addresses in: those of a common network first, loopback only on the same host.
+    /// The order to try another host's addresses in: those of a common network first, loopback only
+    /// on the same host.
     static func order(_ addresses: [UInt32], own: [HostAddress], isSameHost: Bool) -> [UInt32] {
         let loopback = addresses.filter { $0 & 0xff == 127 }
         let others = addresses.filter { $0 & 0xff != 127 }
@@ -142,7 +143,7 @@ extension LivenessSocket {
         return isReady ? (result, address.sin_port) : nil
     }
 
-    /// The next connection that has come; nil when there is none.
+    /// Accepts the next connection; nil when there is none.
     func accepted() -> LivenessSocket? {
         let connection = accept(descriptor, nil, nil)
         guard connection >= 0 else { return nil }
@@ -151,7 +152,7 @@ extension LivenessSocket {
         return result
     }
 
-    /// Begins to connect to an address and a port, both in network order.
+    /// Starts to connect to an address and a port, both in network order.
     static func connecting(to address: UInt32, port: UInt16) -> LivenessSocket? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }

@@ -3,13 +3,14 @@ import DTrainCore
 import Glibc
 import Synchronization
 
-/// How far each rank of this host has come, in memory that they share (MPI 3.1 §11.2.3).
+/// The records of this host's ranks, in memory that they share (MPI 3.1 §11.2.3).
 ///
-/// Reading needs no MPI call, so a thread that may not use MPI can do it, and what a killed rank wrote last stays.
+/// Reading needs no MPI call, so the watching thread can do it; the last record of a killed rank
+/// remains.
 final class SharedHeartbeats: @unchecked Sendable {
     private typealias Counter = Atomic<Int>
 
-    /// The numbers that a rank writes into its cache line.
+    /// The fields of a rank's cache line.
     private enum Field: Int { case looks, place, beats, collectives, waited, reported, process }
 
     /// The ranks of this host, by their numbers in the job.
@@ -18,10 +19,10 @@ final class SharedHeartbeats: @unchecked Sendable {
     private var window: cmpi_window
     private let lines: [UnsafeMutablePointer<Atomic<Int>>]
 
-    /// A cache line for each rank; of the first rank also the flag of `claimReport`.
+    /// A cache line per rank; that of the first rank also holds the flag of `claimReport`.
     private static let bytes: Int32 = 64
 
-    /// Sets up the lines; collective over the ranks of the host.
+    /// Allocates the lines; collective over the ranks of the host.
     init(node: cmpi_comm, rank: Int) throws(MPIError) {
         var localRank: Int32 = 0
         var localSize: Int32 = 0
@@ -33,7 +34,7 @@ final class SharedHeartbeats: @unchecked Sendable {
         own?.initializeMemory(as: UInt8.self, repeating: 0, count: Int(Self.bytes))
         var ranks = [Int32](repeating: 0, count: Int(localSize))
         var number = Int32(clamping: rank)
-        // Nobody returns before all have sent, and all send after zeroing their lines.
+        // All ranks have zeroed their lines when this returns.
         try MPIError.check("MPI_Allgather", cmpi_allgather_bytes(&number, 4, &ranks, node))
         var lines: [UnsafeMutablePointer<Counter>] = []
         for local in 0..<localSize {
@@ -52,12 +53,13 @@ final class SharedHeartbeats: @unchecked Sendable {
         lines[localRank][field.rawValue].store(value, ordering: .releasing)
     }
 
-    /// Writes this rank's record: all of it by the watching thread, the training's part by the training itself.
+    /// Writes this rank's record: the watching thread writes all of it, the training everything but
+    /// `looks`.
     func publish(_ record: LivenessRecord, withLooks: Bool) {
         store(record.place, .place)
         store(record.beats, .beats)
         store(record.collectives, .collectives)
-        // Whoever has just left a collective has not waited for it any more.
+        // A rank that has just left a collective no longer waits for it.
         store(record.waited, .waited)
         if withLooks { store(record.looks, .looks) }
     }
@@ -72,14 +74,14 @@ final class SharedHeartbeats: @unchecked Sendable {
         }
     }
 
-    /// Whether this rank is the first of its host to report; the others needn't.
+    /// Claims the report of this host; returns whether no other rank has claimed it before.
     func claimReport() -> Bool {
         lines[0][Field.reported.rawValue].compareExchange(
             expected: 0, desired: 1, ordering: .acquiringAndReleasing
         ).exchanged
     }
 
-    /// Lets the processes of this host's other ranks run on if they are stopped (SIGSTOP).
+    /// Continues the other processes of this host that are stopped (SIGSTOP).
     func continueStopped() {
         for (index, line) in lines.enumerated() where index != localRank {
             let process = line[Field.process.rawValue].load(ordering: .acquiring)
@@ -87,7 +89,7 @@ final class SharedHeartbeats: @unchecked Sendable {
         }
     }
 
-    /// Gives the memory back; collective over the ranks of the host.
+    /// Frees the memory; collective over the ranks of the host.
     func release() throws(MPIError) {
         try MPIError.check("MPI_Win_free", cmpi_window_free(&window))
     }

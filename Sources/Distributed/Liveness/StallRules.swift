@@ -1,15 +1,15 @@
-/// What is known of a rank: its last record, and for how long it has been the same.
+/// The last record of a rank, and for how long it has been unchanged.
 struct ObservedRank: Hashable, Sendable {
     /// The rank's number.
     let rank: Int
-    /// What it told last; nil when nothing is known of it.
+    /// Its last record; nil before the first.
     var record: LivenessRecord?
-    /// Seconds since it last showed a sign of life of its training.
+    /// Seconds since the last sign of life of its training.
     var still = 0.0
-    /// Seconds since its watching thread last took a look.
+    /// Seconds since the last round of its watching thread.
     var silent = 0.0
 
-    /// Takes in a new record; `seconds` have passed since the last.
+    /// Updates from a new record, `seconds` after the last update.
     mutating func observe(_ new: LivenessRecord?, seconds: Double) {
         guard let new else { return }
         still = new.beats != record?.beats || new.collectives != record?.collectives ? 0 : still + seconds
@@ -18,22 +18,22 @@ struct ObservedRank: Hashable, Sendable {
     }
 }
 
-/// Who holds up a job, judged from what is known of its ranks.
+/// The rules that find the ranks which hold up a job.
 struct StallRules: Hashable, Sendable {
-    /// How things stand.
+    /// The state of the job.
     enum Verdict: Hashable, Sendable {
         case fine
-        /// Ranks that others wait for, but that move.
+        /// Others wait for these ranks, which make progress.
         case slow(Hold)
-        /// Ranks that others wait for, and that don't move.
+        /// Others wait for these ranks, which make no progress.
         case stuck(Hold)
-        /// Ranks whose processes don't run.
+        /// The processes of these ranks don't run.
         case silent(Hold)
-        /// Everybody who is known waits in the same collective; these ranks aren't known.
+        /// All ranks with a record wait in the same collective; these ranks have none.
         case unknown(Hold)
     }
 
-    /// Who waits for whom, and how long.
+    /// The stragglers, the ranks that wait for them, and for how long.
     struct Hold: Hashable, Sendable {
         /// The ranks waited for.
         var ranks: [Int]
@@ -43,34 +43,34 @@ struct StallRules: Hashable, Sendable {
         var seconds: Double
     }
 
-    /// Seconds that a collective may wait.
+    /// The seconds that a collective may wait.
     let timeout: Double
-    /// Seconds of waiting that are worth a warning.
+    /// The seconds of waiting before a warning.
     let slowAfter: Double
 
-    /// The head start of whoever can name the rank waited for.
+    /// The seconds by which a rank that can name the straggler reports earlier than one that can't.
     static let headStart = 3.0
 
-    /// Rules for a time limit: `--stall-timeout`.
+    /// Creates rules for a time limit in seconds.
     init(timeout: Double) {
         self.timeout = timeout
         slowAfter = max(1, min(10, timeout / 2))
     }
 
-    /// Judges.
+    /// Finds the state of the job.
     ///
     /// - Parameters:
-    ///   - ranks: all of the job.
-    ///   - typicalStep: the seconds of a step; ranks that wait less than two for another are no news.
+    ///   - ranks: all ranks of the job.
+    ///   - typicalStep: the seconds of a step; shorter waits than two steps are normal.
     func verdict(_ ranks: [ObservedRank], typicalStep: Double = 0) -> Verdict {
         let known = ranks.filter { $0.record != nil }
-        // A stopped process notes no waiting time any more; who waits long does run.
+        // A stopped process doesn't count its waiting time, so a rank with a long wait is running.
         let running = known.filter { $0.silent < timeout - tolerance }
         let waiters = running.filter { ($0.record?.waited ?? -1) >= 0 }
         let longest = Double(waiters.compactMap { $0.record?.waited }.max() ?? 0) / 1000
         guard longest >= min(slowAfter, timeout) else { return .fine }
         let furthest = waiters.compactMap { $0.record?.collectives }.max() ?? 0
-        // Whoever waits in an earlier collective is held up, too.
+        // A rank that waits in an earlier collective is held up, too.
         let laggards = known.filter { ($0.record?.collectives ?? 0) < furthest && ($0.record?.waited ?? 0) < 0 }
         func hold(_ ranks: [ObservedRank]) -> Hold {
             let names = Set(ranks.map(\.rank))
@@ -82,7 +82,8 @@ struct StallRules: Hashable, Sendable {
             if !silent.isEmpty { return .silent(hold(silent)) }
             let stuck = laggards.filter { $0.still >= timeout - tolerance }
             if !stuck.isEmpty { return .stuck(hold(stuck)) }
-            // What others have told may be older than their last move; somebody who has moved shows that nothing is stuck.
+            // Records may be older than the last progress; if any rank has made progress, nothing
+            // is stuck.
             let isBlind =
                 laggards.isEmpty && longest >= timeout + Self.headStart
                 && known.allSatisfy { $0.still >= timeout - tolerance }
@@ -92,6 +93,7 @@ struct StallRules: Hashable, Sendable {
         return .slow(hold(laggards))
     }
 
-    /// Who stops just after a sign of life is seen to be still a little less long than the others wait.
+    /// A rank that stops just after a sign of life has been still for slightly less time than the
+    /// others have waited.
     private var tolerance: Double { min(1.5, timeout / 2) }
 }

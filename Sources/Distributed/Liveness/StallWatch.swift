@@ -1,11 +1,11 @@
 import DTrainCore
 import Glibc
 
-/// Watches over the ranks from a thread of its own, because the one inside a collective can't: ends the job, and says
-/// why, when a rank is lost or stands still, or when the launcher has died.
+/// The watch over all ranks, on its own thread: reports a lost or stalled rank or a dead launcher,
+/// and ends the job.
 ///
-/// The thread makes no MPI call: it looks at memory that the ranks of a host share and at a TCP connection from each
-/// rank to rank 0. When it ends the process, the launcher ends the others.
+/// The thread makes no MPI call. It reads memory that the ranks of a host share, and a TCP
+/// connection from each rank to rank 0. When it ends this process, the launcher ends the others.
 final class StallWatch: @unchecked Sendable {
     private let rank: Int
     private let seconds: Int?
@@ -19,22 +19,22 @@ final class StallWatch: @unchecked Sendable {
     private var operation: StaticString?
     private var team: Team?
     private var isStopped = false
-    /// The exit code with which this process ends itself already.
+    /// The exit code of an end that this process has announced.
     private var endCode: Int32?
-    /// Whether the watching thread may be looking at `team`.
+    /// Whether the watching thread may be reading `team`.
     private var isLooking = false
     private var stage = Stage.startUp
     // The watching thread's own.
     private var observer: JobObserver?
     private let pause: Double
 
-    /// How far the ranks have found each other, for messages.
+    /// The stage of the job, for messages.
     private enum Stage: String { case startUp = "in start-up", work = "in its work", end = "at the end of the job" }
 
-    /// Seconds that a call which ends the job has for it.
+    /// The seconds that `MPI_Abort` has to end the process.
     private static let lastWait = 3.0
 
-    /// What there is once the ranks have found each other.
+    /// The connections between the ranks, once established.
     private struct Team {
         let heartbeat: Heartbeat
         let shared: SharedHeartbeats
@@ -42,36 +42,37 @@ final class StallWatch: @unchecked Sendable {
         let names: [String]
     }
 
-    /// Starts watching, before MPI is initialised.
+    /// Starts the thread, before MPI is initialized; `stop` ends it.
     ///
     /// - Parameters:
-    ///   - rank: this rank's number, as far as the launcher tells.
-    ///   - size: the number of ranks, likewise.
-    ///   - seconds: how long a collective may wait; nil for no limit.
+    ///   - rank: this rank's number according to the launcher.
+    ///   - size: the number of ranks according to the launcher.
+    ///   - seconds: the time limit of a collective; nil for none.
+    /// - Throws: `DTrainError` with `internal` when the system refuses a pipe or a thread.
     init(rank: Int, size: Int, seconds: Int?) throws {
         (self.rank, self.seconds) = (rank, seconds)
         own = LivenessRecord(rank: rank)
-        // Rank 0 hears all: many ranks talk less often.
+        // Rank 0 receives from all ranks: in a large job each sends less often.
         pause = min(0.25, Double(seconds ?? 300) / 8) * max(1, Double(size) / 128)
         launcher = LauncherWatch()
         wake = try WakePipe()
         thread = try WaitingThread { [self] in look() }
     }
 
-    /// Goes on with all that the ranks know of each other.
+    /// Starts to use the connections between the ranks.
     func attach(heartbeat: Heartbeat, shared: SharedHeartbeats, lifeline: (any Lifeline)?, names: [String]) {
         monitor.locked {
             team = Team(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names)
             stage = .work
         }
-        // A rank that is lost a moment later is known already.
+        // Rank 0 knows this rank even if it is lost a moment later.
         _ = lifeline?.tell(LivenessRecord(rank: rank), seconds: 0)
         wake.wake()
         guard rank != 0, lifeline != nil else { return }
         _ = monitor.locked { monitor.wait(seconds: 0.25) { lifeline?.records.isEmpty == false } }
     }
 
-    /// Takes leave of the other ranks, after which the shared memory may be given back.
+    /// Says goodbye to the other ranks; afterwards the shared memory may be freed.
     func detach() {
         monitor.locked {
             team?.lifeline?.announce(.bye)
@@ -79,17 +80,17 @@ final class StallWatch: @unchecked Sendable {
             stage = .end
         }
         wake.wake()
-        // The thread may have taken its own reference before; it ends its look soon, or the process.
+        // The thread may still use its own reference; it soon finishes its round, or ends the process.
         monitor.locked { while !monitor.wait(seconds: 60, until: { !isLooking }) {} }
     }
 
-    /// Notes that this rank enters a collective.
+    /// Records that this rank enters a collective.
     func enter(_ operation: StaticString) {
         count()
         wait(operation)
     }
 
-    /// Notes that this rank has begun a collective that it doesn't wait for yet.
+    /// Records that this rank has started a collective that it doesn't wait for yet.
     func count() {
         monitor.locked {
             own.collectives += 1
@@ -97,7 +98,7 @@ final class StallWatch: @unchecked Sendable {
         }
     }
 
-    /// Notes that this rank waits for a collective that it has begun.
+    /// Records that this rank waits for a collective that it has started.
     func wait(_ operation: StaticString) {
         monitor.locked {
             self.operation = operation
@@ -107,7 +108,7 @@ final class StallWatch: @unchecked Sendable {
         }
     }
 
-    /// Notes that the collective is over.
+    /// Records the end of the collective.
     func leave() {
         monitor.locked {
             operation = nil
@@ -116,10 +117,10 @@ final class StallWatch: @unchecked Sendable {
         }
     }
 
-    /// Notes that the training has come to another place.
+    /// Publishes a new position of the training.
     func move() { monitor.locked { publish() } }
 
-    /// Under the lock: lets the ranks of the host see the training's part of the record.
+    /// Under the lock: publishes the training's part of the record to the ranks of the host.
     private func publish(withLooks: Bool = false) {
         guard let team else { return }
         own.place = team.heartbeat.position?.code ?? -1
@@ -127,9 +128,10 @@ final class StallWatch: @unchecked Sendable {
         team.shared.publish(own, withLooks: withLooks)
     }
 
-    /// Tells the others that this rank reports an error of its own and ends the job.
+    /// Announces that this rank reports an error and ends the job.
     ///
-    /// Where that takes too long, as with a launcher that doesn't answer, this process ends by itself.
+    /// If that takes too long, for example because the launcher doesn't answer, this process ends
+    /// by itself.
     ///
     /// - Parameter code: the process's exit code.
     func announceFailure(code: Int32) {
@@ -140,12 +142,12 @@ final class StallWatch: @unchecked Sendable {
         wake.wake()
     }
 
-    /// After a failed collective: gives the watches time to tell which rank is to blame.
+    /// Waits, after a failed collective, for a watch to name the rank that caused it.
     func awaitVerdict() {
         _ = monitor.locked { monitor.wait(seconds: 2) { isStopped } }
     }
 
-    /// Stops watching.
+    /// Ends the thread and waits for it.
     func stop() {
         monitor.locked { isStopped = true }
         wake.wake()
@@ -158,7 +160,7 @@ final class StallWatch: @unchecked Sendable {
         while true {
             let lifeline = monitor.locked { self.team?.lifeline }
             wake.wait(for: lifeline?.descriptors ?? [], seconds: pause - (Clock.seconds - last))
-            // Whoever has taken leave meanwhile doesn't care who else leaves.
+            // After `detach`, lost connections don't matter any more.
             let (team, isStopped, endCode) = monitor.locked {
                 isLooking = true
                 return (self.team, self.isStopped, self.endCode)
@@ -176,7 +178,7 @@ final class StallWatch: @unchecked Sendable {
         }
     }
 
-    /// One look.
+    /// One round.
     private func look(at team: Team?, _ last: inout Double) {
         if let team, observer == nil {
             observer = JobObserver(rank: rank, names: team.names, timeout: seconds)
@@ -185,7 +187,7 @@ final class StallWatch: @unchecked Sendable {
         monitor.locked { monitor.wakeAll() }
         let now = Clock.seconds
         guard now - last >= 0.9 * pause else { return }
-        // A longer time has passed for all, when the job was suspended, or for the whole machine.
+        // After a longer pause the whole job or machine was suspended.
         tick(seconds: min(now - last, 4 * pause), team)
         last = now
     }
@@ -217,7 +219,7 @@ final class StallWatch: @unchecked Sendable {
             case .lost(let other, let loss): losses[other] = loss
             case .over(let isAbort):
                 if rank == 0 { lifeline.announce(.failed) }
-                // Its report, and its exit code, come first.
+                // The other rank's report and exit code come first.
                 leave(after: isAbort ? 2 : 0.3)
             case .missing(let ranks):
                 if let text = observer?.describeMissing(ranks) { reportWarning(text) }
@@ -226,37 +228,38 @@ final class StallWatch: @unchecked Sendable {
         guard !losses.isEmpty else { return }
         let isCutOff = losses.values.contains(.unreachable)
         if isCutOff {
-            // A lost network shows on the other connections, too.
+            // A lost network affects the other connections, too.
             pauseWatch(0.3)
             for case .lost(let other, let loss) in lifeline.read() { losses[other] = loss }
         }
-        // What a rank of this host wrote last is newer than what it sent last.
+        // The shared memory of this host is newer than the messages.
         let records = team.shared.records + lifeline.records
         if let text = observer?.describe(losses, records) { end(text, team, isCutOff: isCutOff) }
     }
 
-    /// Reports, tells the others that all is said, and ends the process.
+    /// Reports, announces the end to the others, and ends the process.
     ///
     /// - Parameters:
-    ///   - text: what to report.
-    ///   - team: the others.
-    ///   - isCutOff: whether the launcher can't reach its own helper on another host, for which it would wait.
+    ///   - text: the report.
+    ///   - team: the connections.
+    ///   - isCutOff: whether a host is unreachable; its launcher would wait for its helper there.
     private func end(_ text: String, _ team: Team, isCutOff: Bool = false) {
-        // Whoever reports first is killed last; a host that is out of reach has nobody to wait for.
+        // The rank that reports first must be killed last; on an unreachable host there is no other
+        // rank to wait for.
         if rank != 0 { pauseWatch(0.1 * Double(min(rank - 1, isCutOff ? 5 : 20))) }
         let isFirst = team.shared.claimReport()
         if isFirst {
             reportError(text)
             team.lifeline?.announce(.end)
         }
-        // The end of a helper makes the launcher end rank 0, which may not have reported yet.
+        // The launcher ends rank 0 when its helper ends; rank 0 may not have reported yet.
         if isCutOff, rank != 0 { pauseWatch(0.3) }
         if isCutOff { launcher?.endLauncher(nearestOnly: rank != 0) }
         leave(after: isFirst ? 0.1 : 1)
     }
 
-    /// Nobody has found anybody yet, or all have taken leave: who is missing is known only where a process of this host
-    /// stands still.
+    /// Checks for a stall without connections, at the start or end of the job: only a stopped
+    /// process of this host can be named.
     private func judgeAlone(_ record: LivenessRecord, _ operation: StaticString?) {
         guard let seconds, let operation, record.waited >= seconds * 1000 else { return }
         pauseWatch(0.1 * Double(min(rank, 20)))
@@ -265,14 +268,14 @@ final class StallWatch: @unchecked Sendable {
         let others = stopped.isEmpty ? "other ranks" : stopped.joined(separator: ", ") + ", which is stopped"
         reportError(
             "rank \(rank) (\(currentHostName())) \(stage): waited \(record.waited / 1000) s in \(operation) for "
-                + "\(others); look at what holds it up, or allow more with --stall-timeout")
+                + "\(others); look at what holds it up, or allow more with `stall-timeout`")
         leave(after: 0.3)
     }
 
     private func leaveOrphaned(_ launcher: LauncherWatch, _ team: Team?) -> Never {
-        // A stopped rank can't look: once it runs again, it ends itself.
+        // A stopped rank can't check: it ends itself once it runs again.
         team?.shared.continueStopped()
-        // Its end of the pipe is closed.
+        // The launcher's end of the pipe is closed.
         signal(SIGPIPE, SIG_IGN)
         reportError("rank \(rank) (\(currentHostName())): \(launcher.launcher) has died, so the job ends")
         endProcess(DTrainError.Category.internal.rawValue)

@@ -1,7 +1,7 @@
 import DTrainCore
 import Glibc
 
-/// A thread of its own, for waiting outside Swift's cooperative pool.
+/// A thread outside Swift's cooperative pool, for work that waits.
 struct WaitingThread: @unchecked Sendable {
     private let handle: pthread_t
 
@@ -28,7 +28,7 @@ struct WaitingThread: @unchecked Sendable {
         pthread_join(handle, nil)
     }
 
-    /// Lets the thread end by itself; it isn't waited for.
+    /// Releases the thread, which ends by itself.
     func detach() {
         pthread_detach(handle)
     }
@@ -63,7 +63,7 @@ final class Monitor: @unchecked Sendable {
         return try body()
     }
 
-    /// With the lock held, waits until `done()`, at most for that many seconds; whether it is done.
+    /// With the lock held, waits until `done()` or for that many seconds; returns whether it is done.
     func wait(seconds: Double, until done: () -> Bool) -> Bool {
         var deadline = timespec()
         clock_gettime(CLOCK_REALTIME, &deadline)
@@ -79,13 +79,13 @@ final class Monitor: @unchecked Sendable {
         return true
     }
 
-    /// With the lock held, lets all waiting threads look again.
+    /// With the lock held, wakes all waiting threads.
     func wakeAll() {
         pthread_cond_broadcast(condition)
     }
 }
 
-/// Ends the process at once, whatever the call before it returned.
+/// Ends the process at once, without exit handlers; `result` is that of a last call before.
 func endProcess(_ code: Int32, after result: Int32 = 0) -> Never {
     _exit(code)
 }

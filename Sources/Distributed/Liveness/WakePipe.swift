@@ -1,7 +1,7 @@
 import DTrainCore
 import Glibc
 
-/// Lets a thread that waits for descriptors be woken.
+/// A pipe that wakes a thread from waiting for descriptors.
 final class WakePipe: Sendable {
     private let reading: Int32
     private let writing: Int32
@@ -26,11 +26,11 @@ final class WakePipe: Sendable {
     /// Ends the current or the next wait.
     func wake() {
         var byte: UInt8 = 1
-        // A full pipe wakes just as well.
+        // A full pipe wakes the thread, too.
         _ = write(writing, &byte, 1)
     }
 
-    /// Waits for one of the descriptors, for a wake-up, or for the time to pass.
+    /// Waits for one of the descriptors, a wake-up, or the time limit.
     func wait(for others: [pollfd], seconds: Double) {
         var descriptors = [pollfd(fd: reading, events: Int16(POLLIN), revents: 0)] + others
         _ = poll(&descriptors, nfds_t(descriptors.count), Int32(max(0, seconds) * 1000) + 1)

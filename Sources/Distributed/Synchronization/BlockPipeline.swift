@@ -1,95 +1,126 @@
 import DTrainCore
 
-/// What is done with one block after another, by whoever represents its elements on the way.
+/// The steps of a block's reduction, for one representation of its elements on the way.
+///
+/// `nodes` is this rank's buffer: its nodes, laid out as `GradientBlocks` describes; the sum takes
+/// their place from the front.
 protocol BlockSum: AnyObject {
-    /// Where this rank's nodes are; from there on the sum takes their place.
-    func use(nodes: UnsafeMutablePointer<Float>)
+    /// The plan of each block.
+    var plans: [BlockPlan] { get }
 
-    /// Begins to send each owner its part of a block; collective.
-    func startExchange(of block: Int) throws -> any Transfer
+    /// The trailers of all ranks, in rank order, once the block that carries them is complete.
+    var trailers: [RankTrailer] { get }
 
-    /// Adds up this rank's part, when the exchange is complete.
-    func addUp(_ block: Int)
+    /// Starts to send each rank its part of a block; collective.
+    func startExchange(of block: Int, _ nodes: UnsafeMutablePointer<Float>) throws -> any Transfer
 
-    /// Begins to send this rank's part to all; collective. The last block takes the note along.
-    func startGathering(of block: Int, note: RankTrailer) throws -> any Transfer
+    /// Adds up this rank's part once the exchange is complete.
+    func addUp(_ block: Int, _ nodes: UnsafeMutablePointer<Float>)
 
-    /// Leaves a gathered block as the sum.
-    func complete(_ block: Int)
+    /// Starts to send this rank's part to all ranks; collective.
+    ///
+    /// - Parameters:
+    ///   - block: the block.
+    ///   - nodes: this rank's buffer.
+    ///   - trailer: sent along if the block carries trailers.
+    func startGathering(
+        of block: Int, _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer?
+    ) throws -> any Transfer
 
-    /// All ranks' notes, when the last block is complete.
-    var notes: [RankTrailer] { get }
+    /// Stores a gathered block as the sum.
+    func complete(_ block: Int, _ nodes: UnsafeMutablePointer<Float>)
 }
 
-/// Keeps blocks moving: each is exchanged, added up, gathered and completed.
+/// Moves all blocks of a gradient through exchange, addition and gathering.
 ///
-/// All ranks begin the exchanges in the order of the blocks, and so the gatherings; one doesn't wait for the other.
+/// All ranks start the exchanges in the order of the blocks, and likewise the gatherings; the two
+/// orders are independent.
 final class BlockPipeline {
-    /// Sent with the last block.
-    var note = RankTrailer()
-    /// All ranks' notes, when all is done.
-    var notes: [RankTrailer] { sum.notes }
-    /// The seconds during which at least one block was on its way.
+    private enum Stage {
+        case computing, complete
+        case exchange(any Transfer)
+        case gathering(any Transfer)
+    }
+
+    /// The time during which at least one block was under way.
     private(set) var busySeconds = 0.0
+    /// The time spent in `advance` before `finish`.
+    private(set) var interleavedSeconds = 0.0
 
     private let sum: any BlockSum
-    private let count: Int
-    // Of leading blocks: those whose exchange has begun, whose gathering has begun, that are complete.
+    private var stages: [Stage]
+    // Numbers of leading blocks: exchange started, gathering started, complete.
     private var exchanged = 0
     private var gathered = 0
     private var completed = 0
-    private var exchanges: [(any Transfer)?]
-    private var gatherings: [(any Transfer)?]
     private var busySince: Double?
 
-    init(_ sum: any BlockSum, count: Int) {
+    init(_ sum: any BlockSum) {
         self.sum = sum
-        self.count = count
-        exchanges = Array(repeating: nil, count: count)
-        gatherings = exchanges
+        stages = Array(repeating: .computing, count: sum.plans.count)
     }
 
-    var isDone: Bool { completed == count }
-
-    /// What a rank with nothing else to do waits for.
-    var current: StaticString { gathered < count ? "MPI_Ialltoallv" : "MPI_Iallgatherv" }
-
-    func begin(nodes: UnsafeMutablePointer<Float>) {
-        sum.use(nodes: nodes)
-        (exchanged, gathered, completed, busySeconds) = (0, 0, 0, 0)
-        busySince = nil
+    /// Forgets the last reduction.
+    func reset() {
+        for block in stages.indices { stages[block] = .computing }
+        (exchanged, gathered, completed) = (0, 0, 0)
+        (busySeconds, interleavedSeconds, busySince) = (0, 0, nil)
     }
 
-    /// Does what can be done without waiting.
+    /// Does everything that needs no waiting, while this rank still computes.
     ///
     /// - Parameters:
-    ///   - finished: leading blocks whose nodes are computed.
-    ///   - limit: leading blocks that may be gathered.
-    /// - Returns: whether anything has come to an end.
-    func advance(finished: Int, gatherings limit: Int) throws -> Bool {
+    ///   - finished: the number of leading blocks whose nodes are computed.
+    ///   - nodes: this rank's buffer.
+    func advance(finished: Int, _ nodes: UnsafeMutablePointer<Float>) throws {
+        let start = Clock.seconds
+        _ = try advance(finished: finished, nodes, trailer: nil)
+        interleavedSeconds += Clock.seconds - start
+    }
+
+    /// Completes all blocks, whose nodes are computed; collective.
+    ///
+    /// - Returns: the trailers of all ranks, in rank order.
+    func finish(
+        _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer, _ communicator: any Communicator
+    ) throws -> [RankTrailer] {
+        while completed < stages.count {
+            // Each wait ends with some progress, which the watch for stalls sees.
+            try communicator.wait(for: gathered < stages.count ? "MPI_Ialltoallv" : "MPI_Iallgatherv") {
+                try advance(finished: stages.count, nodes, trailer: trailer)
+            }
+        }
+        return sum.trailers
+    }
+
+    /// - Returns: whether a transfer has completed.
+    private func advance(
+        finished: Int, _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer?
+    ) throws -> Bool {
         var hasMoved = false
         while exchanged < finished {
-            exchanges[exchanged] = try sum.startExchange(of: exchanged)
+            stages[exchanged] = .exchange(try sum.startExchange(of: exchanged, nodes))
             exchanged += 1
         }
-        while gathered < min(exchanged, limit), try exchanges[gathered]?.isComplete() == true {
-            exchanges[gathered] = nil
-            sum.addUp(gathered)
-            gatherings[gathered] = try sum.startGathering(of: gathered, note: note)
+        while gathered < exchanged, trailer != nil || sum.plans[gathered].trailers == nil,
+            case .exchange(let transfer) = stages[gathered], try transfer.isComplete()
+        {
+            sum.addUp(gathered, nodes)
+            stages[gathered] = .gathering(try sum.startGathering(of: gathered, nodes, trailer: trailer))
             gathered += 1
             hasMoved = true
         }
-        while completed < gathered, try gatherings[completed]?.isComplete() == true {
-            gatherings[completed] = nil
-            sum.complete(completed)
+        while completed < gathered, case .gathering(let transfer) = stages[completed], try transfer.isComplete() {
+            sum.complete(completed, nodes)
+            stages[completed] = .complete
             completed += 1
             hasMoved = true
         }
-        noteTime()
+        measure()
         return hasMoved
     }
 
-    private func noteTime() {
+    private func measure() {
         let isBusy = completed < exchanged
         guard isBusy || busySince != nil else { return }
         let now = Clock.seconds

@@ -1,85 +1,72 @@
 import DTrainCore
 
-/// Blocks that travel in bf16, both ways, with error feedback.
+/// Blocks that travel in bf16 both ways, with error feedback.
 ///
-/// Each rank rounds the sum of its nodes before it sends it, and the owner rounds the sum of all ranks. What a rounding
-/// loses is added to what is rounded in the next step, so the sum over many steps is off by one step's rounding, not by
-/// all of them. Everything is added in float32. The last element, the loss, travels exactly.
+/// Each rank rounds the sum of its nodes before it sends it, and the owner of a part rounds the sum
+/// of all ranks. A rounding error is added to the operand of the next step's rounding, so the sum
+/// over many steps is off by the error of one step. All additions are in float32. The loss isn't
+/// compressed: it travels with the trailers.
 final class CompressedSum: BlockSum {
-    private(set) var notes: [RankTrailer]
+    let plans: [BlockPlan]
+    private(set) var trailers: [RankTrailer]
     private let shares: GradientShares
     private let communicator: any Communicator
-    private let exchanges: [(sent: RankBlocks, received: RankBlocks)]
-    private let gatherings: [RankBlocks]
-    /// What this rank sends, in wire order; nothing of its own part.
+    /// This rank's sums in wire order; its own part is unused.
     private let sent: AlignedBuffer<UInt16>
-    /// What the rounding has lost: of its own part the sum's, of the others what this rank sent.
+    /// The rounding errors: in its own part those of the sum, elsewhere those of what this rank sent.
     private let residual: AlignedBuffer<Float>
     private let staging: AlignedBuffer<UInt16>
-    private let stagingStarts: [Int]
     private let gathered: AlignedBuffer<UInt16>
     /// This rank's part of a block in float32.
     private let scratch: AlignedBuffer<Float>
+    /// The sum of the loss over this rank's nodes.
     private var ownLoss: Float = 0
-    private var nodes: UnsafeMutablePointer<Float>
 
-    /// A note and a rank's part of the loss, two halves each.
-    private static let trailer = 2 * (RankTrailer.words + 1)
+    /// A trailer and a rank's part of the loss, two halves for each word.
+    private static let trailerLength = 2 * (RankTrailer.words + 1)
 
     init(_ shares: GradientShares, communicator: any Communicator) throws {
         self.shares = shares
         self.communicator = communicator
-        let blocks = shares.blocks
-        exchanges = try (0..<blocks.blockCount).map { try shares.exchange(of: $0, size: 2) { min(1, $0) } }
-        gatherings = try (0..<blocks.blockCount).map {
-            try shares.gathering(of: $0, size: 2, trailer: Self.trailer)
-        }
-        let peers = shares.nodeCounts.indices.count { $0 != shares.rank && shares.nodeCounts[$0] > 0 }
-        var starts: [Int] = []
-        var next = 0
-        for block in 0..<blocks.blockCount {
-            starts.append(next)
-            next += shares.ownPart(of: block).count * peers
-        }
-        stagingStarts = starts
-        staging = try AlignedBuffer(count: next)
-        sent = try AlignedBuffer(count: blocks.count)
-        residual = try AlignedBuffer(count: blocks.count)
-        gathered = try AlignedBuffer(count: blocks.count + shares.ranks * Self.trailer)
-        scratch = try AlignedBuffer(count: (0..<blocks.blockCount).map { shares.ownPart(of: $0).count }.max() ?? 0)
-        notes = Array(repeating: RankTrailer(), count: shares.ranks)
-        nodes = scratch.pointer
+        let (plans, stagingCount) = try shares.plans(
+            WireFormat(
+                elementBytes: MemoryLayout<UInt16>.stride, trailerLength: Self.trailerLength, sendsNodes: false))
+        self.plans = plans
+        staging = try AlignedBuffer(count: stagingCount)
+        sent = try AlignedBuffer(count: shares.blocks.count)
+        residual = try AlignedBuffer(count: shares.blocks.count)
+        gathered = try AlignedBuffer(count: shares.blocks.count + shares.ranks * Self.trailerLength)
+        scratch = try AlignedBuffer(count: plans.map(\.ownPart.count).max() ?? 0)
+        trailers = []
     }
 
-    func use(nodes: UnsafeMutablePointer<Float>) { self.nodes = nodes }
-
-    func startExchange(of block: Int) throws -> any Transfer {
-        for rank in 0..<shares.ranks where shares.ownNodes > 0 {
-            let part = shares.blocks.part(of: block, rank: rank)
-            let sum = addNodes(part)
-            if part.contains(shares.blocks.count - 1) { ownLoss = sum[part.count - 1] }
+    func startExchange(of block: Int, _ nodes: UnsafeMutablePointer<Float>) throws -> any Transfer {
+        let plan = plans[block]
+        for (rank, part) in plan.parts.enumerated() where shares.ownNodes > 0 {
+            let sum = addNodes(part, nodes)
+            if part.contains(shares.blocks.loss) { ownLoss = sum[shares.blocks.loss - part.lowerBound] }
             guard rank != shares.rank else { continue }
             BF16Vector.round(
                 sum, residual: residual.pointer + part.lowerBound, to: sent.pointer + part.lowerBound,
                 count: part.count)
         }
         return try communicator.startAllToAll(
-            sent.pointer + shares.blocks.elements(of: block).lowerBound, exchanges[block].sent,
-            into: staging.pointer + stagingStarts[block], exchanges[block].received)
+            sent.pointer + plan.elements.lowerBound, plan.sent, into: staging.pointer + plan.stagingStart,
+            plan.received)
     }
 
-    /// Adds this rank's nodes up; the sum ends in the first one's place.
-    private func addNodes(_ part: Range<Int>) -> UnsafeMutablePointer<Float> {
+    /// Adds up this rank's nodes; the sum replaces the first one.
+    private func addNodes(_ part: Range<Int>, _ nodes: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
         let first = nodes + shares.blocks.offset(of: part, node: 0, nodes: shares.ownNodes)
         for node in 1..<max(1, shares.ownNodes) { add(first + node * part.count, to: first, count: part.count) }
         return first
     }
 
-    func addUp(_ block: Int) {
-        let part = shares.ownPart(of: block)
+    func addUp(_ block: Int, _ nodes: UnsafeMutablePointer<Float>) {
+        let (plan, part) = (plans[block], plans[block].ownPart)
         let sum = scratch.pointer
         sum.update(repeating: 0, count: part.count)
-        var received = staging.pointer + stagingStarts[block]
+        var received = staging.pointer + plan.stagingStart
         for (rank, count) in shares.nodeCounts.enumerated() where count > 0 {
             if rank == shares.rank {
                 add(nodes + shares.blocks.offset(of: part, node: 0, nodes: count), to: sum, count: part.count)
@@ -88,37 +75,39 @@ final class CompressedSum: BlockSum {
                 received += part.count
             }
         }
-        let trailers = block == shares.lastBlock ? shares.rank * Self.trailer : 0
         BF16Vector.round(
-            sum, residual: residual.pointer + part.lowerBound, to: gathered.pointer + part.lowerBound + trailers,
-            count: part.count)
+            sum, residual: residual.pointer + part.lowerBound,
+            to: gathered.pointer + plan.elements.lowerBound + plan.gatheredStart, count: part.count)
     }
 
-    func startGathering(of block: Int, note: RankTrailer) throws -> any Transfer {
-        let base = gathered.pointer + shares.blocks.elements(of: block).lowerBound
-        if block == shares.lastBlock {
-            let trailer = base + shares.trailerOffset(of: shares.rank, trailer: Self.trailer)
-            Self.write(note.value, to: trailer)
-            Self.write(note.microseconds, to: trailer + 2)
-            Self.write(ownLoss.bitPattern, to: trailer + 4)
+    func startGathering(
+        of block: Int, _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer?
+    ) throws -> any Transfer {
+        let plan = plans[block]
+        let base = gathered.pointer + plan.elements.lowerBound
+        if let places = plan.trailers, let trailer {
+            let halves = base + places.start(of: shares.rank)
+            Self.write(trailer.stopSignal, to: halves)
+            Self.write(trailer.computingMicroseconds, to: halves + 2)
+            Self.write(ownLoss.bitPattern, to: halves + 4)
         }
-        return try communicator.startAllGather(inPlace: base, gatherings[block])
+        return try communicator.startAllGather(inPlace: base, plan.gathered)
     }
 
-    func complete(_ block: Int) {
-        let elements = shares.blocks.elements(of: block)
-        let base = gathered.pointer + elements.lowerBound
+    func complete(_ block: Int, _ nodes: UnsafeMutablePointer<Float>) {
+        let plan = plans[block]
+        let base = gathered.pointer + plan.elements.lowerBound
         var loss: Float = 0
-        if block == shares.lastBlock {
-            for rank in notes.indices {
-                let trailer = base + shares.trailerOffset(of: rank, trailer: Self.trailer)
-                notes[rank] = RankTrailer(words: (Self.read(trailer), Self.read(trailer + 2)))
-                loss += Float(bitPattern: Self.read(trailer + 4))
+        if let places = plan.trailers {
+            trailers = (0..<shares.ranks).map { rank in
+                let halves = base + places.start(of: rank)
+                loss += Float(bitPattern: Self.read(halves + 4))
+                return RankTrailer(stopSignal: Self.read(halves), computingMicroseconds: Self.read(halves + 2))
             }
-            shares.removeTrailers(base, trailer: Self.trailer)
+            places.remove(from: base)
         }
-        BF16Vector.expand(base, to: nodes + elements.lowerBound, count: elements.count)
-        if block == shares.lastBlock { nodes[elements.upperBound - 1] = loss }
+        BF16Vector.expand(base, to: nodes + plan.elements.lowerBound, count: plan.elements.count)
+        if plan.trailers != nil { nodes[shares.blocks.loss] = loss }
     }
 
     private static func write(_ value: UInt32, to halves: UnsafeMutablePointer<UInt16>) {

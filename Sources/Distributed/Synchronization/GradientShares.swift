@@ -1,12 +1,13 @@
 import DTrainCore
 
-/// Who contributes what to a step's gradient, seen from one rank.
+/// The contributions of all ranks to a step's gradient, seen from one rank.
 struct GradientShares {
     let blocks: GradientBlocks
     let rank: Int
-    /// Nodes of each rank.
+    /// The number of nodes of each rank.
     let nodeCounts: [Int]
-    /// The additions that make the root of all ranks' nodes; its sum ends in the first node's place.
+    /// The additions that make the root of all ranks' nodes; the sum ends in the place of the first
+    /// node.
     let additions: [ReductionTree.Addition]
 
     init(tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks, rank: Int) {
@@ -18,52 +19,49 @@ struct GradientShares {
 
     var ranks: Int { nodeCounts.count }
     var ownNodes: Int { nodeCounts[rank] }
-    var lastBlock: Int { blocks.blockCount - 1 }
 
-    /// The elements of a block that this rank adds up, in wire order.
-    func ownPart(of block: Int) -> Range<Int> { blocks.part(of: block, rank: rank) }
-
-    /// The bytes of an exchange.
+    /// Plans the exchange of all blocks.
     ///
-    /// - Parameters:
-    ///   - size: bytes of an element.
-    ///   - vectors: how many vectors a rank with that many nodes sends.
-    /// - Returns: what this rank sends, from where the block's first part begins, and what it receives, without a gap.
-    ///   Its own part stays where it is.
-    func exchange(
-        of block: Int, size: Int, vectors: (_ nodes: Int) -> Int
-    ) throws -> (sent: RankBlocks, received: RankBlocks) {
-        let first = blocks.elements(of: block).lowerBound
-        let (parts, own) = ((0..<ranks).map { blocks.part(of: block, rank: $0) }, vectors(ownNodes) * size)
-        return (
-            sent: try RankBlocks(
-                counts: parts.indices.map { $0 == rank ? 0 : parts[$0].count * own },
-                displacements: parts.map { ($0.lowerBound - first) * own }),
-            received: try RankBlocks(
-                counts: nodeCounts.indices.map {
-                    $0 == rank ? 0 : parts[rank].count * vectors(nodeCounts[$0]) * size
-                })
-        )
-    }
-
-    /// The bytes of a gathering; in the last block each part is followed by its rank's trailer.
-    func gathering(of block: Int, size: Int, trailer: Int) throws -> RankBlocks {
-        let parts = (0..<ranks).map { blocks.part(of: block, rank: $0).count }
-        return try RankBlocks(counts: parts.map { ($0 + (block == lastBlock ? trailer : 0)) * size })
-    }
-
-    /// Closes the gaps that the trailers leave in the last block.
-    func removeTrailers<Element>(_ elements: UnsafeMutablePointer<Element>, trailer: Int) {
-        let first = blocks.elements(of: lastBlock).lowerBound
-        for rank in 0..<ranks {
-            let part = blocks.part(of: lastBlock, rank: rank)
-            let place = elements + (part.lowerBound - first)
-            place.update(from: place + rank * trailer, count: part.count)
+    /// The trailers travel with the block that is gathered last: a rank knows its own when it has
+    /// computed its gradient.
+    ///
+    /// - Returns: a plan for each block, and the number of elements of the staging buffer.
+    /// - Throws: `DTrainError` with `usage` when an exchange is too large for MPI.
+    func plans(_ format: WireFormat) throws -> (blocks: [BlockPlan], stagingCount: Int) {
+        var staged = 0
+        let plans = try (0..<blocks.blockCount).map { block in
+            let plan = try plan(
+                block, format, stagingStart: staged, carriesTrailers: block == blocks.blockCount - 1)
+            let others = nodeCounts.indices.filter { $0 != rank }
+            staged += plan.ownPart.count * others.reduce(0) { $0 + format.vectors(nodes: nodeCounts[$1]) }
+            return plan
         }
+        return (plans, staged)
     }
 
-    /// Where a rank's trailer begins in the gathered last block.
-    func trailerOffset(of rank: Int, trailer: Int) -> Int {
-        blocks.part(of: lastBlock, rank: rank).upperBound - blocks.elements(of: lastBlock).lowerBound + rank * trailer
+    private func plan(
+        _ block: Int, _ format: WireFormat, stagingStart: Int, carriesTrailers: Bool
+    ) throws -> BlockPlan {
+        let elements = blocks.elements(of: block)
+        let parts = (0..<ranks).map { blocks.part(of: block, rank: $0) }
+        let own = parts[rank]
+        let sentBytes = format.vectors(nodes: ownNodes) * format.elementBytes
+        let trailerLength = carriesTrailers ? format.trailerLength : 0
+        return BlockPlan(
+            elements: elements, parts: parts, ownPart: own,
+            sent: try RankBlocks(
+                parts.enumerated().map { peer, part in
+                    let start = (part.lowerBound - elements.lowerBound) * sentBytes
+                    return start..<start + (peer == rank ? 0 : part.count * sentBytes)
+                }),
+            received: try RankBlocks(
+                counts: nodeCounts.enumerated().map { peer, nodes in
+                    peer == rank ? 0 : own.count * format.vectors(nodes: nodes) * format.elementBytes
+                }),
+            stagingStart: stagingStart,
+            gathered: try RankBlocks(counts: parts.map { ($0.count + trailerLength) * format.elementBytes }),
+            gatheredStart: own.lowerBound - elements.lowerBound + rank * trailerLength,
+            trailers: carriesTrailers
+                ? TrailerPlaces(behind: parts, from: elements.lowerBound, length: trailerLength) : nil)
     }
 }

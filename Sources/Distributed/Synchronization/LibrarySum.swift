@@ -6,24 +6,24 @@ final class LibrarySum {
 
     init(_ shares: GradientShares) { self.shares = shares }
 
-    /// Puts the sum of this rank's nodes and those of all ranks in their place, from the front, and returns all notes.
+    /// Replaces this rank's nodes by the sum of all ranks, from the front; collective.
     ///
-    /// Collective.
+    /// - Returns: the trailers of all ranks, in rank order.
     func reduce(
-        _ nodes: UnsafeMutablePointer<Float>, note: RankTrailer, _ communicator: any Communicator
+        _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer, _ communicator: any Communicator
     ) throws -> [RankTrailer] {
         addNodes(nodes)
         try communicator.allReduceSum(
             inPlace: UnsafeMutableBufferPointer(start: nodes, count: shares.blocks.count))
-        return try communicator.allGather(note)
+        return try communicator.allGather(trailer)
     }
 
-    /// Adds this rank's nodes up in wire order; a single one lies so already.
+    /// Adds up this rank's nodes in wire order; a single node is in that order already.
     private func addNodes(_ nodes: UnsafeMutablePointer<Float>) {
         let (blocks, count) = (shares.blocks, shares.ownNodes)
         if count == 0 { nodes.update(repeating: 0, count: blocks.count) }
         guard count > 1 else { return }
-        // From the front: a part's sum takes the place of nodes that are added up.
+        // From the front: a part's sum replaces nodes that are added up already.
         for block in 0..<blocks.blockCount {
             for rank in 0..<shares.ranks {
                 let part = blocks.part(of: block, rank: rank)

@@ -1,18 +1,22 @@
-/// What a rank tells all others with the sums of a step; along the tree at no extra collective.
-struct RankTrailer: Hashable, Sendable {
-    /// What the synchroniser's user wants told.
-    var value: UInt32 = 0
-    /// How long the rank has computed for this step, in microseconds.
-    var microseconds: UInt32 = 0
+/// What a rank sends to all others behind its part of a step's sum.
+package struct RankTrailer: Hashable, BitwiseCopyable, Sendable {
+    /// The signal that asked this rank to stop; 0 for none.
+    package let stopSignal: UInt32
+    /// How long the rank computed for this step.
+    package let computingMicroseconds: UInt32
 
-    /// A note as words, in the order in which it travels.
+    /// The 32-bit words of a trailer.
     static let words = 2
 
-    /// A note with the seconds as far as they can be told, an hour and more.
-    init(value: UInt32 = 0, seconds: Double = 0) {
-        self.value = value
-        microseconds = UInt32(min(max(0, seconds * 1e6), Double(UInt32.max)))
+    /// Creates a trailer; times beyond UInt32.max microseconds, 71 minutes, are cut off.
+    init(stopSignal: UInt32, computingSeconds: Double) {
+        self.stopSignal = stopSignal
+        computingMicroseconds = UInt32(min(max(0, computingSeconds * 1e6), Double(UInt32.max)))
     }
 
-    init(words: (UInt32, UInt32)) { (value, microseconds) = words }
+    /// Creates a trailer from its words, in the order in which they travel.
+    init(stopSignal: UInt32, computingMicroseconds: UInt32) {
+        self.stopSignal = stopSignal
+        self.computingMicroseconds = computingMicroseconds
+    }
 }

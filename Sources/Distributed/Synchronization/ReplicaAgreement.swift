@@ -27,9 +27,8 @@ public struct ReplicaAgreement {
             func quoted(_ value: String?) -> String { value.map { "'\($0)'" } ?? "nothing" }
             throw CollectiveError(
                 DTrainError(
-                    .usage,
-                    "\(key) differs: \(quoted(values[0])) on rank 0, \(quoted(values[first])) on \(names); "
-                        + "start all ranks with the same flags and data"))
+                    .usage, "\(key) differs: \(quoted(values[0])) on rank 0, \(quoted(values[first])) on \(names)",
+                    hint: "start all ranks with the same settings and data"))
         }
         throw CollectiveError(
             DTrainError(
@@ -42,16 +41,16 @@ public struct ReplicaAgreement {
     /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the other failing ranks'
     ///   names.
     public func agree(localError: DTrainError?) throws {
-        let own = localError.map { "\($0.category.rawValue) \($0.message)" } ?? ""
+        let own = localError.map(encode) ?? ""
         let texts = try communicator.allGather(own)
         let failed = texts.indices.filter { !texts[$0].isEmpty }
         guard let first = failed.first else { return }
-        let parts = texts[first].split(separator: " ", maxSplits: 1)
-        let category = DTrainError.Category(rawValue: Int32(parts[0]) ?? DTrainError.Category.internal.rawValue)
-        let message = parts.count > 1 ? String(parts[1]) : ""
-        guard communicator.size > 1 else { throw CollectiveError(DTrainError(category, message)) }
+        let error = decodeError(texts[first])
+        guard communicator.size > 1 else { throw CollectiveError(error) }
         let others = failed.dropFirst().isEmpty ? "" : " (and on \(try name(ranks: Array(failed.dropFirst()))))"
-        throw CollectiveError(DTrainError(category, "\(try name(ranks: [first])): \(message)\(others)"))
+        throw CollectiveError(
+            DTrainError(
+                error.category, "\(try name(ranks: [first])): \(error.message)\(others)", hint: error.hint))
     }
 
     /// Runs `body` on this rank and agrees on its outcome; collective.
@@ -112,5 +111,15 @@ public struct ReplicaAgreement {
             let parts = setting.split(separator: "\u{1F}", maxSplits: 1, omittingEmptySubsequences: false)
             return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
         }
+    }
+
+    private func encode(_ error: DTrainError) -> String {
+        "\(error.category.rawValue)\u{1F}\(error.message)" + (error.hint.map { "\u{1F}\($0)" } ?? "")
+    }
+
+    private func decodeError(_ text: String) -> DTrainError {
+        let parts = text.split(separator: "\u{1F}", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        let category = parts.first.flatMap { Int32($0) }.map(DTrainError.Category.init) ?? .internal
+        return DTrainError(category, parts.count > 1 ? parts[1] : "", hint: parts.count > 2 ? parts[2] : nil)
     }
 }

@@ -1,125 +1,103 @@
 import DTrainCore
 
-/// Blocks whose parts are added up along the tree, as they are.
+/// Blocks of float32 elements that are added up along the reduction tree.
 final class TreeSum: BlockSum {
-    private(set) var notes: [RankTrailer]
+    let plans: [BlockPlan]
+    private(set) var trailers: [RankTrailer]
     private let shares: GradientShares
     private let communicator: any Communicator
-    private let exchanges: [(sent: RankBlocks, received: RankBlocks)]
-    private let gatherings: [RankBlocks]
-    /// What comes from the others, block by block: this rank's part of their nodes, in tree order.
+    /// This rank's parts of the other ranks' nodes, block by block, in tree order.
     private let staging: AlignedBuffer<Float>
-    private let stagingStarts: [Int]
-    /// The last block, with a note behind each part; the others are gathered where the sum belongs.
-    private let lastGathered: AlignedBuffer<Float>
-    private var places: [UnsafeMutablePointer<Float>]
-    private var nodes: UnsafeMutablePointer<Float>
+    /// The gathered block that carries trailers; the others are gathered in place.
+    private let withTrailers: AlignedBuffer<Float>
+    /// This rank's part of every node, in tree order.
+    private var operands: [UnsafeMutablePointer<Float>]
 
-    /// Elements that a pass over all nodes takes at once, so that they stay in the cache between additions.
+    /// The elements per pass over all nodes, which stay in the cache between additions.
     private static let strip = 2048
 
     init(_ shares: GradientShares, communicator: any Communicator) throws {
         self.shares = shares
         self.communicator = communicator
-        let blocks = shares.blocks
-        let size = MemoryLayout<Float>.stride
-        exchanges = try (0..<blocks.blockCount).map { try shares.exchange(of: $0, size: size) { $0 } }
-        gatherings = try (0..<blocks.blockCount).map {
-            try shares.gathering(of: $0, size: size, trailer: RankTrailer.words)
-        }
-        let nodeCount = shares.nodeCounts.reduce(0, +)
-        var starts: [Int] = []
-        var next = 0
-        for block in 0..<blocks.blockCount {
-            starts.append(next)
-            next += shares.ownPart(of: block).count * (nodeCount - shares.ownNodes)
-        }
-        stagingStarts = starts
-        staging = try AlignedBuffer(count: next)
-        lastGathered = try AlignedBuffer(
-            count: blocks.elements(of: shares.lastBlock).count + shares.ranks * RankTrailer.words)
-        notes = Array(repeating: RankTrailer(), count: shares.ranks)
-        nodes = lastGathered.pointer
-        places = Array(repeating: lastGathered.pointer, count: nodeCount)
+        let (plans, stagingCount) = try shares.plans(
+            WireFormat(
+                elementBytes: MemoryLayout<Float>.stride, trailerLength: RankTrailer.words, sendsNodes: true))
+        self.plans = plans
+        staging = try AlignedBuffer(count: stagingCount)
+        let carrying = plans.lazy.filter { $0.trailers != nil }.map(\.elements.count).max() ?? 0
+        withTrailers = try AlignedBuffer(count: carrying + shares.ranks * RankTrailer.words)
+        trailers = []
+        operands = Array(repeating: staging.pointer, count: shares.nodeCounts.reduce(0, +))
     }
 
-    func use(nodes: UnsafeMutablePointer<Float>) { self.nodes = nodes }
-
-    func startExchange(of block: Int) throws -> any Transfer {
-        let first = shares.blocks.elements(of: block).lowerBound * shares.ownNodes
+    func startExchange(of block: Int, _ nodes: UnsafeMutablePointer<Float>) throws -> any Transfer {
+        let plan = plans[block]
         return try communicator.startAllToAll(
-            nodes + first, exchanges[block].sent, into: staging.pointer + stagingStarts[block],
-            exchanges[block].received)
+            nodes + plan.elements.lowerBound * shares.ownNodes, plan.sent, into: staging.pointer + plan.stagingStart,
+            plan.received)
     }
 
-    func addUp(_ block: Int) {
-        let part = shares.ownPart(of: block)
-        findNodes(part, block)
-        let target = ownTarget(in: block)
-        for start in stride(from: 0, to: part.count, by: Self.strip) {
-            let count = min(Self.strip, part.count - start)
+    func addUp(_ block: Int, _ nodes: UnsafeMutablePointer<Float>) {
+        let (plan, count) = (plans[block], plans[block].ownPart.count)
+        findOperands(plan, nodes)
+        let target = target(of: plan, nodes) + plan.gatheredStart
+        for start in stride(from: 0, to: count, by: Self.strip) {
+            let count = min(Self.strip, count - start)
             for addition in shares.additions.dropLast() {
-                add(places[addition.source] + start, to: places[addition.target] + start, count: count)
+                add(operands[addition.source] + start, to: operands[addition.target] + start, count: count)
             }
             if let root = shares.additions.last {
-                add(places[root.target] + start, places[root.source] + start, into: target + start, count: count)
+                add(operands[root.target] + start, operands[root.source] + start, into: target + start, count: count)
             } else {
-                (target + start).update(from: places[0] + start, count: count)
+                (target + start).update(from: operands[0] + start, count: count)
             }
         }
     }
 
-    /// Where each node's elements of this rank's part are, in tree order.
-    private func findNodes(_ part: Range<Int>, _ block: Int) {
-        var received = staging.pointer + stagingStarts[block]
+    private func findOperands(_ plan: BlockPlan, _ nodes: UnsafeMutablePointer<Float>) {
+        var received = staging.pointer + plan.stagingStart
         var index = 0
         for (rank, count) in shares.nodeCounts.enumerated() {
             for node in 0..<count {
                 if rank == shares.rank {
-                    places[index] = nodes + shares.blocks.offset(of: part, node: node, nodes: count)
+                    operands[index] = nodes + shares.blocks.offset(of: plan.ownPart, node: node, nodes: count)
                 } else {
-                    places[index] = received
-                    received += part.count
+                    operands[index] = received
+                    received += plan.ownPart.count
                 }
                 index += 1
             }
         }
     }
 
-    /// Where a block is gathered: from its first element on, among nodes.
+    /// The start of the gathered block.
     ///
-    /// Those of a block that begins at element e begin at e times their number. So they are of earlier blocks, which are gathered,
-    /// or of this one, where each element is read before one that isn't further behind is written over.
-    private func destination(of block: Int) -> UnsafeMutablePointer<Float> {
-        block == shares.lastBlock ? lastGathered.pointer : nodes + shares.blocks.elements(of: block).lowerBound
+    /// Gathering in place is safe: a block's nodes start at or after its output, so every write
+    /// trails the reads.
+    private func target(of plan: BlockPlan, _ nodes: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+        plan.trailers == nil ? nodes + plan.elements.lowerBound : withTrailers.pointer
     }
 
-    /// This rank's part of it.
-    private func ownTarget(in block: Int) -> UnsafeMutablePointer<Float> {
-        let part = shares.ownPart(of: block).lowerBound - shares.blocks.elements(of: block).lowerBound
-        return destination(of: block) + part + (block == shares.lastBlock ? shares.rank * RankTrailer.words : 0)
-    }
-
-    func startGathering(of block: Int, note: RankTrailer) throws -> any Transfer {
-        if block == shares.lastBlock {
-            let trailer = lastGathered.pointer + trailerOffset(of: shares.rank)
-            trailer[0] = Float(bitPattern: note.value)
-            trailer[1] = Float(bitPattern: note.microseconds)
+    func startGathering(
+        of block: Int, _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer?
+    ) throws -> any Transfer {
+        let plan = plans[block]
+        if let places = plan.trailers, let trailer {
+            let words = withTrailers.pointer + places.start(of: shares.rank)
+            words[0] = Float(bitPattern: trailer.stopSignal)
+            words[1] = Float(bitPattern: trailer.computingMicroseconds)
         }
-        return try communicator.startAllGather(inPlace: destination(of: block), gatherings[block])
+        return try communicator.startAllGather(inPlace: target(of: plan, nodes), plan.gathered)
     }
 
-    func complete(_ block: Int) {
-        guard block == shares.lastBlock else { return }
-        let base = lastGathered.pointer
-        for rank in notes.indices {
-            let trailer = base + trailerOffset(of: rank)
-            notes[rank] = RankTrailer(words: (trailer[0].bitPattern, trailer[1].bitPattern))
+    func complete(_ block: Int, _ nodes: UnsafeMutablePointer<Float>) {
+        let plan = plans[block]
+        guard let places = plan.trailers else { return }
+        trailers = (0..<shares.ranks).map { rank in
+            let words = withTrailers.pointer + places.start(of: rank)
+            return RankTrailer(stopSignal: words[0].bitPattern, computingMicroseconds: words[1].bitPattern)
         }
-        shares.removeTrailers(base, trailer: RankTrailer.words)
-        let elements = shares.blocks.elements(of: block)
-        (nodes + elements.lowerBound).update(from: base, count: elements.count)
+        places.remove(from: withTrailers.pointer)
+        (nodes + plan.elements.lowerBound).update(from: withTrailers.pointer, count: plan.elements.count)
     }
-
-    private func trailerOffset(of rank: Int) -> Int { shares.trailerOffset(of: rank, trailer: RankTrailer.words) }
 }

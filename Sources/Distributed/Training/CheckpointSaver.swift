@@ -12,7 +12,8 @@ final class CheckpointSaver {
     private let comparesReplicas: Bool
     /// On rank 0.
     private let writer: CheckpointWriter?
-    private let lock: CheckpointLock?
+    /// On rank 0, once the folder is open.
+    private var lock: CheckpointLock?
     /// What must be on the disk before a checkpoint is; called on another thread.
     var first: (@Sendable () -> Void)?
     /// The last save, where it failed.
@@ -23,25 +24,31 @@ final class CheckpointSaver {
     /// Seconds that a training of which this rank alone has failed leaves to the disk.
     private static let lastWait = 3.0
 
-    /// Makes the folder and the memory ready; collective.
+    /// Allocates the memory for a copy of the state; collective.
     init(
-        _ options: TrainingOptions, layout: ParameterLayout, corpus: Corpus, agreement: ReplicaAgreement,
+        _ options: TrainingOptions, replica: Replica, corpus: Corpus, agreement: ReplicaAgreement,
         communicator: any Communicator, calls: FileCalls = .system
     ) throws {
         self.options = options
         self.corpus = corpus
         self.agreement = agreement
         comparesReplicas = communicator.size > 1
-        let directory = CheckpointDirectory(path: options.checkpointDirectory)
+        let directory = CheckpointDirectory(path: options[.checkpointDirectory])
         self.directory = directory
-        (writer, lock) = try agreement.collectively {
-            guard communicator.isRoot else { return (nil, nil) }
-            try directory.prepare()
-            let lock = try CheckpointLock(directory)
-            let writer = CheckpointWriter(
-                snapshot: try CheckpointSnapshot(layout: layout), directory: directory, calls: calls,
+        writer = try agreement.collectively {
+            guard communicator.isRoot else { return nil }
+            return CheckpointWriter(
+                snapshot: try CheckpointSnapshot(of: replica), directory: directory, calls: calls,
                 heartbeat: communicator.heartbeat)
-            return (writer, lock)
+        }
+    }
+
+    /// Creates the folder, removes what killed writers left in it, and locks it; collective, before the first save.
+    func open() throws {
+        lock = try agreement.collectively {
+            guard writer != nil else { return nil }
+            try directory.prepare()
+            return try CheckpointLock(directory)
         }
     }
 
@@ -51,7 +58,7 @@ final class CheckpointSaver {
     /// Collective, and last before the training: whatever else can fail has not failed.
     func removeEarlier(_ start: StartingPoint.Summary) throws {
         try agreement.collectively {
-            guard writer != nil, options.overwrite else { return }
+            guard writer != nil, options[.overwrite] else { return }
             try directory.removeAll(after: start.isResumed ? CheckpointName(start.progress) : nil)
         }
     }
@@ -73,9 +80,9 @@ final class CheckpointSaver {
                 CheckpointWriter.Job(
                     path: path,
                     metadata: CheckpointMetadata(
-                        kind: .training, model: replica.layout.configuration, settings: options.settings,
+                        kind: .training, model: replica.layout.configuration, settings: options.settings.stored,
                         vocabulary: corpus.vocabulary.tokens, corpusChecksum: corpus.checksum, progress: progress),
-                    keep: options.keep, first: first))
+                    keep: options[.keep], first: first))
         }
         return path
     }
@@ -111,16 +118,15 @@ final class CheckpointSaver {
             }
             guard let failed else { return }
             throw DTrainError(
-                failed.error.category,
-                "the last checkpoint is not saved: \(failed.error.message), then go on from the one before with --resume"
-            )
+                failed.error.category, "the last checkpoint is not saved: \(failed.error.message)",
+                hint: "then go on from the one before with `resume`")
         }
     }
 
     /// Deletes what a process that died between writing and deleting has left.
     private func prune(_ report: (TrainingEvent) -> Void) {
         do {
-            if let keep = options.keep { try directory.prune(keeping: keep) }
+            if let keep = options[.keep] { try directory.prune(keeping: keep) }
         } catch {
             report(.warning("older checkpoints stay: \(error)"))
         }
@@ -162,10 +168,10 @@ final class CheckpointSaver {
         switch outcome {
         case .saved(let job, let leftover):
             report(.saved(path: job.path))
-            if let leftover { report(.warning("older checkpoints stay: \(leftover.message)")) }
+            if let leftover { report(.warning("older checkpoints stay: \(leftover)")) }
         case .failed(let job, let error):
             failed = (job, error)
-            report(.warning("not saved: \(error.message); the next save tries again"))
+            report(.warning("not saved: \(error); the next save tries again"))
         }
     }
 }

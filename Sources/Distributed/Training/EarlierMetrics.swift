@@ -32,14 +32,14 @@ package struct EarlierMetrics {
         var (own, text) = (stat(), stat())
         guard stat(path, &own) == 0, own.st_mode & S_IFMT == S_IFREG else { return nil }
         if stat(data, &text) == 0, own.st_dev == text.st_dev, own.st_ino == text.st_ino {
-            throw DTrainError(.usage, "--metrics '\(path)' is the text of --data; name another file for the metrics")
+            throw DTrainError(.usage, "`metrics` '\(path)' is the text of `data`; name another file for the metrics")
         }
         self.path = path
         file = try MappedFile(path: path, kind: "metrics file")
         guard isMetrics else {
             throw DTrainError(
                 .usage,
-                "--metrics '\(path)' is a file that holds something else than metrics; name another, or delete it")
+                "`metrics` '\(path)' is a file that holds something else than metrics; name another, or delete it")
         }
     }
 
@@ -58,8 +58,8 @@ package struct EarlierMetrics {
         guard !forEachLine({ $1 ? isKept($0) : $0.isEmpty }) else { return last }
         guard let target = realpath(path, nil) else {
             throw DTrainError(
-                .inputOutput,
-                "cannot follow '\(path)': \(String(cString: strerror(errno))); name another with --metrics")
+                .inputOutput, "cannot follow '\(path)': \(String(cString: strerror(errno)))",
+                hint: "name another with `metrics`")
         }
         defer { free(target) }
         AtomicFile.removeStaleTemporaries(of: String(cString: target))

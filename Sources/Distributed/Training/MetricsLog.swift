@@ -75,8 +75,8 @@ final class MetricsLog {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | truncation, 0o666)
         guard descriptor >= 0 else {
             throw DTrainError(
-                .inputOutput,
-                "cannot open metrics file '\(path)': \(String(cString: strerror(errno))); name another with --metrics")
+                .inputOutput, "cannot open metrics file '\(path)': \(String(cString: strerror(errno)))",
+                hint: "name another with `metrics`")
         }
         file = OpenFile(descriptor: descriptor)
     }
@@ -139,8 +139,8 @@ final class MetricsLog {
         throw DTrainError(
             .inputOutput,
             "cannot write metrics to '\(path)': \(systemMessage(code)); its last \(lines) lines are missing, the "
-                + "training itself is saved: make room, and go on from an earlier checkpoint with --resume if you need them"
-        )
+                + "training itself is saved: make room",
+            hint: "go on from an earlier checkpoint with `resume` if you need them")
     }
 
     /// A file that stays open as long as anybody uses it.

@@ -1,12 +1,12 @@
 /// A signal that asks the whole job to stop, as all ranks know it.
-struct StopRequest: Hashable, Sendable {
+package struct StopRequest: Hashable, Sendable {
     /// The signal.
-    let signal: Int32
+    package let signal: Int32
     /// The lowest rank that got it.
-    let rank: Int
+    package let rank: Int
 
     /// The wish in all ranks' notes, in rank order; nil when none has got a signal.
-    init?(notes: [UInt32]) {
+    package init?(notes: [UInt32]) {
         guard let rank = notes.firstIndex(where: { $0 != 0 }) else { return nil }
         self.rank = rank
         signal = Int32(truncatingIfNeeded: notes[rank])

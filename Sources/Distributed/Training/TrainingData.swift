@@ -6,7 +6,7 @@ struct TrainingData {
     let dataset: SequenceDataset
     let model: ModelConfiguration
 
-    /// Opens the text on every rank; collective.
+    /// Opens the text on every rank; collective, reads only.
     static func open(
         _ options: TrainingOptions, _ start: StartingPoint.Summary, agreement: ReplicaAgreement, heartbeat: Heartbeat
     ) throws -> TrainingData {
@@ -14,11 +14,8 @@ struct TrainingData {
             let corpus = try Corpus(
                 path: options.data, vocabulary: start.vocabulary.map { try Vocabulary(tokens: $0) },
                 heartbeat: heartbeat)
-            try ResumeRules.check(options, start, corpus: corpus)
-            if let model = start.model, let path = start.path {
-                try options.model.requireAgreement(with: model, of: path)
-            }
-            let model = start.model ?? options.model.configuration(vocabularySize: corpus.vocabulary.size)
+            try ResumeRules.check(start, corpus: corpus)
+            let model = start.model ?? options.settings.model(vocabularySize: corpus.vocabulary.size)
             guard model.vocabularySize == corpus.vocabulary.size else {
                 throw DTrainError(
                     .badData,
@@ -26,15 +23,18 @@ struct TrainingData {
                         + "\(corpus.vocabulary.size); use the text that the weights belong to")
             }
             let dataset = try SequenceDataset(
-                corpus: corpus, sequenceLength: options.sequenceLength, batchSize: options.batchSize,
-                shuffle: options.shuffle, seed: options.seed)
+                corpus: corpus, sequenceLength: options[.sequenceLength], batchSize: options[.batchSize],
+                shuffle: options[.shuffle], seed: options[.seed])
+            if start.isResumed, let path = start.path {
+                try ResumeRules.check(start.progress, stepsPerEpoch: dataset.stepsPerEpoch, path)
+            }
             return TrainingData(corpus: corpus, dataset: dataset, model: model)
         }
-        try agreement.requireSameOnAllRanks([("the text's checksum (--data)", data.corpus.checksum)])
+        try agreement.requireSameOnAllRanks([("the text's checksum (`data`)", data.corpus.checksum)])
         return data
     }
 
-    /// Says what a user would want to know about how the text fits the start.
+    /// Reports how the text and the settings fit the start.
     func announce(
         _ start: StartingPoint.Summary, _ options: TrainingOptions, ranks: Int, report: (TrainingEvent) -> Void
     ) {
@@ -44,20 +44,20 @@ struct TrainingData {
                     "\(corpus.unknownCount) characters of '\(corpus.path)' are not in the vocabulary: trained as [UNK]")
             )
         }
-        guard let settings = start.settings, let path = start.path else { return }
+        guard start.isResumed, let path = start.path else { return }
         report(.notice("resumed from '\(path)' at step \(start.progress.step)"))
-        if ranks > 1, options.gradientCompression != .none {
+        if ranks > 1, options[.gradientCompression] != GradientCompression.none {
             report(
                 .notice(
-                    "--gradient-compression: what rounding had left of the gradients was not saved, so this is not "
+                    "`gradient-compression`: what rounding had left of the gradients was not saved, so this is not "
                         + "bit for bit the training that never stopped"))
         }
-        for change in ResumeRules.changes(settings, options.settings) { report(.notice(change)) }
-        if let maxSteps = options.maxSteps, start.progress.step >= maxSteps {
-            report(.notice("all \(maxSteps) steps are done already; ask for more with --max-steps"))
+        for change in start.changes { report(.notice(change)) }
+        if let maxSteps = options[.maxSteps], start.progress.step >= maxSteps {
+            report(.notice("all \(maxSteps) steps are done already; ask for more with `max-steps`"))
         }
-        if start.progress.epoch >= options.epochs {
-            report(.notice("all \(options.epochs) epochs are done already; ask for more with --epochs"))
+        if start.progress.epoch >= options[.epochs] {
+            report(.notice("all \(options[.epochs]) epochs are done already; ask for more with `epochs`"))
         }
     }
 }

@@ -45,7 +45,7 @@ public struct TrainingOverview: Sendable {
     /// Characters of a sequence.
     public let sequenceLength: Int
     /// How the gradients travel between ranks.
-    public let gradientCompression: GradientSynchronizer.Compression
+    public let gradientCompression: GradientCompression
     /// The format of the products' operands.
     public let precision: Precision
 }

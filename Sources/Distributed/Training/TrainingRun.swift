@@ -1,100 +1,61 @@
 import DTrainCore
 import Glibc
 
-/// A training on all ranks: from its options to its last checkpoint.
+/// A planned training on all ranks: its memory, then its run.
 ///
-/// Every method is collective: all ranks call it with the same options.
+/// Every method is collective: all ranks call it with the same plan.
 public final class TrainingRun {
+    private let plan: TrainingPlan
     private let options: TrainingOptions
     private let communicator: any Communicator
     private let agreement: ReplicaAgreement
     private let report: (TrainingEvent) -> Void
     private let dataset: SequenceDataset
-    private let corpus: Corpus
-    let replica: Replica
-    private let synchronizer: GradientSynchronizer
+    let trainer: Trainer
+    private let ranks: JobRanks
     private let saver: CheckpointSaver
-    private let metrics: MetricsLog?
-    private let isFresh: Bool
     private let stopSignal: () -> Int32
     private var progress: TrainingProgress
+    /// On rank 0, once the run has begun.
+    private var metrics: MetricsLog?
     /// Set when a rank was asked to stop, on all ranks after the same step.
     private var stop: StopRequest?
     /// The checkpoint that this process has saved last.
     private var lastSaved: String?
 
-    /// Reads the data, builds the model, and gives all ranks the same weights; collective.
+    /// Builds the model and gives all ranks the same weights; collective, changes no file.
     ///
     /// - Parameters:
-    ///   - options: what to do; the same on all ranks, but for `threads`.
-    ///   - communicator: the ranks.
-    ///   - defaultThreads: worker threads where the options name no number.
-    ///   - stopSignal: the signal that has asked this rank to stop, 0 for none; asked once a step.
-    ///   - report: is told what happens, on rank 0.
-    /// - Throws: `CollectiveError` for what all ranks know of: bad data, checkpoints or options, ranks that differ.
+    ///   - plan: what to train.
+    ///   - stopSignal: the signal that has asked this rank to stop, 0 for none; asked at the start and once a step.
+    ///   - report: gets, on rank 0, what happens.
+    /// - Throws: `CollectiveError` when memory or threads run out on a rank.
     public init(
-        _ options: TrainingOptions, communicator: any Communicator, defaultThreads: Int,
-        stopSignal: @escaping () -> Int32 = { StopSignals.received }, report: @escaping (TrainingEvent) -> Void
+        _ plan: TrainingPlan, stopSignal: @escaping () -> Int32 = { StopSignals.received },
+        report: @escaping (TrainingEvent) -> Void
     ) throws {
-        let heartbeat = communicator.heartbeat
-        try heartbeat.enter(.startUp, step: 0)
+        let communicator = plan.communicator
         let agreement = ReplicaAgreement(communicator)
-        try agreement.requireSameOnAllRanks(options.fingerprint)
-        try agreement.collectively { try options.precision.requireSupport() }
-        let start = try StartingPoint.find(options, communicator: communicator, report: report)
-        let data = try TrainingData.open(options, start.summary, agreement: agreement, heartbeat: heartbeat)
-        let model = data.model
-        let parts = ReductionTree.partition(
-            count: RankBatch.microBatchCount(batchSize: options.batchSize, microBatchSize: options.microBatchSize),
-            parts: communicator.size)
-        let threads = options.threads ?? defaultThreads
-        try communicator.occupy(threads: threads)
-        let host = try communicator.shareMemory(byteCount: Replica.sharedBytes(model))
-        let replica = try agreement.collectively {
-            try Replica(
-                Replica.Configuration(
-                    model: model,
-                    rankBatch: RankBatch(
-                        batchSize: options.batchSize, microBatchSize: options.microBatchSize,
-                        sequenceLength: options.sequenceLength, microBatches: parts[communicator.rank]),
-                    adam: Adam.Configuration(learningRate: options.learningRate), precision: options.precision,
-                    threads: threads, ranks: communicator.size), heartbeat: heartbeat, host: host)
-        }
-        try start.fill(replica, seed: options.seed, communicator: communicator)
-        synchronizer = try agreement.collectively {
-            try GradientSynchronizer(
-                communicator: communicator, tree: replica.tree, runs: parts, blocks: replica.gradient.blocks,
-                mode: options.allreduce, compression: options.gradientCompression)
-        }
-        let isResumed = start.summary.isResumed
+        ranks = JobRanks(
+            communicator, mode: plan.options[.gradientSummation], compression: plan.options[.gradientCompression],
+            stopSignal: stopSignal)
+        trainer = try plan.makeTrainer(ranks)
+        try plan.start.fill(trainer.replica, seed: plan.options[.seed], communicator: communicator)
         saver = try CheckpointSaver(
-            options, layout: replica.layout, corpus: data.corpus, agreement: agreement, communicator: communicator)
-        // Asked before anything of an earlier training is deleted.
-        let stop = StopRequest(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
-        metrics = try agreement.collectively {
-            guard communicator.isRoot, stop == nil, let path = options.metrics else { return nil }
-            return try MetricsLog(
-                path: path, data: options.data, resumedAt: isResumed ? start.summary.progress : nil)
-        }
-        if let gap = metrics?.gap { report(.warning(gap)) }
-        saver.first = metrics?.flush
-        if stop == nil { try saver.removeEarlier(start.summary) }
-        (self.stop, self.stopSignal) = (stop, stopSignal)
-        (self.options, self.communicator, self.agreement, self.report) = (options, communicator, agreement, report)
-        (corpus, dataset, self.replica) = (data.corpus, data.dataset, replica)
-        isFresh = start.summary.model == nil
-        progress = start.summary.progress
-        data.announce(start.summary, options, ranks: communicator.size) { [communicator] event in
-            if communicator.isRoot { report(event) }
-        }
-        announce(threads: threads)
+            plan.options, replica: trainer.replica, corpus: plan.data.corpus, agreement: agreement,
+            communicator: communicator)
+        (self.plan, options, dataset) = (plan, plan.options, plan.data.dataset)
+        (self.communicator, self.agreement) = (communicator, agreement)
+        (self.stopSignal, self.report) = (stopSignal, report)
+        progress = plan.start.summary.progress
     }
 
-    /// Trains to the last epoch or the last step, or until a rank is asked to stop; collective.
+    /// Trains to the last epoch or the last step, or until a rank is asked to stop; collective, once.
     ///
     /// - Returns: whether nothing is left to do.
     @discardableResult
     public func run() throws -> Bool {
+        try begin()
         do {
             while !isComplete, stop == nil {
                 if !isUntrained { tellEpoch() }
@@ -120,28 +81,50 @@ public final class TrainingRun {
         return false
     }
 
-    private var isComplete: Bool { progress.epoch >= options.epochs || isFinished }
+    /// Opens the files, and deletes what an earlier training has left where that is asked for.
+    ///
+    /// A training that is asked to stop before its first step leaves every file as it was.
+    private func begin() throws {
+        stop = StopRequest(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
+        if stop == nil { try openFiles() }
+        plan.data.announce(plan.start.summary, options, ranks: communicator.size, report: tell)
+        tell(.ready(plan.overview(trainer.layout)))
+    }
 
-    private var isUntrained: Bool { isFresh && progress.step == 0 }
+    private func openFiles() throws {
+        let start = plan.start.summary
+        try saver.open()
+        metrics = try agreement.collectively {
+            guard communicator.isRoot, let path = options[.metrics] else { return nil }
+            return try MetricsLog(path: path, data: options.data, resumedAt: start.isResumed ? start.progress : nil)
+        }
+        if let gap = metrics?.gap { tell(.warning(gap)) }
+        saver.first = metrics?.flush
+        try saver.removeEarlier(start)
+    }
 
-    private func tellEpoch() { tell(.epochBegan(epoch: progress.epoch + 1, of: options.epochs)) }
+    private var isComplete: Bool { progress.epoch >= options[.epochs] || isFinished }
 
-    private var isFinished: Bool { options.maxSteps.map { progress.step >= $0 } ?? false }
+    private var isUntrained: Bool { plan.start.summary.model == nil && progress.step == 0 }
+
+    private func tellEpoch() { tell(.epochBegan(epoch: progress.epoch + 1, of: options[.epochs])) }
+
+    private var isFinished: Bool { options[.maxSteps].map { progress.step >= $0 } ?? false }
 
     private func runEpoch() throws {
         let order = dataset.order(epoch: progress.epoch)
         let timer = EpochTimer(
-            progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options.batchSize * options.sequenceLength)
+            progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options[.batchSize] * options[.sequenceLength])
         while progress.stepInEpoch < dataset.stepsPerEpoch {
             let last = try step(order, timer)
             saver.tellOutcome(report: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let isLast = isFinished || stop != nil
             if isLast { tell(.stoppedInEpoch(last)) }
-            if isLast || isDue(options.checkpointEverySteps) {
+            if isLast || isDue(options[.checkpointEverySteps]) {
                 try save()
-            } else if isDue(options.verifyReplicas) {
-                try saver.requireSameReplica(progress, replica)
+            } else if isDue(options[.verifyReplicas]) {
+                try saver.requireSameReplica(progress, trainer.replica)
             }
             if isLast { return }
         }
@@ -153,65 +136,29 @@ public final class TrainingRun {
 
     private func step(_ order: Permutation, _ timer: EpochTimer) throws -> StepReport {
         let start = Clock.seconds
-        let heartbeat = communicator.heartbeat
-        try heartbeat.enter(.forward, step: progress.step + 1)
-        synchronizer.begin(nodes: replica.gradient.sums.pointer)
-        try computeGradient(order, advance: synchronizer.advance)
-        try heartbeat.enter(.exchange, step: progress.step + 1)
-        var profile = try exchange()
-        try heartbeat.enter(.update, step: progress.step + 1)
-        let loss = replica.loss
-        guard loss.isFinite else { throw try failure(loss, order) }
-        if isUntrained {
-            tell(.untrainedLoss(loss, blind: log(Double(replica.layout.configuration.vocabularySize))))
+        var gradient = try trainer.gradient(of: dataset.batch(step: progress.stepInEpoch, of: order))
+        let (loss, norm) = (gradient.loss, gradient.norm)
+        if isUntrained, loss.isFinite {
+            tell(.untrainedLoss(loss, blind: log(Double(trainer.model.vocabularySize))))
             tellEpoch()
         }
-        let norm = try replica.applyGradient(clipNorm: options.clipNorm)
-        guard norm.isFinite else { throw try failure(loss, order) }
-        profile += replica.profile
-        progress.step += 1
-        progress.stepInEpoch += 1
-        progress.lossSum += Double(loss)
+        if let limit = options[.clipNorm] { gradient.clip(norm: limit) }
+        try trainer.apply(gradient, learningRate: options[.learningRate])
+        stop = ranks.stopRequest
+        progress.add(loss: loss)
         let end = Clock.seconds
+        var profile = trainer.profile
         profile.other = max(0, end - start - profile.total)
         let report = timer.step(
-            progress, loss: loss, gradientNorm: norm, from: start, to: end, profile: options.profile ? profile : nil,
-            gradientBytes: options.profile ? replica.gradient.blocks.count * MemoryLayout<Float>.stride : nil)
+            progress, loss: loss, gradientNorm: norm, from: start, to: end, profile: options[.profile] ? profile : nil,
+            gradientBytes: options[.profile] ? trainer.gradientBytes : nil)
         try metrics?.write(report, tell)
         tell(.step(report))
         return report
     }
 
-    /// Computes this rank's part of the gradient of the coming step.
-    private func computeGradient(_ order: Permutation, advance: @escaping (Int) throws -> Void = { _ in }) throws {
-        let (dataset, first) = (dataset, progress.stepInEpoch * options.batchSize)
-        try replica.computeGradient(
-            { sequence, ids in dataset.read(window: order[first + sequence], into: ids) }, advance: advance)
-    }
-
-    /// Ends the adding up of the ranks' gradients; the seconds until the last rank is ready are told apart.
-    ///
-    /// A rank's wish to stop travels with them, so all ranks stop after the same step.
-    private func exchange() throws -> StepProfile {
-        synchronizer.note = UInt32(truncatingIfNeeded: stopSignal())
-        try synchronizer.finish()
-        stop = StopRequest(notes: synchronizer.notes)
-        let times = synchronizer.times
-        var profile = StepProfile()
-        profile.wait = times.waiting
-        profile.exchange = times.interleaved + times.finishing - times.waiting
-        profile.hiddenExchange = times.hidden
-        // What was done for the exchange between two products has been counted as theirs.
-        profile.weightGradient = -times.interleaved
-        return profile
-    }
-
     private func endEpoch(_ timer: EpochTimer) throws {
-        let loss = progress.lossSum / Double(progress.stepInEpoch)
-        progress.epoch += 1
-        progress.stepInEpoch = 0
-        progress.lossSum = 0
-        progress.epochLosses.append(loss)
+        guard let loss = progress.endEpoch() else { return }
         let report = timer.epoch(progress.epoch, loss: loss)
         try metrics?.write(report, tell)
         tell(.epochEnded(report))
@@ -220,23 +167,7 @@ public final class TrainingRun {
 
     private func save() throws {
         try communicator.heartbeat.enter(.save, step: progress.step)
-        lastSaved = try saver.save(progress, replica, report: tell)
-    }
-
-    /// The loss and the gradient are the same on all ranks, so all of them stop.
-    private func failure(_ loss: Float, _ order: Permutation) throws -> CollectiveError {
-        try GradientFailure(step: progress.step + 1, loss: loss)
-            .diagnose(replica, communicator) { try computeGradient(order) }
-    }
-
-    private func announce(threads: Int) {
-        tell(
-            .ready(
-                TrainingOverview(
-                    layout: replica.layout, ranks: communicator.size, threads: threads, data: corpus.path,
-                    characters: corpus.count, sequences: dataset.windowCount, stepsPerEpoch: dataset.stepsPerEpoch,
-                    batchSize: options.batchSize, sequenceLength: options.sequenceLength,
-                    gradientCompression: options.gradientCompression, precision: options.precision)))
+        lastSaved = try saver.save(progress, trainer.replica, report: tell)
     }
 
     private func tell(_ event: TrainingEvent) {

@@ -19,7 +19,9 @@ struct Evaluate: ParsableCommand {
             valueName: "file"))
     var data: String?
 
-    @Option(help: "Characters per window (default: as trained; 100 for a generator).", transform: positive)
+    @Option(
+        help: "Characters per window (default: as trained; \(Setting.sequenceLength.defaultText) for a generator).",
+        transform: positive)
     var seqLength: Int?
 
     @Flag(help: "Print one JSON object.")
@@ -47,7 +49,7 @@ struct Evaluate: ParsableCommand {
         }
         let evaluator = try Evaluator(
             layout: loaded.checkpoint.layout, parameters: loaded.parameters,
-            sequenceLength: seqLength ?? loaded.checkpoint.metadata.settings?.sequenceLength ?? 100,
+            sequenceLength: seqLength ?? (loaded.checkpoint.metadata.settings ?? Settings())[.sequenceLength],
             threads: model.threads)
         let result = try evaluator.evaluate(characters: corpus.count) { corpus.read(from: $0, count: $1, into: $2) }
         try show(result)

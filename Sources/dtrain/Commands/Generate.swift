@@ -19,11 +19,11 @@ struct Generate: ParsableCommand {
         help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).", transform: positiveNumber)
     var temperature: Double?
 
-    @Option(help: "What the choice of characters derives from (default: 42).", transform: seedNumber)
-    var seed: UInt64 = 42
+    @Option(help: .setting(.seed), transform: seedNumber)
+    var seed = Setting.seed.defaultValue
 
     @Option(help: "Operands of the big products: bf16 may be faster, and other characters may follow.")
-    var precision = Precision.fp32
+    var precision = Setting.precision.defaultValue
 
     @Flag(help: "Always take the likeliest character.")
     var greedy = false

@@ -27,10 +27,6 @@ struct Scale: ParsableCommand {
     var trainFlags: [String] = []
 
     func validate() throws {
-        if training.microBatchSize > data.batchSize {
-            throw ValidationError(
-                "--micro-batch-size \(training.microBatchSize) is larger than --batch-size \(data.batchSize): lower it")
-        }
         let own = [
             "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps",
             "--keep",
@@ -51,21 +47,22 @@ struct Scale: ParsableCommand {
 
     func run() throws {
         let data = try data.file()
-        try choice.requireSequences(of: data, length: self.data.seqLength)
+        let settings = settings
+        try settings.requirePossible()
+        try choice(settings).requireSequences(of: data, length: settings[.sequenceLength])
         let output = try OutputFolder(experiment.output, overwrite: experiment.overwrite)
         defer { output.removeWork() }
         let launcher = try Launcher(
             program: launcher.mpirun, hostfile: launcher.hostfile, arguments: launcher.words, cores: Machine.cores,
             log: output.log)
         let runner = ScaleRunner(
-            launcher: launcher, output: output, trainFlags: trainArguments(data), choice: choice,
-            sequenceLength: self.data.seqLength, exchange: training.exchange, repeats: experiment.repeats,
-            steps: experiment.steps,
-            warmUp: experiment.warmUp)
+            launcher: launcher, output: output, trainFlags: trainArguments(data, settings), choice: choice(settings),
+            sequenceLength: settings[.sequenceLength], exchange: Workload.Exchange(settings),
+            repeats: experiment.repeats, steps: experiment.steps, warmUp: experiment.warmUp)
         let measurements = try runner.measure()
         let setting = Experiment.Setting(
             version: dtrainVersion, date: Machine.date, command: ChildProcess(command: CommandLine.arguments).line,
-            mpi: launcher.name, model: description, hosts: runner.hosts, cores: Machine.cores,
+            mpi: launcher.name, model: description(settings), hosts: runner.hosts, cores: Machine.cores,
             repeats: experiment.repeats, steps: experiment.steps, warmUp: experiment.warmUp)
         guard let result = Experiment(setting, measurements) else {
             throw DTrainError(.internal, "no step of the base was measured; raise --steps")
@@ -74,29 +71,37 @@ struct Scale: ParsableCommand {
         try Console.output(ScaleSummary.text(result) + "\(output.path)/report.html\n")
     }
 
-    private var choice: RunPlan.Choice {
+    /// What was given, and the defaults of training for the rest.
+    private var settings: Settings {
+        var settings = Settings()
+        data.collect(into: &settings)
+        model.collect(into: &settings)
+        training.collect(into: &settings)
+        return settings
+    }
+
+    private func choice(_ settings: Settings) -> RunPlan.Choice {
         RunPlan.Choice(
-            ranks: experiment.ranks.values, modes: experiment.mode.values, threads: training.threads,
-            batchSize: data.batchSize, microBatchSize: training.microBatchSize, cores: Machine.cores,
+            ranks: experiment.ranks.values, modes: experiment.mode.values, threads: settings[.threads],
+            batchSize: settings[.batchSize], microBatchSize: settings[.microBatchSize], cores: Machine.cores,
             processors: ProcessorSet.current.count)
     }
 
+    private static let exchange: [any AnySetting] = [Setting.gradientSummation, Setting.gradientCompression]
+
     /// What every run has in common.
-    private func trainArguments(_ path: String) -> [String] {
-        var arguments = ["--data", path, "--seq-length", "\(data.seqLength)"]
-        if !data.shuffle { arguments.append("--no-shuffle") }
-        arguments += ["--micro-batch-size", "\(training.microBatchSize)", "--precision", training.precision.rawValue]
-        for (name, value) in model.choice.flags { if let value { arguments += [name, value] } }
-        return arguments + training.exchangeFlags + trainFlags
+    private func trainArguments(_ path: String, _ settings: Settings) -> [String] {
+        // With the defaults, too: each run has a batch size of its own.
+        let sizes = ["--micro-batch-size", "\(settings[.microBatchSize])"]
+        let common: [any AnySetting] = [Setting.sequenceLength, Setting.shuffle, Setting.precision]
+        return ["--data", path] + sizes + settings.flags(common + Settings.modelSizes + Self.exchange) + trainFlags
     }
 
-    private var description: String {
-        let choice =
-            model.choice.flags.compactMap { flag in flag.value.map { "\(flag.name) \($0)" } }
-            + training.exchangeFlags + trainFlags
+    private func description(_ settings: Settings) -> String {
+        let choice = settings.flags(Settings.modelSizes + Self.exchange) + trainFlags
         let sizes =
-            "batch \(data.batchSize) × \(data.seqLength), micro-batches of \(training.microBatchSize), "
-            + training.precision.rawValue
+            "batch \(settings[.batchSize]) × \(settings[.sequenceLength]), micro-batches of "
+            + "\(settings[.microBatchSize]), \(settings[.precision].rawValue)"
         return (choice.isEmpty ? "the tutorial's model" : choice.joined(separator: " ")) + ", " + sizes
     }
 }

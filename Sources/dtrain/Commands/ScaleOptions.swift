@@ -1,6 +1,5 @@
 import ArgumentParser
 import DTrainCore
-import DTrainDistributed
 import Scaling
 
 struct ScaleOptions: ParsableArguments {
@@ -49,36 +48,27 @@ struct LauncherOptions: ParsableArguments {
 }
 
 struct ScaledTrainingOptions: ParsableArguments {
-    @Option(help: "Sequences per micro-batch (default: 8).", transform: positive)
-    var microBatchSize = 8
+    @Option(help: .setting(.microBatchSize), transform: positive)
+    private var microBatchSize: Int?
 
-    @Option(help: "Operands of the big products.")
-    var precision = Precision.fp32
+    @Option(help: .setting(.precision))
+    private var precision: Precision?
 
-    @Option(help: "Worker threads per rank (default: cores ÷ ranks that share them).", transform: positive)
-    var threads: Int?
+    @OptionGroup private var exchange: ExchangeOptions
 
-    @Option(help: "Who adds the ranks' gradients: tree or mpi (MPI_Allreduce).")
-    var allreduce = GradientSynchronizer.Mode.tree
-
-    @Option(help: "How gradients travel between ranks: none, or bf16, which halves the traffic.")
-    var gradientCompression = GradientSynchronizer.Compression.none
-
-    func validate() throws {
-        if gradientCompression != .none, allreduce == .library {
-            throw ValidationError("--allreduce mpi sends gradients as they are: leave --gradient-compression out")
-        }
+    func collect(into settings: inout Settings) {
+        settings.take(.microBatchSize, microBatchSize)
+        settings.take(.precision, precision)
+        exchange.collect(into: &settings)
     }
+}
 
-    /// What the model of the exchange is told.
-    var exchange: Workload.Exchange {
-        allreduce == .library ? .library : gradientCompression == .none ? .tree : .compressed
-    }
-
-    /// How every run is told.
-    var exchangeFlags: [String] {
-        (allreduce == .tree ? [] : ["--allreduce", "mpi"])
-            + (gradientCompression == .none ? [] : ["--gradient-compression", gradientCompression.rawValue])
+extension Workload.Exchange {
+    /// The exchange of a training with these settings.
+    init(_ settings: Settings) {
+        self =
+            settings[.gradientSummation] == .library
+            ? .library : settings[.gradientCompression] == GradientCompression.none ? .tree : .compressed
     }
 }
 

@@ -25,21 +25,22 @@ struct Summary: ParsableCommand {
     }
 
     func run() throws {
+        var settings = Settings()
+        model.collect(into: &settings)
         guard let checkpoint else {
-            let configuration = model.choice.configuration(vocabularySize: vocabularySize ?? 66)
+            let configuration = settings.model(vocabularySize: vocabularySize ?? 66)
             try Console.output(ModelTable(ParameterLayout(configuration)).text + "\n")
             return
         }
         let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("passed over: \($0)") }
-        try model.choice.requireAgreement(with: found.metadata.model, of: found.path)
+        try settings.take(sizesOf: found.metadata.model, of: found.path)
         if let vocabularySize, vocabularySize != found.metadata.model.vocabularySize {
             throw DTrainError(
                 .usage,
                 "the model of '\(found.path)' has --vocabulary-size \(found.metadata.model.vocabularySize), not "
                     + "\(vocabularySize); leave the flag out")
         }
-        let settings = found.metadata.settings
-        try Console.output(
-            ModelTable(found.layout, batch: settings.map { ($0.batchSize, $0.sequenceLength) }).text + "\n")
+        let batch = found.metadata.settings.map { ($0[.batchSize], $0[.sequenceLength]) }
+        try Console.output(ModelTable(found.layout, batch: batch).text + "\n")
     }
 }

@@ -20,22 +20,6 @@ struct Train: ParsableCommand {
     @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
     @OptionGroup(title: "Job and output") var job: JobOptions
 
-    func validate() throws {
-        if checkpoints.initialWeights != nil, checkpoints.resume || checkpoints.resumeFrom != nil {
-            throw ValidationError("--init starts a new training and --resume goes on with one: use one of them")
-        }
-        if checkpoints.resume, checkpoints.resumeFrom != nil {
-            throw ValidationError("--resume and --resume-from exclude each other: use one of them")
-        }
-        if checkpoints.overwrite, checkpoints.resume {
-            throw ValidationError("--overwrite deletes the checkpoints that --resume goes on from: use one of them")
-        }
-        if training.microBatchSize > data.batchSize {
-            throw ValidationError(
-                "--micro-batch-size \(training.microBatchSize) is larger than --batch-size \(data.batchSize): lower it")
-        }
-    }
-
     func run() throws {
         StopSignals.catchAll()
         let options = try options()
@@ -45,11 +29,13 @@ struct Train: ParsableCommand {
         let printer = TrainingPrinter(
             showsBar: Console.outputIsTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
         var isComplete = true
-        let code = Job.run(launch: launch, stallTimeout: job.stallTimeout) { communicator in
+        let code = Job.run(launch: launch, stallTimeout: options[.stallTimeout], spelling: Hints.spelled) {
+            communicator in
             try warnOfCrowding(communicator, printer)
-            let training = try TrainingRun(
+            let plan = try TrainingPlan.make(
                 options, communicator: communicator, defaultThreads: communicator.processors.defaultThreads,
                 report: printer.show)
+            let training = try TrainingRun(plan, report: printer.show)
             // Whoever shows the error doesn't know of the bar.
             defer { printer.closeBar() }
             isComplete = try training.run()
@@ -69,29 +55,12 @@ struct Train: ParsableCommand {
     }
 
     private func options() throws -> TrainingOptions {
-        var options = TrainingOptions(data: try data.file())
-        options.epochs = training.epochs
-        options.maxSteps = training.maxSteps
-        options.batchSize = data.batchSize
-        options.microBatchSize = training.microBatchSize
-        options.sequenceLength = data.seqLength
-        options.shuffle = data.shuffle
-        options.model = model.choice
-        options.learningRate = training.learningRate
-        options.clipNorm = training.clipNorm
-        options.seed = training.seed
-        options.precision = training.precision
-        options.threads = job.threads
-        options.start = checkpoints.start
-        options.checkpointDirectory = checkpoints.checkpointDir
-        options.checkpointEverySteps = checkpoints.checkpointEverySteps
-        options.keep = checkpoints.keep
-        options.overwrite = checkpoints.overwrite
-        options.metrics = job.metrics
-        options.verifyReplicas = job.verifyReplicas
-        options.allreduce = job.allreduce
-        options.gradientCompression = job.gradientCompression
-        options.profile = job.profile
+        var options = TrainingOptions(data: try data.file(), start: checkpoints.start)
+        data.collect(into: &options.settings)
+        model.collect(into: &options.settings)
+        training.collect(into: &options.settings)
+        checkpoints.collect(into: &options.settings)
+        job.collect(into: &options.settings)
         return options
     }
 }

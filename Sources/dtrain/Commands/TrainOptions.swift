@@ -2,25 +2,12 @@ import ArgumentParser
 import DTrainCore
 import DTrainDistributed
 
-extension ModelConfiguration.Cell: ExpressibleByArgument {}
+extension Cell: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
-extension GradientSynchronizer.Compression: ExpressibleByArgument {}
+extension GradientCompression: ExpressibleByArgument {}
+extension GradientSummation: ExpressibleByArgument {}
 
-extension GradientSynchronizer.Mode: ExpressibleByArgument {
-    /// `tree` or `mpi`.
-    public init?(argument: String) {
-        switch argument {
-        case "tree": self = .tree
-        case "mpi": self = .library
-        default: return nil
-        }
-    }
-
-    /// What the help shows.
-    public var defaultValueDescription: String { self == .tree ? "tree" : "mpi" }
-    /// What may be given.
-    public static var allValueStrings: [String] { ["tree", "mpi"] }
-}
+// A flag of a setting has no default of its own: what isn't given is the checkpoint's on a resume, else the entry's.
 
 struct DataOptions: ParsableArguments {
     @Option(
@@ -30,34 +17,42 @@ struct DataOptions: ParsableArguments {
             valueName: "file"))
     var path: String?
 
-    @Option(help: "Sequences per step over all ranks (default: 64).", transform: positive)
-    var batchSize = 64
+    @Option(help: .setting(.batchSize), transform: positive)
+    private var batchSize: Int?
 
-    @Option(help: "Characters per sequence (default: 100).", transform: positive)
-    var seqLength = 100
+    @Option(help: .setting(.sequenceLength), transform: positive)
+    private var seqLength: Int?
 
-    @Flag(inversion: .prefixedNo, help: "Visit the sequences in a new order each epoch; without, in file order.")
-    var shuffle = true
+    @Flag(inversion: .prefixedNo, help: .setting(.shuffle))
+    private var shuffle: Bool?
 
     func file() throws -> String { try path ?? DefaultCorpus.path() }
+
+    func collect(into settings: inout Settings) {
+        settings.take(.batchSize, batchSize)
+        settings.take(.sequenceLength, seqLength)
+        settings.take(.shuffle, shuffle)
+    }
 }
 
 struct ModelOptions: ParsableArguments {
-    // Without defaults of their own: a file that gives the sizes must not be contradicted.
-    @Option(help: "Kind of recurrent layer (default: gru).")
-    var cell: ModelConfiguration.Cell?
+    @Option(help: .setting(.cell))
+    private var cell: Cell?
 
-    @Option(help: "Recurrent layers (default: 1).", transform: positive)
-    var layers: Int?
+    @Option(help: .setting(.layers), transform: positive)
+    private var layers: Int?
 
-    @Option(help: "Width of the embedding (default: 256).", transform: positive)
-    var embeddingDim: Int?
+    @Option(help: .setting(.embeddingDim), transform: positive)
+    private var embeddingDim: Int?
 
-    @Option(help: "Units of each recurrent layer (default: 1024).", transform: positive)
-    var rnnUnits: Int?
+    @Option(help: .setting(.rnnUnits), transform: positive)
+    private var rnnUnits: Int?
 
-    var choice: ModelChoice {
-        ModelChoice(cell: cell, layers: layers, embeddingDim: embeddingDim, rnnUnits: rnnUnits)
+    func collect(into settings: inout Settings) {
+        settings.take(.cell, cell)
+        settings.take(.layers, layers)
+        settings.take(.embeddingDim, embeddingDim)
+        settings.take(.rnnUnits, rnnUnits)
     }
 
     // Far above what any machine holds; parameter counts stay far below what an Int holds.
@@ -72,65 +67,65 @@ struct ModelOptions: ParsableArguments {
 }
 
 struct LearningOptions: ParsableArguments {
-    @Option(help: "Epochs in all, those before a resume included (default: 20).", transform: positive)
-    var epochs = 20
+    @Option(help: .setting(.epochs), transform: positive)
+    private var epochs: Int?
 
-    @Option(help: "Stop after this many optimiser steps in all.", transform: positive)
-    var maxSteps: Int?
+    @Option(help: .setting(.maxSteps), transform: positive)
+    private var maxSteps: Int?
 
-    @Option(
-        help: "Sequences per micro-batch; the result's bits depend on it, never on ranks or threads (default: 8).",
-        transform: positive)
-    var microBatchSize = 8
+    @Option(help: .setting(.microBatchSize), transform: positive)
+    private var microBatchSize: Int?
 
-    @Option(help: "Adam's learning rate (default: 0.001).", transform: positiveNumber)
-    var learningRate = 0.001
+    @Option(help: .setting(.learningRate), transform: positiveNumber)
+    private var learningRate: Double?
 
-    @Option(
-        help: "Shorten a gradient whose norm over all parameters is larger to this norm (default: off).",
-        transform: positiveNumber)
-    var clipNorm: Double?
+    @Option(help: .setting(.clipNorm), transform: positiveNumberOrOff)
+    private var clipNorm: OrOff<Double>?
 
-    @Option(help: "What everything random derives from (default: 42).", transform: seedNumber)
-    var seed: UInt64 = 42
+    @Option(help: .setting(.seed), transform: seedNumber)
+    private var seed: UInt64?
 
-    @Option(help: "Operands of the big products.")
-    var precision = Precision.fp32
+    @Option(help: .setting(.precision))
+    private var precision: Precision?
+
+    func collect(into settings: inout Settings) {
+        settings.take(.epochs, epochs)
+        settings.take(.maxSteps, maxSteps)
+        settings.take(.microBatchSize, microBatchSize)
+        settings.take(.learningRate, learningRate)
+        settings.take(.clipNorm, clipNorm.map(\.value))
+        settings.take(.seed, seed)
+        settings.take(.precision, precision)
+    }
 
     func validate() throws {
-        guard epochs > TrainingProgress.maximumEpochs else { return }
+        guard let epochs, epochs > TrainingProgress.maximumEpochs else { return }
         throw ValidationError("--epochs \(epochs) is impossible: give at most \(TrainingProgress.maximumEpochs)")
     }
 }
 
 struct CheckpointOptions: ParsableArguments {
-    /// Where checkpoints go if nobody says otherwise.
-    static let defaultDirectory = "training_checkpoints"
-
     @Option(
         name: .customLong("init"),
-        help: .init("Start from the weights of a safetensors file; the shapes come from it.", valueName: "file"))
+        help: .init("Initialize from a safetensors file, which also sets the model's sizes.", valueName: "file"))
     var initialWeights: String?
 
-    @Option(help: .init("Folder for ckpt_{epoch}.safetensors, written after each epoch.", valueName: "dir"))
-    var checkpointDir = Self.defaultDirectory
+    @Option(help: .setting(.checkpointDirectory, valueName: "dir"))
+    private var checkpointDir: String?
 
-    @Option(
-        help: "Write ckpt_{epoch}_{step}.safetensors inside an epoch, too, each time this many steps are done.",
-        transform: positive)
-    var checkpointEverySteps: Int?
+    @Option(help: .setting(.checkpointEverySteps), transform: positive)
+    private var checkpointEverySteps: Int?
 
-    @Option(help: "Keep the newest checkpoints only, this many (default: all).", transform: positive)
-    var keep: Int?
+    @Option(help: .setting(.keep), transform: positive)
+    private var keep: Int?
 
-    @Flag(
-        help: "Delete an earlier training's checkpoints in the folder; with --resume-from, those later than the file.")
+    @Flag(help: .setting(.overwrite))
     var overwrite = false
 
-    @Flag(help: "Go on from the newest valid checkpoint of the folder; with none there, start from the beginning.")
+    @Flag(help: "Resume from the newest valid checkpoint of the folder, or start fresh if there is none.")
     var resume = false
 
-    @Option(help: .init("Go on from one checkpoint file.", valueName: "file"))
+    @Option(help: .init("Resume from one checkpoint file.", valueName: "file"))
     var resumeFrom: String?
 
     var start: TrainingOptions.Start {
@@ -138,47 +133,67 @@ struct CheckpointOptions: ParsableArguments {
         if let resumeFrom { return .resumeFrom(resumeFrom) }
         return resume ? .resume : .fresh
     }
+
+    func collect(into settings: inout Settings) {
+        settings.take(.checkpointDirectory, checkpointDir)
+        settings.take(.checkpointEverySteps, checkpointEverySteps)
+        settings.take(.keep, keep)
+        settings.take(.overwrite, overwrite ? true : nil)
+    }
+
+    func validate() throws {
+        if initialWeights != nil, resume || resumeFrom != nil {
+            throw ValidationError("--init starts a new training and --resume goes on with one: use one of them")
+        }
+        if resume, resumeFrom != nil {
+            throw ValidationError("--resume and --resume-from exclude each other: use one of them")
+        }
+        if overwrite, resume {
+            throw ValidationError("--overwrite deletes the checkpoints that --resume goes on from: use one of them")
+        }
+    }
+}
+
+struct ExchangeOptions: ParsableArguments {
+    @Option(help: .setting(.threads), transform: positive)
+    private var threads: Int?
+
+    @Option(help: .setting(.gradientSummation))
+    private var allreduce: GradientSummation?
+
+    @Option(help: .setting(.gradientCompression))
+    private var gradientCompression: GradientCompression?
+
+    func collect(into settings: inout Settings) {
+        settings.take(.threads, threads)
+        settings.take(.gradientSummation, allreduce)
+        settings.take(.gradientCompression, gradientCompression)
+    }
 }
 
 struct JobOptions: ParsableArguments {
-    @Option(help: "Worker threads per rank (default: cores ÷ ranks that share them).", transform: positive)
-    var threads: Int?
+    @OptionGroup private var exchange: ExchangeOptions
 
-    @Option(
-        help: "Who adds the ranks' gradients: tree (the same bits for any number of ranks) or mpi (MPI_Allreduce).")
-    var allreduce = GradientSynchronizer.Mode.tree
+    @Option(help: .setting(.verifyReplicas), transform: positive)
+    private var verifyReplicas: Int?
 
-    @Option(
-        help: "Compare the ranks' weights every so many steps, too, not only at each checkpoint.", transform: positive)
-    var verifyReplicas: Int?
+    @Option(help: .setting(.stallTimeout, valueName: "seconds"), transform: positive)
+    private var stallTimeout: Int?
 
-    @Option(
-        help: .init(
-            """
-            How gradients travel between ranks: none, or bf16, which halves the traffic; then the bits depend on the \
-            number of ranks, and what its rounding carries over isn't in checkpoints.
-            """))
-    var gradientCompression = GradientSynchronizer.Compression.none
+    @Option(help: .setting(.metrics, valueName: "file"))
+    private var metrics: String?
 
-    @Option(
-        help: .init(
-            "A collective that waits longer ends the job and names the ranks waited for (default: 300).",
-            valueName: "seconds"),
-        transform: positive)
-    var stallTimeout = 300
-
-    @Option(help: .init("Write a JSON line for each step and each epoch.", valueName: "file"))
-    var metrics: String?
-
-    @Flag(help: "Show where the time of a step goes, at the end and in the metrics.")
-    var profile = false
+    @Flag(help: .setting(.profile))
+    private var profile = false
 
     @Flag(help: "No progress bar.")
     var quiet = false
 
-    func validate() throws {
-        if gradientCompression != .none, allreduce == .library {
-            throw ValidationError("--allreduce mpi sends gradients as they are: leave --gradient-compression out")
-        }
+    func collect(into settings: inout Settings) {
+        exchange.collect(into: &settings)
+        settings.take(.verifyReplicas, verifyReplicas)
+        settings.take(.stallTimeout, stallTimeout)
+        settings.take(.metrics, metrics)
+        settings.take(.profile, profile ? true : nil)
     }
 }

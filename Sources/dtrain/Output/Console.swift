@@ -14,6 +14,8 @@ enum Console {
         }
     }
 
+    // Settings that the library names are spelled as flags.
+
     /// An error, last thing before the process ends.
     static func error(_ text: String) { write("error: \(oneLine(text))\n") }
 
@@ -23,9 +25,7 @@ enum Console {
     /// Something worth knowing.
     static func notice(_ text: String) { write("\(oneLine(text))\n") }
 
-    private static func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ")
-    }
+    private static func oneLine(_ text: String) -> String { Hints.spelled(text).oneLine }
 
     // A message that can't be shown is no reason to stop.
     private static func write(_ text: String) { _ = write(text, to: STDERR_FILENO) }

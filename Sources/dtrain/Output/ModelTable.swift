@@ -30,9 +30,10 @@ struct ModelTable {
         func count(_ prefix: String) -> Int {
             layout.tensors.filter { $0.name.hasPrefix("\(prefix).") }.reduce(0) { $0 + $1.count }
         }
-        let kind = configuration.cell.rawValue.uppercased()
         return [("embedding (Embedding)", shape(configuration.embeddingDim), count("embedding"))]
-            + layout.recurrent.map { ("\($0.name) (\(kind))", shape(configuration.rnnUnits), count($0.name)) }
+            + layout.recurrent.map {
+                ("\($0.name) (\(configuration.cell.layerClass))", shape(configuration.rnnUnits), count($0.name))
+            }
             + [("dense (Dense)", shape(configuration.vocabularySize), count("dense"))]
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DTrainCore
 import DTrainDistributed
 import Scaling
 
@@ -7,11 +8,11 @@ struct DescribeRank: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print where this process runs, as a line of JSON.", shouldDisplay: false)
 
-    @Option(help: "Worker threads per rank (default: cores ÷ ranks that share them).", transform: positive)
+    @Option(help: .setting(.threads), transform: positive)
     var threads: Int?
 
     func run() throws {
-        let code = Job.run { communicator in
+        let code = Job.run(spelling: Hints.spelled) { communicator in
             let threads = threads ?? communicator.processors.defaultThreads
             try Console.output(Machine.describeRank(threads: threads).line + "\n")
         }

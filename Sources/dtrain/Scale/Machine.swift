@@ -1,3 +1,4 @@
+import DTrainCore
 import DTrainDistributed
 import Glibc
 import Scaling

@@ -1,4 +1,5 @@
 import DTrainCore
+import DTrainDistributed
 import Glibc
 
 /// A job's command line, and how it goes on after a failure.
@@ -15,7 +16,7 @@ struct SupervisedCommand: Hashable, Sendable {
             if argument == flag, arguments.indices.contains(index + 1) { return arguments[index + 1] }
             if argument.hasPrefix("\(flag)=") { return String(argument.dropFirst(flag.count + 1)) }
         }
-        return CheckpointOptions.defaultDirectory
+        return Setting.checkpointDirectory.defaultValue
     }
 
     /// The command line that goes on from the last checkpoint.

@@ -67,8 +67,8 @@ import Testing
     @Test func usedFolderIsRefusedNamingFilesAndFlags() throws {
         try fill([], damaged: ["ckpt_1.safetensors", "ckpt_2_3.safetensors", "notes"])
         let error = try requireError(.usage) { try directory.requireFresh() }
-        for text in ["ckpt_1.safetensors", "ckpt_2_3.safetensors", "--resume", "--overwrite", directory.path] {
-            #expect(error.message.contains(text))
+        for text in ["ckpt_1.safetensors", "ckpt_2_3.safetensors", "`resume`", "`overwrite`", directory.path] {
+            #expect(error.description.contains(text))
         }
         try directory.removeAll()
         try directory.requireFresh()
@@ -148,7 +148,8 @@ import Testing
     @Test func oneTrainingAtATimeHasTheFolder() throws {
         var first: CheckpointLock? = try CheckpointLock(directory)
         let error = try requireError(.inputOutput) { _ = try CheckpointLock(directory) }
-        #expect(error.message.contains("'\(directory.path)'") && error.message.contains("--checkpoint-dir"), "\(error)")
+        #expect(error.message.contains("'\(directory.path)'"), "\(error)")
+        #expect(error.hint?.contains("`checkpoint-dir`") == true, "\(error)")
         withExtendedLifetime(first) {}
         first = nil
         _ = try CheckpointLock(directory)

@@ -57,7 +57,7 @@ struct SampleModel {
     let v: [Float]
     var metadata: CheckpointMetadata
 
-    init(cell: ModelConfiguration.Cell = .gru, layers: Int = 1, vocabulary: [String] = ["[UNK]", "\n", "a", "é", "😀"]) {
+    init(cell: Cell = .gru, layers: Int = 1, vocabulary: [String] = ["[UNK]", "\n", "a", "é", "😀"]) {
         layout = ParameterLayout(
             ModelConfiguration(
                 cell: cell, layers: layers, embeddingDim: 2, rnnUnits: 3, vocabularySize: vocabulary.count))
@@ -65,24 +65,26 @@ struct SampleModel {
         parameters = (0..<count).map { Float($0) * 0.37 - 3 }
         m = (0..<count).map { -Float($0) / 7 }
         v = (0..<count).map { 1 / Float($0 + 1) }
+        var settings = Settings()
+        settings[.seed] = .max
         metadata = CheckpointMetadata(
             kind: .training, model: layout.configuration,
-            settings: TrainingSettings(
-                sequenceLength: 100, batchSize: 64, microBatchSize: 8, shuffle: true, precision: "fp32",
-                learningRate: 0.001, seed: .max),
+            settings: settings.stored,
             vocabulary: vocabulary, corpusChecksum: "0123456789abcdef0123456789abcdef",
             progress: TrainingProgress(
                 epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.1 + 0.2], lossSum: 1.0 / 3))
     }
 
-    func write(to path: String) throws {
-        try m.withUnsafeBufferPointer { m in
-            try v.withUnsafeBufferPointer { v in
-                let moments = (m: try #require(m.baseAddress), v: try #require(v.baseAddress))
-                try Checkpoint.write(
-                    to: path, metadata: metadata, layout: layout, parameters: parameters, moments: moments)
-            }
-        }
+    /// The optimiser state that the model is saved with.
+    func optimizer() throws -> OptimizerState {
+        let state = try OptimizerState(Adam(), count: layout.count)
+        for (slot, values) in zip(state.slots, [m, v]) { _ = slot.elements.update(from: values) }
+        return state
+    }
+
+    func write(to path: String, with calls: FileCalls = .system) throws {
+        try Checkpoint.write(
+            to: path, metadata: metadata, layout: layout, parameters: parameters, optimizer: optimizer(), with: calls)
     }
 
     func generator(at path: String) throws {
@@ -90,6 +92,6 @@ struct SampleModel {
             to: path,
             metadata: CheckpointMetadata(
                 kind: .generator, model: metadata.model, vocabulary: metadata.vocabulary),
-            layout: layout, parameters: parameters, moments: nil)
+            layout: layout, parameters: parameters, optimizer: nil)
     }
 }

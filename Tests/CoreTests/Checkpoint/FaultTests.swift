@@ -23,13 +23,7 @@ import Testing
     }
 
     private func save(epoch: Int, with calls: FileCalls = .system) throws {
-        let model = model(epoch: epoch)
-        try model.m.withUnsafeBufferPointer { m in
-            let moments = try #require(m.baseAddress)
-            try Checkpoint.write(
-                to: directory.file(for: TrainingProgress(epoch: epoch)), metadata: model.metadata, layout: model.layout,
-                parameters: model.parameters, moments: (m: moments, v: moments), with: calls)
-        }
+        try model(epoch: epoch).write(to: directory.file(for: TrainingProgress(epoch: epoch)), with: calls)
     }
 
     /// The newest valid checkpoint's epoch, none of whose siblings may be damaged.
@@ -155,11 +149,9 @@ private struct LargeModel {
         metadata.progress = TrainingProgress(
             epoch: epoch, step: 172 * epoch, epochLosses: Array(repeating: 1, count: epoch))
         let values = (0..<layout.count).map { Float($0) * 0.001 }
-        try values.withUnsafeBufferPointer { buffer in
-            let address = try #require(buffer.baseAddress)
-            try Checkpoint.write(
-                to: path, metadata: metadata, layout: layout, parameters: address, moments: (m: address, v: address))
-        }
+        let state = try OptimizerState(Adam(), count: layout.count)
+        for slot in state.slots { _ = slot.elements.update(from: values) }
+        try Checkpoint.write(to: path, metadata: metadata, layout: layout, parameters: values, optimizer: state)
         return try readBytes(path)
     }
 }

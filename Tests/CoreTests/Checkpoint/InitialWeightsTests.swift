@@ -78,6 +78,19 @@ import Testing
         _ = try requireError(.badData) { _ = try InitialWeights(path: path) }
     }
 
+    @Test func missingRecurrentLayersAreNamedForEveryCell() throws {
+        try write(Self.gru.filter { !$0.0.hasPrefix("gru.") })
+        let error = try requireError(.badData) { _ = try InitialWeights(path: path) }
+        let names = "'gru.recurrent_kernel', 'lstm.recurrent_kernel' or 'simple_rnn.recurrent_kernel'"
+        #expect(error.message.contains("has no tensor \(names)"), "\(error.message)")
+    }
+
+    @Test func cellsOfOneFileAreNotMixed() throws {
+        try write(Self.gru + [("lstm.recurrent_kernel", [3, 12]), ("simple_rnn.recurrent_kernel", [3, 3])])
+        let error = try requireError(.badData) { _ = try InitialWeights(path: path) }
+        #expect(error.message.contains("holds GRU, LSTM and SimpleRNN layers"), "\(error.message)")
+    }
+
     /// Without checksums a changed value can't be noticed, but sizes are never believed.
     @Test func mutationsOfAForeignFileNeverCrash() throws {
         try write(Self.gru, metadata: ["vocabulary": #"["[UNK]","\n","a","b","c"]"#])

@@ -4,23 +4,24 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct MatrixKernelTests {
-    /// Element (i, j) lies in block j / 12, there in row i, at column j % 12.
+    /// State i of unit j lies in group j / 12 of units, there in row i, at column j % 12.
     @Test(arguments: [(1, 1), (20, 12), (17, 30), (33, 100)])
-    func blocksOfColumnsAreContiguous(_ shape: (rows: Int, columns: Int)) {
-        let (rows, columns) = shape
-        let matrix = testNumbers(rows * columns)
-        let blocks = (columns + 11) / 12
-        var floats = [Float](repeating: 9, count: blocks * rows * 12)
-        dtrain_block_columns(Int64(rows), Int64(columns), matrix, &floats)
-        let pairs = (rows + 1) / 2
-        var rounded = [UInt32](repeating: 0, count: blocks * pairs * 12)
-        dtrain_block_columns_to_bf16(Int64(rows), Int64(columns), matrix, &rounded)
+    func packedStatesAreGroupsOfUnits(_ shape: (states: Int, units: Int)) {
+        let (states, units) = shape
+        let size = DTRAIN_TILE_ROWS
+        let matrix = testNumbers(states * units)
+        let groups = units.groups(of: size)
+        var floats = [Float](repeating: 9, count: groups * states * size)
+        dtrain_pack_states(Int64(states), Int64(units), matrix, &floats)
+        let pairs = states.groups(of: 2)
+        var rounded = [UInt32](repeating: 0, count: groups * pairs * size)
+        dtrain_pack_states_bf16_pairs(Int64(states), Int64(units), matrix, &rounded)
         var expected = [UInt32](repeating: 0, count: rounded.count)
-        for i in 0..<rows {
-            for j in 0..<columns {
-                #expect(floats[(j / 12 * rows + i) * 12 + j % 12] == matrix[i * columns + j])
-                expected[(j / 12 * pairs + i / 2) * 12 + j % 12] |=
-                    self.rounded(matrix[i * columns + j]) << (i % 2 * 16)
+        for i in 0..<states {
+            for j in 0..<units {
+                #expect(floats[(j / size * states + i) * size + j % size] == matrix[i * units + j])
+                expected[(j / size * pairs + i / 2) * size + j % size] |=
+                    self.rounded(matrix[i * units + j]) << (i % 2 * 16)
             }
         }
         #expect(rounded == expected)
@@ -41,51 +42,60 @@ import Testing
         }
     }
 
-    /// Element (i, j) lies in block (j / 64, i / 32), there in pair i % 32 / 2 of rows, at column j % 64, the even row first.
+    /// The size of a block of packed weights, in words.
+    private let block = DTRAIN_BLOCK_STEPS * DTRAIN_BLOCK_COLUMNS
+
+    /// Element (i, j) lies in column block j / 64, there in pair i / 2 of rows, at column j % 64,
+    /// the even row in the lower half.
     @Test(arguments: [(1, 1), (32, 64), (33, 64), (31, 65), (70, 128), (8, 130)])
     func packedPairsLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
         let (rows, columns) = shape
         let matrix = testNumbers(rows * columns)
-        let blocks = (rows + 31) / 32
-        let count = (columns + 63) / 64 * blocks * 1024
+        let blocks = rows.groups(of: 2 * DTRAIN_BLOCK_STEPS)
+        let count = columns.groups(of: DTRAIN_BLOCK_COLUMNS) * blocks * block
         var packed = [UInt32](repeating: .max, count: count)
         dtrain_pack_bf16_pairs(Int64(rows), Int64(columns), matrix, &packed)
         var expected = [UInt32](repeating: 0, count: count)
         for i in 0..<rows {
             for j in 0..<columns {
-                let block = (j / 64 * blocks + i / 32) * 1024
-                expected[block + i % 32 / 2 * 64 + j % 64] |= rounded(matrix[i * columns + j]) << (i % 2 * 16)
+                expected[place(step: i / 2, column: j, blocks)] |= rounded(matrix[i * columns + j]) << (i % 2 * 16)
             }
         }
         #expect(packed == expected)
         #if arch(x86_64)
-            guard OperandFormat.bf16.hasVectorProducts else { return }
+            guard OperandFormat.bf16.isSupported else { return }
             var turned = [UInt32](repeating: .max, count: count)
             dtrain_pack_transposed_bf16_pairs(Int64(rows), Int64(columns), transposed(matrix, shape), &turned)
             #expect(turned == expected)
         #endif
     }
 
-    /// Element (i, j) lies in line i of panel j / 64, at column j % 64.
+    /// Element (i, j) lies in column block j / 64, there in row i, at column j % 64.
     @Test(arguments: [(1, 1), (16, 64), (17, 64), (15, 65), (70, 128), (8, 130)])
-    func packedLinesLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
+    func packedRowsLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
         let (rows, columns) = shape
         let matrix = testNumbers(rows * columns)
-        let lines = (rows + 15) / 16 * 16
-        let count = (columns + 63) / 64 * lines * 64
+        let blocks = rows.groups(of: DTRAIN_BLOCK_STEPS)
+        let count = columns.groups(of: DTRAIN_BLOCK_COLUMNS) * blocks * block
         var packed = [Float](repeating: .nan, count: count)
         dtrain_pack(Int64(rows), Int64(columns), matrix, &packed)
         var expected = [Float](repeating: 0, count: count)
         for i in 0..<rows {
-            for j in 0..<columns { expected[(j / 64 * lines + i) * 64 + j % 64] = matrix[i * columns + j] }
+            for j in 0..<columns { expected[place(step: i, column: j, blocks)] = matrix[i * columns + j] }
         }
         #expect(packed == expected)
         #if arch(x86_64)
-            guard OperandFormat.fp32.hasVectorProducts else { return }
+            guard try OperandFormat.fp32.weightProducts() is AVX512Products else { return }
             var turned = [Float](repeating: .nan, count: count)
             dtrain_pack_transposed(Int64(rows), Int64(columns), transposed(matrix, shape), &turned)
             #expect(turned == expected)
         #endif
+    }
+
+    /// Where an element lies in packed weights of some blocks a column block.
+    private func place(step: Int, column: Int, _ blocks: Int) -> Int {
+        let size = DTRAIN_BLOCK_COLUMNS
+        return column / size * blocks * block + step * size + column % size
     }
 
     private func transposed(_ matrix: [Float], _ shape: (rows: Int, columns: Int)) -> [Float] {
@@ -116,14 +126,14 @@ import Testing
         dtrain_to_bf16(1, [Float(bitPattern: 0x7fff_ffff)], &nan)
         #expect(Float(bitPattern: UInt32(nan) << 16).isNaN)
         #if arch(x86_64)
-            guard OperandFormat.bf16.hasVectorProducts else { return }
+            guard OperandFormat.bf16.isSupported else { return }
             let odd = values + [Float(bitPattern: 0x7fff_ffff), Float(bitPattern: 0x007f_8001)]
-            var pairs = [UInt32](repeating: 0, count: (odd.count + 31) / 32 * 1024)
+            var pairs = [UInt32](repeating: 0, count: odd.count.groups(of: 2 * DTRAIN_BLOCK_STEPS) * block)
             dtrain_pack_transposed_bf16_pairs(Int64(odd.count), 1, odd, &pairs)
             for (index, value) in odd.enumerated() {
                 var alone: UInt16 = 0
                 dtrain_to_bf16(1, [value], &alone)
-                #expect(pairs[index / 2 * 64] >> (index % 2 * 16) & 0xffff == UInt32(alone))
+                #expect(pairs[index / 2 * DTRAIN_BLOCK_COLUMNS] >> (index % 2 * 16) & 0xffff == UInt32(alone))
             }
         #endif
     }

@@ -54,11 +54,11 @@ import Testing
         let source = transposedSource ? transpose(b, rows: shape.depth, columns: shape.columns) : b
         let weights = try PackedMatrix(
             depth: shape.depth, columns: shape.columns,
-            source: transposedSource ? .transposed : .rows, format: .fp32)
+            source: transposedSource ? .transposed : .rows, products: OperandFormat.fp32.weightProducts())
         let (plain, operand) = (try buffer(source), try buffer(a))
         try weights.pack(plain.pointer)
         for accumulate in [false, true] {
-            let product = try MatrixProduct(rows: shape.rows, weights: weights, accumulate: accumulate)
+            let product = try weights.product(rows: shape.rows, accumulate: accumulate)
             let c = try buffer(before)
             try product(operand.pointer, weights.bytes, c.pointer)
             let start = accumulate ? before : [Float](repeating: 0, count: before.count)
@@ -73,7 +73,7 @@ import Testing
         let a = testNumbers(shape.rows * shape.depth, salt: 1)
         let b = testNumbers(shape.depth * shape.columns, salt: 2)
         let gap = 3
-        let product = try MatrixProduct(
+        let product = try PlainProduct(
             rows: shape.rows, columns: shape.columns, depth: shape.depth,
             a: aTransposed ? .columns(stride: shape.rows) : .rows(stride: shape.depth),
             b: bTransposed ? .columns(stride: shape.depth) : .rows(stride: shape.columns),
@@ -94,8 +94,9 @@ import Testing
 
     @Test func packingAgainReplacesTheWeights() throws {
         OneDNN.useOneThread()
-        let weights = try PackedMatrix(depth: 2, columns: 2, source: .rows, format: .fp32)
-        let product = try MatrixProduct(rows: 1, weights: weights)
+        let weights = try PackedMatrix(
+            depth: 2, columns: 2, source: .rows, products: OperandFormat.fp32.weightProducts())
+        let product = try weights.product(rows: 1)
         let c = try AlignedBuffer<Float>(count: 2)
         let a = try buffer([10, 100])
         for b in [[1, 2, 3, 4], [5, 6, 7, 8]] as [[Float]] {
@@ -109,28 +110,25 @@ import Testing
     /// Beyond one block of depth, with full and part-filled tiles of rows and columns, half a pair of bf16, more rows than are taken at once.
     @Test(
         arguments: [(16, 64), (32, 128), (1056, 192), (2080, 64), (1024, 66), (66, 96), (1, 1), (33, 17), (1057, 50)],
-        OperandFormat.supported)
-    func fetchingProductIsTheNaiveOne(_ size: (depth: Int, columns: Int), format: OperandFormat) throws {
+        OperandFormat.trainable)
+    func productOfEachFormatIsTheNaiveOne(_ size: (depth: Int, columns: Int), format: OperandFormat) throws {
         OneDNN.useOneThread()
         let b = testNumbers(size.depth * size.columns, salt: 2)
         let weights = try PackedMatrix(
-            depth: size.depth, columns: size.columns, source: .rows, format: format)
-        let source = try buffer(!format.isRounded ? b : b.map(roundedToBF16))
+            depth: size.depth, columns: size.columns, source: .rows, products: format.weightProducts())
+        let source = try buffer(format == .fp32 ? b : b.map(roundedToBF16))
         try weights.pack(source.pointer)
         for rows in [1, 2, 5, 7, 12, 13, 25, 130] {
             let shape = Shape(rows, size.depth, size.columns)
             let a = try OperandBuffer(count: rows * size.depth, format: format)
-            let numbers = testNumbers(rows * size.depth, salt: 1).map { !format.isRounded ? $0 : roundedToBF16($0) }
+            let numbers = testNumbers(rows * size.depth, salt: 1).map { format == .fp32 ? $0 : roundedToBF16($0) }
             for (index, number) in numbers.enumerated() { a.values[index] = number }
             a.round(from: 0, count: numbers.count)
             let before = testNumbers(rows * size.columns, salt: 3)
             for accumulate in [false, true] {
-                guard let product = try AVX512Product(rows: rows, weights: weights, accumulate: accumulate) else {
-                    // Another CPU: oneDNN computes the product.
-                    continue
-                }
+                let product = try weights.product(rows: rows, accumulate: accumulate)
                 let c = try buffer(before)
-                product(a.bytes, weights.bytes, c.pointer)
+                try product(a.bytes, weights.bytes, c.pointer)
                 let start = accumulate ? before : [Float](repeating: 0, count: before.count)
                 expectClose(c, naive(shape, numbers, Array(source.elements), plus: start), depth: size.depth)
             }
@@ -140,16 +138,17 @@ import Testing
     /// Behind an odd depth, a copy of A holds what the block before left: infinity times B's padding would be no number.
     @Test(arguments: [(OperandFormat.bf16, 65), (.expandedBF16, 1024 + 65)])
     func infinityAtAnotherDepthStaysThere(format: OperandFormat, place: Int) throws {
-        guard format.hasVectorProducts else { return }
+        guard format.isSupported else { return }
         let depth = 2113
-        let weights = try PackedMatrix(depth: depth, columns: 1, source: .rows, format: format)
+        let weights = try PackedMatrix(depth: depth, columns: 1, source: .rows, products: format.weightProducts())
         let ones = try buffer([Float](repeating: 1, count: depth))
         try weights.pack(ones.pointer)
         let a = try OperandBuffer(count: depth, format: format)
         a.values[place] = .infinity
         a.round(from: 0, count: depth)
         let c = try AlignedBuffer<Float>(count: 1)
-        try MatrixProduct(rows: 1, weights: weights)(a.bytes, weights.bytes, c.pointer)
+        let product = try weights.product(rows: 1)
+        try product(a.bytes, weights.bytes, c.pointer)
         #expect(c[0] == .infinity)
     }
 
@@ -157,44 +156,46 @@ import Testing
     @Test(arguments: [1, 5, 6, 13, 64, 130])
     func expandedProductIsTheRoundedOne(rows: Int) throws {
         let (depth, columns) = (2113, 200)
-        guard OperandFormat.expandedBF16.hasVectorProducts else { return }
+        guard OperandFormat.expandedBF16.isSupported else { return }
         OneDNN.useOneThread()
         let source = try buffer(testNumbers(depth * columns, salt: 2))
         let numbers = testNumbers(rows * depth, salt: 1)
         let found = try [OperandFormat.roundedFP32, .expandedBF16].map { format in
             let weights = try PackedMatrix(
-                depth: depth, columns: columns, source: .rows, format: format)
+                depth: depth, columns: columns, source: .rows, products: format.weightProducts())
             try weights.pack(source.pointer)
             let a = try OperandBuffer(count: numbers.count, format: format)
             for (index, number) in numbers.enumerated() { a.values[index] = number }
             a.round(from: 0, count: numbers.count)
             let c = try AlignedBuffer<Float>(count: rows * columns)
-            try MatrixProduct(rows: rows, weights: weights)(a.bytes, weights.bytes, c.pointer)
+            let product = try weights.product(rows: rows)
+            try product(a.bytes, weights.bytes, c.pointer)
             return bits(c.elements)
         }
         #expect(differences(found[0], found[1]) == 0)
     }
 
-    /// Groups of columns, in either direction, leave the other columns alone.
-    @Test(arguments: [1, 5, 6, 25], OperandFormat.supported)
+    /// A product of groups of columns, in either direction, leaves the other columns as they were.
+    @Test(arguments: [1, 5, 6, 25], OperandFormat.trainable)
     func someColumnsAreThoseOfAll(rows: Int, format: OperandFormat) throws {
         let (depth, columns) = (1056, 384)
-        let weights = try PackedMatrix(depth: depth, columns: columns, source: .rows, format: format)
-        guard format.hasVectorProducts else { return }
-        OneDNN.useOneThread()
+        let products = try format.weightProducts()
+        guard let step = products.columnStep else { return }
+        let weights = try PackedMatrix(depth: depth, columns: columns, source: .rows, products: products)
         let source = try buffer(testNumbers(depth * columns, salt: 2))
         try weights.pack(source.pointer)
         let a = try OperandBuffer(count: rows * depth, format: format)
         for (index, number) in testNumbers(rows * depth, salt: 1).enumerated() { a.values[index] = number }
         a.round(from: 0, count: rows * depth)
         let all = try AlignedBuffer<Float>(count: rows * columns)
-        try MatrixProduct(rows: rows, weights: weights)(a.bytes, weights.bytes, all.pointer)
-        let product = try MatrixProduct(
-            rows: rows, weights: weights, columns: .init(first: 64..<128, count: 3, stride: 128))
+        let whole = try weights.product(rows: rows)
+        try whole(a.bytes, weights.bytes, all.pointer)
+        let product = try weights.product(
+            rows: rows, columns: ColumnGroups(first: step..<2 * step, count: 3, stride: 2 * step))
         for _ in 0..<2 {
             let some = try buffer([Float](repeating: 7, count: rows * columns))
             try product(a.bytes, weights.bytes, some.pointer)
-            let expected = all.elements.enumerated().map { $0.offset / 64 % 2 == 1 ? $0.element : 7 }
+            let expected = all.elements.enumerated().map { $0.offset / step % 2 == 1 ? $0.element : 7 }
             #expect(differences(bits(some.elements), expected.map(\.bitPattern)) == 0)
         }
     }
@@ -211,24 +212,25 @@ import Testing
     ]
 
     /// What makes a step independent of how the batch's rows are dealt out to workers.
-    @Test(arguments: weightShapes, OperandFormat.supported)
+    @Test(arguments: weightShapes, OperandFormat.trainable)
     func bitsOfARowDoNotDependOnTheNumberOfRows(_ shape: (depth: Int, columns: Int), format: OperandFormat) throws {
         for accumulate in [false, true] { try compareRows(shape, format, accumulate: accumulate) }
     }
 
     private func compareRows(_ shape: (depth: Int, columns: Int), _ format: OperandFormat, accumulate: Bool) throws {
         OneDNN.useOneThread()
+        let products = try format.weightProducts()
         // More than dtrain's own loops take at once, where that doesn't take long.
-        let all = MatrixProduct.steadyRows(shape.depth * shape.columns > 1 << 18 ? 64 : 130)
+        let all = products.steadyRows(shape.depth * shape.columns > 1 << 18 ? 64 : 130)
         let weights = try PackedMatrix(
-            depth: shape.depth, columns: shape.columns, source: .rows, format: format)
+            depth: shape.depth, columns: shape.columns, source: .rows, products: format.weightProducts())
         let source = try buffer(testNumbers(shape.depth * shape.columns, salt: 2))
         try weights.pack(source.pointer)
         let numbers = testNumbers(all * shape.depth, salt: 1)
         let before = testNumbers(all * shape.columns, salt: 3)
         func rows(_ rows: Int, from first: Int) throws -> [UInt32] {
-            let padded = MatrixProduct.steadyRows(rows)
-            let product = try MatrixProduct(rows: padded, weights: weights, accumulate: accumulate)
+            let padded = products.steadyRows(rows)
+            let product = try weights.product(rows: padded, accumulate: accumulate)
             let a = try OperandBuffer(count: padded * shape.depth, format: format)
             for index in 0..<rows * shape.depth { a.values[index] = numbers[first * shape.depth + index] }
             a.round(from: 0, count: rows * shape.depth)

@@ -11,13 +11,12 @@ import Testing
         func increment() { count.add(1, ordering: .relaxed) }
     }
 
-    /// Nobody passes a meeting before all have arrived, and none is passed twice.
+    /// No worker passes a meeting before all have arrived, and none passes one twice.
     @Test(arguments: [1, 2, 5])
     func allHaveArrivedWhenOnePasses(workers: Int) throws {
         let (rounds, barrier) = (300, WorkerBarrier(count: workers))
         let (arrivals, early) = (Counter(), Counter())
         let pool = try WorkerPool(count: workers)
-        defer { pool.stop() }
         try pool.run { _ in
             for round in 1...rounds {
                 arrivals.increment()
@@ -34,7 +33,6 @@ import Testing
     @Test func workerThatFailsLetsTheOthersGo() throws {
         let barrier = WorkerBarrier(count: 3)
         let pool = try WorkerPool(count: 3)
-        defer { pool.stop() }
         let left = Counter()
         try pool.run { worker in
             if worker == 1 { return barrier.abandon() }

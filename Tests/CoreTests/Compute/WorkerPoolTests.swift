@@ -1,14 +1,15 @@
+import Glibc
 import Synchronization
 import Testing
 
 @testable import DTrainCore
 
 @Suite(.timeLimit(.minutes(1))) struct WorkerPoolTests {
-    /// What workers write down.
+    /// Numbers that workers record.
     private final class Notes: Sendable {
         private let values = Mutex<[Int]>([])
         func add(_ value: Int) { values.withLock { $0.append(value) } }
-        /// What was written since the last call, in order of size.
+        /// The numbers recorded since the last call, sorted.
         func take() -> [Int] {
             values.withLock { values in
                 defer { values = [] }
@@ -18,9 +19,7 @@ import Testing
     }
 
     private func withPool(_ count: Int, _ body: (WorkerPool) throws -> Void) throws {
-        let pool = try WorkerPool(count: count)
-        defer { pool.stop() }
-        try body(pool)
+        try body(try WorkerPool(count: count))
     }
 
     @Test(arguments: [1, 2, 3, 8])
@@ -83,14 +82,50 @@ import Testing
         }
     }
 
-    @Test func stoppedPoolIsFreed() throws {
-        weak var left: WorkerPool?
-        do {
-            let pool = try WorkerPool(count: 3)
-            left = pool
-            try pool.run { _ in }
-            pool.stop()
+    @Test func threadsEndWithThePool() throws {
+        let threads = Notes()
+        try withPool(3) { pool in try pool.run { _ in threads.add(WorkerPoolTests.thread()) } }
+        expectEnd(of: threads.take(), count: 3)
+    }
+
+    /// The object that owns a pool, and fails later in its initializer.
+    private final class Owner {
+        private let pool: WorkerPool
+        private let memory: AlignedBuffer<Float>
+
+        init(_ threads: Notes) throws {
+            pool = try WorkerPool(count: 3)
+            try pool.run { _ in threads.add(WorkerPoolTests.thread()) }
+            memory = try AlignedBuffer(count: 1 << 60)
         }
-        #expect(left == nil)
+    }
+
+    @Test func initializerThatThrowsLeavesNoThreads() throws {
+        let threads = Notes()
+        #expect(throws: DTrainError.self) { try Owner(threads) }
+        expectEnd(of: threads.take(), count: 3)
+    }
+
+    /// Expects that all of these threads end, except the one that runs the test.
+    private func expectEnd(of threads: [Int], count: Int) {
+        #expect(Set(threads).count == count)
+        for thread in threads where thread != Self.thread() {
+            // The kernel removes the entry shortly after the thread is joined.
+            var attempts = 0
+            while access("/proc/self/task/\(thread)", F_OK) == 0, attempts < 100_000 {
+                sched_yield()
+                attempts += 1
+            }
+            #expect(access("/proc/self/task/\(thread)", F_OK) != 0)
+        }
+    }
+
+    /// The kernel's number of the calling thread; 0 when /proc doesn't show it.
+    private static func thread() -> Int {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
+            buffer.initialize(repeating: 0)
+            guard let text = buffer.baseAddress, readlink("/proc/thread-self", text, 63) > 0 else { return 0 }
+            return String(cString: text).split(separator: "/").last.flatMap { Int($0) } ?? 0
+        }
     }
 }

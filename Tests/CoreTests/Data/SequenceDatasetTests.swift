@@ -92,9 +92,9 @@ import Testing
             try dataset(String(text.dropLast()), sequenceLength: 7, batchSize: 3)
         }
         #expect(error?.category == .badData)
-        let message = try #require(error?.message)
+        let message = try #require(error?.description)
         #expect(message.contains("has 23 characters"))
-        #expect(message.contains("needs 24; lower --batch-size or --seq-length"))
+        #expect(message.contains("needs 24; lower `batch-size` or `seq-length`"))
     }
 
     @Test(arguments: [(Int.max, 1), (1, Int.max), (Int.max, Int.max), (Int.max - 1, 2)])

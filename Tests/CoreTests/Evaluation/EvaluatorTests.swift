@@ -7,7 +7,7 @@ import Testing
     private static let length = 6
     private static let vocabularySize = 9
 
-    private func layout(_ cell: ModelConfiguration.Cell) -> ParameterLayout {
+    private func layout(_ cell: Cell) -> ParameterLayout {
         ParameterLayout(
             ModelConfiguration(
                 cell: cell, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: Self.vocabularySize))
@@ -28,9 +28,9 @@ import Testing
     }
 
     @Test(
-        arguments: ModelConfiguration.Cell.allCases,
+        arguments: Cell.allCases,
         [2, 3, length, length + 1, length + 2, 2 * length + 1, 32 * length + 1, 32 * length + 5, 70 * length])
-    func lossIsTheReferencesOverWindowsFromZeroStates(cell: ModelConfiguration.Cell, characters: Int) throws {
+    func lossIsTheReferencesOverWindowsFromZeroStates(cell: Cell, characters: Int) throws {
         let layout = layout(cell)
         let values = testNumbers(layout.count, limit: 0.8)
         let text = testText(characters, vocabularySize: Self.vocabularySize)

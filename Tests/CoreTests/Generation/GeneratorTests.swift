@@ -6,7 +6,7 @@ import Testing
 @Suite struct GeneratorTests {
     private static let vocabularySize = 9
 
-    private func layout(_ cell: ModelConfiguration.Cell = .gru, layers: Int = 1) -> ParameterLayout {
+    private func layout(_ cell: Cell = .gru, layers: Int = 1) -> ParameterLayout {
         ParameterLayout(
             ModelConfiguration(
                 cell: cell, layers: layers, embeddingDim: 3, rnnUnits: 7, vocabularySize: Self.vocabularySize))
@@ -36,8 +36,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ModelConfiguration.Cell.allCases, [1, 2])
-    func greedyTextIsTheReferences(cell: ModelConfiguration.Cell, layers: Int) throws {
+    @Test(arguments: Cell.allCases, [1, 2])
+    func greedyTextIsTheReferences(cell: Cell, layers: Int) throws {
         let layout = layout(cell, layers: layers)
         let reference = ReferenceModel(layout, values(layout))
         let prompts = prompts([3, 1, 8, 4])
@@ -64,8 +64,8 @@ import Testing
         #expect(generated.joined().allSatisfy { $0 >= 1 && $0 < Self.vocabularySize })
     }
 
-    @Test(arguments: ModelConfiguration.Cell.allCases)
-    func continuationDependsOnTheNumberAndTextOfItsPromptAlone(cell: ModelConfiguration.Cell) throws {
+    @Test(arguments: Cell.allCases)
+    func continuationDependsOnTheNumberAndTextOfItsPromptAlone(cell: Cell) throws {
         let generator = try generator(layout(cell, layers: 2))
         func generate(_ prompts: [[UInt16]], _ seed: UInt64 = 3) throws -> [[UInt16]] {
             try generator.generate(prompts: prompts, length: 40, method: .temperature(1), seed: seed)
@@ -97,8 +97,8 @@ import Testing
     }
 
     /// Large enough for several workers to share each row.
-    @Test(arguments: ModelConfiguration.Cell.allCases, Precision.allCases)
-    func teamsWriteTheSameText(cell: ModelConfiguration.Cell, precision: Precision) throws {
+    @Test(arguments: Cell.allCases, Precision.allCases)
+    func teamsWriteTheSameText(cell: Cell, precision: Precision) throws {
         guard (try? precision.requireSupport()) != nil else { return }
         let layout = ParameterLayout(
             ModelConfiguration(

@@ -39,6 +39,11 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
+extension OperandFormat {
+    /// The formats that this machine trains in.
+    static var trainable: [OperandFormat] { allCases.filter { (try? $0.panelProducts()) != nil } }
+}
+
 extension ParameterLayout {
     /// The tensor of that name.
     subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }

@@ -42,8 +42,21 @@ import Testing
             ])
     }
 
-    @Test(arguments: ModelConfiguration.Cell.allCases, [1, 2, 3])
-    func tensorsFollowEachOtherWithoutGaps(cell: ModelConfiguration.Cell, layers: Int) throws {
+    @Test func simpleRNNTensorsHaveTheCheckpointsNamesAndShapes() {
+        let layout = ParameterLayout(
+            ModelConfiguration(cell: .simpleRNN, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
+        #expect(
+            layout.tensors.map(\.name) == [
+                "embedding.embeddings", "simple_rnn.kernel", "simple_rnn.recurrent_kernel", "simple_rnn.bias",
+                "simple_rnn_1.kernel", "simple_rnn_1.recurrent_kernel", "simple_rnn_1.bias", "dense.kernel",
+                "dense.bias",
+            ])
+        #expect(
+            layout.tensors.map(\.shape) == [[5, 3], [3, 7], [7, 7], [7], [7, 7], [7, 7], [7], [7, 5], [5]])
+    }
+
+    @Test(arguments: Cell.allCases, [1, 2, 3])
+    func tensorsFollowEachOtherWithoutGaps(cell: Cell, layers: Int) throws {
         let layout = ParameterLayout(
             ModelConfiguration(cell: cell, layers: layers, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         var next = 0

@@ -4,7 +4,8 @@ import Glibc
 
 /// The whole model written down naively in Double, straight from Keras's formulas: what the fast one is compared with.
 ///
-/// Embedding → GRU (reset_after) or LSTM layers → Dense → softmax cross-entropy. One character of one sequence at a time.
+/// Embedding → GRU (reset_after), LSTM or SimpleRNN layers → Dense → softmax cross-entropy, one
+/// character of one sequence at a time.
 struct ReferenceModel {
     /// h, and for LSTM c, of every layer.
     struct State {
@@ -32,7 +33,11 @@ struct ReferenceModel {
         let first = layout.embeddings + Int(id) * configuration.embeddingDim
         var x = Array(parameters[first..<first + configuration.embeddingDim])
         for layer in 0..<configuration.layers {
-            if configuration.cell == .gru { gru(layer, x, &state) } else { lstm(layer, x, &state) }
+            switch configuration.cell {
+            case .gru: gru(layer, x, &state)
+            case .lstm: lstm(layer, x, &state)
+            default: simpleRNN(layer, x, &state)
+            }
             x = state.hidden[layer]
         }
         return affine(x, layout.denseKernel, bias: layout.denseBias, columns: configuration.vocabularySize)
@@ -77,6 +82,13 @@ struct ReferenceModel {
             state.cell[layer][j] = cell
             state.hidden[layer][j] = o * tanh(cell)
         }
+    }
+
+    private func simpleRNN(_ layer: Int, _ x: [Double], _ state: inout State) {
+        let (place, units) = (layout.recurrent[layer], layout.configuration.rnnUnits)
+        let input = affine(x, place.kernel, bias: place.bias, columns: units)
+        let recurrent = affine(state.hidden[layer], place.recurrentKernel, bias: nil, columns: units)
+        state.hidden[layer] = zip(input, recurrent).map { tanh($0 + $1) }
     }
 
     /// x · W + b, with W [x.count, columns] and b among the parameters.

@@ -10,12 +10,11 @@ import Testing
         var m = 0.0
         var v = 0.0
 
-        mutating func step(_ t: Int, _ g: Double, _ configuration: Adam.Configuration) {
-            let (beta1, beta2) = (configuration.beta1, configuration.beta2)
-            m = beta1 * m + (1 - beta1) * g
-            v = beta2 * v + (1 - beta2) * g * g
-            let rate = configuration.learningRate * sqrt(1 - pow(beta2, Double(t))) / (1 - pow(beta1, Double(t)))
-            weight -= rate * m / (sqrt(v) + configuration.epsilon)
+        mutating func step(_ t: Int, _ g: Double, _ adam: Adam, learningRate: Double) {
+            m = adam.beta1 * m + (1 - adam.beta1) * g
+            v = adam.beta2 * v + (1 - adam.beta2) * g * g
+            let rate = learningRate * sqrt(1 - pow(adam.beta2, Double(t))) / (1 - pow(adam.beta1, Double(t)))
+            weight -= rate * m / (sqrt(v) + adam.epsilon)
         }
     }
 
@@ -26,21 +25,19 @@ import Testing
 
     @Test(arguments: [0.001, 0.1])
     func stepsFollowTheFormula(learningRate: Double) throws {
-        let count = 77
-        let configuration = Adam.Configuration(learningRate: learningRate)
-        let adam = try Adam(count: count, configuration: configuration)
+        let (count, adam) = (77, Adam())
+        let state = try OptimizerState(adam, count: count)
         let start = testNumbers(count, salt: 99)
         let weights = try buffer(start)
         var references = start.map { Reference(weight: Double($0)) }
         for step in 1...6 {
             let gradient = gradient(count, step: step)
-            adam.update(weights, gradient)
-            adam.steps += 1
+            state.step(weights, gradient, learningRate: learningRate)
             for index in 0..<count {
-                references[index].step(step, Double(gradient[index]), configuration)
+                references[index].step(step, Double(gradient[index]), adam, learningRate: learningRate)
                 let expected = references[index]
-                #expect(isClose(Double(adam.m[index]), expected.m, relative: 1e-5, absolute: 1e-12))
-                #expect(isClose(Double(adam.v[index]), expected.v, relative: 1e-5, absolute: 1e-24))
+                #expect(isClose(Double(state.slots[0][index]), expected.m, relative: 1e-5, absolute: 1e-12))
+                #expect(isClose(Double(state.slots[1][index]), expected.v, relative: 1e-5, absolute: 1e-24))
                 // Rounding of the weight itself, and of the distance that it went.
                 let tolerance = Double(step) * (0x1p-24 + 4e-6 * learningRate)
                 #expect(abs(Double(weights[index]) - expected.weight) <= tolerance)
@@ -48,66 +45,35 @@ import Testing
         }
     }
 
+    /// In the first step m = (1 − β1) g and √v = √(1 − β2) |g|.
+    @Test func givenHyperParametersAreUsed() throws {
+        let adam = Adam(beta1: 0.7, beta2: 0.95, epsilon: 0.01)
+        let gradient = testNumbers(33)
+        let weights = try buffer([Float](repeating: 0, count: 33))
+        let state = try OptimizerState(adam, count: 33)
+        state.step(weights, gradient, learningRate: 0.5)
+        for index in 0..<33 {
+            let g = Double(gradient[index])
+            let root = sqrt(1 - adam.beta2)
+            #expect(isClose(Double(state.slots[0][index]), 0.3 * g, relative: 1e-6, absolute: 0))
+            #expect(isClose(Double(state.slots[1][index]), 0.05 * g * g, relative: 1e-6, absolute: 0))
+            let move: Double = 0.5 * root * g / (root * abs(g) + adam.epsilon)
+            #expect(isClose(Double(weights[index]), -move, relative: 1e-6, absolute: 0))
+        }
+    }
+
     @Test func defaultsAreKerass() {
-        let configuration = Adam.Configuration()
-        #expect(configuration.learningRate == 1e-3)
-        #expect(configuration.beta1 == 0.9)
-        #expect(configuration.beta2 == 0.999)
-        #expect(configuration.epsilon == 1e-7)
+        let adam = Adam()
+        #expect(adam.beta1 == 0.9)
+        #expect(adam.beta2 == 0.999)
+        #expect(adam.epsilon == 1e-7)
     }
 
     @Test func firstStepMovesByTheLearningRateWhateverTheGradient() throws {
-        let adam = try Adam(count: 3, configuration: Adam.Configuration(learningRate: 0.5))
         let weights = try buffer([0, 0, 0])
-        adam.update(weights, [1000, -0.25, 0])
+        try OptimizerState(Adam(), count: 3).step(weights, [1000, -0.25, 0], learningRate: 0.5)
         #expect(abs(weights[0] + 0.5) < 1e-5)
         #expect(abs(weights[1] - 0.5) < 1e-5)
         #expect(weights[2] == 0)
-    }
-
-    @Test(arguments: [[0, 500, 1000], [0, 1, 17, 333, 334, 1000], [0, 999, 1000]])
-    func bitsDoNotDependOnHowTheRangeIsSplit(bounds: [Int]) throws {
-        func train(_ bounds: [Int]) throws -> [[UInt32]] {
-            let adam = try Adam(count: 1000, configuration: Adam.Configuration())
-            let weights = try buffer(testNumbers(1000, salt: 99))
-            for step in 1...3 {
-                let gradient = gradient(1000, step: step)
-                for (first, end) in zip(bounds, bounds.dropFirst()) {
-                    adam.update(
-                        first..<end, parameters: weights.pointer, gradient: Array(gradient[first..<end]),
-                        constants: adam.constants())
-                }
-                adam.steps += 1
-            }
-            return [bits(weights.elements), bits(adam.m.elements), bits(adam.v.elements)]
-        }
-        #expect(try train(bounds) == train([0, 1000]))
-    }
-
-    @Test func stateTakenOverGoesOnTheSame() throws {
-        let count = 50
-        let (through, resumed) = (
-            try Adam(count: count, configuration: Adam.Configuration()),
-            try Adam(count: count, configuration: Adam.Configuration())
-        )
-        let weights = try buffer(testNumbers(count, salt: 99))
-        for step in 1...2 {
-            through.update(weights, gradient(count, step: step))
-            through.steps += 1
-        }
-        let copy = try buffer(Array(weights.elements))
-        _ = resumed.m.elements.update(from: through.m.elements)
-        _ = resumed.v.elements.update(from: through.v.elements)
-        resumed.steps = through.steps
-        through.update(weights, gradient(count, step: 3))
-        resumed.update(copy, gradient(count, step: 3))
-        #expect(bits(copy.elements) == bits(weights.elements))
-    }
-}
-
-extension Adam {
-    /// Updates all parameters.
-    fileprivate func update(_ parameters: AlignedBuffer<Float>, _ gradient: [Float]) {
-        update(0..<gradient.count, parameters: parameters.pointer, gradient: gradient, constants: constants())
     }
 }

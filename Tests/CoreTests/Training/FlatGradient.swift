@@ -1,6 +1,6 @@
 @testable import DTrainCore
 
-extension Gradient {
+extension GradientSums {
     /// The whole gradient in the flat layout, when all nodes are added up.
     func flat() -> [Float] {
         var flat = [Float](repeating: 0, count: layout.count)

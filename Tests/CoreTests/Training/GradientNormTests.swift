@@ -27,7 +27,9 @@ import Testing
     private static let test = ReproducibilityTests.Case(
         cell: .lstm, layers: 2, units: 130, batchSize: 7, microBatchSize: 2)
 
-    /// A replica before its first Adam step.
+    private static let learningRate = 0.01
+
+    /// A replica before its first step of Adam.
     private func replica(threads: Int = 1) throws -> Replica {
         let replica = try Self.test.replica(0..<Self.test.microBatches, threads: threads)
         try replica.computeGradient(Self.test.reader(step: 0))
@@ -40,28 +42,30 @@ import Testing
 
     @Test func normIsThatOfAllParametersGradients() throws {
         let replica = try replica()
-        let value = try replica.applyGradient()
+        let value = try replica.finishStep(learningRate: Self.learningRate)
         let expected = norm(replica.gradient.flat().prefix(replica.layout.count))
         #expect(abs(value / expected - 1) < 1e-12)
     }
 
     @Test func threadsDoNotChangeABitOfIt() throws {
-        let norms = try [1, 2, 3].map { try replica(threads: $0).applyGradient(clipNorm: 1e-3) }
+        let norms = try [1, 2, 3].map {
+            try replica(threads: $0).finishStep(learningRate: Self.learningRate, clipNorm: 1e-3)
+        }
         #expect(Set(norms.map(\.bitPattern)).count == 1)
     }
 
     /// After one step m = (1 − β1) · g, so its norm tells that of the gradient that Adam saw.
     @Test func aLongerGradientIsShortenedToTheNorm() throws {
-        let limit = 0.25 * (try replica().applyGradient())
+        let limit = 0.25 * (try replica().finishStep(learningRate: Self.learningRate))
         let replica = try replica()
-        #expect(try replica.applyGradient(clipNorm: limit) == 4 * limit)
-        #expect(abs(norm(replica.adam.m.elements) / (0.1 * limit) - 1) < 1e-5)
+        #expect(try replica.finishStep(learningRate: Self.learningRate, clipNorm: limit) == 4 * limit)
+        #expect(abs(norm(replica.optimizerState.slots[0].elements) / (0.1 * limit) - 1) < 1e-5)
     }
 
     @Test func aShorterGradientIsLeftAlone() throws {
         let (plain, limited) = (try replica(), try replica())
-        let value = try plain.applyGradient()
-        #expect(try limited.applyGradient(clipNorm: value) == value)
+        let value = try plain.finishStep(learningRate: Self.learningRate)
+        #expect(try limited.finishStep(learningRate: Self.learningRate, clipNorm: value) == value)
         #expect(bits(limited.parameters.elements) == bits(plain.parameters.elements))
     }
 
@@ -70,10 +74,11 @@ import Testing
         let replica = try replica()
         let before = bits(replica.parameters.elements)
         replica.gradient.spoil(replica.layout.denseBias, value)
-        #expect(try !replica.applyGradient(clipNorm: 1).isFinite)
+        #expect(try !replica.finishStep(learningRate: Self.learningRate, clipNorm: 1).isFinite)
         #expect(bits(replica.parameters.elements) == before)
-        #expect(replica.adam.steps == 0)
-        #expect(replica.adam.m.elements.allSatisfy { $0 == 0 } && replica.adam.v.elements.allSatisfy { $0 == 0 })
+        #expect(replica.optimizerState.steps == 0)
+        #expect(replica.optimizerState.slots.count == 2)
+        #expect(replica.optimizerState.slots.allSatisfy { $0.elements.allSatisfy { $0 == 0 } })
     }
 
     @Test func whatIsNotFiniteInTheNodesIsNamed() throws {
@@ -93,14 +98,15 @@ import Testing
         let test = ReproducibilityTests.Case(cell: .gru, layers: 1, units: 130, batchSize: 3, microBatchSize: 1)
         let gradient = try test.replica(1..<3, threads: 1, ranks: 2).gradient
         #expect(gradient.nodeCount == 2 && gradient.nonFiniteInNodes() == nil)
-        // The last part of the last block ends with the loss.
-        let part = gradient.blocks.part(of: gradient.blocks.blockCount - 1, rank: 1)
-        gradient.sums[gradient.blocks.offset(of: part, node: 1, nodes: 2) + part.count - 1] = .nan
+        let blocks = gradient.blocks
+        let part = blocks.part(of: blocks.block(ofTask: blocks.lossTask), rank: 1)
+        try #require(part.contains(blocks.loss))
+        gradient.sums[blocks.offset(of: part, node: 1, nodes: 2) + blocks.loss - part.lowerBound] = .nan
         #expect(gradient.nonFiniteInNodes() == "the loss")
     }
 }
 
-extension Gradient {
+extension GradientSums {
     /// Puts a value into the sum that belongs to the first element of a matrix.
     fileprivate func spoil(_ offset: Int, _ value: Float) {
         for place in blocks.places where place.matrix.offset == offset { sums[place.start] = value }

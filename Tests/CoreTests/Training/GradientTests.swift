@@ -26,7 +26,7 @@ import Testing
             }
         }
 
-        /// A replica that computes the whole batch and whose optimiser doesn't move.
+        /// A replica that computes the whole batch.
         func replica() throws -> Replica {
             let micro = RankBatch.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize)
             let replica = try Replica(
@@ -35,13 +35,13 @@ import Testing
                     rankBatch: RankBatch(
                         batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                         microBatches: 0..<micro),
-                    adam: Adam.Configuration(learningRate: 0), threads: threads))
+                    optimizer: Adam(), threads: threads))
             _ = replica.parameters.elements.update(from: values)
             return replica
         }
     }
 
-    static func model(_ cell: ModelConfiguration.Cell, _ layers: Int, e: Int = 3, h: Int = 7, v: Int = 5)
+    static func model(_ cell: Cell, _ layers: Int, e: Int = 3, h: Int = 7, v: Int = 5)
         -> ModelConfiguration
     {
         ModelConfiguration(cell: cell, layers: layers, embeddingDim: e, rnnUnits: h, vocabularySize: v)
@@ -54,6 +54,8 @@ import Testing
         Case(model: model(.lstm, 1)),
         Case(model: model(.lstm, 2), threads: 2),
         Case(model: model(.lstm, 3), sequenceLength: 3),
+        Case(model: model(.simpleRNN, 1)),
+        Case(model: model(.simpleRNN, 2), threads: 2),
         Case(model: model(.gru, 1, e: 1, h: 1, v: 2), sequenceLength: 1, batchSize: 1, microBatchSize: 1),
         Case(model: model(.lstm, 1, e: 1, h: 1, v: 2), sequenceLength: 1, batchSize: 1, microBatchSize: 1),
         Case(model: model(.gru, 1), batchSize: 7, microBatchSize: 1, threads: 3),
@@ -64,6 +66,7 @@ import Testing
     static let wide = [
         Case(model: model(.gru, 2, h: 130, v: 131), sequenceLength: 3, limit: 0.4),
         Case(model: model(.lstm, 2, h: 130, v: 131), sequenceLength: 3, threads: 2, limit: 0.4),
+        Case(model: model(.simpleRNN, 2, h: 130, v: 131), sequenceLength: 3, threads: 2, limit: 0.2),
     ]
 
     /// ∂loss/∂parameter by central differences; the error is O(step²).
@@ -84,7 +87,7 @@ import Testing
         }
         #expect(isClose(Double(replica.loss), reference.meanLoss(sequences), relative: 1e-6, absolute: 1e-6))
         let summed = bits(replica.gradient.flat()[replica.gradient.layout.summed])
-        try replica.applyGradient()
+        try replica.finishStep(learningRate: 0)
         let gradient = replica.gradient.flat()
         #expect(differences(bits(gradient[replica.gradient.layout.summed]), summed) == 0)
         #expect(differences(bits(replica.parameters.elements), bits(test.values)) == 0)

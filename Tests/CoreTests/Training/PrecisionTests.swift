@@ -6,7 +6,7 @@ import Testing
 /// Gradients from bf16 products beside those from float32 products.
 @Suite(.withBF16) struct PrecisionTests {
     struct Case: Sendable, CustomTestStringConvertible {
-        let cell: ModelConfiguration.Cell
+        let cell: Cell
         let layers: Int
         let units: Int
         let sequenceLength: Int
@@ -24,8 +24,7 @@ import Testing
                 batchSize: 8, microBatchSize: 2, sequenceLength: sequenceLength, microBatches: 0..<4)
             let replica = try Replica(
                 Replica.Configuration(
-                    model: model, rankBatch: rankBatch, adam: Adam.Configuration(learningRate: 0), precision: precision,
-                    threads: 2))
+                    model: model, rankBatch: rankBatch, optimizer: Adam(), precision: precision, threads: 2))
             let limit = Float(3).squareRoot() / (2 * Float(units).squareRoot())
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: limit))
             let (count, vocabularySize) = (sequenceLength + 1, model.vocabularySize)
@@ -33,7 +32,7 @@ import Testing
                 let text = testText(count, vocabularySize: vocabularySize, salt: UInt32(sequence))
                 ids.update(from: text, count: count)
             }
-            try replica.applyGradient()
+            try replica.finishStep(learningRate: 0)
             return (replica.layout, Array(replica.gradient.flat().prefix(replica.layout.count)))
         }
     }

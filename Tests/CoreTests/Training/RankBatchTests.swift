@@ -48,8 +48,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ModelConfiguration.Cell.allCases)
-    func whatIsSummedIsEverythingButEmbeddingAndFirstKernel(cell: ModelConfiguration.Cell) throws {
+    @Test(arguments: Cell.allCases)
+    func whatIsSummedIsEverythingButEmbeddingAndFirstKernel(cell: Cell) throws {
         let layout = ParameterLayout(
             ModelConfiguration(cell: cell, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         let gradient = GradientLayout(layout)
@@ -57,7 +57,7 @@ import Testing
         #expect(gradient.summed.upperBound == gradient.count)
         #expect(gradient.count == layout.count + table + 1)
         for tensor in layout.tensors {
-            let derived = ["embedding.embeddings", "\(cell.rawValue).kernel"].contains(tensor.name)
+            let derived = ["embedding.embeddings", "\(cell.layerName).kernel"].contains(tensor.name)
             #expect(gradient.summed.contains(tensor.offset) != derived)
             #expect(gradient.summed.contains(tensor.offset + tensor.count - 1) != derived)
         }

@@ -1,11 +1,13 @@
 import Glibc
 import Synchronization
 
-/// Writes a file so that a crash, a full disk or a power cut leaves either the old content or the new, never a mixture.
+/// Writes a file so that a crash, a full disk or a power cut leaves either the old content or the
+/// new, never a mixture.
 ///
-/// The bytes go to a temporary file in the same folder (`.NAME.PID-N.dtrain-tmp`), are flushed to the disk, take the
-/// place of NAME by `rename`, and the folder is flushed too, so that the new name itself survives a power cut.
-public enum AtomicFile {
+/// The bytes go to a temporary file in the same folder (`.NAME.PID-N.dtrain-tmp`), are flushed to
+/// the disk, take the place of NAME by `rename`, and the folder is flushed too, so that the new
+/// name itself survives a power cut.
+package enum AtomicFile {
     /// The end of every temporary's name: what `removeStaleTemporaries` goes by.
     private static let suffix = ".dtrain-tmp"
     /// Bytes that are given to the system at once.
@@ -20,10 +22,10 @@ public enum AtomicFile {
     ///   - path: the file; its folder must exist.
     ///   - calls: what does it.
     ///   - body: writes the content, in order.
-    /// - Throws: `DTrainError` with `inputOutput`, or what `body` throws. The temporary is gone then, and the old file
-    ///   is as it was, except when only the flush of the folder failed: then the new file is in place but may not
-    ///   survive a power cut.
-    public static func write(
+    /// - Throws: `DTrainError` with `inputOutput`, or what `body` throws. The temporary is gone
+    ///   then, and the old file is as it was, except when only the flush of the folder failed: then
+    ///   the new file is in place but may not survive a power cut.
+    package static func write(
         to path: String, with calls: FileCalls = .system, _ body: (inout Writer) throws -> Void
     ) throws {
         let (folder, name) = split(path)
@@ -40,7 +42,8 @@ public enum AtomicFile {
         try body(&writer)
         guard flush(descriptor, calls) == 0 else { throw failure("flush", path) }
         isOpen = false
-        // Network file systems report a lost write only here; after EINTR Linux has closed the descriptor all the same.
+        // Network file systems report a lost write only here; after EINTR Linux has closed the
+        // descriptor all the same.
         guard calls.close(descriptor) == 0 || errno == EINTR else { throw failure("close", path) }
         guard calls.rename(temporary, path) == 0 else { throw failure("rename the temporary file to", path) }
         isInPlace = true
@@ -55,9 +58,10 @@ public enum AtomicFile {
     ///   - folder: the folder.
     ///   - target: the file that they were to become; nil for any.
     /// - Returns: the names removed.
-    /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read or a temporary can't be removed.
+    /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read or a temporary
+    ///   can't be removed.
     @discardableResult
-    public static func removeStaleTemporaries(
+    package static func removeStaleTemporaries(
         in folder: String, of target: String? = nil
     ) throws -> [String] {
         try Folder.names(in: folder).filter { name in
@@ -74,12 +78,13 @@ public enum AtomicFile {
     /// Removes what writers of one file that were killed half-way left beside it.
     ///
     /// As far as that can be done: they only take room.
-    public static func removeStaleTemporaries(of path: String) {
+    package static func removeStaleTemporaries(of path: String) {
         let (folder, name) = split(path)
         _ = try? removeStaleTemporaries(in: folder, of: name)
     }
 
-    /// Whether a name has the form of a temporary: `.NAME.PID-N.dtrain-tmp`; of that NAME, if one is given.
+    /// Whether a name has the form of a temporary: `.NAME.PID-N.dtrain-tmp`; of that NAME, if one
+    /// is given.
     static func isTemporary(_ name: String, of target: String? = nil) -> Bool {
         guard name.hasPrefix("."), name.hasSuffix(suffix) else { return false }
         let parts = name.dropFirst().dropLast(suffix.count).split(separator: ".", omittingEmptySubsequences: false)
@@ -100,13 +105,14 @@ public enum AtomicFile {
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
         var descriptor = calls.open(temporary, flags)
         if descriptor < 0, errno == EEXIST {
-            // Left by a dead process that had the same number, as the first process of a container always has.
+            // Left by a dead process that had the same number, as the first process of a container
+            // always has.
             _ = calls.remove(temporary)
             descriptor = calls.open(temporary, flags)
         }
         guard descriptor >= 0 else { throw failure("create a temporary file for", path) }
-        // Tells `removeStaleTemporaries` of another process that the file is in use; best effort where locks are
-        // missing.
+        // Tells `removeStaleTemporaries` of another process that the file is in use; best effort
+        // where locks are missing.
         _ = flock(descriptor, LOCK_EX | LOCK_NB)
         return descriptor
     }
@@ -116,11 +122,13 @@ public enum AtomicFile {
         let descriptor = calls.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open the folder", folder) }
         defer { _ = calls.close(descriptor) }
-        // Some file systems can't flush a folder and say so with EINVAL; there is nothing more to do on them.
+        // Some file systems can't flush a folder and say so with EINVAL; there is nothing more to
+        // do on them.
         guard flush(descriptor, calls) == 0 || errno == EINVAL else { throw failure("flush the folder", folder) }
     }
 
-    /// A signal may interrupt the flush on network file systems; then nothing is known of the bytes yet.
+    /// A signal may interrupt the flush on network file systems; then nothing is known of the bytes
+    /// yet.
     fileprivate static func flush(_ descriptor: Int32, _ calls: FileCalls) -> Int32 {
         var result = calls.flush(descriptor)
         while result != 0, errno == EINTR { result = calls.flush(descriptor) }
@@ -134,7 +142,7 @@ public enum AtomicFile {
 
 extension AtomicFile {
     /// Takes the bytes of a file that is being written.
-    public struct Writer: ~Copyable {
+    package struct Writer: ~Copyable {
         fileprivate let descriptor: Int32
         fileprivate let path: String
         fileprivate let calls: FileCalls
@@ -144,8 +152,8 @@ extension AtomicFile {
             (self.descriptor, self.path, self.calls) = (descriptor, path, calls)
         }
 
-        /// The system takes bytes much faster than a slow disk does: flushed now and then, writing goes at the disk's own
-        /// pace, and who watches it sees it move.
+        /// The system takes bytes much faster than a slow disk does: flushed now and then, writing
+        /// goes at the disk's own pace, and who watches it sees it move.
         private mutating func flushNow(_ written: Int) throws {
             unflushed += written
             guard unflushed >= AtomicFile.flushInterval else { return }
@@ -156,7 +164,7 @@ extension AtomicFile {
         /// Appends bytes.
         ///
         /// - Throws: `DTrainError` with `inputOutput` when the system can't take them all.
-        public mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
+        package mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
             var rest = bytes[...]
             while !rest.isEmpty {
                 let part = UnsafeRawBufferPointer(rebasing: rest.prefix(AtomicFile.piece))

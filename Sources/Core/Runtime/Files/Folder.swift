@@ -58,6 +58,12 @@ public enum Folder {
         }
     }
 
+    /// The folder that a path's last component is in; `.` for a bare name.
+    static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// Whether the path leads to a folder.
     static func isFolder(_ path: String) -> Bool {
         var status = stat()

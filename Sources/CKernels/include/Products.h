@@ -1,0 +1,133 @@
+// The products of matrices and the packing of their operands; CKernels.h includes this.
+#ifndef DTRAIN_PRODUCTS_H
+#define DTRAIN_PRODUCTS_H
+
+#include <stdint.h>
+
+// Sizes. A step of a product's depth is one float32 of each operand, or one pair of bf16.
+enum {
+    // Floats of a cache line, which is also one AVX-512 vector.
+    DTRAIN_LINE = 16,
+
+    // A block of packed weights: steps by columns. Packed weights are whole blocks, the blocks of
+    // the same columns together (a column block), so [column blocks][steps in whole
+    // blocks][DTRAIN_BLOCK_COLUMNS]; outside the matrix they are 0.
+    DTRAIN_BLOCK_STEPS = 16,
+    DTRAIN_BLOCK_COLUMNS = 64,
+
+    // A register tile of sums: rows by columns, 24 AVX-512 vectors. It is computed over this many
+    // steps at a time, whose operands fit the L1 and L2 caches.
+    DTRAIN_TILE_ROWS = 12,
+    DTRAIN_TILE_COLUMNS = 2 * DTRAIN_LINE,
+    DTRAIN_TILE_STEPS = 1024,
+};
+
+// How many groups of `size` elements hold `count` elements; the last group may be partly filled.
+static inline __attribute__((always_inline)) int64_t dtrain_groups(int64_t count, int64_t size) {
+    return (count + (size - 1)) / size;
+}
+
+// Rounding.
+
+// rounded[i] = values[i] in bf16, to nearest even; NaN stays NaN.
+void dtrain_to_bf16(int64_t n, const float *values, uint16_t *rounded);
+
+// The same with the result in float32; rounded may be the values themselves.
+void dtrain_round_to_bf16(int64_t n, const float *values, float *rounded);
+
+// Whether one bf16 multiply-add of the CPU takes longer than two in float32: Intel's since Sapphire
+// Rapids, which start one VDPBF16PS in two cycles and four FMAs, being made for AMX.
+int dtrain_has_slow_bf16(void);
+
+// Packing of weights.
+
+// matrix[rows][columns] in blocks; a step is a row.
+void dtrain_pack(int64_t rows, int64_t columns, const float *matrix, float *packed);
+
+// The same in bf16; a step is a pair of rows, the first of them in the lower half.
+void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
+
+#if defined(__x86_64__)
+// The same two packings of the transpose of matrix[columns][rows]. They need AVX-512.
+void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed);
+void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
+#endif
+
+// Packing of the states of a micro-batch.
+
+// packed[ceil(units / DTRAIN_TILE_ROWS)][tokens][DTRAIN_TILE_ROWS] = states[tokens][units]; what
+// lies beyond the last unit stays as it was.
+void dtrain_pack_states(int64_t tokens, int64_t units, const float *states, float *packed);
+
+// The same in bf16, two tokens to a pair, the first of them in the lower half; beyond the last
+// token is 0.
+void dtrain_pack_states_bf16_pairs(int64_t tokens, int64_t units, const float *states, uint32_t *packed);
+
+// transposed[columns][rows] = matrix[rows][columns]; a row of the result starts every `stride`
+// floats.
+void dtrain_transpose(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *transposed);
+
+// What happens to a panel product's sums: each is added to the same element of every addend in
+// turn, and the result is stored in `out`; all are [rows][columns] without gaps. Meanwhile
+// `upcoming_count` floats from `upcoming` on, which are needed next, are fetched into the L2 cache.
+typedef struct {
+    const float *const *addends;
+    int64_t count;
+    float *out;
+    const float *upcoming;
+    int64_t upcoming_count;
+} dtrain_fold;
+
+#if defined(__x86_64__)
+// C = A * B, or C += A * B, with packed weights B, for some columns: `groups` groups of `columns`
+// columns each, the first from column `first` on, the others `group_stride` apart. All of these are
+// multiples of DTRAIN_BLOCK_COLUMNS, except that `columns` of a single group may end with the
+// matrix. A is [rows][depth] without gaps; C's rows are `c_stride` apart.
+//
+// A row's bits depend on that row of A and on B alone.
+//
+// `backwards` starts with the last columns, which the previous product has read last and left in
+// the core's cache.
+typedef struct {
+    int64_t rows;
+    int64_t first;
+    int64_t columns;
+    int64_t groups;
+    int64_t group_stride;
+    int64_t depth;
+    const void *a;
+    const void *packed;
+    float *c;
+    int64_t c_stride;
+    int accumulate;
+    int backwards;
+    float *scratch;  // dtrain_packed_product_scratch(rows) floats
+} dtrain_packed_product;
+
+int64_t dtrain_packed_product_scratch(int64_t rows);
+
+// A in float32; B as dtrain_pack leaves it. Needs AVX-512, as the others do.
+void dtrain_packed_product_fp32(dtrain_packed_product product);
+
+// A in bf16; B as dtrain_pack_bf16_pairs leaves it. Needs AVX512_BF16.
+void dtrain_packed_product_bf16(dtrain_packed_product product);
+
+// The same B with A in float32: B is expanded to float32 in registers, so the bits are those of
+// dtrain_packed_product_fp32.
+void dtrain_packed_product_expanded(dtrain_packed_product product);
+
+// A * B for many rows A[rows][depth] and a panel B[depth][columns] that fits the L2 cache; without
+// any depth the product is 0. A is as dtrain_pack_states leaves it, of `stored` >= depth states.
+// float32: B's rows are `stride` apart, and DTRAIN_LINE - 1 floats behind it are read, too. Needs
+// AVX-512.
+void dtrain_panel_product_fp32(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *panel, int64_t stride,
+    const dtrain_fold *fold);
+
+// The same with A from dtrain_pack_states_bf16_pairs and B from dtrain_pack_bf16_pairs. Needs
+// AVX512_BF16.
+void dtrain_panel_product_bf16(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold);
+#endif
+
+#endif

@@ -1,0 +1,64 @@
+import CKernels
+
+/// A kind of recurrent layer with Keras's semantics: all that the rest of the code knows about it.
+///
+/// A cell is one value in a file of its own, beside this one, and one C file with its two loops.
+/// In the shapes below in is the width of a layer's input, H its units, G the cell's gates.
+public struct Cell: Sendable, CaseIterable {
+    /// All cells, in the order in which flags and messages list them.
+    public static let allCases: [Cell] = [.gru, .lstm, .simpleRNN]
+
+    /// The name in flags and in a checkpoint's metadata.
+    public let rawValue: String
+    /// The name that Keras gives a model's first layer of this kind; tensors begin with it.
+    public let layerName: String
+    /// Keras's class.
+    public let layerClass: String
+    /// G, the gates per unit, in the order of their columns in the kernels.
+    public let gates: Int
+    /// The initial values of the bias: for each of its rows, one of each gate.
+    let initialBias: [[Float]]
+    /// Whether the cell has a second state beside h, as the LSTM's c.
+    let hasMemory: Bool
+    /// For each group of a token's record, the weight gradients that are summed from it.
+    let routes: [Route]
+    /// Advances some units of one row by one time step.
+    let forward: Forward
+    /// Turns the record of one row's token into gradients.
+    let backward: Backward
+
+    /// Advances one row; see `dtrain_forward_row`.
+    typealias Forward = @Sendable @convention(c) (UnsafePointer<dtrain_forward_row>?) -> Void
+    /// Takes one row a time step back; see `dtrain_backward_row`.
+    typealias Backward = @Sendable @convention(c) (UnsafePointer<dtrain_backward_row>?) -> Void
+}
+
+extension Cell {
+    /// Values that a record keeps for each unit and token.
+    var recordGroups: Int { routes.count }
+
+    /// The width of the second state: 0 in cells without one.
+    func memoryUnits(_ units: Int) -> Int { hasMemory ? units : 0 }
+
+    /// Whether the gradients of x · W and h · U differ, so that a layer needs both.
+    var separatesInputGradient: Bool {
+        routes.contains { $0.destinations.contains(.kernel) != $0.destinations.contains(.recurrentKernel) }
+    }
+}
+
+extension Cell: RawRepresentable, Hashable, Codable, CustomStringConvertible {
+    /// The cell of that name, nil when there is none.
+    public init?(rawValue: String) {
+        guard let cell = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+        self = cell
+    }
+
+    /// Cells are equal when their names are.
+    public static func == (a: Cell, b: Cell) -> Bool { a.rawValue == b.rawValue }
+
+    /// Hashes the name.
+    public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+
+    /// The name.
+    public var description: String { rawValue }
+}

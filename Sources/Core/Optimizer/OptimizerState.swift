@@ -1,0 +1,40 @@
+/// What an optimiser keeps between steps: its slots and the number of steps taken.
+public final class OptimizerState: @unchecked Sendable {
+    /// The optimiser.
+    public let optimizer: any Optimizer
+    /// Elements of each slot, as many as there are parameters.
+    public let count: Int
+    /// The slots in the optimiser's order, each in the layout of the parameters.
+    public let slots: [AlignedBuffer<Float>]
+    /// Steps taken.
+    public var steps = 0
+
+    /// Points to the first element of each slot.
+    private let addresses: AlignedBuffer<UnsafeMutablePointer<Float>>
+
+    /// Allocates slots of zeros.
+    ///
+    /// - Parameters:
+    ///   - optimizer: the optimiser.
+    ///   - count: the number of parameters.
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    public init(_ optimizer: any Optimizer, count: Int) throws {
+        let names = optimizer.slotNames
+        precondition(
+            Set(names).count == names.count && names.allSatisfy(SlotTensor.isSlot),
+            "slots have distinct names of a word")
+        self.optimizer = optimizer
+        self.count = count
+        slots = try optimizer.slots.map { _ in try AlignedBuffer(count: count) }
+        addresses = try AlignedBuffer(count: slots.count)
+        for (index, slot) in slots.enumerated() { addresses.pointer[index] = slot.pointer }
+    }
+
+    /// The address of each slot's first element; valid as long as this object.
+    var slotAddresses: UnsafePointer<UnsafeMutablePointer<Float>> { UnsafePointer(addresses.pointer) }
+
+    /// The update of the coming step, the (`steps` + 1)-th.
+    func nextUpdate(learningRate: Double, gradientScale: Float) -> any ParameterUpdate {
+        optimizer.update(step: steps + 1, learningRate: learningRate, gradientScale: gradientScale)
+    }
+}

@@ -1,0 +1,31 @@
+import CKernels
+
+/// Stochastic gradient descent with Keras's momentum: m = μ·m − lr·g; θ += m.
+public struct SGD: Optimizer, Hashable {
+    /// The momentum μ, from 0 up to 1; 0 is plain gradient descent.
+    public var momentum: Double
+
+    /// Gradient descent with this momentum.
+    public init(momentum: Double = 0) { self.momentum = momentum }
+
+    /// `sgd`.
+    public var stateName: String { "sgd" }
+
+    /// The velocities m; kept without momentum, too, so that a resumed training can turn it on.
+    public var slots: [OptimizerSlot] { [OptimizerSlot(name: "m", title: "velocities")] }
+
+    /// The update of one step, which doesn't depend on the step's number.
+    public func update(step: Int, learningRate: Double, gradientScale: Float) -> any ParameterUpdate {
+        Update(
+            constants: dtrain_sgd_constants(
+                scale: gradientScale, learning_rate: Float(learningRate), momentum: Float(momentum)))
+    }
+
+    private struct Update: ParameterUpdate {
+        let constants: dtrain_sgd_constants
+
+        func apply(to run: ParameterRun) {
+            dtrain_sgd(constants, Int64(run.count), run.gradient, run.slot(0), run.parameters)
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/// The names of an optimiser's tensors in checkpoints.
+///
+/// `adam.m.gru.kernel` is slot `adam.m` of parameter `gru.kernel`.
+enum SlotTensor {
+    /// The tensor of a parameter's slot.
+    static func name(slot: String, parameter: String) -> String { "\(slot).\(parameter)" }
+
+    /// The slot whose tensor of that parameter has this name; nil when it is no such tensor.
+    static func slot(of name: String, parameter: String) -> String? {
+        guard name.hasSuffix(".\(parameter)") else { return nil }
+        let slot = String(name.dropLast(parameter.count + 1))
+        return isSlot(slot) ? slot : nil
+    }
+
+    /// Whether this names a slot: two words joined by a dot.
+    static func isSlot(_ name: String) -> Bool {
+        let words = name.split(separator: ".", omittingEmptySubsequences: false)
+        return words.count == 2 && words.allSatisfy { !$0.isEmpty }
+    }
+}
+
+extension Optimizer {
+    /// The names of the slots in a checkpoint, such as `adam.m`.
+    var slotNames: [String] { slots.map { "\(stateName).\($0.name)" } }
+}

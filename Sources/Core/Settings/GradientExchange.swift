@@ -1,0 +1,15 @@
+/// The order in which the ranks' gradients are added.
+public enum GradientSummation: String, Hashable, Sendable, Codable, CaseIterable {
+    /// One fixed tree over the micro-batches: the same bits for any number of ranks.
+    case tree
+    /// The MPI library's own order, which depends on the number of ranks.
+    case library = "mpi"
+}
+
+/// The format in which gradients travel between ranks.
+public enum GradientCompression: String, Hashable, Sendable, Codable, CaseIterable {
+    /// As they are, float32.
+    case none
+    /// Rounded to bf16, the rounding error carried over to the next step: half the traffic.
+    case bf16
+}

@@ -1,0 +1,50 @@
+/// The gradient of one batch, summed over all ranks, ready to be applied.
+///
+/// A trainer has one at a time: apply it or let it go before asking for the next. It can't be copied, so it can't be applied
+/// twice, and the tensors that it shows are those of its batch.
+public struct Gradient: ~Copyable {
+    /// The batch's mean loss over all tokens, before the step.
+    public let loss: Float
+    /// The Euclidean norm over all parameters, before `clip(norm:)`; infinite or NaN when an element is.
+    public let norm: Double
+    /// The factor that is still to be applied.
+    private(set) var scale: Float = 1
+    let work: StepWork
+
+    init(loss: Float, norm: Double, work: StepWork) {
+        self.loss = loss
+        self.norm = norm
+        self.work = work
+    }
+
+    deinit { work.replica.endStep() }
+
+    /// Scales the gradient down to a norm, as Keras's `global_clipnorm`; one that is shorter stays as it is.
+    ///
+    /// - Parameter limit: the largest norm over all parameters, above 0.
+    public mutating func clip(norm limit: Double) {
+        scale = norm > limit && norm.isFinite ? Float(limit / norm) : 1
+    }
+
+    /// Limits each element to [−limit, limit], after any scaling by `clip(norm:)`.
+    ///
+    /// - Parameter limit: the largest magnitude, above 0.
+    public mutating func clip(value limit: Double) throws {
+        try work.replica.clipGradient(scale: scale, limit: Float(limit))
+        scale = 1
+    }
+
+    /// The gradient of a parameter tensor, row-major in the tensor's shape; nil for a name that the model doesn't have.
+    ///
+    /// A copy, for a look at it: `gradient["gru.kernel"]`.
+    public subscript(name: String) -> [Float]? {
+        work.replica.gradientTensor(name)?.map { $0 * scale }
+    }
+}
+
+/// What a gradient was computed from; enough to compute this rank's part again.
+struct StepWork {
+    let replica: Replica
+    let batch: Batch
+    let loss: RowLoss
+}

@@ -1,0 +1,229 @@
+/// A model, its optimiser and the ranks that train it together: the two halves of a training step.
+///
+///     for batch in data.batches(epoch: 0) {
+///         let gradient = try trainer.gradient(of: batch)
+///         try trainer.apply(gradient, learningRate: 0.001)
+///     }
+///
+/// The weights after any number of steps are bit for bit the same for any number of ranks and threads, as long as the
+/// micro-batch size is. Every method that says so is collective: all ranks call it, in the same order, with the same arguments.
+/// A trainer belongs to one thread.
+public final class Trainer {
+    /// The sizes of a step, which stay the same for a trainer's life.
+    public struct Shape: Hashable, Sendable {
+        /// B, the sequences of a step over all ranks.
+        public var batchSize: Int
+        /// The sequences of a micro-batch; the bits of a training depend on it.
+        public var microBatchSize: Int
+        /// T, the tokens of a sequence; a batch may have another length, which then allocates memory anew.
+        public var sequenceLength: Int
+
+        /// The sizes of a step; the defaults are those of `dtrain train`.
+        public init(
+            batchSize: Int = Setting.batchSize.defaultValue, microBatchSize: Int? = nil,
+            sequenceLength: Int = Setting.sequenceLength.defaultValue
+        ) {
+            self.batchSize = batchSize
+            self.microBatchSize = microBatchSize ?? min(Setting.microBatchSize.defaultValue, batchSize)
+            self.sequenceLength = sequenceLength
+        }
+    }
+
+    /// The sizes of a step.
+    public let shape: Shape
+    /// The operands of the big products.
+    public let precision: Precision
+    /// Worker threads of this rank.
+    public let threads: Int
+    /// Where the seconds of the last step went on this rank.
+    public private(set) var profile = StepProfile()
+    /// Of the last step; nil before the first.
+    private(set) var learningRate: Double?
+    /// The seed of the initial values.
+    let seed: UInt64
+    let ranks: any TrainingRanks
+    package let replica: Replica
+    private let reducer: any GradientReducer
+
+    /// Makes a model with Keras's initial values.
+    ///
+    /// Collective.
+    ///
+    /// - Parameters:
+    ///   - model: the model's sizes.
+    ///   - shape: the sizes of a step.
+    ///   - optimizer: what updates the weights.
+    ///   - precision: the operands of the big products.
+    ///   - threads: worker threads of this rank; nil for the processors that it may use.
+    ///   - seed: the seed of the initial values.
+    /// - Throws: `DTrainError` with `usage` for impossible sizes or a precision that this CPU lacks, `internal` when memory or
+    ///   threads run out.
+    public convenience init(
+        model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
+        precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
+        seed: UInt64 = Setting.seed.defaultValue
+    ) throws {
+        try self.init(
+            model: model, shape: shape, optimizer: optimizer, precision: precision, threads: threads, seed: seed,
+            ranks: SoloRanks())
+        try initialize()
+    }
+
+    /// Makes a model with zero weights.
+    ///
+    /// Collective.
+    package init(
+        model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, precision: Precision, threads: Int?,
+        seed: UInt64, ranks: any TrainingRanks
+    ) throws {
+        try ranks.collectively {
+            try shape.check()
+            try precision.requireSupport()
+        }
+        let runs = ReductionTree.partition(
+            count: RankBatch.microBatchCount(batchSize: shape.batchSize, microBatchSize: shape.microBatchSize),
+            parts: ranks.size)
+        let threads = threads ?? ranks.defaultThreads
+        let host = try ranks.prepare(threads: threads, sharedBytes: Replica.sharedBytes(model))
+        let replica = try ranks.collectively {
+            try Replica(
+                Replica.Configuration(
+                    model: model,
+                    rankBatch: RankBatch(
+                        batchSize: shape.batchSize, microBatchSize: shape.microBatchSize,
+                        sequenceLength: shape.sequenceLength, microBatches: runs[ranks.rank]),
+                    optimizer: optimizer, precision: precision, threads: threads, ranks: ranks.size),
+                heartbeat: ranks.heartbeat, host: host)
+        }
+        reducer = try ranks.collectively {
+            try ranks.makeReducer(tree: replica.tree, runs: runs, blocks: replica.gradient.blocks)
+        }
+        (self.shape, self.precision, self.threads, self.seed) = (shape, precision, threads, seed)
+        (self.ranks, self.replica) = (ranks, replica)
+    }
+
+    /// The model's sizes.
+    public var model: ModelConfiguration { replica.layout.configuration }
+
+    /// The model's tensors: names, shapes, places.
+    public var layout: ParameterLayout { replica.layout }
+
+    /// The steps applied so far, those before a resume included.
+    public var step: Int { replica.optimizerState.steps }
+
+    /// The weights by tensor name, row-major copies; nil for a name that the model doesn't have.
+    public var weights: Weights { Weights(replica: replica) }
+
+    /// Computes a batch's gradient, summed over all ranks, at the present weights.
+    ///
+    /// Collective.
+    ///
+    /// - Parameters:
+    ///   - batch: the sequences of the step, `shape.batchSize` of them.
+    ///   - loss: the loss of a row of logits; the batch's loss is its mean over all tokens.
+    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use or the batch has another size, `badData` when
+    ///   an id lies outside the vocabulary.
+    public func gradient(of batch: Batch, loss: RowLoss = .crossEntropy) throws -> Gradient {
+        try check(batch)
+        try replica.beginStep()
+        do {
+            let norm = try compute(batch, loss)
+            return Gradient(
+                loss: replica.loss, norm: norm, work: StepWork(replica: replica, batch: batch, loss: loss))
+        } catch {
+            replica.endStep()
+            throw error
+        }
+    }
+
+    /// Updates the weights with a gradient of this trainer, at the weights that it was computed with.
+    ///
+    /// Collective.
+    ///
+    /// - Parameters:
+    ///   - gradient: what `gradient(of:)` has returned.
+    ///   - learningRate: of this step, above 0.
+    /// - Throws: `DTrainError` with `badData` when the loss or an element is infinite or not a number, naming rank and tensor;
+    ///   `usage` for another trainer's gradient. Weights and optimiser state are then what they were.
+    public func apply(_ gradient: consuming Gradient, learningRate: Double) throws {
+        guard gradient.work.replica === replica else {
+            throw DTrainError(.usage, "a gradient can only be applied by the trainer that computed it")
+        }
+        guard gradient.loss.isFinite, gradient.norm.isFinite else {
+            let work = gradient.work
+            throw try NonFiniteGradient(step: step + 1, loss: gradient.loss).diagnose(replica, ranks) {
+                try replica.computeGradient(of: work.batch, loss: work.loss)
+            }
+        }
+        try replica.applyGradient(learningRate: learningRate, scale: gradient.scale)
+        self.learningRate = learningRate
+        profile.adam = replica.profile.adam
+    }
+
+    /// Bytes of the gradient that ranks sum.
+    package var gradientBytes: Int { replica.gradient.blocks.count * MemoryLayout<Float>.stride }
+
+    /// Gives all ranks Keras's initial values, those of rank 0; collective.
+    package func initialize() throws {
+        try ranks.collectively {
+            guard ranks.rank == 0 else { return }
+            try InitialValues.fill(
+                replica.parameters.pointer, layout: layout, seed: seed, heartbeat: ranks.heartbeat)
+        }
+        try shareState()
+    }
+
+    private func compute(_ batch: Batch, _ loss: RowLoss) throws -> Double {
+        let (heartbeat, next) = (ranks.heartbeat, step + 1)
+        // Out of memory now leaves no reduction half done.
+        try replica.prepare(sequenceLength: batch.sequenceLength)
+        try heartbeat.enter(.forward, step: next)
+        let times = try reducer.reduce(replica.gradient.sums.pointer) { advance in
+            try replica.computeGradient(of: batch, loss: loss, advance: advance)
+            try heartbeat.enter(.exchange, step: next)
+        }
+        try heartbeat.enter(.update, step: next)
+        let norm = try replica.completeGradient()
+        profile = replica.profile
+        profile.add(times)
+        return norm
+    }
+
+    private func check(_ batch: Batch) throws {
+        guard batch.count == shape.batchSize else {
+            throw DTrainError(
+                .usage, "a batch of \(batch.count) sequences for a trainer of \(shape.batchSize); give it as many")
+        }
+        guard Int(batch.largestID) < model.vocabularySize else {
+            throw DTrainError(
+                .badData,
+                "the batch holds id \(batch.largestID), but the model's vocabulary has \(model.vocabularySize) entries")
+        }
+    }
+}
+
+extension Trainer.Shape {
+    /// Refuses sizes that no step can have.
+    func check() throws {
+        for (name, size) in [
+            ("batch size", batchSize), ("micro-batch size", microBatchSize), ("sequence length", sequenceLength),
+        ] where size < 1 {
+            throw DTrainError(.usage, "the \(name) is \(size); give at least 1")
+        }
+        guard microBatchSize <= batchSize else {
+            throw DTrainError(
+                .usage, "the micro-batch size \(microBatchSize) is larger than the batch size \(batchSize); lower it")
+        }
+    }
+}
+
+extension StepProfile {
+    /// Adds what the reduction over ranks took.
+    mutating func add(_ times: ReductionTimes) {
+        wait += times.waiting
+        exchange += times.interleaved + times.finishing - times.waiting
+        hiddenExchange += times.hidden
+        // What was done for the exchange between two products has been counted as theirs.
+        weightGradient -= times.interleaved
+    }
+}

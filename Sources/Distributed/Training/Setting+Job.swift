@@ -1,0 +1,89 @@
+import DTrainCore
+
+// What one start of a training does; no checkpoint keeps it.
+
+extension Settings {
+    /// The settings of a single start.
+    package static let job: [any AnySetting] = [
+        Setting.maxSteps, Setting.threads, Setting.checkpointDirectory, Setting.checkpointEverySteps, Setting.keep,
+        Setting.overwrite, Setting.verifyReplicas, Setting.metrics, Setting.profile, Setting.stallTimeout,
+    ]
+
+    /// The settings of a training, all of them.
+    package static let all = modelSizes + training + job
+}
+
+extension Setting where Value == Int? {
+    /// Optimiser steps in all after which to stop; nil for no limit.
+    public static var maxSteps: Setting {
+        Setting("max-steps", "Stop after this many optimiser steps in all", default: nil, where: isPositive)
+    }
+
+    /// Worker threads of this rank; nil for its share of the cores that it may use.
+    public static var threads: Setting {
+        Setting(
+            "threads", "Worker threads per rank", default: nil, noValue: "cores ÷ ranks that share them", ranks: .free,
+            where: isPositive)
+    }
+
+    /// Steps between checkpoints inside an epoch; nil for none.
+    public static var checkpointEverySteps: Setting {
+        Setting(
+            "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors after every so many steps",
+            default: nil, noValue: "off", where: isPositive)
+    }
+
+    /// Checkpoints that stay; nil for all.
+    public static var keep: Setting {
+        Setting(
+            "keep", "Keep only this many of the newest checkpoints", default: nil, noValue: "all", where: isPositive)
+    }
+
+    /// Steps between comparisons of the ranks' weights, beside those at each checkpoint; nil for none.
+    public static var verifyReplicas: Setting {
+        Setting(
+            "verify-replicas", "Compare the ranks' weights every so many steps, not only at checkpoints",
+            default: nil, noValue: "off", where: isPositive)
+    }
+
+    private static var isPositive: @Sendable (Int?) -> Bool { { $0.map { $0 > 0 } ?? true } }
+}
+
+extension Setting where Value == Int {
+    /// Seconds that a collective may wait before the job ends.
+    public static var stallTimeout: Setting {
+        Setting(
+            "stall-timeout", "End the job when a collective waits longer, naming the ranks", default: 300,
+            ranks: .free, where: { $0 > 0 })
+    }
+}
+
+extension Setting where Value == String {
+    /// The folder for checkpoints.
+    public static var checkpointDirectory: Setting {
+        Setting(
+            "checkpoint-dir", "Folder for ckpt_{epoch}.safetensors, written after each epoch",
+            default: "training_checkpoints")
+    }
+}
+
+extension Setting where Value == String? {
+    /// A file for metrics, JSON lines; nil for none.
+    public static var metrics: Setting {
+        Setting("metrics", "Write a JSON line for each step and each epoch", default: nil)
+    }
+}
+
+extension Setting where Value == Bool {
+    /// Whether an earlier training's checkpoints are deleted.
+    public static var overwrite: Setting {
+        Setting(
+            "overwrite", "Delete earlier checkpoints in the folder, or those after the resumed one",
+            default: false)
+    }
+
+    /// Whether to measure where the time of each step goes.
+    public static var profile: Setting {
+        Setting("profile", "Show where the time of a step goes, at the end and in the metrics", default: false)
+    }
+}

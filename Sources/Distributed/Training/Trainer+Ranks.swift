@@ -1,0 +1,27 @@
+import DTrainCore
+
+extension Trainer {
+    /// Makes a model with Keras's initial values on all ranks of a job.
+    ///
+    /// Collective, with the same arguments on all ranks but for `threads`.
+    ///
+    /// - Parameters:
+    ///   - model: the model's sizes.
+    ///   - shape: the sizes of a step over all ranks.
+    ///   - optimizer: what updates the weights.
+    ///   - precision: the operands of the big products.
+    ///   - threads: worker threads of this rank; nil for its share of the host's processors.
+    ///   - seed: the seed of the initial values.
+    ///   - ranks: the ranks that train together.
+    /// - Throws: `CollectiveError` for impossible sizes, a precision that a CPU lacks, or when memory or threads run out.
+    public convenience init(
+        model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
+        precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
+        seed: UInt64 = Setting.seed.defaultValue, ranks: any Communicator
+    ) throws {
+        try self.init(
+            model: model, shape: shape, optimizer: optimizer, precision: precision, threads: threads, seed: seed,
+            ranks: JobRanks(ranks))
+        try initialize()
+    }
+}

@@ -1,0 +1,74 @@
+import DTrainCore
+
+/// What all ranks of a job have agreed to train, before memory is allocated or a file is changed.
+public struct TrainingPlan {
+    /// The options in force: on a resume, what wasn't given is the checkpoint's.
+    let options: TrainingOptions
+    let start: StartingPoint
+    let data: TrainingData
+    /// Worker threads of this rank.
+    let threads: Int
+    let communicator: any Communicator
+
+    /// Reads the start and the data, and checks that all ranks have the same; collective.
+    ///
+    /// Only reads: whatever fails here, every file and folder is as it was.
+    ///
+    /// - Parameters:
+    ///   - options: what to train; the same on all ranks, but for `threads`.
+    ///   - communicator: the ranks.
+    ///   - defaultThreads: worker threads where the options name no number.
+    ///   - report: gets, on rank 0, what the user should know about the start.
+    /// - Throws: `CollectiveError` for bad data, checkpoints or options, and ranks that differ.
+    public static func make(
+        _ options: TrainingOptions, communicator: any Communicator, defaultThreads: Int,
+        report: (TrainingEvent) -> Void
+    ) throws -> TrainingPlan {
+        try communicator.heartbeat.enter(.startUp, step: 0)
+        let agreement = ReplicaAgreement(communicator)
+        try agreement.requireSameOnAllRanks(options.fingerprint)
+        let start = try StartingPoint.find(options, communicator: communicator, report: report)
+        var options = options
+        if let settings = start.summary.settings { options.settings.take(settings) }
+        try agreement.collectively {
+            try options.settings.requirePossible()
+            try options.settings.requirePossible(Settings.job)
+            try options[.precision].requireSupport()
+        }
+        if communicator.size == 1 { options.settings.removeExchange() }
+        return TrainingPlan(
+            options: options, start: start,
+            data: try TrainingData.open(
+                options, start.summary, agreement: agreement, heartbeat: communicator.heartbeat),
+            threads: options[.threads] ?? defaultThreads,
+            communicator: communicator)
+    }
+
+    /// Allocates the model; collective.
+    func makeTrainer(_ ranks: JobRanks) throws -> Trainer {
+        try Trainer(
+            model: data.model,
+            shape: Trainer.Shape(
+                batchSize: options[.batchSize], microBatchSize: options[.microBatchSize],
+                sequenceLength: options[.sequenceLength]),
+            optimizer: Adam(), precision: options[.precision], threads: threads, seed: options[.seed], ranks: ranks)
+    }
+
+    /// What is known before the first step.
+    func overview(_ layout: ParameterLayout) -> TrainingOverview {
+        TrainingOverview(
+            layout: layout, ranks: communicator.size, threads: threads, data: data.corpus.path,
+            characters: data.corpus.count, sequences: data.dataset.windowCount,
+            stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
+            sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],
+            precision: options[.precision])
+    }
+}
+
+extension Settings {
+    /// Sets the exchange of gradients to its defaults: a single process has none, and its checkpoints say so.
+    fileprivate mutating func removeExchange() {
+        self[.gradientSummation] = Setting.gradientSummation.defaultValue
+        self[.gradientCompression] = Setting.gradientCompression.defaultValue
+    }
+}

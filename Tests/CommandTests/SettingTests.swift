@@ -1,0 +1,74 @@
+import DTrainCore
+import DTrainDistributed
+import Foundation
+import Testing
+
+/// The program's side of the table of settings: a flag for each entry, and the flags in messages.
+@Suite(.serialized)
+struct SettingTests {
+    private static let help = (try? Bench().run("train --help").stdout) ?? ""
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The sources of the library without comments.
+    private static let library: String = {
+        ["Core", "Distributed"].flatMap { folder in
+            let files = FileManager.default.enumerator(
+                at: root.appendingPathComponent("Sources/\(folder)"), includingPropertiesForKeys: nil)
+            return (files?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "swift" }
+                .compactMap { try? String(contentsOf: $0, encoding: .utf8) }
+        }.joined(separator: "\n").replacing(/(?m)^\s*\/\/.*$/, with: "")
+    }()
+
+    @Test func everySettingHasAFlagAndShowsItsDefault() throws {
+        let text = Self.help.split { $0.isWhitespace }.joined(separator: " ")
+        for setting in Settings.all {
+            let part = try #require(
+                text.components(separatedBy: " --\(setting.name)").dropFirst().first, "\(setting.name)")
+            guard !setting.isSwitch else { continue }
+            let own = part.components(separatedBy: " --")[0]
+            #expect(own.contains("(default: \(setting.defaultText))"), "\(setting.name): \(own)")
+        }
+        #expect(text.contains("--shuffle/--no-shuffle Visit the sequences"))
+    }
+
+    @Test func theLibraryNamesSettingsAndNoFlags() {
+        #expect(Self.library.count > 100_000)
+        let flags = Self.library.matches(of: /"[^"\n]*--[a-z]/).map { String($0.output) }
+        #expect(flags == [])
+        let names = Set(Self.library.matches(of: /`([a-z][a-z-]+)`/).map { String($0.output.1) })
+        // The escaped words of the language.
+        let keywords: Set = ["internal", "default"]
+        #expect(names.count > 10)
+        for name in names.subtracting(keywords) { #expect(Self.help.contains("--\(name)"), "\(name)") }
+    }
+
+    @Test func fileNamesInBackQuotesStayAsTheyAre() throws {
+        let bench = try Bench()
+        expectRefusal(try bench.tryToTrain("--data a`b`c`"), 66, "'a`b`c`'")
+        let used = try Bench()
+        try used.train("--max-steps 1")
+        expectRefusal(
+            try used.tryToTrain(), 64,
+            "; go on from them with --resume, delete them with --overwrite, or name another folder")
+    }
+
+    @Test func resumingNeedsNoOtherFlag() throws {
+        let bench = try Bench()
+        try bench.train("--checkpoint-dir whole --learning-rate 0.01 --clip-norm 1 --seed 3 --no-shuffle --cell lstm")
+        try bench.train("--max-steps 17 --learning-rate 0.01 --clip-norm 1 --seed 3 --no-shuffle --cell lstm")
+        let outcome = try bench.run("train --data text.txt --resume")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(!outcome.stderr.contains("changes from"), "\(outcome)")
+        #expect(try bench.read("training_checkpoints/ckpt_2.safetensors") == bench.read("whole/ckpt_2.safetensors"))
+    }
+
+    @Test func theMicroBatchFollowsASmallBatch() throws {
+        let bench = try Bench()
+        let line = "train --data text.txt --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 4 --max-steps 1"
+        let outcome = try bench.run(line)
+        #expect(outcome.status == 0, "\(outcome)")
+        let checkpoint = try Checkpoint(path: bench.path("training_checkpoints/ckpt_1_1.safetensors"))
+        #expect(checkpoint.metadata.settings?[.microBatchSize] == 4)
+    }
+}

@@ -1,0 +1,78 @@
+import Testing
+
+@testable import DTrainCore
+
+/// The interfaces of products: another implementation computes the same step.
+@Suite struct ProductTableTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let cell: Cell
+        let layers: Int
+        let units: Int
+        let vocabularySize: Int
+
+        var testDescription: String { "\(layers) × \(cell) H=\(units) V=\(vocabularySize)" }
+
+        var model: ModelConfiguration {
+            ModelConfiguration(
+                cell: cell, layers: layers, embeddingDim: 3, rnnUnits: units, vocabularySize: vocabularySize)
+        }
+
+        /// The losses of all tokens, and the gradient as the sums over tokens leave it.
+        func step(_ weights: any WeightProducts, _ panels: any PanelProducts) throws -> [[Double]] {
+            let layout = ParameterLayout(model)
+            let parameters = try buffer(testNumbers(layout.count, limit: 0.3))
+            let rankBatch = RankBatch(batchSize: 5, microBatchSize: 2, sequenceLength: 4, microBatches: 0..<3)
+            let pool = try WorkerPool(count: 2)
+            let packed = try PackedWeights(
+                layout: layout, parameters: parameters.pointer, products: weights, training: true, pool: pool)
+            try packed.pack()
+            let tape = try Tape(model, rankBatch: rankBatch, heartbeat: Heartbeat())
+            let worker = try TrainingWorker(
+                rows: 0..<rankBatch.rows, weights: packed, parameters: parameters.pointer, tape: tape)
+            let (count, vocabularySize) = (rankBatch.sequenceLength + 1, vocabularySize)
+            worker.load { sequence, ids in
+                let text = testText(count, vocabularySize: vocabularySize, salt: UInt32(sequence))
+                ids.update(from: text, count: count)
+            }
+            try worker.run(.crossEntropy)
+            let fold = ReductionTree(leafCount: rankBatch.count).foldPlan(of: rankBatch.microBatches)
+            let gradientLayout = GradientLayout(layout)
+            let blocks = GradientBlocks(gradientLayout, tasks: PanelTask.all(layout), ranks: 1)
+            let gradient = try GradientSums(gradientLayout, blocks: blocks, nodeCount: fold.nodes.count)
+            try WeightGradient(tape: tape, gradient: gradient, products: panels, fold: fold, pool: pool).run { _ in }
+            return [Array(tape.losses.elements), gradient.sums.elements.map(Double.init)]
+        }
+    }
+
+    static let cases = [
+        Case(cell: .gru, layers: 1, units: 7, vocabularySize: 5),
+        Case(cell: .lstm, layers: 2, units: 13, vocabularySize: 11),
+        Case(cell: .gru, layers: 2, units: 130, vocabularySize: 131),
+    ]
+
+    @Test(arguments: cases)
+    func anotherImplementationComputesTheSameStep(_ test: Case) throws {
+        let expected = try test.step(OperandFormat.fp32.weightProducts(), OperandFormat.fp32.panelProducts())
+        let found = try test.step(LoopProducts(), LoopProducts())
+        for (found, expected) in zip(found, expected) {
+            try #require(found.count == expected.count)
+            let error = zip(found, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+            let norm = expected.reduce(0) { $0 + $1 * $1 }
+            // A few dozen roundings of 2⁻²⁴ between a parameter and its gradient, whose errors add
+            // up like random ones.
+            #expect(norm > 0 && error <= 1e-12 * norm)
+        }
+    }
+
+    @Test func everyCPUMultipliesFloat32AndRoundedNumbers() {
+        for format in [OperandFormat.fp32, .roundedFP32] {
+            #expect(format.isSupported)
+            #expect(throws: Never.self) { try format.panelProducts() }
+        }
+    }
+
+    @Test func expandedWeightsAreForReadingOnly() {
+        let error = #expect(throws: DTrainError.self) { try OperandFormat.expandedBF16.panelProducts() }
+        #expect(error?.category == .internal)
+    }
+}

@@ -1,0 +1,191 @@
+import Testing
+
+@testable import DTrainCore
+
+/// The public training step: what it computes, and what it refuses.
+@Suite struct TrainerTests {
+    private static let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 9, vocabularySize: 7)
+    private static let shape = Trainer.Shape(batchSize: 5, microBatchSize: 2, sequenceLength: 6)
+
+    private func trainer(threads: Int = 1) throws -> Trainer {
+        try Trainer(model: Self.model, shape: Self.shape, threads: threads)
+    }
+
+    private func batch(_ salt: UInt32, count: Int = 5, length: Int = 6) throws -> Batch {
+        try Batch(
+            (0..<count).map { testText(length + 1, vocabularySize: 7, salt: 100 * salt + UInt32($0)) })
+    }
+
+    private func allWeights(_ trainer: Trainer) -> [[Float]] {
+        trainer.layout.tensors.compactMap { trainer.weights[$0.name] }
+    }
+
+    @Test func aStepIsThatOfTheReplica() throws {
+        let trainer = try trainer(threads: 2)
+        let replica = try Replica(
+            Replica.Configuration(
+                model: Self.model,
+                rankBatch: RankBatch(batchSize: 5, microBatchSize: 2, sequenceLength: 6, microBatches: 0..<3),
+                optimizer: Adam(), threads: 1))
+        try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 42)
+        for step in 0..<3 {
+            let batch = try batch(UInt32(step))
+            let gradient = try trainer.gradient(of: batch)
+            try replica.computeGradient(of: batch)
+            #expect(gradient.loss == replica.loss)
+            #expect(gradient.norm == (try replica.finishStep(learningRate: 1e-3)))
+            try trainer.apply(gradient, learningRate: 1e-3)
+        }
+        #expect(trainer.step == 3)
+        #expect(allWeights(trainer).flatMap(\.self) == Array(replica.parameters.elements))
+    }
+
+    @Test func tensorsOfTheGradientMakeItsNormAndHaveTheWeightsShapes() throws {
+        let trainer = try trainer()
+        let gradient = try trainer.gradient(of: try batch(1))
+        var squares = 0.0
+        for tensor in trainer.layout.tensors {
+            let values = try #require(gradient[tensor.name])
+            #expect(values.count == tensor.count && trainer.weights[tensor.name]?.count == tensor.count)
+            squares += values.reduce(0) { $0 + Double($1) * Double($1) }
+        }
+        #expect(abs(squares.squareRoot() / gradient.norm - 1) < 1e-6)
+        #expect(gradient["gru.bios"] == nil && trainer.weights["gru.bios"] == nil)
+    }
+
+    /// The slope of the loss along one weight, by central differences, is the element that the name and index give.
+    @Test(arguments: [
+        "embedding.embeddings", "gru.kernel", "gru.recurrent_kernel", "gru.bias", "dense.kernel", "dense.bias",
+    ])
+    func anElementReadByNameIsTheSlopeOfTheLoss(name: String) throws {
+        let trainer = try trainer()
+        let batch = try batch(2)
+        let gradient = try trainer.gradient(of: batch)
+        let values = try #require(gradient[name])
+        _ = consume gradient
+        let index = try #require(values.indices.max { abs(values[$0]) < abs(values[$1]) })
+        let tensor = try #require(trainer.layout.tensors.first { $0.name == name })
+        func loss(at offset: Float) throws -> Double {
+            let place = trainer.replica.parameters.pointer + tensor.offset + index
+            let before = place.pointee
+            defer { place.pointee = before }
+            place.pointee += offset
+            return Double(try trainer.gradient(of: batch).loss)
+        }
+        let slope = (try loss(at: 0.02) - loss(at: -0.02)) / 0.04
+        #expect(isClose(Double(values[index]), slope, relative: 2e-2, absolute: 1e-4), "\(values[index]), \(slope)")
+    }
+
+    @Test func clippingByNormScalesEveryElement() throws {
+        let trainer = try trainer()
+        var gradient = try trainer.gradient(of: try batch(3))
+        let plain = try #require(gradient["gru.kernel"])
+        gradient.clip(norm: gradient.norm / 4)
+        let clipped = try #require(gradient["gru.kernel"])
+        for (found, value) in zip(clipped, plain) { #expect(abs(found - value / 4) <= abs(value) * 1e-6) }
+        gradient.clip(norm: gradient.norm * 2)
+        #expect(gradient["gru.kernel"] == plain)
+    }
+
+    @Test func clippingByValueLimitsEachElementAndNothingElse() throws {
+        let trainer = try trainer()
+        var gradient = try trainer.gradient(of: try batch(3))
+        let loss = gradient.loss
+        let names = trainer.layout.tensors.map(\.name)
+        let plain = try names.map { try #require(gradient[$0]) }
+        let largest = plain.joined().map(abs).max() ?? 0
+        let limit = largest / 3
+        try gradient.clip(value: Double(limit))
+        for (name, values) in zip(names, plain) {
+            #expect(gradient[name] == values.map { min(limit, max(-limit, $0)) }, "\(name)")
+        }
+        #expect(gradient.loss == loss && loss > limit && trainer.replica.loss == loss)
+    }
+
+    @Test func aSecondGradientBeforeTheFirstIsUsedIsRefused() throws {
+        let trainer = try trainer()
+        let batch = try batch(4)
+        do {
+            let first = try trainer.gradient(of: batch)
+            #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: batch) }
+            // The refusal leaves the first one usable.
+            try trainer.apply(first, learningRate: 1e-3)
+        }
+        do { _ = try trainer.gradient(of: batch) }
+        // One that was let go changes nothing and doesn't stand in the way.
+        _ = try trainer.gradient(of: batch)
+        #expect(trainer.step == 1)
+    }
+
+    @Test func anotherTrainersGradientIsRefused() throws {
+        let (own, other) = (try trainer(), try trainer())
+        let before = allWeights(own)
+        let gradient = try other.gradient(of: try batch(5))
+        do {
+            try own.apply(gradient, learningRate: 1e-3)
+            Issue.record("another trainer's gradient was applied")
+        } catch {
+            #expect((error as? DTrainError)?.category == .usage)
+        }
+        #expect(allWeights(own) == before && own.step == 0)
+        // It was consumed, so the other trainer is free.
+        _ = try other.gradient(of: try batch(5))
+    }
+
+    @Test func batchesThatDoNotFitAreRefused() throws {
+        let trainer = try trainer()
+        #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: try batch(6, count: 4)) }
+        let stranger = try Batch([[UInt16]](repeating: [1, 2, 7], count: 5))
+        #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: stranger) }
+        #expect(throws: DTrainError.self) { try Batch([]) }
+        #expect(throws: DTrainError.self) { try Batch([[1], [2]]) }
+        #expect(throws: DTrainError.self) { try Batch([[1, 2], [1, 2, 3]]) }
+        // None of them leaves the trainer in the middle of a step.
+        try trainer.apply(try trainer.gradient(of: try batch(6)), learningRate: 1e-3)
+    }
+
+    @Test(arguments: [(0, 1, 1), (4, 5, 1), (4, 0, 1), (4, 2, 0)])
+    func impossibleShapesAreRefused(batch: Int, microBatch: Int, length: Int) {
+        let shape = Trainer.Shape(batchSize: batch, microBatchSize: microBatch, sequenceLength: length)
+        #expect(throws: DTrainError.self) { try Trainer(model: Self.model, shape: shape, threads: 1) }
+    }
+
+    @Test func aGradientThatIsNotFiniteIsThrownAndChangesNothing() throws {
+        let trainer = try trainer()
+        let weights = trainer.replica.parameters
+        weights[trainer.layout.denseBias] = .infinity
+        let before = bits(weights.elements)
+        let gradient = try trainer.gradient(of: try batch(7))
+        do {
+            try trainer.apply(gradient, learningRate: 1e-3)
+            Issue.record("a gradient that is not finite was applied")
+        } catch {
+            let error = try #require(error as? DTrainError)
+            #expect(error.category == .badData && error.message.contains("the weights of dense.bias"))
+        }
+        #expect(bits(weights.elements) == before && trainer.step == 0)
+    }
+
+    /// A curriculum: sequences that grow, and the same weights as a trainer that was made for each length anew.
+    @Test func sequencesMayChangeTheirLengthFromStepToStep() throws {
+        let growing = try trainer(threads: 2)
+        var weights = bits(growing.replica.parameters.elements)
+        var state = growing.replica.optimizerState
+        for (step, length) in [6, 2, 9, 9, 1].enumerated() {
+            let fresh = try Trainer(
+                model: Self.model,
+                shape: Trainer.Shape(batchSize: 5, microBatchSize: 2, sequenceLength: length), threads: 1)
+            _ = fresh.replica.parameters.elements.update(from: weights.map { Float(bitPattern: $0) })
+            for (slot, before) in zip(fresh.replica.optimizerState.slots, state.slots) {
+                _ = slot.elements.update(from: before.elements)
+            }
+            fresh.replica.optimizerState.steps = step
+            let batch = try batch(UInt32(10 + step), length: length)
+            try growing.apply(try growing.gradient(of: batch), learningRate: 1e-3)
+            try fresh.apply(try fresh.gradient(of: batch), learningRate: 1e-3)
+            weights = bits(fresh.replica.parameters.elements)
+            state = fresh.replica.optimizerState
+            #expect(bits(growing.replica.parameters.elements) == weights, "length \(length)")
+        }
+    }
+}
