@@ -53,7 +53,7 @@ extension SequenceDataset {
     }
 
     /// One batch of an epoch.
-    package func batch(step: Int, of order: Permutation) -> Batch {
+    private func batch(step: Int, of order: Permutation) -> Batch {
         let first = step * batchSize
         return Batch(
             count: batchSize, sequenceLength: sequenceLength, largestID: UInt16(clamping: corpus.vocabulary.size - 1)

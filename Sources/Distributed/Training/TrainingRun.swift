@@ -132,11 +132,10 @@ public final class TrainingRun {
     private var isFinished: Bool { perStep.maxSteps.map { progress.step >= $0 } ?? false }
 
     private func runEpoch() throws {
-        let order = dataset.order(epoch: progress.epoch)
         let timer = EpochTimer(
             progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options[.batchSize] * options[.sequenceLength])
-        while progress.stepInEpoch < dataset.stepsPerEpoch {
-            let last = try step(order, timer)
+        for batch in dataset.batches(epoch: progress.epoch, from: progress.stepInEpoch) {
+            let last = try step(batch, timer)
             saver.tellOutcome(report: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let isLast = isFinished || stop != nil
@@ -154,9 +153,9 @@ public final class TrainingRun {
     /// Whether the step just done is one of every so many.
     private func isDue(_ steps: Int?) -> Bool { steps.map { progress.step.isMultiple(of: $0) } ?? false }
 
-    private func step(_ order: Permutation, _ timer: EpochTimer) throws -> StepReport {
+    private func step(_ batch: Batch, _ timer: EpochTimer) throws -> StepReport {
         let start = Clock.seconds
-        var gradient = try trainer.gradient(of: dataset.batch(step: progress.stepInEpoch, of: order))
+        var gradient = try trainer.gradient(of: batch)
         let (loss, norm) = (gradient.loss, gradient.norm)
         if isUntrained, loss.isFinite {
             tell(.untrainedLoss(loss, blind: log(Double(trainer.model.vocabularySize))))
