@@ -49,7 +49,7 @@ extension SequenceDataset {
     ///   - step: the first step of the epoch, from 0, where a resumed training starts.
     public func batches(epoch: Int, from step: Int = 0) -> some Sequence<Batch> {
         let order = order(epoch: epoch)
-        return (min(step, stepsPerEpoch)..<stepsPerEpoch).lazy.map { batch(step: $0, of: order) }
+        return (min(max(0, step), stepsPerEpoch)..<stepsPerEpoch).lazy.map { batch(step: $0, of: order) }
     }
 
     /// One batch of an epoch.

@@ -161,7 +161,7 @@ public final class TrainingRun {
             tell(.untrainedLoss(loss, blind: log(Double(trainer.model.vocabularySize))))
             tellEpoch()
         }
-        if let limit = perStep.clipNorm { gradient.clip(norm: limit) }
+        if let limit = perStep.clipNorm { try gradient.clip(norm: limit) }
         try trainer.apply(gradient, learningRate: perStep.learningRate)
         stop = ranks.stopRequest
         progress.add(loss: loss)
