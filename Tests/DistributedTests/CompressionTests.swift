@@ -48,8 +48,8 @@ import Testing
                 let elements = blocks.elements(of: block)
                 for (place, sum) in sums.enumerated() {
                     blocks.store(
-                        Array(sum[elements]), elements: elements, block: block, node: place, of: sums.count,
-                        to: nodes.pointer)
+                        Array(sum[elements]), GradientBlocks.Segment(block: block, elements: elements), node: place,
+                        of: sums.count, to: nodes.pointer)
                 }
                 // In some steps blocks travel while later ones are filled in, on each rank at
                 // another place.

@@ -89,7 +89,9 @@ public struct GradientCheck: Sendable {
             for (place, sum) in sums.enumerated() {
                 Array(sum[elements]).withUnsafeBufferPointer { values in
                     guard let base = values.baseAddress else { return }
-                    blocks.store(base, elements: elements, block: block, node: place, of: sums.count, to: nodes)
+                    blocks.store(
+                        base, GradientBlocks.Segment(block: block, elements: elements), node: place, of: sums.count,
+                        to: nodes)
                 }
             }
             try didFill(block)

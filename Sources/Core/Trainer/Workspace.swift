@@ -1,4 +1,4 @@
-/// The memory of a rank's micro-batches of one sequence length: tape, workers, weight gradients.
+/// The memory for a rank's micro-batches of one sequence length: tape, workers, weight gradients.
 final class Workspace {
     let rankBatch: RankBatch
     let workers: [TrainingWorker]

@@ -36,9 +36,7 @@ import Testing
             }
             try worker.run(.crossEntropy)
             let fold = ReductionTree(leafCount: rankBatch.count).foldPlan(of: rankBatch.microBatches)
-            let gradientLayout = GradientLayout(layout)
-            let blocks = GradientBlocks(gradientLayout, tasks: PanelTask.all(layout), ranks: 1)
-            let gradient = try GradientSums(gradientLayout, blocks: blocks, nodeCount: fold.nodes.count)
+            let gradient = try GradientSums(layout, ranks: 1, nodeCount: fold.nodeCount)
             try WeightGradient(tape: tape, gradient: gradient, products: panels, fold: fold, pool: pool).run { _ in }
             return [Array(tape.losses.elements), gradient.sums.elements.map(Double.init)]
         }

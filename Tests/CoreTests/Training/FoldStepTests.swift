@@ -3,7 +3,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct FoldStepTests {
-    /// Every run of every small tree: carrying the leaves out gives each node's sum of its leaves, at the leaf that ends the node.
+    /// In every run of every small tree, the last leaf of each node completes the sum of its leaves.
     @Test(arguments: 1...9)
     func leavesAddUpToTheRunsNodes(count: Int) {
         let tree = ReductionTree(leafCount: count)
@@ -11,17 +11,17 @@ import Testing
             for end in first...count {
                 let fold = tree.foldPlan(of: first..<end)
                 var slots = [Set<Int>](repeating: [], count: fold.slotCount)
-                var nodes = [Set<Int>](repeating: [], count: fold.nodes.count)
-                for leaf in FoldStep.all(fold, first: first) {
-                    var sum: Set = [leaf.microBatch + first]
-                    for addend in leaf.addends {
-                        #expect(slots[addend].isDisjoint(with: sum) && addend != leaf.slot)
+                var nodes = [Set<Int>](repeating: [], count: fold.nodeCount)
+                for step in fold.steps {
+                    var sum: Set = [step.leaf + first]
+                    for addend in step.addends {
+                        #expect(slots[addend].isDisjoint(with: sum) && addend != step.slot)
                         sum.formUnion(slots[addend])
                     }
-                    slots[leaf.target] = sum
-                    if let node = leaf.completes { nodes[node] = sum }
+                    slots[step.target] = sum
+                    if let node = step.completedNode { nodes[node] = sum }
                 }
-                #expect(nodes == fold.nodes.map { Set(tree.leaves(of: $0)) })
+                #expect(nodes == tree.canonicalNodes(of: first..<end).map { Set(tree.leaves(of: $0)) })
             }
         }
     }

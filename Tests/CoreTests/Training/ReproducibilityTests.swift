@@ -111,8 +111,8 @@ import Testing
         for addition in plan.additions {
             nodes[addition.target] = zip(nodes[addition.target], nodes[addition.source]).map { $0 + $1 }
         }
-        try #require(plan.mergedBuffers.count == 1)
-        return bits(nodes[plan.mergedBuffers[0]])
+        try #require(plan.merged.count == 1)
+        return bits(nodes[plan.merged[0].buffer])
     }
 
     @Test(arguments: cases)
