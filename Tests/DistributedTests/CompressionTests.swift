@@ -33,7 +33,7 @@ import Testing
     /// The sum over the steps of what a rank gets.
     private static func total(_ check: GradientCheck, steps: Int, _ ranks: InMemoryCommunicator) throws -> [Double] {
         let tree = ReductionTree(leafCount: check.leaves)
-        let runs = ReductionTree.partition(count: check.leaves, parts: ranks.size)
+        let runs = Partition.balanced(count: check.leaves, parts: ranks.size)
         let blocks = GradientBlocks(contiguous: check.count, ranks: ranks.size, leastBytes: 900)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, compression: .bf16)

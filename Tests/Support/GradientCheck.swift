@@ -56,7 +56,7 @@ public struct GradientCheck: Sendable {
         _ ranks: any Communicator, mode: GradientSummation = .tree, leastBytes: Int? = nil
     ) throws {
         let tree = ReductionTree(leafCount: leaves)
-        let runs = ReductionTree.partition(count: leaves, parts: ranks.size)
+        let runs = Partition.balanced(count: leaves, parts: ranks.size)
         let blocks = GradientBlocks(contiguous: count, ranks: ranks.size, leastBytes: leastBytes)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, mode: mode)

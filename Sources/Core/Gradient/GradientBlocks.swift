@@ -211,7 +211,7 @@ extension GradientBlocks {
 
         /// Cuts a range into balanced parts that begin on whole cache lines of it.
         private static func cut(_ range: Range<Int>, _ ranks: Int) -> [Range<Int>] {
-            ReductionTree.partition(count: (range.count + 15) / 16, parts: ranks).map {
+            Partition.balanced(count: (range.count + 15) / 16, parts: ranks).map {
                 range.lowerBound + min($0.lowerBound * 16, range.count)..<range.lowerBound
                     + min($0.upperBound * 16, range.count)
             }

@@ -1,13 +1,5 @@
 /// One column panel of the weight gradients: the panel of the tape that it reads and the gradient columns that it yields.
 struct PanelTask: Hashable, Sendable {
-    /// The matrix on the tape.
-    enum Source: Hashable, Sendable {
-        /// A group of a recurrent layer's record.
-        case gates(layer: Int, group: Int)
-        /// d(loss)/d(logits).
-        case logits
-    }
-
     /// A product with the panel and its place: element (i, column) is `offset + i * stride + column` of the flat gradient.
     struct Target: Hashable, Sendable {
         /// The left operand.
@@ -36,7 +28,7 @@ struct PanelTask: Hashable, Sendable {
         let stride: Int
     }
 
-    let source: Source
+    let source: Tape.PanelSource
     /// The panel's index within the source.
     let panel: Int
     /// The panel's width.
@@ -44,7 +36,7 @@ struct PanelTask: Hashable, Sendable {
     /// The cheap sums first: they bring the panel into the cache for the products.
     let targets: [Target]
 
-    init(source: Source, panel: Int, width: Int, targets: [Target]) {
+    init(source: Tape.PanelSource, panel: Int, width: Int, targets: [Target]) {
         self.source = source
         self.panel = panel
         self.width = width

@@ -14,6 +14,14 @@ final class Tape: @unchecked Sendable {
         let record: AlignedBuffer<Float>
     }
 
+    /// A matrix of which the tape has panels.
+    enum PanelSource: Hashable, Sendable {
+        /// A group of a recurrent layer's record.
+        case gates(layer: Int, group: Int)
+        /// d(loss)/d(logits).
+        case logits
+    }
+
     let rankBatch: RankBatch
     let units: Int
     let vocabularySize: Int
@@ -55,7 +63,7 @@ final class Tape: @unchecked Sendable {
     func layer(_ index: Int) -> LayerTape { LayerTape(layers[index], cell: cell, units: units) }
 
     /// A panel of a micro-batch, from a group of a record or from d(loss)/d(logits).
-    func panel(_ source: PanelTask.Source, microBatch: Int, panel: Int) -> TapePanel {
+    func panel(_ source: PanelSource, microBatch: Int, panel: Int) -> TapePanel {
         let (rows, before) = rankBatch.tokens(of: microBatch)
         let (matrix, panels) =
             switch source {

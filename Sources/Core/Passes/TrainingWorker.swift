@@ -14,7 +14,7 @@ final class TrainingWorker: @unchecked Sendable {
     /// A row of logits with their bias, for a loss in Swift.
     private let logitsScratch: AlignedBuffer<Float>
     /// The worker's own forward, head and backward seconds of the step.
-    private(set) var profile = StepProfile()
+    private(set) var times = PassTimes()
 
     /// Prepares a worker for some rows of the rank.
     ///
@@ -35,7 +35,7 @@ final class TrainingWorker: @unchecked Sendable {
     ///
     /// - Parameter read: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
     func load(_ read: (Int, UnsafeMutablePointer<UInt16>) -> Void) {
-        profile = StepProfile()
+        times = PassTimes()
         let start = Clock.seconds
         let first = tape.rankBatch.sequences.lowerBound + rows.lowerBound
         for (row, place) in places.enumerated() {
@@ -46,7 +46,7 @@ final class TrainingWorker: @unchecked Sendable {
                 tape.targets[token] = window[time + 1]
             }
         }
-        profile.forward = Clock.seconds - start
+        times.forward = Clock.seconds - start
     }
 
     /// Runs forward, loss and backward through time; the gates' and logits' gradients end on the tape.
@@ -57,10 +57,10 @@ final class TrainingWorker: @unchecked Sendable {
             recording.time = time
             tape.heartbeat.beat()
             for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
-            try Clock.time(&profile.forward) { try forward.advance(ids.pointer, recording: recording) }
-            Clock.time(&profile.head) { head(time, loss) }
+            try Clock.time(&times.forward) { try forward.advance(ids.pointer, recording: recording) }
+            Clock.time(&times.head) { head(time, loss) }
         }
-        try Clock.time(&profile.backward) { try backward.run() }
+        try Clock.time(&times.backward) { try backward.run() }
     }
 
     /// Computes the loss of each row at a time step, and its gradient by the logits, scaled to the mean over the global batch.
@@ -76,4 +76,14 @@ final class TrainingWorker: @unchecked Sendable {
             tape.storeLogitsGradient(place, time, from: logits)
         }
     }
+}
+
+/// The seconds of one worker's passes.
+struct PassTimes {
+    /// Reading the batch; the forward pass except the head.
+    var forward = 0.0
+    /// Softmax, loss and their gradient.
+    var head = 0.0
+    /// Backward through time.
+    var backward = 0.0
 }

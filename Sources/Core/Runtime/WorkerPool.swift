@@ -17,12 +17,14 @@ public final class WorkerPool: Sendable {
 
     /// Starts the workers.
     ///
-    /// - Parameter count: the number of workers; values below 1 count as 1.
+    /// - Parameters:
+    ///   - count: the number of workers; values below 1 count as 1.
+    ///   - prepare: called once on each worker's thread, the calling one included, before its first work.
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
-    public init(count: Int) throws {
+    public init(count: Int, preparing prepare: @escaping @Sendable () -> Void = {}) throws {
         self.count = max(1, count)
-        OneDNN.useOneThread()
-        threads = try WorkerThreads(count: self.count - 1)
+        prepare()
+        threads = try WorkerThreads(count: self.count - 1, preparing: prepare)
     }
 
     deinit { threads.end() }

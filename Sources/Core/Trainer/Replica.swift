@@ -76,7 +76,7 @@ package final class Replica: @unchecked Sendable {
         layout = ParameterLayout(configuration.model)
         parameters = try AlignedBuffer(count: layout.count)
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
-        pool = try WorkerPool(count: configuration.threads)
+        pool = try WorkerPool(forProducts: configuration.threads)
         let operands = configuration.precision.operands
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer, products: operands.weightProducts(), training: true,
@@ -194,9 +194,9 @@ package final class Replica: @unchecked Sendable {
     private func addProfiles(of workers: [TrainingWorker], seconds: Double) {
         let share = 1 / Double(workers.count)
         for worker in workers {
-            profile.forward += worker.profile.forward * share
-            profile.head += worker.profile.head * share
-            profile.backward += worker.profile.backward * share
+            profile.forward += worker.times.forward * share
+            profile.head += worker.times.head * share
+            profile.backward += worker.times.backward * share
         }
         profile.wait = seconds - profile.forward - profile.head - profile.backward
     }

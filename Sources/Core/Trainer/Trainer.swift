@@ -80,7 +80,7 @@ public final class Trainer {
             try shape.check()
             try precision.requireSupport()
         }
-        let runs = ReductionTree.partition(
+        let runs = Partition.balanced(
             count: RankBatch.microBatchCount(batchSize: shape.batchSize, microBatchSize: shape.microBatchSize),
             parts: ranks.size)
         let threads = threads ?? ranks.defaultThreads

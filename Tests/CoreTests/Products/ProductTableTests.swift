@@ -22,7 +22,7 @@ import Testing
             let layout = ParameterLayout(model)
             let parameters = try buffer(testNumbers(layout.count, limit: 0.3))
             let rankBatch = RankBatch(batchSize: 5, microBatchSize: 2, sequenceLength: 4, microBatches: 0..<3)
-            let pool = try WorkerPool(count: 2)
+            let pool = try WorkerPool(forProducts: 2)
             let packed = try PackedWeights(
                 layout: layout, parameters: parameters.pointer, products: weights, training: true, pool: pool)
             try packed.pack()

@@ -126,7 +126,7 @@ import Testing
         try single.computeGradient(test.reader(step: 0))
         let expected = bits(single.gradient.sums.elements)
         for ranks in [1, 2, 3, 4, test.microBatches + 1] {
-            let runs = ReductionTree.partition(count: test.microBatches, parts: ranks)
+            let runs = Partition.balanced(count: test.microBatches, parts: ranks)
             #expect(differences(try shardedGradient(test, runs: runs), expected) == 0, "\(ranks) ranks")
         }
         let uneven = [0..<1, 1..<test.microBatches]

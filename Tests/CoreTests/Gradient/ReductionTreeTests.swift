@@ -44,7 +44,7 @@ import Testing
         let tree = ReductionTree(leafCount: leaves)
         let expected = sum(height(leaves), 0, leaves)
         for parts in 1...8 {
-            let runs = ReductionTree.partition(count: leaves, parts: parts)
+            let runs = Partition.balanced(count: leaves, parts: parts)
             let folded = runs.flatMap { fold($0, of: tree) }
             let plan = tree.mergePlan(of: runs)
             #expect(folded.count == plan.nodes.count)
@@ -73,9 +73,9 @@ import Testing
         let tree = ReductionTree(leafCount: leaves)
         let expected = sum(height(leaves), 0, leaves)
         for ranks in 1...4 {
-            let runs = ReductionTree.partition(count: leaves, parts: ranks)
+            let runs = Partition.balanced(count: leaves, parts: ranks)
             let ofRanks = runs.flatMap { run -> [Float] in
-                let threads = ReductionTree.partition(count: run.count, parts: 3)
+                let threads = Partition.balanced(count: run.count, parts: 3)
                     .map { $0.lowerBound + run.lowerBound..<$0.upperBound + run.lowerBound }
                 let plan = tree.mergePlan(of: threads)
                 #expect(plan.merged.map(\.node) == tree.canonicalNodes(of: run))
@@ -124,13 +124,13 @@ import Testing
     @Test func partitionIsBalancedAndComplete() {
         for count in 0...40 {
             for parts in 1...8 {
-                let runs = ReductionTree.partition(count: count, parts: parts)
+                let runs = Partition.balanced(count: count, parts: parts)
                 #expect(runs.count == parts)
                 #expect(runs.flatMap(Array.init) == Array(0..<count))
                 let lengths = runs.map(\.count)
                 #expect((lengths.max() ?? 0) - (lengths.min() ?? 0) <= 1)
             }
         }
-        #expect(ReductionTree.partition(count: 4, parts: 8).filter(\.isEmpty).count == 4)
+        #expect(Partition.balanced(count: 4, parts: 8).filter(\.isEmpty).count == 4)
     }
 }
