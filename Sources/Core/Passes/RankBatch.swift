@@ -2,25 +2,25 @@
 ///
 /// Rows are the rank's sequences in order. What is kept for every token lies micro-batch by micro-batch, inside one by time and
 /// then by sequence, so that a micro-batch's tokens are contiguous.
-public struct RankBatch: Hashable, Sendable {
+package struct RankBatch: Hashable, Sendable {
     /// T, the tokens of a sequence.
-    public let sequenceLength: Int
+    package let sequenceLength: Int
     /// Sequences in a whole micro-batch.
-    public let microBatchSize: Int
+    package let microBatchSize: Int
     /// The indices of the rank's micro-batches within the step.
-    public let microBatches: Range<Int>
+    package let microBatches: Range<Int>
     /// The rank's sequences within the step's global batch.
-    public let sequences: Range<Int>
+    package let sequences: Range<Int>
     /// Sequences in the global batch.
-    public let batchSize: Int
+    package let batchSize: Int
 
     /// The number of micro-batches that a global batch is split into.
-    public static func microBatchCount(batchSize: Int, microBatchSize: Int) -> Int {
+    package static func microBatchCount(batchSize: Int, microBatchSize: Int) -> Int {
         (batchSize + microBatchSize - 1) / microBatchSize
     }
 
     /// Describes a run of micro-batches.
-    public init(batchSize: Int, microBatchSize: Int, sequenceLength: Int, microBatches: Range<Int>) {
+    package init(batchSize: Int, microBatchSize: Int, sequenceLength: Int, microBatches: Range<Int>) {
         self.batchSize = batchSize
         self.sequenceLength = sequenceLength
         self.microBatchSize = microBatchSize

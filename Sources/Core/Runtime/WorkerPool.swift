@@ -4,12 +4,12 @@ import Synchronization
 ///
 /// One `run` after another is the only synchronization that a training step needs. The threads end
 /// with the pool.
-public final class WorkerPool: Sendable {
+package final class WorkerPool: Sendable {
     /// The work of one run; its argument is the worker's index, from 0 to `count` − 1.
-    public typealias Work = @Sendable (Int) throws -> Void
+    package typealias Work = @Sendable (Int) throws -> Void
 
     /// The number of workers, including the calling thread.
-    public let count: Int
+    package let count: Int
 
     private let threads: WorkerThreads
     /// Tasks handed out in the current run.
@@ -19,7 +19,7 @@ public final class WorkerPool: Sendable {
     ///
     /// - Parameter count: the number of workers; values below 1 count as 1.
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
-    public init(count: Int) throws {
+    package init(count: Int) throws {
         self.count = max(1, count)
         OneDNN.useOneThread()
         threads = try WorkerThreads(count: self.count - 1)
@@ -32,7 +32,7 @@ public final class WorkerPool: Sendable {
     /// Called by one thread at a time.
     ///
     /// - Throws: the calling thread's error, otherwise the first error of another worker.
-    public func run(_ work: Work) throws {
+    package func run(_ work: Work) throws {
         tasksTaken.store(0, ordering: .relaxed)
         guard count > 1 else { return try work(0) }
         try withoutActuallyEscaping(work) { work in

@@ -8,7 +8,11 @@ import DTrainCore
 ///
 /// An operation that throws leaves the ranks out of step. Only the top level catches the error,
 /// prints it, and ends the job (see `Job`). Share an error of one rank with all ranks before the
-/// next operation (see `ReplicaAgreement.agree(localError:)`).
+/// next operation, with `collectively(_:)`.
+///
+/// A program gets its communicator from `Job.main`, and conforms no type of its own to the protocol.
+/// Most operations serve `Trainer`; a training loop needs the rank, and sometimes `broadcast`,
+/// `allGather` or `barrier`.
 ///
 /// Not supported: groups of ranks, messages between two ranks, other element types than those below.
 public protocol Communicator: AnyObject {
@@ -128,6 +132,20 @@ extension Communicator {
     /// Gathers a text of each rank, in rank order, on every rank; collective.
     public func allGather(_ text: String) throws -> [String] {
         try allGather(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Runs `body` on every rank, and throws on all of them if it throws on one; collective.
+    ///
+    /// For work that may fail on some ranks only, such as writing a file on rank 0; `body` itself
+    /// doesn't communicate.
+    ///
+    ///     try ranks.collectively {
+    ///         if ranks.isRoot { try writeSamples() }
+    ///     }
+    ///
+    /// - Throws: `CollectiveError` with the lowest failing rank's error and the names of all failing ranks.
+    public func collectively<Value>(_ body: () throws -> Value) throws -> Value {
+        try ReplicaAgreement(self).collectively(body)
     }
 
     /// Copies the bytes of rank `root`, whose number the others don't know, to all ranks; collective.
