@@ -51,7 +51,7 @@ struct BadInputTests {
         "--embedding-dim 2147483647", "--learning-rate 0", "--learning-rate -1", "--learning-rate nan",
         "--learning-rate inf", "--learning-rate 1e300", "--learning-rate 1e-300", "--seed -1", "--seed x",
         "--threads 0", "--keep 0", "--checkpoint-every-steps 0",
-        "--stall-timeout 0", "--cell rnn", "--precision fp8", "--unknown", "surplus",
+        "--stall-timeout 0", "--cell elman", "--precision fp8", "--unknown", "surplus",
         "--init x.safetensors --resume", "--init x.safetensors --resume-from y.safetensors",
         "--resume --resume-from y.safetensors", "--resume --overwrite", "--data",
     ])

@@ -33,7 +33,7 @@ import Testing
     /// The sum over the steps of what a rank gets.
     private static func total(_ check: GradientCheck, steps: Int, _ ranks: InMemoryCommunicator) throws -> [Double] {
         let tree = ReductionTree(leafCount: check.leaves)
-        let runs = ReductionTree.partition(count: check.leaves, parts: ranks.size)
+        let runs = Partition.balanced(count: check.leaves, parts: ranks.size)
         let blocks = GradientBlocks(contiguous: check.count, ranks: ranks.size, leastBytes: 900)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, compression: .bf16)
@@ -48,8 +48,8 @@ import Testing
                 let elements = blocks.elements(of: block)
                 for (place, sum) in sums.enumerated() {
                     blocks.store(
-                        Array(sum[elements]), elements: elements, block: block, node: place, of: sums.count,
-                        to: nodes.pointer)
+                        Array(sum[elements]), GradientBlocks.Segment(block: block, elements: elements), node: place,
+                        of: sums.count, to: nodes.pointer)
                 }
                 // In some steps blocks travel while later ones are filled in, on each rank at
                 // another place.

@@ -98,7 +98,7 @@ import Testing
         let results = try InMemoryCommunicator.run(ranks: ranks) { communicator in
             let synchronizer = try GradientSynchronizer(
                 communicator: communicator, tree: ReductionTree(leafCount: ranks),
-                runs: ReductionTree.partition(count: ranks, parts: ranks),
+                runs: Partition.balanced(count: ranks, parts: ranks),
                 blocks: GradientBlocks(contiguous: 3, ranks: ranks), mode: mode, compression: compression)
             let nodes = try AlignedBuffer<Float>(count: 3)
             nodes.elements.update(repeating: 1)

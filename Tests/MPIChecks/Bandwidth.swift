@@ -26,7 +26,7 @@ struct Bandwidth {
         for (name, mode) in ways {
             let synchronizer = try GradientSynchronizer(
                 communicator: ranks, tree: ReductionTree(leafCount: size),
-                runs: ReductionTree.partition(count: size, parts: size),
+                runs: Partition.balanced(count: size, parts: size),
                 blocks: GradientBlocks(tasks: Self.panels, lossOffset: count, ranks: size), mode: mode)
             trials.append((name, { _ = try synchronizer.begin(nodes: nodes.pointer).finish() }))
         }

@@ -89,7 +89,7 @@ import Glibc
         let (size, count) = (ranks.size, 4_000_003)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: ReductionTree(leafCount: size),
-            runs: ReductionTree.partition(count: size, parts: size),
+            runs: Partition.balanced(count: size, parts: size),
             blocks: GradientBlocks(contiguous: count, ranks: size))
         let values = try AlignedBuffer<Float>(count: count)
         let gradient = values.pointer

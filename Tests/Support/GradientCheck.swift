@@ -56,7 +56,7 @@ package struct GradientCheck: Sendable {
         _ ranks: any Communicator, mode: GradientSummation = .tree, leastBytes: Int? = nil
     ) throws {
         let tree = ReductionTree(leafCount: leaves)
-        let runs = ReductionTree.partition(count: leaves, parts: ranks.size)
+        let runs = Partition.balanced(count: leaves, parts: ranks.size)
         let blocks = GradientBlocks(contiguous: count, ranks: ranks.size, leastBytes: leastBytes)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, mode: mode)
@@ -89,7 +89,9 @@ package struct GradientCheck: Sendable {
             for (place, sum) in sums.enumerated() {
                 Array(sum[elements]).withUnsafeBufferPointer { values in
                     guard let base = values.baseAddress else { return }
-                    blocks.store(base, elements: elements, block: block, node: place, of: sums.count, to: nodes)
+                    blocks.store(
+                        base, GradientBlocks.Segment(block: block, elements: elements), node: place, of: sums.count,
+                        to: nodes)
                 }
             }
             try didFill(block)

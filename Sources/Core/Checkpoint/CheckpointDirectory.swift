@@ -42,8 +42,9 @@ public struct CheckpointDirectory: Hashable, Sendable {
     ///   - heartbeat: shows that the search goes on.
     ///   - report: called with the error of each damaged one, which is skipped.
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
-    public func newestValid(heartbeat: Heartbeat? = nil, report: (DTrainError) -> Void = { _ in }) throws -> Checkpoint?
-    {
+    public func newestValid(
+        heartbeat: Heartbeat? = nil, report: (DTrainError) -> Void = { _ in }
+    ) throws -> Checkpoint? {
         for name in try list() {
             do {
                 return try Checkpoint(path: file(name), heartbeat: heartbeat)

@@ -37,7 +37,7 @@ public final class Generator {
         try precision.requireSupport()
         self.layout = layout
         self.parameters = parameters
-        pool = try WorkerPool(count: threads)
+        pool = try WorkerPool(forProducts: threads)
         weights = try PackedWeights.reading(
             layout, parameters: parameters.pointer, precision: precision, pool: pool)
         try weights.pack()
@@ -57,7 +57,7 @@ public final class Generator {
         try check(prompts, length: length, method)
         guard !prompts.isEmpty else { return [] }
         let team = ForwardPass.teamSize(of: pool.count, rows: prompts.count, weights: weights)
-        let parts = ReductionTree.partition(count: prompts.count, parts: pool.count / team).filter { !$0.isEmpty }
+        let parts = Partition.balanced(count: prompts.count, parts: pool.count / team).filter { !$0.isEmpty }
         let runs = try parts.map { part in
             try GenerationRun(
                 prompts: Array(prompts[part]), firstPrompt: part.lowerBound, length: length,

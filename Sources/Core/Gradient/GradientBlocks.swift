@@ -33,34 +33,56 @@ package struct GradientBlocks: Sendable {
         let matrix: Matrix
         let start: Int
 
-        /// Its elements in wire order.
+        /// The matrix's elements in wire order.
         var elements: Range<Int> { start..<start + matrix.count }
     }
 
-    private struct Task {
-        let elements: Range<Int>
-        let block: Int
+    /// Elements of one block, in wire order.
+    package struct Segment: Hashable, Sendable {
+        /// The block that contains all the elements.
+        package let block: Int
+        /// The elements in wire order.
+        package let elements: Range<Int>
+
+        /// Describes elements of a block.
+        package init(block: Int, elements: Range<Int>) {
+            self.block = block
+            self.elements = elements
+        }
     }
 
-    private struct Block {
+    fileprivate struct Block {
         let elements: Range<Int>
-        let tasks: Range<Int>
+        let taskCount: Int
         /// The part of each rank.
         let parts: [Range<Int>]
     }
 
-    /// The number of elements.
-    package let count: Int
     /// The number of ranks that share the work.
     package let ranks: Int
-    /// The element in wire order that holds the step's mean loss; never compressed.
-    package let loss: Int
-    /// The task whose only element is the loss.
-    let lossTask: Int
+    /// The step's mean loss, the only element of its task; never compressed.
+    let lossSegment: Segment
     /// All matrices, in wire order.
     let places: [Place]
-    private let tasks: [Task]
     private let blocks: [Block]
+
+    fileprivate init(ranks: Int, lossSegment: Segment, places: [Place], blocks: [Block]) {
+        (self.ranks, self.lossSegment, self.places, self.blocks) = (ranks, lossSegment, places, blocks)
+    }
+
+    /// Forms blocks of whole tasks; the loss is a task of its own and comes last.
+    ///
+    /// - Parameters:
+    ///   - tasks: the matrices that each task fills, in the order of the tasks.
+    ///   - lossOffset: the place of the loss in the flat gradient.
+    ///   - ranks: the number of ranks that share the work.
+    ///   - leastBytes: the size at which a block is complete; nil for one that suits the number of
+    ///     ranks.
+    package init(tasks: [[Matrix]], lossOffset: Int, ranks: Int, leastBytes: Int? = nil) {
+        var builder = Builder(ranks: ranks, leastBytes: leastBytes)
+        for matrices in tasks { builder.append(matrices) }
+        self = builder.finish(lossOffset: lossOffset)
+    }
 
     /// The minimum size of a block in bytes, large enough to amortise the latency of a transfer.
     private static let leastBytes = 5 << 18
@@ -70,57 +92,22 @@ package struct GradientBlocks: Sendable {
     /// Estimates the number of blocks of a gradient of many small tasks; at least 1.
     package static func usualCount(bytes: Int, ranks: Int) -> Int { max(1, bytes / usualBytes(ranks: ranks)) }
 
-    private static func usualBytes(ranks: Int) -> Int { max(leastBytes, leastPartBytes * ranks) }
+    fileprivate static func usualBytes(ranks: Int) -> Int { max(leastBytes, leastPartBytes * ranks) }
 
-    /// Forms blocks of whole tasks; the loss is a task of its own and comes last.
-    ///
-    /// - Parameters:
-    ///   - matrices: the matrices that each task fills, in the order of the tasks.
-    ///   - lossOffset: the place of the loss in the flat gradient.
-    ///   - ranks: the number of ranks that share the work.
-    ///   - leastBytes: the size at which a block is complete; nil for one that suits the number of
-    ///     ranks.
-    package init(tasks matrices: [[Matrix]], lossOffset: Int, ranks: Int, leastBytes: Int? = nil) {
-        let least = leastBytes ?? Self.usualBytes(ranks: ranks)
-        var blocks: [Block] = []
-        var tasks: [Task] = []
-        var places: [Place] = []
-        var (next, firstTask, first) = (0, 0, 0)
-        for (index, task) in (matrices + [[Matrix(rows: 1, width: 1, offset: lossOffset, stride: 1)]]).enumerated() {
-            let start = next
-            for matrix in task {
-                places.append(Place(matrix: matrix, start: next))
-                next += matrix.count
-            }
-            tasks.append(Task(elements: start..<next, block: blocks.count))
-            guard (next - first) * MemoryLayout<Float>.stride >= least || index == matrices.count else { continue }
-            blocks.append(
-                Block(
-                    elements: first..<next, tasks: firstTask..<index + 1,
-                    parts: Self.cut(first..<next, into: ranks)))
-            (first, firstTask) = (next, index + 1)
-        }
-        count = next
-        loss = next - 1
-        lossTask = matrices.count
-        self.ranks = ranks
-        (self.tasks, self.places, self.blocks) = (tasks, places, blocks)
-    }
+    /// The number of elements.
+    package var count: Int { blocks.last?.elements.upperBound ?? 0 }
 
     /// The number of blocks.
     package var blockCount: Int { blocks.count }
 
+    /// The element in wire order that holds the step's mean loss.
+    package var loss: Int { lossSegment.elements.lowerBound }
+
     /// A block's elements in wire order.
     package func elements(of block: Int) -> Range<Int> { blocks[block].elements }
 
-    /// The tasks of a block.
-    func tasks(of block: Int) -> Range<Int> { blocks[block].tasks }
-
-    /// A task's elements in wire order.
-    func elements(ofTask task: Int) -> Range<Int> { tasks[task].elements }
-
-    /// The block that a task belongs to.
-    func block(ofTask task: Int) -> Int { tasks[task].block }
+    /// The number of tasks that fill a block, the loss included.
+    func taskCount(of block: Int) -> Int { blocks[block].taskCount }
 
     /// The elements of a block that a rank adds up, in wire order; possibly empty.
     package func part(of block: Int, rank: Int) -> Range<Int> { blocks[block].parts[rank] }
@@ -133,22 +120,17 @@ package struct GradientBlocks: Sendable {
         part.lowerBound * nodes + node * part.count
     }
 
-    /// Copies one task's sums of one of `nodes` nodes to the buffer that is sent.
-    func store(_ sums: UnsafePointer<Float>, task: Int, node: Int, of nodes: Int, to base: UnsafeMutablePointer<Float>)
-    {
-        store(sums, elements: tasks[task].elements, block: tasks[task].block, node: node, of: nodes, to: base)
-    }
-
-    /// Copies elements of one of `nodes` nodes, all from one block, to the buffer that is sent.
+    /// Copies a segment of one of `nodes` nodes to the buffer that is sent.
     package func store(
-        _ values: UnsafePointer<Float>, elements: Range<Int>, block: Int, node: Int, of nodes: Int,
+        _ values: UnsafePointer<Float>, _ segment: Segment, node: Int, of nodes: Int,
         to base: UnsafeMutablePointer<Float>
     ) {
-        for part in blocks[block].parts {
-            let piece = part.clamped(to: elements)
+        for part in blocks[segment.block].parts {
+            let piece = part.clamped(to: segment.elements)
             guard !piece.isEmpty else { continue }
             let target = offset(of: part, node: node, nodes: nodes) + piece.lowerBound - part.lowerBound
-            (base + target).update(from: values + (piece.lowerBound - elements.lowerBound), count: piece.count)
+            (base + target).update(
+                from: values + (piece.lowerBound - segment.elements.lowerBound), count: piece.count)
         }
     }
 
@@ -164,14 +146,6 @@ package struct GradientBlocks: Sendable {
             UnsafeBufferPointer(start: base + offset(of: part, node: node, nodes: nodes), count: part.count)
         }
     }
-
-    /// Cuts a range into balanced parts that begin on whole cache lines of it.
-    private static func cut(_ range: Range<Int>, into ranks: Int) -> [Range<Int>] {
-        ReductionTree.partition(count: (range.count + 15) / 16, parts: ranks).map {
-            range.lowerBound + min($0.lowerBound * 16, range.count)..<range.lowerBound
-                + min($0.upperBound * 16, range.count)
-        }
-    }
 }
 
 extension GradientBlocks.Place {
@@ -184,11 +158,63 @@ extension GradientBlocks.Place {
 }
 
 extension GradientBlocks {
-    /// Forms the blocks of a model's summed gradient.
-    init(_ layout: GradientLayout, tasks: [PanelTask], ranks: Int) {
-        let matrices = tasks.map { task in
-            task.targets.map { Matrix(rows: $0.rows, width: task.width, offset: $0.offset, stride: $0.stride) }
+    /// Forms blocks task by task.
+    struct Builder {
+        private let ranks: Int
+        private let leastBytes: Int
+        private var places: [Place] = []
+        private var blocks: [Block] = []
+        /// The elements of the tasks so far.
+        private var count = 0
+        // The block that is still open.
+        private var start = 0
+        private var taskCount = 0
+
+        /// Starts without tasks.
+        ///
+        /// - Parameters:
+        ///   - ranks: the number of ranks that share the work.
+        ///   - leastBytes: the size at which a block is complete; nil for one that suits the number
+        ///     of ranks.
+        init(ranks: Int, leastBytes: Int? = nil) {
+            self.ranks = ranks
+            self.leastBytes = leastBytes ?? GradientBlocks.usualBytes(ranks: ranks)
         }
-        self.init(tasks: matrices, lossOffset: layout.loss, ranks: ranks)
+
+        /// Appends a task that fills some matrices, one after another.
+        ///
+        /// - Returns: where the task's sums belong.
+        @discardableResult
+        mutating func append(_ matrices: [Matrix]) -> Segment {
+            let first = count
+            for matrix in matrices {
+                places.append(Place(matrix: matrix, start: count))
+                count += matrix.count
+            }
+            let segment = Segment(block: blocks.count, elements: first..<count)
+            taskCount += 1
+            if (count - start) * MemoryLayout<Float>.stride >= leastBytes { closeBlock() }
+            return segment
+        }
+
+        /// Appends the loss and closes the last block.
+        consuming func finish(lossOffset: Int) -> GradientBlocks {
+            let loss = append([Matrix(rows: 1, width: 1, offset: lossOffset, stride: 1)])
+            if taskCount > 0 { closeBlock() }
+            return GradientBlocks(ranks: ranks, lossSegment: loss, places: places, blocks: blocks)
+        }
+
+        private mutating func closeBlock() {
+            blocks.append(Block(elements: start..<count, taskCount: taskCount, parts: Self.cut(start..<count, ranks)))
+            (start, taskCount) = (count, 0)
+        }
+
+        /// Cuts a range into balanced parts that begin on whole cache lines of it.
+        private static func cut(_ range: Range<Int>, _ ranks: Int) -> [Range<Int>] {
+            Partition.balanced(count: (range.count + 15) / 16, parts: ranks).map {
+                range.lowerBound + min($0.lowerBound * 16, range.count)..<range.lowerBound
+                    + min($0.upperBound * 16, range.count)
+            }
+        }
     }
 }

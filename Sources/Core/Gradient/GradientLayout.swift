@@ -1,29 +1,47 @@
-/// The flat gradient: the parameters' gradients in the parameters' layout, then what a step sums up besides.
+/// The flat gradient: the parameters' gradients in the parameters' layout, then the other sums of a step.
 ///
-/// It names places; the sums themselves lie in the order of `GradientBlocks`.
+/// It names places; the sums themselves are stored in the order of `GradientBlocks`.
 ///
-/// The first layer's input product is a table (V rows), so what its backward pass sums over tokens is the table's gradient.
-/// The embedding's and the first kernel's gradients follow from its total once a step, and aren't exchanged. They lie first in the
-/// parameter layout; so everything that is summed over micro-batches is one range, `summed`.
-public struct GradientLayout: Hashable, Sendable {
+/// The first layer's input product is a table of V rows, so its backward pass sums the table's
+/// gradient over tokens. The gradients of the embedding and of the first kernel follow from that
+/// sum once a step and aren't exchanged. They come first in the parameters' layout, so everything
+/// that is summed over micro-batches is one range, `summed`.
+struct GradientLayout: Hashable, Sendable {
     /// The layout of the parameters.
-    public let parameters: ParameterLayout
-    /// Offset of the table's gradient: [V, G·H].
-    public let table: Int
-    /// Offset of the step's mean loss over all tokens of the global batch (nats).
-    public let loss: Int
-    /// Elements in all.
-    public let count: Int
+    let parameters: ParameterLayout
+    /// The elements of the table's gradient: [V, G·H].
+    let table: Range<Int>
+    /// The offset of the step's mean loss over all tokens of the global batch (nats).
+    let loss: Int
+    /// The number of elements.
+    let count: Int
 
-    /// Lays the gradient out.
-    public init(_ parameters: ParameterLayout) {
+    /// Lays out the gradient of a model.
+    init(_ parameters: ParameterLayout) {
         let configuration = parameters.configuration
+        let tableCount = configuration.vocabularySize * configuration.cell.gates * configuration.rnnUnits
         self.parameters = parameters
-        table = parameters.count
-        loss = table + configuration.vocabularySize * configuration.cell.gates * configuration.rnnUnits
+        table = parameters.count..<parameters.count + tableCount
+        loss = table.upperBound
         count = loss + 1
     }
 
     /// The elements that are sums over micro-batches.
-    public var summed: Range<Int> { parameters.recurrent[0].recurrentKernel..<count }
+    var summed: Range<Int> { parameters.recurrent[0].recurrentKernel..<count }
+}
+
+extension GradientLayout {
+    /// Names the parts of a flat gradient's sums that aren't finite: the loss, the first such tensor, or both.
+    ///
+    /// - Returns: a phrase for an error message; nil when all sums are finite.
+    func nonFinite(in flat: UnsafePointer<Float>) -> String? {
+        let tensor = parameters.tensors.first {
+            summed.contains($0.offset) && !allFinite(flat + $0.offset, count: $0.count)
+        }
+        // The gradients of the embedding and of the first kernel derive from the table's.
+        let tableName = allFinite(flat + table.lowerBound, count: table.count) ? nil : "embedding.embeddings"
+        let gradient = (tensor?.name ?? tableName).map { "the gradient of \($0)" }
+        let parts = [flat[loss].isFinite ? nil : "the loss", gradient].compactMap(\.self)
+        return parts.isEmpty ? nil : parts.joined(separator: " and ")
+    }
 }

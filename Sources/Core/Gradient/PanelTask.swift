@@ -1,14 +1,8 @@
-/// One column panel of the weight gradients: which gradient columns it yields, from which panel of the tape.
+/// One column panel of the weight gradients: the panel of the tape that it reads and the gradient columns that it yields.
 struct PanelTask: Hashable, Sendable {
-    enum Source: Hashable, Sendable {
-        /// A group of a recurrent layer's record.
-        case gates(layer: Int, group: Int)
-        /// d(loss)/d(logits).
-        case logits
-    }
-
-    /// What is multiplied with the panel and where the result goes: rows `offset + i * stride + column` of the flat gradient.
+    /// A product with the panel and its place: element (i, column) is `offset + i * stride + column` of the flat gradient.
     struct Target: Hashable, Sendable {
+        /// The left operand.
         enum Factor: Hashable, Sendable {
             /// hᵀ of a layer before each token.
             case hiddenBefore(layer: Int)
@@ -19,7 +13,7 @@ struct PanelTask: Hashable, Sendable {
             /// All ones: column sums.
             case ones
 
-            /// Whether a big product is needed.
+            /// Whether the target is a matrix product.
             var isHidden: Bool {
                 switch self {
                 case .hiddenBefore, .hiddenAfter: true
@@ -34,32 +28,38 @@ struct PanelTask: Hashable, Sendable {
         let stride: Int
     }
 
-    let source: Source
+    let source: Tape.PanelSource
+    /// The panel's index within the source.
     let panel: Int
     /// The panel's width.
     let width: Int
     /// The cheap sums first: they bring the panel into the cache for the products.
     let targets: [Target]
 
-    init(source: Source, panel: Int, width: Int, targets: [Target]) {
+    init(source: Tape.PanelSource, panel: Int, width: Int, targets: [Target]) {
         self.source = source
         self.panel = panel
         self.width = width
         self.targets = targets.filter { !$0.factor.isHidden } + targets.filter { $0.factor.isHidden }
     }
 
-    /// Floats of partial sums.
-    var scratch: Int { targets.reduce(0) { $0 + $1.rows * width } }
+    /// The number of the task's sums.
+    var count: Int { targets.reduce(0) { $0 + $1.rows * width } }
 
-    /// All tasks of a model.
-    static func all(_ layout: ParameterLayout) -> [PanelTask] {
-        recurrentTasks(layout) + denseTasks(layout)
+    /// The matrices that the task fills, one for each target.
+    var matrices: [GradientBlocks.Matrix] {
+        targets.map { GradientBlocks.Matrix(rows: $0.rows, width: width, offset: $0.offset, stride: $0.stride) }
     }
 
-    private static func recurrentTasks(_ layout: ParameterLayout) -> [PanelTask] {
-        let configuration = layout.configuration
+    /// All tasks of a model, in wire order.
+    static func all(_ layout: GradientLayout) -> [PanelTask] {
+        recurrentTasks(layout) + denseTasks(layout.parameters)
+    }
+
+    private static func recurrentTasks(_ layout: GradientLayout) -> [PanelTask] {
+        let configuration = layout.parameters.configuration
         let panels = Panels(units: configuration.rnnUnits)
-        return layout.recurrent.indices.reversed().flatMap { layer in
+        return layout.parameters.recurrent.indices.reversed().flatMap { layer in
             configuration.cell.routes.enumerated().flatMap { group, route in
                 (0..<panels.count).map { panel in
                     let columns = panels.columns(panel)
@@ -73,12 +73,12 @@ struct PanelTask: Hashable, Sendable {
 
     /// The sums that a panel of one record group yields; `column` is the panel's first within the gate.
     private static func targets(
-        _ layout: ParameterLayout, layer: Int, _ route: Cell.Route, column: Int
+        _ layout: GradientLayout, layer: Int, _ route: Cell.Route, column: Int
     ) -> [Target] {
-        let configuration = layout.configuration
+        let configuration = layout.parameters.configuration
         let units = configuration.rnnUnits
         let stride = configuration.cell.gates * units
-        let place = layout.recurrent[layer]
+        let place = layout.parameters.recurrent[layer]
         let first = route.gate * units + column
         return route.destinations.map { destination in
             switch destination {
@@ -89,7 +89,7 @@ struct PanelTask: Hashable, Sendable {
             case .kernel where layer == 0:
                 Target(
                     factor: .characters, rows: configuration.vocabularySize,
-                    offset: GradientLayout(layout).table + first, stride: stride)
+                    offset: layout.table.lowerBound + first, stride: stride)
             case .kernel:
                 Target(
                     factor: .hiddenAfter(layer: layer - 1), rows: units, offset: place.kernel + first, stride: stride)
@@ -116,4 +116,10 @@ struct PanelTask: Hashable, Sendable {
                 ])
         }
     }
+}
+
+/// A task with the place of its sums in wire order.
+struct PlacedTask: Sendable {
+    let task: PanelTask
+    let segment: GradientBlocks.Segment
 }

@@ -1,24 +1,42 @@
 import CKernels
 
+/// A layer's states after each token, as the tape keeps them and packed for the products.
+struct LayerStates {
+    /// [T + 1 states per sequence][H].
+    let hidden: AlignedBuffer<Float>
+    let packed: PackedStates
+}
+
 /// One worker's products and partial sums for the weight gradients.
 final class PanelWorker {
-    /// The shapes a product of hᵀ with a panel comes in.
+    /// The shape of a product of hᵀ with a panel.
     private struct Shape: Hashable {
         let sequences: Int
-        /// Tokens of each sequence that are added up.
+        /// Summed tokens of each sequence.
         let tokens: Int
         let width: Int
     }
 
     private let tape: Tape
+    private let layers: [LayerStates]
     private let slots: AlignedBuffer<Float>
     private let slotSize: Int
     private let products: [Shape: any PanelProduct]
     private let panelProducts: any PanelProducts
     private let addends: AlignedBuffer<UnsafePointer<Float>?>
 
-    init(tape: Tape, products panelProducts: any PanelProducts, slots: Int, slotSize: Int) throws {
+    /// Prepares a worker.
+    ///
+    /// - Parameters:
+    ///   - layers: the states of each recurrent layer, from the input up.
+    ///   - slots: the number of slots for partial sums.
+    ///   - slotSize: the most sums of a task.
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    init(
+        tape: Tape, layers: [LayerStates], products panelProducts: any PanelProducts, slots: Int, slotSize: Int
+    ) throws {
         self.tape = tape
+        self.layers = layers
         self.slotSize = slotSize
         self.slots = try AlignedBuffer(count: slots * slotSize)
         addends = try AlignedBuffer(count: slots)
@@ -40,53 +58,53 @@ final class PanelWorker {
         self.panelProducts = panelProducts
     }
 
-    /// Computes a task's sums over the tokens of one micro-batch, and adds up what of the tree is complete with them.
+    /// Computes a task's sums over the tokens of one micro-batch and folds them.
     ///
     /// A slot holds the task's targets one after another, each [rows][width].
     ///
     /// - Parameters:
-    ///   - out: where the sums go, laid out as a slot.
+    ///   - step: the micro-batch's step of the fold.
+    ///   - task: the task.
+    ///   - out: receives the sums, laid out as a slot.
     ///   - upcoming: the panel that this worker will read next.
     func run(
-        _ leaf: FoldStep, of task: PanelTask, hidden: [PackedStates], out: UnsafeMutablePointer<Float>,
-        upcoming: UnsafeBufferPointer<Float>?
+        _ step: FoldStep, of task: PanelTask, out: UnsafeMutablePointer<Float>, upcoming: UnsafeBufferPointer<Float>?
     ) throws {
-        var place = 0
+        var offset = 0
         let firstProduct = task.targets.firstIndex { $0.factor.isHidden }
         for (index, target) in task.targets.enumerated() {
-            var sums = sums(leaf, place, out)
+            var sums = sums(step, offset, out)
             if index == task.targets.count - 1 { sums.upcoming = upcoming }
-            if index == firstProduct { prepare(task, microBatch: leaf.microBatch) }
-            try add(target, task, microBatch: leaf.microBatch, hidden, sums)
-            place += target.rows * task.width
+            if index == firstProduct { prepare(task, microBatch: step.leaf) }
+            try add(target, task, microBatch: step.leaf, sums)
+            offset += target.rows * task.width
         }
     }
 
     /// The partial sums in a slot.
     func slot(_ index: Int) -> UnsafeMutablePointer<Float> { slots.pointer + index * slotSize }
 
-    private func sums(_ leaf: FoldStep, _ place: Int, _ out: UnsafeMutablePointer<Float>) -> FoldDestination {
-        for (index, addend) in leaf.addends.enumerated() { addends[index] = UnsafePointer(slot(addend) + place) }
+    private func sums(_ step: FoldStep, _ offset: Int, _ out: UnsafeMutablePointer<Float>) -> FoldDestination {
+        for (index, addend) in step.addends.enumerated() { addends[index] = UnsafePointer(slot(addend) + offset) }
         return FoldDestination(
-            scratch: slot(leaf.slot) + place,
-            addends: UnsafeBufferPointer(start: addends.pointer, count: leaf.addends.count), out: out + place)
+            scratch: slot(step.slot) + offset,
+            addends: UnsafeBufferPointer(start: addends.pointer, count: step.addends.count), out: out + offset)
     }
 
     private func add(
-        _ target: PanelTask.Target, _ task: PanelTask, microBatch: Int, _ hidden: [PackedStates],
-        _ sums: FoldDestination
+        _ target: PanelTask.Target, _ task: PanelTask, microBatch: Int, _ sums: FoldDestination
     ) throws {
         let tokens = tape.rankBatch.tokens(of: microBatch)
         let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
         let (count, width) = (Int64(tokens.count), Int64(task.width))
         switch target.factor {
         case .hiddenBefore(let layer):
-            // A token's state is the one after the token before it.
+            // The state before a token is the state after the previous token.
             let product = try self.product(microBatch, width: task.width, skipped: 1)
-            return try product(hidden[layer].bytes(microBatch), panel.afterFirst, sums)
+            return try product(layers[layer].packed.bytes(microBatch), panel.afterFirst, sums)
         case .hiddenAfter(let layer):
             let product = try self.product(microBatch, width: task.width, skipped: 0)
-            return try product(hidden[layer].bytes(microBatch), panel.tokens, sums)
+            return try product(layers[layer].packed.bytes(microBatch), panel.tokens, sums)
         case .characters:
             sums.scratch.update(repeating: 0, count: target.rows * task.width)
             dtrain_scatter_add(count, width, panel.tokens, tape.inputs.pointer + tokens.before, sums.scratch)
@@ -97,7 +115,7 @@ final class PanelWorker {
         sums.fold(rows: target.rows, width: task.width)
     }
 
-    /// Prepares the task's panel for its products, in the tape: nothing else reads it afterwards.
+    /// Prepares the task's panel for its products, in place on the tape: it has no later reader.
     private func prepare(_ task: PanelTask, microBatch: Int) {
         let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
         panelProducts.preparePanel(UnsafeMutableBufferPointer(start: panel.tokens, count: panel.all.count))

@@ -11,11 +11,9 @@ public struct ModelConfiguration: Hashable, Sendable, Codable {
     /// V, the vocabulary's size, `[UNK]` included.
     public var vocabularySize: Int
 
-    /// A model's sizes; the defaults are the settings'.
+    /// A model's sizes; the defaults are the tutorial's.
     public init(
-        cell: Cell = Setting.cell.defaultValue, layers: Int = Setting.layers.defaultValue,
-        embeddingDim: Int = Setting.embeddingDim.defaultValue, rnnUnits: Int = Setting.rnnUnits.defaultValue,
-        vocabularySize: Int
+        cell: Cell = .gru, layers: Int = 1, embeddingDim: Int = 256, rnnUnits: Int = 1024, vocabularySize: Int
     ) {
         self.cell = cell
         self.layers = layers

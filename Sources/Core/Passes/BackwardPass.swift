@@ -89,8 +89,7 @@ final class BackwardPass {
     /// Adds what the loss at this time step says of the top layer's h.
     private func head(_ time: Int) throws {
         for row in 0..<rows {
-            tape.copyLogitsGradient(
-                places[row], time, row: logitsGradient.pointer + row * tape.vocabularySize, keep: false)
+            tape.loadLogitsGradient(places[row], time, to: logitsGradient.pointer + row * tape.vocabularySize)
         }
         logitsGradient.round(from: 0, count: rows * tape.vocabularySize)
         if let top = layers.last, let dense = weights.denseTransposed {

@@ -165,7 +165,7 @@ final class ForwardPass {
         let alone = try ForwardPass(rows: rows, weights: weights, parameters: parameters)
         guard workers > 1, let step = weights.products.columnStep else { return [alone] }
         let barrier = WorkerBarrier(count: workers)
-        let parts = ReductionTree.partition(count: weights.layout.configuration.rnnUnits / step, parts: workers)
+        let parts = Partition.balanced(count: weights.layout.configuration.rnnUnits / step, parts: workers)
         return try parts.enumerated().map { index, part in
             try ForwardPass(
                 sharing: alone, units: part.lowerBound * step..<part.upperBound * step, barrier: barrier,

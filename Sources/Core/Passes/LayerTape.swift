@@ -1,16 +1,16 @@
 import CKernels
 
-/// Where one recurrent layer's values lie in the tape, for loops over rows.
+/// The addresses of one recurrent layer's values on the tape, for loops over rows.
 ///
-/// Holds addresses alone, valid while the tape lives: counting references to what all workers share
-/// would cost such a loop more than its work.
+/// They are valid while the tape lives. Plain addresses need no reference counting, which for
+/// memory shared by all workers would cost such a loop more than its work.
 struct LayerTape {
     private let hidden: UnsafeMutablePointer<Float>
     private let memory: UnsafeMutablePointer<Float>
     private let record: UnsafeMutablePointer<Float>
     private let units: Int
     private let memoryUnits: Int
-    /// Floats that a record keeps of each token.
+    /// Floats of each token's record.
     private let recorded: Int
 
     init(_ layer: Tape.Layer, cell: Cell, units: Int) {

@@ -1,10 +1,13 @@
 import CKernels
 
-/// The weights in the forms that the products read, made from the flat parameters once a step and shared by all workers, and by
-/// all ranks of a host, each of which makes a part of them.
+/// The weights in the forms that the products read, made from the flat parameters once a step.
+///
+/// All workers share them, and so do all ranks of a host, each of which packs a part.
 final class PackedWeights: @unchecked Sendable {
     /// One recurrent layer's weights; H units, G gates.
     struct Layer {
+        /// The layer's place in the flat parameters.
+        let place: ParameterLayout.RecurrentLayer
         /// U: [H, G·H].
         let recurrent: PackedMatrix
         /// Uᵀ: [G·H, H]; for training.
@@ -29,8 +32,16 @@ final class PackedWeights: @unchecked Sendable {
     private let parameters: UnsafePointer<Float>
     private let pool: WorkerPool
     private let host: (any HostMemory)?
-    private var tasks: [() throws -> Void] = []
-    private var work: WorkerPool.Work = { _ in }
+    /// This rank's share of the packing.
+    private let tasks: [Task]
+
+    /// One piece of the packing; a worker's turn.
+    private enum Task {
+        /// Packs the matrix at an offset of the flat parameters.
+        case matrix(PackedMatrix, offset: Int)
+        /// Computes the table's columns of one gate.
+        case table(PlainProduct, gate: Int)
+    }
 
     /// Allocates packed weights.
     ///
@@ -38,7 +49,8 @@ final class PackedWeights: @unchecked Sendable {
     ///   - parameters: the flat parameters of that layout, which must outlive this object.
     ///   - products: the products of all layers; the table stays in float32.
     ///   - training: whether the transposes that the backward pass needs are packed too.
-    ///   - host: where they are kept for all ranks of the host.
+    ///   - host: memory for all ranks of the host; nil for memory of this process.
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
         layout: ParameterLayout, parameters: UnsafePointer<Float>, products: any WeightProducts, training: Bool,
         pool: WorkerPool, host: (any HostMemory)? = nil
@@ -60,23 +72,25 @@ final class PackedWeights: @unchecked Sendable {
         self.host = host
         self.products = products
         table = try AlignedBuffer(count: configuration.vocabularySize * columns, in: host)
-        layers = try (0..<configuration.layers).map { index in
+        let layers = try layout.recurrent.enumerated().map { index, place in
             Layer(
-                recurrent: try forward(columns), recurrentTransposed: try backward(columns),
+                place: place, recurrent: try forward(columns), recurrentTransposed: try backward(columns),
                 kernel: index == 0 ? nil : try forward(columns),
                 kernelTransposed: index == 0 ? nil : try backward(columns))
         }
-        dense = try forward(configuration.vocabularySize)
-        denseTransposed = try backward(configuration.vocabularySize)
-        let all = try makeTasks()
-        // The dearest come first, and in turn.
-        tasks = all.indices.filter { $0 % (host?.ranks ?? 1) == host?.index ?? 0 }.map { all[$0] }
-        work = { [unowned self] _ in
-            while let task = self.pool.nextTask(below: self.tasks.count) { try self.tasks[task]() }
+        let dense = try forward(configuration.vocabularySize)
+        let denseTransposed = try backward(configuration.vocabularySize)
+        var all = layers.flatMap(Self.tasks)
+        for matrix in [dense, denseTransposed] {
+            if let matrix { all.append(.matrix(matrix, offset: layout.denseKernel)) }
         }
+        all += try Self.tableTasks(configuration)
+        // The expensive tasks come first and are distributed round-robin.
+        tasks = all.indices.filter { $0 % (host?.ranks ?? 1) == host?.index ?? 0 }.map { all[$0] }
+        (self.layers, self.dense, self.denseTransposed) = (layers, dense, denseTransposed)
     }
 
-    /// Packed weights of a model that is only read.
+    /// Packed weights for inference.
     ///
     /// bf16 weights take two bytes each even where they are multiplied in float32.
     static func reading(
@@ -88,15 +102,17 @@ final class PackedWeights: @unchecked Sendable {
             layout: layout, parameters: parameters, products: format.weightProducts(), training: false, pool: pool)
     }
 
-    /// Makes all forms anew from the parameters, on all workers of the pool.
+    /// Packs the present parameters, on all workers of the pool.
     ///
-    /// Collective where ranks share them: called when no rank of the host reads the old ones any more.
+    /// Collective where ranks share the packed weights: none of them may still read the old ones.
     func pack() throws {
-        try pool.run(work)
+        try pool.run { _ in
+            while let task = pool.nextTask(below: tasks.count) { try run(tasks[task]) }
+        }
         try host?.meet()
     }
 
-    /// The most bytes that a training's packed weights take, padding included.
+    /// An upper bound of the bytes of a training's packed weights, padding included.
     static func mostBytes(_ configuration: ModelConfiguration) -> Int {
         // No layout pads a dimension by the columns of two blocks. In floating point no size overflows.
         func padded(_ count: Int) -> Double { Double(count) + Double(2 * DTRAIN_BLOCK_COLUMNS - 1) }
@@ -109,35 +125,36 @@ final class PackedWeights: @unchecked Sendable {
         return Int(min(elements * Double(MemoryLayout<Float>.stride) + 0x1p16, 0x1p46))
     }
 
-    private func makeTasks() throws -> [() throws -> Void] {
-        var tasks: [() throws -> Void] = []
-        func add(_ matrix: PackedMatrix?, _ offset: Int) {
-            guard let matrix else { return }
-            tasks.append { [parameters] in try matrix.pack(parameters + offset) }
+    private func run(_ task: Task) throws {
+        switch task {
+        case .matrix(let matrix, let offset): try matrix.pack(parameters + offset)
+        case .table(let product, let gate):
+            let first = gate * layout.configuration.rnnUnits
+            try product(
+                parameters + layout.embeddings, parameters + (layout.recurrent[0].kernel + first),
+                table.pointer + first)
         }
-        for (layer, place) in zip(layers, layout.recurrent) {
-            add(layer.recurrent, place.recurrentKernel)
-            add(layer.recurrentTransposed, place.recurrentKernel)
-            add(layer.kernel, place.kernel)
-            add(layer.kernelTransposed, place.kernel)
-        }
-        add(dense, layout.denseKernel)
-        add(denseTransposed, layout.denseKernel)
-        return tasks + (try tableTasks())
+    }
+
+    private static func tasks(of layer: Layer) -> [Task] {
+        func task(_ matrix: PackedMatrix?, _ offset: Int) -> Task? { matrix.map { .matrix($0, offset: offset) } }
+        return [
+            task(layer.recurrent, layer.place.recurrentKernel),
+            task(layer.recurrentTransposed, layer.place.recurrentKernel),
+            task(layer.kernel, layer.place.kernel),
+            task(layer.kernelTransposed, layer.place.kernel),
+        ].compactMap(\.self)
     }
 
     /// The table's product, a gate at a time.
-    private func tableTasks() throws -> [() throws -> Void] {
-        let configuration = layout.configuration
-        let units = configuration.rnnUnits
+    private static func tableTasks(_ configuration: ModelConfiguration) throws -> [Task] {
+        let (units, embedding) = (configuration.rnnUnits, configuration.embeddingDim)
         let columns = configuration.cell.gates * units
-        let (embeddings, kernel) = (parameters + layout.embeddings, parameters + layout.recurrent[0].kernel)
         return try (0..<configuration.cell.gates).map { gate in
             let product = try PlainProduct(
-                rows: configuration.vocabularySize, columns: units, depth: configuration.embeddingDim,
-                a: .rows(stride: configuration.embeddingDim), b: .rows(stride: columns), c: .rows(stride: columns))
-            let target = table.pointer + gate * units
-            return { try product(embeddings, kernel + gate * units, target) }
+                rows: configuration.vocabularySize, columns: units, depth: embedding,
+                a: .rows(stride: embedding), b: .rows(stride: columns), c: .rows(stride: columns))
+            return .table(product, gate: gate)
         }
     }
 }

@@ -1,7 +1,8 @@
-/// The micro-batches of a step that one rank computes: a contiguous run, all of the same size but perhaps the last of the batch.
+/// The contiguous run of a step's micro-batches that one rank computes.
 ///
-/// Rows are the rank's sequences in order. What is kept for every token lies micro-batch by micro-batch, inside one by time and
-/// then by sequence, so that a micro-batch's tokens are contiguous.
+/// All micro-batches have the same size, except that the last of the batch may be smaller. Rows are
+/// the rank's sequences in order. Values kept for every token are ordered by micro-batch, then by
+/// time, then by sequence, so a micro-batch's tokens are contiguous.
 package struct RankBatch: Hashable, Sendable {
     /// T, the tokens of a sequence.
     package let sequenceLength: Int
@@ -38,10 +39,12 @@ package struct RankBatch: Hashable, Sendable {
             microBatches: microBatches)
     }
 
+    /// The number of the rank's sequences.
     var rows: Int { sequences.count }
+    /// The number of the rank's tokens.
     var tokens: Int { rows * sequenceLength }
 
-    /// The rank's own count of micro-batches; they are numbered from 0 below.
+    /// The number of the rank's micro-batches, which the methods below number from 0.
     var count: Int { microBatches.count }
 
     /// The rows of a micro-batch.
@@ -49,13 +52,13 @@ package struct RankBatch: Hashable, Sendable {
         microBatch * microBatchSize..<min(rows, (microBatch + 1) * microBatchSize)
     }
 
-    /// The tokens of a micro-batch, and the tokens before it.
+    /// The number of a micro-batch's tokens, and of the tokens before it.
     func tokens(of microBatch: Int) -> (count: Int, before: Int) {
         let rows = rows(of: microBatch)
         return (rows.count * sequenceLength, rows.lowerBound * sequenceLength)
     }
 
-    /// Where a row's tokens lie.
+    /// The place of a row's tokens.
     func place(of row: Int) -> RowPlace {
         let microBatch = row / microBatchSize
         let rows = rows(of: microBatch)
@@ -65,7 +68,7 @@ package struct RankBatch: Hashable, Sendable {
     }
 }
 
-/// Where one row's tokens lie within its micro-batch.
+/// The place of one row's tokens within its micro-batch.
 struct RowPlace {
     /// Tokens before the micro-batch.
     let firstToken: Int
@@ -73,11 +76,11 @@ struct RowPlace {
     let firstState: Int
     /// Tokens in the micro-batch.
     let tokens: Int
-    /// Sequences in the micro-batch: what lies between a row's token and its next.
+    /// Sequences in the micro-batch: the distance between a row's successive tokens.
     let stride: Int
     /// The row within the micro-batch.
     let index: Int
 
-    /// The token at a time, within the micro-batch.
+    /// The index of the token at a time within the micro-batch.
     func token(_ time: Int) -> Int { time * stride + index }
 }

@@ -1,17 +1,25 @@
 import CKernels
 
-/// What the forward pass of a rank's micro-batches keeps for the backward pass, which then replaces it by gradients.
+/// The values that the forward pass of a rank's micro-batches keeps for the backward pass, which replaces them by gradients.
 ///
 /// H units, G gates, T tokens a sequence, V vocabulary; layout: see `RankBatch`.
 final class Tape: @unchecked Sendable {
-    /// What one recurrent layer keeps.
+    /// The values of one recurrent layer.
     struct Layer {
         /// [T + 1 states per sequence][H]: h before each token and after the last.
         let hidden: AlignedBuffer<Float>
         /// [T + 1 states per sequence][H]: the second state of cells that have one, else empty.
         let memory: AlignedBuffer<Float>
-        /// The cell's groups of panels a micro-batch, as `dtrain_record` says.
+        /// The cell's groups of panels for each micro-batch, as `dtrain_record` describes.
         let record: AlignedBuffer<Float>
+    }
+
+    /// A matrix of which the tape has panels.
+    enum PanelSource: Hashable, Sendable {
+        /// A group of a recurrent layer's record.
+        case gates(layer: Int, group: Int)
+        /// d(loss)/d(logits).
+        case logits
     }
 
     let rankBatch: RankBatch
@@ -19,15 +27,18 @@ final class Tape: @unchecked Sendable {
     let vocabularySize: Int
     let layers: [Layer]
     private let cell: Cell
-    /// Panels of d(loss)/d(logits) a micro-batch, likewise.
+    /// The panels of d(loss)/d(logits) for each micro-batch.
     let logitsGradient: AlignedBuffer<Float>
-    /// Input ids, target ids and losses (nats), a token each.
+    // Input ids, target ids and losses (nats), one per token.
     let inputs: AlignedBuffer<UInt16>
     let targets: AlignedBuffer<UInt16>
     let losses: AlignedBuffer<Double>
-    /// Is told of each time step.
+    /// Beats with each time step.
     let heartbeat: Heartbeat
 
+    /// Allocates a tape.
+    ///
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(_ configuration: ModelConfiguration, rankBatch: RankBatch, heartbeat: Heartbeat) throws {
         self.rankBatch = rankBatch
         self.heartbeat = heartbeat
@@ -48,11 +59,11 @@ final class Tape: @unchecked Sendable {
         losses = try AlignedBuffer(count: rankBatch.tokens)
     }
 
-    /// Where a layer's values lie.
+    /// The addresses of a layer's values.
     func layer(_ index: Int) -> LayerTape { LayerTape(layers[index], cell: cell, units: units) }
 
-    /// A panel of a micro-batch: of a record's group, or of d(loss)/d(logits).
-    func panel(_ source: PanelTask.Source, microBatch: Int, panel: Int) -> TapePanel {
+    /// A panel of a micro-batch, from a group of a record or from d(loss)/d(logits).
+    func panel(_ source: PanelSource, microBatch: Int, panel: Int) -> TapePanel {
         let (rows, before) = rankBatch.tokens(of: microBatch)
         let (matrix, panels) =
             switch source {
@@ -69,26 +80,37 @@ final class Tape: @unchecked Sendable {
             width: panels.columns(panel).count)
     }
 
-    /// Keeps a row of d(loss)/d(logits), or brings it back.
-    func copyLogitsGradient(_ place: RowPlace, _ time: Int, row: UnsafeMutablePointer<Float>, keep: Bool) {
+    /// Stores a row of d(loss)/d(logits).
+    func storeLogitsGradient(_ place: RowPlace, _ time: Int, from row: UnsafePointer<Float>) {
+        forEachLogitsPanel(place, time) { stored, columns in
+            stored.update(from: row + columns.lowerBound, count: columns.count)
+        }
+    }
+
+    /// Loads a stored row of d(loss)/d(logits).
+    func loadLogitsGradient(_ place: RowPlace, _ time: Int, to row: UnsafeMutablePointer<Float>) {
+        forEachLogitsPanel(place, time) { stored, columns in
+            (row + columns.lowerBound).update(from: stored, count: columns.count)
+        }
+    }
+
+    /// Calls `body` with the stored part of each panel's columns of a row.
+    @inline(__always)
+    private func forEachLogitsPanel(
+        _ place: RowPlace, _ time: Int, _ body: (UnsafeMutablePointer<Float>, Range<Int>) -> Void
+    ) {
         let panels = Panels(units: vocabularySize)
         let base = logitsGradient.pointer + place.firstToken * vocabularySize
         for panel in 0..<panels.count {
             let columns = panels.columns(panel)
-            let kept = base + panels.offset(panel, rows: place.tokens) + place.token(time) * columns.count
-            let given = row + columns.lowerBound
-            if keep {
-                kept.update(from: given, count: columns.count)
-            } else {
-                given.update(from: kept, count: columns.count)
-            }
+            body(base + panels.offset(panel, rows: place.tokens) + place.token(time) * columns.count, columns)
         }
     }
 }
 
 /// A panel of a micro-batch, a row for each token.
 struct TapePanel {
-    /// Floats behind the last panel that its products may read.
+    /// Readable floats that products need behind the last panel.
     static let behind = DTRAIN_LINE
 
     /// [tokens][width].
@@ -107,6 +129,6 @@ struct TapePanel {
     /// The whole panel.
     var all: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: tokens, count: rows * width) }
 
-    /// The tokens but for the sequences' first, whose state before them is zero.
+    /// The tokens after each sequence's first, whose previous state is zero.
     var afterFirst: UnsafePointer<Float> { UnsafePointer(tokens + sequences * width) }
 }

@@ -7,15 +7,18 @@ final class TrainingWorker: @unchecked Sendable {
     private let forward: ForwardPass
     private let backward: BackwardPass
     private let denseBias: UnsafePointer<Float>
-    /// A character a row: what the forward pass is fed.
+    /// The input characters of a time step, one per row.
     private let ids: AlignedBuffer<UInt16>
     /// One window of T + 1 ids.
     private let window: AlignedBuffer<UInt16>
     /// A row of logits with their bias, for a loss in Swift.
     private let logitsScratch: AlignedBuffer<Float>
     /// The worker's own forward, head and backward seconds of the step.
-    private(set) var profile = StepProfile()
+    private(set) var times = PassTimes()
 
+    /// Prepares a worker for some rows of the rank.
+    ///
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(rows: Range<Int>, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
         self.rows = rows
         self.tape = tape
@@ -28,9 +31,11 @@ final class TrainingWorker: @unchecked Sendable {
         logitsScratch = try AlignedBuffer(count: tape.vocabularySize)
     }
 
-    /// Reads the worker's sequences of a step: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
+    /// Reads the worker's sequences of a step.
+    ///
+    /// - Parameter read: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
     func load(_ read: (Int, UnsafeMutablePointer<UInt16>) -> Void) {
-        profile = StepProfile()
+        times = PassTimes()
         let start = Clock.seconds
         let first = tape.rankBatch.sequences.lowerBound + rows.lowerBound
         for (row, place) in places.enumerated() {
@@ -41,10 +46,10 @@ final class TrainingWorker: @unchecked Sendable {
                 tape.targets[token] = window[time + 1]
             }
         }
-        profile.forward = Clock.seconds - start
+        times.forward = Clock.seconds - start
     }
 
-    /// Forward, loss, backward through time; leaves the gates' and logits' gradients in the tape.
+    /// Runs forward, loss and backward through time; the gates' and logits' gradients end on the tape.
     func run(_ loss: RowLoss) throws {
         forward.reset()
         var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
@@ -52,13 +57,13 @@ final class TrainingWorker: @unchecked Sendable {
             recording.time = time
             tape.heartbeat.beat()
             for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
-            try Clock.time(&profile.forward) { try forward.advance(ids.pointer, recording: recording) }
-            Clock.time(&profile.head) { head(time, loss) }
+            try Clock.time(&times.forward) { try forward.advance(ids.pointer, recording: recording) }
+            Clock.time(&times.head) { head(time, loss) }
         }
-        try Clock.time(&profile.backward) { try backward.run() }
+        try Clock.time(&times.backward) { try backward.run() }
     }
 
-    /// The loss of each row at a time step, and its gradient by the logits, scaled to the mean over the global batch.
+    /// Computes the loss of each row at a time step, and its gradient by the logits, scaled to the mean over the global batch.
     private func head(_ time: Int, _ loss: RowLoss) {
         let vocabularySize = tape.vocabularySize
         let scale = 1 / Float(tape.rankBatch.batchSize * tape.rankBatch.sequenceLength)
@@ -68,7 +73,17 @@ final class TrainingWorker: @unchecked Sendable {
             tape.losses[token] = loss(
                 logits, bias: denseBias, count: vocabularySize, target: Int(tape.targets[token]), scale: scale,
                 scratch: logitsScratch.pointer)
-            tape.copyLogitsGradient(place, time, row: logits, keep: true)
+            tape.storeLogitsGradient(place, time, from: logits)
         }
     }
+}
+
+/// The seconds of one worker's passes.
+struct PassTimes {
+    /// Reading the batch; the forward pass except the head.
+    var forward = 0.0
+    /// Softmax, loss and their gradient.
+    var head = 0.0
+    /// Backward through time.
+    var backward = 0.0
 }

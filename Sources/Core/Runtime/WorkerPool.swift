@@ -17,12 +17,14 @@ package final class WorkerPool: Sendable {
 
     /// Starts the workers.
     ///
-    /// - Parameter count: the number of workers; values below 1 count as 1.
+    /// - Parameters:
+    ///   - count: the number of workers; values below 1 count as 1.
+    ///   - prepare: called once on each worker's thread, the calling one included, before its first work.
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
-    package init(count: Int) throws {
+    package init(count: Int, preparing prepare: @escaping @Sendable () -> Void = {}) throws {
         self.count = max(1, count)
-        OneDNN.useOneThread()
-        threads = try WorkerThreads(count: self.count - 1)
+        prepare()
+        threads = try WorkerThreads(count: self.count - 1, preparing: prepare)
     }
 
     deinit { threads.end() }
@@ -32,12 +34,19 @@ package final class WorkerPool: Sendable {
     /// Called by one thread at a time.
     ///
     /// - Throws: the calling thread's error, otherwise the first error of another worker.
-    package func run(_ work: Work) throws {
+    package func run(_ work: Work) throws { try run(work) { try work(0) } }
+
+    /// Runs `work` on every worker except the calling thread, which runs `own` as worker 0, and waits for all of them.
+    ///
+    /// Called by one thread at a time.
+    ///
+    /// - Throws: the calling thread's error, otherwise the first error of another worker.
+    func run(_ work: Work, onCallingThread own: () throws -> Void) throws {
         tasksTaken.store(0, ordering: .relaxed)
-        guard count > 1 else { return try work(0) }
+        guard count > 1 else { return try own() }
         try withoutActuallyEscaping(work) { work in
             threads.begin(work)
-            let own = Result { try work(0) }
+            let own = Result { try own() }
             let others = threads.finish()
             try own.get()
             if let others { throw others }

@@ -49,11 +49,11 @@ extension SequenceDataset {
     ///   - step: the first step of the epoch, from 0, where a resumed training starts.
     public func batches(epoch: Int, from step: Int = 0) -> some Sequence<Batch> {
         let order = order(epoch: epoch)
-        return (min(step, stepsPerEpoch)..<stepsPerEpoch).lazy.map { batch(step: $0, of: order) }
+        return (min(max(0, step), stepsPerEpoch)..<stepsPerEpoch).lazy.map { batch(step: $0, of: order) }
     }
 
     /// One batch of an epoch.
-    package func batch(step: Int, of order: Permutation) -> Batch {
+    private func batch(step: Int, of order: Permutation) -> Batch {
         let first = step * batchSize
         return Batch(
             count: batchSize, sequenceLength: sequenceLength, largestID: UInt16(clamping: corpus.vocabulary.size - 1)

@@ -21,17 +21,27 @@ public struct Gradient: ~Copyable {
 
     /// Scales the gradient down to a norm, as Keras's `global_clipnorm`; one that is shorter stays as it is.
     ///
-    /// - Parameter limit: the largest norm over all parameters, above 0.
-    public mutating func clip(norm limit: Double) {
+    /// - Parameter limit: the largest norm over all parameters.
+    /// - Throws: `DTrainError` with `usage` when the limit isn't a positive number; the gradient is unchanged then.
+    public mutating func clip(norm limit: Double) throws {
+        try Self.check(limit)
         scale = norm > limit && norm.isFinite ? Float(limit / norm) : 1
     }
 
     /// Limits each element to [−limit, limit], after any scaling by `clip(norm:)`.
     ///
-    /// - Parameter limit: the largest magnitude, above 0.
+    /// - Parameter limit: the largest magnitude of an element.
+    /// - Throws: `DTrainError` with `usage` when the limit isn't a positive number; the gradient is unchanged then.
     public mutating func clip(value limit: Double) throws {
+        try Self.check(limit)
         try work.replica.clipGradient(scale: scale, limit: Float(limit))
         scale = 1
+    }
+
+    private static func check(_ limit: Double) throws {
+        guard limit.isFinite, Float(limit) > 0 else {
+            throw DTrainError(.usage, "a gradient can't be clipped to \(limit); give a positive number")
+        }
     }
 
     /// The gradient of a parameter tensor, row-major in the tensor's shape; nil for a name that the model doesn't have.

@@ -1,9 +1,10 @@
-/// A rank's copy of the model and the memory of its part of a step; knows nothing of other ranks.
+/// A rank's copy of the model and the memory for its part of a step, independent of communication.
 ///
-/// A step: `computeGradient` sums this rank's micro-batches into nodes of the reduction tree, the trainer sums all ranks'
-/// nodes, `completeGradient` derives what isn't exchanged, and `applyGradient` updates the weights.
+/// A step: `computeGradient` sums this rank's micro-batches into nodes of the reduction tree, the
+/// trainer sums the nodes of all ranks, `completeGradient` derives the gradients that aren't
+/// exchanged, and `applyGradient` updates the weights.
 package final class Replica: @unchecked Sendable {
-    /// What fixes the shapes of a rank's work.
+    /// The sizes and settings that determine the shapes of a rank's work.
     package struct Configuration: Sendable {
         /// The model's sizes.
         package var model: ModelConfiguration
@@ -11,14 +12,14 @@ package final class Replica: @unchecked Sendable {
         package var rankBatch: RankBatch
         /// The optimiser.
         package var optimizer: any Optimizer
-        /// Of the recurrent layers' products.
+        /// The precision of the recurrent layers' products.
         package var precision: Precision
         /// Worker threads.
         package var threads: Int
-        /// The ranks of the job, among which the adding up of the gradient is divided.
+        /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
 
-        /// The shapes of a rank's work.
+        /// Describes a rank's work.
         package init(
             model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, precision: Precision = .fp32,
             threads: Int, ranks: Int = 1
@@ -43,7 +44,7 @@ package final class Replica: @unchecked Sendable {
     /// The tree over all micro-batches of a step.
     package let tree: ReductionTree
 
-    /// Where the seconds of the current step went; `computeGradient` starts it afresh.
+    /// The time spent in each phase of the current step; reset by `computeGradient`.
     package private(set) var profile = StepProfile()
 
     let pool: WorkerPool
@@ -51,12 +52,12 @@ package final class Replica: @unchecked Sendable {
     private let heartbeat: Heartbeat
     private let fold: ReductionTree.FoldPlan
     private let weights: PackedWeights
-    /// Of the sequence length that was used last; nil when that one found no memory.
+    /// The memory for the last used sequence length; nil when its allocation failed.
     private var workspace: Workspace?
     private let tableGradient: TableGradient
     let gradientNorm: GradientNorm
     private let optimizerStep: OptimizerStep
-    /// Whether a gradient of this replica is in use.
+    /// Whether a `Gradient` of this replica is in use.
     private(set) var isStepOpen = false
 
     /// Allocates a replica with zero weights.
@@ -64,7 +65,7 @@ package final class Replica: @unchecked Sendable {
     /// - Parameters:
     ///   - configuration: the shapes of the rank's work.
     ///   - heartbeat: beats with each time step.
-    ///   - host: `sharedBytes` for what the ranks of a host can share; their gradients are computed at the same time.
+    ///   - host: memory of `sharedBytes` that the ranks of a host share; they compute their gradients at the same time.
     /// - Throws: `DTrainError` with `internal` when memory or threads run out.
     package init(
         _ configuration: Configuration, heartbeat: Heartbeat = Heartbeat(), host: (any HostMemory)? = nil
@@ -75,7 +76,7 @@ package final class Replica: @unchecked Sendable {
         layout = ParameterLayout(configuration.model)
         parameters = try AlignedBuffer(count: layout.count)
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
-        pool = try WorkerPool(count: configuration.threads)
+        pool = try WorkerPool(forProducts: configuration.threads)
         let operands = configuration.precision.operands
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer, products: operands.weightProducts(), training: true,
@@ -84,38 +85,34 @@ package final class Replica: @unchecked Sendable {
             leafCount: RankBatch.microBatchCount(
                 batchSize: rankBatch.batchSize, microBatchSize: rankBatch.microBatchSize))
         fold = tree.foldPlan(of: rankBatch.microBatches)
-        let gradientLayout = GradientLayout(layout)
-        gradient = try GradientSums(
-            gradientLayout,
-            blocks: GradientBlocks(gradientLayout, tasks: PanelTask.all(layout), ranks: configuration.ranks),
-            nodeCount: fold.nodes.count)
+        gradient = try GradientSums(layout, ranks: configuration.ranks, nodeCount: fold.nodeCount)
         tableGradient = try TableGradient(gradient)
         gradientNorm = try GradientNorm(gradient)
         optimizerStep = OptimizerStep(optimizerState, parameters: parameters.pointer, gradient: gradient)
         try prepare(sequenceLength: rankBatch.sequenceLength)
     }
 
-    /// Bytes that the ranks of a host can share of a model's replicas.
+    /// The bytes of a replica that the ranks of a host can share.
     package static func sharedBytes(_ model: ModelConfiguration) -> Int { PackedWeights.mostBytes(model) }
 
-    /// The step's mean loss over the whole batch, after the nodes have been added up.
+    /// The step's mean loss over the whole batch, once the sum over all ranks is complete.
     package var loss: Float { gradient.loss }
 
     /// Computes this rank's nodes at the current weights.
     ///
-    /// Collective where the ranks of a host share memory: not before all of them have finished the last step's sum.
+    /// Collective where the ranks of a host share memory: all of them must have finished the last step's sum.
     ///
     /// - Parameters:
     ///   - batch: the global batch; its sequence length may differ from step to step, which allocates memory anew.
     ///   - loss: the loss of a row of logits.
-    ///   - advance: called by the calling thread, again and again, with the number of the gradient's leading blocks that are
-    ///     complete: those may travel.
+    ///   - advance: called repeatedly on the calling thread with the number of the gradient's leading
+    ///     blocks that are complete and can be sent.
     package func computeGradient(
         of batch: Batch, loss: RowLoss = .crossEntropy, advance: (Int) throws -> Void = { _ in }
     ) throws {
         profile = StepProfile()
         let workspace = try workspace(sequenceLength: batch.sequenceLength)
-        // A rank without rows packs for the others of its host.
+        // A rank without rows still packs its share of the host's weights.
         try Clock.time(&profile.pack) { try weights.pack() }
         let workers = workspace.workers
         guard !workers.isEmpty else { return }
@@ -129,7 +126,7 @@ package final class Replica: @unchecked Sendable {
         try Clock.time(&profile.weightGradient) { try workspace.weightGradient.run(advance) }
     }
 
-    /// Derives the embedding's and the first kernel's gradients from the sums of all ranks, and the norm of the whole.
+    /// Derives the gradients of the embedding and of the first kernel from the sums of all ranks, and the norm over all.
     ///
     /// - Returns: the norm over all parameters; finite exactly when every element is.
     package func completeGradient() throws -> Double {
@@ -138,8 +135,8 @@ package final class Replica: @unchecked Sendable {
                 while let panel = pool.nextTask(below: tableGradient.panelCount) { tableGradient.gather(panel: panel) }
             }
             try pool.run { [self] _ in
-                while let task = pool.nextTask(below: TableGradient.tasks) {
-                    try tableGradient.run(task: task, parameters: parameters.pointer)
+                while let task = pool.nextTask(below: TableGradient.Product.allCases.count) {
+                    try tableGradient.run(TableGradient.Product.allCases[task], parameters: parameters.pointer)
                 }
             }
             try pool.run { [self] _ in
@@ -183,7 +180,7 @@ package final class Replica: @unchecked Sendable {
 
     private func workspace(sequenceLength: Int) throws -> Workspace {
         if let workspace, workspace.rankBatch.sequenceLength == sequenceLength { return workspace }
-        // The old memory goes first, so that the larger of two lengths decides how much there must be.
+        // Releasing the old memory first limits the peak to the larger of the two.
         workspace = nil
         let made = try Workspace(
             configuration.rankBatch.with(sequenceLength: sequenceLength), weights: weights,
@@ -197,9 +194,9 @@ package final class Replica: @unchecked Sendable {
     private func addProfiles(of workers: [TrainingWorker], seconds: Double) {
         let share = 1 / Double(workers.count)
         for worker in workers {
-            profile.forward += worker.profile.forward * share
-            profile.head += worker.profile.head * share
-            profile.backward += worker.profile.backward * share
+            profile.forward += worker.times.forward * share
+            profile.head += worker.times.head * share
+            profile.backward += worker.times.backward * share
         }
         profile.wait = seconds - profile.forward - profile.head - profile.backward
     }

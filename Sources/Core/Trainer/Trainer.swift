@@ -80,7 +80,7 @@ public final class Trainer {
             try shape.check()
             try precision.requireSupport()
         }
-        let runs = ReductionTree.partition(
+        let runs = Partition.balanced(
             count: RankBatch.microBatchCount(batchSize: shape.batchSize, microBatchSize: shape.microBatchSize),
             parts: ranks.size)
         let threads = threads ?? ranks.defaultThreads
@@ -142,12 +142,15 @@ public final class Trainer {
     ///
     /// - Parameters:
     ///   - gradient: what `gradient(of:)` has returned.
-    ///   - learningRate: of this step, above 0.
+    ///   - learningRate: of this step, at least 0.
     /// - Throws: `DTrainError` with `badData` when the loss or an element is infinite or not a number, naming rank and tensor;
-    ///   `usage` for another trainer's gradient. Weights and optimiser state are then what they were.
+    ///   `usage` for another trainer's gradient or an impossible rate. Weights and optimiser state are then what they were.
     public func apply(_ gradient: consuming Gradient, learningRate: Double) throws {
         guard gradient.work.replica === replica else {
             throw DTrainError(.usage, "a gradient can only be applied by the trainer that computed it")
+        }
+        guard learningRate.isFinite, learningRate >= 0 else {
+            throw DTrainError(.usage, "a learning rate of \(learningRate) is impossible; give 0 or a positive number")
         }
         guard gradient.loss.isFinite, gradient.norm.isFinite else {
             let work = gradient.work

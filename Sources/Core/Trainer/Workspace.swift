@@ -1,4 +1,4 @@
-/// The memory of a rank's micro-batches of one sequence length: tape, workers, weight gradients.
+/// The memory for a rank's micro-batches of one sequence length: tape, workers, weight gradients.
 final class Workspace {
     let rankBatch: RankBatch
     let workers: [TrainingWorker]
@@ -15,7 +15,7 @@ final class Workspace {
         let tape = try Tape(weights.layout.configuration, rankBatch: rankBatch, heartbeat: heartbeat)
         weightGradient = try WeightGradient(
             tape: tape, gradient: gradient, products: products, fold: fold, pool: pool)
-        workers = try ReductionTree.partition(count: rankBatch.rows, parts: pool.count).filter { !$0.isEmpty }.map {
+        workers = try Partition.balanced(count: rankBatch.rows, parts: pool.count).filter { !$0.isEmpty }.map {
             try TrainingWorker(rows: $0, weights: weights, parameters: parameters, tape: tape)
         }
     }

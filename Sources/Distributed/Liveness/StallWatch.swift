@@ -37,7 +37,7 @@ final class StallWatch: @unchecked Sendable {
     /// The connections between the ranks, once established.
     private struct Team {
         let heartbeat: Heartbeat
-        let shared: SharedHeartbeats
+        let shared: any HostRecords
         let lifeline: (any Lifeline)?
         let names: [String]
     }
@@ -60,7 +60,7 @@ final class StallWatch: @unchecked Sendable {
     }
 
     /// Starts to use the connections between the ranks.
-    func attach(heartbeat: Heartbeat, shared: SharedHeartbeats, lifeline: (any Lifeline)?, names: [String]) {
+    func attach(heartbeat: Heartbeat, shared: any HostRecords, lifeline: (any Lifeline)?, names: [String]) {
         monitor.locked {
             team = Team(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names)
             stage = .work

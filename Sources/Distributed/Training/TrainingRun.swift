@@ -7,6 +7,7 @@ import Glibc
 package final class TrainingRun {
     private let plan: TrainingPlan
     private let options: TrainingOptions
+    private let perStep: StepSettings
     private let communicator: any Communicator
     private let agreement: ReplicaAgreement
     private let report: (TrainingEvent) -> Void
@@ -22,6 +23,24 @@ package final class TrainingRun {
     private var stop: StopRequest?
     /// The checkpoint that this process has saved last.
     private var lastSaved: String?
+
+    /// The settings that every step reads, looked up once.
+    private struct StepSettings {
+        let epochs: Int
+        let maxSteps: Int?
+        let learningRate: Double
+        let clipNorm: Double?
+        let profile: Bool
+        let checkpointEverySteps: Int?
+        let verifyReplicas: Int?
+
+        init(_ options: TrainingOptions) {
+            (epochs, maxSteps) = (options[.epochs], options[.maxSteps])
+            (learningRate, clipNorm) = (options[.learningRate], options[.clipNorm])
+            profile = options[.profile]
+            (checkpointEverySteps, verifyReplicas) = (options[.checkpointEverySteps], options[.verifyReplicas])
+        }
+    }
 
     /// Builds the model and gives all ranks the same weights; collective, changes no file.
     ///
@@ -45,6 +64,7 @@ package final class TrainingRun {
             plan.options, replica: trainer.replica, corpus: plan.data.corpus, agreement: agreement,
             communicator: communicator)
         (self.plan, options, dataset) = (plan, plan.options, plan.data.dataset)
+        perStep = StepSettings(plan.options)
         (self.communicator, self.agreement) = (communicator, agreement)
         (self.stopSignal, self.report) = (stopSignal, report)
         progress = plan.start.summary.progress
@@ -103,27 +123,26 @@ package final class TrainingRun {
         try saver.removeEarlier(start)
     }
 
-    private var isComplete: Bool { progress.epoch >= options[.epochs] || isFinished }
+    private var isComplete: Bool { progress.epoch >= perStep.epochs || isFinished }
 
     private var isUntrained: Bool { plan.start.summary.model == nil && progress.step == 0 }
 
-    private func tellEpoch() { tell(.epochBegan(epoch: progress.epoch + 1, of: options[.epochs])) }
+    private func tellEpoch() { tell(.epochBegan(epoch: progress.epoch + 1, of: perStep.epochs)) }
 
-    private var isFinished: Bool { options[.maxSteps].map { progress.step >= $0 } ?? false }
+    private var isFinished: Bool { perStep.maxSteps.map { progress.step >= $0 } ?? false }
 
     private func runEpoch() throws {
-        let order = dataset.order(epoch: progress.epoch)
         let timer = EpochTimer(
             progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options[.batchSize] * options[.sequenceLength])
-        while progress.stepInEpoch < dataset.stepsPerEpoch {
-            let last = try step(order, timer)
+        for batch in dataset.batches(epoch: progress.epoch, from: progress.stepInEpoch) {
+            let last = try step(batch, timer)
             saver.tellOutcome(report: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let isLast = isFinished || stop != nil
             if isLast { tell(.stoppedInEpoch(last)) }
-            if isLast || isDue(options[.checkpointEverySteps]) {
+            if isLast || isDue(perStep.checkpointEverySteps) {
                 try save()
-            } else if isDue(options[.verifyReplicas]) {
+            } else if isDue(perStep.verifyReplicas) {
                 try saver.requireSameReplica(progress, trainer.replica)
             }
             if isLast { return }
@@ -134,24 +153,24 @@ package final class TrainingRun {
     /// Whether the step just done is one of every so many.
     private func isDue(_ steps: Int?) -> Bool { steps.map { progress.step.isMultiple(of: $0) } ?? false }
 
-    private func step(_ order: Permutation, _ timer: EpochTimer) throws -> StepReport {
+    private func step(_ batch: Batch, _ timer: EpochTimer) throws -> StepReport {
         let start = Clock.seconds
-        var gradient = try trainer.gradient(of: dataset.batch(step: progress.stepInEpoch, of: order))
+        var gradient = try trainer.gradient(of: batch)
         let (loss, norm) = (gradient.loss, gradient.norm)
         if isUntrained, loss.isFinite {
             tell(.untrainedLoss(loss, blind: log(Double(trainer.model.vocabularySize))))
             tellEpoch()
         }
-        if let limit = options[.clipNorm] { gradient.clip(norm: limit) }
-        try trainer.apply(gradient, learningRate: options[.learningRate])
+        if let limit = perStep.clipNorm { try gradient.clip(norm: limit) }
+        try trainer.apply(gradient, learningRate: perStep.learningRate)
         stop = ranks.stopRequest
         progress.add(loss: loss)
         let end = Clock.seconds
         var profile = trainer.profile
         profile.other = max(0, end - start - profile.total)
         let report = timer.step(
-            progress, loss: loss, gradientNorm: norm, from: start, to: end, profile: options[.profile] ? profile : nil,
-            gradientBytes: options[.profile] ? trainer.gradientBytes : nil)
+            progress, loss: loss, gradientNorm: norm, from: start, to: end, profile: perStep.profile ? profile : nil,
+            gradientBytes: perStep.profile ? trainer.gradientBytes : nil)
         try metrics?.write(report, tell)
         tell(.step(report))
         return report

@@ -39,7 +39,7 @@ public struct Workload: Hashable, Sendable, Codable {
 
     /// Sequences of the busiest rank.
     public func rows(ranks: Int) -> Int {
-        let most = ReductionTree.partition(count: microBatches, parts: ranks).map(\.count).max() ?? 0
+        let most = Partition.balanced(count: microBatches, parts: ranks).map(\.count).max() ?? 0
         return min(batchSize, most * microBatchSize)
     }
 
@@ -87,7 +87,7 @@ public struct Traffic: Hashable, Sendable {
     /// How many vectors of the gradient's length each rank sends.
     private static func vectors(_ workload: Workload, ranks: Int) -> [Double] {
         let tree = ReductionTree(leafCount: workload.microBatches)
-        return ReductionTree.partition(count: workload.microBatches, parts: ranks).map { run in
+        return Partition.balanced(count: workload.microBatches, parts: ranks).map { run in
             switch workload.exchange {
             case .tree: run.isEmpty ? 0 : Double(tree.canonicalNodes(of: run).count)
             case .compressed: run.isEmpty ? 0 : 1

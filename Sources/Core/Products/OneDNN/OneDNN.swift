@@ -93,3 +93,10 @@ final class MatrixDescriptor {
         return memory
     }
 }
+
+extension WorkerPool {
+    /// Starts workers that compute products, each of which keeps oneDNN to one thread.
+    convenience init(forProducts count: Int) throws {
+        try self.init(count: count, preparing: OneDNN.useOneThread)
+    }
+}

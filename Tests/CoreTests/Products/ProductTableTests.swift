@@ -22,7 +22,7 @@ import Testing
             let layout = ParameterLayout(model)
             let parameters = try buffer(testNumbers(layout.count, limit: 0.3))
             let rankBatch = RankBatch(batchSize: 5, microBatchSize: 2, sequenceLength: 4, microBatches: 0..<3)
-            let pool = try WorkerPool(count: 2)
+            let pool = try WorkerPool(forProducts: 2)
             let packed = try PackedWeights(
                 layout: layout, parameters: parameters.pointer, products: weights, training: true, pool: pool)
             try packed.pack()
@@ -36,9 +36,7 @@ import Testing
             }
             try worker.run(.crossEntropy)
             let fold = ReductionTree(leafCount: rankBatch.count).foldPlan(of: rankBatch.microBatches)
-            let gradientLayout = GradientLayout(layout)
-            let blocks = GradientBlocks(gradientLayout, tasks: PanelTask.all(layout), ranks: 1)
-            let gradient = try GradientSums(gradientLayout, blocks: blocks, nodeCount: fold.nodes.count)
+            let gradient = try GradientSums(layout, ranks: 1, nodeCount: fold.nodeCount)
             try WeightGradient(tape: tape, gradient: gradient, products: panels, fold: fold, pool: pool).run { _ in }
             return [Array(tape.losses.elements), gradient.sums.elements.map(Double.init)]
         }

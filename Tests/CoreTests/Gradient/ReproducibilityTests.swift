@@ -111,8 +111,8 @@ import Testing
         for addition in plan.additions {
             nodes[addition.target] = zip(nodes[addition.target], nodes[addition.source]).map { $0 + $1 }
         }
-        try #require(plan.mergedBuffers.count == 1)
-        return bits(nodes[plan.mergedBuffers[0]])
+        try #require(plan.merged.count == 1)
+        return bits(nodes[plan.merged[0].buffer])
     }
 
     @Test(arguments: cases)
@@ -126,7 +126,7 @@ import Testing
         try single.computeGradient(test.reader(step: 0))
         let expected = bits(single.gradient.sums.elements)
         for ranks in [1, 2, 3, 4, test.microBatches + 1] {
-            let runs = ReductionTree.partition(count: test.microBatches, parts: ranks)
+            let runs = Partition.balanced(count: test.microBatches, parts: ranks)
             #expect(differences(try shardedGradient(test, runs: runs), expected) == 0, "\(ranks) ranks")
         }
         let uneven = [0..<1, 1..<test.microBatches]

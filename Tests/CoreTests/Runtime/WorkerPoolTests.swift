@@ -34,6 +34,35 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2, 3, 8])
+    func callingThreadRunsItsOwnWorkAsWorker0(count: Int) throws {
+        let notes = Notes()
+        var own: [Int] = []
+        try withPool(count) { pool in
+            try pool.run {
+                notes.add($0)
+            } onCallingThread: {
+                own.append(WorkerPoolTests.thread())
+            }
+        }
+        #expect(notes.take() == Array(1..<count))
+        #expect(own == [Self.thread()])
+    }
+
+    @Test func errorOfTheCallingThreadsOwnWorkIsThrownAfterTheOthersEnd() throws {
+        let notes = Notes()
+        try withPool(3) { pool in
+            #expect(throws: DTrainError(.internal, "own")) {
+                try pool.run {
+                    notes.add($0)
+                } onCallingThread: {
+                    throw DTrainError(.internal, "own")
+                }
+            }
+            #expect(notes.take() == [1, 2])
+        }
+    }
+
     @Test(arguments: [0, -3])
     func poolHasAtLeastTheCallingThread(count: Int) throws {
         let notes = Notes()

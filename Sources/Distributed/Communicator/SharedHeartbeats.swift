@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Reading needs no MPI call, so the watching thread can do it; the last record of a killed rank
 /// remains.
-final class SharedHeartbeats: @unchecked Sendable {
+final class SharedHeartbeats: HostRecords, @unchecked Sendable {
     private typealias Counter = Atomic<Int>
 
     /// The fields of a rank's cache line.

@@ -19,22 +19,24 @@ import Testing
 
     private func height(_ leaves: Int) -> Int { (0...).first { 1 << $0 >= leaves } ?? 0 }
 
-    /// Folds a run as a worker does.
-    private func fold(_ plan: ReductionTree.FoldPlan) -> [Float] {
+    /// Folds a run as a worker does; the sums of its canonical nodes.
+    private func fold(_ run: Range<Int>, of tree: ReductionTree) -> [Float] {
+        let plan = tree.foldPlan(of: run)
         var slots = [Float](repeating: .nan, count: plan.slotCount)
-        for operation in plan.operations {
-            switch operation {
-            case .leaf(let index, let slot): slots[slot] = value(index)
-            case .add(let addition): slots[addition.target] += slots[addition.source]
-            }
+        var nodes = [Float](repeating: .nan, count: plan.nodeCount)
+        for step in plan.steps {
+            var sum = value(run.lowerBound + step.leaf)
+            for addend in step.addends { sum = slots[addend] + sum }
+            slots[step.target] = sum
+            if let node = step.completedNode { nodes[node] = sum }
         }
-        return Array(slots.prefix(plan.nodes.count))
+        return nodes
     }
 
     private func merge(_ plan: ReductionTree.MergePlan, _ values: [Float]) -> [Float] {
         var buffers = values
         for addition in plan.additions { buffers[addition.target] += buffers[addition.source] }
-        return plan.mergedBuffers.map { buffers[$0] }
+        return plan.merged.map { buffers[$0.buffer] }
     }
 
     @Test(arguments: 1...40)
@@ -42,11 +44,11 @@ import Testing
         let tree = ReductionTree(leafCount: leaves)
         let expected = sum(height(leaves), 0, leaves)
         for parts in 1...8 {
-            let runs = ReductionTree.partition(count: leaves, parts: parts)
-            let folded = runs.flatMap { fold(tree.foldPlan(of: $0)) }
+            let runs = Partition.balanced(count: leaves, parts: parts)
+            let folded = runs.flatMap { fold($0, of: tree) }
             let plan = tree.mergePlan(of: runs)
             #expect(folded.count == plan.nodes.count)
-            #expect(plan.mergedNodes == [tree.root])
+            #expect(plan.merged.map(\.node) == [tree.root])
             #expect(merge(plan, folded).map(\.bitPattern) == [expected.bitPattern], "\(parts) parts")
         }
     }
@@ -59,7 +61,7 @@ import Testing
         for first in 0...leaves {
             for second in first...leaves {
                 let runs = [0..<first, first..<second, second..<leaves]
-                let sums = merge(tree.mergePlan(of: runs), runs.flatMap { fold(tree.foldPlan(of: $0)) })
+                let sums = merge(tree.mergePlan(of: runs), runs.flatMap { fold($0, of: tree) })
                 #expect(sums.map(\.bitPattern) == [expected.bitPattern], "cuts at \(first), \(second)")
             }
         }
@@ -71,13 +73,13 @@ import Testing
         let tree = ReductionTree(leafCount: leaves)
         let expected = sum(height(leaves), 0, leaves)
         for ranks in 1...4 {
-            let runs = ReductionTree.partition(count: leaves, parts: ranks)
+            let runs = Partition.balanced(count: leaves, parts: ranks)
             let ofRanks = runs.flatMap { run -> [Float] in
-                let threads = ReductionTree.partition(count: run.count, parts: 3)
+                let threads = Partition.balanced(count: run.count, parts: 3)
                     .map { $0.lowerBound + run.lowerBound..<$0.upperBound + run.lowerBound }
                 let plan = tree.mergePlan(of: threads)
-                #expect(plan.mergedNodes == tree.canonicalNodes(of: run))
-                return merge(plan, threads.flatMap { fold(tree.foldPlan(of: $0)) })
+                #expect(plan.merged.map(\.node) == tree.canonicalNodes(of: run))
+                return merge(plan, threads.flatMap { fold($0, of: tree) })
             }
             #expect(merge(tree.mergePlan(of: runs), ofRanks).map(\.bitPattern) == [expected.bitPattern])
         }
@@ -94,8 +96,9 @@ import Testing
                 #expect(nodes.flatMap { Array(tree.leaves(of: $0)) } == Array(start..<end))
                 #expect(nodes.count <= 2 * log2 + 1)
                 let plan = tree.foldPlan(of: start..<end)
-                #expect(plan.slotCount <= nodes.count + log2 + 1)
-                #expect(plan.slotCount >= nodes.count)
+                #expect(plan.slotCount <= log2 + 1)
+                #expect(plan.nodeCount == nodes.count)
+                #expect(plan.steps.map(\.leaf) == Array(0..<end - start))
             }
         }
     }
@@ -113,24 +116,21 @@ import Testing
     @Test func foldAddsAsSoonAsASiblingIsThere() {
         let plan = ReductionTree(leafCount: 4).foldPlan(of: 0..<4)
         #expect(plan.slotCount == 3)
-        #expect(
-            plan.operations == [
-                .leaf(index: 0, slot: 0), .leaf(index: 1, slot: 1), .add(.init(target: 0, source: 1)),
-                .leaf(index: 2, slot: 1), .leaf(index: 3, slot: 2), .add(.init(target: 1, source: 2)),
-                .add(.init(target: 0, source: 1)),
-            ])
+        #expect(plan.steps.map(\.slot) == [0, 1, 1, 2])
+        #expect(plan.steps.map(\.addends) == [[], [0], [], [1, 0]])
+        #expect(plan.steps.map(\.completedNode) == [nil, nil, nil, 0])
     }
 
     @Test func partitionIsBalancedAndComplete() {
         for count in 0...40 {
             for parts in 1...8 {
-                let runs = ReductionTree.partition(count: count, parts: parts)
+                let runs = Partition.balanced(count: count, parts: parts)
                 #expect(runs.count == parts)
                 #expect(runs.flatMap(Array.init) == Array(0..<count))
                 let lengths = runs.map(\.count)
                 #expect((lengths.max() ?? 0) - (lengths.min() ?? 0) <= 1)
             }
         }
-        #expect(ReductionTree.partition(count: 4, parts: 8).filter(\.isEmpty).count == 4)
+        #expect(Partition.balanced(count: 4, parts: 8).filter(\.isEmpty).count == 4)
     }
 }

@@ -85,7 +85,7 @@ import Testing
         let replica = try replica()
         let gradient = replica.gradient
         #expect(gradient.nonFiniteInNodes() == nil)
-        gradient.spoil(gradient.layout.table, .nan)
+        gradient.spoil(gradient.layout.table.lowerBound, .nan)
         #expect(gradient.nonFiniteInNodes() == "the gradient of embedding.embeddings")
         gradient.spoil(replica.layout.denseBias, .infinity)
         #expect(gradient.nonFiniteInNodes() == "the gradient of dense.bias")
@@ -99,7 +99,7 @@ import Testing
         let gradient = try test.replica(1..<3, threads: 1, ranks: 2).gradient
         #expect(gradient.nodeCount == 2 && gradient.nonFiniteInNodes() == nil)
         let blocks = gradient.blocks
-        let part = blocks.part(of: blocks.block(ofTask: blocks.lossTask), rank: 1)
+        let part = blocks.part(of: blocks.lossSegment.block, rank: 1)
         try #require(part.contains(blocks.loss))
         gradient.sums[blocks.offset(of: part, node: 1, nodes: 2) + blocks.loss - part.lowerBound] = .nan
         #expect(gradient.nonFiniteInNodes() == "the loss")

@@ -80,10 +80,10 @@ import Testing
         let trainer = try trainer()
         var gradient = try trainer.gradient(of: try batch(3))
         let plain = try #require(gradient["gru.kernel"])
-        gradient.clip(norm: gradient.norm / 4)
+        try gradient.clip(norm: gradient.norm / 4)
         let clipped = try #require(gradient["gru.kernel"])
         for (found, value) in zip(clipped, plain) { #expect(abs(found - value / 4) <= abs(value) * 1e-6) }
-        gradient.clip(norm: gradient.norm * 2)
+        try gradient.clip(norm: gradient.norm * 2)
         #expect(gradient["gru.kernel"] == plain)
     }
 
@@ -100,6 +100,28 @@ import Testing
             #expect(gradient[name] == values.map { min(limit, max(-limit, $0)) }, "\(name)")
         }
         #expect(gradient.loss == loss && loss > limit && trainer.replica.loss == loss)
+    }
+
+    @Test(arguments: [0, -1, Double.nan, .infinity, 1e-60])
+    func impossibleLimitsAndRatesAreRefused(number: Double) throws {
+        let trainer = try trainer()
+        var gradient = try trainer.gradient(of: try batch(3))
+        let plain = try #require(gradient["gru.kernel"])
+        do {
+            try gradient.clip(norm: number)
+            Issue.record("clipped to a norm of \(number)")
+        } catch { #expect((error as? DTrainError)?.category == .usage) }
+        do {
+            try gradient.clip(value: number)
+            Issue.record("clipped to \(number)")
+        } catch { #expect((error as? DTrainError)?.category == .usage) }
+        #expect(gradient["gru.kernel"] == plain)
+        guard !number.isFinite || number < 0 else { return }
+        do {
+            try trainer.apply(gradient, learningRate: number)
+            Issue.record("applied with a rate of \(number)")
+        } catch { #expect((error as? DTrainError)?.category == .usage) }
+        #expect(trainer.step == 0)
     }
 
     @Test func aSecondGradientBeforeTheFirstIsUsedIsRefused() throws {

@@ -1,0 +1,11 @@
+/// The division of work into contiguous runs.
+package enum Partition {
+    /// Divides `count` items into `parts` contiguous runs whose lengths differ by at most 1.
+    ///
+    /// With more parts than items, some runs are empty.
+    package static func balanced(count: Int, parts: Int) -> [Range<Int>] {
+        precondition(count >= 0 && parts > 0, "a partition needs a part")
+        func start(_ part: Int) -> Int { count / parts * part + count % parts * part / parts }
+        return (0..<parts).map { start($0)..<start($0 + 1) }
+    }
+}
