@@ -20,7 +20,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-mpich test-openmpi5 torture sanitize benchmark lint strict docs install clean
+.PHONY: help setup build demo test test-mpich test-openmpi5 examples torture sanitize benchmark lint strict docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ test-mpich: setup ## build with MPICH beside Open MPI and run the tests of ranks
 test-openmpi5: setup ## build with Open MPI 5, a Python package of binaries, and run the tests of ranks with it
 	scripts/test-openmpi5
 
+examples: build ## build the example packages and compare what they train with dtrain
+	scripts/test-examples
+
 # More than an hour: crashes, stops and lost networks by the dozen, thousands of steps; docs/reliability.md has what was tried.
 torture: setup ## run all of the long tests, which `make test` only samples
 	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
@@ -67,7 +70,7 @@ benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of eac
 	python3 Benchmarks/benchmark.py --pairs $(PAIRS) $(if $(ONLY),--only '$(ONLY)')
 
 lint: ## check the format of the Swift sources, and the scripts where shellcheck is installed
-	swift format lint --strict --recursive Sources Tests Package.swift
+	swift format lint --strict --recursive Sources Tests Examples Package.swift
 	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/* hostfiles/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: the scripts were not checked'; fi
 
@@ -83,4 +86,4 @@ install: ## copy the release binary to PREFIX/bin
 	install -D -m 755 $(DTRAIN) '$(DESTDIR)$(PREFIX)/bin/dtrain'
 
 clean: ## delete what was built; checkpoints stay
-	rm -rf .build
+	rm -rf .build Examples/*/.build

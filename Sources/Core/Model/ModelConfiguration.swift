@@ -22,3 +22,16 @@ public struct ModelConfiguration: Hashable, Sendable, Codable {
         self.vocabularySize = vocabularySize
     }
 }
+
+extension ModelConfiguration {
+    /// Refuses sizes that no model can have.
+    func check() throws {
+        let sizes = [
+            ("number of layers", layers, 1000), ("embedding dimension", embeddingDim, 1 << 20),
+            ("number of units", rnnUnits, 1 << 20), ("vocabulary size", vocabularySize, 1 << 16),
+        ]
+        for (name, size, limit) in sizes where !(1...limit).contains(size) {
+            throw DTrainError(.usage, "the model's \(name) is \(size); give 1 to \(limit)")
+        }
+    }
+}

@@ -77,6 +77,7 @@ public final class Trainer {
         seed: UInt64, ranks: any TrainingRanks
     ) throws {
         try ranks.collectively {
+            try model.check()
             try shape.check()
             try precision.requireSupport()
         }

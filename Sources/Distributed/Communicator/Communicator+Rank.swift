@@ -1,6 +1,14 @@
 import DTrainCore
+import Glibc
 
 extension Communicator {
+    /// Prints a line to standard output on rank 0, flushed, so that it also shows at once in a pipe; not collective.
+    public func printOnRoot(_ line: String = "") {
+        guard isRoot else { return }
+        print(line)
+        fflush(nil)
+    }
+
     /// Throws unless the job has a rank of that number.
     func requireRank(_ root: Int) throws {
         guard root >= 0, root < size else {

@@ -1,40 +1,44 @@
 import ArgumentParser
 import DTrainCore
 import DTrainDistributed
+import Foundation
 
 /// A curriculum: the model first learns from short sequences, then from longer and longer ones.
 ///
-/// A step on short sequences takes less time, and the first things to learn (letters, then words) need no long context. The
+/// A step on short sequences takes less time, and what is learned first (letters, then words) needs no long context. The
 /// gradient is clipped, and the learning rate falls with every stage.
 @main
 struct Curriculum: ParsableCommand {
     @Option(help: "UTF-8 text to train on.")
     var data: String
 
-    @Option(help: "Characters per sequence, stage by stage.")
-    var lengths = "25,50,100"
+    @Option(parsing: .upToNextOption, help: "Characters per sequence, stage by stage.")
+    var lengths = [25, 50, 100]
 
-    @Option(help: "Steps of each stage.")
+    @Option(help: "Steps per stage.")
     var steps = 100
 
     @Option(help: "Units of the recurrent layer.")
     var rnnUnits = 256
 
-    @Option(help: "Sequences per step over all ranks.")
+    @Option(help: "Sequences per step, over all ranks.")
     var batchSize = 64
 
     @Option(help: "File for the trained model.")
     var output = "curriculum.safetensors"
 
+    func validate() throws {
+        guard steps > 0, !lengths.isEmpty else { throw ValidationError("Give --steps at least 1, --lengths a number.") }
+    }
+
     func run() { Job.main(train) }
 
-    /// Runs on every rank; each works on its share of every batch.
+    /// Runs on every rank; each rank computes its share of every batch.
     private func train(_ ranks: any Communicator) throws {
         let corpus = try Corpus(path: data)
-        let lengths = lengths.split(separator: ",").compactMap { Int($0) }
         let trainer = try Trainer(
             model: ModelConfiguration(rnnUnits: rnnUnits, vocabularySize: corpus.vocabulary.size),
-            shape: Trainer.Shape(batchSize: batchSize, sequenceLength: lengths.first ?? 1), ranks: ranks)
+            shape: Trainer.Shape(batchSize: batchSize, sequenceLength: lengths[0]), ranks: ranks)
         for (stage, length) in lengths.enumerated() {
             let data = try SequenceDataset(corpus: corpus, sequenceLength: length, batchSize: batchSize)
             var mean = Mean()
@@ -44,7 +48,8 @@ struct Curriculum: ParsableCommand {
                 mean.add(gradient.loss)
                 try trainer.apply(gradient, learningRate: 0.002 / Double(stage + 1))
             }
-            if ranks.isRoot { print("stage \(stage + 1): sequences of \(length), loss \(mean.value ?? .nan)") }
+            let loss = String(format: "%.4f", mean.value ?? .nan)
+            ranks.printOnRoot("Stage \(stage + 1) Length \(length) Loss \(loss)")
         }
         try trainer.export(to: output, vocabulary: corpus.vocabulary)
     }

@@ -1,17 +1,18 @@
 import ArgumentParser
 import DTrainCore
 import DTrainDistributed
+import Foundation
 
-/// The tutorial's last chapter: a training loop of your own, alone or under `mpirun`.
+/// The tutorial's custom training loop, on one process or under `mpirun`.
 @main
 struct CustomLoop: ParsableCommand {
     @Option(help: "UTF-8 text to train on.")
     var data: String
 
-    @Option(help: "Epochs.")
+    @Option(help: "Epochs to train.")
     var epochs = 20
 
-    @Option(help: "Stop after this many steps in all.")
+    @Option(help: "Stop after this many steps in total.")
     var maxSteps: Int?
 
     @Option(help: "Folder for the checkpoints.")
@@ -20,7 +21,7 @@ struct CustomLoop: ParsableCommand {
     @Option(help: "Units of the recurrent layer.")
     var rnnUnits = 1024
 
-    @Option(help: "Sequences per step over all ranks.")
+    @Option(help: "Sequences per step, over all ranks.")
     var batchSize = 64
 
     @Option(help: "Characters per sequence.")
@@ -29,9 +30,13 @@ struct CustomLoop: ParsableCommand {
     @Option(help: "Random seed.")
     var seed: UInt64 = 42
 
+    func validate() throws {
+        guard epochs > 0, maxSteps ?? 1 > 0 else { throw ValidationError("Give --epochs and --max-steps at least 1.") }
+    }
+
     func run() { Job.main(train) }
 
-    /// Runs on every rank; each works on its share of every batch.
+    /// Runs on every rank; each rank computes its share of every batch.
     private func train(_ ranks: any Communicator) throws {
         let corpus = try Corpus(path: data)
         let data = try SequenceDataset(corpus: corpus, sequenceLength: seqLength, batchSize: batchSize, seed: seed)
@@ -39,31 +44,38 @@ struct CustomLoop: ParsableCommand {
             model: ModelConfiguration(rnnUnits: rnnUnits, vocabularySize: corpus.vocabulary.size),
             shape: Trainer.Shape(batchSize: batchSize, sequenceLength: seqLength), seed: seed, ranks: ranks)
         let checkpoints = CheckpointDirectory(path: checkpointDir)
+        let lastStep = maxSteps ?? .max
         var progress = TrainingProgress()
-        while progress.epoch < epochs, !isFinished(progress) {
-            let start = Clock.seconds
+
+        while progress.epoch < epochs, progress.step < lastStep {
+            let (epoch, start) = (progress.epoch, Clock.seconds)
             var mean = Mean()
-            for batch in data.batches(epoch: progress.epoch) where !isFinished(progress) {
-                let gradient = try trainer.gradient(of: batch)
+            for batch in data.batches(epoch: epoch).prefix(lastStep - progress.step) {
+                let gradient = try trainer.gradient(of: batch)  // forward, backward, summed over all ranks
                 let loss = gradient.loss
                 try trainer.apply(gradient, learningRate: 0.001)
-                if ranks.isRoot, progress.stepInEpoch.isMultiple(of: 50) {
-                    print("Epoch \(progress.epoch + 1) Batch \(progress.stepInEpoch) Loss \(fixed(loss, 4))")
-                }
+
                 mean.add(loss)
+                if progress.stepInEpoch.isMultiple(of: 50) {
+                    ranks.printOnRoot("Epoch \(epoch + 1) Batch \(progress.stepInEpoch) Loss \(decimals(loss, 4))")
+                }
                 progress.add(loss: loss)
             }
-            if ranks.isRoot {
-                print("\nEpoch \(progress.epoch + 1) Loss: \(fixed(mean.value ?? .nan, 4))")
-                print("Time taken for 1 epoch \(fixed(Clock.seconds - start, 2)) sec")
-                print(String(repeating: "_", count: 80))
-            }
             if progress.stepInEpoch == data.stepsPerEpoch { progress.endEpoch() }
-            if isFinished(progress) || progress.epoch == epochs || progress.epoch.isMultiple(of: 5) {
+
+            ranks.printOnRoot()
+            ranks.printOnRoot("Epoch \(epoch + 1) Loss: \(decimals(mean.value ?? .nan, 4))")
+            ranks.printOnRoot("Time taken for 1 epoch \(decimals(Clock.seconds - start, 2)) sec")
+            ranks.printOnRoot(String(repeating: "_", count: 80))
+
+            let isLast = progress.epoch == epochs || progress.step == lastStep
+            if isLast || progress.epoch.isMultiple(of: 5) {
                 try trainer.save(to: checkpoints.file(for: progress), data: data, progress: progress)
             }
         }
     }
 
-    private func isFinished(_ progress: TrainingProgress) -> Bool { maxSteps.map { progress.step >= $0 } ?? false }
+    private func decimals(_ value: some BinaryFloatingPoint, _ count: Int) -> String {
+        String(format: "%.\(count)f", Double(value))
+    }
 }
