@@ -118,7 +118,7 @@ import Testing
                 let data = try SequenceDataset(corpus: bench.data.corpus, sequenceLength: length, batchSize: 5)
                 for batch in data.batches(epoch: stage).prefix(4) {
                     var gradient = try trainer.gradient(of: batch)
-                    gradient.clip(norm: 0.1)
+                    try gradient.clip(norm: 0.1)
                     try trainer.apply(gradient, learningRate: 0.02 / Double(stage + 1))
                 }
             }

@@ -44,7 +44,7 @@ struct Curriculum: ParsableCommand {
             var mean = Mean()
             for batch in data.batches(epoch: stage).prefix(steps) {
                 var gradient = try trainer.gradient(of: batch)
-                gradient.clip(norm: 1)
+                try gradient.clip(norm: 1)
                 mean.add(gradient.loss)
                 try trainer.apply(gradient, learningRate: 0.002 / Double(stage + 1))
             }
