@@ -20,7 +20,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-mpich test-openmpi5 examples torture sanitize benchmark lint strict install clean
+.PHONY: help setup build demo test test-mpich test-openmpi5 examples torture sanitize benchmark lint strict docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ lint: ## check the format of the Swift sources, and the scripts where shellcheck
 # -Wall comes last because SwiftPM 6.3 takes the argument after -Werror for the name of a warning group.
 strict: setup ## build for release with every warning an error
 	swift build -c release -Xswiftc -warnings-as-errors -Xcc -Werror -Xcc -Wall
+
+docs: setup ## build the documentation of the libraries into .build/docs, with every warning an error
+	scripts/docs
 
 install: ## copy the release binary to PREFIX/bin
 	@test -x $(DTRAIN) || { echo 'error: there is no $(DTRAIN): run make build first' >&2; exit 1; }

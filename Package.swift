@@ -4,6 +4,11 @@ import PackageDescription
 /// The pkg-config module of the MPI library; Debian's alternatives point `mpi-c` at Open MPI or MPICH.
 let mpiModule = Context.environment["DTRAIN_MPI_PKGCONFIG"] ?? "mpi-c"
 
+/// What `make docs` needs beside the package itself.
+let documentation: [Package.Dependency] =
+    Context.environment["DTRAIN_DOCS"] == "1"
+    ? [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0")] : []
+
 let package = Package(
     name: "dtrain",
     products: [
@@ -13,7 +18,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
-    ],
+    ] + documentation,
     targets: [
         // What other people wrote, made visible to Swift.
         .systemLibrary(

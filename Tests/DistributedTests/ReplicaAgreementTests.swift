@@ -91,8 +91,8 @@ import Testing
 
     @Test func bodyOfOneRankThatThrowsFailsAll() throws {
         let error = try #require(
-            try error(ranks: 2) { ranks, agreement in
-                let value = try agreement.collectively { () throws -> Int in
+            try error(ranks: 2) { ranks, _ in
+                let value = try ranks.collectively { () throws -> Int in
                     if ranks.rank == 1 { throw DTrainError(.inputOutput, "disk full") }
                     return 5
                 }

@@ -3,20 +3,20 @@ import DTrainDistributed
 
 /// The gradients of a step's micro-batches for checks, of random sign and magnitude: every order of
 /// addition gives other bits.
-public struct GradientCheck: Sendable {
+package struct GradientCheck: Sendable {
     /// Micro-batches in the step.
-    public let leaves: Int
+    package let leaves: Int
     /// Elements of a gradient.
-    public let count: Int
+    package let count: Int
 
     /// Describes a step.
-    public init(leaves: Int, count: Int) {
+    package init(leaves: Int, count: Int) {
         self.leaves = leaves
         self.count = count
     }
 
     /// The gradient of one micro-batch.
-    public func gradient(of leaf: Int) -> [Float] {
+    package func gradient(of leaf: Int) -> [Float] {
         var state = UInt64(leaf) &* 0x9E37_79B9_7F4A_7C15 &+ 12345
         return (0..<count).map { _ in
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -26,7 +26,7 @@ public struct GradientCheck: Sendable {
     }
 
     /// The sum of leaves 2^level·index…, by the definition of the tree.
-    public func treeSum(level: Int, index: Int) -> [Float]? {
+    package func treeSum(level: Int, index: Int) -> [Float]? {
         guard index << level < leaves else { return nil }
         guard level > 0 else { return gradient(of: index) }
         guard let left = treeSum(level: level - 1, index: 2 * index) else { return nil }
@@ -35,7 +35,7 @@ public struct GradientCheck: Sendable {
     }
 
     /// The whole step's gradient.
-    public var expected: [Float] {
+    package var expected: [Float] {
         var height = 0
         while 1 << height < leaves { height += 1 }
         return treeSum(level: height, index: 0) ?? []
@@ -52,7 +52,7 @@ public struct GradientCheck: Sendable {
     ///   - ranks: the ranks.
     ///   - mode: with `library` the sums need only be close.
     ///   - leastBytes: the minimum size of a block.
-    public func run(
+    package func run(
         _ ranks: any Communicator, mode: GradientSummation = .tree, leastBytes: Int? = nil
     ) throws {
         let tree = ReductionTree(leafCount: leaves)

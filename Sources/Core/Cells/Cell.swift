@@ -13,9 +13,9 @@ public struct Cell: Sendable, CaseIterable {
     /// The name that Keras gives a model's first layer of this kind; tensors begin with it.
     public let layerName: String
     /// Keras's class.
-    public let layerClass: String
+    package let layerClass: String
     /// G, the gates per unit, in the order of their columns in the kernels.
-    public let gates: Int
+    package let gates: Int
     /// The initial values of the bias: for each of its rows, one of each gate.
     let initialBias: [[Float]]
     /// Whether the cell has a second state beside h, as the LSTM's c.

@@ -58,8 +58,7 @@ extension Checkpoint {
         }
         try Folder.create(folder)
         AtomicFile.removeStaleTemporaries(of: target)
-        let parameters = try AlignedBuffer<Float>(count: layout.count)
-        try load(parameters: parameters.pointer)
+        let parameters = try parameters()
         let generator = CheckpointMetadata(
             kind: .generator, model: metadata.model, vocabulary: metadata.vocabulary)
         try Self.write(

@@ -49,10 +49,32 @@ public struct Checkpoint: Sendable {
         self.metadata = metadata
     }
 
+    /// A copy of a weight tensor, row-major in its shape; nil for a name that the model doesn't have.
+    ///
+    ///     let kernel = try checkpoint["gru.kernel"]
+    public subscript(name: String) -> [Float]? {
+        get throws {
+            guard let tensor = layout.tensors.first(where: { $0.name == name }) else { return nil }
+            var values = [Float](repeating: 0, count: tensor.count)
+            try values.withUnsafeMutableBufferPointer { values in
+                guard let base = values.baseAddress else { return }
+                try file.copy(name, into: base, expecting: tensor.shape)
+            }
+            return values
+        }
+    }
+
+    /// All weights in the order of the layout, for the types that run a model.
+    func parameters() throws -> AlignedBuffer<Float> {
+        let parameters = try AlignedBuffer<Float>(count: layout.count)
+        try load(parameters: parameters.pointer)
+        return parameters
+    }
+
     /// Copies the weights.
     ///
     /// - Parameter parameters: room for `layout.count` elements.
-    public func load(parameters: UnsafeMutablePointer<Float>) throws {
+    package func load(parameters: UnsafeMutablePointer<Float>) throws {
         try file.copy(layout, into: parameters)
     }
 
@@ -61,7 +83,7 @@ public struct Checkpoint: Sendable {
     /// - Parameter state: the state of an optimiser with the same slots, for `layout.count` parameters.
     /// - Throws: `DTrainError` with `badData` when the checkpoint is a generator, or has other slots or
     ///   another number of parameters; the state is unchanged then.
-    public func load(optimizer state: OptimizerState) throws {
+    package func load(optimizer state: OptimizerState) throws {
         guard metadata.kind == .training else {
             throw DTrainError(
                 .badData, "checkpoint '\(path)' is a generator without optimiser state",

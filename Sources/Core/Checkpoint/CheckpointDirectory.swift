@@ -23,6 +23,11 @@ public struct CheckpointDirectory: Hashable, Sendable {
         file(CheckpointName(progress))
     }
 
+    /// The path of a checkpoint of this folder.
+    public func file(_ name: CheckpointName) -> String {
+        "\(path)/\(name.fileName)"
+    }
+
     /// The checkpoints by name, newest first; none when the folder doesn't exist.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
@@ -35,9 +40,11 @@ public struct CheckpointDirectory: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - heartbeat: shows that the search goes on.
-    ///   - report: is told of each damaged one that is passed over.
+    ///   - report: called with the error of each damaged one, which is skipped.
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
-    public func newestValid(heartbeat: Heartbeat? = nil, report: (DTrainError) -> Void) throws -> Checkpoint? {
+    public func newestValid(
+        heartbeat: Heartbeat? = nil, report: (DTrainError) -> Void = { _ in }
+    ) throws -> Checkpoint? {
         for name in try list() {
             do {
                 return try Checkpoint(path: file(name), heartbeat: heartbeat)
@@ -91,9 +98,9 @@ public struct CheckpointDirectory: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - path: the file or folder.
-    ///   - report: is told of each damaged checkpoint that is passed over.
+    ///   - report: called with the error of each damaged checkpoint, which is skipped.
     /// - Throws: `DTrainError` with `noInput` when there is nothing, `badData` when the file is unfit.
-    public static func resolve(_ path: String, report: (DTrainError) -> Void) throws -> Checkpoint {
+    public static func resolve(_ path: String, report: (DTrainError) -> Void = { _ in }) throws -> Checkpoint {
         guard Folder.isFolder(path) else { return try Checkpoint(path: path) }
         if let newest = try CheckpointDirectory(path: path).newestValid(report: report) { return newest }
         let generator = "\(path)/\(Checkpoint.generatorName)"
@@ -102,10 +109,6 @@ public struct CheckpointDirectory: Hashable, Sendable {
                 .noInput, "folder '\(path)' holds no valid checkpoint; train first, or name a checkpoint or its folder")
         }
         return try Checkpoint(path: generator)
-    }
-
-    private func file(_ name: CheckpointName) -> String {
-        "\(path)/\(name.fileName)"
     }
 
     private func remove(_ name: CheckpointName) throws {

@@ -4,7 +4,7 @@ import Glibc
 ///
 /// The kernel lets go of it when the process ends, however it ends. Another process of the same training that reads the
 /// folder is not kept away.
-public final class CheckpointLock: Sendable {
+package final class CheckpointLock: Sendable {
     private let descriptor: Int32
 
     /// Seconds in which a training that was just killed may still be about to end.
@@ -15,7 +15,7 @@ public final class CheckpointLock: Sendable {
     /// Where the file system knows no locks, nothing is kept away and nothing fails.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when another training has it.
-    public init(_ directory: CheckpointDirectory) throws {
+    package init(_ directory: CheckpointDirectory) throws {
         descriptor = open(directory.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         let end = Clock.seconds + Self.patience

@@ -22,7 +22,7 @@ public struct CheckpointMetadata: Hashable, Sendable {
     public var progress: TrainingProgress?
 
     /// The metadata of a checkpoint.
-    public init(
+    package init(
         kind: Kind, model: ModelConfiguration, settings: Settings? = nil, vocabulary: [String],
         corpusChecksum: String? = nil, progress: TrainingProgress? = nil
     ) {

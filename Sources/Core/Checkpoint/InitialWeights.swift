@@ -1,11 +1,11 @@
 /// The weights of any safetensors file that has the tensor names of the contract, whichever program wrote it.
 ///
 /// Optimiser state and metadata may be there or not; checksums are checked when there are any.
-public struct InitialWeights: Sendable {
+package struct InitialWeights: Sendable {
     /// The model that the tensors' names and shapes tell.
-    public let configuration: ModelConfiguration
+    package let configuration: ModelConfiguration
     /// The vocabulary, when the file's metadata has one.
-    public let vocabulary: [String]?
+    package let vocabulary: [String]?
     private let file: Safetensors
     private let layout: ParameterLayout
 
@@ -16,7 +16,7 @@ public struct InitialWeights: Sendable {
     ///   - heartbeat: shows that reading goes on, here and when the weights are copied.
     /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` that names what is damaged, missing or
     ///   misshapen.
-    public init(path: String, heartbeat: Heartbeat? = nil) throws {
+    package init(path: String, heartbeat: Heartbeat? = nil) throws {
         file = try Safetensors(path: path, kind: "weights file", heartbeat: heartbeat)
         if CheckpointSeal.isPresent(in: file) {
             try CheckpointSeal.verifyHeader(file)
@@ -32,7 +32,7 @@ public struct InitialWeights: Sendable {
     /// Copies the weights.
     ///
     /// - Parameter parameters: room for all parameters of `configuration`.
-    public func load(into parameters: UnsafeMutablePointer<Float>) throws {
+    package func load(into parameters: UnsafeMutablePointer<Float>) throws {
         try file.copy(layout, into: parameters)
     }
 }

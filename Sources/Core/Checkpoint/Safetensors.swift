@@ -4,29 +4,29 @@
 /// read, and nothing in it is believed: a file that isn't exactly as the format wants it is refused as a whole.
 ///
 /// Not supported: element types other than F32, keys of a tensor that the format doesn't know, more than 8 dimensions.
-public struct Safetensors: Sendable {
+package struct Safetensors: Sendable {
     /// One tensor of the file.
-    public struct TensorView: Hashable, Sendable {
+    package struct TensorView: Hashable, Sendable {
         /// The sizes of its dimensions, row-major.
-        public let shape: [Int]
+        package let shape: [Int]
         /// Its bytes, counted from the end of the header.
-        public let range: Range<Int>
+        package let range: Range<Int>
     }
 
     /// The longest header that is read, as in the reference implementation.
-    public static let maximumHeader = 100_000_000
+    package static let maximumHeader = 100_000_000
     /// The bytes before the header, which give its length.
     static let prefix = 8
     private static let chunk = 4 << 20
 
     /// The file's path.
-    public let path: String
+    package let path: String
     /// The tensors by name.
-    public let tensors: [String: TensorView]
+    package let tensors: [String: TensorView]
     /// The names in the order in which the tensors lie in the file.
-    public let names: [String]
+    package let names: [String]
     /// The free-form metadata; empty when the file has none.
-    public let metadata: [String: String]
+    package let metadata: [String: String]
     /// Where each metadata value lies in the header.
     let metadataRanges: [String: Range<Int>]
     private let file: MappedFile
@@ -42,7 +42,7 @@ public struct Safetensors: Sendable {
     ///   - heartbeat: shows that reading goes on, here and later.
     /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it isn't a whole safetensors
     ///   file.
-    public init(path: String, kind: String = "checkpoint", heartbeat: Heartbeat? = nil) throws {
+    package init(path: String, kind: String = "checkpoint", heartbeat: Heartbeat? = nil) throws {
         let file = try MappedFile(path: path, kind: kind)
         let header: SafetensorsHeader
         do {
@@ -97,7 +97,7 @@ public struct Safetensors: Sendable {
     ///   - destination: room for all elements of `shape`.
     ///   - shape: the shape that it must have.
     /// - Throws: `DTrainError` with `badData` when the tensor is missing or has another shape.
-    public func copy(
+    package func copy(
         _ name: String, into destination: UnsafeMutablePointer<Float>, expecting shape: [Int]
     ) throws {
         let view = try require(name, shape: shape)

@@ -33,6 +33,22 @@ public final class Evaluator {
     private let pool: WorkerPool
     private let weights: PackedWeights
 
+    /// Prepares the evaluation of a checkpoint's model.
+    ///
+    /// - Parameters:
+    ///   - checkpoint: a checkpoint of any kind; its weights are copied.
+    ///   - sequenceLength: the characters of a window; nil for the length that the model was trained with,
+    ///     or the setting's default where the checkpoint doesn't say.
+    ///   - threads: worker threads; nil for all processors that the process may use.
+    /// - Throws: `DTrainError` with `usage` for a length below 1, `internal` when memory or threads run out.
+    public convenience init(checkpoint: Checkpoint, sequenceLength: Int? = nil, threads: Int? = nil) throws {
+        let length = sequenceLength ?? (checkpoint.metadata.settings ?? Settings())[.sequenceLength]
+        guard length > 0 else { throw DTrainError(.usage, "the sequence length is \(length); give at least 1") }
+        try self.init(
+            layout: checkpoint.layout, parameters: checkpoint.parameters(), sequenceLength: length,
+            threads: threads ?? ProcessorSet.current.count)
+    }
+
     /// Prepares the evaluation of a model.
     ///
     /// - Parameters:
@@ -41,7 +57,7 @@ public final class Evaluator {
     ///   - sequenceLength: the characters of a window.
     ///   - threads: worker threads.
     /// - Throws: `DTrainError` with `internal` when memory or threads run out.
-    public init(layout: ParameterLayout, parameters: AlignedBuffer<Float>, sequenceLength: Int, threads: Int) throws {
+    package init(layout: ParameterLayout, parameters: AlignedBuffer<Float>, sequenceLength: Int, threads: Int) throws {
         self.layout = layout
         self.parameters = parameters
         self.sequenceLength = sequenceLength
@@ -54,13 +70,29 @@ public final class Evaluator {
 
     /// Evaluates the model on a text of at least two characters.
     ///
+    /// - Parameter corpus: the text, opened with the model's vocabulary.
+    /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, or one whose
+    ///   vocabulary has another size than the model's; `internal` when memory runs out.
+    public func evaluate(_ corpus: Corpus) throws -> Result {
+        let size = layout.configuration.vocabularySize
+        guard corpus.vocabulary.size == size else {
+            throw DTrainError(
+                .badData,
+                "'\(corpus.path)' was opened with a vocabulary of \(corpus.vocabulary.size) entries, but the model has "
+                    + "\(size); open it with the checkpoint's vocabulary")
+        }
+        return try evaluate(characters: corpus.count) { corpus.read(from: $0, count: $1, into: $2) }
+    }
+
+    /// Evaluates the model on a text of at least two characters.
+    ///
     /// - Parameters:
     ///   - characters: the length of the text.
     ///   - read: fills in the ids of a range of the text: its first character, its length, the
     ///     buffer. Called by several threads.
     /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, `internal`
     ///   when memory runs out.
-    public func evaluate(
+    package func evaluate(
         characters: Int, _ read: @Sendable (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
     ) throws -> Result {
         let predictions = characters - 1

@@ -8,6 +8,20 @@ public final class Generator {
     private let pool: WorkerPool
     private let weights: PackedWeights
 
+    /// Prepares generation with a checkpoint's model.
+    ///
+    /// - Parameters:
+    ///   - checkpoint: a checkpoint of any kind; its weights are copied.
+    ///   - precision: the precision of the recurrent layers' products; the logits are float32.
+    ///   - threads: worker threads; nil for all processors that the process may use.
+    /// - Throws: `DTrainError` with `usage` when this CPU doesn't support the precision, `internal`
+    ///   when memory or threads run out.
+    public convenience init(checkpoint: Checkpoint, precision: Precision = .fp32, threads: Int? = nil) throws {
+        try self.init(
+            layout: checkpoint.layout, parameters: checkpoint.parameters(), precision: precision,
+            threads: threads ?? ProcessorSet.current.count)
+    }
+
     /// Prepares generation with a model's flat parameters.
     ///
     /// - Parameters:
@@ -17,7 +31,7 @@ public final class Generator {
     ///   - threads: worker threads.
     /// - Throws: `DTrainError` with `usage` when this CPU doesn't support the precision, `internal`
     ///   when memory or threads run out.
-    public init(
+    package init(
         layout: ParameterLayout, parameters: AlignedBuffer<Float>, precision: Precision = .fp32, threads: Int
     ) throws {
         try precision.requireSupport()
@@ -32,16 +46,16 @@ public final class Generator {
     /// Generates `length` characters after each prompt.
     ///
     /// - Parameters:
-    ///   - prompts: the ids of each prompt, at least one.
-    ///   - length: the characters to generate for each prompt.
+    ///   - prompts: the ids of each prompt, at least one, all in the model's vocabulary.
+    ///   - length: the characters to generate for each prompt, at least 0.
     ///   - method: how each character is chosen.
     ///   - seed: the random seed.
     /// - Returns: the generated ids of each prompt.
-    /// - Throws: `DTrainError` with `usage` for an empty prompt, `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `usage` for an empty prompt, an id outside the vocabulary, a negative length or
+    ///   a temperature that isn't above 0; `internal` when memory runs out.
     public func generate(prompts: [[UInt16]], length: Int, method: SamplingMethod, seed: UInt64) throws -> [[UInt16]] {
-        guard !prompts.contains(where: \.isEmpty) else {
-            throw DTrainError(.usage, "a prompt is empty; give at least one character to start from")
-        }
+        try check(prompts, length: length, method)
+        guard !prompts.isEmpty else { return [] }
         let team = ForwardPass.teamSize(of: pool.count, rows: prompts.count, weights: weights)
         let parts = Partition.balanced(count: prompts.count, parts: pool.count / team).filter { !$0.isEmpty }
         let runs = try parts.map { part in
@@ -55,5 +69,20 @@ public final class Generator {
             if worker < runs.count * team { try runs[worker / team].run(member: worker % team) }
         }
         return runs.flatMap(\.generated)
+    }
+
+    private func check(_ prompts: [[UInt16]], length: Int, _ method: SamplingMethod) throws {
+        let size = layout.configuration.vocabularySize
+        guard !prompts.contains(where: \.isEmpty) else {
+            throw DTrainError(.usage, "a prompt is empty; give at least one character to start from")
+        }
+        if let id = prompts.joined().first(where: { Int($0) >= size }) {
+            throw DTrainError(
+                .usage, "a prompt holds id \(id), but the model's vocabulary has \(size) entries; encode it with that")
+        }
+        guard length >= 0 else { throw DTrainError(.usage, "the length is \(length); give at least 0") }
+        if case .temperature(let temperature) = method, !(temperature > 0) {
+            throw DTrainError(.usage, "the temperature is \(temperature); give one above 0")
+        }
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// Keras's initial values: embedding U(−0.05, 0.05); kernels Glorot uniform; recurrent kernels
 /// orthogonal; the biases of recurrent layers the cell's, the dense bias 0.
-public enum InitialValues {
+package enum InitialValues {
     /// Fills in the flat parameters; a function of the layout and the seed alone.
     ///
     /// - Parameters:
@@ -11,7 +11,7 @@ public enum InitialValues {
     ///   - layout: the tensors.
     ///   - seed: what the random numbers depend on.
     ///   - heartbeat: shows that the work goes on.
-    public static func fill(
+    package static func fill(
         _ parameters: UnsafeMutablePointer<Float>, layout: ParameterLayout, seed: UInt64, heartbeat: Heartbeat? = nil
     ) throws {
         let configuration = layout.configuration

@@ -22,17 +22,17 @@ public struct ParameterLayout: Hashable, Sendable {
     }
 
     /// The offsets of one recurrent layer's three tensors; G gates, H units.
-    public struct RecurrentLayer: Hashable, Sendable {
+    package struct RecurrentLayer: Hashable, Sendable {
         /// Keras's name, such as `gru` or `gru_1`.
-        public let name: String
+        package let name: String
         /// The width of the layer's input.
-        public let inputDim: Int
+        package let inputDim: Int
         /// Offset of W: [in, G·H].
-        public let kernel: Int
+        package let kernel: Int
         /// Offset of U: [H, G·H].
-        public let recurrentKernel: Int
+        package let recurrentKernel: Int
         /// Offset of the bias: one or several rows of [G·H].
-        public let bias: Int
+        package let bias: Int
     }
 
     /// The model.
@@ -40,13 +40,13 @@ public struct ParameterLayout: Hashable, Sendable {
     /// All tensors in the order of the flat buffer.
     public let tensors: [Tensor]
     /// Offset of the embedding: [V, E].
-    public let embeddings: Int
+    package let embeddings: Int
     /// The recurrent layers, from the input up.
-    public let recurrent: [RecurrentLayer]
+    package let recurrent: [RecurrentLayer]
     /// Offset of the dense kernel: [H, V].
-    public let denseKernel: Int
+    package let denseKernel: Int
     /// Offset of the dense bias: [V].
-    public let denseBias: Int
+    package let denseBias: Int
     /// Elements in the flat buffer: the model's parameter count.
     public let count: Int
 

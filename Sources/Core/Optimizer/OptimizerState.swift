@@ -1,13 +1,13 @@
 /// What an optimiser keeps between steps: its slots and the number of steps taken.
-public final class OptimizerState: @unchecked Sendable {
+package final class OptimizerState: @unchecked Sendable {
     /// The optimiser.
-    public let optimizer: any Optimizer
+    package let optimizer: any Optimizer
     /// Elements of each slot, as many as there are parameters.
-    public let count: Int
+    package let count: Int
     /// The slots in the optimiser's order, each in the layout of the parameters.
-    public let slots: [AlignedBuffer<Float>]
+    package let slots: [AlignedBuffer<Float>]
     /// Steps taken.
-    public var steps = 0
+    package var steps = 0
 
     /// Points to the first element of each slot.
     private let addresses: AlignedBuffer<UnsafeMutablePointer<Float>>
@@ -18,7 +18,7 @@ public final class OptimizerState: @unchecked Sendable {
     ///   - optimizer: the optimiser.
     ///   - count: the number of parameters.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    public init(_ optimizer: any Optimizer, count: Int) throws {
+    package init(_ optimizer: any Optimizer, count: Int) throws {
         let names = optimizer.slotNames
         precondition(
             Set(names).count == names.count && names.allSatisfy(SlotTensor.isSlot),

@@ -20,7 +20,7 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
 
 extension Precision {
     /// Whether this format's products are no faster here than those of float32, which compute them.
-    public var isComputedInFP32: Bool { operands == .roundedFP32 }
+    package var isComputedInFP32: Bool { operands == .roundedFP32 }
 
     /// The format of the operands on this CPU.
     ///

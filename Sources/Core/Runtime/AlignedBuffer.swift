@@ -4,18 +4,18 @@ import Glibc
 ///
 /// Workers write disjoint parts of one buffer at the same time; who writes which part is up to the caller, which is why the
 /// type is `Sendable` without the compiler's proof.
-public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
+package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
     /// Elements.
-    public let count: Int
+    package let count: Int
     /// The first element; on a cache line of 64 bytes.
-    public let pointer: UnsafeMutablePointer<Element>
+    package let pointer: UnsafeMutablePointer<Element>
     /// Whose memory it is; nil for its own.
     private let owner: AnyObject?
 
     /// Allocates zeroed memory.
     ///
     /// - Throws: `DTrainError` with `internal` when memory is exhausted.
-    public init(count: Int) throws {
+    package init(count: Int) throws {
         let (size, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflow, size <= Int.max / 2, let address = Self.allocate(size) else {
             throw DTrainError(
@@ -62,12 +62,12 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
     deinit { if owner == nil { free(pointer) } }
 
     /// All elements.
-    public var elements: UnsafeMutableBufferPointer<Element> {
+    package var elements: UnsafeMutableBufferPointer<Element> {
         UnsafeMutableBufferPointer(start: pointer, count: count)
     }
 
     /// An element; the index is not checked.
-    public subscript(index: Int) -> Element {
+    package subscript(index: Int) -> Element {
         get { pointer[index] }
         set { pointer[index] = newValue }
     }

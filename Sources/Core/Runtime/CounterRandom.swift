@@ -2,9 +2,9 @@
 ///
 /// Any rank or thread can ask for any number in any order and all get the same, which is what makes a run independent of how
 /// the work is divided and lets it resume anywhere.
-public struct CounterRandom: Hashable, Sendable {
+package struct CounterRandom: Hashable, Sendable {
     /// What the numbers are for: different purposes never share a counter, whatever the seed.
-    public enum Purpose: UInt32, Hashable, Sendable, CaseIterable {
+    package enum Purpose: UInt32, Hashable, Sendable, CaseIterable {
         /// The order of the windows; index: the epoch, part: a pair of round keys.
         case shuffle = 1
         /// A new model's weights; index: the element within its tensor, part: the tensor's number.
@@ -13,18 +13,17 @@ public struct CounterRandom: Hashable, Sendable {
         case sampling = 3
     }
 
-    @usableFromInline let seed: UInt64
-    @usableFromInline let purpose: Purpose
+    let seed: UInt64
+    let purpose: Purpose
 
     /// The numbers of one purpose under one seed.
-    public init(seed: UInt64, purpose: Purpose) {
+    package init(seed: UInt64, purpose: Purpose) {
         self.seed = seed
         self.purpose = purpose
     }
 
     /// The four independent random words at a place.
-    @inlinable
-    public func words(_ index: UInt64, _ part: UInt32 = 0) -> Philox.Block {
+    package func words(_ index: UInt64, _ part: UInt32 = 0) -> Philox.Block {
         Philox.block(
             counter: (
                 UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index &>> 32), part, purpose.rawValue
@@ -33,8 +32,7 @@ public struct CounterRandom: Hashable, Sendable {
     }
 
     /// A number uniform on the multiples of 2⁻²⁴ in [0, 1), from the place's first word.
-    @inlinable
-    public func uniform(_ index: UInt64, _ part: UInt32 = 0) -> Float {
+    package func uniform(_ index: UInt64, _ part: UInt32 = 0) -> Float {
         Float(words(index, part).0 &>> 8) * 0x1p-24
     }
 }

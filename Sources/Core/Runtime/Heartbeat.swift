@@ -13,21 +13,21 @@ public final class Heartbeat: Sendable {
     private let observer: Observer?
 
     /// Creates the heartbeat of a rank that hasn't begun to train.
-    public init() { observer = nil }
+    package init() { observer = nil }
 
     /// Creates a heartbeat that calls `observer` before each phase.
     package init(observer: @escaping Observer) { self.observer = observer }
 
     /// The rank's position; nil before the training.
-    public var position: TrainingPosition? { TrainingPosition(code: code.load(ordering: .relaxed)) }
+    package var position: TrainingPosition? { TrainingPosition(code: code.load(ordering: .relaxed)) }
 
     /// The number of signs of life so far.
-    public var beats: Int { count.load(ordering: .relaxed) }
+    package var beats: Int { count.load(ordering: .relaxed) }
 
     /// Records that a phase begins.
     ///
     /// - Throws: the observer's error; without an observer, nothing.
-    public func enter(_ phase: TrainingPhase, step: Int) throws {
+    package func enter(_ phase: TrainingPhase, step: Int) throws {
         let position = TrainingPosition(step: step, phase: phase)
         code.store(position.code, ordering: .relaxed)
         beat()

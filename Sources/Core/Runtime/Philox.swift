@@ -1,13 +1,12 @@
 /// Philox4x32-10: a bijection of 128-bit counters, chosen by a 64-bit key, whose output passes for random.
 ///
 /// J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11; the same words as Random123's `philox4x32`.
-public enum Philox {
+package enum Philox {
     /// Four 32-bit words, the least significant first.
-    public typealias Block = (UInt32, UInt32, UInt32, UInt32)
+    package typealias Block = (UInt32, UInt32, UInt32, UInt32)
 
     /// The block that `key` gives to `counter`, after ten rounds.
-    @inlinable
-    public static func block(counter: Block, key: (UInt32, UInt32)) -> Block {
+    package static func block(counter: Block, key: (UInt32, UInt32)) -> Block {
         var (a, b, c, d) = counter
         var (left, right) = key
         var round = 0

@@ -1,4 +1,4 @@
 extension String {
     /// The text as a message of one line: names of files may have line ends in them.
-    public var oneLine: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
+    package var oneLine: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
 }

@@ -4,12 +4,12 @@ import Synchronization
 ///
 /// One `run` after another is the only synchronization that a training step needs. The threads end
 /// with the pool.
-public final class WorkerPool: Sendable {
+package final class WorkerPool: Sendable {
     /// The work of one run; its argument is the worker's index, from 0 to `count` − 1.
-    public typealias Work = @Sendable (Int) throws -> Void
+    package typealias Work = @Sendable (Int) throws -> Void
 
     /// The number of workers, including the calling thread.
-    public let count: Int
+    package let count: Int
 
     private let threads: WorkerThreads
     /// Tasks handed out in the current run.
@@ -21,7 +21,7 @@ public final class WorkerPool: Sendable {
     ///   - count: the number of workers; values below 1 count as 1.
     ///   - prepare: called once on each worker's thread, the calling one included, before its first work.
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
-    public init(count: Int, preparing prepare: @escaping @Sendable () -> Void = {}) throws {
+    package init(count: Int, preparing prepare: @escaping @Sendable () -> Void = {}) throws {
         self.count = max(1, count)
         prepare()
         threads = try WorkerThreads(count: self.count - 1, preparing: prepare)
@@ -34,7 +34,7 @@ public final class WorkerPool: Sendable {
     /// Called by one thread at a time.
     ///
     /// - Throws: the calling thread's error, otherwise the first error of another worker.
-    public func run(_ work: Work) throws { try run(work) { try work(0) } }
+    package func run(_ work: Work) throws { try run(work) { try work(0) } }
 
     /// Runs `work` on every worker except the calling thread, which runs `own` as worker 0, and waits for all of them.
     ///

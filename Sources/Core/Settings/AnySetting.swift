@@ -41,7 +41,7 @@ package protocol AnySetting: Sendable {
 extension Setting: AnySetting {
     package var defaultText: String { text(defaultValue) }
 
-    package var isSwitch: Bool { Value.isSwitch }
+    package var isSwitch: Bool { Value.isSettingSwitch }
 
     package var isStored: Bool {
         if case .nowhere = storage { false } else { true }
@@ -62,7 +62,7 @@ extension Setting: AnySetting {
     }
 
     package func encode(_ settings: Settings, to container: inout KeyedEncodingContainer<SettingKey>) throws {
-        guard let key = storage.key, settings.isGiven(self), settings[self].text != nil else { return }
+        guard let key = storage.key, settings.isGiven(self), settings[self].settingText != nil else { return }
         try container.encode(settings[self], forKey: key)
     }
 

@@ -1,5 +1,5 @@
 /// The order in which the ranks' gradients are added.
-public enum GradientSummation: String, Hashable, Sendable, Codable, CaseIterable {
+package enum GradientSummation: String, Hashable, Sendable, Codable, CaseIterable {
     /// One fixed tree over the micro-batches: the same bits for any number of ranks.
     case tree
     /// The MPI library's own order, which depends on the number of ranks.
@@ -7,7 +7,7 @@ public enum GradientSummation: String, Hashable, Sendable, Codable, CaseIterable
 }
 
 /// The format in which gradients travel between ranks.
-public enum GradientCompression: String, Hashable, Sendable, Codable, CaseIterable {
+package enum GradientCompression: String, Hashable, Sendable, Codable, CaseIterable {
     /// As they are, float32.
     case none
     /// Rounded to bf16, the rounding error carried over to the next step: half the traffic.

@@ -34,7 +34,7 @@ extension Setting {
     /// `seed` 42, `shuffle`, `no-shuffle`.
     private func phrase(_ value: Value) -> String {
         guard isSwitch else { return "`\(name)` \(text(value))" }
-        return value.text == true.text ? "`\(name)`" : "`no-\(name)`"
+        return value.settingText == true.settingText ? "`\(name)`" : "`no-\(name)`"
     }
 }
 
@@ -47,7 +47,7 @@ extension Settings {
     ///   - path: the checkpoint, for messages.
     /// - Returns: a line for each setting that changes and may.
     /// - Throws: `DTrainError` with `usage` that names both values of a setting that may not change.
-    public mutating func resume(from stored: Settings, model: ModelConfiguration, of path: String) throws -> [String] {
+    package mutating func resume(from stored: Settings, model: ModelConfiguration, of path: String) throws -> [String] {
         try take(sizesOf: model, of: path)
         var result = self
         let changes = try Self.training.compactMap { try $0.resume(&result, from: stored, of: path) }
@@ -58,7 +58,7 @@ extension Settings {
     /// Takes a model's sizes where none are given.
     ///
     /// - Throws: `DTrainError` with `usage` that names the first size that contradicts the model, and both values.
-    public mutating func take(sizesOf model: ModelConfiguration, of path: String) throws {
+    package mutating func take(sizesOf model: ModelConfiguration, of path: String) throws {
         var sizes = Settings()
         for size in Self.modelSizes { size.read(model, into: &sizes) }
         for size in Self.modelSizes { _ = try size.resume(&self, from: sizes, of: path) }

@@ -90,7 +90,7 @@ extension Setting where Value == Precision {
 
 extension Setting where Value == GradientSummation {
     /// The order in which the ranks' gradients are added.
-    public static var gradientSummation: Setting {
+    package static var gradientSummation: Setting {
         Setting(
             "allreduce", "Order of gradient sums: tree, or mpi, whose bits depend on ranks", default: .tree,
             changesWeights: true, onResume: .mayChange,
@@ -100,7 +100,7 @@ extension Setting where Value == GradientSummation {
 
 extension Setting where Value == GradientCompression {
     /// The format in which gradients travel between ranks.
-    public static var gradientCompression: Setting {
+    package static var gradientCompression: Setting {
         Setting(
             "gradient-compression", "Format of gradients between ranks; bf16 halves traffic, bits depend on ranks",
             default: .none, changesWeights: true, onResume: .mayChange,

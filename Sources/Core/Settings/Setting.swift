@@ -10,13 +10,13 @@ public struct Setting<Value: SettingValue>: Sendable {
     /// The value where none is given.
     public let defaultValue: Value
     /// Whether the weights after a number of steps depend on it.
-    public let changesWeights: Bool
+    package let changesWeights: Bool
     /// What a resumed training may do with it.
-    public let onResume: ResumeRule
+    package let onResume: ResumeRule
     /// Where a checkpoint keeps it.
-    public let storage: SettingStorage<Value>
+    package let storage: SettingStorage<Value>
     /// Whether ranks may differ in it.
-    public let ranks: RankRule
+    package let ranks: RankRule
     /// The word for a value of nil.
     let noValue: String
     let isPossible: @Sendable (Value) -> Bool
@@ -35,7 +35,7 @@ public struct Setting<Value: SettingValue>: Sendable {
     ///   - ranks: whether ranks may differ in it.
     ///   - fit: adapts the default to other settings.
     ///   - isPossible: whether a training can have the value.
-    public init(
+    package init(
         _ name: String, _ summary: String, default defaultValue: Value, noValue: String = "none",
         changesWeights: Bool = false, onResume: ResumeRule = .free, storedIn storage: SettingStorage<Value> = .nowhere,
         ranks: RankRule = .same, fit: @escaping @Sendable (Value, Settings) -> Value = { value, _ in value },
@@ -54,11 +54,11 @@ public struct Setting<Value: SettingValue>: Sendable {
     }
 
     /// A value as a user writes it.
-    func text(_ value: Value) -> String { value.text ?? noValue }
+    func text(_ value: Value) -> String { value.settingText ?? noValue }
 }
 
 /// What a resumed training may do with a setting.
-public enum ResumeRule: Hashable, Sendable {
+package enum ResumeRule: Hashable, Sendable {
     /// The checkpoint's value holds; another one is refused.
     case fixed
     /// The checkpoint's value holds unless another one is given, which is reported.
@@ -68,7 +68,7 @@ public enum ResumeRule: Hashable, Sendable {
 }
 
 /// Whether the ranks of a job may differ in a setting.
-public enum RankRule: Hashable, Sendable {
+package enum RankRule: Hashable, Sendable {
     /// The same value everywhere.
     case same
     /// Each rank has its own.
@@ -76,7 +76,7 @@ public enum RankRule: Hashable, Sendable {
 }
 
 /// The place of a setting in a checkpoint's `configuration`.
-public enum SettingStorage<Value>: Sendable {
+package enum SettingStorage<Value>: Sendable {
     /// A size of the model, in `model`.
     case model(WritableKeyPath<ModelConfiguration, Value> & Sendable)
     /// A key in `training` that every checkpoint has; where an old one lacks it, the value is unknown.

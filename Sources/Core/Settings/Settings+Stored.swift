@@ -1,6 +1,6 @@
 extension Settings {
     /// What a checkpoint of a training with these settings keeps in `training`: each with its value, given or not.
-    public var stored: Settings {
+    package var stored: Settings {
         var stored = Settings()
         for setting in Self.training { setting.copyStored(from: self, to: &stored) }
         return stored
@@ -9,7 +9,7 @@ extension Settings {
     /// The model that these settings describe.
     ///
     /// - Parameter vocabularySize: entries of the vocabulary, `[UNK]` included.
-    public func model(vocabularySize: Int) -> ModelConfiguration {
+    package func model(vocabularySize: Int) -> ModelConfiguration {
         var model = ModelConfiguration(vocabularySize: vocabularySize)
         for size in Self.modelSizes { size.write(self, to: &model) }
         return model
@@ -21,7 +21,7 @@ extension Settings {
     /// Refuses values that no training can have.
     ///
     /// - Throws: `DTrainError` with `usage` that names the first of them.
-    public func requirePossible() throws {
+    package func requirePossible() throws {
         try requirePossible(Self.modelSizes + Self.training)
         guard self[.microBatchSize] <= self[.batchSize] else {
             throw DTrainError(

@@ -76,13 +76,22 @@ public final class Corpus: Sendable {
     /// What the index takes in memory.
     var indexByteCount: Int { marks.count * MemoryLayout<Int>.stride }
 
+    /// The ids of consecutive characters, a copy; the range must lie within the text.
+    public subscript(characters: Range<Int>) -> [UInt16] {
+        [UInt16](unsafeUninitializedCapacity: characters.count) { ids, count in
+            guard let base = ids.baseAddress else { return }
+            read(from: characters.lowerBound, count: characters.count, into: base)
+            count = characters.count
+        }
+    }
+
     /// Reads the ids of consecutive characters; any number of threads may read at once.
     ///
     /// - Parameters:
     ///   - character: the first character.
     ///   - count: how many; all must lie within the text.
     ///   - ids: where they go; room for `count`.
-    public func read(from character: Int, count: Int, into ids: UnsafeMutablePointer<UInt16>) {
+    package func read(from character: Int, count: Int, into ids: UnsafeMutablePointer<UInt16>) {
         precondition(character >= 0 && count >= 0 && character <= self.count - count, "characters out of range")
         let bytes = file.bytes
         let start = byteOffset(of: character)

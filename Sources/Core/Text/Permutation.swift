@@ -3,12 +3,12 @@
 /// A Feistel network permutes the smallest domain of 4ᵏ ≥ count numbers; a result outside the range is fed back until it
 /// falls inside (cycle walking), at most four times on average. So a corpus of any size shuffles at the same cost, and any
 /// element can be asked for alone.
-public struct Permutation: Hashable, Sendable {
+package struct Permutation: Hashable, Sendable {
     /// The largest count: the domain's two halves are at most 31 bits each.
-    public static let maximumCount = 1 << 62
+    package static let maximumCount = 1 << 62
 
     /// How many numbers it permutes.
-    public let count: Int
+    package let count: Int
     /// k: the bits of each half of the domain.
     private let halfBits: UInt64
     private let keys: SIMD8<UInt64>
@@ -21,7 +21,7 @@ public struct Permutation: Hashable, Sendable {
     ///   - count: how many numbers, from 0 to `maximumCount`.
     ///   - seed: the run's seed.
     ///   - epoch: the epoch, from 0.
-    public init(count: Int, seed: UInt64, epoch: Int) {
+    package init(count: Int, seed: UInt64, epoch: Int) {
         let random = CounterRandom(seed: seed, purpose: .shuffle)
         var keys = SIMD8<UInt64>()
         for pair in 0..<4 {
@@ -33,7 +33,7 @@ public struct Permutation: Hashable, Sendable {
     }
 
     /// The permutation that leaves each number where it is.
-    public init(identity count: Int) {
+    package init(identity count: Int) {
         self.init(count: count, keys: SIMD8(), rounds: 0)
     }
 
@@ -47,7 +47,7 @@ public struct Permutation: Hashable, Sendable {
     }
 
     /// Where the permutation takes an index.
-    public subscript(index: Int) -> Int {
+    package subscript(index: Int) -> Int {
         precondition(index >= 0 && index < count, "index out of range")
         let limit = UInt64(count)
         var value = UInt64(index)
@@ -56,7 +56,7 @@ public struct Permutation: Hashable, Sendable {
     }
 
     /// The index that the permutation takes to a value.
-    public func inverse(_ value: Int) -> Int {
+    package func inverse(_ value: Int) -> Int {
         precondition(value >= 0 && value < count, "value out of range")
         let limit = UInt64(count)
         var index = UInt64(value)

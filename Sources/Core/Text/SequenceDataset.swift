@@ -55,13 +55,13 @@ public struct SequenceDataset: Sendable {
     /// The order of an epoch's windows: place in the epoch → window.
     ///
     /// - Parameter epoch: the epoch, from 0.
-    public func order(epoch: Int) -> Permutation {
+    package func order(epoch: Int) -> Permutation {
         shuffle
             ? Permutation(count: windowCount, seed: seed, epoch: epoch) : Permutation(identity: windowCount)
     }
 
     /// Reads the L + 1 ids of a window: the input from the first on, the target from the second on.
-    public func read(window: Int, into ids: UnsafeMutablePointer<UInt16>) {
+    package func read(window: Int, into ids: UnsafeMutablePointer<UInt16>) {
         precondition(window >= 0 && window < windowCount, "window out of range")
         corpus.read(from: window * (sequenceLength + 1), count: sequenceLength + 1, into: ids)
     }

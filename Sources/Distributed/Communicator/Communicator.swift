@@ -8,7 +8,11 @@ import DTrainCore
 ///
 /// An operation that throws leaves the ranks out of step. Only the top level catches the error,
 /// prints it, and ends the job (see `Job`). Share an error of one rank with all ranks before the
-/// next operation (see `ReplicaAgreement.agree(localError:)`).
+/// next operation, with `collectively(_:)`.
+///
+/// A program gets its communicator from `Job.main`, and conforms no type of its own to the protocol.
+/// Most operations serve `Trainer`; a training loop needs the rank, and sometimes `broadcast`,
+/// `allGather` or `barrier`.
 ///
 /// Not supported: groups of ranks, messages between two ranks, other element types than those below.
 public protocol Communicator: AnyObject {

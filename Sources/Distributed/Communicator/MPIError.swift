@@ -4,18 +4,18 @@ import DTrainCore
 /// The error of an MPI call.
 ///
 /// Its texts are read at once, because MPI may be finalized when the error is printed.
-public struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The name of the call, such as `MPI_Alltoallv`.
-    public let operation: String
+    package let operation: String
     /// The code that the call returned.
-    public let code: Int32
+    package let code: Int32
     /// The portable class of the code (MPI 3.1 §8.4).
-    public let errorClass: Int32
+    package let errorClass: Int32
     /// The library's own text.
-    public let message: String
+    package let message: String
 
     /// One line that names the call.
-    public var description: String { "\(operation) failed: \(message)" }
+    package var description: String { "\(operation) failed: \(message)" }
 
     /// Throws the error that a code stands for; every MPI call of the package is checked here.
     static func check(_ operation: StaticString, _ code: Int32) throws(MPIError) {

@@ -11,7 +11,7 @@ public struct RankBlocks: Hashable, Sendable {
     ///
     /// - Parameter ranges: the elements of each rank's block.
     /// - Throws: `DTrainError` with `usage` when an index exceeds 2^31 − 1, the limit of MPI 3.
-    public init(_ ranges: [Range<Int>]) throws {
+    package init(_ ranges: [Range<Int>]) throws {
         for range in ranges where range.upperBound > Int(Int32.max) {
             throw DTrainError(
                 .usage,
@@ -26,7 +26,7 @@ public struct RankBlocks: Hashable, Sendable {
     ///
     /// - Parameter counts: the length of each rank's block.
     /// - Throws: `DTrainError` with `usage` when an index exceeds 2^31 − 1, the limit of MPI 3.
-    public init(counts: [Int]) throws {
+    package init(counts: [Int]) throws {
         var next = 0
         try self.init(
             counts.map { count in
@@ -36,7 +36,7 @@ public struct RankBlocks: Hashable, Sendable {
     }
 
     /// The elements of a rank's block.
-    public func range(of rank: Int) -> Range<Int> {
+    package func range(of rank: Int) -> Range<Int> {
         Int(displacements[rank])..<Int(displacements[rank]) + Int(counts[rank])
     }
 }

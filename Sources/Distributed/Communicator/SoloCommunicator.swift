@@ -2,45 +2,45 @@ import DTrainCore
 import Glibc
 
 /// A job of one process, without MPI.
-public final class SoloCommunicator {
+package final class SoloCommunicator {
     /// The only rank.
-    public let rank = 0
+    package let rank = 0
     /// One process.
-    public let size = 1
+    package let size = 1
     /// The only rank of its host.
-    public let localRank = 0
+    package let localRank = 0
     /// One process on this host.
-    public let localSize = 1
+    package let localSize = 1
     /// The processors of this process.
-    public let processors = SharedProcessors(masks: [.current], localRank: 0)
+    package let processors = SharedProcessors(masks: [.current], localRank: 0)
     /// The name of this host.
-    public let hostName = currentHostName()
+    package let hostName = currentHostName()
     /// The progress of this rank.
-    public let heartbeat = Heartbeat()
+    package let heartbeat = Heartbeat()
 
     /// Creates a job of this process alone.
-    public init() {}
+    package init() {}
 }
 
 // Documented by the protocol.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension SoloCommunicator: Communicator {
-    public func barrier() throws {}
+    package func barrier() throws {}
 
-    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
+    package func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
         try requireRank(root)
     }
 
-    public func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
+    package func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
         precondition(all.count == own.count, "room for one piece per rank")
         all.copyMemory(from: own)
     }
 
-    public func allGather(_ own: [UInt8]) throws -> [[UInt8]] { [own] }
+    package func allGather(_ own: [UInt8]) throws -> [[UInt8]] { [own] }
 
-    public func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {}
+    package func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {}
 
-    public func startAllToAll(
+    package func startAllToAll(
         _ source: UnsafeRawPointer, _ sent: RankBlocks, into destination: UnsafeMutableRawPointer,
         _ received: RankBlocks
     ) throws -> any Transfer {
@@ -51,22 +51,22 @@ extension SoloCommunicator: Communicator {
         return CompleteTransfer()
     }
 
-    public func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
+    package func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
         CompleteTransfer()
     }
 
-    public func occupy(threads: Int) throws {}
+    package func occupy(threads: Int) throws {}
 
-    public func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
+    package func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
 
-    public func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
+    package func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         // Without other ranks, an operation completes at once or never.
         guard try isDone() else {
             throw DTrainError(.internal, "\(operation) waits in a job of one rank; please report this")
         }
     }
 
-    public func abort(code: Int32, message: String) -> Never {
+    package func abort(code: Int32, message: String) -> Never {
         reportError(message)
         exit(code)
     }

@@ -15,11 +15,11 @@ public struct SharedProcessors: Hashable, Sendable {
     }
 
     /// The number of processors that the ranks of the host may use together.
-    public var count: Int { Self.union(masks).count }
+    package var count: Int { Self.union(masks).count }
 
     /// The default number of worker threads of this rank: its processors divided by the ranks that
     /// may run on some of them.
-    public var defaultThreads: Int { max(1, masks[localRank].count / peers.count) }
+    package var defaultThreads: Int { max(1, masks[localRank].count / peers.count) }
 
     /// Returns whether worker threads take turns on this rank's processors, so that waiting threads
     /// must yield.

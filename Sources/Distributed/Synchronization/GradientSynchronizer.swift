@@ -13,7 +13,7 @@ import DTrainCore
 /// The traffic is that of a ring allreduce, and the order of the additions is the tree's for any
 /// number of ranks. A block travels while the next one is computed, if `Reduction.advance` is
 /// called regularly.
-public final class GradientSynchronizer {
+package final class GradientSynchronizer {
     /// How the sum is computed.
     enum Method {
         /// With one rank, whose only node is the sum.

@@ -1,11 +1,11 @@
 import DTrainCore
 
 /// Checks that the ranks do and have the same; each check is collective, and fails on all ranks with the same error.
-public struct ReplicaAgreement {
+package struct ReplicaAgreement {
     private let communicator: any Communicator
 
     /// Checks among the ranks of that communicator.
-    public init(_ communicator: any Communicator) {
+    package init(_ communicator: any Communicator) {
         self.communicator = communicator
     }
 
@@ -14,7 +14,7 @@ public struct ReplicaAgreement {
     /// - Parameter fingerprint: what must agree: each setting's name as the user knows it, and its value.
     /// - Throws: `CollectiveError` of category `usage` that names the first setting that differs, the ranks, and both
     ///   values.
-    public func requireSameOnAllRanks(_ fingerprint: [(key: String, value: String)]) throws {
+    package func requireSameOnAllRanks(_ fingerprint: [(key: String, value: String)]) throws {
         let texts = try communicator.allGather(encode(fingerprint))
         guard texts.contains(where: { $0 != texts[0] }) else { return }
         let settings = texts.map(decode)
@@ -40,7 +40,7 @@ public struct ReplicaAgreement {
     /// - Parameter localError: what went wrong on this rank, if anything.
     /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the other failing ranks'
     ///   names.
-    public func agree(localError: DTrainError?) throws {
+    package func agree(localError: DTrainError?) throws {
         let own = localError.map(encode) ?? ""
         let texts = try communicator.allGather(own)
         let failed = texts.indices.filter { !texts[$0].isEmpty }
@@ -58,7 +58,7 @@ public struct ReplicaAgreement {
     /// `body` itself must not communicate.
     ///
     /// - Throws: what `agree(localError:)` throws when `body` has failed on any rank.
-    public func collectively<Value>(_ body: () throws -> Value) throws -> Value {
+    package func collectively<Value>(_ body: () throws -> Value) throws -> Value {
         let result = Result { try body() }
         switch result {
         case .success: try agree(localError: nil)
@@ -75,7 +75,7 @@ public struct ReplicaAgreement {
     ///   - what: what the bytes are, for the message: "the weights after step 7".
     /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from most, or all ranks where
     ///   no majority tells who is wrong.
-    public func requireSameReplica(_ bytes: UnsafeRawBufferPointer, _ what: String) throws {
+    package func requireSameReplica(_ bytes: UnsafeRawBufferPointer, _ what: String) throws {
         let checksums = try communicator.allGather(Checksum.hexadecimal(of: bytes))
         let votes = Dictionary(grouping: checksums.indices) { checksums[$0] }
         guard votes.count > 1 else { return }

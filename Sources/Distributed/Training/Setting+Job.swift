@@ -15,32 +15,32 @@ extension Settings {
 
 extension Setting where Value == Int? {
     /// Optimiser steps in all after which to stop; nil for no limit.
-    public static var maxSteps: Setting {
+    package static var maxSteps: Setting {
         Setting("max-steps", "Stop after this many optimiser steps in all", default: nil, where: isPositive)
     }
 
     /// Worker threads of this rank; nil for its share of the cores that it may use.
-    public static var threads: Setting {
+    package static var threads: Setting {
         Setting(
             "threads", "Worker threads per rank", default: nil, noValue: "cores ÷ ranks that share them", ranks: .free,
             where: isPositive)
     }
 
     /// Steps between checkpoints inside an epoch; nil for none.
-    public static var checkpointEverySteps: Setting {
+    package static var checkpointEverySteps: Setting {
         Setting(
             "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors after every so many steps",
             default: nil, noValue: "off", where: isPositive)
     }
 
     /// Checkpoints that stay; nil for all.
-    public static var keep: Setting {
+    package static var keep: Setting {
         Setting(
             "keep", "Keep only this many of the newest checkpoints", default: nil, noValue: "all", where: isPositive)
     }
 
     /// Steps between comparisons of the ranks' weights, beside those at each checkpoint; nil for none.
-    public static var verifyReplicas: Setting {
+    package static var verifyReplicas: Setting {
         Setting(
             "verify-replicas", "Compare the ranks' weights every so many steps, not only at checkpoints",
             default: nil, noValue: "off", where: isPositive)
@@ -51,7 +51,7 @@ extension Setting where Value == Int? {
 
 extension Setting where Value == Int {
     /// Seconds that a collective may wait before the job ends.
-    public static var stallTimeout: Setting {
+    package static var stallTimeout: Setting {
         Setting(
             "stall-timeout", "End the job when a collective waits longer, naming the ranks", default: 300,
             ranks: .free, where: { $0 > 0 })
@@ -60,7 +60,7 @@ extension Setting where Value == Int {
 
 extension Setting where Value == String {
     /// The folder for checkpoints.
-    public static var checkpointDirectory: Setting {
+    package static var checkpointDirectory: Setting {
         Setting(
             "checkpoint-dir", "Folder for ckpt_{epoch}.safetensors, written after each epoch",
             default: "training_checkpoints")
@@ -69,21 +69,21 @@ extension Setting where Value == String {
 
 extension Setting where Value == String? {
     /// A file for metrics, JSON lines; nil for none.
-    public static var metrics: Setting {
+    package static var metrics: Setting {
         Setting("metrics", "Write a JSON line for each step and each epoch", default: nil)
     }
 }
 
 extension Setting where Value == Bool {
     /// Whether an earlier training's checkpoints are deleted.
-    public static var overwrite: Setting {
+    package static var overwrite: Setting {
         Setting(
             "overwrite", "Delete earlier checkpoints in the folder, or those after the resumed one",
             default: false)
     }
 
     /// Whether to measure where the time of each step goes.
-    public static var profile: Setting {
+    package static var profile: Setting {
         Setting("profile", "Show where the time of a step goes, at the end and in the metrics", default: false)
     }
 }

@@ -35,7 +35,7 @@ public enum StopSignals {
     }
 
     /// The name that users know a signal by.
-    public static func name(_ signal: Int32) -> String {
+    package static func name(_ signal: Int32) -> String {
         switch signal {
         case SIGTERM: "SIGTERM"
         case SIGINT: "SIGINT"

@@ -1,7 +1,7 @@
 import DTrainCore
 
 /// What happens in a training, for whoever shows it; reported on rank 0 alone.
-public enum TrainingEvent: Sendable {
+package enum TrainingEvent: Sendable {
     /// Everything is ready for the first step.
     case ready(TrainingOverview)
     /// The first batch's mean loss before any training, and ln(V), what guessing blindly costs.
@@ -25,85 +25,85 @@ public enum TrainingEvent: Sendable {
 }
 
 /// What is known before the first step.
-public struct TrainingOverview: Sendable {
+package struct TrainingOverview: Sendable {
     /// The model.
-    public let layout: ParameterLayout
+    package let layout: ParameterLayout
     /// Ranks in the job.
-    public let ranks: Int
+    package let ranks: Int
     /// Worker threads of rank 0.
-    public let threads: Int
+    package let threads: Int
     /// The corpus's path.
-    public let data: String
+    package let data: String
     /// Characters of the corpus.
-    public let characters: Int
+    package let characters: Int
     /// Sequences in it.
-    public let sequences: Int
+    package let sequences: Int
     /// Steps of an epoch.
-    public let stepsPerEpoch: Int
+    package let stepsPerEpoch: Int
     /// Sequences of a step.
-    public let batchSize: Int
+    package let batchSize: Int
     /// Characters of a sequence.
-    public let sequenceLength: Int
+    package let sequenceLength: Int
     /// How the gradients travel between ranks.
-    public let gradientCompression: GradientCompression
+    package let gradientCompression: GradientCompression
     /// The format of the products' operands.
-    public let precision: Precision
+    package let precision: Precision
 }
 
 /// One optimiser step.
-public struct StepReport: Sendable {
+package struct StepReport: Sendable {
     /// Optimiser steps in all.
-    public let step: Int
+    package let step: Int
     /// The epoch it belongs to, from 1.
-    public let epoch: Int
+    package let epoch: Int
     /// Its number in the epoch, from 1.
-    public let stepInEpoch: Int
+    package let stepInEpoch: Int
     /// Steps of an epoch.
-    public let stepsPerEpoch: Int
+    package let stepsPerEpoch: Int
     /// Mean loss over the global batch, before the step.
-    public let loss: Float
+    package let loss: Float
     /// Norm of the gradient over all parameters, before any clipping.
-    public let gradientNorm: Double
+    package let gradientNorm: Double
     /// Mean of the epoch's losses so far.
-    public let epochLoss: Double
+    package let epochLoss: Double
     /// Wall seconds of the step on rank 0.
-    public let seconds: Double
+    package let seconds: Double
     /// Wall seconds of the epoch so far in this process.
-    public let epochSeconds: Double
+    package let epochSeconds: Double
     /// Mean wall seconds of the epoch's steps so far in this process.
-    public let meanSeconds: Double
+    package let meanSeconds: Double
     /// Tokens of the global batch.
-    public let tokens: Int
+    package let tokens: Int
     /// Where rank 0's seconds went, if asked for.
-    public let profile: StepProfile?
+    package let profile: StepProfile?
     /// Bytes of the gradient that the ranks have added up, if a profile was asked for.
-    public let gradientBytes: Int?
+    package let gradientBytes: Int?
 }
 
 /// One epoch.
-public struct EpochReport: Sendable {
+package struct EpochReport: Sendable {
     /// Its number, from 1.
-    public let epoch: Int
+    package let epoch: Int
     /// Mean of its steps' losses.
-    public let loss: Double
+    package let loss: Double
     /// Wall seconds spent on it in this process.
-    public let seconds: Double
+    package let seconds: Double
     /// Its steps.
-    public let steps: Int
+    package let steps: Int
     /// Mean wall seconds of the steps done in this process, which after a resume are not all of them.
-    public let meanSeconds: Double
+    package let meanSeconds: Double
     /// Tokens a second in this process.
-    public let tokensPerSecond: Double
+    package let tokensPerSecond: Double
 }
 
 /// A training that a signal has ended.
-public struct StopReport: Sendable {
+package struct StopReport: Sendable {
     /// The signal.
-    public let signal: Int32
+    package let signal: Int32
     /// The rank that got it, as named to users; nil where there is only one.
-    public let rank: String?
+    package let rank: String?
     /// Optimiser steps in all.
-    public let step: Int
+    package let step: Int
     /// The checkpoint that holds them; nil when this process has done none.
-    public let path: String?
+    package let path: String?
 }

@@ -1,16 +1,16 @@
 import DTrainCore
 
 /// What to train: a text, a start, and settings.
-public struct TrainingOptions: Hashable, Sendable {
+package struct TrainingOptions: Hashable, Sendable {
     /// The text file, UTF-8.
-    public var data: String
+    package var data: String
     /// The source of the weights at the start.
-    public var start: Start
+    package var start: Start
     /// Everything else; see the entries of `Setting`.
-    public var settings: Settings
+    package var settings: Settings
 
     /// The source of the weights at the start.
-    public enum Start: Hashable, Sendable {
+    package enum Start: Hashable, Sendable {
         /// Keras's initial values.
         case fresh
         /// A safetensors file, which also sets the model's sizes.
@@ -27,18 +27,18 @@ public struct TrainingOptions: Hashable, Sendable {
     ///   - data: the text file, UTF-8.
     ///   - start: the source of the weights.
     ///   - settings: what was given; a resumed training takes the rest from its checkpoint.
-    public init(data: String, start: Start = .fresh, settings: Settings = Settings()) {
+    package init(data: String, start: Start = .fresh, settings: Settings = Settings()) {
         (self.data, self.start, self.settings) = (data, start, settings)
     }
 
     /// The value of a setting; one that is set counts as given.
-    public subscript<Value>(setting: Setting<Value>) -> Value {
+    package subscript<Value>(setting: Setting<Value>) -> Value {
         get { settings[setting] }
         set { settings[setting] = newValue }
     }
 
     /// Whether a value was given, be it the default's.
-    public func isGiven<Value>(_ setting: Setting<Value>) -> Bool { settings.isGiven(setting) }
+    package func isGiven<Value>(_ setting: Setting<Value>) -> Bool { settings.isGiven(setting) }
 
     /// What must be the same on all ranks: each setting's name and its value.
     ///

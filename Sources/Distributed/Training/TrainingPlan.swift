@@ -1,7 +1,7 @@
 import DTrainCore
 
 /// What all ranks of a job have agreed to train, before memory is allocated or a file is changed.
-public struct TrainingPlan {
+package struct TrainingPlan {
     /// The options in force: on a resume, what wasn't given is the checkpoint's.
     let options: TrainingOptions
     let start: StartingPoint
@@ -20,7 +20,7 @@ public struct TrainingPlan {
     ///   - defaultThreads: worker threads where the options name no number.
     ///   - report: gets, on rank 0, what the user should know about the start.
     /// - Throws: `CollectiveError` for bad data, checkpoints or options, and ranks that differ.
-    public static func make(
+    package static func make(
         _ options: TrainingOptions, communicator: any Communicator, defaultThreads: Int,
         report: (TrainingEvent) -> Void
     ) throws -> TrainingPlan {

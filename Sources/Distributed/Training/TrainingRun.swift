@@ -4,7 +4,7 @@ import Glibc
 /// A planned training on all ranks: its memory, then its run.
 ///
 /// Every method is collective: all ranks call it with the same plan.
-public final class TrainingRun {
+package final class TrainingRun {
     private let plan: TrainingPlan
     private let options: TrainingOptions
     private let perStep: StepSettings
@@ -49,7 +49,7 @@ public final class TrainingRun {
     ///   - stopSignal: the signal that has asked this rank to stop, 0 for none; asked at the start and once a step.
     ///   - report: gets, on rank 0, what happens.
     /// - Throws: `CollectiveError` when memory or threads run out on a rank.
-    public init(
+    package init(
         _ plan: TrainingPlan, stopSignal: @escaping () -> Int32 = { StopSignals.received },
         report: @escaping (TrainingEvent) -> Void
     ) throws {
@@ -74,7 +74,7 @@ public final class TrainingRun {
     ///
     /// - Returns: whether nothing is left to do.
     @discardableResult
-    public func run() throws -> Bool {
+    package func run() throws -> Bool {
         try begin()
         do {
             while !isComplete, stop == nil {

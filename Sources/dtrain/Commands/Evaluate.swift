@@ -48,11 +48,8 @@ struct Evaluate: ParsableCommand {
             )
         }
         let evaluator = try Evaluator(
-            layout: loaded.checkpoint.layout, parameters: loaded.parameters,
-            sequenceLength: seqLength ?? (loaded.checkpoint.metadata.settings ?? Settings())[.sequenceLength],
-            threads: model.threads)
-        let result = try evaluator.evaluate(characters: corpus.count) { corpus.read(from: $0, count: $1, into: $2) }
-        try show(result)
+            checkpoint: loaded.checkpoint, sequenceLength: seqLength, threads: model.threads)
+        try show(try evaluator.evaluate(corpus))
     }
 
     private func show(_ result: Evaluator.Result) throws {

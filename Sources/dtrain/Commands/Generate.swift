@@ -50,8 +50,7 @@ struct Generate: ParsableCommand {
             }
         }
         let generator = try Generator(
-            layout: loaded.checkpoint.layout, parameters: loaded.parameters, precision: precision,
-            threads: model.threads)
+            checkpoint: loaded.checkpoint, precision: precision, threads: model.threads)
         let generated = try generator.generate(
             prompts: prompt.map(loaded.vocabulary.encode), length: length,
             method: greedy ? .greedy : .temperature(Float(temperature ?? 1)), seed: seed)

@@ -5,14 +5,11 @@ import DTrainDistributed
 /// A model read from `--checkpoint`, for the commands that only use one.
 struct LoadedModel {
     let checkpoint: Checkpoint
-    let parameters: AlignedBuffer<Float>
     let vocabulary: Vocabulary
 
     init(_ path: String) throws {
         checkpoint = try CheckpointDirectory.resolve(path) { Console.warning("passed over: \($0)") }
         vocabulary = try Vocabulary(tokens: checkpoint.metadata.vocabulary)
-        parameters = try AlignedBuffer(count: checkpoint.layout.count)
-        try checkpoint.load(parameters: parameters.pointer)
     }
 }
 

@@ -29,6 +29,18 @@ import Testing
         #expect(state.steps == 349)
     }
 
+    @Test(arguments: Cell.allCases)
+    func tensorsAreReadByName(cell: Cell) throws {
+        let model = SampleModel(cell: cell, layers: 2)
+        try model.write(to: path)
+        let checkpoint = try Checkpoint(path: path)
+        for tensor in model.layout.tensors {
+            let expected = model.parameters[tensor.offset..<tensor.offset + tensor.count]
+            #expect(try checkpoint[tensor.name].map { bits($0) } == bits(expected))
+        }
+        #expect(try checkpoint["adam.m.dense.bias"] == nil)
+    }
+
     @Test func sameContentGivesTheSameBytes() throws {
         try SampleModel().write(to: path)
         let other = folder.file("other")

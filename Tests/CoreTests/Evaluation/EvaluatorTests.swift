@@ -77,6 +77,45 @@ import Testing
         #expect(abs(result.perplexity - 8) < 1e-12)
     }
 
+    @Test func modelOfACheckpointReadsACorpus() throws {
+        let folder = try ScratchFolder()
+        let path = folder.file("ckpt_1.safetensors")
+        let layout = layout(.gru)
+        let values = testNumbers(layout.count, limit: 0.8)
+        var settings = Settings()
+        settings[.sequenceLength] = 5
+        let vocabulary = try Vocabulary(scalars: "abcdefgh".unicodeScalars)
+        try Checkpoint.write(
+            to: path,
+            metadata: CheckpointMetadata(
+                kind: .training, model: layout.configuration, settings: settings.stored, vocabulary: vocabulary.tokens,
+                corpusChecksum: "0123456789abcdef0123456789abcdef", progress: TrainingProgress()),
+            layout: layout, parameters: values, optimizer: OptimizerState(Adam(), count: layout.count))
+        let checkpoint = try Checkpoint(path: path)
+        let text = try TemporaryText("hagéfaceddabecafe")
+        let corpus = try Corpus(path: text.path, vocabulary: vocabulary)
+        let ids = corpus[0..<corpus.count]
+        let expected = try evaluate(layout, values, ids, length: 5)
+        #expect(expected != (try evaluate(layout, values, ids, length: 3)))
+        #expect(try Evaluator(checkpoint: checkpoint).evaluate(corpus) == expected)
+        let own = try Evaluator(checkpoint: checkpoint, sequenceLength: 3, threads: 2).evaluate(corpus)
+        #expect(own == (try evaluate(layout, values, ids, length: 3)))
+    }
+
+    @Test func whatACheckpointsModelCannotReadIsRefused() throws {
+        let folder = try ScratchFolder()
+        let path = folder.file("ckpt_1.safetensors")
+        try SampleModel().write(to: path)
+        let checkpoint = try Checkpoint(path: path)
+        let text = try TemporaryText("abc")
+        let other = try requireError(.badData) {
+            _ = try Evaluator(checkpoint: checkpoint).evaluate(Corpus(path: text.path))
+        }
+        #expect(other.message.contains("4 entries, but the model has 5"))
+        let length = try requireError(.usage) { _ = try Evaluator(checkpoint: checkpoint, sequenceLength: 0) }
+        #expect(length.message.contains("sequence length is 0"))
+    }
+
     @Test(arguments: [0, 1])
     func textWithoutAnythingToPredictIsBadData(characters: Int) throws {
         let layout = layout(.gru)

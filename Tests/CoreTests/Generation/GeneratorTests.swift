@@ -161,11 +161,32 @@ import Testing
         #expect(try generator(layout()).generate(prompts: [], length: 5, method: .greedy, seed: 1).isEmpty)
     }
 
-    @Test func emptyPromptIsAUsageError() throws {
+    @Test(
+        arguments: [
+            ([[1], []], 5, .greedy, "a prompt is empty"), ([[1, 9]], 5, .greedy, "holds id 9"),
+            ([[1]], -1, .greedy, "length is -1"), ([[1]], 5, .temperature(0), "temperature is 0"),
+            ([[1]], 5, .temperature(-1), "temperature is -1"), ([[1]], 5, .temperature(.nan), "temperature is nan"),
+        ] as [([[UInt16]], Int, SamplingMethod, String)])
+    func whatCannotBeGeneratedIsAUsageError(
+        prompts: [[UInt16]], length: Int, method: SamplingMethod, message: String
+    ) throws {
         let generator = try generator(layout())
-        let error = #expect(throws: DTrainError.self) {
-            try generator.generate(prompts: [[1], []], length: 5, method: .greedy, seed: 1)
+        let error = try requireError(.usage) {
+            _ = try generator.generate(prompts: prompts, length: length, method: method, seed: 1)
         }
-        #expect(error?.category == .usage)
+        #expect(error.message.contains(message))
+    }
+
+    @Test func modelOfACheckpointWritesTheSameText() throws {
+        let folder = try ScratchFolder()
+        let path = folder.file("model.safetensors")
+        let model = SampleModel()
+        try model.generator(at: path)
+        func text(_ generator: Generator) throws -> [[UInt16]] {
+            try generator.generate(prompts: [[1, 2], [4]], length: 30, method: .temperature(3), seed: 1)
+        }
+        let expected = try text(Generator(layout: model.layout, parameters: buffer(model.parameters), threads: 1))
+        #expect(try text(Generator(checkpoint: Checkpoint(path: path))) == expected)
+        #expect(Set(expected.joined()).count > 1)
     }
 }

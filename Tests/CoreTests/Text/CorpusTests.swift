@@ -33,6 +33,7 @@ import Testing
         for position in 0...corpus.count {
             let count = min(3, corpus.count - position)
             #expect(read(corpus, from: position, count: count) == Array(expected[position..<position + count]))
+            #expect(corpus[position..<position + count] == Array(expected[position..<position + count]))
         }
     }
 

@@ -3,13 +3,13 @@ import CXXHash
 /// A streaming XXH3 checksum of 128 bits (xxHash's own "canonical" hexadecimal form, as `xxhsum -H2` prints).
 ///
 /// It finds damage, not forgery.
-public struct Checksum: ~Copyable {
+package struct Checksum: ~Copyable {
     private let state: OpaquePointer
 
     /// Starts a checksum of no bytes.
     ///
     /// - Throws: `DTrainError` with `internal` when memory is exhausted.
-    public init() throws {
+    package init() throws {
         guard let state = XXH3_createState(), XXH3_128bits_reset(state) == XXH_OK else {
             throw DTrainError(.internal, "out of memory for a checksum")
         }
@@ -19,17 +19,17 @@ public struct Checksum: ~Copyable {
     deinit { XXH3_freeState(state) }
 
     /// Adds bytes.
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
     }
 
     /// The checksum of all bytes so far: 32 hexadecimal digits.
-    public var hexadecimal: String {
+    package var hexadecimal: String {
         Self.text(XXH3_128bits_digest(state))
     }
 
     /// The checksum of one piece of memory: 32 hexadecimal digits.
-    public static func hexadecimal(of bytes: UnsafeRawBufferPointer) -> String {
+    package static func hexadecimal(of bytes: UnsafeRawBufferPointer) -> String {
         text(XXH3_128bits(bytes.baseAddress, bytes.count))
     }
 

@@ -1,11 +1,11 @@
 import Glibc
 
 /// What dtrain needs of folders, with errors that name them.
-public enum Folder {
+package enum Folder {
     /// The names in a folder, in no particular order, without `.` and `..`.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when there is no such folder or it can't be read.
-    public static func names(in path: String) throws -> [String] {
+    package static func names(in path: String) throws -> [String] {
         guard let stream = opendir(path) else {
             throw DTrainError(.inputOutput, "cannot read folder '\(path)': \(systemMessage()); check the path")
         }
@@ -28,7 +28,7 @@ public enum Folder {
     /// Creates a folder, and those above it, where they don't exist.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when that fails, when the path is no folder or can't be written to.
-    public static func create(_ path: String) throws {
+    package static func create(_ path: String) throws {
         var parent = ""
         for part in path.split(separator: "/", omittingEmptySubsequences: false) {
             parent += part

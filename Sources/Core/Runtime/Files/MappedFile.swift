@@ -1,11 +1,11 @@
 import Glibc
 
 /// A regular file mapped read-only into memory; pages are read when touched and belong to the page cache.
-public final class MappedFile: @unchecked Sendable {
+package final class MappedFile: @unchecked Sendable {
     /// The file's path, as given.
-    public let path: String
+    package let path: String
     /// The file's bytes, valid for as long as this object lives.
-    public let bytes: UnsafeRawBufferPointer
+    package let bytes: UnsafeRawBufferPointer
 
     /// Maps a whole file.
     ///
@@ -14,7 +14,7 @@ public final class MappedFile: @unchecked Sendable {
     ///   - kind: what the file is to the user, for the error message ("text file", "checkpoint").
     /// - Throws: `DTrainError` with `noInput` when there is no such readable regular file, `inputOutput` when mapping
     ///   fails.
-    public init(path: String, kind: String = "file") throws {
+    package init(path: String, kind: String = "file") throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw DTrainError(.noInput, "cannot open \(kind) '\(path)': \(systemMessage()); check the path")

@@ -1,6 +1,6 @@
 import Glibc
 
 /// The text of the last failed system call, or of an error number.
-public func systemMessage(_ code: Int32 = errno) -> String {
+package func systemMessage(_ code: Int32 = errno) -> String {
     String(cString: strerror(code))
 }
