@@ -35,7 +35,7 @@ struct Curriculum: ParsableCommand {
 
     /// Runs on every rank; each rank computes its share of every batch.
     private func train(_ ranks: any Communicator) throws {
-        let corpus = try Corpus(path: data)
+        let corpus = try ranks.collectively { try Corpus(path: data) }
         let trainer = try Trainer(
             model: ModelConfiguration(rnnUnits: rnnUnits, vocabularySize: corpus.vocabulary.size),
             shape: Trainer.Shape(batchSize: batchSize, sequenceLength: lengths[0]), ranks: ranks)

@@ -38,7 +38,7 @@ struct CustomLoop: ParsableCommand {
 
     /// Runs on every rank; each rank computes its share of every batch.
     private func train(_ ranks: any Communicator) throws {
-        let corpus = try Corpus(path: data)
+        let corpus = try ranks.collectively { try Corpus(path: self.data) }
         let data = try SequenceDataset(corpus: corpus, sequenceLength: seqLength, batchSize: batchSize, seed: seed)
         let trainer = try Trainer(
             model: ModelConfiguration(rnnUnits: rnnUnits, vocabularySize: corpus.vocabulary.size),
