@@ -1,3 +1,5 @@
+import CKernels
+
 /// The order in which the sums over micro-batches travel between ranks ("wire order"), and their
 /// division into blocks.
 ///
@@ -211,9 +213,10 @@ extension GradientBlocks {
 
         /// Cuts a range into balanced parts that begin on whole cache lines of it.
         private static func cut(_ range: Range<Int>, _ ranks: Int) -> [Range<Int>] {
-            Partition.balanced(count: (range.count + 15) / 16, parts: ranks).map {
-                range.lowerBound + min($0.lowerBound * 16, range.count)..<range.lowerBound
-                    + min($0.upperBound * 16, range.count)
+            let line = Int(DTRAIN_LINE)
+            return Partition.balanced(count: (range.count + line - 1) / line, parts: ranks).map {
+                range.lowerBound + min($0.lowerBound * line, range.count)..<range.lowerBound
+                    + min($0.upperBound * line, range.count)
             }
         }
     }

@@ -5,8 +5,10 @@
 public struct Gradient: ~Copyable {
     /// The batch's mean loss over all tokens, before the step.
     public let loss: Float
-    /// The Euclidean norm over all parameters, before `clip(norm:)`; infinite or NaN when an element is.
+    /// The Euclidean norm over all parameters, before any clipping; infinite or NaN when an element is.
     public let norm: Double
+    /// The norm of the elements as they are stored: `norm`, until they are clipped by value.
+    private var storedNorm: Double
     /// The factor that is still to be applied.
     private(set) var scale: Float = 1
     let work: StepWork
@@ -14,6 +16,7 @@ public struct Gradient: ~Copyable {
     init(loss: Float, norm: Double, work: StepWork) {
         self.loss = loss
         self.norm = norm
+        storedNorm = norm
         self.work = work
     }
 
@@ -21,11 +24,13 @@ public struct Gradient: ~Copyable {
 
     /// Scales the gradient down to a norm, as Keras's `global_clipnorm`; one that is shorter stays as it is.
     ///
+    /// A second call replaces the first. After `clip(value:)` the norm is that of the clipped elements.
+    ///
     /// - Parameter limit: the largest norm over all parameters.
     /// - Throws: `DTrainError` with `usage` when the limit isn't a positive number; the gradient is unchanged then.
     public mutating func clip(norm limit: Double) throws {
         try Self.check(limit)
-        scale = norm > limit && norm.isFinite ? Float(limit / norm) : 1
+        scale = storedNorm > limit && storedNorm.isFinite ? Float(limit / storedNorm) : 1
     }
 
     /// Limits each element to [−limit, limit], after any scaling by `clip(norm:)`.
@@ -34,7 +39,7 @@ public struct Gradient: ~Copyable {
     /// - Throws: `DTrainError` with `usage` when the limit isn't a positive number; the gradient is unchanged then.
     public mutating func clip(value limit: Double) throws {
         try Self.check(limit)
-        try work.replica.clipGradient(scale: scale, limit: Float(limit))
+        storedNorm = try work.replica.clipGradient(scale: scale, limit: Float(limit))
         scale = 1
     }
 

@@ -6,11 +6,15 @@ extension Replica {
     }
 
     /// Multiplies every element of the completed gradient by `scale` and limits it to [−limit, limit].
-    func clipGradient(scale: Float, limit: Float) throws {
+    ///
+    /// - Returns: the norm over all parameters afterwards.
+    func clipGradient(scale: Float, limit: Float) throws -> Double {
         try pool.run { [self] _ in
             while let piece = pool.nextTask(below: gradientNorm.count) {
                 gradientNorm.clip(piece: piece, scale: scale, limit: limit)
+                gradientNorm.run(piece: piece)
             }
         }
+        return gradientNorm.value
     }
 }

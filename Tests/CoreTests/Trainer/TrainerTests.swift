@@ -102,6 +102,20 @@ import Testing
         #expect(gradient.loss == loss && loss > limit && trainer.replica.loss == loss)
     }
 
+    @Test func clippingByNormAfterValuesTakesTheNormOfWhatIsLeft() throws {
+        let trainer = try trainer()
+        var gradient = try trainer.gradient(of: try batch(3))
+        let names = trainer.layout.tensors.map(\.name)
+        let largest = try names.flatMap { try #require(gradient[$0]) }.map(abs).max() ?? 0
+        try gradient.clip(value: Double(largest) / 10)
+        let clipped = try names.flatMap { try #require(gradient[$0]) }
+        let length = clipped.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        #expect(length < 0.9 * gradient.norm)
+        try gradient.clip(norm: length / 2)
+        let halved = try names.flatMap { try #require(gradient[$0]) }
+        for (found, value) in zip(halved, clipped) { #expect(abs(found - value / 2) <= abs(value) * 1e-6) }
+    }
+
     @Test(arguments: [0, -1, Double.nan, .infinity, 1e-60])
     func impossibleLimitsAndRatesAreRefused(number: Double) throws {
         let trainer = try trainer()
