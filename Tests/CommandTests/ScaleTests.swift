@@ -101,7 +101,7 @@ struct ScaleTests {
         }
     }
 
-    /// Two blocks or more travel, and rank 0 computes on while the first does.
+    /// Two blocks or more travel, and rank 0 computes while the first does.
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
     func hiddenPartOfTheExchangeArrives() throws {
         let bench = try Bench()
@@ -109,7 +109,6 @@ struct ScaleTests {
         try #require(outcome.status == 0, "\(outcome)")
         let steps = try experiment(bench).measurements.filter { $0.plan.series == ["strong"] }.flatMap(\.runs)
             .flatMap(\.steps)
-        // On a busy machine the exchange of a single step may be over before it is looked at.
         let hidden = try steps.map { try #require($0.parts["hidden_exchange"]) }
         #expect(hidden.contains { $0 > 0 }, "\(hidden)")
     }

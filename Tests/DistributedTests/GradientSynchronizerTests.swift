@@ -60,6 +60,29 @@ import Testing
         #expect(times[0].waiting > 0.15 && times[1].waiting > 0.15 && times[2].waiting < 0.15, "\(times)")
     }
 
+    /// A block that is on its way while this rank computes the others; nothing where all are sent at the end.
+    @Test(arguments: [true, false], [GradientCompression.none, .bf16])
+    func exchangeBesideTheComputationIsHidden(isEarly: Bool, compression: GradientCompression) throws {
+        let blocks = GradientBlocks(contiguous: 100, ranks: 2, leastBytes: 160)
+        let results = try InMemoryCommunicator.run(ranks: 2) { ranks in
+            let synchronizer = try GradientSynchronizer(
+                communicator: ranks, tree: ReductionTree(leafCount: 2), runs: [0..<1, 1..<2], blocks: blocks,
+                compression: compression)
+            let values = try AlignedBuffer<Float>(count: 100)
+            values.elements.update(repeating: 1)
+            var hidden: [Double] = []
+            for _ in 1...2 {
+                let reduction = try synchronizer.begin(nodes: values.pointer)
+                // The last block waits for the trailers, so it can't arrive before `finish`.
+                if isEarly { try reduction.advance(finished: blocks.blockCount) }
+                hidden.append(try reduction.finish().times.hidden)
+            }
+            return hidden
+        }
+        let hidden = try results.flatMap { try $0.get() }
+        #expect(hidden.allSatisfy { ($0 > 0) == isEarly }, "\(hidden)")
+    }
+
     @Test func singleRankDoesNotWait() throws {
         let synchronizer = try GradientSynchronizer(
             communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 1), runs: [0..<1],

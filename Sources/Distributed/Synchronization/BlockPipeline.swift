@@ -42,8 +42,8 @@ final class BlockPipeline {
         case gathering(any Transfer)
     }
 
-    /// The time during which at least one block was under way.
-    private(set) var busySeconds = 0.0
+    /// The time in which this rank computed while at least one block was under way.
+    private(set) var hiddenSeconds = 0.0
     /// The time spent in `advance` before `finish`.
     private(set) var interleavedSeconds = 0.0
 
@@ -53,7 +53,8 @@ final class BlockPipeline {
     private var exchanged = 0
     private var gathered = 0
     private var completed = 0
-    private var busySince: Double?
+    // When this rank last went back to computing, with a block under way.
+    private var computingSince: Double?
 
     init(_ sum: any BlockSum) {
         self.sum = sum
@@ -64,7 +65,7 @@ final class BlockPipeline {
     func reset() {
         for block in stages.indices { stages[block] = .computing }
         (exchanged, gathered, completed) = (0, 0, 0)
-        (busySeconds, interleavedSeconds, busySince) = (0, 0, nil)
+        (hiddenSeconds, interleavedSeconds, computingSince) = (0, 0, nil)
     }
 
     /// Does everything that needs no waiting, while this rank still computes.
@@ -73,9 +74,11 @@ final class BlockPipeline {
     ///   - finished: the number of leading blocks whose nodes are computed.
     ///   - nodes: this rank's buffer.
     func advance(finished: Int, _ nodes: UnsafeMutablePointer<Float>) throws {
-        let start = Clock.seconds
+        let start = endComputing()
         _ = try advance(finished: finished, nodes, trailer: nil)
-        interleavedSeconds += Clock.seconds - start
+        let end = Clock.seconds
+        interleavedSeconds += end - start
+        computingSince = completed < exchanged ? end : nil
     }
 
     /// Completes all blocks, whose nodes are computed; collective.
@@ -84,6 +87,7 @@ final class BlockPipeline {
     func finish(
         _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer, _ communicator: any Communicator
     ) throws -> [RankTrailer] {
+        _ = endComputing()
         while completed < stages.count {
             // Each wait ends with some progress, which the watch for stalls sees.
             try communicator.wait(for: gathered < stages.count ? "MPI_Ialltoallv" : "MPI_Iallgatherv") {
@@ -116,15 +120,14 @@ final class BlockPipeline {
             completed += 1
             hasMoved = true
         }
-        measure()
         return hasMoved
     }
 
-    private func measure() {
-        let isBusy = completed < exchanged
-        guard isBusy || busySince != nil else { return }
+    /// - Returns: the time of the call.
+    private func endComputing() -> Double {
         let now = Clock.seconds
-        if let busySince { busySeconds += now - busySince }
-        busySince = isBusy ? now : nil
+        if let computingSince { hiddenSeconds += now - computingSince }
+        computingSince = nil
+        return now
     }
 }

@@ -38,8 +38,8 @@ extension GradientSynchronizer {
             case .alone: trailers = [own]
             case .blocks(let pipeline):
                 times.interleaved = pipeline.interleavedSeconds
-                times.hidden = max(0, pipeline.busySeconds - times.interleaved)
                 trailers = try pipeline.finish(nodes, trailer: own, synchronizer.communicator)
+                times.hidden = pipeline.hiddenSeconds
             case .library(let library):
                 trailers = try library.reduce(nodes, trailer: own, synchronizer.communicator)
             }
