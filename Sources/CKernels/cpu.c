@@ -7,6 +7,15 @@
 // it, lacks it.
 enum { AVX512_FP16 = 1 << 23 };
 
+dtrain_isa dtrain_best_isa(void) {
+    // These ask the operating system, too, whether it saves the registers.
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("fma") || !__builtin_cpu_supports("avx")) return DTRAIN_ISA_PLAIN;
+    if (!__builtin_cpu_supports("x86-64-v3")) return DTRAIN_ISA_GENERIC;
+    if (!__builtin_cpu_supports("x86-64-v4")) return DTRAIN_ISA_AVX2;
+    return __builtin_cpu_supports("avx512bf16") ? DTRAIN_ISA_AVX512_BF16 : DTRAIN_ISA_AVX512;
+}
+
 int dtrain_has_slow_bf16(void) {
     unsigned a, b, c, d;
     if (!__get_cpuid(0, &a, &b, &c, &d)) return 0;
@@ -14,5 +23,14 @@ int dtrain_has_slow_bf16(void) {
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & AVX512_FP16) != 0;
 }
 #else
+dtrain_isa dtrain_best_isa(void) {
+    // These ask the operating system, too, whether it saves the registers.
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("fma") || !__builtin_cpu_supports("avx")) return DTRAIN_ISA_PLAIN;
+    if (!__builtin_cpu_supports("x86-64-v3")) return DTRAIN_ISA_GENERIC;
+    if (!__builtin_cpu_supports("x86-64-v4")) return DTRAIN_ISA_AVX2;
+    return __builtin_cpu_supports("avx512bf16") ? DTRAIN_ISA_AVX512_BF16 : DTRAIN_ISA_AVX512;
+}
+
 int dtrain_has_slow_bf16(void) { return 0; }
 #endif

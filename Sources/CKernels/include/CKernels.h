@@ -1,10 +1,10 @@
-// The vectorised loops of dtrain. The element-wise ones are compiled for several x86-64 levels; the best is chosen when the process
-// starts.
+// The vectorised loops of dtrain, each compiled for several instruction sets (see InstructionSets.h).
 // Nothing here allocates or fails. All pointers are to float32 unless said otherwise; ranges never overlap except where "in
 // place" is said. An element's value depends on its own inputs only, never on how a range is split.
 #ifndef DTRAIN_CKERNELS_H
 #define DTRAIN_CKERNELS_H
 
+#include "InstructionSets.h"
 #include "Products.h"
 
 #include <stdint.h>
@@ -114,13 +114,19 @@ void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
 
 // Gradient descent with momentum, on [n] elements with g the gradient times `scale`:
-// m = momentum * m - learning_rate * g; w += m. No operations are fused: the bits are the same on any CPU.
+// m = momentum * m - learning_rate * g; w += m.
 typedef struct {
     float scale;
     float learning_rate;
     float momentum;
 } dtrain_sgd_constants;
 void dtrain_sgd(dtrain_sgd_constants constants, int64_t n, const float *gradient, float *m, float *weights);
+
+// The natural logarithm of a normal positive number; infinity and NaN stay what they are, other numbers give NaN.
+double dtrain_log(double x);
+
+// Sine and cosine of `turns` whole turns, 0 <= turns < 2^60.
+void dtrain_sine_cosine(double turns, double *sine, double *cosine);
 
 // sum[i] += addend[i] for n elements.
 void dtrain_add(int64_t n, const float *addend, float *sum);

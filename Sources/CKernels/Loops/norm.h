@@ -1,10 +1,4 @@
-#include "CKernels.h"
-#include "vector_math.h"
-
-MULTIVERSION
-double dtrain_squared_norm(int64_t n, const float *values) {
-    // A float's square is exact in double, so a fused multiply-add rounds as a product and a sum do: every version adds up
-    // the same bits.
+static double squared_norm(int64_t n, const float *values) {
     enum { lanes = 32 };
     double sums[lanes] = {0};
     int64_t i = 0;
@@ -22,8 +16,7 @@ double dtrain_squared_norm(int64_t n, const float *values) {
     return sum;
 }
 
-MULTIVERSION
-void dtrain_clip(int64_t n, float scale, float limit, float *values) {
+static void clip(int64_t n, float scale, float limit, float *values) {
     for (int64_t i = 0; i < n; i++) {
         float value = values[i] * scale;
         value = value > limit ? limit : value;

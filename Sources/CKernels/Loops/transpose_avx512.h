@@ -1,19 +1,11 @@
-#include "CKernels.h"
+// Packing of transposed weights in registers.
 
-#if defined(__x86_64__)
-
-#include "vector_math.h"
-
-#include <immintrin.h>
-
-#define AVX512 __attribute__((target("avx512f")))
-
-enum { SIDE = DTRAIN_LINE, BLOCK_COLUMNS = DTRAIN_BLOCK_COLUMNS };
+enum { SIDE = DTRAIN_LINE };
 _Static_assert(DTRAIN_BLOCK_STEPS == SIDE, "a block is a row of squares");
 
 // Transposes a square of SIDE x SIDE 32-bit numbers: pairs of rows are interleaved, then fours,
 // then whole quarters are moved.
-AVX512 INLINE void transpose_square(__m512 square[SIDE]) {
+INLINE void transpose_square(__m512 square[SIDE]) {
     __m512 pairs[SIDE], fours[SIDE];
     for (int i = 0; i < SIDE; i += 2) {
         pairs[i] = _mm512_unpacklo_ps(square[i], square[i + 1]);
@@ -41,13 +33,13 @@ AVX512 INLINE void transpose_square(__m512 square[SIDE]) {
 }
 
 // At most SIDE numbers, and zeros behind them.
-AVX512 INLINE __m512 load_some(const float *from, int64_t count) {
+INLINE __m512 load_some(const float *from, int64_t count) {
     if (count >= SIDE) return _mm512_loadu_ps(from);
     return count > 0 ? _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from) : _mm512_setzero_ps();
 }
 
 // Rounds to bf16, in the upper halves, as `bf16` does.
-AVX512 INLINE __m512i round_upper(__m512 values) {
+INLINE __m512i round_upper(__m512 values) {
     const __m512i bits = _mm512_castps_si512(values);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
     const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
@@ -56,7 +48,7 @@ AVX512 INLINE __m512i round_upper(__m512 values) {
 }
 
 // Two vectors of numbers as pairs of bf16, the even ones in the lower halves.
-AVX512 INLINE __m512 round_pairs(__m512 first, __m512 second) {
+INLINE __m512 round_pairs(__m512 first, __m512 second) {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i low = round_upper(_mm512_permutex2var_ps(first, even, second));
     const __m512i high = round_upper(_mm512_permutex2var_ps(first, _mm512_add_epi32(even, _mm512_set1_epi32(1)), second));
@@ -65,7 +57,7 @@ AVX512 INLINE __m512 round_pairs(__m512 first, __m512 second) {
 }
 
 // Column by column of squares: a few rows of the matrix are read at a time.
-AVX512 INLINE void pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed, const int per_step) {
+INLINE void pack_transposed_steps(int64_t rows, int64_t columns, const float *matrix, float *packed, const int per_step) {
     const int64_t steps = dtrain_groups(rows, per_step * SIDE) * SIDE;
     const int64_t stored = dtrain_groups(columns, BLOCK_COLUMNS) * BLOCK_COLUMNS;
     for (int64_t column = 0; column < stored; column += SIDE) {
@@ -85,11 +77,10 @@ AVX512 INLINE void pack_transposed(int64_t rows, int64_t columns, const float *m
     }
 }
 
-AVX512 void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed) {
-    pack_transposed(rows, columns, matrix, packed, 1);
+static void pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed) {
+    pack_transposed_steps(rows, columns, matrix, packed, 1);
 }
 
-AVX512 void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed) {
-    pack_transposed(rows, columns, matrix, (float *)packed, 2);
+static void pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed) {
+    pack_transposed_steps(rows, columns, matrix, (float *)packed, 2);
 }
-#endif

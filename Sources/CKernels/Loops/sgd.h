@@ -1,11 +1,6 @@
-#include "CKernels.h"
-#include "vector_math.h"
-
-MULTIVERSION
-void dtrain_sgd(
+static void sgd(
     dtrain_sgd_constants constants, int64_t n, const float *restrict gradient, float *restrict m,
     float *restrict weights) {
-#pragma STDC FP_CONTRACT OFF
     const float scale = constants.scale, rate = constants.learning_rate, momentum = constants.momentum;
     for (int64_t i = 0; i < n; i++) {
         float velocity = momentum * m[i] - rate * (gradient[i] * scale);

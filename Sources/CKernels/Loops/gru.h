@@ -1,8 +1,5 @@
-#include "CKernels.h"
-#include "vector_math.h"
-
 // `keep` is a constant at every call: the loop vectorises without a branch in it.
-INLINE void gru_forward(const dtrain_forward_row *row, const int keep) {
+INLINE void gru_forward_keeping(const dtrain_forward_row *row, const int keep) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, end = row->end, group = record.rows * H;
     for (int64_t first = row->first; first < end; first += DTRAIN_PANEL) {
@@ -19,31 +16,29 @@ INLINE void gru_forward(const dtrain_forward_row *row, const int keep) {
             float z = sigmoid(xz[j] + bz[j] + (gz[j] + cz[j]));
             float r = sigmoid(xr[j] + br[j] + (gr[j] + cr[j]));
             float q = gh[j] + ch[j];
-            float a = hyperbolic_tangent(xh[j] + bh[j] + r * q);
+            float a = hyperbolic_tangent(FUSED(r, q, xh[j] + bh[j]));
             if (keep) {
                 kept[j] = z;
                 kept[group + j] = r;
                 kept[2 * group + j] = a;
                 kept[3 * group + j] = q;
             }
-            const float next = z * state[j] + (1.0f - z) * a;
+            const float next = FUSED(z, state[j], (1.0f - z) * a);
             state[j] = next;
             if (keep) kept_state[j] = next;
         }
     }
 }
 
-MULTIVERSION
-void dtrain_gru_forward(const dtrain_forward_row *row) {
+static void gru_forward(const dtrain_forward_row *row) {
     if (row->record.values) {
-        gru_forward(row, 1);
+        gru_forward_keeping(row, 1);
     } else {
-        gru_forward(row, 0);
+        gru_forward_keeping(row, 0);
     }
 }
 
-MULTIVERSION
-void dtrain_gru_backward(const dtrain_backward_row *row) {
+static void gru_backward(const dtrain_backward_row *row) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
@@ -56,7 +51,7 @@ void dtrain_gru_backward(const dtrain_backward_row *row) {
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
             float d = d_[j], z = z_[j], r = r_[j], a = a_[j];
-            float da = d * (1.0f - z) * (1.0f - a * a);
+            float da = d * (1.0f - z) * FUSED(-a, a, 1.0f);
             float dz = d * (before[j] - a) * (z * (1.0f - z));
             float dq = da * r;
             float dr = da * q_[j] * (r * (1.0f - r));

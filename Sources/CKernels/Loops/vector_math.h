@@ -1,17 +1,9 @@
-// Shared by the kernels: the list of x86-64 levels to compile for, and branch-free functions that vectorise.
+// Shared by the loops: branch-free functions that vectorise.
+//
+// Contraction is off, so products and sums are rounded each for itself except where FUSED says otherwise: an element has the same
+// bits on every instruction set with fused multiply-add.
 #ifndef DTRAIN_VECTOR_MATH_H
 #define DTRAIN_VECTOR_MATH_H
-
-#include "CKernels.h"
-
-#include <stdint.h>
-#include <string.h>
-
-#if defined(__x86_64__)
-#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSION
-#endif
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -26,17 +18,17 @@ INLINE float exp_approximation(float x) {
     x = x < -87.0f ? -87.0f : x;
     x = x > 88.0f ? 88.0f : x;
     const float rounding = 12582912.0f;  // 1.5 * 2^23: adding it rounds to the nearest integer
-    float shifted = x * 1.44269504088896341f + rounding;
+    float shifted = FUSED(x, 1.44269504088896341f, rounding);
     float n = shifted - rounding;
-    float r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
+    float r = FUSED(n, -0.693359375f, x);
+    r = FUSED(n, 2.12194440e-4f, r);
     float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
+    p = FUSED(p, r, 1.3981999507e-3f);
+    p = FUSED(p, r, 8.3334519073e-3f);
+    p = FUSED(p, r, 4.1665795894e-2f);
+    p = FUSED(p, r, 1.6666665459e-1f);
+    p = FUSED(p, r, 5.0000001201e-1f);
+    p = FUSED(p * r, r, r) + 1.0f;
     uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits << 23) + 0x3f800000u;

@@ -1,10 +1,6 @@
-#include "CKernels.h"
-#include "vector_math.h"
+// Packing of weights and states.
 
-enum { BLOCK_COLUMNS = DTRAIN_BLOCK_COLUMNS, TILE_ROWS = DTRAIN_TILE_ROWS };
-
-MULTIVERSION
-void dtrain_pack(int64_t rows, int64_t columns, const float *restrict matrix, float *restrict packed) {
+static void pack(int64_t rows, int64_t columns, const float *restrict matrix, float *restrict packed) {
     const int64_t stored = dtrain_groups(rows, DTRAIN_BLOCK_STEPS) * DTRAIN_BLOCK_STEPS;
     for (int64_t column = 0; column < columns; column += BLOCK_COLUMNS) {
         const int64_t width = columns - column < BLOCK_COLUMNS ? columns - column : BLOCK_COLUMNS;
@@ -32,8 +28,7 @@ INLINE void pack_pair(int64_t width, const float *restrict first, const float *r
     }
 }
 
-MULTIVERSION
-void dtrain_pack_bf16_pairs(
+static void pack_bf16_pairs(
     int64_t rows, int64_t columns, const float *restrict matrix, uint32_t *restrict packed) {
     const int64_t pairs = dtrain_groups(rows, 2 * DTRAIN_BLOCK_STEPS) * DTRAIN_BLOCK_STEPS;
     for (int64_t column = 0; column < columns; column += BLOCK_COLUMNS) {
@@ -50,19 +45,18 @@ void dtrain_pack_bf16_pairs(
 // their groups of units are written.
 enum { TOKENS = 16 };
 
-MULTIVERSION
-void dtrain_pack_states(int64_t tokens, int64_t units, const float *restrict states, float *restrict packed) {
+static void pack_states(int64_t tokens, int64_t units, const float *restrict states, float *restrict packed) {
     for (int64_t first = 0; first < tokens; first += TOKENS) {
         const int64_t end = first + TOKENS < tokens ? first + TOKENS : tokens;
-        for (int64_t unit = 0; unit < units; unit += TILE_ROWS) {
+        for (int64_t unit = 0; unit < units; unit += STATE_GROUP) {
             const float *restrict from = states + unit;
             float *restrict to = packed + unit * tokens;
-            if (unit + TILE_ROWS <= units) {
+            if (unit + STATE_GROUP <= units) {
                 for (int64_t i = first; i < end; i++)
-                    memcpy(to + i * TILE_ROWS, from + i * units, TILE_ROWS * sizeof(float));
+                    memcpy(to + i * STATE_GROUP, from + i * units, STATE_GROUP * sizeof(float));
             } else {
                 for (int64_t i = first; i < end; i++)
-                    memcpy(to + i * TILE_ROWS, from + i * units, (size_t)(units - unit) * sizeof(float));
+                    memcpy(to + i * STATE_GROUP, from + i * units, (size_t)(units - unit) * sizeof(float));
             }
         }
     }
@@ -74,20 +68,19 @@ INLINE void pack_state_pair(
         to[j] = (uint32_t)bf16(first[j]) | (second ? (uint32_t)bf16(second[j]) << 16 : 0);
 }
 
-MULTIVERSION
-void dtrain_pack_states_bf16_pairs(
+static void pack_states_bf16_pairs(
     int64_t tokens, int64_t units, const float *restrict states, uint32_t *restrict packed) {
     const int64_t pairs = (tokens + 1) / 2;
     for (int64_t first = 0; first < pairs; first += TOKENS / 2) {
         const int64_t end = first + TOKENS / 2 < pairs ? first + TOKENS / 2 : pairs;
-        for (int64_t unit = 0; unit < units; unit += TILE_ROWS) {
-            const int64_t width = units - unit < TILE_ROWS ? units - unit : TILE_ROWS;
+        for (int64_t unit = 0; unit < units; unit += STATE_GROUP) {
+            const int64_t width = units - unit < STATE_GROUP ? units - unit : STATE_GROUP;
             for (int64_t i = first; i < end; i++) {
                 const float *even = states + 2 * i * units + unit;
                 const float *odd = 2 * i + 1 < tokens ? even + units : 0;
-                uint32_t *to = packed + unit * pairs + i * TILE_ROWS;
-                if (width == TILE_ROWS && odd) {
-                    pack_state_pair(TILE_ROWS, even, odd, to);
+                uint32_t *to = packed + unit * pairs + i * STATE_GROUP;
+                if (width == STATE_GROUP && odd) {
+                    pack_state_pair(STATE_GROUP, even, odd, to);
                 } else {
                     pack_state_pair(width, even, odd, to);
                 }

@@ -1,8 +1,5 @@
-#include "CKernels.h"
-#include "vector_math.h"
-
 // `keep` is a constant at every call: the loop vectorises without a branch in it.
-INLINE void lstm_forward(const dtrain_forward_row *row, const int keep) {
+INLINE void lstm_forward_keeping(const dtrain_forward_row *row, const int keep) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, end = row->end, group = record.rows * H;
     for (int64_t first = row->first; first < end; first += DTRAIN_PANEL) {
@@ -26,7 +23,7 @@ INLINE void lstm_forward(const dtrain_forward_row *row, const int keep) {
                 kept[2 * group + j] = a;
                 kept[3 * group + j] = o;
             }
-            float next = f * cell[j] + i * a;
+            float next = FUSED(f, cell[j], i * a);
             const float after = o * hyperbolic_tangent(next);
             cell[j] = next;
             state[j] = after;
@@ -38,17 +35,15 @@ INLINE void lstm_forward(const dtrain_forward_row *row, const int keep) {
     }
 }
 
-MULTIVERSION
-void dtrain_lstm_forward(const dtrain_forward_row *row) {
+static void lstm_forward(const dtrain_forward_row *row) {
     if (row->record.values) {
-        lstm_forward(row, 1);
+        lstm_forward_keeping(row, 1);
     } else {
-        lstm_forward(row, 0);
+        lstm_forward_keeping(row, 0);
     }
 }
 
-MULTIVERSION
-void dtrain_lstm_backward(const dtrain_backward_row *row) {
+static void lstm_backward(const dtrain_backward_row *row) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, group = record.rows * H;
     for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
@@ -64,10 +59,10 @@ void dtrain_lstm_backward(const dtrain_backward_row *row) {
             float i = i_[j], f = f_[j], a = a_[j], o = o_[j];
             float t = hyperbolic_tangent(after[j]);
             float d = d_[j];
-            float cell = dc_[j] + d * o * (1.0f - t * t);
+            float cell = FUSED(d * o, FUSED(-t, t, 1.0f), dc_[j]);
             float di = cell * a * (i * (1.0f - i));
             float df = cell * before[j] * (f * (1.0f - f));
-            float da = cell * i * (1.0f - a * a);
+            float da = cell * i * FUSED(-a, a, 1.0f);
             float d_o = d * t * (o * (1.0f - o));
             dc_[j] = cell * f;
             d_[j] = 0.0f;

@@ -1,8 +1,5 @@
-#include "CKernels.h"
-#include "vector_math.h"
-
 // `keep` is a constant at every call: the loop vectorises without a branch in it.
-INLINE void simple_rnn_forward(const dtrain_forward_row *row, const int keep) {
+INLINE void simple_rnn_forward_keeping(const dtrain_forward_row *row, const int keep) {
     const dtrain_record record = row->record;
     const int64_t end = row->end;
     for (int64_t first = row->first; first < end; first += DTRAIN_PANEL) {
@@ -23,17 +20,15 @@ INLINE void simple_rnn_forward(const dtrain_forward_row *row, const int keep) {
     }
 }
 
-MULTIVERSION
-void dtrain_simple_rnn_forward(const dtrain_forward_row *row) {
+static void simple_rnn_forward(const dtrain_forward_row *row) {
     if (row->record.values) {
-        simple_rnn_forward(row, 1);
+        simple_rnn_forward_keeping(row, 1);
     } else {
-        simple_rnn_forward(row, 0);
+        simple_rnn_forward_keeping(row, 0);
     }
 }
 
-MULTIVERSION
-void dtrain_simple_rnn_backward(const dtrain_backward_row *row) {
+static void simple_rnn_backward(const dtrain_backward_row *row) {
     const dtrain_record record = row->record;
     const int64_t H = row->units;
     for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
@@ -43,7 +38,7 @@ void dtrain_simple_rnn_backward(const dtrain_backward_row *row) {
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
             const float h = h_[j];
-            const float da = d_[j] * (1.0f - h * h);
+            const float da = d_[j] * FUSED(-h, h, 1.0f);
             d_[j] = 0.0f;
             g_[j] = da;
             h_[j] = da;

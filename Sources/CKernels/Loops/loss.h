@@ -1,10 +1,4 @@
-#include "CKernels.h"
-#include "vector_math.h"
-
-#include <math.h>
-
-MULTIVERSION
-double dtrain_softmax_cross_entropy(
+static double softmax_cross_entropy(
     const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient) {
     const float at_target = logits[target] + bias[target];
     float largest = logits[0] + bias[0];
@@ -33,11 +27,10 @@ double dtrain_softmax_cross_entropy(
         for (int64_t j = 0; j < n; j++) gradient[j] *= factor;
         gradient[target] -= scale;
     }
-    return log((double)sum) + (double)largest - (double)at_target;
+    return dtrain_log((double)sum) + (double)largest - (double)at_target;
 }
 
-MULTIVERSION
-float dtrain_sampling_weights(
+static float sampling_weights(
     const float *logits, const float *bias, int64_t n, int64_t first, float inverse_temperature,
     float *weights) {
     float largest = logits[first] + bias[first];
