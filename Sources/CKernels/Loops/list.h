@@ -37,9 +37,10 @@
       (rows, columns, matrix, ids, table))                                                                            \
     X(float, dot, (int64_t n, const float *a, const float *b), (n, a, b))                                             \
     X(void, axpy, (int64_t n, float factor, const float *x, float *y), (n, factor, x, y))                             \
-    X(void, pack, (int64_t rows, int64_t columns, const float *matrix, float *packed), (rows, columns, matrix, packed)) \
-    X(void, pack_transposed, (int64_t rows, int64_t columns, const float *matrix, float *packed),                     \
-      (rows, columns, matrix, packed))                                                                                \
+    X(void, pack, (int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed),                \
+      (rows, columns, matrix, stride, packed))                                                                        \
+    X(void, pack_transposed, (int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed),     \
+      (rows, columns, matrix, stride, packed))                                                                        \
     X(void, pack_bf16_pairs, (int64_t rows, int64_t columns, const float *matrix, uint32_t *packed),                  \
       (rows, columns, matrix, packed))                                                                                \
     X(void, pack_transposed_bf16_pairs, (int64_t rows, int64_t columns, const float *matrix, uint32_t *packed),       \

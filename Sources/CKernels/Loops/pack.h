@@ -1,11 +1,12 @@
 // Packing of weights and states.
 
-static void pack(int64_t rows, int64_t columns, const float *restrict matrix, float *restrict packed) {
+static void pack(
+    int64_t rows, int64_t columns, const float *restrict matrix, int64_t stride, float *restrict packed) {
     const int64_t stored = dtrain_groups(rows, DTRAIN_BLOCK_STEPS) * DTRAIN_BLOCK_STEPS;
     for (int64_t column = 0; column < columns; column += BLOCK_COLUMNS) {
         const int64_t width = columns - column < BLOCK_COLUMNS ? columns - column : BLOCK_COLUMNS;
         for (int64_t i = 0; i < stored; i++, packed += BLOCK_COLUMNS) {
-            const float *from = matrix + i * columns + column;
+            const float *from = matrix + i * stride + column;
             if (i < rows && width == BLOCK_COLUMNS) {
                 memcpy(packed, from, BLOCK_COLUMNS * sizeof(float));
             } else {

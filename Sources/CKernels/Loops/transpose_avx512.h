@@ -57,7 +57,8 @@ INLINE __m512 round_pairs(__m512 first, __m512 second) {
 }
 
 // Column by column of squares: a few rows of the matrix are read at a time.
-INLINE void pack_transposed_steps(int64_t rows, int64_t columns, const float *matrix, float *packed, const int per_step) {
+INLINE void pack_transposed_steps(
+    int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed, const int per_step) {
     const int64_t steps = dtrain_groups(rows, per_step * SIDE) * SIDE;
     const int64_t stored = dtrain_groups(columns, BLOCK_COLUMNS) * BLOCK_COLUMNS;
     for (int64_t column = 0; column < stored; column += SIDE) {
@@ -66,7 +67,7 @@ INLINE void pack_transposed_steps(int64_t rows, int64_t columns, const float *ma
             __m512 square[SIDE];
             for (int i = 0; i < SIDE; i++) {
                 const int64_t row = step * per_step, rest = column + i < columns ? rows - row : 0;
-                const float *from = matrix + (column + i) * rows + row;
+                const float *from = matrix + (column + i) * stride + row;
                 square[i] = per_step == 1
                     ? load_some(from, rest)
                     : round_pairs(load_some(from, rest), load_some(from + SIDE, rest - SIDE));
@@ -77,10 +78,10 @@ INLINE void pack_transposed_steps(int64_t rows, int64_t columns, const float *ma
     }
 }
 
-static void pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed) {
-    pack_transposed_steps(rows, columns, matrix, packed, 1);
+static void pack_transposed(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed) {
+    pack_transposed_steps(rows, columns, matrix, stride, packed, 1);
 }
 
 static void pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed) {
-    pack_transposed_steps(rows, columns, matrix, (float *)packed, 2);
+    pack_transposed_steps(rows, columns, matrix, rows, (float *)packed, 2);
 }

@@ -61,7 +61,7 @@ public final class Evaluator {
         self.layout = layout
         self.parameters = parameters
         self.sequenceLength = sequenceLength
-        pool = try WorkerPool(forProducts: threads)
+        pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer, products: OperandFormat.fp32.weightProducts(),
             training: false, pool: pool)

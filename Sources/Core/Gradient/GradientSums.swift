@@ -91,11 +91,9 @@ final class TableGradient {
         table = try AlignedBuffer(count: layout.table.count)
         panels = gradient.blocks.places.filter { layout.table.contains($0.matrix.offset) }
         embeddingProduct = try PlainProduct(
-            rows: vocabulary, columns: embedding, depth: columns, a: .rows(stride: columns),
-            b: .columns(stride: columns))
+            rows: vocabulary, columns: embedding, depth: columns, b: .transposed())
         kernelProduct = try PlainProduct(
-            rows: embedding, columns: columns, depth: vocabulary, a: .columns(stride: embedding),
-            b: .rows(stride: columns))
+            rows: embedding, columns: columns, depth: vocabulary, isTransposed: true)
     }
 
     /// The number of panels.
@@ -114,14 +112,14 @@ final class TableGradient {
     }
 
     /// Computes one of the two gradients at the weights of the step.
-    func run(_ product: Product, parameters: UnsafePointer<Float>) throws {
+    func run(_ product: Product, parameters: UnsafePointer<Float>) {
         let layout = gradient.layout.parameters
         let (embeddings, kernel) = (layout.embeddings, layout.recurrent[0].kernel)
         switch product {
         case .embeddings:
-            try embeddingProduct(table.pointer, parameters + kernel, gradient.inputs.pointer + embeddings)
+            embeddingProduct(table.pointer, parameters + kernel, gradient.inputs.pointer + embeddings)
         case .kernel:
-            try kernelProduct(parameters + embeddings, table.pointer, gradient.inputs.pointer + kernel)
+            kernelProduct(parameters + embeddings, table.pointer, gradient.inputs.pointer + kernel)
         }
     }
 }

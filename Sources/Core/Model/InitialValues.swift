@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 
 /// Keras's initial values: embedding U(−0.05, 0.05); kernels Glorot uniform; recurrent kernels
 /// orthogonal; the biases of recurrent layers the cell's, the dense bias 0.
@@ -54,14 +53,13 @@ package enum InitialValues {
         guard columns >= 2 * rows else { return gramSchmidt(matrix, rows: rows, columns: columns, heartbeat) }
         let gram = try AlignedBuffer<Float>(count: rows * rows)
         let product = try PlainProduct(
-            rows: rows, columns: rows, depth: columns, a: .rows(stride: columns), b: .columns(stride: columns))
-        try product(matrix, matrix, gram.pointer)
+            rows: rows, columns: rows, depth: columns, b: .transposed())
+        product(matrix, matrix, gram.pointer)
         choleskyInverse(gram.pointer, rows, heartbeat)
         let gaussian = try AlignedBuffer<Float>(count: rows * columns)
         gaussian.pointer.update(from: matrix, count: rows * columns)
-        let orthonormalise = try PlainProduct(
-            rows: rows, columns: columns, depth: rows, a: .rows(stride: rows), b: .rows(stride: columns))
-        try orthonormalise(gram.pointer, gaussian.pointer, matrix)
+        let orthonormalise = try PlainProduct(rows: rows, columns: columns, depth: rows)
+        orthonormalise(gram.pointer, gaussian.pointer, matrix)
     }
 
     /// Orthonormalises the rows of a matrix in order, in place.
@@ -129,10 +127,11 @@ struct TensorRandom {
     func normal(_ values: UnsafeMutableBufferPointer<Float>) {
         for first in stride(from: 0, to: values.count, by: 2) {
             let words = random.words(UInt64(first / 2), tensor)
-            let radius = (-2 * logf((Float(words.0 >> 8) + 0.5) * 0x1p-24)).squareRoot()
-            let angle = 2 * Float.pi * Float(words.1 >> 8) * 0x1p-24
-            values[first] = radius * cosf(angle)
-            if first + 1 < values.count { values[first + 1] = radius * sinf(angle) }
+            let radius = (-2 * dtrain_log((Double(words.0 >> 8) + 0.5) * 0x1p-24)).squareRoot()
+            var (sine, cosine) = (0.0, 0.0)
+            dtrain_sine_cosine(Double(words.1 >> 8) * 0x1p-24, &sine, &cosine)
+            values[first] = Float(radius * cosine)
+            if first + 1 < values.count { values[first + 1] = Float(radius * sine) }
         }
     }
 }

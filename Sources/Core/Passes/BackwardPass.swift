@@ -44,10 +44,9 @@ final class BackwardPass {
         let cell = configuration.cell
         let columns = cell.gates * units
         let rows = places.count
-        let productRows = weights.products.steadyRows(rows)
         func accumulating(_ matrix: PackedMatrix?) throws -> any WeightProduct {
             guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
-            return try matrix.product(rows: productRows, accumulate: true)
+            return try matrix.product(rows: rows, accumulate: true)
         }
         self.rows = rows
         self.weights = weights
@@ -55,9 +54,9 @@ final class BackwardPass {
         self.cell = cell
         self.places = places
         layers = try weights.layers.map { layer in
-            let gates = try OperandBuffer(count: productRows * columns, format: weights.products.format)
+            let gates = try OperandBuffer(count: rows * columns, format: weights.products.format)
             return Layer(
-                hidden: try AlignedBuffer(count: productRows * units),
+                hidden: try AlignedBuffer(count: rows * units),
                 memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
                 gates: gates,
                 recurrentProduct: try accumulating(layer.recurrentTransposed),
@@ -65,11 +64,11 @@ final class BackwardPass {
                     Input(
                         product: try accumulating($0),
                         gates: cell.separatesInputGradient
-                            ? try OperandBuffer(count: productRows * columns, format: weights.products.format) : gates)
+                            ? try OperandBuffer(count: rows * columns, format: weights.products.format) : gates)
                 })
         }
         logitsGradient = try OperandBuffer(
-            count: productRows * configuration.vocabularySize, format: weights.products.format)
+            count: rows * configuration.vocabularySize, format: weights.products.format)
         denseProduct = try accumulating(weights.denseTransposed)
     }
 

@@ -52,7 +52,6 @@ final class ForwardPass {
         let units = configuration.rnnUnits
         let cell = configuration.cell
         let columns = cell.gates * units
-        let productRows = weights.products.steadyRows(rows)
         self.rows = rows
         self.weights = weights
         self.parameters = parameters
@@ -61,18 +60,18 @@ final class ForwardPass {
         barrier = WorkerBarrier(count: 1)
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try OperandBuffer(count: productRows * units, format: weights.products.format),
+                hidden: try OperandBuffer(count: rows * units, format: weights.products.format),
                 memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
-                recurrent: try AlignedBuffer(count: productRows * columns),
-                input: layer.kernel == nil ? nil : try AlignedBuffer(count: productRows * columns))
+                recurrent: try AlignedBuffer(count: rows * columns),
+                input: layer.kernel == nil ? nil : try AlignedBuffer(count: rows * columns))
         }
         products = try weights.layers.map { layer in
             Products(
-                recurrent: try layer.recurrent.product(rows: productRows),
-                input: try layer.kernel.map { try $0.product(rows: productRows) })
+                recurrent: try layer.recurrent.product(rows: rows),
+                input: try layer.kernel.map { try $0.product(rows: rows) })
         }
-        denseProduct = try weights.dense.product(rows: productRows)
-        logits = try AlignedBuffer(count: productRows * configuration.vocabularySize)
+        denseProduct = try weights.dense.product(rows: rows)
+        logits = try AlignedBuffer(count: rows * configuration.vocabularySize)
     }
 
     /// Forgets everything: all states become zero.
@@ -163,7 +162,8 @@ final class ForwardPass {
         of workers: Int, rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>
     ) throws -> [ForwardPass] {
         let alone = try ForwardPass(rows: rows, weights: weights, parameters: parameters)
-        guard workers > 1, let step = weights.products.columnStep else { return [alone] }
+        guard workers > 1 else { return [alone] }
+        let step = weights.products.columnStep
         let barrier = WorkerBarrier(count: workers)
         let parts = Partition.balanced(count: weights.layout.configuration.rnnUnits / step, parts: workers)
         return try parts.enumerated().map { index, part in
@@ -178,9 +178,8 @@ final class ForwardPass {
     static func teamSize(of workers: Int, rows: Int, weights: PackedWeights) -> Int {
         let configuration = weights.layout.configuration
         let matrices = weights.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
-        guard let step = weights.products.columnStep, rows <= workers * mostTeamRows,
-            configuration.rnnUnits.isMultiple(of: step)
-        else { return 1 }
+        let step = weights.products.columnStep
+        guard rows <= workers * mostTeamRows, configuration.rnnUnits.isMultiple(of: step) else { return 1 }
         let worthwhile = matrices.map { $0.depth * $0.columns }.reduce(0, +) / leastTeamElements
         return max(1, min(workers, worthwhile, configuration.rnnUnits / step))
     }

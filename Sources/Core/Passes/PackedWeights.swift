@@ -96,8 +96,8 @@ final class PackedWeights: @unchecked Sendable {
     static func reading(
         _ layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, pool: WorkerPool
     ) throws -> PackedWeights {
-        let expands = precision.isComputedInFP32 && OperandFormat.expandedBF16.isSupported
-        let format = expands ? .expandedBF16 : precision.operands
+        let operands = try precision.operands()
+        let format = operands == .roundedFP32 ? .expandedBF16 : operands
         return try PackedWeights(
             layout: layout, parameters: parameters, products: format.weightProducts(), training: false, pool: pool)
     }
@@ -130,7 +130,7 @@ final class PackedWeights: @unchecked Sendable {
         case .matrix(let matrix, let offset): try matrix.pack(parameters + offset)
         case .table(let product, let gate):
             let first = gate * layout.configuration.rnnUnits
-            try product(
+            product(
                 parameters + layout.embeddings, parameters + (layout.recurrent[0].kernel + first),
                 table.pointer + first)
         }
@@ -152,8 +152,8 @@ final class PackedWeights: @unchecked Sendable {
         let columns = configuration.cell.gates * units
         return try (0..<configuration.cell.gates).map { gate in
             let product = try PlainProduct(
-                rows: configuration.vocabularySize, columns: units, depth: embedding,
-                a: .rows(stride: embedding), b: .rows(stride: columns), c: .rows(stride: columns))
+                rows: configuration.vocabularySize, columns: units, depth: embedding, b: .rows(stride: columns),
+                resultStride: columns)
             return .table(product, gate: gate)
         }
     }

@@ -6,7 +6,7 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
     case fp32
     /// bf16, for CPUs that multiply it faster than float32.
     case bf16
-    /// float32 numbers rounded to bf16, for CPUs that multiply bf16 slower than float32.
+    /// float32 numbers rounded to bf16, for CPUs that don't multiply bf16, or slower than float32.
     case roundedFP32
     /// Weights in bf16 that a product expands to float32, and rows of float32 rounded to bf16.
     ///
@@ -20,15 +20,17 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
 
 extension Precision {
     /// Whether this format's products are no faster here than those of float32, which compute them.
-    package var isComputedInFP32: Bool { operands == .roundedFP32 }
+    package func isComputedInFP32() throws -> Bool { try operands() == .roundedFP32 }
 
-    /// The format of the operands on this CPU.
+    /// The format of the operands in this process.
     ///
-    /// A function of the CPU's type alone, since the bits of a training depend on it.
-    var operands: OperandFormat {
+    /// A function of the instruction set and the CPU's type alone, since the bits of a training depend on it.
+    ///
+    /// - Throws: `DTrainError` with `usage` as `InstructionSet.inUse` does.
+    func operands() throws -> OperandFormat {
         switch self {
         case .fp32: .fp32
-        case .bf16: dtrain_has_slow_bf16() != 0 ? .roundedFP32 : .bf16
+        case .bf16: try OperandFormat.bf16.isSupported() && dtrain_has_slow_bf16() == 0 ? .bf16 : .roundedFP32
         }
     }
 }

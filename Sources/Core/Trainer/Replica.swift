@@ -76,8 +76,8 @@ package final class Replica: @unchecked Sendable {
         layout = ParameterLayout(configuration.model)
         parameters = try AlignedBuffer(count: layout.count)
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
-        pool = try WorkerPool(forProducts: configuration.threads)
-        let operands = configuration.precision.operands
+        pool = try WorkerPool(count: configuration.threads)
+        let operands = try configuration.precision.operands()
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer, products: operands.weightProducts(), training: true,
             pool: pool, host: host)
@@ -136,7 +136,7 @@ package final class Replica: @unchecked Sendable {
             }
             try pool.run { [self] _ in
                 while let task = pool.nextTask(below: TableGradient.Product.allCases.count) {
-                    try tableGradient.run(TableGradient.Product.allCases[task], parameters: parameters.pointer)
+                    tableGradient.run(TableGradient.Product.allCases[task], parameters: parameters.pointer)
                 }
             }
             try pool.run { [self] _ in
@@ -185,7 +185,7 @@ package final class Replica: @unchecked Sendable {
         let made = try Workspace(
             configuration.rankBatch.with(sequenceLength: sequenceLength), weights: weights,
             parameters: parameters.pointer,
-            gradient: gradient, products: configuration.precision.operands.panelProducts(), fold: fold, pool: pool,
+            gradient: gradient, products: configuration.precision.operands().panelProducts(), fold: fold, pool: pool,
             heartbeat: heartbeat)
         workspace = made
         return made

@@ -79,7 +79,7 @@ public final class Trainer {
         try ranks.collectively {
             try model.check()
             try shape.check()
-            try precision.requireSupport()
+            _ = try InstructionSet.inUse()
         }
         let runs = Partition.balanced(
             count: RankBatch.microBatchCount(batchSize: shape.batchSize, microBatchSize: shape.microBatchSize),
@@ -128,7 +128,7 @@ public final class Trainer {
         try check(batch)
         try replica.beginStep()
         do {
-            let norm = try compute(batch, loss)
+            let norm = try withFlushedDenormals { try compute(batch, loss) }
             return Gradient(
                 loss: replica.loss, norm: norm, work: StepWork(replica: replica, batch: batch, loss: loss))
         } catch {

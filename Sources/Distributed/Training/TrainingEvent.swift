@@ -46,8 +46,10 @@ package struct TrainingOverview: Sendable {
     package let sequenceLength: Int
     /// How the gradients travel between ranks.
     package let gradientCompression: GradientCompression
-    /// The format of the products' operands.
-    package let precision: Precision
+    /// The instruction set of this process.
+    package let instructionSet: InstructionSet
+    /// Whether bf16 operands are multiplied as float32 numbers.
+    package let roundsOperands: Bool
 }
 
 /// One optimiser step.

@@ -33,7 +33,7 @@ package struct TrainingPlan {
         try agreement.collectively {
             try options.settings.requirePossible()
             try options.settings.requirePossible(Settings.job)
-            try options[.precision].requireSupport()
+            _ = try InstructionSet.inUse()
         }
         if communicator.size == 1 { options.settings.removeExchange() }
         return TrainingPlan(
@@ -55,13 +55,13 @@ package struct TrainingPlan {
     }
 
     /// What is known before the first step.
-    func overview(_ layout: ParameterLayout) -> TrainingOverview {
-        TrainingOverview(
+    func overview(_ layout: ParameterLayout) throws -> TrainingOverview {
+        try TrainingOverview(
             layout: layout, ranks: communicator.size, threads: threads, data: data.corpus.path,
             characters: data.corpus.count, sequences: data.dataset.windowCount,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],
-            precision: options[.precision])
+            instructionSet: InstructionSet.inUse(), roundsOperands: options[.precision].isComputedInFP32())
     }
 }
 

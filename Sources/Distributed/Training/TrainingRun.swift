@@ -108,7 +108,7 @@ package final class TrainingRun {
         stop = StopRequest(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         if stop == nil { try openFiles() }
         plan.data.announce(plan.start.summary, options, ranks: communicator.size, report: tell)
-        tell(.ready(plan.overview(trainer.layout)))
+        try tell(.ready(plan.overview(trainer.layout)))
     }
 
     private func openFiles() throws {

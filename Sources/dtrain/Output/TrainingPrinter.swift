@@ -73,12 +73,17 @@ final class TrainingPrinter {
             "\(overview.data): \(overview.characters.grouped) characters, vocabulary "
                 + "\(overview.layout.configuration.vocabularySize), \(overview.sequences.grouped) sequences of "
                 + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
-        line("\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")")
+        line(
+            "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s"), \(overview.instructionSet.rawValue) "
+                + "instructions")
+        if !InstructionSet.hasFusedMultiplyAdd {
+            warn("this CPU has no fused multiply-add: training is slow, and its bits differ from those on other CPUs")
+        }
         if overview.ranks > 1, overview.gradientCompression == .bf16 {
             line("gradients travel in bf16: the weights' bits depend on the number of ranks")
         }
-        if overview.precision.isComputedInFP32 {
-            line("bf16 operands are multiplied as float32, this CPU's faster way: fp32 takes no longer")
+        if overview.roundsOperands {
+            line("bf16 operands are multiplied as float32 numbers, the fastest way on this CPU: fp32 takes no longer")
         }
         line("output shape \(table.outputShape): (batch, sequence, vocabulary)")
         line(table.text)

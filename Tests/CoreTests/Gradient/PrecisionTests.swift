@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainCore
 
 /// Gradients from bf16 products beside those from float32 products.
-@Suite(.withBF16) struct PrecisionTests {
+@Suite struct PrecisionTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
         let layers: Int

@@ -80,7 +80,7 @@ import Testing
     @Test(arguments: cases)
     func threadsDoNotChangeABit(_ test: Case) throws { try compareThreads(test) }
 
-    @Test(.withBF16, arguments: cases.map(\.inBF16))
+    @Test(arguments: cases.map(\.inBF16))
     func threadsDoNotChangeABitOfBF16(_ test: Case) throws { try compareThreads(test) }
 
     private func compareThreads(_ test: Case) throws {
@@ -118,7 +118,7 @@ import Testing
     @Test(arguments: cases)
     func ranksDoNotChangeABit(_ test: Case) throws { try compareRanks(test) }
 
-    @Test(.withBF16, arguments: cases.map(\.inBF16))
+    @Test(arguments: cases.map(\.inBF16))
     func ranksDoNotChangeABitOfBF16(_ test: Case) throws { try compareRanks(test) }
 
     private func compareRanks(_ test: Case) throws {

@@ -4,9 +4,7 @@
 /// parts.
 struct LoopProducts: WeightProducts, PanelProducts {
     let format = OperandFormat.fp32
-    let columnStep: Int? = nil
-
-    func steadyRows(_ rows: Int) -> Int { rows }
+    let columnStep = 1
 
     func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
         Packing(depth: depth, columns: columns, source: source)
@@ -65,7 +63,7 @@ private final class LoopProduct: WeightProduct {
         for i in 0..<rows {
             for j in 0..<columns {
                 var sum = accumulate ? c[i * columns + j] : 0
-                for k in 0..<depth { sum += a[i * depth + k] * b[k * columns + j] }
+                for k in 0..<depth { sum.addProduct(a[i * depth + k], b[k * columns + j]) }
                 c[i * columns + j] = sum
             }
         }
@@ -86,7 +84,9 @@ private final class LoopPanelProduct: PanelProduct {
         for unit in 0..<units {
             for column in 0..<width {
                 var sum: Float = 0
-                for state in 0..<self.states { sum += hidden[state * units + unit] * panel[state * width + column] }
+                for state in 0..<self.states {
+                    sum.addProduct(hidden[state * units + unit], panel[state * width + column])
+                }
                 sums.scratch[unit * width + column] = sum
             }
         }

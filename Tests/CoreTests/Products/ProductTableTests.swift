@@ -22,7 +22,7 @@ import Testing
             let layout = ParameterLayout(model)
             let parameters = try buffer(testNumbers(layout.count, limit: 0.3))
             let rankBatch = RankBatch(batchSize: 5, microBatchSize: 2, sequenceLength: 4, microBatches: 0..<3)
-            let pool = try WorkerPool(forProducts: 2)
+            let pool = try WorkerPool(count: 2)
             let packed = try PackedWeights(
                 layout: layout, parameters: parameters.pointer, products: weights, training: true, pool: pool)
             try packed.pack()
@@ -54,17 +54,15 @@ import Testing
         let found = try test.step(LoopProducts(), LoopProducts())
         for (found, expected) in zip(found, expected) {
             try #require(found.count == expected.count)
-            let error = zip(found, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-            let norm = expected.reduce(0) { $0 + $1 * $1 }
-            // A few dozen roundings of 2⁻²⁴ between a parameter and its gradient, whose errors add
-            // up like random ones.
-            #expect(norm > 0 && error <= 1e-12 * norm)
+            // Both sum in the order of the depth, a fused multiply-add a step.
+            #expect(expected.contains { $0 != 0 })
+            #expect(found == expected || !InstructionSet.hasFusedMultiplyAdd)
         }
     }
 
-    @Test func everyCPUMultipliesFloat32AndRoundedNumbers() {
+    @Test func everyCPUMultipliesFloat32AndRoundedNumbers() throws {
         for format in [OperandFormat.fp32, .roundedFP32] {
-            #expect(format.isSupported)
+            #expect(try format.isSupported())
             #expect(throws: Never.self) { try format.panelProducts() }
         }
     }
