@@ -40,7 +40,7 @@ struct Evaluate: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(model.checkpoint)
+        let loaded = try LoadedModel(model.checkpoint, vocabulary: model.vocabulary)
         let corpus = try Corpus(path: try data ?? DefaultCorpus.path(), vocabulary: loaded.vocabulary)
         if corpus.unknownCount > 0 {
             Console.warning(

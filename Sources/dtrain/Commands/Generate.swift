@@ -39,7 +39,7 @@ struct Generate: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(model.checkpoint)
+        let loaded = try LoadedModel(model.checkpoint, vocabulary: model.vocabulary)
         for text in prompt {
             let missing = loaded.vocabulary.missing(in: text)
             guard missing.isEmpty else {
