@@ -38,6 +38,7 @@ struct TrainingData {
     func announce(
         _ start: StartingPoint.Summary, _ options: TrainingOptions, ranks: Int, report: (TrainingEvent) -> Void
     ) {
+        for remark in start.remarks { report(.notice(remark)) }
         if corpus.unknownCount > 0 {
             report(
                 .warning(
