@@ -8,24 +8,24 @@ package enum ForeignFormat {
     package static func describe(_ bytes: UnsafeRawBufferPointer, path: String) -> String? {
         guard !bytes.isEmpty else { return "is empty; the copy or download that made it has failed: make it again" }
         let head = Array(bytes.prefix(headCount))
+        guard !isHeader(head) else { return nil }
         if let kind = starts.first(where: { head.starts(with: $0.bytes) }) {
-            return kind.text.replacing("PATH", with: quoted(path))
+            return kind.text
         }
-        if head.starts(with: gzip) { return compressed("gzip", "gunzip", suffix: ".gz", path) }
         if head.starts(with: zip) { return describeZip(head, path) }
         if isPickle(head) {
             return "is a Python pickle, as older versions of PyTorch write them; \(convert)"
         }
         if head.count >= 262, head[257..<262].elementsEqual("ustar".utf8) {
-            return "is a tar archive; unpack it with 'tar -xf \(quoted(path))' and pass a file from it"
+            return "is a tar archive; unpack it with 'tar -xf \(path.shellWord)' and pass a file from it"
         }
+        if let known = FileFormat.recognize(head) { return describe(known, path) }
         return describeText(head)
     }
 
     private static let headCount = 1024
     private static let convert =
         "save the weights as safetensors with Python's safetensors library, under the names in docs/weights.md"
-    private static let gzip: [UInt8] = [0x1F, 0x8B]
     private static let zip: [UInt8] = [0x50, 0x4B, 0x03, 0x04]
 
     /// Beginnings of files that are what they are whatever follows.
@@ -37,20 +37,24 @@ package enum ForeignFormat {
         ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A], "is an HDF5 file, as Keras writes them (.h5); \(convert)"),
         ([0x93] + Array("NUMPY".utf8), "is a NumPy array (.npy); \(convert)"),
         (Array("GGUF".utf8), "is a GGUF file, which has no model that dtrain runs; use another"),
-        (Array("%PDF-".utf8), "is a PDF document; use another file"),
-        ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], "is xz-compressed; run 'xz -dc PATH >unpacked' and pass that file"),
-        ([0x28, 0xB5, 0x2F, 0xFD], "is zstd-compressed; run 'zstd -dc PATH >unpacked' and pass that file"),
-        (Array("BZh".utf8), "is bzip2-compressed; run 'bzip2 -dc PATH >unpacked' and pass that file"),
         (
             [UInt8](repeating: 0, count: 8),
             "begins with zeros, as a download does that never finished; fetch it again"
         ),
     ]
 
-    private static func compressed(_ name: String, _ program: String, suffix: String, _ path: String) -> String {
-        path.hasSuffix(suffix)
-            ? "is \(name)-compressed; run '\(program) -k \(quoted(path))' and pass the result"
-            : "is \(name)-compressed; run '\(program) -c <\(quoted(path)) >unpacked' and pass that file"
+    private static func describe(_ format: FileFormat, _ path: String) -> String {
+        guard case .decompress(let command, let suffix, let filter) = format.remedy else {
+            return "is \(format.name); use another file"
+        }
+        return path.hasSuffix(suffix)
+            ? "is \(format.name); run '\(command) \(path.shellWord)' and pass the result"
+            : "is \(format.name); run '\(filter) <\(path.shellWord) >unpacked' and pass that file"
+    }
+
+    /// The length of a header and the begin of one: a file of tensors, though not a whole one.
+    private static func isHeader(_ head: [UInt8]) -> Bool {
+        head.count > 8 && head[4..<8] == [0, 0, 0, 0] && head[8] == UInt8(ascii: "{")
     }
 
     /// A zip archive, by the names of its first entries.
@@ -63,7 +67,7 @@ package enum ForeignFormat {
             return "is a Keras file (a zip archive, .keras); \(convert)"
         }
         if text.contains(".npy") { return "is an archive of NumPy arrays (.npz); \(convert)" }
-        return "is a zip archive; unpack it with 'unzip \(quoted(path))' and pass a file from it"
+        return "is a zip archive; unpack it with 'unzip \(path.shellWord)' and pass a file from it"
     }
 
     /// A protocol of 2 to 5, and not the length of a header.
@@ -85,13 +89,5 @@ package enum ForeignFormat {
         }
         guard !head.contains(where: { $0 < 0x09 || (0x0E..<0x20).contains($0) || $0 >= 0x7F }) else { return nil }
         return "is a text that begins with \(String(start.prefix(40)).quotedForMessage); name a file of tensors"
-    }
-
-    /// The path as a shell takes it, inside the quotes of a message.
-    private static func quoted(_ path: String) -> String {
-        let isPlain = path.unicodeScalars.allSatisfy {
-            $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=:,+@%".unicodeScalars.contains($0)
-        }
-        return isPlain ? path : "\"\(path)\""
     }
 }
