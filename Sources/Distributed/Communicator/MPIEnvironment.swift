@@ -77,7 +77,10 @@ package struct MPIEnvironment: ~Copyable {
             throw DTrainError(
                 .usage,
                 "the launcher started \(size) processes but MPI sees \(world.size): it belongs to another MPI than "
-                    + "'\(libraryVersion)'; start dtrain with that library's own mpirun")
+                    + "'\(libraryVersion)'; start dtrain with that library's own '\(launcher)'")
+        }
+        if world.size == 1, let tasks = launch.tasks {
+            throw tasks.error(library: libraryVersion, mpirun: launcher)
         }
         return world
     }
@@ -88,6 +91,23 @@ package struct MPIEnvironment: ~Copyable {
         watch.enter("MPI_Finalize")
         try MPIError.check("MPI_Finalize", cmpi_finalize())
         watch.stop()
+    }
+
+    /// The path of the launcher that belongs to the MPI library; its name where it isn't found beside the library.
+    package static var launcher: String {
+        // The library as it is mapped: `address … path`.
+        let mapped = (smallFile("/proc/self/maps") ?? "").split(separator: "\n").lazy
+            .compactMap { line in line.firstIndex(of: "/").map { line[$0...] } }
+            .first { $0.split(separator: "/").last?.hasPrefix("libmpi") == true }
+        let names =
+            libraryVersion.contains("Open MPI")
+            ? ["mpirun.openmpi", "mpirun"] : ["mpiexec.mpich", "mpiexec.hydra", "mpiexec", "mpirun"]
+        var folder = mapped ?? ""
+        while let slash = folder.lastIndex(of: "/") {
+            folder = folder[..<slash]
+            for name in names where access("\(folder)/bin/\(name)", X_OK) == 0 { return "\(folder)/bin/\(name)" }
+        }
+        return names[0]
     }
 
     /// The name and version of the MPI library, one line.

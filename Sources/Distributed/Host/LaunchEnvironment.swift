@@ -16,13 +16,15 @@ package struct LaunchEnvironment: Hashable, Sendable {
     package let localRank: Int?
     /// The number of the job's processes on this host, if known.
     package let localSize: Int?
+    /// What other variables say of processes that MPI may not connect.
+    package let tasks: LaunchedTasks?
     /// An estimate of the number of processors that the processes of this host share.
     private let hostProcessors: Int
 
     /// Reads the variables of Open MPI, PMIx (Slurm's `--mpi=pmix`), and PMI (MPICH, Slurm's
     /// `--mpi=pmi2`).
     ///
-    /// Slurm's own variables don't count: a batch script, which is no MPI process, has them too.
+    /// Slurm's own variables make no MPI process: a batch script has them too. See `LaunchedTasks`.
     ///
     /// - Parameters:
     ///   - environment: looks up a variable.
@@ -40,6 +42,7 @@ package struct LaunchEnvironment: Hashable, Sendable {
         usesMPI = size != nil || number("PMIX_RANK", "PMI_RANK") != nil
         localRank = number("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
         localSize = number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
+        tasks = LaunchedTasks(environment: environment)
         // A rank that Open MPI has bound sees only its own processors.
         hostProcessors = number("OMPI_MCA_orte_bound_at_launch") == 1 ? onlineProcessors : allowedProcessors
     }

@@ -80,6 +80,8 @@ package struct ProcessStatus: Hashable, Sendable {
     let state: Character
     /// The parent's number.
     let parent: Int32
+    /// Whether it is in the foreground of a terminal.
+    let isAtTerminal: Bool
 
     /// Reads a process's status; nil when there is no such process.
     init?(_ process: Int32) {
@@ -91,6 +93,8 @@ package struct ProcessStatus: Hashable, Sendable {
         guard fields.count > 1, let state = fields[0].first, let parent = Int32(fields[1]) else { return nil }
         name = String(text[text.index(after: open)..<close])
         (self.state, self.parent) = (state, parent)
+        // Process group, session, terminal, and the group in that terminal's foreground.
+        isAtTerminal = fields.count > 5 && fields[4] != "0" && fields[2] == fields[5]
     }
 
     /// The processes of this host.
@@ -134,7 +138,7 @@ package struct ProcessStatus: Hashable, Sendable {
 }
 
 /// A file of `/proc`, up to 128 KiB; nil when it can't be read.
-private func smallFile(_ path: String) -> String? {
+func smallFile(_ path: String) -> String? {
     guard let file = fopen(path, "re") else { return nil }
     defer { fclose(file) }
     return withUnsafeTemporaryAllocation(byteCount: 1 << 17, alignment: 1) { buffer in

@@ -100,6 +100,8 @@ package struct EpochReport: Sendable {
 package struct StopReport: Sendable {
     /// The signal.
     package let signal: Int32
+    /// Whether the launcher has sent it to rank 0: on its own account, or because it was asked to end the job.
+    package let isFromLauncher: Bool
     /// The rank that got it, as named to users; nil where there is only one.
     package let rank: String?
     /// Optimiser steps in all.

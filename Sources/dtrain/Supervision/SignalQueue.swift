@@ -1,4 +1,5 @@
 import DTrainCore
+import DTrainDistributed
 import Glibc
 
 /// The signals to this process, held back until they are asked for.
@@ -8,10 +9,13 @@ struct SignalQueue {
         let number: Int32
         /// A terminal sends to all processes of the job at once.
         let isFromTerminal: Bool
+
+        /// Whether it is one of a terminal's keys, of which the second ends a training at once.
+        var isTyped: Bool { number == SIGINT || number == SIGQUIT }
     }
 
-    /// Those that ask a training to stop.
-    static let stopping: Set<Int32> = [SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGQUIT]
+    /// Those that ask a training to stop, but for what `nohup` has this process ignore.
+    static let stopping = Set(StopSignals.all.filter { $0 != SIGHUP || !StopSignals.isIgnored($0) })
 
     /// Begins to hold signals back.
     init() {
@@ -22,7 +26,7 @@ struct SignalQueue {
     private static var set: sigset_t {
         var set = sigset_t()
         sigemptyset(&set)
-        for number in stopping.union([SIGUSR2]) { sigaddset(&set, number) }
+        for number in stopping { sigaddset(&set, number) }
         return set
     }
 

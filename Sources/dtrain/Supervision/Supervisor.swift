@@ -22,6 +22,7 @@ struct Supervisor {
     /// Runs the job, again where that helps; its last exit code.
     func run() throws -> Int32 {
         let signals = SignalQueue()
+        let note = Supervision.Note()
         let atStart = job.newestCheckpoint()
         var last = atStart
         var failures: [String] = []
@@ -31,7 +32,7 @@ struct Supervisor {
             let isOwn = last != nil && last != atStart
             let arguments = attempt > 1 && isOwn ? job.resumed : job.arguments
             let start = Clock.seconds
-            let end = try ChildJob(arguments, isApart: job.namesLauncher).run(signals)
+            let end = try ChildJob(arguments, isApart: job.namesLauncher, note: note).run(signals)
             let newest = job.newestCheckpoint()
             let place = newest.map { "newest checkpoint \($0.name.fileName)" } ?? "no checkpoint"
             let line = "\(end.description) after \(Int(Clock.seconds - start)) s, \(place)"
