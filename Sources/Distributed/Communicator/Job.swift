@@ -60,7 +60,7 @@ public enum Job {
         ErrorReport.spelling.withLock { $0 = spelling }
         guard launch.usesMPI else {
             do {
-                if let tasks = launch.tasks { try refuse(tasks) }
+                try launch.tasks?.refuse()
                 try body(SoloCommunicator())
                 return 0
             } catch {
@@ -79,12 +79,6 @@ public enum Job {
             reportError("\(error)")
             endProcess(exitCode(of: error))
         }
-    }
-
-    /// One of the tasks speaks for all.
-    private static func refuse(_ tasks: LaunchedTasks) throws {
-        guard tasks.number ?? 0 == 0 else { endProcess(DTrainError.Category.usage.rawValue) }
-        throw tasks.error(library: MPIEnvironment.libraryVersion, mpirun: MPIEnvironment.launcher)
     }
 
     private static func perform(_ world: MPICommunicator, _ body: (any Communicator) throws -> Void) throws -> Int32 {

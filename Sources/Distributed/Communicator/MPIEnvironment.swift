@@ -73,14 +73,12 @@ package struct MPIEnvironment: ~Copyable {
                 .internal, "MPI grants thread level \(provided), \(required) is needed; use another MPI library")
         }
         let world = try MPICommunicator(watch: watch, observer: observer)
+        if world.size == 1 { try launch.tasks?.refuse() }
         if let size = launch.size, size != world.size {
             throw DTrainError(
                 .usage,
                 "the launcher started \(size) processes but MPI sees \(world.size): it belongs to another MPI than "
                     + "'\(libraryVersion)'; start dtrain with that library's own '\(launcher)'")
-        }
-        if world.size == 1, let tasks = launch.tasks {
-            throw tasks.error(library: libraryVersion, mpirun: launcher)
         }
         return world
     }

@@ -23,8 +23,6 @@ package struct LaunchedTasks: Hashable, Sendable {
         (launcher: "flux run", size: "FLUX_JOB_SIZE", rank: "FLUX_TASK_RANK"),
         (launcher: "jsrun", size: "JSM_NAMESPACE_SIZE", rank: "JSM_NAMESPACE_RANK"),
         (launcher: "mpirun", size: "MV2_COMM_WORLD_SIZE", rank: "MV2_COMM_WORLD_RANK"),
-        (launcher: "mpirun", size: "PMI_SIZE", rank: "PMI_RANK"),
-        (launcher: "mpirun", size: "OMPI_COMM_WORLD_SIZE", rank: "OMPI_COMM_WORLD_RANK"),
     ]
 
     /// Reads the variables; nil where none says that there are several tasks.
@@ -35,6 +33,12 @@ package struct LaunchedTasks: Hashable, Sendable {
         }
         (launcher, self.count, variable) = (found.launcher, count, found.size)
         self.number = number(found.rank)
+    }
+
+    /// Ends a process that MPI sees alone: the first task throws, for all; the others end without a word.
+    func refuse() throws {
+        guard number ?? 0 == 0 else { endProcess(DTrainError.Category.usage.rawValue) }
+        throw error(library: MPIEnvironment.libraryVersion, mpirun: MPIEnvironment.launcher)
     }
 
     /// The error for a process that MPI sees alone.

@@ -14,17 +14,26 @@ struct OutputFolder {
     /// Its checkpoints, which nobody needs.
     var checkpoints: String { "\(work)/checkpoints" }
 
+    /// Whether an experiment in it isn't finished.
+    var isUnfinished: Bool { access("\(path)/\(Progress.name)", F_OK) == 0 }
+    /// Whether there is a finished experiment in it, or another's file of that name.
+    var holdsResults: Bool { ResultFiles.names.contains { access("\(path)/\($0)", F_OK) == 0 } }
+
     /// Makes the folder.
     ///
+    /// - Parameters:
+    ///   - path: the folder.
+    ///   - overwrite: whether an earlier experiment's files are deleted.
+    ///   - resume: whether the folder may hold an experiment, whose files stay.
     /// - Throws: `DTrainError` with `usage` when there is one that may not be overwritten, with `inputOutput` when it can't be made.
-    init(_ path: String, overwrite: Bool) throws {
+    init(_ path: String, overwrite: Bool, resume: Bool = false) throws {
         self.path = path
-        if !overwrite, access(path, F_OK) == 0 {
+        if !overwrite, !resume, access(path, F_OK) == 0 {
+            let way = isUnfinished ? "add --resume to continue the unfinished experiment in it" : "name another folder"
             throw DTrainError(
-                .usage,
-                "--output '\(path)' is there already; name another folder or add --overwrite to replace its files")
+                .usage, "--output '\(path)' is there already; \(way) or add --overwrite to replace its files")
         }
-        for name in ResultFiles.names { unlink("\(path)/\(name)") }
+        if overwrite { for name in ResultFiles.names + [Progress.name] { unlink("\(path)/\(name)") } }
         try Folder.create(work)
     }
 
@@ -35,6 +44,9 @@ struct OutputFolder {
         rmdir(work)
         rmdir(path)
     }
+
+    /// Removes what only an unfinished experiment needs.
+    func finish() { unlink("\(path)/\(Progress.name)") }
 
     /// Removes what one run has written, but for its output.
     func removeRun() {

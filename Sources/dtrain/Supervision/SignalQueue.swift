@@ -31,9 +31,11 @@ struct SignalQueue {
     }
 
     /// The signals that have come since the last call.
-    func pending() -> [Signal] {
+    ///
+    /// - Parameter seconds: how long to wait for the first at most.
+    func pending(within seconds: Double = 0) -> [Signal] {
         var found: [Signal] = []
-        while let signal = next(seconds: 0) { found.append(signal) }
+        while let signal = next(seconds: found.isEmpty ? seconds : 0) { found.append(signal) }
         return found
     }
 
