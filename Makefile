@@ -20,7 +20,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-mpich test-openmpi5 examples torture sanitize benchmark lint strict docs install clean
+.PHONY: help setup build demo test test-mpich test-openmpi5 test-slurm examples torture sanitize benchmark lint strict docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ test-mpich: setup ## build with MPICH beside Open MPI and run the tests of ranks
 
 test-openmpi5: setup ## build with Open MPI 5, a Python package of binaries, and run the tests of ranks with it
 	scripts/test-openmpi5
+
+test-slurm: setup ## start a Slurm of one node and run srun, salloc, sbatch and a job that is requeued (root)
+	scripts/test-slurm --requeue
 
 examples: build ## build the example packages and compare what they train with dtrain
 	scripts/test-examples
