@@ -33,7 +33,14 @@ struct SignalledJob {
         """
 
     /// Runs a training whose metrics are in `metrics.jsonl` and, as soon as it has started, the script.
-    init(_ bench: Bench, _ flags: String, on launch: Launch, script: String) throws {
+    ///
+    /// - Parameters:
+    ///   - bench: where it runs.
+    ///   - flags: of `dtrain train`.
+    ///   - launch: how it is started.
+    ///   - before: what the shell does first in the training's own process.
+    ///   - script: what happens meanwhile.
+    init(_ bench: Bench, _ flags: String, on launch: Launch, before: String = ":", script: String) throws {
         let program = "'\(try MPIRun.find("dtrain"))' \(Bench.train("--quiet --metrics metrics.jsonl \(flags)"))"
         let command =
             switch launch {
@@ -41,7 +48,7 @@ struct SignalledJob {
             case .ranks(let count): "\(MPIRun.command.joined(separator: " ")) -np \(count) \(program)"
             }
         outcome = try MPIRun.shell(
-            "\(Self.functions)\n\(command) & job=$!\ntrap 'kill -KILL $job' TERM\n\(script)\nwait $job",
+            "\(Self.functions)\n(\(before); exec \(command)) & job=$!\ntrap 'kill -KILL $job' TERM\n\(script)\nwait $job",
             folder: bench.folder, seconds: 60)
     }
 

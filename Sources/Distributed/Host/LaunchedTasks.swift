@@ -48,7 +48,8 @@ package struct LaunchedTasks: Hashable, Sendable {
     ///   - mpirun: the library's own launcher.
     package func error(library: String, mpirun: String) -> DTrainError {
         // What Slurm calls the protocols of the two families of libraries.
-        let type = library.contains("MPICH") || library.contains("Intel") || library.contains("MVAPICH") ? "pmi2" : "pmix"
+        let type =
+            library.contains("MPICH") || library.contains("Intel") || library.contains("MVAPICH") ? "pmi2" : "pmix"
         let ways =
             launcher == "srun"
             ? "start with 'srun --mpi=\(type)' ('srun --mpi=list' shows what there is) or, in salloc or sbatch, with "

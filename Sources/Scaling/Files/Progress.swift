@@ -53,7 +53,8 @@ public struct Progress: Hashable, Sendable, Codable {
         let data = withExtendedLifetime(file) { Data(file.bytes) }
         guard let read = try? decoder.decode(Self.self, from: data) else {
             throw DTrainError(
-                .badData, "'\(path)' is no unfinished experiment of this version of dtrain", hint: "start anew with `overwrite`")
+                .badData, "'\(path)' is no unfinished experiment of this version of dtrain",
+                hint: "start anew with `overwrite`")
         }
         self = read
     }
@@ -70,7 +71,8 @@ public struct Progress: Hashable, Sendable, Codable {
         } catch {
             throw DTrainError(.internal, "the experiment has a number that JSON can't say: \(error); report this")
         }
-        try AtomicFile.write(to: "\(folder)/\(Self.name)") { writer in try data.withUnsafeBytes { try writer.write($0) } }
+        try AtomicFile.write(to: "\(folder)/\(Self.name)") { writer in try data.withUnsafeBytes { try writer.write($0) }
+        }
     }
 
     /// The settings that differ from others, as `name: one, not other`.

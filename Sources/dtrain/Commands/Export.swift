@@ -17,6 +17,7 @@ struct Export: ParsableCommand {
     var overwrite = false
 
     func run() throws {
+        try CleanEnd.removingTemporaries(in: output)
         let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("passed over: \($0)") }
         try Console.output(try found.export(to: output, overwrite: overwrite) + "\n")
     }

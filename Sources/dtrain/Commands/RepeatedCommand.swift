@@ -20,8 +20,11 @@ struct RepeatedCommand {
     ) {
         // Others, such as a script that writes the arguments itself, can't be repeated with another flag.
         let ours = arguments.dropFirst()
+        let program = arguments.first?.split(separator: "/").last
         func carriesOurs(_ words: [String]) -> Bool {
-            SupervisedCommand.parts(words).contains { $0.suffix(ours.count) == ours }
+            SupervisedCommand.parts(words).contains { part in
+                part.suffix(ours.count) == ours && (!ours.isEmpty || part.last?.split(separator: "/").last == program)
+            }
         }
         let launcher = ancestors.first { $0.isLauncher && carriesOurs($0.words) }
         let supervisor = ancestors.first { Supervision.isSupervisor($0.words) && carriesOurs($0.words) }

@@ -96,7 +96,8 @@ struct Scale: ParsableCommand {
         guard differences.isEmpty else {
             throw DTrainError(
                 .usage,
-                "'\(path)' was measured with \(differences.joined(separator: "; ")): use the same flags, or --overwrite")
+                "'\(path)' was measured with \(differences.joined(separator: "; ")): use the same flags, or --overwrite"
+            )
         }
         return progress
     }

@@ -76,7 +76,8 @@ final class TrainingPrinter {
     private func show(untrainedLoss loss: Double, blind: Double) {
         line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))")
         if abs(loss - blind) > 0.1 * blind {
-            Console.warning("the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
+            Console.warning(
+                "the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
         }
     }
 

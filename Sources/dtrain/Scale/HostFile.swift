@@ -31,7 +31,8 @@ enum HostFile {
             let blank = Set(" \t".utf8)
             guard lines.contains(where: { $0.first { !blank.contains($0) }.map { $0 != UInt8(ascii: "#") } ?? false })
             else {
-                throw DTrainError(.badData, "host file '\(path)' names no host; write a line such as 'localhost slots=2'")
+                throw DTrainError(
+                    .badData, "host file '\(path)' names no host; write a line such as 'localhost slots=2'")
             }
         }
     }

@@ -93,7 +93,8 @@ final class ScaleRunner {
                 "\(ranks.count) of \(plan.ranks) ranks told where they run; every host needs the same dtrain: '\(child.line)'"
             )
         }
-        for rank in ranks where !progress.hosts.contains(where: { $0.boot == rank.boot && $0.network == rank.network }) {
+        for rank in ranks where !progress.hosts.contains(where: { $0.boot == rank.boot && $0.network == rank.network })
+        {
             progress.hosts.append(rank)
         }
         return layout

@@ -59,7 +59,9 @@ struct ChildJob {
             guard waitpid(process, &status, WNOHANG) == process else { continue }
             relay.wait(milliseconds: 0)
             let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
-            if speaks, interrupts > 1, code != 0, code != DTrainError.Category.stopped.rawValue { Console.notice("not saved") }
+            if speaks, interrupts > 1, code != 0, code != DTrainError.Category.stopped.rawValue {
+                Console.notice("not saved")
+            }
             return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError)
         }
     }

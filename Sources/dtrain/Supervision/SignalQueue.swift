@@ -3,7 +3,7 @@ import DTrainDistributed
 import Glibc
 
 /// The signals to this process, held back until they are asked for.
-struct SignalQueue {
+struct SignalQueue: Sendable {
     /// A signal that has come.
     struct Signal {
         let number: Int32
