@@ -189,12 +189,12 @@ struct ScaleTests {
     /// A launcher without MPI, which starts one process.
     private static let plain = "while [ \"$1\" != -np ]; do shift; done; shift 2; exec \"$@\""
 
-    @Test(arguments: ["INT", "TERM", "HUP"])
+    @Test(arguments: ["INT", "HUP"])
     func aSignalKeepsTheRunsAndAnotherStartContinues(signal: String) throws {
         let bench = try Bench()
         try makeLauncher(bench, Self.plain)
         let command =
-            "'\(try MPIRun.find("dtrain"))' scale \(Self.sizes) --ranks 1 --mpirun ./launcher --output out --repeats 4"
+            "'\(try MPIRun.find("dtrain"))' scale \(Self.sizes) --ranks 1 --mpirun ./launcher --output out --repeats 2"
         let stopped = try MPIRun.shell(
             "\(command) -- --seed 7 & until [ -e out/unfinished.json ]; do sleep 0.01; done; kill -\(signal) $!; wait $!",
             folder: bench.folder)
@@ -216,7 +216,7 @@ struct ScaleTests {
         #expect(resumed.status == 0, "\(resumed)")
         #expect(!resumed.stderr.contains("[1/"), "\(resumed)")
         #expect(try bench.names(in: "out") == ["experiment.json", "report.html", "steps.csv", "summary.csv"])
-        #expect(try experiment(bench).measurements.allSatisfy { $0.runs.count == 4 })
+        #expect(try experiment(bench).measurements.allSatisfy { $0.runs.count == 2 })
         let again = try MPIRun.shell(String(line.1), folder: bench.folder)
         #expect(again.status == 0 && again.stderr.contains("is finished"), "\(again)")
     }

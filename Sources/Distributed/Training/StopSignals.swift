@@ -109,7 +109,8 @@ enum StopHandler {
     }
 
     private static func promise(_ number: Int32, _ process: pid_t) {
-        let isPassedOn = process != 0 && process == launcher.load(ordering: .relaxed)
+        // Open MPI's launcher answers Ctrl-C with SIGTERM to its ranks.
+        let isPassedOn = number == SIGTERM && process != 0 && process == launcher.load(ordering: .relaxed)
         let isTyped =
             number == SIGINT || number == SIGQUIT || isPassedOn && launcherIsAtTerminal.load(ordering: .relaxed)
         if isTyped {
