@@ -1,5 +1,4 @@
 import DTrainCore
-import Glibc
 
 /// The tasks that a launcher has started together, according to its own variables.
 ///
@@ -33,12 +32,6 @@ package struct LaunchedTasks: Hashable, Sendable {
         }
         (launcher, self.count, variable) = (found.launcher, count, found.size)
         self.number = number(found.rank)
-    }
-
-    /// Ends a process that MPI sees alone: the first task throws, for all; the others end without a word.
-    func refuse() throws {
-        guard number ?? 0 == 0 else { endProcess(DTrainError.Category.usage.rawValue) }
-        throw error(library: MPIEnvironment.libraryVersion, mpirun: MPIEnvironment.launcher)
     }
 
     /// The error for a process that MPI sees alone.
