@@ -1,3 +1,4 @@
+import DTrainCore
 import DTrainDistributed
 import Glibc
 
@@ -54,15 +55,5 @@ struct RepeatedCommand {
     }
 
     /// Words as a shell takes them.
-    static func line(_ words: [String]) -> String {
-        words.map(quoted).joined(separator: " ")
-    }
-
-    private static func quoted(_ word: String) -> String {
-        let isPlain = word.unicodeScalars.allSatisfy {
-            $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=:,+@%".unicodeScalars.contains($0)
-        }
-        return isPlain && !word.isEmpty
-            ? word : "'\(word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
-    }
+    static func line(_ words: [String]) -> String { words.map(\.shellWord).joined(separator: " ") }
 }
