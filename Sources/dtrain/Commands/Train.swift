@@ -31,10 +31,10 @@ struct Train: ParsableCommand {
         var isComplete = true
         let code = Job.run(launch: launch, stallTimeout: options[.stallTimeout], spelling: Hints.spelled) {
             communicator in
-            try warnOfCrowding(communicator, printer)
             let plan = try TrainingPlan.make(
                 options, communicator: communicator, defaultThreads: communicator.processors.defaultThreads,
                 report: printer.show)
+            for warning in try plan.placementWarnings() where communicator.isRoot { printer.show(.warning(warning)) }
             let training = try TrainingRun(plan, report: printer.show)
             // Whoever shows the error doesn't know of the bar.
             defer { printer.closeBar() }
@@ -42,16 +42,6 @@ struct Train: ParsableCommand {
             printer.showProfile()
         }
         throw ExitCode(code == 0 && !isComplete ? DTrainError.Category.stopped.rawValue : code)
-    }
-
-    /// On rank 0, for the host that needs it most; collective.
-    private func warnOfCrowding(_ communicator: any Communicator, _ printer: TrainingPrinter) throws {
-        guard let crowded = try communicator.mostCrowdedHost(), communicator.isRoot else { return }
-        let processors = crowded.processors
-        printer.show(
-            .warning(
-                "\(crowded.ranks) ranks share the \(processors) core\(processors == 1 ? "" : "s") of "
-                    + "\(crowded.host), which is slower than one rank a core: start \(processors) there"))
     }
 
     private func options() throws -> TrainingOptions {

@@ -11,6 +11,8 @@ struct ChildJob {
         var wasAskedToStop: Bool
         /// The last line with an error that it wrote.
         var lastError: String?
+        /// What it may have left in shared memory.
+        var remains: JobRemains
 
         var description: String {
             code > 128 && code < 160 ? "exit code \(code) (signal \(code - 128))" : "exit code \(code)"
@@ -40,8 +42,10 @@ struct ChildJob {
         var relay = ErrorRelay(descriptor: ends[0])
         var wasAskedToStop = false
         var interrupts = 0
+        var remains = JobRemains()
         while true {
             relay.wait(milliseconds: 100)
+            remains.look(at: process)
             for signal in signals.pending() {
                 wasAskedToStop = wasAskedToStop || SignalQueue.stopping.contains(signal.number)
                 if signal.number == SIGINT { interrupts += 1 }
@@ -51,7 +55,7 @@ struct ChildJob {
             guard waitpid(process, &status, WNOHANG) == process else { continue }
             relay.wait(milliseconds: 0)
             let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
-            return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError)
+            return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError, remains: remains)
         }
     }
 
