@@ -66,4 +66,15 @@ import Testing
         #expect(!launch(bound, allowed: 1, online: 2).isOversubscribed)
         #expect(launch(bound, allowed: 1, online: 1).isOversubscribed)
     }
+
+    @Test func oneHostIsOnlyAssumedWhereItIsKnown() {
+        #expect(launch(["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "4"]).isOnOneHost)
+        #expect(!launch(["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "2"]).isOnOneHost)
+        #expect(!launch(["OMPI_COMM_WORLD_SIZE": "4"]).isOnOneHost)
+        #expect(launch(["PMIX_RANK": "0", "SLURM_STEP_NUM_NODES": "1"]).isOnOneHost)
+        #expect(!launch(["PMIX_RANK": "0", "SLURM_STEP_NUM_NODES": "2"]).isOnOneHost)
+        #expect(!launch(["PMIX_RANK": "0"]).isOnOneHost)
+        // A batch script that starts no MPI job.
+        #expect(!launch(["SLURM_STEP_NUM_NODES": "1"]).isOnOneHost)
+    }
 }

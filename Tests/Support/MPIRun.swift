@@ -155,6 +155,10 @@ public struct MPIRun: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
+        // Launchers that are killed leave files behind.
+        let segments = Self.sharedMemory.map { $0.appendingPathComponent(folder.lastPathComponent) }
+        if let segments { try FileManager.default.createDirectory(at: segments, withIntermediateDirectories: true) }
+        defer { if let segments { try? FileManager.default.removeItem(at: segments) } }
         let outputs = try ["stdout", "stderr"].map { name in
             let file = folder.appendingPathComponent(name)
             try Data().write(to: file)
@@ -165,6 +169,7 @@ public struct MPIRun: Sendable {
         process.arguments = ["--kill-after=5", "\(seconds)"] + command
         process.environment = ProcessInfo.processInfo.environment
             .merging(rootPermission) { $1 }
+            .merging(places(temporary: folder, segments: segments)) { $1 }
             .merging(environment) { $1 }
         if let currentFolder { process.currentDirectoryURL = URL(fileURLWithPath: currentFolder) }
         process.standardInput = FileHandle.nullDevice
@@ -177,6 +182,19 @@ public struct MPIRun: Sendable {
             return String(decoding: try Data(contentsOf: output.file), as: UTF8.self)
         }
         return Outcome(status: process.terminationStatus, stdout: texts[0], stderr: texts[1])
+    }
+
+    private static var sharedMemory: URL? {
+        FileManager.default.isWritableFile(atPath: "/dev/shm") ? URL(fileURLWithPath: "/dev/shm") : nil
+    }
+
+    /// The variables by which Open MPI finds where its files go.
+    static func places(temporary: URL, segments: URL?) -> [String: String] {
+        var result = ["TMPDIR": temporary.path]
+        for name in ["btl_vader", "btl_sm", "osc_sm", "osc_rdma"] {
+            if let segments { result["OMPI_MCA_\(name)_backing_directory"] = segments.path }
+        }
+        return result
     }
 
     /// The threads that tests run on block signals, which a program would inherit: no test could send it one.

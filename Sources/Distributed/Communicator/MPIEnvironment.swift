@@ -53,6 +53,11 @@ package struct MPIEnvironment: ~Copyable {
             // MPICH yields by default, but only after spinning a thousand times.
             setenv("MPIR_CVAR_POLLS_BEFORE_YIELD", "1", 0)
         }
+        if launch.isOnOneHost, SharedHostMemory.hasRoom(forRanks: launch.size ?? 64) {
+            // Open MPI's transports for networks listen on them, and strangers there take this
+            // process's descriptors; the ranks of one host don't need them.
+            setenv("OMPI_MCA_btl", "self,vader", 0)
+        }
         let watch = try StallWatch(rank: launch.rank ?? 0, size: launch.size ?? 1, seconds: stallTimeout)
         let world = Result { try Self.connect(launch, required, watch, observer) }
         if case .failure = world { watch.stop() }
@@ -94,7 +99,7 @@ package struct MPIEnvironment: ~Copyable {
     /// The path of the launcher that belongs to the MPI library; its name where it isn't found beside the library.
     package static var launcher: String {
         // The library as it is mapped: `address … path`.
-        let mapped = (smallFile("/proc/self/maps") ?? "").split(separator: "\n").lazy
+        let mapped = (SystemFile.text("/proc/self/maps") ?? "").split(separator: "\n").lazy
             .compactMap { line in line.firstIndex(of: "/").map { line[$0...] } }
             .first { $0.split(separator: "/").last?.hasPrefix("libmpi") == true }
         let names =

@@ -22,7 +22,7 @@ package struct Ancestor: Hashable, Sendable {
         var found: [Ancestor] = []
         var process = getppid()
         while process > 1, found.count < 16, let status = ProcessStatus(process) {
-            let line = smallFile("/proc/\(process)/cmdline") ?? ""
+            let line = SystemFile.text("/proc/\(process)/cmdline") ?? ""
             let words = line.split(separator: "\0", omittingEmptySubsequences: false).dropLast().map(String.init)
             found.append(Ancestor(process: process, words: words, isAtTerminal: status.isAtTerminal))
             process = status.parent

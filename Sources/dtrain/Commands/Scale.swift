@@ -162,8 +162,8 @@ struct Scale: ParsableCommand {
     private func choice(_ settings: Settings) -> RunPlan.Choice {
         RunPlan.Choice(
             ranks: experiment.ranks.values, modes: experiment.mode.values, threads: settings[.threads],
-            batchSize: settings[.batchSize], microBatchSize: settings[.microBatchSize], cores: Machine.cores,
-            processors: ProcessorSet.current.count)
+            batchSize: settings[.batchSize], microBatchSize: settings[.microBatchSize],
+            cores: min(Machine.cores, ProcessorSet.defaultThreads), processors: ProcessorSet.defaultThreads)
     }
 
     private static let exchange: [any AnySetting] = [Setting.gradientSummation, Setting.gradientCompression]

@@ -31,11 +31,11 @@ struct Train: ParsableCommand {
         var isComplete = true
         let code = Job.run(launch: launch, stallTimeout: options[.stallTimeout], spelling: Hints.spelled) {
             communicator in
-            try warnOfCrowding(communicator, printer)
             let plan = try TrainingPlan.make(
                 try data.text.complete(options, communicator), communicator: communicator,
                 defaultThreads: communicator.processors.defaultThreads,
                 report: printer.show)
+            for warning in try plan.placementWarnings() where communicator.isRoot { printer.show(.warning(warning)) }
             let training = try TrainingRun(plan, report: printer.show)
             // Whoever shows the error doesn't know of the bar.
             defer { printer.closeBar() }
@@ -53,16 +53,6 @@ struct Train: ParsableCommand {
             speaks: (launch.rank ?? 0) == 0 && !isSpokenFor, launcher: launcher?.process ?? 0,
             launcherIsAtTerminal: launcher?.isAtTerminal ?? false)
         TerminalLine.isShared = launch.usesMPI && Console.isTerminal(STDERR_FILENO, underLauncher: true)
-    }
-
-    /// On rank 0, for the host that needs it most; collective.
-    private func warnOfCrowding(_ communicator: any Communicator, _ printer: TrainingPrinter) throws {
-        guard let crowded = try communicator.mostCrowdedHost(), communicator.isRoot else { return }
-        let processors = crowded.processors
-        printer.show(
-            .warning(
-                "\(crowded.ranks) ranks share the \(processors) core\(processors == 1 ? "" : "s") of "
-                    + "\(crowded.host), which is slower than one rank a core: start \(processors) there"))
     }
 
     private func options() throws -> TrainingOptions {

@@ -67,7 +67,8 @@ final class TrainingPrinter {
             "\(overview.data)\(files): \(overview.characters.grouped) characters, vocabulary "
                 + "\(overview.layout.configuration.vocabularySize), \(overview.sequences.grouped) sequences of "
                 + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
-        line("\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")")
+        let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
+        line("\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(quota)")
         if overview.ranks > 1, overview.gradientCompression == .bf16 {
             line("gradients travel in bf16: the weights' bits depend on the number of ranks")
         }

@@ -12,6 +12,8 @@ struct ChildJob {
         var wasAskedToStop: Bool
         /// The last line with an error that it wrote.
         var lastError: String?
+        /// What it may have left in shared memory.
+        var remains: JobRemains
 
         var description: String {
             code > 128 && code < 160 ? "exit code \(code) (signal \(code - 128))" : "exit code \(code)"
@@ -43,8 +45,10 @@ struct ChildJob {
         var wasAskedToStop = false
         var interrupts = 0
         var speaks = false
+        var remains = JobRemains()
         while true {
             relay.wait(milliseconds: 100)
+            remains.look(at: process)
             for signal in signals.pending() {
                 let launchers = OpenMPILauncher.processes(from: process)
                 if !wasAskedToStop, !launchers.isEmpty {
@@ -62,7 +66,7 @@ struct ChildJob {
             if speaks, interrupts > 1, code != 0, code != DTrainError.Category.stopped.rawValue {
                 Console.notice("not saved")
             }
-            return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError)
+            return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError, remains: remains)
         }
     }
 
