@@ -20,8 +20,10 @@ final class ScaleRunner {
     private var records: [RunPlan: [RunRecord]] = [:]
     private var gradientBytes: [RunPlan: Int] = [:]
 
-    /// A model whose exchange moves next to nothing; later flags win over the user's.
-    private static let tinyModel = ["--layers", "1", "--rnn-units", "8", "--embedding-dim", "4"]
+    /// A model whose exchange moves next to nothing, in place of the user's.
+    private static let tinyModel = [
+        "--layers": 1, "--rnn-units": 8, "--embedding-dim": 4, "--seq-length": tinySequence,
+    ]
     private static let tinySequence = 10
 
     init(
@@ -99,7 +101,10 @@ final class ScaleRunner {
 
     private func train(_ plan: RunPlan) -> [String] {
         var arguments = ["train"] + trainFlags + ["--batch-size", "\(plan.batchSize)"]
-        if plan.isIn(.latency) { arguments += Self.tinyModel + ["--seq-length", "\(Self.tinySequence)"] }
+        if plan.isIn(.latency) {
+            arguments.removeFlags(Set(Self.tinyModel.keys))
+            arguments += Self.tinyModel.sorted { $0.key < $1.key }.flatMap { [$0.key, "\($0.value)"] }
+        }
         if let threads = plan.threads { arguments += ["--threads", "\(threads)"] }
         let all = "\(warmUp + steps)"
         return arguments + [
