@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `dtrain scale`: real jobs with a small model, and launchers that refuse.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct ScaleTests {
     private static let sizes =
         "--data text.txt --rnn-units 8 --embedding-dim 4 --batch-size 8 --micro-batch-size 4 --seq-length 10 --steps 2 "
