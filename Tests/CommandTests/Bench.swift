@@ -115,9 +115,9 @@ final class Bench {
     }
 
     /// The first flags, each with its value, without those that are given again; behind them the second.
-    private static func replacing(_ flags: String, with others: String) -> String {
+    static func replacing(_ flags: String, with others: String) -> String {
         func name(_ word: String) -> Substring { word.prefix { $0 != "=" } }
-        let given = Set(words(others).filter { $0.hasPrefix("--") }.map(name))
+        let given = Set(words(others).prefix { $0 != "--" }.filter { $0.hasPrefix("--") }.map(name))
         var isKept = true
         let kept = words(flags).filter { word in
             if word.hasPrefix("--") { isKept = !given.contains(name(word)) }

@@ -44,8 +44,9 @@ struct ScaleTests {
     }
 
     private func scale(_ bench: Bench, _ flags: String) throws -> MPIRun.Outcome {
-        try MPIRun.run(
-            executable: "dtrain", arguments: Bench.words("scale --mpirun \(MPIRun.launcher) \(Self.sizes) \(flags)"),
+        let line = Bench.replacing("--mpirun \(MPIRun.launcher) \(Self.sizes)", with: flags)
+        return try MPIRun.run(
+            executable: "dtrain", arguments: Bench.words("scale \(line)"),
             environment: ["DTRAIN_DATA": "", "XDG_CACHE_HOME": bench.folder], folder: bench.folder, seconds: 240)
     }
 
