@@ -81,7 +81,8 @@ import Testing
 
     @Test func wordsThatAreRightStayAsTheyAre() throws {
         for line in [
-            "", "--epochs 3", "train --data - --no-shuffle", "generate --prompt a --prompt b", "--help --lr",
+            "", "--epochs 3", "train --data - --no-shuffle", "--data=a b --data c --quiet",
+            "generate --prompt a --prompt b", "--help --lr",
             "help train",
             "evaluate --checkpoint c --unknown -h", "supervise --restarts 2 -- sh -c x --epochs 1 --epochs 2",
             "scale --mpirun-args --oversubscribe -- --learning-rate 0.1 --stall-timeout 9",
@@ -91,6 +92,7 @@ import Testing
     @Test(arguments: [
         ("--seed -1", "--seed=-1"), ("generate --prompt -x --greedy", "generate --prompt=-x --greedy"),
         ("scale --output -o -- --seed 2", "scale --output=-o -- --seed 2"),
+        ("--data -a b --quiet", "--data=-a b --quiet"),
     ])
     func aValueMayBeginWithADash(line: String, joined: String) throws {
         #expect(try DTrain.checked(Bench.words(line)) == Bench.words(joined))

@@ -34,7 +34,7 @@ struct ArgumentWalk {
         var previous: CommandFlag?
         rest = words[...]
         while let word = rest.popFirst() {
-            guard word.hasPrefix("-"), word != "-" else { throw stray(word, after: previous) }
+            guard Self.beginsWithADash(word) else { throw stray(word, after: previous) }
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard let flag = flags[parts[0]] else {
                 throw UnknownFlag(name: parts[0], flags: flags, others: others, passing: passing).error
@@ -43,12 +43,12 @@ struct ArgumentWalk {
             previous = flag
             if parts.count == 2 {
                 guard flag.values != .none else { throw withoutValue(flag) }
-                result.append(word)
+                result += [word] + (flag.values == .several ? furtherValues() : [])
             } else {
                 let values = try values(of: flag)
                 // The parser would take it for a flag.
-                let isJoined = flag.values == .one && values[0].hasPrefix("-") && values[0] != "-"
-                result += isJoined ? ["\(word)=\(values[0])"] : [word] + values
+                let isJoined = flag.values != .anyWord && values.first.map(Self.beginsWithADash) == true
+                result += isJoined ? ["\(word)=\(values[0])"] + values.dropFirst() : [word] + values
             }
         }
         return result
@@ -76,17 +76,27 @@ struct ArgumentWalk {
         switch flag.values {
         case .none: return []
         case .several:
-            let found = rest.prefix { !$0.hasPrefix("-") || $0 == "-" }
-            rest = rest.dropFirst(found.count)
-            guard !found.isEmpty else { throw missingValue(flag) }
-            return Array(found)
+            return [try nextValue(of: flag)] + furtherValues()
         case .one, .anyWord:
-            guard let value = rest.first else { throw missingValue(flag) }
-            if flag.values == .one, value.hasPrefix("--") { throw missingValue(flag, before: value) }
-            rest = rest.dropFirst()
-            return [value]
+            return [try nextValue(of: flag)]
         }
     }
+
+    private mutating func nextValue(of flag: CommandFlag) throws -> String {
+        guard let value = rest.first else { throw missingValue(flag) }
+        if flag.values != .anyWord, value.hasPrefix("--") { throw missingValue(flag, before: value) }
+        rest = rest.dropFirst()
+        return value
+    }
+
+    private mutating func furtherValues() -> [String] {
+        let found = rest.prefix { !Self.beginsWithADash($0) }
+        rest = rest.dropFirst(found.count)
+        return Array(found)
+    }
+
+    /// A dash alone is no flag, but standard input.
+    private static func beginsWithADash(_ word: String) -> Bool { word.hasPrefix("-") && word != "-" }
 
     private func missingValue(_ flag: CommandFlag, before next: String? = nil) -> DTrainError {
         guard let next else { return usage("\(flag.name) has no value: write \(flag.name) <\(flag.valueName)>") }
