@@ -41,7 +41,7 @@ struct NetworkHostTests {
     @Test func timeOfASlowLinkIsNotCalledWaiting() throws {
         let bench = try Bench()
         let outcome = try train(
-            bench, "--rnn-units 384 --max-steps 5 --threads 1 --profile --metrics m.jsonl",
+            bench, "--rnn-units 384 --max-steps 5 --profile --metrics m.jsonl",
             on: NetworkHosts(2, rate: "20mbit"))
         #expect(outcome.status == 0, "\(outcome)")
         let steps = try Metrics(bench.read("m.jsonl")).lines.filter { $0.step != nil }

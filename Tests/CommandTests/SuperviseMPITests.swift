@@ -22,10 +22,10 @@ struct SuperviseMPITests {
                 kill -0 $supervisor 2>/dev/null || return; sleep 0.02; done; }
             """
         return try MPIRun.shell(
-            "\(functions)\n\(program) supervise --backoff 0.01 -- \(wrapper) "
+            "\(functions)\n\(SignalledJob.interruptFunctions)\n\(program) supervise --backoff 0.01 -- \(wrapper) "
                 + "\(MPIRun.command.joined(separator: " ")) -np 3 \(program) "
-                + "\(Bench.train("--metrics metrics.jsonl --quiet \(flags)")) >/dev/null & supervisor=$!\n\(script)",
-            folder: bench.folder, seconds: 120)
+                + "\(Bench.train(flags, over: "--metrics metrics.jsonl --quiet")) >/dev/null & supervisor=$!\n\(script)",
+            folder: bench.folder)
     }
 
     @Test func aKilledRankCostsNoBits() throws {
@@ -92,7 +92,7 @@ struct SuperviseMPITests {
         let outcome = try supervise(
             bench, "--epochs 100000 --keep 2",
             script:
-                "steps 5; kill -STOP $(rank 1); kill -INT $supervisor; sleep 1; kill -0 $supervisor && echo waits; "
+                "steps 5; kill -STOP $(rank 1); kill -INT $supervisor; taken $supervisor; lives $supervisor && echo waits; "
                 + "kill -INT $supervisor; wait $supervisor")
         #expect(outcome.stdout.contains("waits"), "\(outcome)")
         #expect(outcome.stderr.contains("\nnot saved\n"), "\(outcome)")

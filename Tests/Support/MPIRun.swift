@@ -51,7 +51,7 @@ public struct MPIRun: Sendable {
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         ranks: Int, executable: String, arguments: [String], environment: [String: String] = [:],
-        binding: String? = nil, folder: String? = nil, seconds: Int = 60
+        binding: String? = nil, folder: String? = nil, seconds: Int = 180
     ) throws -> Outcome {
         try mpirun(
             executable: executable, programs: [(ranks: ranks, arguments: arguments)], environment: environment,
@@ -69,7 +69,7 @@ public struct MPIRun: Sendable {
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         executable: String, programs: [(ranks: Int, arguments: [String])], environment: [String: String] = [:],
-        binding: String? = nil, folder: String? = nil, seconds: Int = 60
+        binding: String? = nil, folder: String? = nil, seconds: Int = 180
     ) throws -> Outcome {
         guard let mpirun = path(of: launcher) else { throw Failure(description: missing) }
         let program = try find(executable)
@@ -91,7 +91,7 @@ public struct MPIRun: Sendable {
     ///   - seconds: the limit; then it is killed.
     public static func run(
         executable: String, arguments: [String], environment: [String: String] = [:], folder: String? = nil,
-        seconds: Int = 60
+        seconds: Int = 180
     ) throws -> Outcome {
         try limited([try find(executable)] + arguments, environment, folder, seconds)
     }
@@ -105,7 +105,7 @@ public struct MPIRun: Sendable {
     ///   - command: a line for `sh`.
     ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then it is killed.
-    public static func onTerminal(_ command: String, folder: String? = nil, seconds: Int = 60) throws -> Outcome {
+    public static func onTerminal(_ command: String, folder: String? = nil, seconds: Int = 180) throws -> Outcome {
         guard let script = path(of: "script") else { throw Failure(description: "script isn't installed") }
         return try limited([script, "-qec", command, "/dev/null"], ["SHELL": "/bin/sh"], folder, seconds)
     }
@@ -116,13 +116,22 @@ public struct MPIRun: Sendable {
     ///   - command: a line for `sh`.
     ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then it is killed.
-    public static func shell(_ command: String, folder: String? = nil, seconds: Int = 60) throws -> Outcome {
+    public static func shell(_ command: String, folder: String? = nil, seconds: Int = 180) throws -> Outcome {
         try limited(["/bin/sh", "-c", command], [:], folder, seconds)
     }
 
-    /// The built program of that name, from the folder of the running test bundle upwards.
+    /// The built program of that name: in the folder that `DTRAIN_TEST_BINARIES` names, else from the folder of the running
+    /// test bundle upwards.
     public static func find(_ executable: String) throws -> String {
         if executable.contains("/") { return executable }
+        if let folder = ProcessInfo.processInfo.environment["DTRAIN_TEST_BINARIES"], !folder.isEmpty {
+            let program = URL(fileURLWithPath: folder).appendingPathComponent(executable).path
+            guard FileManager.default.isExecutableFile(atPath: program) else {
+                throw Failure(
+                    description: "DTRAIN_TEST_BINARIES names '\(folder)', which has no program '\(executable)'")
+            }
+            return program
+        }
         let starts = Bundle.allBundles.map(\.bundlePath) + CommandLine.arguments + ["/proc/self/exe"]
         for start in starts where start.hasPrefix("/") {
             var folder = URL(fileURLWithPath: start).resolvingSymlinksInPath()

@@ -4,7 +4,16 @@ import DTrainDistributed
 import Scaling
 
 /// `dtrain scale`: how a training scales over ranks, measured, and predicted beyond.
-struct Scale: ParsableCommand {
+struct Scale: PassingCommand {
+    static var passing: ArgumentCheck.Passing { .flags(except: reserved) }
+
+    /// Flags of `dtrain train` that can't stand behind `--`: each training has its own, or must do without.
+    private static let reserved: Set = [
+        "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps", "--keep",
+        "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
+        "--seq-length", "--threads", "--shuffle", "--no-shuffle", "--init", "--allreduce", "--gradient-compression",
+    ]
+
     static let configuration = CommandConfiguration(
         abstract: "Measure how training scales over ranks, and predict how it goes on.",
         discussion: """
@@ -27,15 +36,7 @@ struct Scale: ParsableCommand {
     var trainFlags: [String] = []
 
     func validate() throws {
-        let own = [
-            "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps",
-            "--keep",
-            "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
-            "--seq-length", "--threads", "--shuffle", "--no-shuffle", "--init", "--allreduce",
-            "--gradient-compression",
-        ]
-        let names = trainFlags.map { String($0.prefix { $0 != "=" }) }
-        if let flag = names.first(where: own.contains) {
+        if let flag = trainFlags.map({ String($0.prefix { $0 != "=" }) }).first(where: Self.reserved.contains) {
             throw ValidationError(
                 "\(flag) is not for behind '--': 'dtrain scale' has it itself or no use for it; leave it out there"
             )

@@ -17,8 +17,10 @@ final class ScaleRunner {
     /// What has been measured, kept on the disk after each run.
     private(set) var progress: Progress
 
-    /// A model whose exchange moves next to nothing; later flags win over the user's.
-    private static let tinyModel = ["--layers", "1", "--rnn-units", "8", "--embedding-dim", "4"]
+    /// A model whose exchange moves next to nothing, in place of the user's.
+    private static let tinyModel = [
+        "--layers": 1, "--rnn-units": 8, "--embedding-dim": 4, "--seq-length": tinySequence,
+    ]
     private static let tinySequence = 10
 
     init(
@@ -121,7 +123,10 @@ final class ScaleRunner {
 
     private func train(_ plan: RunPlan) -> [String] {
         var arguments = ["train"] + trainFlags + ["--batch-size", "\(plan.batchSize)"]
-        if plan.isIn(.latency) { arguments += Self.tinyModel + ["--seq-length", "\(Self.tinySequence)"] }
+        if plan.isIn(.latency) {
+            arguments.removeFlags(Set(Self.tinyModel.keys))
+            arguments += Self.tinyModel.sorted { $0.key < $1.key }.flatMap { [$0.key, "\($0.value)"] }
+        }
         if let threads = plan.threads { arguments += ["--threads", "\(threads)"] }
         let all = "\(warmUp + steps)"
         return arguments + [
