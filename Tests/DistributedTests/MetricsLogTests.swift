@@ -20,7 +20,7 @@ import Testing
 
     /// Every write to this device fails as on a full disk.
     @Test func aFullDiskIsReportedOnceAndFailsAtTheEndAlone() throws {
-        let log = try MetricsLog(path: "/dev/full", data: "/dev/null", after: .none)
+        let log = try MetricsLog(path: "/dev/full", data: ["/dev/null"], after: .none)
         var warnings: [String] = []
         for step in 1...5 {
             try log.write(report(step)) { event in if case .warning(let text) = event { warnings.append(text) } }
@@ -48,7 +48,7 @@ import Testing
             errno = ENOSPC
             return -1
         }
-        let log = try MetricsLog(path: path, data: "/dev/null", after: .none, calls: calls)
+        let log = try MetricsLog(path: path, data: ["/dev/null"], after: .none, calls: calls)
         var warnings = 0
         let tell: (TrainingEvent) -> Void = { if case .warning = $0 { warnings += 1 } }
         try log.write(report(1), tell)
@@ -67,14 +67,14 @@ import Testing
         let folder = try SaverFolder()
         let path = "\(folder.path)/metrics"
         func write() throws {
-            let log = try MetricsLog(path: path, data: "/dev/null", after: .none)
+            let log = try MetricsLog(path: path, data: ["/dev/null"], after: .none)
             for step in 1...3 { try log.write(report(step)) { _ in } }
             try log.finish()
         }
         try write()
         func gap(at step: Int) throws -> String? {
             try MetricsLog(
-                path: path, data: "/dev/null",
+                path: path, data: ["/dev/null"],
                 after: .saved(TrainingProgress(stepInEpoch: step, step: step, lossSum: Double(step)))
             ).remark
         }
@@ -102,7 +102,7 @@ import Testing
     }
 
     private func open(_ path: String, after predecessor: EarlierMetrics.Predecessor) throws -> MetricsLog {
-        try MetricsLog(path: path, data: "/dev/null", after: predecessor)
+        try MetricsLog(path: path, data: ["/dev/null"], after: predecessor)
     }
 
     @Test func linesOfAnotherTrainingAreNotLost() throws {
@@ -185,7 +185,7 @@ import Testing
         var looks: Int32 = 0
         let error = try #require(throws: DTrainError.self) {
             try MetricsLog(
-                path: path, data: "/dev/null", after: .none,
+                path: path, data: ["/dev/null"], after: .none,
                 stopSignal: {
                     looks += 1
                     return looks > 2 ? SIGINT : 0

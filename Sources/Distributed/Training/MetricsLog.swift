@@ -54,14 +54,14 @@ final class MetricsLog {
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - data: the text that is trained on.
+    ///   - data: the files of the text that is trained on.
     ///   - predecessor: what the training has to do with lines that are there.
     ///   - calls: what writes.
     ///   - stopSignal: the signal that has asked to stop, 0 for none: a pipe's reader is not waited for any longer.
     /// - Throws: `DTrainError` with `usage` when the file is the text or holds something else than this training's metrics,
     ///   `inputOutput` when it can't be opened, `stopped` when nobody reads a pipe until a signal comes.
     init(
-        path: String, data: String, after predecessor: EarlierMetrics.Predecessor, calls: FileCalls = .system,
+        path: String, data: [String], after predecessor: EarlierMetrics.Predecessor, calls: FileCalls = .system,
         stopSignal: () -> Int32 = { 0 }
     ) throws {
         (self.path, self.calls) = (path, calls)

@@ -11,7 +11,7 @@ enum MetricsTarget {
     /// Checks what can be checked of the path before the training begins; reads only.
     ///
     /// - Throws: `DTrainError` with `usage` for a folder, a socket, the text, or a file with other content than this training's.
-    static func check(_ path: String, data: String, after predecessor: EarlierMetrics.Predecessor) throws {
+    static func check(_ path: String, data: [String], after predecessor: EarlierMetrics.Predecessor) throws {
         guard ![STDOUT_FILENO, STDERR_FILENO].contains(where: { isSame(path, $0) }) else { return }
         if let kind = FileKind(path: path), kind == .folder || kind == .socket { throw unfit(path, kind) }
         try EarlierMetrics(path: path, data: data)?.check(predecessor)
@@ -48,7 +48,7 @@ enum MetricsTarget {
     /// - Returns: the file, and what the user should know of it.
     /// - Throws: as `MetricsLog.init`.
     static func openFile(
-        _ path: String, data: String, after predecessor: EarlierMetrics.Predecessor
+        _ path: String, data: [String], after predecessor: EarlierMetrics.Predecessor
     ) throws -> (file: FileLock, remark: String?) {
         // Before a file is made where there is none.
         let earlier = try EarlierMetrics(path: path, data: data)

@@ -41,8 +41,7 @@ package struct TrainingPlan {
         if communicator.size == 1 { options.settings.removeExchange() }
         return TrainingPlan(
             options: options, start: start,
-            data: try TrainingData.open(
-                options, start.summary, agreement: agreement, heartbeat: communicator.heartbeat),
+            data: try TrainingData.open(options, start.summary, communicator: communicator),
             threads: options[.threads] ?? defaultThreads,
             communicator: communicator)
     }
@@ -60,7 +59,8 @@ package struct TrainingPlan {
     /// What is known before the first step.
     func overview(_ layout: ParameterLayout) -> TrainingOverview {
         TrainingOverview(
-            layout: layout, ranks: communicator.size, threads: threads, data: data.corpus.path,
+            layout: layout, ranks: communicator.size, threads: threads, data: data.corpus.name,
+            files: data.corpus.files.count,
             characters: data.corpus.count, sequences: data.dataset.windowCount,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],

@@ -36,16 +36,17 @@ struct VocabularyOption: ParsableArguments {
 
 /// Options that the commands share which only use a model.
 struct ModelUseOptions: ParsableArguments {
-    @Option(
-        help: .init(
-            "A checkpoint, a folder of checkpoints (its newest valid one), or an exported generator's folder.",
-            valueName: "file-or-dir"))
-    var checkpoint: String
-
     @OptionGroup var vocabulary: VocabularyOption
 
     @Option(name: .customLong("threads"), help: "Worker threads (default: cores).", transform: positive)
     private var threadsOption: Int?
 
     var threads: Int { threadsOption ?? ProcessorSet.current.count }
+}
+
+extension ArgumentHelp {
+    /// The help of a flag that names a checkpoint to use.
+    static let usedCheckpoint = ArgumentHelp(
+        "A checkpoint, a folder of checkpoints (its newest valid one), or an exported generator's folder.",
+        valueName: "file-or-dir")
 }

@@ -33,7 +33,8 @@ struct Train: ParsableCommand {
             communicator in
             try warnOfCrowding(communicator, printer)
             let plan = try TrainingPlan.make(
-                options, communicator: communicator, defaultThreads: communicator.processors.defaultThreads,
+                try data.text.complete(options, communicator), communicator: communicator,
+                defaultThreads: communicator.processors.defaultThreads,
                 report: printer.show)
             let training = try TrainingRun(plan, report: printer.show)
             // Whoever shows the error doesn't know of the bar.
@@ -55,7 +56,7 @@ struct Train: ParsableCommand {
     }
 
     private func options() throws -> TrainingOptions {
-        var options = TrainingOptions(data: try data.file(), start: checkpoints.start)
+        var options = TrainingOptions(data: data.text.given ?? [], start: checkpoints.start)
         data.collect(into: &options.settings)
         model.collect(into: &options.settings)
         training.collect(into: &options.settings)
