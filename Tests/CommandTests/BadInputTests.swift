@@ -137,12 +137,14 @@ struct BadInputTests {
     @Test(arguments: Launch.each)
     func unwritableFoldersLeaveEverythingAsItWas(launch: Launch) throws {
         let bench = try Bench()
-        try bench.write("old", to: "metrics.jsonl")
+        let old = "{\"epoch\":1,\"epoch_loss\":1}\n"
+        try bench.write(old, to: "metrics.jsonl")
         for folder in ["text.txt", "text.txt/inside", "/proc/nowhere"] {
-            let outcome = try bench.tryToTrain("--checkpoint-dir \(folder) --metrics metrics.jsonl", on: launch)
+            let outcome = try bench.tryToTrain(
+                "--checkpoint-dir \(folder) --metrics metrics.jsonl --overwrite", on: launch)
             expectRefusal(outcome, 74, "'\(folder)'", on: launch)
         }
-        #expect(try bench.read("metrics.jsonl") == Data("old".utf8))
+        #expect(try bench.read("metrics.jsonl") == Data(old.utf8))
         #expect(try bench.read("text.txt") == Data(Bench.text.utf8))
     }
 

@@ -210,12 +210,13 @@ struct SignalTests {
         }
     }
 
-    /// The first leaves the process stuck where it is: it opens a pipe that nobody reads.
+    /// The first leaves the process stuck where it is: it writes to a pipe that is full.
     @Test func aSecondInterruptEndsItAtOnce() throws {
         let bench = try Bench()
-        try #require(mkfifo(bench.path("pipe"), 0o600) == 0)
+        try #require(mkfifo(bench.path("full"), 0o600) == 0)
         let job = try SignalledJob(
-            bench, "--metrics pipe", on: .alone,
+            bench, ">full", on: .alone,
+            before: "exec 5<>full; dd if=/dev/zero of=full oflag=nonblock bs=4096 2>/dev/null",
             script:
                 "until [ -d training_checkpoints ]; do sleep 0.01; done; caught $job; "
                 + "kill -INT $job; taken $job; lives $job && echo alive; kill -INT $job")
@@ -225,6 +226,18 @@ struct SignalTests {
         #expect(
             job.outcome.stderr == "\(StopSignals.promise)\nnot saved\n", "\(job.outcome)")
         #expect(try bench.names(in: "training_checkpoints").isEmpty)
+    }
+
+    /// A pipe that nobody reads is not waited for any longer.
+    @Test func theFirstInterruptEndsTheWaitForAReader() throws {
+        let bench = try Bench()
+        try #require(mkfifo(bench.path("pipe"), 0o600) == 0)
+        let job = try SignalledJob(
+            bench, "--metrics pipe", on: .alone,
+            script: "until [ -d training_checkpoints ]; do sleep 0.01; done; kill -INT $job")
+        #expect(job.outcome.status == 75, "\(job.outcome)")
+        #expect(
+            job.outcome.stderr.contains("error: stopped while nobody reads pipe 'pipe' of --metrics"), "\(job.outcome)")
     }
 
     @Test func theCommandToGoOnWithFitsTheShell() throws {

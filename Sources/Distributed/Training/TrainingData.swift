@@ -58,6 +58,7 @@ struct TrainingData {
     func announce(
         _ start: StartingPoint.Summary, _ options: TrainingOptions, ranks: Int, report: (TrainingEvent) -> Void
     ) {
+        for remark in start.remarks { report(.notice(remark)) }
         if let doubt = corpus.doubt, !start.isResumed { report(.warning(doubt)) }
         if corpus.unknownCount > 0 {
             report(

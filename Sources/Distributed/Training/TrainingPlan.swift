@@ -31,6 +31,9 @@ package struct TrainingPlan {
         var options = options
         if let settings = start.summary.settings { options.settings.take(settings) }
         try agreement.collectively {
+            if communicator.isRoot, let metrics = options[.metrics] {
+                try MetricsTarget.check(metrics, data: options.data, after: start.predecessor(options))
+            }
             try options.settings.requirePossible()
             try options.settings.requirePossible(Settings.job)
             try options[.precision].requireSupport()

@@ -119,13 +119,14 @@ package final class TrainingRun {
 
     private func openFiles() throws {
         let start = plan.start.summary
-        try saver.open()
+        try saver.open(plan.start.lock) { try plan.start.requireUnchanged(options) }
         metrics = try agreement.collectively {
             guard communicator.isRoot, let path = options[.metrics] else { return nil }
             return try MetricsLog(
-                path: path, data: plan.data.corpus.files, resumedAt: start.isResumed ? start.progress : nil)
+                path: path, data: plan.data.corpus.files, after: plan.start.predecessor(options),
+                stopSignal: stopSignal)
         }
-        if let gap = metrics?.gap { tell(.warning(gap)) }
+        if let remark = metrics?.remark { tell(.warning(remark)) }
         saver.first = metrics?.flush
         try saver.removeEarlier(start)
     }

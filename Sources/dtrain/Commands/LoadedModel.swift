@@ -7,14 +7,37 @@ struct LoadedModel {
     let checkpoint: Checkpoint
     let vocabulary: Vocabulary
 
-    init(_ path: String) throws {
-        checkpoint = try CheckpointDirectory.resolve(path) { Console.warning("passed over: \($0)") }
-        vocabulary = try Vocabulary(tokens: checkpoint.metadata.vocabulary)
+    /// Opens a checkpoint, or any file of weights together with its vocabulary.
+    init(_ path: String, vocabulary: VocabularyOption) throws {
+        (checkpoint, self.vocabulary) = try vocabulary.open(path)
+    }
+}
+
+/// The vocabulary of weights that don't name their own.
+struct VocabularyOption: ParsableArguments {
+    @Option(
+        name: .customLong("vocabulary"),
+        help: .init(
+            "What the ids mean, for weights that don't say: a JSON list of characters, or the text trained on.",
+            valueName: "file"))
+    private var path: String?
+
+    /// Opens a checkpoint, or any file of weights, and says what is to be known of it.
+    func open(_ checkpoint: String) throws -> (Checkpoint, Vocabulary) {
+        let given = try path.map { try Vocabulary(path: $0) }
+        let found = try CheckpointDirectory.resolve(checkpoint, vocabulary: given) {
+            Console.warning("passed over: \($0)")
+        }
+        let vocabulary = try found.requireVocabulary()
+        for remark in found.remarks { Console.notice(remark) }
+        return (found, vocabulary)
     }
 }
 
 /// Options that the commands share which only use a model.
 struct ModelUseOptions: ParsableArguments {
+    @OptionGroup var vocabulary: VocabularyOption
+
     @Option(name: .customLong("threads"), help: "Worker threads (default: cores).", transform: positive)
     private var threadsOption: Int?
 
