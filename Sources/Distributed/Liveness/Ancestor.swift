@@ -1,3 +1,4 @@
+import DTrainCore
 import Glibc
 
 /// A process that has started this one, directly or through others.
