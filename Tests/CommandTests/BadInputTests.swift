@@ -20,7 +20,9 @@ struct BadInputTests {
         // One batch: 8 sequences of 10 characters and their targets.
         try refuse("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
         try refuse("latin.txt", 65, "5")
-        try refuse(".", 66, "is not a regular file")
+        try FileManager.default.createDirectory(atPath: bench.path("empty"), withIntermediateDirectories: true)
+        try refuse("empty", 66, "has no *.txt in it")
+        try refuse("/dev/zero", 66, "is a device")
     }
 
     @Test func notUTF8IsNamedByItsByte() throws {
@@ -28,7 +30,7 @@ struct BadInputTests {
         let start = Data(String(repeating: "é", count: 700).utf8)
         try bench.write(start + [0xE2, 0x82] + Data(Bench.text.utf8), to: "bad.txt")
         let outcome = try bench.tryToTrain("--data bad.txt")
-        expectRefusal(outcome, 65, "'bad.txt'", "byte", "1400")
+        expectRefusal(outcome, 65, "'bad.txt'", "byte 0xe2 at offset 1400")
     }
 
     @Test func noTextAtAll() throws {

@@ -43,7 +43,11 @@ struct DifferingRanksTests {
     @Test func otherText() throws {
         let bench = try Bench()
         try bench.write(Bench.text.replacingOccurrences(of: "fox", with: "fog"), to: "other.txt")
-        expectRefused(bench, try start(bench, "", rank1: "--data other.txt"), 64, "checksum (--data) differs")
+        let outcome = try start(bench, "", rank1: "--data other.txt")
+        expectRefused(bench, outcome, 64, "checksum (--data) differs")
+        // The paths tell more than the checksums.
+        expectRefused(bench, outcome, 64, " of 'text.txt' on rank 0 (")
+        expectRefused(bench, outcome, 64, " of 'other.txt' on rank 1 (")
     }
 
     @Test func missingTextOnOneRank() throws {

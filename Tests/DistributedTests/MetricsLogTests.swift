@@ -20,7 +20,7 @@ import Testing
 
     /// Every write to this device fails as on a full disk.
     @Test func aFullDiskIsReportedOnceAndFailsAtTheEndAlone() throws {
-        let log = try MetricsLog(path: "/dev/full", data: "/dev/null", resumedAt: nil)
+        let log = try MetricsLog(path: "/dev/full", data: ["/dev/null"], resumedAt: nil)
         var warnings: [String] = []
         for step in 1...5 {
             try log.write(report(step)) { event in if case .warning(let text) = event { warnings.append(text) } }
@@ -48,7 +48,7 @@ import Testing
             errno = ENOSPC
             return -1
         }
-        let log = try MetricsLog(path: path, data: "/dev/null", resumedAt: nil, calls: calls)
+        let log = try MetricsLog(path: path, data: ["/dev/null"], resumedAt: nil, calls: calls)
         var warnings = 0
         let tell: (TrainingEvent) -> Void = { if case .warning = $0 { warnings += 1 } }
         try log.write(report(1), tell)
@@ -66,12 +66,12 @@ import Testing
     @Test func aGapIsToldWhenTheTrainingGoesOn() throws {
         let folder = try SaverFolder()
         let path = "\(folder.path)/metrics"
-        let log = try MetricsLog(path: path, data: "/dev/null", resumedAt: nil)
+        let log = try MetricsLog(path: path, data: ["/dev/null"], resumedAt: nil)
         for step in 1...3 { try log.write(report(step)) { _ in } }
         try log.finish()
         func gap(at step: Int) throws -> String? {
             try MetricsLog(
-                path: path, data: "/dev/null", resumedAt: TrainingProgress(stepInEpoch: step, step: step)
+                path: path, data: ["/dev/null"], resumedAt: TrainingProgress(stepInEpoch: step, step: step)
             ).gap
         }
         let text = try #require(try gap(at: 5))

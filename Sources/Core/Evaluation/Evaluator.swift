@@ -78,7 +78,7 @@ public final class Evaluator {
         guard corpus.vocabulary.size == size else {
             throw DTrainError(
                 .badData,
-                "'\(corpus.path)' was opened with a vocabulary of \(corpus.vocabulary.size) entries, but the model has "
+                "'\(corpus.name)' was opened with a vocabulary of \(corpus.vocabulary.size) entries, but the model has "
                     + "\(size); open it with the checkpoint's vocabulary")
         }
         return try evaluate(characters: corpus.count) { corpus.read(from: $0, count: $1, into: $2) }

@@ -28,10 +28,14 @@ package struct EarlierMetrics {
     ///
     /// - Throws: `DTrainError` with `usage` when the file is the text that is trained on, or holds something else than
     ///   metrics.
-    package init?(path: String, data: String) throws {
-        var (own, text) = (stat(), stat())
+    package init?(path: String, data: [String]) throws {
+        var own = stat()
         guard stat(path, &own) == 0, own.st_mode & S_IFMT == S_IFREG else { return nil }
-        if stat(data, &text) == 0, own.st_dev == text.st_dev, own.st_ino == text.st_ino {
+        let isText = data.contains { file in
+            var text = stat()
+            return stat(file, &text) == 0 && own.st_dev == text.st_dev && own.st_ino == text.st_ino
+        }
+        if isText {
             throw DTrainError(.usage, "`metrics` '\(path)' is the text of `data`; name another file for the metrics")
         }
         self.path = path

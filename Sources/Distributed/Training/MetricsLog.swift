@@ -54,13 +54,13 @@ final class MetricsLog {
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - data: the text that is trained on.
+    ///   - data: the files of the text that is trained on.
     ///   - progress: where a resumed training goes on.
     ///   - calls: what writes.
     /// - Throws: `DTrainError` with `usage` when the file is the text or holds something else than metrics,
     ///   `inputOutput` when it can't be opened.
     init(
-        path: String, data: String, resumedAt progress: TrainingProgress?, calls: FileCalls = .system
+        path: String, data: [String], resumedAt progress: TrainingProgress?, calls: FileCalls = .system
     ) throws {
         (self.path, self.calls) = (path, calls)
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

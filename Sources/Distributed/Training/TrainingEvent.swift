@@ -6,6 +6,8 @@ package enum TrainingEvent: Sendable {
     case ready(TrainingOverview)
     /// The first batch's mean loss before any training, and ln(V), what guessing blindly costs.
     case untrainedLoss(Float, blind: Double)
+    /// The first batch's mean loss with weights from a file, and ln(V); whether they are those of a resumed training.
+    case loadedLoss(Float, blind: Double, path: String, isResumed: Bool)
     /// An epoch begins or, after a resume, goes on; numbers from 1.
     case epochBegan(epoch: Int, of: Int)
     /// An optimiser step is done.
@@ -34,8 +36,10 @@ package struct TrainingOverview: Sendable {
     package let threads: Int
     /// The processor time that a CPU quota leaves to the ranks of rank 0's host; nil where it is no less than their cores.
     package let quota: (processors: Double, of: Int)?
-    /// The corpus's path.
+    /// What was named as the corpus.
     package let data: String
+    /// How many files it has.
+    package let files: Int
     /// Characters of the corpus.
     package let characters: Int
     /// Sequences in it.

@@ -38,8 +38,7 @@ package struct TrainingPlan {
         if communicator.size == 1 { options.settings.removeExchange() }
         return TrainingPlan(
             options: options, start: start,
-            data: try TrainingData.open(
-                options, start.summary, agreement: agreement, heartbeat: communicator.heartbeat),
+            data: try TrainingData.open(options, start.summary, communicator: communicator),
             threads: options[.threads] ?? defaultThreads,
             communicator: communicator)
     }
@@ -59,7 +58,7 @@ package struct TrainingPlan {
         TrainingOverview(
             layout: layout, ranks: communicator.size, threads: threads,
             quota: communicator.processors.quota.map { ($0, of: communicator.processors.unionCount) },
-            data: data.corpus.path,
+            data: data.corpus.name, files: data.corpus.files.count,
             characters: data.corpus.count, sequences: data.dataset.windowCount,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],

@@ -78,7 +78,7 @@ package final class TrainingRun {
         try begin()
         do {
             while !isComplete, stop == nil {
-                if !isUntrained { tellEpoch() }
+                if progress.step > 0 { tellEpoch() }
                 try runEpoch()
             }
         } catch {
@@ -116,7 +116,8 @@ package final class TrainingRun {
         try saver.open()
         metrics = try agreement.collectively {
             guard communicator.isRoot, let path = options[.metrics] else { return nil }
-            return try MetricsLog(path: path, data: options.data, resumedAt: start.isResumed ? start.progress : nil)
+            return try MetricsLog(
+                path: path, data: plan.data.corpus.files, resumedAt: start.isResumed ? start.progress : nil)
         }
         if let gap = metrics?.gap { tell(.warning(gap)) }
         saver.first = metrics?.flush
@@ -125,7 +126,18 @@ package final class TrainingRun {
 
     private var isComplete: Bool { progress.epoch >= perStep.epochs || isFinished }
 
-    private var isUntrained: Bool { plan.start.summary.model == nil && progress.step == 0 }
+    /// Compares the first batch's loss with that of guessing, before the step is counted; the line of a first epoch follows.
+    private func tellFirstLoss(_ loss: Float) {
+        let start = plan.start.summary
+        guard progress.step == start.progress.step else { return }
+        let blind = log(Double(trainer.model.vocabularySize))
+        if loss.isFinite {
+            tell(
+                start.path.map { .loadedLoss(loss, blind: blind, path: $0, isResumed: start.isResumed) }
+                    ?? .untrainedLoss(loss, blind: blind))
+        }
+        if progress.step == 0 { tellEpoch() }
+    }
 
     private func tellEpoch() { tell(.epochBegan(epoch: progress.epoch + 1, of: perStep.epochs)) }
 
@@ -157,10 +169,7 @@ package final class TrainingRun {
         let start = Clock.seconds
         var gradient = try trainer.gradient(of: batch)
         let (loss, norm) = (gradient.loss, gradient.norm)
-        if isUntrained, loss.isFinite {
-            tell(.untrainedLoss(loss, blind: log(Double(trainer.model.vocabularySize))))
-            tellEpoch()
-        }
+        tellFirstLoss(loss)
         if let limit = perStep.clipNorm { try gradient.clip(norm: limit) }
         try trainer.apply(gradient, learningRate: perStep.learningRate)
         stop = ranks.stopRequest

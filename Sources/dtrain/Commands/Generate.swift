@@ -7,6 +7,9 @@ struct Generate: ParsableCommand {
         abstract: "Continue prompts with a trained model.",
         discussion: "Prints each prompt with its continuation; everything else goes to standard error.")
 
+    @Option(help: .usedCheckpoint)
+    var checkpoint: String
+
     @OptionGroup var model: ModelUseOptions
 
     @Option(help: .init("Text to continue; give it again for more, they are generated together.", valueName: "text"))
@@ -39,7 +42,7 @@ struct Generate: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(model.checkpoint)
+        let loaded = try LoadedModel(checkpoint)
         for text in prompt {
             let missing = loaded.vocabulary.missing(in: text)
             guard missing.isEmpty else {

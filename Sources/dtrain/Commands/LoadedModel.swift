@@ -15,12 +15,6 @@ struct LoadedModel {
 
 /// Options that the commands share which only use a model.
 struct ModelUseOptions: ParsableArguments {
-    @Option(
-        help: .init(
-            "A checkpoint, a folder of checkpoints (its newest valid one), or an exported generator's folder.",
-            valueName: "file-or-dir"))
-    var checkpoint: String
-
     @Option(name: .customLong("threads"), help: "Worker threads (default: cores).", transform: positive)
     private var threadsOption: Int?
 
@@ -33,4 +27,11 @@ struct ModelUseOptions: ParsableArguments {
     }
 
     var threads: Int { threadsOption ?? ProcessorSet.defaultThreads }
+}
+
+extension ArgumentHelp {
+    /// The help of a flag that names a checkpoint to use.
+    static let usedCheckpoint = ArgumentHelp(
+        "A checkpoint, a folder of checkpoints (its newest valid one), or an exported generator's folder.",
+        valueName: "file-or-dir")
 }

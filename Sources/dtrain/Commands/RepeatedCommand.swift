@@ -1,3 +1,5 @@
+import DTrainCore
+
 /// The command that this process was started with, for a shell.
 struct RepeatedCommand {
     private let arguments: [String]
@@ -25,15 +27,5 @@ struct RepeatedCommand {
         return Self.line(kept + ["--resume"])
     }
 
-    private static func line(_ words: [String]) -> String {
-        words.map(quoted).joined(separator: " ")
-    }
-
-    private static func quoted(_ word: String) -> String {
-        let isPlain = word.unicodeScalars.allSatisfy {
-            $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=:,+@%".unicodeScalars.contains($0)
-        }
-        return isPlain && !word.isEmpty
-            ? word : "'\(word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
-    }
+    private static func line(_ words: [String]) -> String { words.map(\.shellWord).joined(separator: " ") }
 }

@@ -40,13 +40,18 @@ struct Scale: ParsableCommand {
                 "\(flag) is not for behind '--': 'dtrain scale' has it itself or no use for it; leave it out there"
             )
         }
+        if let path = data.text.given?.first(where: { $0 == "/dev/stdin" || $0.hasPrefix("/dev/fd/") }) {
+            throw ValidationError(
+                "--data \(path) can't be given to all runs that 'dtrain scale' starts: write the text to a file and name that"
+            )
+        }
         if LaunchEnvironment.current.usesMPI {
             throw ValidationError("'dtrain scale' starts mpirun itself: run it without a launcher")
         }
     }
 
     func run() throws {
-        let data = try data.file()
+        let data = try data.text.given ?? DefaultCorpus.paths()
         let settings = settings
         try settings.requirePossible()
         try choice(settings).requireSequences(of: data, length: settings[.sequenceLength])
@@ -90,11 +95,12 @@ struct Scale: ParsableCommand {
     private static let exchange: [any AnySetting] = [Setting.gradientSummation, Setting.gradientCompression]
 
     /// What every run has in common.
-    private func trainArguments(_ path: String, _ settings: Settings) -> [String] {
+    private func trainArguments(_ paths: [String], _ settings: Settings) -> [String] {
         // With the defaults, too: each run has a batch size of its own.
         let sizes = ["--micro-batch-size", "\(settings[.microBatchSize])"]
         let common: [any AnySetting] = [Setting.sequenceLength, Setting.shuffle, Setting.precision]
-        return ["--data", path] + sizes + settings.flags(common + Settings.modelSizes + Self.exchange) + trainFlags
+        return paths.flatMap { ["--data", $0] } + sizes + settings.flags(common + Settings.modelSizes + Self.exchange)
+            + trainFlags
     }
 
     private func description(_ settings: Settings) -> String {

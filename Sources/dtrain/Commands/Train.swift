@@ -32,7 +32,8 @@ struct Train: ParsableCommand {
         let code = Job.run(launch: launch, stallTimeout: options[.stallTimeout], spelling: Hints.spelled) {
             communicator in
             let plan = try TrainingPlan.make(
-                options, communicator: communicator, defaultThreads: communicator.processors.defaultThreads,
+                try data.text.complete(options, communicator), communicator: communicator,
+                defaultThreads: communicator.processors.defaultThreads,
                 report: printer.show)
             for warning in try plan.placementWarnings() where communicator.isRoot { printer.show(.warning(warning)) }
             let training = try TrainingRun(plan, report: printer.show)
@@ -45,7 +46,7 @@ struct Train: ParsableCommand {
     }
 
     private func options() throws -> TrainingOptions {
-        var options = TrainingOptions(data: try data.file(), start: checkpoints.start)
+        var options = TrainingOptions(data: data.text.given ?? [], start: checkpoints.start)
         data.collect(into: &options.settings)
         model.collect(into: &options.settings)
         training.collect(into: &options.settings)

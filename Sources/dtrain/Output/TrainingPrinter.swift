@@ -15,6 +15,8 @@ final class TrainingPrinter {
 
     /// Seconds between two lines of one epoch where there is no bar.
     private static let lineInterval = 10.0
+    /// A loss this many times ln(vocabulary) is worse than knowing nothing, by more than a batch's chance.
+    private static let chance = 1.05
     /// Seconds between two states of the bar.
     private static let barInterval = 0.1
 
@@ -27,6 +29,8 @@ final class TrainingPrinter {
         switch event {
         case .ready(let overview): show(overview)
         case .untrainedLoss(let loss, let blind): show(untrainedLoss: Double(loss), blind: blind)
+        case .loadedLoss(let loss, let blind, let path, let isResumed):
+            show(loadedLoss: Double(loss), blind: blind, path: path, isResumed: isResumed)
         case .epochBegan(let epoch, let epochs):
             line("Epoch \(epoch)/\(epochs)")
             lastLine = 0
@@ -68,9 +72,10 @@ final class TrainingPrinter {
 
     private func show(_ overview: TrainingOverview) {
         let table = ModelTable(overview.layout, batch: (overview.batchSize, overview.sequenceLength))
+        let files = overview.files > 1 ? " (\(overview.files) files)" : ""
         let ranks = overview.ranks == 1 ? "1 process" : "\(overview.ranks) ranks"
         line(
-            "\(overview.data): \(overview.characters.grouped) characters, vocabulary "
+            "\(overview.data)\(files): \(overview.characters.grouped) characters, vocabulary "
                 + "\(overview.layout.configuration.vocabularySize), \(overview.sequences.grouped) sequences of "
                 + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
@@ -90,6 +95,18 @@ final class TrainingPrinter {
         if abs(loss - blind) > 0.1 * blind {
             warn("the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
         }
+    }
+
+    private func show(loadedLoss loss: Double, blind: Double, path: String, isResumed: Bool) {
+        let comparison = "\(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))"
+        if !isResumed { line("mean loss of the given weights \(comparison)") }
+        guard loss > Self.chance * blind else { return }
+        warn(
+            isResumed
+                ? "the loss after the resume is worse than guessing (\(comparison)): the training may have diverged; an older "
+                    + "checkpoint may do better with `resume-from`"
+                : "the weights of '\(path)' are worse than guessing (\(comparison)): check that they belong to this text "
+                    + "and its vocabulary")
     }
 
     private func show(_ report: StopReport) {

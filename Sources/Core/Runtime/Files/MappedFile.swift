@@ -42,7 +42,10 @@ package final class MappedFile: @unchecked Sendable {
     }
 
     /// Gives the pages of a part of the file back to the page cache; they are there again when touched.
-    func release(_ part: UnsafeRawBufferPointer) {
+    func release(_ part: UnsafeRawBufferPointer) { Self.release(part) }
+
+    /// Gives the pages of a part of any mapped file back to the page cache.
+    static func release(_ part: UnsafeRawBufferPointer) {
         guard let start = part.baseAddress else { return }
         let address = UInt(bitPattern: start)
         let excess = Int(address % UInt(sysconf(Int32(_SC_PAGESIZE))))
