@@ -98,6 +98,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     }
 
     func announce(_ kind: LivenessMessage.Kind) {
-        monitor.locked { connection?.send(LivenessMessage(kind, token: target.token, own)) }
+        // A lost connection shows when it is read.
+        monitor.locked { _ = connection?.send(LivenessMessage(kind, token: target.token, own)) }
     }
 }
