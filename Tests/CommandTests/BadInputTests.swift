@@ -82,6 +82,10 @@ struct BadInputTests {
         ("train --learning-rate 0", "give a number from", "train"),
         ("train --cell elman", "'gru', 'lstm' or 'rnn'; see", "train"),
         ("generate --length x", "give a whole number from 0 to 2147483647", "generate"),
+        (
+            "generate --temperature 0", "'0' is invalid for '--temperature <temperature>': write --greedy instead",
+            "generate"
+        ),
         ("summary --layers 1001", "--layers 1001 is impossible: give at most 1000", "summary"),
         ("evaluate", "Missing expected argument '--checkpoint", "evaluate"),
         ("generate --checkpoint c", "a prompt is missing", "generate"),
@@ -153,7 +157,7 @@ struct BadInputTests {
 
     @Test func anErrorIsOneLineWhateverTheNameIs() throws {
         let bench = try Bench()
-        expectRefusal(try bench.run(Bench.train(""), ["--data", "no\nfile"]), 66)
+        expectRefusal(try bench.run("train", ["--data", "no\nfile"]), 66)
         expectRefusal(try bench.run("summary", ["--checkpoint", "no\nfile"]), 66)
     }
 

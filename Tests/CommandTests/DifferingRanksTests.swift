@@ -10,8 +10,8 @@ struct DifferingRanksTests {
             executable: "dtrain",
             programs: [
                 (ranks: 1, arguments: Bench.words(Bench.train(common))),
-                (ranks: 1, arguments: Bench.words(Bench.train("\(common) \(rank1)"))),
-            ], folder: bench.folder, seconds: 30)
+                (ranks: 1, arguments: Bench.words(Bench.train(rank1, over: common))),
+            ], folder: bench.folder)
     }
 
     private func expectRefused(

@@ -34,6 +34,8 @@ package struct TrainingOverview: Sendable {
     package let ranks: Int
     /// Worker threads of rank 0.
     package let threads: Int
+    /// The processor time that a CPU quota leaves to the ranks of rank 0's host; nil where it is no less than their cores.
+    package let quota: (processors: Double, of: Int)?
     /// What was named as the corpus.
     package let data: String
     /// How many files it has.
@@ -104,6 +106,8 @@ package struct EpochReport: Sendable {
 package struct StopReport: Sendable {
     /// The signal.
     package let signal: Int32
+    /// Whether the launcher has sent it to rank 0: on its own account, or because it was asked to end the job.
+    package let isFromLauncher: Bool
     /// The rank that got it, as named to users; nil where there is only one.
     package let rank: String?
     /// Optimiser steps in all.

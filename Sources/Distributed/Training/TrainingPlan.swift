@@ -59,8 +59,9 @@ package struct TrainingPlan {
     /// What is known before the first step.
     func overview(_ layout: ParameterLayout) -> TrainingOverview {
         TrainingOverview(
-            layout: layout, ranks: communicator.size, threads: threads, data: data.corpus.name,
-            files: data.corpus.files.count,
+            layout: layout, ranks: communicator.size, threads: threads,
+            quota: communicator.processors.quota.map { ($0, of: communicator.processors.unionCount) },
+            data: data.corpus.name, files: data.corpus.files.count,
             characters: data.corpus.count, sequences: data.dataset.windowCount,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],

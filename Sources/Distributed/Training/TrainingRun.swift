@@ -85,7 +85,13 @@ package final class TrainingRun {
             saver.settle(after: error, report: tell)
             throw error
         }
-        try saver.finish(report: tell)
+        let isStopped = stop != nil && !isComplete
+        try saver.finish { event in
+            // The report of the stop names the file.
+            if isStopped, case .saved = event { return }
+            tell(event)
+        }
+        StopSignals.settle()
         guard let stop, !isComplete else {
             try agreement.collectively { try metrics?.finish() }
             return true
@@ -96,8 +102,8 @@ package final class TrainingRun {
         tell(
             .stopped(
                 StopReport(
-                    signal: stop.signal, rank: names.count > 1 ? names[stop.rank] : nil, step: progress.step,
-                    path: lastSaved)))
+                    signal: stop.signal, isFromLauncher: stop.rank == communicator.rank && StopSignals.isFromLauncher,
+                    rank: names.count > 1 ? names[stop.rank] : nil, step: progress.step, path: lastSaved)))
         return false
     }
 

@@ -19,6 +19,7 @@ struct Export: ParsableCommand {
     var overwrite = false
 
     func run() throws {
+        try CleanEnd.removingTemporaries(in: output)
         try Console.output(try vocabulary.open(checkpoint).0.export(to: output, overwrite: overwrite) + "\n")
     }
 }

@@ -19,7 +19,8 @@ struct Generate: ParsableCommand {
     var length = 1000
 
     @Option(
-        help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).", transform: positiveNumber)
+        help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).",
+        transform: temperatureNumber)
     var temperature: Double?
 
     @Option(help: .setting(.seed), transform: seedNumber)

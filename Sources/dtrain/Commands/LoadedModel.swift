@@ -41,7 +41,15 @@ struct ModelUseOptions: ParsableArguments {
     @Option(name: .customLong("threads"), help: "Worker threads (default: cores).", transform: positive)
     private var threadsOption: Int?
 
-    var threads: Int { threadsOption ?? ProcessorSet.current.count }
+    func validate() throws {
+        let cores = ProcessorSet.defaultThreads
+        guard let threadsOption, threadsOption > cores else { return }
+        Console.warning(
+            "\(threadsOption) worker threads share \(cores) core\(cores == 1 ? "" : "s"), which is slower than one "
+                + "thread a core: lower --threads to \(cores)")
+    }
+
+    var threads: Int { threadsOption ?? ProcessorSet.defaultThreads }
 }
 
 extension ArgumentHelp {
