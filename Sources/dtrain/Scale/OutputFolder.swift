@@ -35,7 +35,8 @@ struct OutputFolder {
         // Of two experiments that start at once, one has made the folder.
         guard mkdir(path, 0o777) == 0 || overwrite || resume || errno != EEXIST else {
             let way =
-                Self.isUnfinished(path) ? "add --resume to continue the unfinished experiment in it" : "name another folder"
+                Self.isUnfinished(path)
+                ? "add --resume to continue the unfinished experiment in it" : "name another folder"
             throw DTrainError(
                 .usage, "--output '\(path)' is there already; \(way) or add --overwrite to replace its files")
         }
