@@ -194,8 +194,8 @@ struct ScaleTests {
     func aSignalKeepsTheRunsAndAnotherStartContinues(signal: String) throws {
         let bench = try Bench()
         try makeLauncher(bench, Self.plain)
-        let command =
-            "'\(try MPIRun.find("dtrain"))' scale \(Self.sizes) --ranks 1 --mpirun ./launcher --output out --repeats 2"
+        let flags = Bench.replacing(Self.sizes, with: "--ranks 1 --mpirun ./launcher --output out --repeats 2")
+        let command = "'\(try MPIRun.find("dtrain"))' scale \(flags)"
         let stopped = try MPIRun.shell(
             "\(command) -- --seed 7 & until [ -e out/unfinished.json ]; do sleep 0.01; done; kill -\(signal) $!; wait $!",
             folder: bench.folder)

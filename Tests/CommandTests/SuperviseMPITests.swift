@@ -54,7 +54,8 @@ struct SuperviseMPITests {
             outcome.stderr.firstMatch(of: /; saved training_checkpoints\/ckpt_\S+; go on with: (.+)/), "\(outcome)")
         #expect(command.1.contains(/dtrain supervise --backoff 0.01 -- mpirun .* -np 3 .* --resume$/), "\(outcome)")
         // What it says works.
-        let again = try MPIRun.shell("\(command.1) --epochs 1 >/dev/null", folder: bench.folder)
+        let again = try MPIRun.shell(
+            "\(command.1.replacing("--epochs 100000", with: "--epochs 1")) >/dev/null", folder: bench.folder)
         #expect(again.stderr.contains("resumed from 'training_checkpoints/ckpt_"), "\(again)")
     }
 
