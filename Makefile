@@ -1,6 +1,6 @@
 # dtrain's commands; the work is done by scripts/ and SwiftPM. `make` lists the targets.
 
-EPOCHS      ?= 2
+STEPS       ?=
 CHECKPOINTS ?= training_checkpoints
 NP          ?= $(shell scripts/cores)
 PREFIX      ?= /usr/local
@@ -20,11 +20,11 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-mpich test-openmpi5 examples torture sanitize benchmark lint strict docs install clean
+.PHONY: help setup build demo test check test-mpich test-openmpi5 test-slurm examples torture sanitize benchmark lint strict docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
-	@echo 'Variables: EPOCHS=$(EPOCHS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX) STATIC=$(STATIC)'
+	@echo 'Variables: STEPS=$(STEPS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX) STATIC=$(STATIC)'
 
 setup: ## install what is missing (Debian, Ubuntu) or say what to install
 	@scripts/setup
@@ -32,26 +32,25 @@ setup: ## install what is missing (Debian, Ubuntu) or say what to install
 build: setup ## build the release binary; with STATIC=1 one that runs on hosts without Swift
 	swift build -c release --product dtrain $(STATIC_FLAG)
 
-demo: build ## train on Shakespeare with mpirun on all cores, then generate from "ROMEO:"
-	@corpus=$$(scripts/fetch-corpus) && set -x && \
-	$(MPIRUN) -np $(NP) $(DTRAIN) train --data "$$corpus" --epochs $(EPOCHS) \
-	    --checkpoint-dir '$(CHECKPOINTS)/demo' --overwrite
-	$(DTRAIN) generate --checkpoint '$(CHECKPOINTS)/demo' --prompt 'ROMEO:' --length 400
+demo: build ## train on Shakespeare for three minutes with mpirun on all cores, then generate from "ROMEO:"
+	@STEPS='$(STEPS)' NP='$(NP)' CHECKPOINTS='$(CHECKPOINTS)' DTRAIN='$(DTRAIN)' MPIRUN='$(MPIRUN)' scripts/demo
 
 # Without a corpus the tests that need one are skipped, and say so.
-# A CPU with AVX-512 would multiply packed weights by dtrain's own loops alone: oneDNN's way is tested by itself.
-# Jobs run one at a time: their limits in time are those of ranks that have the machine to themselves.
-test: setup ## run every test
-	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
-	swift test --skip '^CommandTests\.' && \
-	ONEDNN_MAX_CPU_ISA=AVX2 swift test --skip-build --filter 'MatrixProductTests|ReproducibilityTests' && \
-	swift test --skip-build --no-parallel --filter '^CommandTests\.'
+test: setup ## run every test; the command tests start release binaries
+	@scripts/test
+
+check: setup ## check the format, run the unit tests and the quick command tests: less than three minutes when all is built
+	@$(MAKE) --no-print-directory lint
+	@scripts/test --quick
 
 test-mpich: setup ## build with MPICH beside Open MPI and run the tests of ranks with it (Debian, Ubuntu)
 	scripts/test-mpich
 
 test-openmpi5: setup ## build with Open MPI 5, a Python package of binaries, and run the tests of ranks with it
 	scripts/test-openmpi5
+
+test-slurm: setup ## start a Slurm of one node and run srun, salloc, sbatch and a job that is requeued (root)
+	scripts/test-slurm --requeue
 
 examples: build ## build the example packages and compare what they train with dtrain
 	scripts/test-examples

@@ -18,7 +18,7 @@ struct DTrain: ParsableCommand {
     /// Like ArgumentParser's own, but errors are one line that begins with `error:`, and the exit code is the error's.
     static func main() {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(try checked(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let error as DTrainError {
             Console.error("\(error)")
@@ -26,6 +26,13 @@ struct DTrain: ParsableCommand {
         } catch {
             leave(with: error)
         }
+    }
+
+    /// The words as the parser should get them.
+    ///
+    /// - Throws: `DTrainError` with `usage`.
+    static func checked(_ words: [String]) throws -> [String] {
+        try ArgumentCheck.checked(words, default: Train.self, commands: configuration.subcommands)
     }
 
     /// Help, version and usage errors.

@@ -20,7 +20,9 @@ struct BadInputTests {
         // One batch: 8 sequences of 10 characters and their targets.
         try refuse("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
         try refuse("latin.txt", 65, "5")
-        try refuse(".", 66, "is not a regular file")
+        try FileManager.default.createDirectory(atPath: bench.path("empty"), withIntermediateDirectories: true)
+        try refuse("empty", 66, "has no *.txt in it")
+        try refuse("/dev/zero", 66, "is a device")
     }
 
     @Test func notUTF8IsNamedByItsByte() throws {
@@ -28,7 +30,7 @@ struct BadInputTests {
         let start = Data(String(repeating: "é", count: 700).utf8)
         try bench.write(start + [0xE2, 0x82] + Data(Bench.text.utf8), to: "bad.txt")
         let outcome = try bench.tryToTrain("--data bad.txt")
-        expectRefusal(outcome, 65, "'bad.txt'", "byte", "1400")
+        expectRefusal(outcome, 65, "'bad.txt'", "byte 0xe2 at offset 1400")
     }
 
     @Test func noTextAtAll() throws {
@@ -80,6 +82,10 @@ struct BadInputTests {
         ("train --learning-rate 0", "give a number from", "train"),
         ("train --cell elman", "'gru', 'lstm' or 'rnn'; see", "train"),
         ("generate --length x", "give a whole number from 0 to 2147483647", "generate"),
+        (
+            "generate --temperature 0", "'0' is invalid for '--temperature <temperature>': write --greedy instead",
+            "generate"
+        ),
         ("summary --layers 1001", "--layers 1001 is impossible: give at most 1000", "summary"),
         ("evaluate", "Missing expected argument '--checkpoint", "evaluate"),
         ("generate --checkpoint c", "a prompt is missing", "generate"),
@@ -131,12 +137,14 @@ struct BadInputTests {
     @Test(arguments: Launch.each)
     func unwritableFoldersLeaveEverythingAsItWas(launch: Launch) throws {
         let bench = try Bench()
-        try bench.write("old", to: "metrics.jsonl")
+        let old = "{\"epoch\":1,\"epoch_loss\":1}\n"
+        try bench.write(old, to: "metrics.jsonl")
         for folder in ["text.txt", "text.txt/inside", "/proc/nowhere"] {
-            let outcome = try bench.tryToTrain("--checkpoint-dir \(folder) --metrics metrics.jsonl", on: launch)
+            let outcome = try bench.tryToTrain(
+                "--checkpoint-dir \(folder) --metrics metrics.jsonl --overwrite", on: launch)
             expectRefusal(outcome, 74, "'\(folder)'", on: launch)
         }
-        #expect(try bench.read("metrics.jsonl") == Data("old".utf8))
+        #expect(try bench.read("metrics.jsonl") == Data(old.utf8))
         #expect(try bench.read("text.txt") == Data(Bench.text.utf8))
     }
 
@@ -149,7 +157,7 @@ struct BadInputTests {
 
     @Test func anErrorIsOneLineWhateverTheNameIs() throws {
         let bench = try Bench()
-        expectRefusal(try bench.run(Bench.train(""), ["--data", "no\nfile"]), 66)
+        expectRefusal(try bench.run("train", ["--data", "no\nfile"]), 66)
         expectRefusal(try bench.run("summary", ["--checkpoint", "no\nfile"]), 66)
     }
 

@@ -86,7 +86,7 @@ struct CheckpointTests {
         }
     }
 
-    @Test func weightsThatAreNoNumbersAreNotSaved() throws {
+    @Test func weightsThatAreNoNumbersAreRefused() throws {
         let bench = try Bench()
         let golden = try #require(GoldenCase.all.first)
         let weights = "\(golden.folder)/init.safetensors"
@@ -100,8 +100,8 @@ struct CheckpointTests {
         let outcome = try bench.run(
             "train --init nan.safetensors --max-steps 1 --batch-size 4 --seq-length 12 --micro-batch-size 2",
             ["--data", "\(golden.folder)/corpus.txt"])
-        expectRefusal(outcome, 65, "step 1", "weights of embedding.embeddings", "--learning-rate")
-        #expect(try bench.names(in: "training_checkpoints").isEmpty)
+        expectRefusal(outcome, 65, "'nan.safetensors' holds a weight in 'embedding.embeddings' that is not a finite")
+        #expect(!bench.exists("training_checkpoints"))
     }
 
     @Test func theLastStepIsSavedOnce() throws {

@@ -33,10 +33,11 @@ struct DamagedCheckpointTests {
             damage.apply(to: try bench.read("training_checkpoints/ckpt_1.safetensors")), to: "bad.safetensors")
         for line in [
             "generate --checkpoint bad.safetensors --prompt a", "evaluate --checkpoint bad.safetensors --data text.txt",
-            "export --checkpoint bad.safetensors --output out", "summary --checkpoint bad.safetensors",
+            "export --checkpoint bad.safetensors --output out",
             Bench.train("--resume-from bad.safetensors --checkpoint-dir new"),
         ] { expectRefusal(try bench.run(line), 65, "'bad.safetensors'") }
         if damage != .foreign {
+            expectRefusal(try bench.run("summary --checkpoint bad.safetensors"), 65, "'bad.safetensors'")
             let outcome = try bench.tryToTrain("--init bad.safetensors --checkpoint-dir new")
             expectRefusal(outcome, 65, "'bad.safetensors'")
         }

@@ -10,8 +10,8 @@ struct DifferingRanksTests {
             executable: "dtrain",
             programs: [
                 (ranks: 1, arguments: Bench.words(Bench.train(common))),
-                (ranks: 1, arguments: Bench.words(Bench.train("\(common) \(rank1)"))),
-            ], folder: bench.folder, seconds: 30)
+                (ranks: 1, arguments: Bench.words(Bench.train(rank1, over: common))),
+            ], folder: bench.folder)
     }
 
     private func expectRefused(
@@ -43,7 +43,11 @@ struct DifferingRanksTests {
     @Test func otherText() throws {
         let bench = try Bench()
         try bench.write(Bench.text.replacingOccurrences(of: "fox", with: "fog"), to: "other.txt")
-        expectRefused(bench, try start(bench, "", rank1: "--data other.txt"), 64, "checksum (--data) differs")
+        let outcome = try start(bench, "", rank1: "--data other.txt")
+        expectRefused(bench, outcome, 64, "checksum (--data) differs")
+        // The paths tell more than the checksums.
+        expectRefused(bench, outcome, 64, " of 'text.txt' on rank 0 (")
+        expectRefused(bench, outcome, 64, " of 'other.txt' on rank 1 (")
     }
 
     @Test func missingTextOnOneRank() throws {

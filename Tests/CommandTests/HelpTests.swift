@@ -11,8 +11,9 @@ import Testing
             --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --quiet
             """
         ),
-        ("generate", "--checkpoint --prompt --length --temperature --seed --precision --greedy"),
-        ("evaluate", "--checkpoint --data --json"), ("export", "--checkpoint --output"), ("summary", "--checkpoint"),
+        ("generate", "--checkpoint --vocabulary --prompt --length --temperature --seed --precision --greedy"),
+        ("evaluate", "--checkpoint --vocabulary --data --json"), ("export", "--checkpoint --vocabulary --output"),
+        ("summary", "--checkpoint"),
         (
             "scale",
             """

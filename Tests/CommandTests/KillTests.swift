@@ -17,11 +17,12 @@ struct KillTests {
         let duration = Date().timeIntervalSince(start)
         var bench = try Bench()
         let wanted = Torture.count(fast: 10, full: 200)
+        let random = CounterRandom(seed: Torture.seed, purpose: .sampling)
         var (kills, ends, last) = (0, 0, 0)
         // Every fifth is rank 0 of a job.
         while kills < wanted, ends < 10 * wanted {
             // From before the start to after a run that goes on from the middle.
-            let delay = Double.random(in: 0...duration * 0.7)
+            let delay = Double(random.uniform(UInt64(kills + ends))) * duration * 0.7
             let isJob = MPIRun.isAvailable && (kills + ends) % 5 == 4
             if try isJob ? runJob(bench, killedAfter: delay) : run(bench, killedAfter: delay) {
                 kills += 1

@@ -41,6 +41,38 @@ struct MetricsFileTests {
         #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2, 3])
     }
 
+    @Test func anotherRunsMetricsAreRefusedUntilTheyMayGo() throws {
+        let bench = try Bench()
+        try bench.train("--max-steps 5 --metrics metrics.jsonl --checkpoint-dir first")
+        let before = try bench.read("metrics.jsonl")
+        for flags in ["--checkpoint-dir next", "--seed 2 --checkpoint-dir next"] {
+            let outcome = try bench.tryToTrain("--max-steps 2 --metrics metrics.jsonl \(flags)")
+            expectRefusal(outcome, 64, "'metrics.jsonl' already holds 5 lines", "--overwrite", "--metrics")
+        }
+        // Of another seed: the losses differ from the first step on.
+        try bench.train("--seed 2 --max-steps 3 --checkpoint-dir other")
+        let outcome = try bench.tryToTrain("--max-steps 6 --metrics metrics.jsonl --resume --checkpoint-dir other")
+        expectRefusal(outcome, 64, "'metrics.jsonl' holds another training's lines", "--metrics")
+        #expect(!bench.exists("next"))
+        #expect(try bench.read("metrics.jsonl") == before)
+        try bench.train("--max-steps 2 --metrics metrics.jsonl --checkpoint-dir next --overwrite")
+        #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2])
+    }
+
+    /// Lines of output and of metrics in one file, each whole.
+    @Test func theOutputItselfGetsTheLines() throws {
+        let bench = try Bench()
+        let program = "'\(try MPIRun.find("dtrain"))' \(Bench.train("--max-steps 3 --metrics /dev/stdout"))"
+        let outcome = try MPIRun.shell("\(program) >both && \(program) --overwrite | cat >piped", folder: bench.folder)
+        #expect(outcome.status == 0, "\(outcome)")
+        for name in ["both", "piped"] {
+            let lines = String(decoding: try bench.read(name), as: UTF8.self).split(separator: "\n")
+            #expect(lines.first?.hasPrefix("text.txt: ") == true, "\(lines)")
+            let metrics = lines.filter { $0.hasPrefix("{") }.joined(separator: "\n") + "\n"
+            #expect(try Metrics(Data(metrics.utf8)).steps == [1, 2, 3], "\(lines)")
+        }
+    }
+
     @Test func aLinkStaysALink() throws {
         let bench = try Bench()
         try FileManager.default.createSymbolicLink(atPath: bench.path("link"), withDestinationPath: "metrics.jsonl")

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `dtrain scale`: real jobs with a small model, and launchers that refuse.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct ScaleTests {
     private static let sizes =
         "--data text.txt --rnn-units 8 --embedding-dim 4 --batch-size 8 --micro-batch-size 4 --seq-length 10 --steps 2 "
@@ -44,8 +44,9 @@ struct ScaleTests {
     }
 
     private func scale(_ bench: Bench, _ flags: String) throws -> MPIRun.Outcome {
-        try MPIRun.run(
-            executable: "dtrain", arguments: Bench.words("scale --mpirun \(MPIRun.launcher) \(Self.sizes) \(flags)"),
+        let line = Bench.replacing("--mpirun \(MPIRun.launcher) \(Self.sizes)", with: flags)
+        return try MPIRun.run(
+            executable: "dtrain", arguments: Bench.words("scale \(line)"),
             environment: ["DTRAIN_DATA": "", "XDG_CACHE_HOME": bench.folder], folder: bench.folder, seconds: 240)
     }
 
@@ -141,6 +142,99 @@ struct ScaleTests {
         #expect(!bench.exists("out"))
     }
 
+    /// The words of the launcher, without what it adds to each failure.
+    @Test func wordsOfTheLauncherArePassedOn() throws {
+        let bench = try Bench()
+        try makeLauncher(
+            bench,
+            """
+            cat <<'TEXT'
+            --------------------------------------------------------------------------
+            ssh: Could not resolve hostname node9: Name or service not known
+            ORTE was unable to reliably start one or more daemons.
+            --------------------------------------------------------------------------
+            An internal error has occurred in ORTE:
+            [[1,0],0] FORCE-TERMINATE AT (null):1 - error file.c(352)
+            This is something that should be reported to the developers.
+            TEXT
+            exit 1
+            """)
+        let outcome = try scale(bench, "--ranks 2 --mpirun ./launcher --output out")
+        expectRefusal(
+            outcome, 70,
+            "error: ssh: Could not resolve hostname node9: Name or service not known ORTE was unable to reliably start one or "
+                + "more daemons.; see that 'ssh ")
+        #expect(!outcome.stderr.contains("developers"), "\(outcome)")
+    }
+
+    @Test(arguments: ["--hostfile hosts", "--mpirun-args=--hostfile\u{A0}hosts"])
+    func hostFilesAreLookedAtBefore(flags: String) throws {
+        let bench = try Bench()
+        try makeLauncher(bench, "exit 1")
+        func start() throws -> MPIRun.Outcome {
+            let words = Bench.words("scale \(Self.sizes) --ranks 1 --mpirun ./launcher --output out \(flags)")
+            return try bench.run("", words.map { $0.replacing("\u{A0}", with: " ") })
+        }
+        expectRefusal(try start(), 66, "host file 'hosts'")
+        try bench.write("localhost slots=2\r\n", to: "hosts")
+        expectRefusal(try start(), 65, "host file 'hosts' has line ends of Windows", "sed -i 's/\\r$//' 'hosts'")
+        try bench.write("# none\n\n", to: "hosts")
+        expectRefusal(try start(), 65, "host file 'hosts' names no host")
+        #expect(!bench.exists("out"))
+        // What the second error says to do.
+        try bench.write("localhost slots=2\r\n", to: "hosts")
+        #expect(try MPIRun.shell("sed -i 's/\\r$//' 'hosts'", folder: bench.folder).status == 0)
+        expectRefusal(try start(), 70, "it wrote nothing")
+    }
+
+    /// A launcher without MPI, which starts one process.
+    private static let plain = "while [ \"$1\" != -np ]; do shift; done; shift 2; exec \"$@\""
+
+    @Test(arguments: ["INT", "HUP"])
+    func aSignalKeepsTheRunsAndAnotherStartContinues(signal: String) throws {
+        let bench = try Bench()
+        try makeLauncher(bench, Self.plain)
+        let flags = Bench.replacing(Self.sizes, with: "--ranks 1 --mpirun ./launcher --output out --repeats 2")
+        let command = "'\(try MPIRun.find("dtrain"))' scale \(flags)"
+        let stopped = try MPIRun.shell(
+            "\(command) -- --seed 7 & until [ -e out/unfinished.json ]; do sleep 0.01; done; kill -\(signal) $!; wait $!",
+            folder: bench.folder)
+        #expect(stopped.status == 75, "\(stopped)")
+        #expect(
+            stopped.stdout.contains(/stopped after \d+ of \d+ runs/) && stopped.stdout.contains("base: "), "\(stopped)")
+        #expect(
+            try bench.names(in: "out")
+                == ["experiment.json", "report.html", "steps.csv", "summary.csv", "unfinished.json"])
+        let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
+        #expect(report.contains(/stopped after \d+ of \d+ runs/))
+        // The next start says how to continue; with other flags it doesn't.
+        expectRefusal(
+            try MPIRun.shell("\(command) -- --seed 7", folder: bench.folder), 64, "add --resume", "--overwrite")
+        expectRefusal(
+            try MPIRun.shell("\(command) --resume -- --seed 8", folder: bench.folder), 64, "--seed 7", "--seed 8")
+        let line = try #require(stopped.stderr.firstMatch(of: /runs; go on with: (.+)/), "\(stopped)")
+        let resumed = try MPIRun.shell(String(line.1), folder: bench.folder)
+        #expect(resumed.status == 0, "\(resumed)")
+        #expect(!resumed.stderr.contains("[1/"), "\(resumed)")
+        #expect(try bench.names(in: "out") == ["experiment.json", "report.html", "steps.csv", "summary.csv"])
+        #expect(try experiment(bench).measurements.allSatisfy { $0.runs.count == 2 })
+        let again = try MPIRun.shell(String(line.1), folder: bench.folder)
+        #expect(again.status == 0 && again.stderr.contains("is finished"), "\(again)")
+    }
+
+    /// An experiment whose launcher fails in the middle keeps what it has, too.
+    @Test func aFailureKeepsTheRuns() throws {
+        let bench = try Bench()
+        try makeLauncher(bench, "case \"$*\" in *describe-rank*) \(Self.plain);; *) echo no; exit 1;; esac")
+        let failed = try scale(bench, "--ranks 1 --mpirun ./launcher --output out")
+        #expect(failed.status == 70, "\(failed)")
+        #expect(failed.stderr.contains(/\d+ of \d+ runs are kept: --resume continues/), "\(failed)")
+        try makeLauncher(bench, Self.plain)
+        let resumed = try scale(bench, "--ranks 1 --mpirun ./launcher --output out --resume")
+        #expect(resumed.status == 0, "\(resumed)")
+        #expect(!resumed.stderr.contains("[1/"), "\(resumed)")
+    }
+
     @Test func missingLauncherIsNamed() throws {
         let bench = try Bench()
         let outcome = try scale(bench, "--mpirun ./nothing --output out")
@@ -152,6 +246,7 @@ struct ScaleTests {
         ("--ranks 1,x", "1,2,4"), ("--ranks 2,2", "different"), ("--mode fast", "strong,weak"),
         ("--micro-batch-size 9", "lower it"), ("--steps 0", "--steps"),
         ("--allreduce mpi --gradient-compression bf16", "leave --gradient-compression out"),
+        ("--resume --overwrite", "use one of them"),
         ("--ranks 1,60000", "ranks are possible; lower --ranks or --batch-size"),
     ])
     func wrongFlagsAreRefused(flags: String, part: String) throws {

@@ -4,6 +4,19 @@ import DistributedTesting
 struct SignalledJob {
     let outcome: MPIRun.Outcome
 
+    /// Functions for a second SIGINT.
+    static let interruptFunctions = """
+        # Waits until no SIGINT is on its way to a process any more: a second one before that would be lost.
+        taken() {
+            until [ $((0x0$(pending "$1" ShdPnd) & 2)) -eq 0 ] && [ $((0x0$(pending "$1" SigPnd) & 2)) -eq 0 ]; do
+                sleep 0.01
+            done
+        }
+        pending() { cat /proc/$1/task/*/status 2>/dev/null | sed -n "s/^$2:\\t//p" | grep -m 1 '[^0]' || echo 0; }
+        # Whether a process is there and is no zombie.
+        lives() { grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null; }
+        """
+
     /// The functions that a job's `script` may use, beside `$job`, the pid of the program or its launcher.
     private static let functions = """
         # Waits until the metrics hold so many steps.
@@ -33,16 +46,30 @@ struct SignalledJob {
         """
 
     /// Runs a training whose metrics are in `metrics.jsonl` and, as soon as it has started, the script.
-    init(_ bench: Bench, _ flags: String, on launch: Launch, script: String) throws {
-        let program = "'\(try MPIRun.find("dtrain"))' \(Bench.train("--quiet --metrics metrics.jsonl \(flags)"))"
+    ///
+    /// - Parameters:
+    ///   - bench: where it runs.
+    ///   - flags: of `dtrain train`.
+    ///   - launch: how it is started.
+    ///   - environment: variables for the training.
+    ///   - before: what the shell does first in the training's own process.
+    ///   - script: what happens meanwhile.
+    init(
+        _ bench: Bench, _ flags: String, on launch: Launch, environment: [String: String] = [:], before: String = ":",
+        script: String
+    ) throws {
+        let program = "'\(try MPIRun.find("dtrain"))' \(Bench.train(flags, over: "--quiet --metrics metrics.jsonl"))"
         let command =
             switch launch {
             case .alone: program
             case .ranks(let count): "\(MPIRun.command.joined(separator: " ")) -np \(count) \(program)"
             }
+        let variables = environment.sorted { $0.key < $1.key }.map { "export \($0.key)='\($0.value)'\n" }.joined()
         outcome = try MPIRun.shell(
-            "\(Self.functions)\n\(command) & job=$!\ntrap 'kill -KILL $job' TERM\n\(script)\nwait $job",
-            folder: bench.folder, seconds: 60)
+            variables
+                + "\(Self.functions)\n\(Self.interruptFunctions)\n(\(before); exec \(command)) & job=$!\n"
+                + "trap 'kill -KILL $job' TERM\n\(script)\nwait $job",
+            folder: bench.folder)
     }
 
     /// The line that says how the training was stopped, if there is just one.

@@ -1,3 +1,4 @@
+import DTrainDistributed
 import DistributedTesting
 import Foundation
 import Testing
@@ -21,10 +22,10 @@ struct SuperviseMPITests {
                 kill -0 $supervisor 2>/dev/null || return; sleep 0.02; done; }
             """
         return try MPIRun.shell(
-            "\(functions)\n\(program) supervise --backoff 0.01 -- \(wrapper) "
+            "\(functions)\n\(SignalledJob.interruptFunctions)\n\(program) supervise --backoff 0.01 -- \(wrapper) "
                 + "\(MPIRun.command.joined(separator: " ")) -np 3 \(program) "
-                + "\(Bench.train("--metrics metrics.jsonl --quiet \(flags)")) >/dev/null & supervisor=$!\n\(script)",
-            folder: bench.folder, seconds: 120)
+                + "\(Bench.train(flags, over: "--metrics metrics.jsonl --quiet")) >/dev/null & supervisor=$!\n\(script)",
+            folder: bench.folder)
     }
 
     @Test func aKilledRankCostsNoBits() throws {
@@ -48,8 +49,29 @@ struct SuperviseMPITests {
         let outcome = try supervise(
             bench, "--epochs 100000 --keep 2", script: "steps 5; kill -\(signal) $supervisor; wait $supervisor")
         #expect(outcome.status == 75, "\(outcome)")
-        #expect(outcome.stderr.contains("stopped by SIGUSR1 on rank "), "\(outcome)")
-        #expect(outcome.stderr.contains("; saved training_checkpoints/ckpt_"), "\(outcome)")
+        expectReports(outcome, signal: signal)
+        let command = try #require(
+            outcome.stderr.firstMatch(of: /; saved training_checkpoints\/ckpt_\S+; go on with: (.+)/), "\(outcome)")
+        #expect(command.1.contains(/dtrain supervise --backoff 0.01 -- mpirun .* -np 3 .* --resume$/), "\(outcome)")
+        // What it says works.
+        let again = try MPIRun.shell(
+            "\(command.1.replacing("--epochs 100000", with: "--epochs 1")) >/dev/null", folder: bench.folder)
+        #expect(again.stderr.contains("resumed from 'training_checkpoints/ckpt_"), "\(again)")
+    }
+
+    /// The signal is named as it was sent, though the launcher gets SIGUSR1: at once and at the end, once each.
+    private func expectReports(
+        _ outcome: MPIRun.Outcome, signal: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let lines = outcome.stderr.split(separator: "\n").map(String.init)
+        let isTyped = signal == "INT"
+        #expect(
+            lines.filter { $0.contains("stopping after this step") }
+                == [isTyped ? "\(StopSignals.promise)" : "SIG\(signal): stopping after this step and saving"],
+            "\(outcome)", sourceLocation: sourceLocation)
+        #expect(
+            lines.filter { $0.hasPrefix("stopped by SIG\(signal) to dtrain supervise after step ") }.count == 1,
+            "\(outcome)", sourceLocation: sourceLocation)
     }
 
     /// Each would do something else with the signal, or keep it from the launcher.
@@ -61,7 +83,7 @@ struct SuperviseMPITests {
             bench, "--epochs 100000 --keep 2", wrapper: wrapper,
             script: "steps 5; kill -TERM $supervisor; wait $supervisor")
         #expect(outcome.status == 75, "\(outcome)")
-        #expect(outcome.stderr.contains("stopped by SIGUSR1 on rank "), "\(outcome)")
+        expectReports(outcome, signal: "TERM")
         #expect(outcome.stderr.contains("; saved training_checkpoints/ckpt_"), "\(outcome)")
     }
 
@@ -71,10 +93,27 @@ struct SuperviseMPITests {
         let outcome = try supervise(
             bench, "--epochs 100000 --keep 2",
             script:
-                "steps 5; kill -STOP $(rank 1); kill -INT $supervisor; sleep 1; kill -0 $supervisor && echo waits; "
+                "steps 5; kill -STOP $(rank 1); kill -INT $supervisor; taken $supervisor; lives $supervisor && echo waits; "
                 + "kill -INT $supervisor; wait $supervisor")
         #expect(outcome.stdout.contains("waits"), "\(outcome)")
+        #expect(outcome.stderr.contains("\nnot saved\n"), "\(outcome)")
         #expect(outcome.status != 0 && outcome.status != 75 && outcome.status != 124, "\(outcome)")
+    }
+
+    /// A launcher that is killed removes nothing; another job's files stay.
+    @Test func aDeadJobLeavesNothingInSharedMemory() throws {
+        let bench = try Bench()
+        let outcome = try supervise(
+            bench, "--epochs 40 --checkpoint-every-steps 2 --keep 2",
+            script: """
+                memory=$OMPI_MCA_btl_vader_backing_directory; sessions="$TMPDIR/ompi.*/pid.*"
+                steps 5; touch $memory/vader_segment.other; ls $memory | wc -l
+                for i in $(seq 100); do ls -d $sessions >/dev/null 2>&1 && break; sleep 0.02; done
+                sleep 1; kill -KILL $(launcher); wait $supervisor; echo $?; ls $memory; ls -d $sessions 2>/dev/null
+                """)
+        #expect(outcome.stdout.hasSuffix("\n0\nvader_segment.other\n"), "\(outcome)")
+        #expect((outcome.stdout.split(separator: "\n").first.flatMap { Int($0) } ?? 0) >= 2, "\(outcome)")
+        #expect(outcome.stderr.contains("supervise: removed what attempt 1 left in shared memory"), "\(outcome)")
     }
 
     @Test func nobodySurvivesTheSupervisor() throws {

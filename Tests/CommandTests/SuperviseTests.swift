@@ -121,6 +121,17 @@ struct SuperviseTests {
         #expect(try log(bench) == ["once"])
     }
 
+    /// As `nohup` starts it: neither the supervisor nor the job ends.
+    @Test func aHangUpThatIsIgnoredStaysIgnored() throws {
+        let bench = try bench("trap 'exit 75' TERM\ntouch ready\nwhile :; do sleep 0.05; done")
+        let outcome = try MPIRun.shell(
+            "(trap '' HUP; exec '\(MPIRun.find("dtrain"))' supervise -- sh job.sh once) & "
+                + "until [ -e ready ]; do sleep 0.05; done; grep -h SigIgn /proc/$!/status | "
+                + "while read name mask; do echo $((0x0$mask & 1)); done; kill -HUP $!; kill -TERM $!; wait $!; echo code $?",
+            folder: bench.folder)
+        #expect(outcome.stdout == "1\ncode 75\n", "\(outcome)")
+    }
+
     @Test func theJobDiesWithTheSupervisor() throws {
         let bench = try bench("echo $$ > id; exec sleep 300")
         let outcome = try MPIRun.shell(

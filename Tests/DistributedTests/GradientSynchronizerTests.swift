@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// The last rank computes longer by three tenths of a second, in the second step.
+    /// The last rank computes longer by three tenths of a second; on a busy machine others may be late, too, in some steps.
     @Test(arguments: [
         (GradientSummation.tree, GradientCompression.none), (.tree, .bf16), (.library, .none),
     ])
@@ -45,19 +45,21 @@ import Testing
                 communicator: ranks, tree: ReductionTree(leafCount: 3), runs: [0..<1, 1..<2, 2..<3],
                 blocks: GradientBlocks(contiguous: 100, ranks: 3), mode: mode, compression: compression)
             let values = try AlignedBuffer<Float>(count: 100)
-            var times = ReductionTimes()
-            for step in 1...2 {
+            var times: [ReductionTimes] = []
+            var isShown = false
+            while !isShown, times.count < 20 {
                 let reduction = try synchronizer.begin(nodes: values.pointer)
-                if step == 2, ranks.rank == 2 { usleep(300_000) }
-                times = try reduction.finish().times
+                if ranks.rank == 2 { usleep(300_000) }
+                times.append(try reduction.finish().times)
+                let waits = try ranks.allGather(times[times.count - 1].waiting)
+                isShown = waits[0] > 0.15 && waits[1] > 0.15 && waits[2] < 0.15
             }
-            return times
+            return (times, isShown)
         }
-        let times = try results.map { try $0.get() }
-        for time in times {
-            #expect((0...time.finishing).contains(time.waiting), "\(times)")
+        for (times, isShown) in try results.map({ try $0.get() }) {
+            #expect(times.allSatisfy { (0...$0.finishing).contains($0.waiting) }, "\(times)")
+            #expect(isShown, "\(times)")
         }
-        #expect(times[0].waiting > 0.15 && times[1].waiting > 0.15 && times[2].waiting < 0.15, "\(times)")
     }
 
     /// A block that is on its way while this rank computes the others; nothing where all are sent at the end.

@@ -32,6 +32,29 @@ import Testing
         #expect(!launch(["SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_LOCALID": "0"]).usesMPI)
     }
 
+    @Test func tasksOfAStepAreKnownWithoutMPI() throws {
+        let launch = launch(["SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"])
+        #expect(!launch.usesMPI)
+        let tasks = try #require(launch.tasks)
+        #expect(tasks.launcher == "srun" && tasks.count == 4 && tasks.number == 3)
+    }
+
+    @Test(arguments: [
+        [:], ["SLURM_NTASKS": "4", "SLURM_PROCID": "0"], ["SLURM_STEP_NUM_TASKS": "1"], ["SLURM_STEP_NUM_TASKS": "?"],
+        ["OMPI_COMM_WORLD_SIZE": "4"],
+    ])
+    func noOtherTasksAreClaimed(variables: [String: String]) {
+        #expect(launch(variables).tasks == nil)
+    }
+
+    /// Which way `srun` can go depends on the library.
+    @Test(arguments: [("Open MPI v4.1.4", "pmix"), ("MPICH Version: 4.0.2", "pmi2")])
+    func theWayOutFitsTheLibrary(library: String, type: String) throws {
+        let tasks = try #require(launch(["SLURM_STEP_NUM_TASKS": "4"]).tasks)
+        let text = tasks.error(library: library, mpirun: "/opt/bin/mpirun").description
+        #expect(text.contains("srun --mpi=\(type)") && text.contains("/opt/bin/mpirun"))
+    }
+
     @Test func moreRanksThanProcessorsIsOversubscribed() {
         #expect(launch(["OMPI_COMM_WORLD_LOCAL_SIZE": "4"], allowed: 2).isOversubscribed)
         #expect(!launch(["OMPI_COMM_WORLD_LOCAL_SIZE": "2"], allowed: 2).isOversubscribed)
@@ -42,5 +65,16 @@ import Testing
         let bound = ["OMPI_COMM_WORLD_LOCAL_SIZE": "2", "OMPI_MCA_orte_bound_at_launch": "1"]
         #expect(!launch(bound, allowed: 1, online: 2).isOversubscribed)
         #expect(launch(bound, allowed: 1, online: 1).isOversubscribed)
+    }
+
+    @Test func oneHostIsOnlyAssumedWhereItIsKnown() {
+        #expect(launch(["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "4"]).isOnOneHost)
+        #expect(!launch(["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "2"]).isOnOneHost)
+        #expect(!launch(["OMPI_COMM_WORLD_SIZE": "4"]).isOnOneHost)
+        #expect(launch(["PMIX_RANK": "0", "SLURM_STEP_NUM_NODES": "1"]).isOnOneHost)
+        #expect(!launch(["PMIX_RANK": "0", "SLURM_STEP_NUM_NODES": "2"]).isOnOneHost)
+        #expect(!launch(["PMIX_RANK": "0"]).isOnOneHost)
+        // A batch script that starts no MPI job.
+        #expect(!launch(["SLURM_STEP_NUM_NODES": "1"]).isOnOneHost)
     }
 }

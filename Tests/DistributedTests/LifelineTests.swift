@@ -16,7 +16,7 @@ import Testing
     private func pollPause() -> Int32 { poll(nil, 0, 5) }
 
     private func connected() throws -> (hub: LifelineHub, spoke: LifelineSpoke) {
-        let hub = try #require(LifelineHub(size: 3))
+        let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
         try wait("both hear of each other") {
             _ = spoke.tell(LivenessRecord(rank: 2, looks: 7, place: 5, beats: 3), seconds: 0.01)
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func strangersAreTurnedAway() throws {
-        let hub = try #require(LifelineHub(size: 3))
+        let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         var address = hub.address
         address.token &+= 1
         let stranger = LifelineSpoke(to: address, rank: 1, isSameHost: true)
@@ -99,7 +99,10 @@ import Testing
 
     @Test func ranksThatNeverComeAreMissedOnce() throws {
         let (hub, _) = try connected()
-        #expect(hub.tell(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [.missing(ranks: [1])])
+        #expect(
+            hub.tell(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [
+                .missing(ranks: [1], lacksDescriptors: false)
+            ])
         #expect(hub.tell(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [])
     }
 
@@ -129,7 +132,7 @@ import Testing
 
     /// Rank 0 may be slow to look, in start-up most of all.
     @Test func aConnectionThatWaitsForItsAnswerIsKept() throws {
-        let hub = try #require(LifelineHub(size: 3))
+        let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
         for look in 0..<20 {
             _ = spoke.tell(LivenessRecord(rank: 2, looks: look), seconds: 1)
@@ -146,7 +149,7 @@ import Testing
     }
 
     @Test func whoDiesRightAfterItsFirstWordIsLost() throws {
-        let hub = try #require(LifelineHub(size: 3))
+        let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         var spoke: LifelineSpoke? = LifelineSpoke(to: hub.address, rank: 1, isSameHost: true)
         for _ in 0..<20 {
             _ = spoke?.tell(LivenessRecord(rank: 1), seconds: 0.01)

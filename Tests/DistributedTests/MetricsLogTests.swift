@@ -20,7 +20,7 @@ import Testing
 
     /// Every write to this device fails as on a full disk.
     @Test func aFullDiskIsReportedOnceAndFailsAtTheEndAlone() throws {
-        let log = try MetricsLog(path: "/dev/full", data: "/dev/null", resumedAt: nil)
+        let log = try MetricsLog(path: "/dev/full", data: ["/dev/null"], after: .none)
         var warnings: [String] = []
         for step in 1...5 {
             try log.write(report(step)) { event in if case .warning(let text) = event { warnings.append(text) } }
@@ -48,7 +48,7 @@ import Testing
             errno = ENOSPC
             return -1
         }
-        let log = try MetricsLog(path: path, data: "/dev/null", resumedAt: nil, calls: calls)
+        let log = try MetricsLog(path: path, data: ["/dev/null"], after: .none, calls: calls)
         var warnings = 0
         let tell: (TrainingEvent) -> Void = { if case .warning = $0 { warnings += 1 } }
         try log.write(report(1), tell)
@@ -66,13 +66,17 @@ import Testing
     @Test func aGapIsToldWhenTheTrainingGoesOn() throws {
         let folder = try SaverFolder()
         let path = "\(folder.path)/metrics"
-        let log = try MetricsLog(path: path, data: "/dev/null", resumedAt: nil)
-        for step in 1...3 { try log.write(report(step)) { _ in } }
-        try log.finish()
+        func write() throws {
+            let log = try MetricsLog(path: path, data: ["/dev/null"], after: .none)
+            for step in 1...3 { try log.write(report(step)) { _ in } }
+            try log.finish()
+        }
+        try write()
         func gap(at step: Int) throws -> String? {
             try MetricsLog(
-                path: path, data: "/dev/null", resumedAt: TrainingProgress(stepInEpoch: step, step: step)
-            ).gap
+                path: path, data: ["/dev/null"],
+                after: .saved(TrainingProgress(stepInEpoch: step, step: step, lossSum: Double(step)))
+            ).remark
         }
         let text = try #require(try gap(at: 5))
         #expect(text.contains("ends at step 3") && text.contains("after step 5"), "\(text)")
@@ -80,5 +84,113 @@ import Testing
         #expect(try gap(at: 2) == nil)
         #expect(try steps(path) == [1, 2])
         #expect(try gap(at: 3) != nil)
+    }
+
+    /// A file with two finished epochs of two steps and a step more, and the progress to it.
+    private func earlier(_ folder: SaverFolder) throws -> (path: String, text: String, progress: TrainingProgress) {
+        let path = "\(folder.path)/metrics"
+        var text = ""
+        for step in 1...5 {
+            text += "{\"epoch\":\((step + 1) / 2),\"loss\":0.\(step),\"step\":\(step)}\n"
+            if step.isMultiple(of: 2) { text += "{\"epoch\":\(step / 2),\"epoch_loss\":0.\(step)5}\n" }
+        }
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        return (
+            path, text,
+            TrainingProgress(epoch: 2, stepInEpoch: 1, step: 5, epochLosses: [0.25, 0.45], lossSum: 0.5)
+        )
+    }
+
+    private func open(_ path: String, after predecessor: EarlierMetrics.Predecessor) throws -> MetricsLog {
+        try MetricsLog(path: path, data: ["/dev/null"], after: predecessor)
+    }
+
+    @Test func linesOfAnotherTrainingAreNotLost() throws {
+        let folder = try SaverFolder()
+        let (path, text, own) = try earlier(folder)
+        var (otherEpoch, otherStep) = (own, own)
+        otherEpoch.epochLosses[1] = 0.45.nextUp
+        otherStep.lossSum = 0.5.nextDown
+        let cases: [(EarlierMetrics.Predecessor, String)] = [
+            (.none, "already holds 7 lines"), (.unsaved, "2 epochs of a training"),
+            (.saved(otherEpoch), "the losses of epoch 2 differ"), (.saved(otherStep), "the losses of epoch 3 differ"),
+        ]
+        for (predecessor, part) in cases {
+            let error = try #require(throws: DTrainError.self) { try open(path, after: predecessor) }
+            #expect(error.category == .usage && error.message.contains("'\(path)'"), "\(error)")
+            #expect(error.message.contains(part) && error.hint?.contains("`metrics`") == true, "\(error)")
+            #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
+        }
+        #expect(try open(path, after: .saved(own)).remark == nil)
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
+        #expect(try open(path, after: .discarded).remark == nil)
+        #expect(try String(contentsOfFile: path, encoding: .utf8).isEmpty)
+    }
+
+    /// What `--resume` finds when the first start has died before it saved.
+    @Test func linesBeforeTheFirstCheckpointGoWithAWord() throws {
+        let folder = try SaverFolder()
+        let (path, text, _) = try earlier(folder)
+        try Data(text.split(separator: "\n").prefix(4).joined(separator: "\n").utf8 + [0x0A])
+            .write(to: URL(fileURLWithPath: path))
+        let remark = try #require(try open(path, after: .unsaved).remark)
+        #expect(remark.contains("begins anew") && remark.contains("4 lines"), "\(remark)")
+        #expect(try String(contentsOfFile: path, encoding: .utf8).isEmpty)
+    }
+
+    @Test func oneTrainingAtATimeHasTheFile() throws {
+        let folder = try SaverFolder()
+        let (path, text, progress) = try earlier(folder)
+        // Cut back, so that another file is in its place.
+        try Data((text + "{\"epoch\":3,\"loss\":1,\"step\":6}\n").utf8).write(to: URL(fileURLWithPath: path))
+        let first = try open(path, after: .saved(progress))
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
+        let error = try #require(throws: DTrainError.self) { try open(path, after: .discarded) }
+        #expect(error.message.contains("another training (process \(getpid()) of this host) writes"), "\(error)")
+        withExtendedLifetime(first) {}
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
+    }
+
+    /// A pipe whose reader takes nothing holds up neither the training nor its end.
+    @Test func aPipeThatIsFullHoldsNothingUp() throws {
+        let folder = try SaverFolder()
+        let path = "\(folder.path)/pipe"
+        try #require(mkfifo(path, 0o600) == 0)
+        let reader = Glibc.open(path, O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        let log = try open(path, after: .none)
+        var warnings: [String] = []
+        for step in 1...2000 {
+            try log.write(report(step)) { if case .warning(let text) = $0 { warnings.append(text) } }
+        }
+        #expect(warnings.count == 1 && warnings[0].contains("takes no more for now"), "\(warnings)")
+        // The reader takes all that is in the pipe, again and again.
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        var lines = 0
+        for step in 2001...2020 {
+            let count = read(reader, &bytes, bytes.count)
+            lines += bytes.prefix(max(0, count)).count { $0 == UInt8(ascii: "\n") }
+            try log.write(report(step)) { _ in }
+        }
+        let count = read(reader, &bytes, bytes.count)
+        lines += bytes.prefix(max(0, count)).count { $0 == UInt8(ascii: "\n") }
+        try log.finish()
+        #expect(lines == 2020)
+    }
+
+    @Test func aSignalEndsTheWaitForAReader() throws {
+        let folder = try SaverFolder()
+        let path = "\(folder.path)/pipe"
+        try #require(mkfifo(path, 0o600) == 0)
+        var looks: Int32 = 0
+        let error = try #require(throws: DTrainError.self) {
+            try MetricsLog(
+                path: path, data: ["/dev/null"], after: .none,
+                stopSignal: {
+                    looks += 1
+                    return looks > 2 ? SIGINT : 0
+                })
+        }
+        #expect(error.category == .stopped && error.message.contains("nobody reads pipe '\(path)'"), "\(error)")
     }
 }

@@ -35,7 +35,7 @@ final class SaverBench {
         var options = TrainingOptions(data: "\(folder.path)/text.txt")
         options[.checkpointDirectory] = folder.checkpoints
         options[.keep] = keep
-        let corpus = try Corpus(path: options.data)
+        let corpus = try Corpus(paths: options.data)
         replica = try Replica(
             Replica.Configuration(
                 model: ModelConfiguration(embeddingDim: 2, rnnUnits: 3, vocabularySize: corpus.vocabulary.size),

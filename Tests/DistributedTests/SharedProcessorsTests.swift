@@ -49,25 +49,53 @@ import Testing
     }
 
     @Test func currentProcessMayRunSomewhere() {
-        #expect(ProcessorSet.current.count >= 1)
-        #expect(SoloCommunicator().processors.defaultThreads == ProcessorSet.current.count)
+        #expect(ProcessorSet.defaultThreads >= 1)
+        #expect(SoloCommunicator().processors.defaultThreads == ProcessorSet.defaultThreads)
     }
 
-    @Test func theMostCrowdedHostIsFound() {
-        let (a, b, c) = (
-            HostLoad(host: "a", ranks: 3, processors: 2), HostLoad(host: "b", ranks: 4, processors: 2),
-            HostLoad(host: "c", ranks: 16, processors: 16)
-        )
-        #expect(HostLoad.mostCrowded([a, a, a, b, b, b, b]) == b)
-        #expect(HostLoad.mostCrowded([c, a]) == a)
-        #expect(HostLoad.mostCrowded([c]) == nil)
-        #expect(HostLoad.mostCrowded([]) == nil)
+    private func quota(_ limits: (UInt64, Double)...) -> ProcessorQuota {
+        ProcessorQuota(limits.map { ProcessorQuota.Limit(group: $0.0, processors: $0.1) })
     }
 
-    @Test func ranksOfOneProcessShareItsProcessors() throws {
-        for result in try InMemoryCommunicator.run(ranks: 2, { try $0.mostCrowdedHost() }) {
-            let host = try result.get()
-            #expect((host != nil) == (ProcessorSet.current.count < 2))
+    @Test func aQuotaIsSharedByTheRanksOfItsGroup() {
+        func threads(_ masks: [ClosedRange<Int>], _ quotas: [ProcessorQuota]) -> [Int] {
+            masks.indices.map {
+                SharedProcessors(masks: masks.map { ProcessorSet($0) }, quotas: quotas, localRank: $0).defaultThreads
+            }
         }
+        let none = ProcessorQuota()
+        #expect(threads([0...7], [none]) == [8])
+        // Rounded up, and never below one thread.
+        #expect(threads([0...7], [quota((1, 1.5))]) == [2])
+        #expect(threads([0...7], [quota((1, 0.25))]) == [1])
+        #expect(threads([0...7, 0...7], [quota((1, 3)), quota((1, 3))]) == [2, 2])
+        #expect(threads([0...7, 0...7], [quota((1, 2)), quota((1, 2))]) == [1, 1])
+        // A group each, within one that holds for both; and one rank without any.
+        #expect(threads([0...7, 0...7], [quota((1, 2), (9, 3)), quota((2, 4), (9, 3))]) == [2, 2])
+        #expect(threads([0...7, 0...7], [quota((1, 2)), none]) == [2, 4])
+        // More than the masks have.
+        #expect(threads([0...1], [quota((1, 16))]) == [2])
+    }
+
+    @Test func aQuotaThatIsLessThanTheCoresIsSaid() {
+        func host(_ masks: [ClosedRange<Int>], _ quotas: [ProcessorQuota]) -> SharedProcessors {
+            SharedProcessors(masks: masks.map { ProcessorSet($0) }, quotas: quotas, localRank: 0)
+        }
+        #expect(host([0...7], [quota((1, 1.5))]).quota == 1.5)
+        #expect(host([0...7], [quota((1, 1.5))]).count == 2)
+        #expect(host([0...7], [quota((1, 8))]).quota == nil)
+        #expect(host([0...7], [ProcessorQuota()]).quota == nil)
+        #expect(host([0...7, 0...7], [quota((1, 3)), quota((1, 3))]).quota == 3)
+        #expect(host([0...7, 0...7], [quota((1, 3)), quota((2, 2))]).quota == 5)
+        // Two threads in one and a half cores take turns: the one that waits must not spin.
+        #expect(host([0...7], [quota((1, 1.5))]).areCrowded(threads: [2]))
+        #expect(!host([0...7], [quota((1, 1.5))]).areCrowded(threads: [1]))
+    }
+
+    @Test func quotasTravel() {
+        let quota = quota((1, 1.5), (UInt64.max, 0.25))
+        #expect(quota.bytes.count == ProcessorQuota.byteCount)
+        #expect(ProcessorQuota(bytes: quota.bytes[...]) == quota)
+        #expect(ProcessorQuota(bytes: ProcessorQuota().bytes[...]) == ProcessorQuota())
     }
 }

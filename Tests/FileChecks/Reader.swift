@@ -19,7 +19,7 @@ enum Reader: String, CaseIterable {
             if let vocabulary = weights.vocabulary { _ = try Vocabulary(tokens: vocabulary) }
         case .text: _ = try Corpus(path: scratch.input)
         case .metrics:
-            guard let metrics = try EarlierMetrics(path: scratch.input, data: "/dev/null") else {
+            guard let metrics = try EarlierMetrics(path: scratch.input, data: ["/dev/null"]) else {
                 throw CheckFailure("no metrics file")
             }
             try metrics.cutBack(to: TrainingProgress(epoch: 1, stepInEpoch: 2, step: 5))

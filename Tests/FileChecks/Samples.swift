@@ -85,9 +85,13 @@ enum Sealing {
         return (Array(file[8..<8 + Int(count)]), Array(file[(8 + Int(count))...]))
     }
 
-    /// A file whose length and checksums are right, whatever else it holds.
+    /// A file whose length and checksums are right, whatever else it holds; as before there was a seal over both.
     static func sealed(header: [UInt8], data: [UInt8]) -> [UInt8] {
         var header = header
+        let seal = "\"dtrain_seal\":\""
+        if let start = position(of: seal, in: header), start + seal.utf8.count + 34 <= header.count {
+            header.removeSubrange(start..<start + seal.utf8.count + 34)
+        }
         let tensors = data.withUnsafeBytes { Checksum.hexadecimal(of: $0) }
         replace("\"tensor_checksum\":\"", with: tensors, in: &header)
         replace("\"metadata_checksum\":\"", with: String(repeating: "0", count: 32), in: &header)

@@ -69,15 +69,22 @@ enum Faults {
         }
     }
 
-    /// Stops the launcher, and has the ranks that are left counted, and the launcher go on, 6 s later.
+    /// Stops the launcher, and lets it go on when no rank is left, or after a minute; which are left then is in a file.
     private static func stopLauncher(_ mark: String) throws {
         let launcher = getppid()
         let script =
             """
-            sleep 6
-            for p in /proc/[0-9]*; do
-                read -r name <$p/comm && [ "$name" = dtrain-mpi-chec ] && grep -q '\(mark.dropLast(6))' $p/cmdline && echo $p
-            done 2>/dev/null >'\(mark)-left'
+            left() {
+                for p in /proc/[0-9]*; do
+                    read -r name <$p/comm && [ "$name" = dtrain-mpi-chec ] && grep -q '\(mark.dropLast(6))' $p/cmdline \
+                        && echo $p
+                done 2>/dev/null
+            }
+            for try in $(seq 60); do
+                sleep 1
+                [ -n "$(left)" ] || break
+            done
+            left >'\(mark)-left'
             kill -CONT \(launcher)
             """
         let words: [String] = ["sh", "-c", script]

@@ -66,7 +66,9 @@ import Glibc
             let blocks = try RankBlocks(counts: [Int](repeating: 4, count: ranks.size))
             let received = try AlignedBuffer<Float>(count: ranks.size)
             let transfer = try ranks.startAllToAll(words.pointer, blocks, into: received.pointer, blocks)
-            try ranks.wait(for: "MPI_Ialltoallv") { try transfer.isComplete() }
+            try withExtendedLifetime([words, received]) {
+                try ranks.wait(for: "MPI_Ialltoallv") { try transfer.isComplete() }
+            }
         default:
             throw DTrainError(.usage, "no check named '\(name)'")
         }
@@ -96,8 +98,8 @@ import Glibc
         for index in 0..<count { gradient[index] = Float(ranks.rank + index % 1000) }
         _ = try synchronizer.begin(nodes: gradient).finish()
         let offset = size * (size - 1) / 2
-        for index in 0..<count where gradient[index] != Float(size * (index % 1000) + offset) {
-            throw CheckFailure(description: "element \(index) is \(gradient[index])")
+        for index in 0..<count where values[index] != Float(size * (index % 1000) + offset) {
+            throw CheckFailure(description: "element \(index) is \(values[index])")
         }
     }
 }

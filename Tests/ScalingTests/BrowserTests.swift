@@ -5,7 +5,7 @@ import Testing
 @testable import Scaling
 
 /// The report in a real browser.
-@Suite(.serialized, .enabled(if: Browser.path != nil, "\(Browser.missing)"), .timeLimit(.minutes(3)))
+@Suite(.serialized, .enabled(if: Browser.path != nil, "\(Browser.missing)"), .timeLimit(.minutes(10)))
 struct BrowserTests {
     private final class Folder {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-report-\(UUID().uuidString)")

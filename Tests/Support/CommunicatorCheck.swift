@@ -127,7 +127,9 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         let destination = try AlignedBuffer<UInt8>(count: count)
         _ = bytes.elements.update(from: source)
         destination.elements.update(repeating: 255)
-        try complete([ranks.startAllToAll(bytes.pointer, sent, into: destination.pointer, received)], ranks)
+        try complete(
+            [ranks.startAllToAll(bytes.pointer, sent, into: destination.pointer, received)], ranks,
+            using: [bytes, destination])
         return Array(destination.elements)
     }
 
@@ -138,7 +140,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         let values = try AlignedBuffer<UInt8>(count: count + 1)
         values.elements.update(repeating: 255)
         for index in blocks.range(of: ranks.rank) { values[index] = UInt8(index) * 2 }
-        try complete([ranks.startAllGather(inPlace: values.pointer, blocks)], ranks)
+        try complete([ranks.startAllGather(inPlace: values.pointer, blocks)], ranks, using: [values])
         try require(Array(values.elements), equals: (0..<count).map { UInt8($0) * 2 } + [255], "values")
     }
 
@@ -188,14 +190,16 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         let received = try AlignedBuffer<UInt8>(count: size * (rank + size))
         source.elements.update(repeating: UInt8(rank))
         received.elements.update(repeating: 255)
-        try complete([ranks.startAllToAll(source.pointer, blocks, into: received.pointer, blocks)], ranks)
+        try complete(
+            [ranks.startAllToAll(source.pointer, blocks, into: received.pointer, blocks)], ranks,
+            using: [source, received])
         let expected = (0..<size).flatMap { [UInt8](repeating: UInt8($0), count: rank + $0) }
         try require(Array(received.elements.prefix(expected.count)), equals: expected, "received")
         try require(received.elements.dropFirst(expected.count).allSatisfy { $0 == 255 }, equals: true, "the rest")
         let pieces = try RankBlocks(counts: Array(0..<size))
         let all = try AlignedBuffer<UInt8>(count: size * size)
         for index in pieces.range(of: rank) { all[index] = UInt8(100 + rank) }
-        try complete([ranks.startAllGather(inPlace: all.pointer, pieces)], ranks)
+        try complete([ranks.startAllGather(inPlace: all.pointer, pieces)], ranks, using: [all])
         let gathered = (0..<size).flatMap { [UInt8](repeating: UInt8(100 + $0), count: $0) }
         try require(Array(all.elements.prefix(gathered.count)), equals: gathered, "gathered")
     }
@@ -218,7 +222,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
             try require(ranks.allGather(round), equals: [Int](repeating: round, count: size), "in between")
         }
         if !rank.isMultiple(of: 2) { pending.append(try gather()) }
-        try complete(pending, ranks)
+        try complete(pending, ranks, using: sources + results + [gathered])
         for peer in 0..<size {
             for round in 0..<3 {
                 let block = results[round].elements[peer * length..<(peer + 1) * length]
@@ -229,10 +233,15 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    private static func complete(_ transfers: [any Transfer], _ ranks: any Communicator) throws {
-        for transfer in transfers {
-            try ranks.wait(for: "check") { try transfer.isComplete() }
-            try require(transfer.isComplete(), equals: true, "complete once, complete for ever")
+    /// Waits for transfers, and keeps their buffers until then: an optimised build frees an array after its last use.
+    private static func complete<Element>(
+        _ transfers: [any Transfer], _ ranks: any Communicator, using buffers: [AlignedBuffer<Element>]
+    ) throws {
+        try withExtendedLifetime(buffers) {
+            for transfer in transfers {
+                try ranks.wait(for: "check") { try transfer.isComplete() }
+                try require(transfer.isComplete(), equals: true, "complete once, complete for ever")
+            }
         }
     }
 }

@@ -51,7 +51,7 @@ public struct MPIRun: Sendable {
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         ranks: Int, executable: String, arguments: [String], environment: [String: String] = [:],
-        binding: String? = nil, folder: String? = nil, seconds: Int = 60
+        binding: String? = nil, folder: String? = nil, seconds: Int = 180
     ) throws -> Outcome {
         try mpirun(
             executable: executable, programs: [(ranks: ranks, arguments: arguments)], environment: environment,
@@ -69,7 +69,7 @@ public struct MPIRun: Sendable {
     ///   - seconds: the limit; then all is killed.
     public static func mpirun(
         executable: String, programs: [(ranks: Int, arguments: [String])], environment: [String: String] = [:],
-        binding: String? = nil, folder: String? = nil, seconds: Int = 60
+        binding: String? = nil, folder: String? = nil, seconds: Int = 180
     ) throws -> Outcome {
         guard let mpirun = path(of: launcher) else { throw Failure(description: missing) }
         let program = try find(executable)
@@ -91,7 +91,7 @@ public struct MPIRun: Sendable {
     ///   - seconds: the limit; then it is killed.
     public static func run(
         executable: String, arguments: [String], environment: [String: String] = [:], folder: String? = nil,
-        seconds: Int = 60
+        seconds: Int = 180
     ) throws -> Outcome {
         try limited([try find(executable)] + arguments, environment, folder, seconds)
     }
@@ -105,7 +105,7 @@ public struct MPIRun: Sendable {
     ///   - command: a line for `sh`.
     ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then it is killed.
-    public static func onTerminal(_ command: String, folder: String? = nil, seconds: Int = 60) throws -> Outcome {
+    public static func onTerminal(_ command: String, folder: String? = nil, seconds: Int = 180) throws -> Outcome {
         guard let script = path(of: "script") else { throw Failure(description: "script isn't installed") }
         return try limited([script, "-qec", command, "/dev/null"], ["SHELL": "/bin/sh"], folder, seconds)
     }
@@ -116,13 +116,22 @@ public struct MPIRun: Sendable {
     ///   - command: a line for `sh`.
     ///   - folder: where it runs; nil for here.
     ///   - seconds: the limit; then it is killed.
-    public static func shell(_ command: String, folder: String? = nil, seconds: Int = 60) throws -> Outcome {
+    public static func shell(_ command: String, folder: String? = nil, seconds: Int = 180) throws -> Outcome {
         try limited(["/bin/sh", "-c", command], [:], folder, seconds)
     }
 
-    /// The built program of that name, from the folder of the running test bundle upwards.
+    /// The built program of that name: in the folder that `DTRAIN_TEST_BINARIES` names, else from the folder of the running
+    /// test bundle upwards.
     public static func find(_ executable: String) throws -> String {
         if executable.contains("/") { return executable }
+        if let folder = ProcessInfo.processInfo.environment["DTRAIN_TEST_BINARIES"], !folder.isEmpty {
+            let program = URL(fileURLWithPath: folder).appendingPathComponent(executable).path
+            guard FileManager.default.isExecutableFile(atPath: program) else {
+                throw Failure(
+                    description: "DTRAIN_TEST_BINARIES names '\(folder)', which has no program '\(executable)'")
+            }
+            return program
+        }
         let starts = Bundle.allBundles.map(\.bundlePath) + CommandLine.arguments + ["/proc/self/exe"]
         for start in starts where start.hasPrefix("/") {
             var folder = URL(fileURLWithPath: start).resolvingSymlinksInPath()
@@ -155,6 +164,10 @@ public struct MPIRun: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
+        // Launchers that are killed leave files behind.
+        let segments = Self.sharedMemory.map { $0.appendingPathComponent(folder.lastPathComponent) }
+        if let segments { try FileManager.default.createDirectory(at: segments, withIntermediateDirectories: true) }
+        defer { if let segments { try? FileManager.default.removeItem(at: segments) } }
         let outputs = try ["stdout", "stderr"].map { name in
             let file = folder.appendingPathComponent(name)
             try Data().write(to: file)
@@ -165,6 +178,7 @@ public struct MPIRun: Sendable {
         process.arguments = ["--kill-after=5", "\(seconds)"] + command
         process.environment = ProcessInfo.processInfo.environment
             .merging(rootPermission) { $1 }
+            .merging(places(temporary: folder, segments: segments)) { $1 }
             .merging(environment) { $1 }
         if let currentFolder { process.currentDirectoryURL = URL(fileURLWithPath: currentFolder) }
         process.standardInput = FileHandle.nullDevice
@@ -177,6 +191,19 @@ public struct MPIRun: Sendable {
             return String(decoding: try Data(contentsOf: output.file), as: UTF8.self)
         }
         return Outcome(status: process.terminationStatus, stdout: texts[0], stderr: texts[1])
+    }
+
+    private static var sharedMemory: URL? {
+        FileManager.default.isWritableFile(atPath: "/dev/shm") ? URL(fileURLWithPath: "/dev/shm") : nil
+    }
+
+    /// The variables by which Open MPI finds where its files go.
+    static func places(temporary: URL, segments: URL?) -> [String: String] {
+        var result = ["TMPDIR": temporary.path]
+        for name in ["btl_vader", "btl_sm", "osc_sm", "osc_rdma"] {
+            if let segments { result["OMPI_MCA_\(name)_backing_directory"] = segments.path }
+        }
+        return result
     }
 
     /// The threads that tests run on block signals, which a program would inherit: no test could send it one.

@@ -45,10 +45,13 @@ public struct NetworkHosts: Sendable, CustomStringConvertible {
     public func run(
         _ command: String, environment: [String: String] = [:], folder: String? = nil, seconds: Int = 60
     ) throws -> MPIRun.Outcome {
+        // Each host has a memory file system of its own.
+        let places = MPIRun.places(
+            temporary: FileManager.default.temporaryDirectory, segments: URL(fileURLWithPath: "/dev/shm"))
         let limit = rate.map { ["--rate", $0] } ?? []
         return try MPIRun.run(
             executable: Self.script, arguments: limit + ["--slots", "\(slots)", "\(count)", "/bin/sh", "-c", command],
-            environment: environment, folder: folder, seconds: seconds)
+            environment: places.merging(environment) { $1 }, folder: folder, seconds: seconds)
     }
 
     private static let script = URL(fileURLWithPath: #filePath)

@@ -7,4 +7,12 @@ public enum Torture {
 
     /// A number of trials: `fast` in an ordinary test run, `full` under torture.
     public static func count(fast: Int, full: Int) -> Int { isOn ? full : fast }
+
+    /// The seed of random trials: another one in each run, which is printed, or what `DTRAIN_TEST_SEED` says.
+    public static let seed: UInt64 = {
+        let given = ProcessInfo.processInfo.environment["DTRAIN_TEST_SEED"].flatMap(UInt64.init)
+        let seed = given ?? .random(in: 0..<1 << 62)
+        print("random trials: DTRAIN_TEST_SEED=\(seed)")
+        return seed
+    }()
 }

@@ -10,12 +10,13 @@ extension Checkpoint {
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.
     ///   - optimizer: the optimiser's state for a training checkpoint, nil for a generator.
+    ///   - replaces: whether the file may be there already.
     ///   - calls: what writes the file.
     /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal`
     ///   when the metadata contradicts itself or the model.
     package static func write(
         to path: String, metadata: CheckpointMetadata, layout: ParameterLayout, parameters: UnsafePointer<Float>,
-        optimizer: OptimizerState?, with calls: FileCalls = .system
+        optimizer: OptimizerState?, replaces: Bool = true, with calls: FileCalls = .system
     ) throws {
         guard metadata.model == layout.configuration, (optimizer != nil) == (metadata.kind == .training),
             optimizer.map({ $0.count == layout.count }) ?? true
@@ -39,7 +40,7 @@ extension Checkpoint {
             }
         }
         let header = try CheckpointSeal.header(tensors: all, metadata: strings)
-        try SafetensorsWriter.write(to: path, header: header, tensors: all, with: calls)
+        try SafetensorsWriter.write(to: path, header: header, tensors: all, replaces: replaces, with: calls)
     }
 
     /// Writes the generator alone, without optimiser state, to `generator.safetensors` in a folder.
@@ -48,21 +49,23 @@ extension Checkpoint {
     ///   - folder: the folder, created when missing.
     ///   - overwrite: whether an existing file may be replaced.
     /// - Returns: the path of the file.
-    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced, `inputOutput` when writing
-    ///   fails.
+    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced, `badData` when the vocabulary isn't
+    ///   known or a weight isn't finite, `inputOutput` when writing fails.
     @discardableResult
     public func export(to folder: String, overwrite: Bool = false) throws -> String {
         let target = "\(folder)/\(Self.generatorName)"
         guard overwrite || !Folder.exists(target) else {
             throw DTrainError(.usage, "'\(target)' exists already", hint: "name another folder or add `overwrite`")
         }
+        let parameters = try parameters()
+        let vocabulary = try requireVocabulary()
         try Folder.create(folder)
         AtomicFile.removeStaleTemporaries(of: target)
-        let parameters = try parameters()
         let generator = CheckpointMetadata(
-            kind: .generator, model: metadata.model, vocabulary: metadata.vocabulary)
+            kind: .generator, model: metadata.model, vocabulary: vocabulary.tokens)
         try Self.write(
-            to: target, metadata: generator, layout: layout, parameters: parameters.pointer, optimizer: nil)
+            to: target, metadata: generator, layout: layout, parameters: parameters.pointer, optimizer: nil,
+            replaces: overwrite)
         return target
     }
 }

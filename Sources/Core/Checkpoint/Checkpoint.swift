@@ -1,8 +1,8 @@
 /// A verified dtrain checkpoint: a safetensors file with weights, metadata and, for resuming, an
 /// optimiser's slots.
 ///
-/// Opening checks everything: structure, both checksums, and that metadata and tensors agree. A file that was cut or
-/// changed by as little as one bit is refused.
+/// Opening checks everything: structure, seal, and that metadata and tensors agree. A file that was cut or changed by as
+/// little as one bit is refused.
 public struct Checkpoint: Sendable {
     /// The value of `format` in the metadata.
     static let format = "dtrain"
@@ -15,13 +15,15 @@ public struct Checkpoint: Sendable {
     public let layout: ParameterLayout
     /// The names of the optimiser's slots in the order of the file, such as `adam.m` and `adam.v`.
     public let optimizerSlots: [String]
-    private let file: Safetensors
+    /// What the user should know of the file, a line each; empty for one that is as dtrain wrote it.
+    public var remarks: [String] { source.remarks }
+    private let source: ModelFile
 
     /// Whether the file holds an optimiser's slots.
     public var hasOptimizerState: Bool { !optimizerSlots.isEmpty }
 
     /// The file's path.
-    public var path: String { file.path }
+    public var path: String { source.file.path }
 
     /// Opens a checkpoint and checks it completely.
     ///
@@ -31,22 +33,85 @@ public struct Checkpoint: Sendable {
     /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it is damaged, foreign, of a
     ///   newer format or contradicts itself.
     public init(path: String, heartbeat: Heartbeat? = nil) throws {
-        let file = try Safetensors(path: path, heartbeat: heartbeat)
-        guard CheckpointSeal.isPresent(in: file) else {
-            throw file.unfit("is not a dtrain checkpoint (a safetensors file without dtrain's metadata)")
+        let source = try ModelFile(path: path, kind: "checkpoint", heartbeat: heartbeat)
+        guard source.verdict != .foreign else {
+            throw DTrainError(
+                .badData, "checkpoint '\(path)' has none of dtrain's metadata: it holds weights, but no training",
+                hint: "start a new training from them with `init`")
         }
-        try CheckpointSeal.verifyHeader(file)
+        try self.init(sealed: source)
+    }
+
+    /// Opens a checkpoint, or the weights of any safetensors file with a model's tensors.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - vocabulary: what the ids mean where the file doesn't say; must be the file's own where it does.
+    ///   - heartbeat: shows that reading goes on, here and when the tensors are copied.
+    /// - Throws: as `init(path:heartbeat:)`; also `usage` when the vocabulary isn't the file's or has another size.
+    public init(weights path: String, vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
+        let source = try ModelFile(path: path, kind: "checkpoint", heartbeat: heartbeat)
+        if source.verdict == .foreign {
+            let tokens = try CheckpointMetadata.vocabularyIfThere(of: source) ?? vocabulary?.tokens ?? []
+            self.init(
+                source, optimizerSlots: [],
+                metadata: CheckpointMetadata(
+                    kind: .generator, model: source.layout.configuration, vocabulary: tokens))
+        } else {
+            try self.init(sealed: source)
+        }
+        if let vocabulary { try require(vocabulary) }
+    }
+
+    private init(sealed source: ModelFile) throws {
+        let file = source.file
         try Self.checkFormat(of: file)
-        try CheckpointSeal.verifyTensors(file)
-        let layout = try ParameterLayout(tensorsOf: file)
-        let metadata = try CheckpointMetadata(file, model: layout.configuration)
-        optimizerSlots = file.slotNames(layout)
+        let metadata = try CheckpointMetadata(file, model: source.layout.configuration)
+        let optimizerSlots = file.slotNames(source.layout)
         guard optimizerSlots.isEmpty || metadata.kind == .training else {
             throw file.unfit("is of kind '\(metadata.kind.rawValue)' but holds an optimiser's state")
         }
-        self.file = file
-        self.layout = layout
+        for slot in optimizerSlots {
+            for tensor in source.layout.tensors {
+                try file.require(SlotTensor.name(slot: slot, parameter: tensor.name), shape: tensor.shape)
+            }
+        }
+        self.init(source, optimizerSlots: optimizerSlots, metadata: metadata)
+    }
+
+    private init(_ source: ModelFile, optimizerSlots: [String], metadata: CheckpointMetadata) {
+        self.source = source
+        layout = source.layout
+        self.optimizerSlots = optimizerSlots
         self.metadata = metadata
+    }
+
+    /// Checks a vocabulary that was given.
+    func require(_ vocabulary: Vocabulary) throws {
+        guard vocabulary.size == layout.configuration.vocabularySize else {
+            throw DTrainError(
+                .usage,
+                "the given vocabulary has \(vocabulary.size) entries, [UNK] included, but the model of '\(path)' has "
+                    + "\(layout.configuration.vocabularySize)",
+                hint: "name the text or list that it was trained with, with `vocabulary`")
+        }
+        guard zip(metadata.vocabulary, vocabulary.tokens).allSatisfy({ $0.utf8.elementsEqual($1.utf8) }) else {
+            throw DTrainError(
+                .usage, "the given vocabulary is not the one that '\(path)' holds itself",
+                hint: "leave out `vocabulary`")
+        }
+    }
+
+    /// What the ids mean.
+    ///
+    /// - Throws: `DTrainError` with `badData` when neither the file says so nor a vocabulary was given.
+    public func requireVocabulary() throws -> Vocabulary {
+        guard !metadata.vocabulary.isEmpty else {
+            throw DTrainError(
+                .badData, "'\(path)' doesn't say which characters its \(layout.configuration.vocabularySize) ids mean",
+                hint: "name the text that it was trained on, or a JSON list of the characters, with `vocabulary`")
+        }
+        return try Vocabulary(tokens: metadata.vocabulary)
     }
 
     /// A copy of a weight tensor, row-major in its shape; nil for a name that the model doesn't have.
@@ -58,7 +123,7 @@ public struct Checkpoint: Sendable {
             var values = [Float](repeating: 0, count: tensor.count)
             try values.withUnsafeMutableBufferPointer { values in
                 guard let base = values.baseAddress else { return }
-                try file.copy(name, into: base, expecting: tensor.shape)
+                try source.file.copy(name, into: base, expecting: tensor.shape)
             }
             return values
         }
@@ -74,8 +139,9 @@ public struct Checkpoint: Sendable {
     /// Copies the weights.
     ///
     /// - Parameter parameters: room for `layout.count` elements.
+    /// - Throws: `DTrainError` with `badData` when a weight isn't a finite number.
     package func load(parameters: UnsafeMutablePointer<Float>) throws {
-        try file.copy(layout, into: parameters)
+        try source.load(parameters: parameters)
     }
 
     /// Copies the optimiser's slots, and sets the number of steps that it has taken.
@@ -102,7 +168,7 @@ public struct Checkpoint: Sendable {
                 "checkpoint '\(path)' holds \(layout.count) parameters, not \(state.count); resume with its own model")
         }
         for (slot, buffer) in zip(wanted, state.slots) {
-            try file.copy(layout, into: buffer.pointer) { SlotTensor.name(slot: slot, parameter: $0) }
+            try source.file.copy(layout, into: buffer.pointer) { SlotTensor.name(slot: slot, parameter: $0) }
         }
         state.steps = metadata.progress?.step ?? 0
     }
@@ -112,15 +178,9 @@ public struct Checkpoint: Sendable {
     }
 
     private static func checkFormat(of file: Safetensors) throws {
-        let version = file.metadata[CheckpointKey.formatVersion.rawValue] ?? ""
-        guard file.metadata[CheckpointKey.format.rawValue] == format, let number = Int(version), number > 0 else {
+        let version = file[.formatVersion] ?? ""
+        guard file[.format] == format, let number = Int(version), number > 0 else {
             throw file.unfit("is not a dtrain checkpoint (format version \(version.quotedForMessage))")
-        }
-        guard number <= formatVersion else {
-            throw DTrainError(
-                .badData,
-                "checkpoint '\(file.path)' has format version \(number), newer than the \(formatVersion) "
-                    + "that this dtrain reads; use a newer dtrain")
         }
     }
 }

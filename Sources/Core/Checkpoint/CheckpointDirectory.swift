@@ -94,21 +94,39 @@ public struct CheckpointDirectory: Hashable, Sendable {
         for name in surplus where name != valid { try remove(name) }
     }
 
-    /// Opens a checkpoint file, or the newest sound checkpoint of a folder, else the generator exported to it.
+    /// Opens a checkpoint file or any file of weights, or of a folder what `newestFile` says.
+    ///
+    /// - Parameters:
+    ///   - path: the file or folder.
+    ///   - vocabulary: what the ids mean where the file doesn't say.
+    ///   - report: called with the error of each damaged checkpoint, which is skipped.
+    /// - Throws: `DTrainError` with `noInput` when there is nothing, `badData` when the file is unfit.
+    public static func resolve(
+        _ path: String, vocabulary: Vocabulary? = nil, report: (DTrainError) -> Void = { _ in }
+    ) throws -> Checkpoint {
+        guard Folder.isFolder(path), let newest = try CheckpointDirectory(path: path).newestValid(report: report) else {
+            return try Checkpoint(weights: try newestFile(path), vocabulary: vocabulary)
+        }
+        if let vocabulary { try newest.require(vocabulary) }
+        return newest
+    }
+
+    /// A file itself, or of a folder the newest sound checkpoint, else the generator exported to it.
     ///
     /// - Parameters:
     ///   - path: the file or folder.
     ///   - report: called with the error of each damaged checkpoint, which is skipped.
-    /// - Throws: `DTrainError` with `noInput` when there is nothing, `badData` when the file is unfit.
-    public static func resolve(_ path: String, report: (DTrainError) -> Void = { _ in }) throws -> Checkpoint {
-        guard Folder.isFolder(path) else { return try Checkpoint(path: path) }
-        if let newest = try CheckpointDirectory(path: path).newestValid(report: report) { return newest }
+    /// - Throws: `DTrainError` with `noInput` when a folder holds neither.
+    package static func newestFile(_ path: String, report: (DTrainError) -> Void = { _ in }) throws -> String {
+        guard Folder.isFolder(path) else { return path }
+        if let newest = try CheckpointDirectory(path: path).newestValid(report: report) { return newest.path }
         let generator = "\(path)/\(Checkpoint.generatorName)"
-        guard Folder.exists(generator) else {
-            throw DTrainError(
-                .noInput, "folder '\(path)' holds no valid checkpoint; train first, or name a checkpoint or its folder")
-        }
-        return try Checkpoint(path: generator)
+        if Folder.exists(generator) { return generator }
+        let others = try Folder.names(in: path).filter { $0.hasSuffix(".safetensors") }.sorted()
+        let hint =
+            others.first.map { "name a file, such as '\(path)/\($0)'" }
+            ?? "train first, or name a checkpoint or its folder"
+        throw DTrainError(.noInput, "folder '\(path)' holds no valid checkpoint; \(hint)")
     }
 
     private func remove(_ name: CheckpointName) throws {

@@ -1,7 +1,7 @@
 import FoundationEssentials
 
 /// The keys of a checkpoint's metadata.
-enum CheckpointKey: String {
+enum CheckpointKey: String, CaseIterable {
     case format
     case formatVersion = "format_version"
     case dtrainVersion = "dtrain_version"
@@ -11,6 +11,7 @@ enum CheckpointKey: String {
     case corpusChecksum = "corpus_checksum"
     case tensorChecksum = "tensor_checksum"
     case metadataChecksum = "metadata_checksum"
+    case seal = "dtrain_seal"
 }
 
 /// The value of `configuration`.
@@ -83,6 +84,12 @@ extension CheckpointMetadata {
             vocabulary: try Self.vocabulary(of: file, size: model.vocabularySize),
             corpusChecksum: file.metadata[CheckpointKey.corpusChecksum.rawValue], progress: progress)
         if let problem { throw file.unfit(problem) }
+    }
+
+    /// The vocabulary of a file that has one.
+    static func vocabularyIfThere(of source: ModelFile) throws -> [String]? {
+        guard source.file[.vocabulary] != nil else { return nil }
+        return try vocabulary(of: source.file, size: source.layout.configuration.vocabularySize)
     }
 
     /// The vocabulary in a file's metadata, which must have as many entries as the model wants.

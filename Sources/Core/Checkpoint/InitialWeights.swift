@@ -1,13 +1,19 @@
 /// The weights of any safetensors file that has the tensor names of the contract, whichever program wrote it.
 ///
-/// Optimiser state and metadata may be there or not; checksums are checked when there are any.
+/// Optimiser state and metadata may be there or not; dtrain's seal is checked when there is one.
 package struct InitialWeights: Sendable {
-    /// The model that the tensors' names and shapes tell.
-    package let configuration: ModelConfiguration
     /// The vocabulary, when the file's metadata has one.
     package let vocabulary: [String]?
-    private let file: Safetensors
-    private let layout: ParameterLayout
+    private let source: ModelFile
+
+    /// The model that the tensors' names and shapes tell.
+    package var configuration: ModelConfiguration { source.layout.configuration }
+
+    /// The file's path.
+    package var path: String { source.file.path }
+
+    /// What the user should know of the file, a line each: not sealed, converted, tensors ignored.
+    package var remarks: [String] { source.remarks }
 
     /// Opens a file and deduces the model from it.
     ///
@@ -17,22 +23,15 @@ package struct InitialWeights: Sendable {
     /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` that names what is damaged, missing or
     ///   misshapen.
     package init(path: String, heartbeat: Heartbeat? = nil) throws {
-        file = try Safetensors(path: path, kind: "weights file", heartbeat: heartbeat)
-        if CheckpointSeal.isPresent(in: file) {
-            try CheckpointSeal.verifyHeader(file)
-            try CheckpointSeal.verifyTensors(file)
-        }
-        layout = try ParameterLayout(tensorsOf: file)
-        configuration = layout.configuration
-        vocabulary =
-            file.metadata[CheckpointKey.vocabulary.rawValue] == nil
-            ? nil : try CheckpointMetadata.vocabulary(of: file, size: configuration.vocabularySize)
+        source = try ModelFile(path: path, kind: "weights file", heartbeat: heartbeat)
+        vocabulary = try CheckpointMetadata.vocabularyIfThere(of: source)
     }
 
     /// Copies the weights.
     ///
     /// - Parameter parameters: room for all parameters of `configuration`.
+    /// - Throws: `DTrainError` with `badData` when a weight isn't a finite number.
     package func load(into parameters: UnsafeMutablePointer<Float>) throws {
-        try file.copy(layout, into: parameters)
+        try source.load(parameters: parameters)
     }
 }

@@ -2,23 +2,35 @@ extension ParameterLayout {
     /// The largest size that a file may give to a vocabulary, embedding or layer: products of a few can't overflow.
     private static let maximumSize = 1 << 22
 
-    /// Deduces a model from the names and shapes of a file's tensors, and checks that nothing is missing or left over.
+    /// Deduces a model from the names and shapes of a file's tensors, and checks that none is missing.
     ///
-    /// - Throws: `DTrainError` with `badData` that names the tensor that is missing, misshapen or unknown.
-    init(tensorsOf file: Safetensors) throws {
-        let layout = ParameterLayout(try Self.configuration(of: file))
-        var known: Set<String> = []
-        let slots = file.slotNames(layout)
-        for tensor in layout.tensors {
-            for name in [tensor.name] + slots.map({ SlotTensor.name(slot: $0, parameter: tensor.name) }) {
-                try file.require(name, shape: tensor.shape)
-                known.insert(name)
+    /// - Returns: the model's layout, and the names of the tensors that are neither its parameters nor an optimiser's slots.
+    /// - Throws: `DTrainError` with `badData` that names the tensor that is missing, misshapen or of a layer that can't be.
+    static func deduced(from file: Safetensors) throws -> (layout: ParameterLayout, ignored: [String]) {
+        let configuration = try configuration(of: file)
+        let layout = ParameterLayout(configuration)
+        for tensor in layout.tensors { try file.require(tensor.name, shape: tensor.shape) }
+        var known = Set(layout.tensors.map(\.name))
+        for slot in file.slotNames(layout) {
+            let names = layout.tensors.map { SlotTensor.name(slot: slot, parameter: $0.name) }
+            if zip(names, layout.tensors).allSatisfy({ file.tensors[$0]?.shape == $1.shape }) {
+                known.formUnion(names)
             }
         }
-        if let stranger = file.names.first(where: { !known.contains($0) }) {
-            throw file.unfit("holds tensor \(stranger.quotedForMessage), which such a model doesn't have")
+        let ignored = file.names.filter { !known.contains($0) }
+        // A layer above a gap would be left out of the model in silence.
+        if let stranger = ignored.first(where: { isRecurrent($0, of: configuration.cell) }) {
+            throw file.unfit("holds tensor \(stranger.quotedForMessage), but not all of the layers below it")
         }
-        self = layout
+        return (layout, ignored)
+    }
+
+    /// Whether a tensor is named as one of some recurrent layer of that cell.
+    private static func isRecurrent(_ name: String, of cell: Cell) -> Bool {
+        let words = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard words.count == 2, Cell.Tensor(rawValue: String(words[1])) != nil else { return false }
+        return words[0].hasPrefix("\(cell.layerName(0))_")
+            && Int(words[0].dropFirst(cell.layerName(0).count + 1)) != nil
     }
 
     /// The sizes, from the shapes of the embedding and of the recurrent kernels.

@@ -1,12 +1,16 @@
-/// A safetensors file of float32 tensors, opened for reading.
+/// A safetensors file, opened for reading.
 ///
 /// The format: the header's length (8 bytes, little-endian), a JSON header, the tensors' bytes. The file is mapped, not
 /// read, and nothing in it is believed: a file that isn't exactly as the format wants it is refused as a whole.
 ///
-/// Not supported: element types other than F32, keys of a tensor that the format doesn't know, more than 8 dimensions.
+/// Tensors of F32, F16, BF16 and F64 can be copied, as float32; those of other types are only listed.
+///
+/// Not supported: keys of a tensor that the format doesn't know, more than 8 dimensions.
 package struct Safetensors: Sendable {
     /// One tensor of the file.
     package struct TensorView: Hashable, Sendable {
+        /// The type of its elements.
+        package var elementType = ElementType.float32
         /// The sizes of its dimensions, row-major.
         package let shape: [Int]
         /// Its bytes, counted from the end of the header.
@@ -50,7 +54,7 @@ package struct Safetensors: Sendable {
             let text = UnsafeRawBufferPointer(rebasing: file.bytes[Self.prefix..<Self.prefix + headerCount])
             header = try SafetensorsHeader(text, dataCount: file.bytes.count - Self.prefix - headerCount)
         } catch let problem as JSONScanner.Problem {
-            throw Self.damaged(kind, path, problem.text)
+            throw Self.unreadable(kind, path, problem.text, file.bytes)
         }
         self.path = path
         self.file = file
@@ -74,19 +78,23 @@ package struct Safetensors: Sendable {
         }
     }
 
-    /// The checksum of all tensors' bytes.
+    /// Adds the bytes of some tensors to a checksum, in the order of the names.
     ///
     /// Chunk by chunk, so that a process in mid-training that checks a file doesn't hold all of it in memory.
-    func dataChecksum() throws -> String {
-        try withBytes { _, data in
-            var checksum = try Checksum()
-            for start in stride(from: 0, to: data.count, by: Self.chunk) {
-                let part = UnsafeRawBufferPointer(rebasing: data[start...].prefix(Self.chunk))
-                checksum.update(part)
-                file.release(part)
-                heartbeat?.beat()
+    func add(_ names: some Sequence<String>, to checksum: inout Checksum) {
+        let start = Self.prefix + headerCount
+        withExtendedLifetime(file) {
+            for name in names {
+                guard let range = tensors[name]?.range else { continue }
+                var rest = file.bytes[start + range.lowerBound..<start + range.upperBound]
+                while !rest.isEmpty {
+                    let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.chunk))
+                    checksum.update(part)
+                    file.release(part)
+                    heartbeat?.beat()
+                    rest = rest.dropFirst(Self.chunk)
+                }
             }
-            return checksum.hexadecimal
         }
     }
 
@@ -101,14 +109,20 @@ package struct Safetensors: Sendable {
         _ name: String, into destination: UnsafeMutablePointer<Float>, expecting shape: [Int]
     ) throws {
         let view = try require(name, shape: shape)
+        let size = view.elementType.byteCount ?? 1
         withBytes { _, data in
-            let target = UnsafeMutableRawPointer(destination)
-            for start in stride(from: 0, to: view.range.count, by: Self.chunk) {
-                // The tensor may start at any byte; a copy of raw bytes doesn't mind.
-                let part = data[view.range].dropFirst(start).prefix(Self.chunk)
-                UnsafeMutableRawBufferPointer(start: target + start, count: part.count)
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
+            var (rest, target) = (data[view.range], destination)
+            while !rest.isEmpty {
+                let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.chunk))
+                if view.elementType == .float32 {
+                    // The tensor may start at any byte; a copy of raw bytes doesn't mind.
+                    UnsafeMutableRawBufferPointer(start: target, count: part.count).copyMemory(from: part)
+                } else {
+                    view.elementType.convert(part, to: target)
+                }
                 heartbeat?.beat()
+                target += part.count / size
+                rest = rest.dropFirst(Self.chunk)
             }
         }
     }
@@ -122,12 +136,20 @@ package struct Safetensors: Sendable {
         guard view.shape == shape else {
             throw unfit("holds tensor \(name.quotedForMessage) in shape \(view.shape) where \(shape) is needed")
         }
+        guard view.elementType.isFloat else {
+            throw unfit(
+                "holds tensor \(name.quotedForMessage) of type \(view.elementType.name.quotedForMessage) where F32, F16, BF16 or "
+                    + "F64 is needed")
+        }
         return view
     }
 
-    /// The error for a file that was cut or changed.
+    /// The error for a file that was changed since dtrain has written it.
     func damaged(_ reason: String) -> DTrainError {
-        Self.damaged(kind, path, reason)
+        DTrainError(
+            .badData,
+            "\(kind) '\(path)' is damaged: \(reason); use an intact copy, or save its weights without dtrain's metadata"
+        )
     }
 
     /// The error for a sound file that isn't what is needed: `reason` goes on after the file's name.
@@ -135,8 +157,13 @@ package struct Safetensors: Sendable {
         DTrainError(.badData, "\(kind) '\(path)' \(reason); use another file")
     }
 
-    private static func damaged(_ kind: String, _ path: String, _ reason: String) -> DTrainError {
-        DTrainError(
+    private static func unreadable(
+        _ kind: String, _ path: String, _ reason: String, _ bytes: UnsafeRawBufferPointer
+    ) -> DTrainError {
+        if let other = ForeignFormat.describe(bytes, path: path) {
+            return DTrainError(.badData, "\(kind) '\(path)' \(other)")
+        }
+        return DTrainError(
             .badData, "\(kind) '\(path)' is damaged or not a safetensors file: \(reason); use another or an intact copy"
         )
     }

@@ -82,19 +82,15 @@ struct SafetensorsHeader {
         guard let dtype, let shape, let offsets, offsets.count == 2 else {
             throw JSONScanner.Problem(text: "tensor \(name.quotedForMessage) lacks its dtype, shape or data_offsets")
         }
-        guard dtype == "F32" else {
+        let type = ElementType(name: dtype)
+        guard offsets[0] <= offsets[1], Self.fits(shape, of: type, in: offsets[1] - offsets[0]) else {
             throw JSONScanner.Problem(
                 text:
-                    "tensor \(name.quotedForMessage) is of type \(dtype.quotedForMessage) where dtrain reads only 'F32'"
+                    "tensor \(name.quotedForMessage) of type \(dtype.quotedForMessage) and shape \(shape) does not fill "
+                    + "bytes \(offsets)"
             )
         }
-        guard offsets[0] <= offsets[1], Self.byteCount(shape) == offsets[1] - offsets[0] else {
-            throw JSONScanner.Problem(
-                text:
-                    "tensor \(name.quotedForMessage) of shape \(shape) does not fill bytes \(offsets)"
-            )
-        }
-        return Safetensors.TensorView(shape: shape, range: offsets[0]..<offsets[1])
+        return Safetensors.TensorView(elementType: type, shape: shape, range: offsets[0]..<offsets[1])
     }
 
     private func counts(_ scanner: inout JSONScanner, atMost limit: Int) throws -> [Int] {
@@ -106,15 +102,15 @@ struct SafetensorsHeader {
         return values
     }
 
-    /// The bytes of that many floats, nil when no machine has so many.
-    private static func byteCount(_ shape: [Int]) -> Int? {
-        var product = MemoryLayout<Float>.size
+    /// Whether elements of that shape take so many bytes; for a type that isn't known, nothing speaks against it.
+    private static func fits(_ shape: [Int], of type: ElementType, in count: Int) -> Bool {
+        guard var product = type.byteCount else { return true }
         for dimension in shape {
             let (next, overflow) = product.multipliedReportingOverflow(by: dimension)
-            guard !overflow else { return nil }
+            guard !overflow else { return false }
             product = next
         }
-        return product
+        return product == count
     }
 
     /// The tensors must cover the data from its first byte to its last, without hole or overlap.

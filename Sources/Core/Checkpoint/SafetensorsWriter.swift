@@ -23,28 +23,46 @@ enum SafetensorsWriter {
     ///
     /// - Throws: `DTrainError` with `inputOutput` when writing fails.
     static func write(
-        to path: String, header: [UInt8], tensors: [Tensor], with calls: FileCalls = .system
+        to path: String, header: [UInt8], tensors: [Tensor], replaces: Bool = true, with calls: FileCalls = .system
     ) throws {
-        try AtomicFile.write(to: path, with: calls) { writer in
+        try AtomicFile.write(to: path, replaces: replaces, with: calls) { writer in
             try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try writer.write($0) }
             try header.withUnsafeBytes { try writer.write($0) }
             for tensor in tensors { try writer.write(tensor.bytes) }
         }
     }
 
-    /// The header's text, padded with spaces so that the data begins at a multiple of 8 bytes.
+    /// What a header says of one tensor but for its place, which follows from the order.
+    struct Entry {
+        let name: String
+        let type: String
+        let shape: [Int]
+        let byteCount: Int
+    }
+
+    /// The header of a file of float32 tensors.
     static func header(tensors: [Tensor], metadata: [String: String]) -> [UInt8] {
+        header(
+            entries: tensors.map {
+                Entry(
+                    name: $0.name, type: ElementType.float32.name, shape: $0.shape, byteCount: $0.bytes.count)
+            }, metadata: metadata.sorted { $0.key < $1.key })
+    }
+
+    /// The header's text, padded with spaces so that the data begins at a multiple of 8 bytes.
+    static func header(entries: [Entry], metadata: [(key: String, value: String)]) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {
-            let entries = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
-            members.append("\(quoted(SafetensorsHeader.metadataName)):{\(entries.joined(separator: ","))}")
+            let values = metadata.map { "\(quoted($0.key)):\(quoted($0.value))" }
+            members.append("\(quoted(SafetensorsHeader.metadataName)):{\(values.joined(separator: ","))}")
         }
         var offset = 0
-        for tensor in tensors {
-            let end = offset + tensor.bytes.count
-            let shape = tensor.shape.map(String.init).joined(separator: ",")
+        for entry in entries {
+            let end = offset + entry.byteCount
+            let shape = entry.shape.map(String.init).joined(separator: ",")
             members.append(
-                "\(quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+                "\(quoted(entry.name)):{\"dtype\":\(quoted(entry.type)),\"shape\":[\(shape)],"
+                    + "\"data_offsets\":[\(offset),\(end)]}")
             offset = end
         }
         var text = Array("{\(members.joined(separator: ","))}".utf8)

@@ -39,14 +39,14 @@ public final class Evaluator {
     ///   - checkpoint: a checkpoint of any kind; its weights are copied.
     ///   - sequenceLength: the characters of a window; nil for the length that the model was trained with,
     ///     or the setting's default where the checkpoint doesn't say.
-    ///   - threads: worker threads; nil for all processors that the process may use.
+    ///   - threads: worker threads; nil for all processors that the process may use, as far as its CPU quota allows.
     /// - Throws: `DTrainError` with `usage` for a length below 1, `internal` when memory or threads run out.
     public convenience init(checkpoint: Checkpoint, sequenceLength: Int? = nil, threads: Int? = nil) throws {
         let length = sequenceLength ?? (checkpoint.metadata.settings ?? Settings())[.sequenceLength]
         guard length > 0 else { throw DTrainError(.usage, "the sequence length is \(length); give at least 1") }
         try self.init(
             layout: checkpoint.layout, parameters: checkpoint.parameters(), sequenceLength: length,
-            threads: threads ?? ProcessorSet.current.count)
+            threads: threads ?? ProcessorSet.defaultThreads)
     }
 
     /// Prepares the evaluation of a model.
@@ -78,7 +78,7 @@ public final class Evaluator {
         guard corpus.vocabulary.size == size else {
             throw DTrainError(
                 .badData,
-                "'\(corpus.path)' was opened with a vocabulary of \(corpus.vocabulary.size) entries, but the model has "
+                "'\(corpus.name)' was opened with a vocabulary of \(corpus.vocabulary.size) entries, but the model has "
                     + "\(size); open it with the checkpoint's vocabulary")
         }
         return try evaluate(characters: corpus.count) { corpus.read(from: $0, count: $1, into: $2) }

@@ -13,13 +13,13 @@ public final class Generator {
     /// - Parameters:
     ///   - checkpoint: a checkpoint of any kind; its weights are copied.
     ///   - precision: the precision of the recurrent layers' products; the logits are float32.
-    ///   - threads: worker threads; nil for all processors that the process may use.
+    ///   - threads: worker threads; nil for all processors that the process may use, as far as its CPU quota allows.
     /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` can't be followed, `internal` when
     ///   memory or threads run out.
     public convenience init(checkpoint: Checkpoint, precision: Precision = .fp32, threads: Int? = nil) throws {
         try self.init(
             layout: checkpoint.layout, parameters: checkpoint.parameters(), precision: precision,
-            threads: threads ?? ProcessorSet.current.count)
+            threads: threads ?? ProcessorSet.defaultThreads)
     }
 
     /// Prepares generation with a model's flat parameters.

@@ -12,6 +12,11 @@ enum SlotTensor {
         return isSlot(slot) ? slot : nil
     }
 
+    /// The parameter of which this would be a slot's tensor: the name without its first two words.
+    static func parameter(of name: String) -> String {
+        name.split(separator: ".", omittingEmptySubsequences: false).dropFirst(2).joined(separator: ".")
+    }
+
     /// Whether this names a slot: two words joined by a dot.
     static func isSlot(_ name: String) -> Bool {
         let words = name.split(separator: ".", omittingEmptySubsequences: false)

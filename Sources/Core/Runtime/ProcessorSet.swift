@@ -37,16 +37,9 @@ package struct ProcessorSet: Hashable, Sendable {
     }
 
     private static var allowed: ProcessorSet? {
-        guard let file = fopen("/proc/self/status", "re") else { return nil }
-        defer { fclose(file) }
-        var line: UnsafeMutablePointer<CChar>?
-        var capacity = 0
-        defer { free(line) }
         let name = "Cpus_allowed_list:"
-        while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
-            if text.hasPrefix(name) { return ProcessorSet(list: text.dropFirst(name.count)) }
-        }
-        return nil
+        let lines = SystemFile.text("/proc/self/status")?.split(separator: "\n") ?? []
+        return lines.first { $0.hasPrefix(name) }.flatMap { ProcessorSet(list: $0.dropFirst(name.count)) }
     }
 
     /// The set with one bit per processor, for other ranks.

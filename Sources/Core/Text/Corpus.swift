@@ -1,25 +1,32 @@
-/// A UTF-8 text as a sequence of character ids, read from a mapped file when asked for.
+/// A UTF-8 text as a sequence of character ids, read from mapped files when asked for.
 ///
-/// Characters are Unicode scalars. Line ends stay as they are, and a byte order mark is a character like any other. Beside the
-/// page cache's own pages the corpus takes a 32nd of a byte per character for its index, and none for a text that is all ASCII.
+/// Characters are Unicode scalars. Line ends stay as they are, and a byte order mark is a character like any other. Several files
+/// are one text, as `cat` joins them, also where one ends inside a character. Beside the page cache's own pages the corpus takes
+/// a 32nd of a byte per character for its index, and none for a text that is all ASCII.
 ///
-/// The file must not change while it is in use: a change in place gives wrong ids, and cutting it off ends the process.
+/// The files must not change while they are in use: a change in place gives wrong ids, and cutting one off ends the process.
 public final class Corpus: Sendable {
     /// How much of a file is scanned between giving its pages back, a multiple of the page size.
     static let scanChunk = 4 << 20
 
-    /// The file's path, as given.
-    public let path: String
+    /// The files and folders, as given.
+    public var paths: [String] { text.paths }
+    /// The files in order, with those of folders in place of the folders.
+    public var files: [String] { text.files.map(\.path) }
+    /// What was given, for messages: the path, or some of the paths.
+    public var name: String { text.name }
     /// How many characters the text has.
     public let count: Int
-    /// The checksum of the file's bytes, as `Checksum` writes it.
+    /// The checksum of the text's bytes, as `Checksum` writes it.
     public let checksum: String
     /// What the ids mean.
     public let vocabulary: Vocabulary
     /// How many of the text's characters the given vocabulary lacks; 0 when it was built from the text.
     public let unknownCount: Int
+    /// Why it may be no text though it is UTF-8, and what to do, one line; nil where all is well.
+    public let doubt: String?
 
-    private let file: MappedFile
+    private let text: JoinedText
     private let pages: ResidentPages
     /// The byte offset of every 256th character; empty for ASCII.
     private let marks: [Int]
@@ -27,50 +34,92 @@ public final class Corpus: Sendable {
     /// Opens, validates and indexes a text in one pass.
     ///
     /// - Parameters:
-    ///   - path: the file.
+    ///   - path: the file, or a folder, which stands for its `*.txt`.
     ///   - vocabulary: what the ids mean; nil builds it from the text.
     ///   - heartbeat: shows that reading goes on.
-    /// - Throws: `DTrainError` with `noInput` or `inputOutput` when the file can't be read; with `badData` when it is empty, has
-    ///   too many distinct characters, or is not UTF-8, naming the offset where the first ill-formed sequence starts.
-    public init(path: String, vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
-        let file = try MappedFile(path: path, kind: "text file")
-        guard !file.bytes.isEmpty else {
-            throw DTrainError(.badData, "text file '\(path)' is empty; name a file that has text in it")
-        }
-        var scanner = try TextScanner(path: path, bytes: file.bytes, vocabulary: vocabulary)
-        let pages = ResidentPages(of: file)
-        checksum = try Self.scan(file.bytes, with: &scanner, releasing: pages, heartbeat)
+    /// - Throws: as `init(paths:vocabulary:heartbeat:)` does.
+    public convenience init(path: String, vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
+        try self.init(paths: [path], vocabulary: vocabulary, heartbeat: heartbeat)
+    }
+
+    /// Opens, validates and indexes several files as one text, in one pass.
+    ///
+    /// - Parameters:
+    ///   - paths: files and folders, in order; a folder stands for its `*.txt`, not deeper, in the order of their names' bytes.
+    ///   - vocabulary: what the ids mean; nil builds it from the text.
+    ///   - heartbeat: shows that reading goes on.
+    /// - Throws: `DTrainError` with `noInput` or `inputOutput` when a file can't be read, is a pipe or a device; with `badData`
+    ///   when there is no text, too many distinct characters, or something else than UTF-8: it names the file, the offset where
+    ///   the first ill-formed sequence starts, and what the file seems to be.
+    public convenience init(paths: [String], vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
+        try self.init(
+            paths: paths, vocabulary: vocabulary, pipes: .refuse("which can be read only once"), heartbeat: heartbeat)
+    }
+
+    /// Opens files, or a pipe where the rule allows that.
+    package convenience init(
+        paths: [String], vocabulary: Vocabulary?, pipes: PipeRule, heartbeat: Heartbeat? = nil
+    ) throws {
+        try self.init(JoinedText(paths: paths, pipes: pipes), vocabulary: vocabulary, heartbeat: heartbeat)
+    }
+
+    /// The same text with another vocabulary.
+    ///
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    package convenience init(_ other: Corpus, vocabulary: Vocabulary?) throws {
+        try self.init(other.text, vocabulary: vocabulary, heartbeat: nil)
+    }
+
+    private init(_ text: JoinedText, vocabulary: Vocabulary?, heartbeat: Heartbeat?) throws {
+        var scanner = try TextScanner(vocabulary: vocabulary)
+        let pages = ResidentPages(of: text.mapped)
+        checksum = try Self.scan(text, with: &scanner, releasing: pages, heartbeat)
         guard scanner.scalars.count <= Vocabulary.maximumScalarCount else {
             throw DTrainError(
                 .badData,
-                "'\(path)' has \(scanner.scalars.count) distinct characters, more than the "
+                "'\(text.name)' has \(scanner.scalars.count) distinct characters, more than the "
                     + "\(Vocabulary.maximumScalarCount) that ids can name; use a text with fewer")
         }
         self.vocabulary = try vocabulary ?? Vocabulary(scalars: scanner.scalars)
-        self.path = path
-        self.file = file
+        self.text = text
         self.pages = pages
         count = scanner.count
         marks = scanner.marks
         unknownCount = scanner.unknownCount
+        doubt = TextDoubt.find(in: text, scanner.scalars)
     }
 
     /// Scans all bytes and returns their checksum.
     ///
-    /// Chunk by chunk, so that a file larger than the memory is read from the disk only once.
+    /// Chunk by chunk, so that a text larger than the memory is read from the disk only once.
     private static func scan(
-        _ bytes: UnsafeRawBufferPointer, with scanner: inout TextScanner, releasing pages: ResidentPages,
-        _ heartbeat: Heartbeat?
+        _ text: JoinedText, with scanner: inout TextScanner, releasing pages: ResidentPages, _ heartbeat: Heartbeat?
     ) throws -> String {
         var checksum = try Checksum()
-        for start in stride(from: 0, to: bytes.count, by: scanChunk) {
-            let chunk = UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(scanChunk))
-            checksum.update(chunk)
-            try scanner.scan(before: start + chunk.count)
-            pages.release(chunk)
-            heartbeat?.beat()
+        for part in text.parts {
+            scanner.begin(part)
+            for start in stride(from: 0, to: part.bytes.count, by: scanChunk) {
+                let chunk = UnsafeRawBufferPointer(rebasing: part.bytes[start...].prefix(scanChunk))
+                checksum.update(chunk)
+                do { try scanner.scan(before: start + chunk.count) } catch let problem as IllFormedText {
+                    throw TextDiagnosis.error(problem, in: text)
+                }
+                pages.release(chunk, of: part)
+                heartbeat?.beat()
+            }
         }
         return checksum.hexadecimal
+    }
+
+    /// Refuses a text of which the given vocabulary knows no character.
+    ///
+    /// - Parameter model: the file that the vocabulary comes from.
+    /// - Throws: `DTrainError` with `badData` that names both.
+    package func requireKnownCharacters(of model: String) throws {
+        guard unknownCount == count else { return }
+        throw DTrainError(
+            .badData, "no character of '\(name)' is in the vocabulary of '\(model)'",
+            hint: "name a text in that alphabet with `data`")
     }
 
     /// What the index takes in memory.
@@ -93,24 +142,16 @@ public final class Corpus: Sendable {
     ///   - ids: where they go; room for `count`.
     package func read(from character: Int, count: Int, into ids: UnsafeMutablePointer<UInt16>) {
         precondition(character >= 0 && count >= 0 && character <= self.count - count, "characters out of range")
-        let bytes = file.bytes
-        let start = byteOffset(of: character)
-        var offset = start
-        for index in 0..<count {
-            // Only a file that was changed after it was validated can fail here.
-            let (value, length) = StrictUTF8.decode(bytes, at: offset) ?? (0, 1)
-            ids[index] = vocabulary.id(ofCodePoint: value)
-            offset += length
-        }
-        pages.touch(offset - start)
+        var cursor = cursor(at: character)
+        let start = cursor.position
+        for index in 0..<count { ids[index] = vocabulary.id(ofCodePoint: cursor.next()) }
+        pages.touch(cursor.position - start)
     }
 
-    private func byteOffset(of character: Int) -> Int {
-        guard !marks.isEmpty, character < count else { return character }
-        var offset = marks[character / TextScanner.markInterval]
-        for _ in 0..<character % TextScanner.markInterval {
-            offset += StrictUTF8.decode(file.bytes, at: offset)?.length ?? 1
-        }
-        return offset
+    private func cursor(at character: Int) -> TextCursor {
+        guard !marks.isEmpty, character < count else { return TextCursor(text.parts, at: character) }
+        var cursor = TextCursor(text.parts, at: marks[character / TextScanner.markInterval])
+        for _ in 0..<character % TextScanner.markInterval { _ = cursor.next() }
+        return cursor
     }
 }

@@ -38,7 +38,7 @@ public struct SequenceDataset: Sendable {
             let amount = length.overflow || needed.overflow ? "more than \(Int.max)" : "\(needed.partialValue)"
             throw DTrainError(
                 .badData,
-                "'\(corpus.path)' has \(corpus.count) characters, but one batch of \(batchSize) sequences of "
+                "'\(corpus.name)' has \(corpus.count) characters, but one batch of \(batchSize) sequences of "
                     + "\(sequenceLength) needs \(amount)",
                 hint: "lower `batch-size` or `seq-length`, or use a longer text")
         }

@@ -8,6 +8,16 @@ enum StrictUTF8 {
         return lead < 0x80 ? (UInt32(lead), 1) : decodeSequence(bytes, at: offset, lead: lead)
     }
 
+    /// How many bytes a character with that first byte has; 1 for a byte that begins none.
+    static func length(lead: UInt8) -> Int {
+        switch lead {
+        case 0xC2...0xDF: 2
+        case 0xE0...0xEF: 3
+        case 0xF0...0xF4: 4
+        default: 1
+        }
+    }
+
     private static func decodeSequence(
         _ bytes: UnsafeRawBufferPointer, at offset: Int, lead: UInt8
     ) -> (scalar: UInt32, length: Int)? {

@@ -1,10 +1,14 @@
-/// One pass over a text's bytes: validates them, counts characters, and finds which there are and where they lie.
+/// A byte sequence that is not UTF-8.
+struct IllFormedText: Error {
+    /// The place in the text of its first byte.
+    let offset: Int
+}
+
+/// One pass over a text's parts: validates them, counts characters, and finds which there are and where they lie.
 struct TextScanner {
     /// Every so many characters one byte offset is kept.
     static let markInterval = 256
 
-    private let path: String
-    private let bytes: UnsafeRawBufferPointer
     /// For each code point 1 if it is in the vocabulary, or has been seen when there is none.
     private let known: AlignedBuffer<UInt8>
     private let collects: Bool
@@ -13,17 +17,18 @@ struct TextScanner {
     private(set) var scalars: [Unicode.Scalar] = []
     /// How many characters the given vocabulary lacks.
     private(set) var unknownCount = 0
-    /// How many characters lie before `offset`.
+    /// How many characters were scanned.
     private(set) var count = 0
     /// The byte offsets of characters 0, 256, 512, …; empty as long as all is ASCII, where offset and index are the same.
     private(set) var marks: [Int] = []
 
+    private var bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// The place of the part in the text.
+    private var start = 0
     private var offset = 0
     private var nextMark = Int.max
 
-    init(path: String, bytes: UnsafeRawBufferPointer, vocabulary: Vocabulary?) throws {
-        self.path = path
-        self.bytes = bytes
+    init(vocabulary: Vocabulary?) throws {
         known = try AlignedBuffer(count: 0x110000)
         collects = vocabulary == nil
         for scalar in vocabulary?.scalars ?? [] {
@@ -31,9 +36,16 @@ struct TextScanner {
         }
     }
 
-    /// Goes on with all characters that start before a limit.
+    /// Begins with the next part; the one before it must have been scanned.
+    mutating func begin(_ part: TextPart) {
+        bytes = part.bytes
+        start = part.start
+        offset = 0
+    }
+
+    /// Scans all characters that start before a limit in the part.
     ///
-    /// - Throws: `DTrainError` with `badData` at the first sequence that is not UTF-8.
+    /// - Throws: `IllFormedText` at the first sequence that is not UTF-8.
     mutating func scan(before limit: Int) throws {
         while offset < limit {
             let run = knownASCII(before: limit)
@@ -64,10 +76,7 @@ struct TextScanner {
 
     private mutating func scanCharacter() throws {
         guard let (value, length) = StrictUTF8.decode(bytes, at: offset), let scalar = Unicode.Scalar(value) else {
-            throw DTrainError(
-                .badData,
-                "'\(path)' is not UTF-8: invalid byte 0x\(String(bytes[offset], radix: 16)) at offset \(offset); "
-                    + "convert it, e.g. with iconv")
+            throw IllFormedText(offset: start + offset)
         }
         if length > 1, marks.isEmpty { startMarks() }
         if known[Int(value)] == 0 {
@@ -89,7 +98,7 @@ struct TextScanner {
 
     private mutating func advance(characters: Int, bytes: Int) {
         while nextMark < count + characters {
-            marks.append(offset + nextMark - count)
+            marks.append(start + offset + nextMark - count)
             nextMark += Self.markInterval
         }
         count += characters

@@ -7,7 +7,7 @@ package final class SoloRanks: TrainingRanks {
     /// Where the process shows how far it is.
     package let heartbeat: Heartbeat
     /// The processors that this process may run on.
-    package var defaultThreads: Int { ProcessorSet.current.count }
+    package var defaultThreads: Int { ProcessorSet.defaultThreads }
 
     /// A process that trains alone.
     ///

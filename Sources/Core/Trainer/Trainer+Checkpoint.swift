@@ -94,7 +94,7 @@ extension Trainer {
             checkpoint.metadata.corpusChecksum == data.corpus.checksum
         else {
             throw DTrainError(
-                .badData, "checkpoint '\(path)' was not trained on '\(data.corpus.path)'; use the same text")
+                .badData, "checkpoint '\(path)' was not trained on '\(data.corpus.name)'; use the same text")
         }
         try checkpoint.load(optimizer: replica.optimizerState)
         try checkpoint.load(parameters: replica.parameters.pointer)

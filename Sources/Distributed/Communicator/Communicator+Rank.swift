@@ -15,12 +15,4 @@ extension Communicator {
             throw DTrainError(.internal, "there is no rank \(root) in a job of \(size); please report this")
         }
     }
-
-    /// Finds the host with the most ranks per processor; nil where none is crowded; collective.
-    package func mostCrowdedHost() throws -> HostLoad? {
-        let numbers = try allGather(SIMD2<Int32>(Int32(clamping: localSize), Int32(clamping: processors.count)))
-        let names = try allGather(hostName)
-        return HostLoad.mostCrowded(
-            zip(names, numbers).map { HostLoad(host: $0, ranks: Int($1.x), processors: Int($1.y)) })
-    }
 }

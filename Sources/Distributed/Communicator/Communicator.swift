@@ -80,6 +80,11 @@ public protocol Communicator: AnyObject {
     /// Collective; the numbers may differ.
     func occupy(threads: Int) throws
 
+    /// Gathers a number of each rank of this host, by local rank.
+    ///
+    /// Collective among the ranks of a host.
+    func allGatherOnHost(_ value: Int) throws -> [Int]
+
     /// Allocates memory that the ranks of a host share.
     ///
     /// Collective, with the same size. If the system refuses on any rank of a host, nothing is

@@ -16,7 +16,9 @@ package final class InMemoryCommunicator {
     package var localSize: Int { size }
     /// The processors of this process, which all ranks share.
     package var processors: SharedProcessors {
-        SharedProcessors(masks: [ProcessorSet](repeating: .current, count: size), localRank: rank)
+        SharedProcessors(
+            masks: [ProcessorSet](repeating: .current, count: size),
+            quotas: [ProcessorQuota](repeating: .current, count: size), localRank: rank)
     }
     /// The name of this host.
     package let hostName = currentHostName()
@@ -120,6 +122,8 @@ extension InMemoryCommunicator: Communicator {
     }
 
     package func occupy(threads: Int) throws {}
+
+    package func allGatherOnHost(_ value: Int) throws -> [Int] { try allGather(value) }
 
     package func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
 

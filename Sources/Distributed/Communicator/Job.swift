@@ -60,6 +60,7 @@ public enum Job {
         ErrorReport.spelling.withLock { $0 = spelling }
         guard launch.usesMPI else {
             do {
+                try launch.tasks?.refuse()
                 try body(SoloCommunicator())
                 return 0
             } catch {

@@ -49,8 +49,7 @@ package final class MPICommunicator {
         try MPIError.check("MPI_Comm_split_type", cmpi_comm_split_shared(world, Int32(clamping: rank), &node))
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(node))
         (localRank, localSize) = try Self.place(in: node)
-        let masks = try Self.masks(in: node, count: localSize)
-        processors = SharedProcessors(masks: masks, localRank: localRank)
+        processors = try Self.processors(in: node, count: localSize, localRank: localRank)
         // One thread per rank until `occupy`.
         isCrowded = processors.areCrowded(threads: [Int](repeating: 1, count: localSize))
         watch.wait("MPI_Comm_dup")
@@ -72,7 +71,13 @@ package final class MPICommunicator {
     /// Collective.
     private func openLifeline(isHostOfRoot: Bool) throws -> (any Lifeline)? {
         guard size > 1 else { return nil }
-        let hub = isRoot ? LifelineHub(size: size) : nil
+        var reach = LifelineHub.Reach.thisHost
+        if localSize < size {
+            // One rank of each host tells where its connections come from.
+            let own = localRank == 0 ? HostAddress.all.map(\.address) : []
+            reach = .hosts(Set(try allGather(HostAddress.bytes(own)).flatMap(HostAddress.addresses)))
+        }
+        let hub = isRoot ? LifelineHub(size: size, reach: reach) : nil
         guard let address = LifelineAddress(try broadcast(hub?.address.bytes ?? [], from: 0)) else {
             if isRoot { reportWarning("\(name) cannot listen on a TCP port: lost ranks are noticed late") }
             return nil
@@ -88,13 +93,18 @@ package final class MPICommunicator {
         return (Int(rank), Int(size))
     }
 
-    /// The affinity masks of the ranks of a host; collective over them.
-    private static func masks(in node: cmpi_comm, count: Int) throws(MPIError) -> [ProcessorSet] {
-        let length = ProcessorSet.byteCount
+    /// The affinity masks and CPU quotas of the ranks of a host; collective over them.
+    private static func processors(
+        in node: cmpi_comm, count: Int, localRank: Int
+    ) throws(MPIError) -> SharedProcessors {
+        let (maskLength, length) = (ProcessorSet.byteCount, ProcessorSet.byteCount + ProcessorQuota.byteCount)
+        let own = ProcessorSet.current.bytes + ProcessorQuota.current.bytes
         var all = [UInt8](repeating: 0, count: count * length)
-        try MPIError.check(
-            "MPI_Allgather", cmpi_allgather_bytes(ProcessorSet.current.bytes, Int32(length), &all, node))
-        return (0..<count).map { ProcessorSet(bytes: all[$0 * length..<($0 + 1) * length]) }
+        try MPIError.check("MPI_Allgather", cmpi_allgather_bytes(own, Int32(length), &all, node))
+        let parts = (0..<count).map { all[$0 * length..<($0 + 1) * length] }
+        return SharedProcessors(
+            masks: parts.map { ProcessorSet(bytes: $0.prefix(maskLength)) },
+            quotas: parts.map { ProcessorQuota(bytes: $0.dropFirst(maskLength)) }, localRank: localRank)
     }
 
     /// MPI 3.1 §6.4.2; collective.
@@ -220,10 +230,12 @@ extension MPICommunicator: Communicator {
 
     /// MPI 3.1 §5.7, among the ranks of the host.
     package func occupy(threads: Int) throws {
-        var all = [Int32](repeating: 0, count: localSize)
-        var own = Int32(clamping: threads)
-        try collective("MPI_Allgather") { cmpi_allgather_bytes(&own, 4, &all, node) }
-        isCrowded = processors.areCrowded(threads: all.map { Int($0) })
+        isCrowded = processors.areCrowded(threads: try allGatherOnHost(threads))
+    }
+
+    /// MPI 3.1 §5.7, among the ranks of the host.
+    package func allGatherOnHost(_ value: Int) throws -> [Int] {
+        try allGatherOnHost([Int64(value)]).map { Int($0) }
     }
 
     /// MPI 3.1 §5.7, among the ranks of the host.

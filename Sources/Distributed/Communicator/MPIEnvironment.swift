@@ -53,6 +53,11 @@ package struct MPIEnvironment: ~Copyable {
             // MPICH yields by default, but only after spinning a thousand times.
             setenv("MPIR_CVAR_POLLS_BEFORE_YIELD", "1", 0)
         }
+        if launch.isOnOneHost, SharedHostMemory.hasRoom(forRanks: launch.size ?? 64) {
+            // Open MPI's transports for networks listen on them, and strangers there take this
+            // process's descriptors; the ranks of one host don't need them.
+            setenv("OMPI_MCA_btl", "self,vader", 0)
+        }
         let watch = try StallWatch(rank: launch.rank ?? 0, size: launch.size ?? 1, seconds: stallTimeout)
         let world = Result { try Self.connect(launch, required, watch, observer) }
         if case .failure = world { watch.stop() }
@@ -73,11 +78,12 @@ package struct MPIEnvironment: ~Copyable {
                 .internal, "MPI grants thread level \(provided), \(required) is needed; use another MPI library")
         }
         let world = try MPICommunicator(watch: watch, observer: observer)
+        if world.size == 1 { try launch.tasks?.refuse() }
         if let size = launch.size, size != world.size {
             throw DTrainError(
                 .usage,
                 "the launcher started \(size) processes but MPI sees \(world.size): it belongs to another MPI than "
-                    + "'\(libraryVersion)'; start dtrain with that library's own mpirun")
+                    + "'\(libraryVersion)'; start dtrain with that library's own '\(launcher)'")
         }
         return world
     }
@@ -88,6 +94,23 @@ package struct MPIEnvironment: ~Copyable {
         watch.enter("MPI_Finalize")
         try MPIError.check("MPI_Finalize", cmpi_finalize())
         watch.stop()
+    }
+
+    /// The path of the launcher that belongs to the MPI library; its name where it isn't found beside the library.
+    package static var launcher: String {
+        // The library as it is mapped: `address … path`.
+        let mapped = (SystemFile.text("/proc/self/maps") ?? "").split(separator: "\n").lazy
+            .compactMap { line in line.firstIndex(of: "/").map { line[$0...] } }
+            .first { $0.split(separator: "/").last?.hasPrefix("libmpi") == true }
+        let names =
+            libraryVersion.contains("Open MPI")
+            ? ["mpirun.openmpi", "mpirun"] : ["mpiexec.mpich", "mpiexec.hydra", "mpiexec", "mpirun"]
+        var folder = mapped ?? ""
+        while let slash = folder.lastIndex(of: "/") {
+            folder = folder[..<slash]
+            for name in names where access("\(folder)/bin/\(name)", X_OK) == 0 { return "\(folder)/bin/\(name)" }
+        }
+        return names[0]
     }
 
     /// The name and version of the MPI library, one line.

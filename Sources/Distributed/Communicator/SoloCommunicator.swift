@@ -12,7 +12,7 @@ package final class SoloCommunicator {
     /// One process on this host.
     package let localSize = 1
     /// The processors of this process.
-    package let processors = SharedProcessors(masks: [.current], localRank: 0)
+    package let processors = SharedProcessors(masks: [.current], quotas: [.current], localRank: 0)
     /// The name of this host.
     package let hostName = currentHostName()
     /// The progress of this rank.
@@ -56,6 +56,8 @@ extension SoloCommunicator: Communicator {
     }
 
     package func occupy(threads: Int) throws {}
+
+    package func allGatherOnHost(_ value: Int) throws -> [Int] { [value] }
 
     package func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
 

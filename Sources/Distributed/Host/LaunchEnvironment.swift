@@ -16,13 +16,17 @@ package struct LaunchEnvironment: Hashable, Sendable {
     package let localRank: Int?
     /// The number of the job's processes on this host, if known.
     package let localSize: Int?
+    /// What other variables say of processes that MPI may not connect.
+    package let tasks: LaunchedTasks?
+    /// Whether all of the job's processes are known to be on this host.
+    package let isOnOneHost: Bool
     /// An estimate of the number of processors that the processes of this host share.
     private let hostProcessors: Int
 
     /// Reads the variables of Open MPI, PMIx (Slurm's `--mpi=pmix`), and PMI (MPICH, Slurm's
     /// `--mpi=pmi2`).
     ///
-    /// Slurm's own variables don't count: a batch script, which is no MPI process, has them too.
+    /// Slurm's own variables make no MPI process: a batch script has them too. See `LaunchedTasks`.
     ///
     /// - Parameters:
     ///   - environment: looks up a variable.
@@ -40,6 +44,9 @@ package struct LaunchEnvironment: Hashable, Sendable {
         usesMPI = size != nil || number("PMIX_RANK", "PMI_RANK") != nil
         localRank = number("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
         localSize = number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
+        tasks = LaunchedTasks(environment: environment)
+        // With `srun --mpi=pmix`, only Slurm knows.
+        isOnOneHost = size != nil ? size == localSize : usesMPI && number("SLURM_STEP_NUM_NODES") == 1
         // A rank that Open MPI has bound sees only its own processors.
         hostProcessors = number("OMPI_MCA_orte_bound_at_launch") == 1 ? onlineProcessors : allowedProcessors
     }
@@ -47,9 +54,10 @@ package struct LaunchEnvironment: Hashable, Sendable {
     /// This process's launcher.
     package static var current: LaunchEnvironment {
         let online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let quota = ProcessorQuota.current.processors.map(ProcessorQuota.threads) ?? online
         return LaunchEnvironment(
             environment: { name in getenv(name).map { String(cString: $0) } },
-            allowedProcessors: ProcessorSet.current.count, onlineProcessors: online)
+            allowedProcessors: min(quota, ProcessorSet.current.count), onlineProcessors: min(quota, online))
     }
 
     /// Whether the processes of this host seem to outnumber its processors.

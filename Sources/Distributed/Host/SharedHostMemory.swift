@@ -34,6 +34,13 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
         self.rendezvous = rendezvous
     }
 
+    /// Whether the shared memory in files that MPI libraries use, some megabytes a rank, is likely to do.
+    static func hasRoom(forRanks ranks: Int) -> Bool {
+        var status = statvfs()
+        guard access("/dev/shm", W_OK) == 0, statvfs("/dev/shm", &status) == 0 else { return false }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize) >= UInt64(ranks) * 8 << 20
+    }
+
     deinit { if let address { munmap(address, size) } }
 
     func take(byteCount: Int) -> UnsafeMutableRawPointer? {

@@ -76,9 +76,22 @@ struct JobObserver {
     }
 
     /// Describes ranks that haven't connected to rank 0.
-    func describeMissing(_ missing: [Int]) -> String {
-        "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is noticed only after "
+    func describeMissing(_ missing: [Int], lacksDescriptors: Bool) -> String {
+        guard !lacksDescriptors else {
+            return "\(names[0]) may open too few files to watch \(list(missing)): a lost or stopped process is noticed "
+                + "only after `stall-timeout`; allow more files there (ulimit -n)"
+        }
+        return
+            "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is noticed only after "
             + "`stall-timeout`; let the hosts connect to each other"
+    }
+
+    /// Describes connections that were turned away.
+    func describe(_ strangers: Strangers) -> String {
+        let count = strangers.count
+        return "\(names[0]): \(count) connection\(count == 1 ? "" : "s") to port \(strangers.port), the first from "
+            + "\(HostAddress.text(strangers.first)), \(count == 1 ? "was" : "were") none of this job's and closed; the "
+            + "training isn't affected, see SECURITY.md"
     }
 
     private func describe(_ verdict: StallRules.Verdict, _ operation: String) -> String? {

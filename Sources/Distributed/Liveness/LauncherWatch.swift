@@ -80,21 +80,31 @@ package struct ProcessStatus: Hashable, Sendable {
     let state: Character
     /// The parent's number.
     let parent: Int32
+    /// Whether it is in the foreground of a terminal.
+    let isAtTerminal: Bool
+    /// When it started, in clock ticks since the boot: tells it from a later process of the same number.
+    package let start: UInt64
+    /// Whether it has ended, and its parent hasn't noticed yet.
+    package var isZombie: Bool { state == "Z" || state == "X" }
 
     /// Reads a process's status; nil when there is no such process.
-    init?(_ process: Int32) {
-        guard let text = smallFile("/proc/\(process)/stat"),
+    package init?(_ process: Int32) {
+        guard let text = SystemFile.text("/proc/\(process)/stat"),
             // The name may contain parentheses.
             let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"), open < close
         else { return nil }
         let fields = text[text.index(after: close)...].split(separator: " ")
-        guard fields.count > 1, let state = fields[0].first, let parent = Int32(fields[1]) else { return nil }
+        guard fields.count > 19, let state = fields[0].first, let parent = Int32(fields[1]),
+            let start = UInt64(fields[19])
+        else { return nil }
         name = String(text[text.index(after: open)..<close])
-        (self.state, self.parent) = (state, parent)
+        (self.state, self.parent, self.start) = (state, parent, start)
+        // Process group, session, terminal, and the group in that terminal's foreground.
+        isAtTerminal = fields[4] != "0" && fields[2] == fields[5]
     }
 
     /// The processes of this host.
-    private static func all() -> [Int32] {
+    package static func all() -> [Int32] {
         guard let folder = opendir("/proc") else { return [] }
         defer { closedir(folder) }
         var found: [Int32] = []
@@ -123,22 +133,12 @@ package struct ProcessStatus: Hashable, Sendable {
             guard let status = ProcessStatus(process), status.parent == getppid(),
                 status.state == "T" || status.state == "t"
             else { continue }
-            let variables = smallFile("/proc/\(process)/environ")?.split(separator: "\0") ?? []
+            let variables = SystemFile.text("/proc/\(process)/environ")?.split(separator: "\0") ?? []
             let rank = ["OMPI_COMM_WORLD_RANK=", "PMI_RANK="].compactMap { key in
                 variables.first { $0.hasPrefix(key) }?.dropFirst(key.count)
             }.first
             found.append(rank.map { "rank \($0) (process \(process))" } ?? "process \(process)")
         }
         return found
-    }
-}
-
-/// A file of `/proc`, up to 128 KiB; nil when it can't be read.
-private func smallFile(_ path: String) -> String? {
-    guard let file = fopen(path, "re") else { return nil }
-    defer { fclose(file) }
-    return withUnsafeTemporaryAllocation(byteCount: 1 << 17, alignment: 1) { buffer in
-        let count = fread(buffer.baseAddress, 1, buffer.count, file)
-        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
     }
 }

@@ -34,8 +34,10 @@ enum LifelineEvent: Hashable, Sendable {
     case lost(rank: Int, LivenessSocket.Loss)
     /// A rank has reported an error and ends the job, or rank 0 has reported one of any rank.
     case over(isAbort: Bool)
-    /// These ranks haven't connected in time.
-    case missing(ranks: [Int])
+    /// These ranks haven't connected in time; perhaps because rank 0 may open too few files.
+    case missing(ranks: [Int], lacksDescriptors: Bool)
+    /// Connections that were none of the job's were turned away.
+    case strangers(Strangers)
 }
 
 /// The connections between the ranks' watching threads: TCP from each rank to rank 0, without MPI

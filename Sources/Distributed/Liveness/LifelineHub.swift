@@ -4,56 +4,69 @@ import Synchronization
 
 /// Rank 0's side of the lifeline: a connection from every other rank.
 final class LifelineHub: Lifeline, @unchecked Sendable {
+    /// Where the job's ranks are.
+    enum Reach {
+        /// All on this host: the port can't be reached from any other.
+        case thisHost
+        /// On the hosts with these addresses, in network order.
+        case hosts(Set<UInt32>)
+    }
+
     /// The address to connect to.
     let address: LifelineAddress
-    private let listener: LivenessSocket
     private let size: Int
     private let monitor = Monitor()
     // Under the monitor's lock: `announce` comes from another thread.
+    private var entrance: LifelineEntrance
     private var connections: [Int: LivenessSocket] = [:]
-    private var strangers: [LivenessSocket] = []
     private var known: [Int: LivenessRecord] = [:]
     private var unanswered: [Int: Int] = [:]
     private var departed: Set<Int> = []
     private var own = LivenessRecord(rank: 0)
     private var age = 0.0
     private var hasWarned = false
+    private var hasReportedStrangers = false
 
     /// The seconds that the ranks have to connect.
-    static let welcome = 10.0
+    static let welcome = LifelineEntrance.welcome
 
     /// Starts to listen; nil where the system refuses.
-    init?(size: Int) {
-        guard let (socket, port) = LivenessSocket.listening() else { return nil }
-        listener = socket
+    init?(size: Int, reach: Reach) {
+        DescriptorLimit.allow(connections: size)
+        let (place, addresses, sources): (UInt32, [UInt32], Set<UInt32>) =
+            switch reach {
+            case .thisHost: (HostAddress.loopback, [HostAddress.loopback], [])
+            case .hosts(let sources): (INADDR_ANY, HostAddress.all.map(\.address), sources)
+            }
+        guard let listener = LivenessListener(on: place) else { return nil }
         self.size = size
         address = LifelineAddress(
-            addresses: HostAddress.all.map(\.address), port: port,
-            token: Int64.random(in: Int64.min...Int64.max))
+            addresses: addresses, port: listener.port, token: Int64.random(in: Int64.min...Int64.max))
+        entrance = LifelineEntrance(listener, token: address.token, sources: sources)
     }
 
     var descriptors: [pollfd] {
         monitor.locked {
-            ([listener] + strangers + Array(connections.values)).map {
-                pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0)
+            (entrance.descriptors + connections.values.map(\.descriptor)).map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
             }
         }
     }
 
     var records: [LivenessRecord] { monitor.locked { Array(known.values) } }
 
+    /// Under the lock: the ranks that haven't connected yet.
+    private var missing: [Int] { (1..<size).filter { known[$0] == nil } }
+
     func read() -> [LifelineEvent] {
         monitor.locked {
-            while let stranger = listener.accepted() { strangers.append(stranger) }
             var events: [LifelineEvent] = []
-            strangers = strangers.filter { stranger in
-                let (messages, loss) = stranger.receive(token: address.token)
-                guard let first = messages.first, first.record.rank > 0, first.record.rank < size else {
-                    return loss == nil
+            if entrance.isOpen {
+                for newcomer in entrance.admit(missing: Set(missing)) {
+                    connections[newcomer.rank] = newcomer.connection
+                    events += take(newcomer.messages, newcomer.loss, from: newcomer.rank)
                 }
-                connections[first.record.rank] = stranger
-                events += take(messages, loss, from: first.record.rank)
-                return false
+                if missing.isEmpty { entrance.close() }
             }
             for (rank, connection) in connections {
                 let (messages, loss) = connection.receive(token: address.token)
@@ -68,7 +81,7 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
         _ messages: [LivenessMessage], _ loss: LivenessSocket.Loss?, from rank: Int
     ) -> [LifelineEvent] {
         var events: [LifelineEvent] = []
-        for message in messages {
+        for message in messages where message.record.rank == rank {
             defer { known[rank] = message.record }
             switch message.kind {
             case .pulse:
@@ -98,11 +111,27 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
                 unanswered[rank, default: 0] += 1
                 connection.send(LivenessMessage(.pulse, token: address.token, own))
             }
-            guard age > Self.welcome, !hasWarned else { return [] }
-            hasWarned = true
-            let missing = (1..<size).filter { known[$0] == nil }
-            return missing.isEmpty ? [] : [.missing(ranks: missing)]
+            entrance.pass(seconds: seconds)
+            return reportMissing() + reportStrangers()
         }
+    }
+
+    /// Under the lock.
+    private func reportMissing() -> [LifelineEvent] {
+        guard age > Self.welcome, !hasWarned else { return [] }
+        hasWarned = true
+        let missing = missing
+        guard !missing.isEmpty else { return [] }
+        return [.missing(ranks: missing, lacksDescriptors: entrance.hasLackedDescriptors)]
+    }
+
+    /// Under the lock: once, when most of them have come.
+    private func reportStrangers() -> [LifelineEvent] {
+        guard entrance.strangers.count > 0, !entrance.isOpen || age > Self.welcome, !hasReportedStrangers else {
+            return []
+        }
+        hasReportedStrangers = true
+        return [.strangers(entrance.strangers)]
     }
 
     func announce(_ kind: LivenessMessage.Kind) {

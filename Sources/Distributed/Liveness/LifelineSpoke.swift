@@ -14,6 +14,8 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     private var attempt = 0
     private var attemptAge = 0.0
     private var unanswered = 0
+    /// Whether the connection has carried a message.
+    private var hasGreeted = false
     private var isOver = false
 
     /// The seconds that a connection attempt may take.
@@ -29,7 +31,9 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     var descriptors: [pollfd] {
         monitor.locked {
             guard let connection, !isOver else { return [] }
-            return [pollfd(fd: connection.descriptor, events: Int16(POLLIN), revents: 0)]
+            // Rank 0 waits only for a short time for the first message.
+            let events = hasGreeted ? POLLIN : POLLIN | POLLOUT
+            return [pollfd(fd: connection.descriptor, events: Int16(events), revents: 0)]
         }
     }
 
@@ -38,6 +42,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     func read() -> [LifelineEvent] {
         monitor.locked {
             guard let connection, !isOver else { return [] }
+            if !hasGreeted, connection.isConnected { speak() }
             let (messages, loss) = connection.receive(token: target.token)
             for message in messages {
                 hub = message.record
@@ -66,12 +71,16 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
             guard !isOver else { return [] }
             attemptAge += seconds
             if hub == nil, connection == nil || isStillConnecting && attemptAge > Self.patience { connectToNext() }
-            if unanswered < LivenessMessage.mostUnanswered, let connection {
-                unanswered += 1
-                connection.send(LivenessMessage(.pulse, token: target.token, own))
-            }
+            if unanswered < LivenessMessage.mostUnanswered { speak() }
             return []
         }
+    }
+
+    /// Under the lock: sends the newest record, if the connection is established.
+    private func speak() {
+        guard let connection, connection.send(LivenessMessage(.pulse, token: target.token, own)) else { return }
+        hasGreeted = true
+        unanswered += 1
     }
 
     /// An established connection is kept even if rank 0 answers late: rank 0 may have read from it,
@@ -85,9 +94,11 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
         attempt += 1
         attemptAge = 0
         unanswered = 0
+        hasGreeted = false
     }
 
     func announce(_ kind: LivenessMessage.Kind) {
-        monitor.locked { connection?.send(LivenessMessage(kind, token: target.token, own)) }
+        // A lost connection shows when it is read.
+        monitor.locked { _ = connection?.send(LivenessMessage(kind, token: target.token, own)) }
     }
 }

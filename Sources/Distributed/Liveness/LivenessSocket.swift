@@ -18,6 +18,9 @@ final class LivenessSocket {
     /// other kernel: this detects a lost network but not a stopped process.
     private static let patience: Int32 = 2500
 
+    /// The most reads of one call: a flood of bytes must not keep the watching thread.
+    private static let mostReads = 16
+
     /// Takes ownership of a descriptor.
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
@@ -51,107 +54,58 @@ final class LivenessSocket {
     }
 
     /// Sends a whole message or nothing: few are under way, so the kernel's buffer always has room.
-    func send(_ message: LivenessMessage) {
+    ///
+    /// - Returns: whether the kernel has taken it; a lost connection shows when it is read.
+    @discardableResult
+    func send(_ message: LivenessMessage) -> Bool {
         let bytes = message.bytes
-        // A failure is detected when the connection is read.
-        _ = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        return bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            == bytes.count
     }
 
     /// Returns the messages received, and how the connection ended if it has.
+    ///
+    /// Bytes that are no message of the job end the connection; at most 63 bytes wait for the rest
+    /// of theirs.
     func receive(token: Int64) -> (messages: [LivenessMessage], loss: Loss?) {
-        var loss: Loss?
+        var messages: [LivenessMessage] = []
+        for _ in 0..<Self.mostReads {
+            let (count, loss) = readBytes()
+            while received.count >= LivenessMessage.size {
+                guard let message = LivenessMessage(received.prefix(LivenessMessage.size), token: token) else {
+                    received.removeAll()
+                    return (messages, .ended)
+                }
+                messages.append(message)
+                received.removeFirst(LivenessMessage.size)
+            }
+            if loss != nil || count == 0 { return (messages, loss) }
+        }
+        return (messages, nil)
+    }
+
+    /// Reads once, into `received`; 0 bytes where none are there yet.
+    private func readBytes() -> (count: Int, loss: Loss?) {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
-            while loss == nil {
+            while true {
                 let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
                 if count > 0 {
                     received.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                } else if count == 0 {
-                    loss = .ended
-                } else if errno == EAGAIN {
-                    break
-                } else if errno != EINTR {
-                    loss = [ECONNRESET, EPIPE].contains(errno) ? .ended : .unreachable
+                    return (count, nil)
+                }
+                if count == 0 { return (0, .ended) }
+                switch errno {
+                case EINTR: continue
+                case EAGAIN: return (0, nil)
+                case ECONNRESET, EPIPE: return (0, .ended)
+                default: return (0, .unreachable)
                 }
             }
         }
-        var messages: [LivenessMessage] = []
-        while received.count >= LivenessMessage.size {
-            guard let message = LivenessMessage(received.prefix(LivenessMessage.size), token: token) else {
-                received.removeAll()
-                return (messages, .ended)
-            }
-            messages.append(message)
-            received.removeFirst(LivenessMessage.size)
-        }
-        return (messages, loss)
-    }
-}
-
-/// An address of this host that others can connect to.
-struct HostAddress: Hashable, Sendable {
-    /// IPv4, in network order.
-    let address: UInt32
-    /// Its network's mask.
-    let mask: UInt32
-
-    /// This host's addresses on interfaces that are up; loopback last.
-    static var all: [HostAddress] {
-        var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0 else { return [] }
-        defer { freeifaddrs(list) }
-        var found: [(isLoopback: Bool, address: HostAddress)] = []
-        var next = list
-        while let entry = next?.pointee {
-            next = entry.ifa_next
-            guard entry.ifa_flags & UInt32(IFF_UP) != 0, let address = ipv4(entry.ifa_addr) else { continue }
-            let isLoopback = entry.ifa_flags & UInt32(IFF_LOOPBACK) != 0
-            found.append((isLoopback, HostAddress(address: address, mask: ipv4(entry.ifa_netmask) ?? .max)))
-        }
-        return found.filter { !$0.isLoopback }.map(\.address) + found.filter(\.isLoopback).map(\.address)
-    }
-
-    private static func ipv4(_ address: UnsafeMutablePointer<sockaddr>?) -> UInt32? {
-        guard let address, address.pointee.sa_family == sa_family_t(AF_INET) else { return nil }
-        return UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr
-    }
-
-    /// The order to try another host's addresses in: those of a common network first, loopback only
-    /// on the same host.
-    static func order(_ addresses: [UInt32], own: [HostAddress], isSameHost: Bool) -> [UInt32] {
-        let loopback = addresses.filter { $0 & 0xff == 127 }
-        let others = addresses.filter { $0 & 0xff != 127 }
-        let near = others.filter { other in own.contains { $0.address & $0.mask == other & $0.mask } }
-        return (isSameHost ? loopback : []) + near + others.filter { !near.contains($0) }
     }
 }
 
 extension LivenessSocket {
-    /// Listens on all of this host's addresses, on a port that the kernel chooses; nil when it refuses.
-    static func listening() -> (socket: LivenessSocket, port: UInt16)? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        let result = LivenessSocket(descriptor)
-        var address = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        address.sin_family = sa_family_t(AF_INET)
-        let isReady = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && listen(descriptor, 4096) == 0
-                    && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        return isReady ? (result, address.sin_port) : nil
-    }
-
-    /// Accepts the next connection; nil when there is none.
-    func accepted() -> LivenessSocket? {
-        let connection = accept(descriptor, nil, nil)
-        guard connection >= 0 else { return nil }
-        let result = LivenessSocket(connection)
-        result.expectAnswers()
-        return result
-    }
-
     /// Starts to connect to an address and a port, both in network order.
     static func connecting(to address: UInt32, port: UInt16) -> LivenessSocket? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

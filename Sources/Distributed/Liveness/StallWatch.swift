@@ -221,8 +221,11 @@ final class StallWatch: @unchecked Sendable {
                 if rank == 0 { lifeline.announce(.failed) }
                 // The other rank's report and exit code come first.
                 leave(after: isAbort ? 2 : 0.3)
-            case .missing(let ranks):
-                if let text = observer?.describeMissing(ranks) { reportWarning(text) }
+            case .missing(let ranks, let lacksDescriptors):
+                let text = observer?.describeMissing(ranks, lacksDescriptors: lacksDescriptors)
+                if let text { reportWarning(text) }
+            case .strangers(let strangers):
+                if let text = observer?.describe(strangers) { reportWarning(text) }
             }
         }
         guard !losses.isEmpty else { return }

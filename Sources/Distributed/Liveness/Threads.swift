@@ -2,11 +2,11 @@ import DTrainCore
 import Glibc
 
 /// A thread outside Swift's cooperative pool, for work that waits.
-struct WaitingThread: @unchecked Sendable {
+package struct WaitingThread: @unchecked Sendable {
     private let handle: pthread_t
 
     /// Starts a thread that runs `body`.
-    init(_ body: @escaping @Sendable () -> Void) throws {
+    package init(_ body: @escaping @Sendable () -> Void) throws {
         var handle = pthread_t()
         let box = Unmanaged.passRetained(Box(body: body))
         let code = pthread_create(
@@ -29,7 +29,7 @@ struct WaitingThread: @unchecked Sendable {
     }
 
     /// Releases the thread, which ends by itself.
-    func detach() {
+    package func detach() {
         pthread_detach(handle)
     }
 

@@ -35,6 +35,27 @@ package struct ReplicaAgreement {
                 .usage, "ranks were started with settings in different order; start the same dtrain on all hosts"))
     }
 
+    /// Refuses to go on when a value differs between ranks; collective.
+    ///
+    /// - Parameters:
+    ///   - key: the value's name as the user knows it.
+    ///   - value: this rank's.
+    ///   - shown: what the message says about it, with which the user finds this rank's.
+    ///   - hint: what to do.
+    /// - Throws: `CollectiveError` of category `usage` that names the ranks with their hosts, and what each has.
+    package func requireSame(_ key: String, _ value: String, shown: String, hint: String) throws {
+        let values = try communicator.allGather(value)
+        guard values.contains(where: { $0 != values[0] }) else { return }
+        let shown = try communicator.allGather(shown)
+        let differing = values.indices.filter { values[$0] != values[0] }
+        throw CollectiveError(
+            DTrainError(
+                .usage,
+                "\(key) differs: \(shown[0]) on \(try name(ranks: [0])), \(shown[differing[0]]) on "
+                    + (try name(ranks: differing)),
+                hint: hint))
+    }
+
     /// Makes the errors of single ranks known to all, before any rank waits for another.
     ///
     /// - Parameter localError: what went wrong on this rank, if anything.

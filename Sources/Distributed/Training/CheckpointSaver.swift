@@ -44,11 +44,18 @@ final class CheckpointSaver {
     }
 
     /// Creates the folder, removes what killed writers left in it, and locks it; collective, before the first save.
-    func open() throws {
+    ///
+    /// - Parameters:
+    ///   - held: the folder's lock where rank 0 has it already.
+    ///   - check: called on rank 0 when the lock was only taken now; throws when the folder isn't as it was.
+    func open(_ held: CheckpointLock? = nil, check: () throws -> Void = {}) throws {
         lock = try agreement.collectively {
-            guard writer != nil else { return nil }
+            guard let writer else { return nil }
             try directory.prepare()
-            return try CheckpointLock(directory)
+            if let held, held.isOn(directory) { return held }
+            let lock = try CheckpointLock(directory, heartbeat: writer.heartbeat)
+            try check()
+            return lock
         }
     }
 

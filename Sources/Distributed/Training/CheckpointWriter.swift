@@ -26,14 +26,15 @@ final class CheckpointWriter {
     let snapshot: CheckpointSnapshot
     private let directory: CheckpointDirectory
     private let calls: FileCalls
+    /// Shows that the disk takes what is written, however slowly.
+    let heartbeat: Heartbeat
     private let box = OutcomeBox()
     private(set) var isBusy = false
 
-    /// - Parameter heartbeat: shows that the disk takes what is written, however slowly.
     init(
         snapshot: CheckpointSnapshot, directory: CheckpointDirectory, calls: FileCalls, heartbeat: Heartbeat
     ) {
-        (self.snapshot, self.directory) = (snapshot, directory)
+        (self.snapshot, self.directory, self.heartbeat) = (snapshot, directory, heartbeat)
         self.calls = calls.beating(heartbeat)
     }
 

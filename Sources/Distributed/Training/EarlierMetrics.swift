@@ -6,14 +6,43 @@ import Glibc
 ///
 /// It may be anything: its lines are looked at one after the other, where they lie in the mapped file.
 package struct EarlierMetrics {
+    /// What a training has to do with the lines that are there.
+    package enum Predecessor: Hashable, Sendable {
+        /// It is a new one: there must be none.
+        case none
+        /// It is a new one, and what is there may go.
+        case discarded
+        /// It was to resume, but nothing was saved yet: the lines are those of the first steps.
+        case unsaved
+        /// It resumes from here: lines up to this point are its own.
+        case saved(TrainingProgress)
+    }
+
+    /// What was found.
+    struct Found: Hashable {
+        /// Whole lines.
+        var lines = 0
+        /// The last step that stays; 0 for none.
+        var last = 0
+        /// Whether every line stays and the last one is whole.
+        var isIntact = true
+        /// Finished epochs.
+        fileprivate var epochs = 0
+        /// The steps of the resumed epoch, and the sum of their losses.
+        fileprivate var (steps, lossSum) = (0, 0.0)
+        /// What shows that the lines are another training's.
+        fileprivate var contradiction: String?
+    }
+
     /// What tells how far a line belongs.
     private struct Line: Decodable {
         let step: Int?
         let epoch: Int
+        let loss: Double?
         let epochLoss: Double?
 
         enum CodingKeys: String, CodingKey {
-            case step, epoch
+            case step, epoch, loss
             case epochLoss = "epoch_loss"
         }
     }
@@ -28,34 +57,111 @@ package struct EarlierMetrics {
     ///
     /// - Throws: `DTrainError` with `usage` when the file is the text that is trained on, or holds something else than
     ///   metrics.
-    package init?(path: String, data: String) throws {
-        var (own, text) = (stat(), stat())
+    package init?(path: String, data: [String]) throws {
+        var own = stat()
         guard stat(path, &own) == 0, own.st_mode & S_IFMT == S_IFREG else { return nil }
-        if stat(data, &text) == 0, own.st_dev == text.st_dev, own.st_ino == text.st_ino {
+        let isText = data.contains { file in
+            var text = stat()
+            return stat(file, &text) == 0 && own.st_dev == text.st_dev && own.st_ino == text.st_ino
+        }
+        if isText {
             throw DTrainError(.usage, "`metrics` '\(path)' is the text of `data`; name another file for the metrics")
         }
         self.path = path
         file = try MappedFile(path: path, kind: "metrics file")
-        guard isMetrics else {
+    }
+
+    /// Checks that the file holds metrics, and none that another training would lose; reads only.
+    ///
+    /// - Throws: `DTrainError` with `usage` when it holds something else, or another training's metrics.
+    @discardableResult
+    func check(_ predecessor: Predecessor) throws -> Found {
+        guard let found = read(predecessor) else {
             throw DTrainError(
                 .usage,
                 "`metrics` '\(path)' is a file that holds something else than metrics; name another, or delete it")
         }
+        switch predecessor {
+        case .none where found.lines > 0:
+            throw DTrainError(
+                .usage, "metrics file '\(path)' already holds \(found.lines) lines of a training",
+                hint: "replace them with `overwrite`, or name another file with `metrics`")
+        case .unsaved where found.epochs > 1:
+            throw DTrainError(
+                .usage,
+                "metrics file '\(path)' holds \(found.epochs) epochs of a training of which there is no checkpoint; delete it if "
+                    + "nobody needs it", hint: "or name another file with `metrics`")
+        case .saved(let progress):
+            var contradiction = found.contradiction
+            if contradiction == nil, found.steps > 0, found.steps == progress.stepInEpoch,
+                found.lossSum != progress.lossSum
+            {
+                contradiction = "the losses of epoch \(progress.epoch + 1)"
+            }
+            guard let contradiction else { break }
+            throw DTrainError(
+                .usage,
+                "metrics file '\(path)' holds another training's lines: \(contradiction) differ from the checkpoint's",
+                hint: "name another file with `metrics`")
+        default: break
+        }
+        return found
+    }
+
+    /// Reads all lines; nil when one isn't one of metrics.
+    private func read(_ predecessor: Predecessor) -> Found? {
+        let start = Array("{\"epoch\":".utf8)
+        var found = Found()
+        let isMetrics = forEachLine { text, isWhole in
+            guard isWhole else {
+                if !text.isEmpty { found.isIntact = false }
+                return text.starts(with: start) || start.starts(with: text)
+                    || found.lines > 0 && text.first == UInt8(ascii: "{")
+            }
+            guard let line = Self.decode(text) else { return false }
+            found.lines += 1
+            if line.epochLoss != nil { found.epochs += 1 }
+            if case .saved(let progress) = predecessor {
+                Self.compare(line, progress, &found)
+            } else {
+                found.isIntact = false
+            }
+            return true
+        }
+        return isMetrics ? found : nil
+    }
+
+    /// Compares a line with what a checkpoint knows of the training: a loss is told to the last bit.
+    private static func compare(_ line: Line, _ progress: TrainingProgress, _ found: inout Found) {
+        guard isKept(line, progress) else {
+            found.isIntact = false
+            return
+        }
+        if let step = line.step {
+            found.last = step
+            guard line.epoch == progress.epoch + 1, let loss = line.loss else { return }
+            found.steps += 1
+            found.lossSum += loss
+        } else if progress.epochLosses.indices.contains(line.epoch - 1), found.contradiction == nil,
+            progress.epochLosses[line.epoch - 1] != line.epochLoss
+        {
+            found.contradiction = "the losses of epoch \(line.epoch)"
+        }
+    }
+
+    private static func isKept(_ line: Line, _ progress: TrainingProgress) -> Bool {
+        line.step.map { $0 <= progress.step } ?? (line.epoch <= progress.epoch)
     }
 
     /// Drops the lines of the steps that a resumed training does again, and a last line that a crash has cut off.
     ///
+    /// The file is replaced by another, if anything is dropped.
+    ///
     /// - Returns: the last step that is left; 0 for none.
     @discardableResult
     package func cutBack(to progress: TrainingProgress) throws -> Int {
-        var last = 0
-        func isKept(_ line: UnsafeRawBufferPointer) -> Bool {
-            guard let line = Self.decode(line) else { return false }
-            if let step = line.step, step <= progress.step { last = step }
-            return line.step.map { $0 <= progress.step } ?? (line.epoch <= progress.epoch)
-        }
-        // All lines, and the end of the last.
-        guard !forEachLine({ $1 ? isKept($0) : $0.isEmpty }) else { return last }
+        let found = try check(.saved(progress))
+        guard !found.isIntact else { return found.last }
         guard let target = realpath(path, nil) else {
             throw DTrainError(
                 .inputOutput, "cannot follow '\(path)': \(String(cString: strerror(errno)))",
@@ -65,27 +171,15 @@ package struct EarlierMetrics {
         AtomicFile.removeStaleTemporaries(of: String(cString: target))
         // A link stays one: what it leads to is replaced.
         try AtomicFile.write(to: String(cString: target)) { writer in
-            try forEachLine { line, _ in
-                if isKept(line) {
+            try forEachLine { line, isWhole in
+                if isWhole, Self.decode(line).map({ Self.isKept($0, progress) }) ?? false {
                     try writer.write(line)
                     try withUnsafeBytes(of: UInt8(ascii: "\n")) { try writer.write($0) }
                 }
                 return true
             }
         }
-        return last
-    }
-
-    /// Whether every whole line is one of metrics, and the rest is the beginning of one.
-    private var isMetrics: Bool {
-        let start = Array("{\"epoch\":".utf8)
-        var isFirst = true
-        return forEachLine { line, isWhole in
-            defer { isFirst = false }
-            if isWhole { return Self.decode(line) != nil }
-            return line.starts(with: start) || start.starts(with: line)
-                || !isFirst && line.first == UInt8(ascii: "{")
-        }
+        return found.last
     }
 
     /// Calls `body` with each line that ends, and with what comes after the last of them, until it returns false; whether

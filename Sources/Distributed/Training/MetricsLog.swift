@@ -38,10 +38,10 @@ final class MetricsLog {
         }
     }
 
-    /// What a resumed training finds missing in the file, if anything.
-    let gap: String?
+    /// What the user should know of the lines that were there, if anything.
+    let remark: String?
     private let path: String
-    private let file: OpenFile
+    private let file: FileLock
     private let calls: FileCalls
     private let encoder = JSONEncoder()
     /// What is still to be written: whole lines, the first of which may be in the file in part.
@@ -50,35 +50,28 @@ final class MetricsLog {
 
     /// Opens the file: empty for a new training, cut back to the resumed step otherwise.
     ///
-    /// A pipe or a device is written to as it is.
+    /// A file is locked, so that no other training writes to it. A pipe or a device is written to as it is.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - data: the text that is trained on.
-    ///   - progress: where a resumed training goes on.
+    ///   - data: the files of the text that is trained on.
+    ///   - predecessor: what the training has to do with lines that are there.
     ///   - calls: what writes.
-    /// - Throws: `DTrainError` with `usage` when the file is the text or holds something else than metrics,
-    ///   `inputOutput` when it can't be opened.
+    ///   - stopSignal: the signal that has asked to stop, 0 for none: a pipe's reader is not waited for any longer.
+    /// - Throws: `DTrainError` with `usage` when the file is the text or holds something else than this training's metrics,
+    ///   `inputOutput` when it can't be opened, `stopped` when nobody reads a pipe until a signal comes.
     init(
-        path: String, data: String, resumedAt progress: TrainingProgress?, calls: FileCalls = .system
+        path: String, data: [String], after predecessor: EarlierMetrics.Predecessor, calls: FileCalls = .system,
+        stopSignal: () -> Int32 = { 0 }
     ) throws {
         (self.path, self.calls) = (path, calls)
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let earlier = try EarlierMetrics(path: path, data: data)
-        let last = try progress.flatMap { try earlier?.cutBack(to: $0) }
-        gap = progress.flatMap { progress in
-            guard let last, last != progress.step else { return nil }
-            return "metrics file '\(path)' ends at step \(last), but the training goes on after step \(progress.step): "
-                + "the steps between are missing in it"
+        if let special = try MetricsTarget.open(path, stopSignal: stopSignal) {
+            (file, remark) = (special, nil)
+        } else {
+            let found = try MetricsTarget.openFile(path, data: data, after: predecessor)
+            (file, remark) = (found.file, found.remark)
         }
-        let truncation = earlier != nil && progress == nil ? O_TRUNC : 0
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | truncation, 0o666)
-        guard descriptor >= 0 else {
-            throw DTrainError(
-                .inputOutput, "cannot open metrics file '\(path)': \(String(cString: strerror(errno)))",
-                hint: "name another with `metrics`")
-        }
-        file = OpenFile(descriptor: descriptor)
     }
 
     func write(_ report: StepReport, _ tell: (TrainingEvent) -> Void) throws {
@@ -103,8 +96,10 @@ final class MetricsLog {
         hasWarned = true
         tell(
             .warning(
-                "cannot write metrics to '\(path)': \(systemMessage(code)); the training goes on and tries again after "
-                    + "each step: make room"))
+                code == EAGAIN
+                    ? "the reader of metrics '\(path)' takes no more for now; the training goes on and tries again after each step"
+                    : "cannot write metrics to '\(path)': \(systemMessage(code)); the training goes on and tries again "
+                        + "after each step: make room"))
     }
 
     /// Writes what can be written.
@@ -133,6 +128,7 @@ final class MetricsLog {
     /// - Throws: `DTrainError` with `inputOutput` when lines are missing in the file.
     func finish() throws {
         var code = writePending()
+        while code == EAGAIN, isWritable() { code = writePending() }
         if code == nil, fdatasync(file.descriptor) != 0, errno != EINVAL, errno != EROFS { code = errno }
         guard let code else { return }
         let lines = pending.count { $0 == UInt8(ascii: "\n") }
@@ -143,10 +139,9 @@ final class MetricsLog {
             hint: "go on from an earlier checkpoint with `resume` if you need them")
     }
 
-    /// A file that stays open as long as anybody uses it.
-    private final class OpenFile: Sendable {
-        let descriptor: Int32
-        init(descriptor: Int32) { self.descriptor = descriptor }
-        deinit { close(descriptor) }
+    /// Whether a pipe takes something again, within a few seconds.
+    private func isWritable() -> Bool {
+        var pipe = pollfd(fd: file.descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&pipe, 1, 5000) > 0
     }
 }

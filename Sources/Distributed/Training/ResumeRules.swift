@@ -9,14 +9,14 @@ enum ResumeRules {
         guard let path = start.path, let checksum = start.corpusChecksum, checksum != corpus.checksum else { return }
         throw DTrainError(
             .badData,
-            "'\(corpus.path)' is not the text of '\(path)' (checksum \(corpus.checksum), then \(checksum)"
+            "'\(corpus.name)' is not the text of '\(path)' (checksum \(corpus.checksum), then \(checksum)"
                 + vocabularies(corpus) + ")",
             hint: "name the same text with `data`, or start a new training from the weights with `init`")
     }
 
     /// The sizes of the text's own vocabulary and of the checkpoint's, where they differ.
     private static func vocabularies(_ corpus: Corpus) -> String {
-        guard let now = (try? Corpus(path: corpus.path))?.vocabulary.size, now != corpus.vocabulary.size else {
+        guard let now = (try? Corpus(corpus, vocabulary: nil))?.vocabulary.size, now != corpus.vocabulary.size else {
             return ""
         }
         return "; vocabulary of \(now), then \(corpus.vocabulary.size)"

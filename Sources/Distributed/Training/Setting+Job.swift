@@ -78,7 +78,7 @@ extension Setting where Value == Bool {
     /// Whether an earlier training's checkpoints are deleted.
     package static var overwrite: Setting {
         Setting(
-            "overwrite", "Delete earlier checkpoints in the folder, or those after the resumed one",
+            "overwrite", "Delete earlier checkpoints in the folder, or those after the resumed one; replace metrics",
             default: false)
     }
 

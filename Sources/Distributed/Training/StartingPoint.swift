@@ -19,6 +19,8 @@ struct StartingPoint {
         var corpusChecksum: String?
         /// The file, for messages.
         var path: String?
+        /// What the user should know of the file, a line each.
+        var remarks: [String] = []
 
         /// Whether an earlier training continues.
         var isResumed: Bool { settings != nil }
@@ -32,9 +34,15 @@ struct StartingPoint {
     }
 
     let summary: Summary
+    /// The checkpoint folder's lock, on rank 0 where there is such a folder: what was found in it stays as it is.
+    let lock: CheckpointLock?
     private let source: Source
+    /// The checkpoints of the folder, on rank 0.
+    private let found: [CheckpointName]
 
     /// Finds the start, and applies the rules for resuming to the options; collective, reads only.
+    ///
+    /// Locks the checkpoint folder first, where there is one; for one that is only created later see `requireUnchanged`.
     ///
     /// - Parameters:
     ///   - options: what was given.
@@ -43,28 +51,57 @@ struct StartingPoint {
     static func find(
         _ options: TrainingOptions, communicator: any Communicator, report: (TrainingEvent) -> Void
     ) throws -> StartingPoint {
-        let (source, own) = try ReplicaAgreement(communicator).collectively {
-            guard communicator.isRoot else { return (Source.fresh, Summary()) }
-            let source = try open(options, communicator.heartbeat, report)
-            return (source, try summary(of: source, options.settings))
+        let directory = CheckpointDirectory(path: options[.checkpointDirectory])
+        let (lock, found, source, own) = try ReplicaAgreement(communicator).collectively {
+            guard communicator.isRoot else {
+                return (CheckpointLock?.none, [CheckpointName](), Source.fresh, Summary())
+            }
+            let lock = try CheckpointLock.ofExisting(directory, heartbeat: communicator.heartbeat)
+            let source = try open(options, directory, communicator.heartbeat, report)
+            return (lock, try directory.list(), source, try summary(of: source, options.settings))
         }
         let shared = try communicator.broadcast(Array(try JSONEncoder().encode(own)), from: 0)
-        return StartingPoint(summary: try JSONDecoder().decode(Summary.self, from: Data(shared)), source: source)
+        return StartingPoint(
+            summary: try JSONDecoder().decode(Summary.self, from: Data(shared)), lock: lock, source: source,
+            found: found)
+    }
+
+    /// What the training has to do with lines that are in its metrics file.
+    func predecessor(_ options: TrainingOptions) -> EarlierMetrics.Predecessor {
+        if summary.isResumed { return .saved(summary.progress) }
+        if options.start == .resume { return .unsaved }
+        return options[.overwrite] ? .discarded : .none
+    }
+
+    /// Checks that the folder is as the start was found, once its lock is held; on rank 0, not collective.
+    ///
+    /// - Throws: `DTrainError` when another training has used a folder that wasn't there before.
+    func requireUnchanged(_ options: TrainingOptions) throws {
+        let directory = CheckpointDirectory(path: options[.checkpointDirectory])
+        guard try !options[.overwrite] && directory.list() != found else { return }
+        if !summary.isResumed, options.start != .resume { try directory.requireFresh() }
+        throw DTrainError(
+            .inputOutput, "another training has changed folder '\(directory.path)' since this one was started",
+            hint: "run the same command again, or name another folder with `checkpoint-dir`")
     }
 
     private static func open(
-        _ options: TrainingOptions, _ heartbeat: Heartbeat, _ report: (TrainingEvent) -> Void
+        _ options: TrainingOptions, _ directory: CheckpointDirectory, _ heartbeat: Heartbeat,
+        _ report: (TrainingEvent) -> Void
     ) throws -> Source {
-        let directory = CheckpointDirectory(path: options[.checkpointDirectory])
         switch options.start {
         case .weights(let path):
             if !options[.overwrite] { try directory.requireFresh() }
-            return .weights(try InitialWeights(path: path, heartbeat: heartbeat), path: path)
+            let weights = try InitialWeights(
+                path: try CheckpointDirectory.newestFile(path) { report(.warning("passed over: \($0)")) },
+                heartbeat: heartbeat)
+            return .weights(weights, path: weights.path)
         case .fresh:
             if !options[.overwrite] { try directory.requireFresh() }
             return .fresh
         case .resumeFrom(let path):
-            let checkpoint = try training(Checkpoint(path: path, heartbeat: heartbeat))
+            let file = try CheckpointDirectory.newestFile(path) { report(.warning("passed over: \($0)")) }
+            let checkpoint = try training(Checkpoint(path: file, heartbeat: heartbeat))
             try requireNothingLater(in: directory, than: checkpoint, options)
             return .checkpoint(checkpoint)
         case .resume:
@@ -112,7 +149,8 @@ struct StartingPoint {
         case .fresh: return Summary()
         case .weights(let weights, let path):
             try settings.take(sizesOf: weights.configuration, of: path)
-            return Summary(model: weights.configuration, vocabulary: weights.vocabulary, path: path)
+            return Summary(
+                model: weights.configuration, vocabulary: weights.vocabulary, path: path, remarks: weights.remarks)
         case .checkpoint(let checkpoint):
             let metadata = checkpoint.metadata
             let changes = try settings.resume(
@@ -120,7 +158,7 @@ struct StartingPoint {
             return Summary(
                 model: metadata.model, vocabulary: metadata.vocabulary,
                 progress: metadata.progress ?? TrainingProgress(), settings: settings.stored, changes: changes,
-                corpusChecksum: metadata.corpusChecksum, path: checkpoint.path)
+                corpusChecksum: metadata.corpusChecksum, path: checkpoint.path, remarks: checkpoint.remarks)
         }
     }
 

@@ -6,6 +6,8 @@ package enum TrainingEvent: Sendable {
     case ready(TrainingOverview)
     /// The first batch's mean loss before any training, and ln(V), what guessing blindly costs.
     case untrainedLoss(Float, blind: Double)
+    /// The first batch's mean loss with weights from a file, and ln(V); whether they are those of a resumed training.
+    case loadedLoss(Float, blind: Double, path: String, isResumed: Bool)
     /// An epoch begins or, after a resume, goes on; numbers from 1.
     case epochBegan(epoch: Int, of: Int)
     /// An optimiser step is done.
@@ -32,8 +34,12 @@ package struct TrainingOverview: Sendable {
     package let ranks: Int
     /// Worker threads of rank 0.
     package let threads: Int
-    /// The corpus's path.
+    /// The processor time that a CPU quota leaves to the ranks of rank 0's host; nil where it is no less than their cores.
+    package let quota: (processors: Double, of: Int)?
+    /// What was named as the corpus.
     package let data: String
+    /// How many files it has.
+    package let files: Int
     /// Characters of the corpus.
     package let characters: Int
     /// Sequences in it.
@@ -102,6 +108,8 @@ package struct EpochReport: Sendable {
 package struct StopReport: Sendable {
     /// The signal.
     package let signal: Int32
+    /// Whether the launcher has sent it to rank 0: on its own account, or because it was asked to end the job.
+    package let isFromLauncher: Bool
     /// The rank that got it, as named to users; nil where there is only one.
     package let rank: String?
     /// Optimiser steps in all.

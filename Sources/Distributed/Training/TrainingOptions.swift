@@ -2,8 +2,8 @@ import DTrainCore
 
 /// What to train: a text, a start, and settings.
 package struct TrainingOptions: Hashable, Sendable {
-    /// The text file, UTF-8.
-    package var data: String
+    /// The files and folders of the text, UTF-8; a rank without any takes rank 0's.
+    package var data: [String]
     /// The source of the weights at the start.
     package var start: Start
     /// Everything else; see the entries of `Setting`.
@@ -24,11 +24,16 @@ package struct TrainingOptions: Hashable, Sendable {
     /// The options of a training.
     ///
     /// - Parameters:
-    ///   - data: the text file, UTF-8.
+    ///   - data: the files and folders of the text, UTF-8.
     ///   - start: the source of the weights.
     ///   - settings: what was given; a resumed training takes the rest from its checkpoint.
-    package init(data: String, start: Start = .fresh, settings: Settings = Settings()) {
+    package init(data: [String], start: Start = .fresh, settings: Settings = Settings()) {
         (self.data, self.start, self.settings) = (data, start, settings)
+    }
+
+    /// The options of a training on one file.
+    package init(data: String, start: Start = .fresh, settings: Settings = Settings()) {
+        self.init(data: [data], start: start, settings: settings)
     }
 
     /// The value of a setting; one that is set counts as given.

@@ -31,6 +31,9 @@ package struct TrainingPlan {
         var options = options
         if let settings = start.summary.settings { options.settings.take(settings) }
         try agreement.collectively {
+            if communicator.isRoot, let metrics = options[.metrics] {
+                try MetricsTarget.check(metrics, data: options.data, after: start.predecessor(options))
+            }
             try options.settings.requirePossible()
             try options.settings.requirePossible(Settings.job)
             _ = try InstructionSet.inUse()
@@ -38,8 +41,7 @@ package struct TrainingPlan {
         if communicator.size == 1 { options.settings.removeExchange() }
         return TrainingPlan(
             options: options, start: start,
-            data: try TrainingData.open(
-                options, start.summary, agreement: agreement, heartbeat: communicator.heartbeat),
+            data: try TrainingData.open(options, start.summary, communicator: communicator),
             threads: options[.threads] ?? defaultThreads,
             communicator: communicator)
     }
@@ -57,7 +59,9 @@ package struct TrainingPlan {
     /// What is known before the first step.
     func overview(_ layout: ParameterLayout) throws -> TrainingOverview {
         try TrainingOverview(
-            layout: layout, ranks: communicator.size, threads: threads, data: data.corpus.path,
+            layout: layout, ranks: communicator.size, threads: threads,
+            quota: communicator.processors.quota.map { ($0, of: communicator.processors.unionCount) },
+            data: data.corpus.name, files: data.corpus.files.count,
             characters: data.corpus.count, sequences: data.dataset.windowCount,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],

@@ -78,14 +78,20 @@ package final class TrainingRun {
         try begin()
         do {
             while !isComplete, stop == nil {
-                if !isUntrained { tellEpoch() }
+                if progress.step > 0 { tellEpoch() }
                 try runEpoch()
             }
         } catch {
             saver.settle(after: error, report: tell)
             throw error
         }
-        try saver.finish(report: tell)
+        let isStopped = stop != nil && !isComplete
+        try saver.finish { event in
+            // The report of the stop names the file.
+            if isStopped, case .saved = event { return }
+            tell(event)
+        }
+        StopSignals.settle()
         guard let stop, !isComplete else {
             try agreement.collectively { try metrics?.finish() }
             return true
@@ -96,8 +102,8 @@ package final class TrainingRun {
         tell(
             .stopped(
                 StopReport(
-                    signal: stop.signal, rank: names.count > 1 ? names[stop.rank] : nil, step: progress.step,
-                    path: lastSaved)))
+                    signal: stop.signal, isFromLauncher: stop.rank == communicator.rank && StopSignals.isFromLauncher,
+                    rank: names.count > 1 ? names[stop.rank] : nil, step: progress.step, path: lastSaved)))
         return false
     }
 
@@ -113,19 +119,32 @@ package final class TrainingRun {
 
     private func openFiles() throws {
         let start = plan.start.summary
-        try saver.open()
+        try saver.open(plan.start.lock) { try plan.start.requireUnchanged(options) }
         metrics = try agreement.collectively {
             guard communicator.isRoot, let path = options[.metrics] else { return nil }
-            return try MetricsLog(path: path, data: options.data, resumedAt: start.isResumed ? start.progress : nil)
+            return try MetricsLog(
+                path: path, data: plan.data.corpus.files, after: plan.start.predecessor(options),
+                stopSignal: stopSignal)
         }
-        if let gap = metrics?.gap { tell(.warning(gap)) }
+        if let remark = metrics?.remark { tell(.warning(remark)) }
         saver.first = metrics?.flush
         try saver.removeEarlier(start)
     }
 
     private var isComplete: Bool { progress.epoch >= perStep.epochs || isFinished }
 
-    private var isUntrained: Bool { plan.start.summary.model == nil && progress.step == 0 }
+    /// Compares the first batch's loss with that of guessing, before the step is counted; the line of a first epoch follows.
+    private func tellFirstLoss(_ loss: Float) {
+        let start = plan.start.summary
+        guard progress.step == start.progress.step else { return }
+        let blind = log(Double(trainer.model.vocabularySize))
+        if loss.isFinite {
+            tell(
+                start.path.map { .loadedLoss(loss, blind: blind, path: $0, isResumed: start.isResumed) }
+                    ?? .untrainedLoss(loss, blind: blind))
+        }
+        if progress.step == 0 { tellEpoch() }
+    }
 
     private func tellEpoch() { tell(.epochBegan(epoch: progress.epoch + 1, of: perStep.epochs)) }
 
@@ -157,10 +176,7 @@ package final class TrainingRun {
         let start = Clock.seconds
         var gradient = try trainer.gradient(of: batch)
         let (loss, norm) = (gradient.loss, gradient.norm)
-        if isUntrained, loss.isFinite {
-            tell(.untrainedLoss(loss, blind: log(Double(trainer.model.vocabularySize))))
-            tellEpoch()
-        }
+        tellFirstLoss(loss)
         if let limit = perStep.clipNorm { try gradient.clip(norm: limit) }
         try trainer.apply(gradient, learningRate: perStep.learningRate)
         stop = ranks.stopRequest

@@ -22,15 +22,18 @@ public struct Experiment: Hashable, Sendable, Codable {
         public var steps: Int
         /// Steps before them that don't.
         public var warmUp: Int
+        /// How much was measured, `3 of 8 runs`, where the experiment was stopped; nil for all.
+        public var unfinished: String?
 
         /// Where and how an experiment ran.
         public init(
             version: String, date: String, command: String, mpi: String, model: String, hosts: [RankHost], cores: Int,
-            repeats: Int, steps: Int, warmUp: Int
+            repeats: Int, steps: Int, warmUp: Int, unfinished: String? = nil
         ) {
             (self.version, self.date, self.command) = (version, date, command)
             (self.mpi, self.model, self.hosts, self.cores) = (mpi, model, hosts, cores)
             (self.repeats, self.steps, self.warmUp) = (repeats, steps, warmUp)
+            self.unfinished = unfinished
         }
     }
 

@@ -4,12 +4,13 @@ extension RunPlan.Choice {
     /// Refuses an experiment that needs more sequences for a batch than a text has, before hours of measuring.
     ///
     /// - Parameters:
-    ///   - path: the text.
+    ///   - paths: the files and folders of the text.
     ///   - length: characters of a sequence.
     /// - Throws: `DTrainError` as `Corpus` does, and with `usage` for too many ranks, naming the largest number that works.
-    public func requireSequences(of path: String, length: Int) throws {
-        let corpus = try Corpus(path: path)
-        try requireSequences(length < corpus.count ? corpus.count / (length + 1) : 0, of: path)
+    public func requireSequences(of paths: [String], length: Int) throws {
+        let corpus = try Corpus(
+            paths: paths, vocabulary: nil, pipes: .refuse("which only the first of many runs could read"))
+        try requireSequences(length < corpus.count ? corpus.count / (length + 1) : 0, of: corpus.name)
     }
 
     /// A text too short for one batch is left to the first run to report.

@@ -11,7 +11,7 @@ public enum Report {
         \(Style.sheet)
         </style></head><body><main>
         <h1>\(escaped(title(experiment)))</h1>
-        <p class="soft">\(escaped(experiment.setting.model)) · \(escaped(experiment.setting.date))</p>
+        <p class="soft">\(escaped(subtitle(experiment.setting)))</p>
         <p class="verdict">\(escaped(experiment.verdict))</p>
         \(tiles(experiment))
         <h2>Measured</h2>
@@ -40,6 +40,11 @@ public enum Report {
         let most = experiment.measurements.map(\.layout).max { $0.ranks < $1.ranks }
         guard let most, !experiment.isOneMachine else { return "Scaling of dtrain on one machine" }
         return "Scaling of dtrain on \(most.machines) machines"
+    }
+
+    private static func subtitle(_ setting: Experiment.Setting) -> String {
+        let unfinished = setting.unfinished.map { " · stopped after \($0)" } ?? ""
+        return "\(setting.model) · \(setting.date)\(unfinished)"
     }
 
     private static func tiles(_ experiment: Experiment) -> String {

@@ -1,72 +1,69 @@
 import ArgumentParser
 import DTrainCore
-import FoundationEssentials
 
-/// `dtrain evaluate`: how well a model predicts a text.
+/// `dtrain evaluate`: how well models predict a text.
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure a model's loss on a text.",
         discussion: """
             The text is cut into windows of the sequence length that the model was trained with, each from a zero state as in \
-            training; every character but the first is predicted once.
+            training; every character but the first is predicted once. Several checkpoints give a line each; with --json a \
+            line is one object. What is evaluated is said on standard error.
             """)
 
-    @OptionGroup var model: ModelUseOptions
+    @Option(parsing: .upToNextOption, help: .usedCheckpoint)
+    var checkpoint: [String]
 
-    @Option(
-        help: .init(
-            "UTF-8 text (default: $DTRAIN_DATA, else the corpus that scripts/fetch-corpus has fetched).",
-            valueName: "file"))
-    var data: String?
+    @OptionGroup var model: ModelUseOptions
+    @OptionGroup var text: TextOptions
 
     @Option(
         help: "Characters per window (default: as trained; \(Setting.sequenceLength.defaultText) for a generator).",
         transform: positive)
     var seqLength: Int?
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print one JSON object for each checkpoint.")
     var json = false
 
-    private struct Report: Encodable {
-        let loss: Double
-        let bitsPerCharacter: Double
-        let perplexity: Double
-        let characters: Int
-
-        enum CodingKeys: String, CodingKey {
-            case loss, perplexity, characters
-            case bitsPerCharacter = "bits_per_character"
+    func run() throws {
+        // All are opened before the first is evaluated, which may take long.
+        let models = try checkpoint.map { try LoadedModel($0, vocabulary: model.vocabulary) }
+        let table = models.count > 1 && !json ? EvaluationTable(models.map(\.checkpoint)) : nil
+        var corpus: Corpus?
+        for (index, model) in models.enumerated() {
+            let read = try open(model, corpus)
+            corpus = read
+            let evaluator = try Evaluator(
+                checkpoint: model.checkpoint, sequenceLength: seqLength, threads: self.model.threads)
+            let evaluation = Evaluation(
+                checkpoint: model.checkpoint, corpus: read, result: try evaluator.evaluate(read))
+            if index == 0, let table { try Console.output(table.header) }
+            try Console.output(json ? evaluation.json() : table?.row(evaluation) ?? evaluation.text)
         }
     }
 
-    func run() throws {
-        let loaded = try LoadedModel(model.checkpoint)
-        let corpus = try Corpus(path: try data ?? DefaultCorpus.path(), vocabulary: loaded.vocabulary)
+    /// The text with the model's vocabulary, read again only where that is another one.
+    private func open(_ model: LoadedModel, _ earlier: Corpus?) throws -> Corpus {
+        let corpus =
+            if let earlier {
+                earlier.vocabulary == model.vocabulary
+                    ? earlier : try Corpus(earlier, vocabulary: model.vocabulary)
+            } else {
+                try Corpus(
+                    paths: try text.given ?? DefaultCorpus.paths(), vocabulary: model.vocabulary,
+                    pipes: .read { true })
+            }
+        try corpus.requireKnownCharacters(of: model.checkpoint.path)
+        let step = model.checkpoint.metadata.progress.map { "step \($0.step)" } ?? "a generator"
+        Console.notice(
+            "evaluating '\(model.checkpoint.path)' (\(step)) on '\(corpus.name)': \(corpus.count.grouped) characters, "
+                + "\(corpus.unknownCount.grouped) unknown")
+        if let doubt = corpus.doubt { Console.warning(doubt) }
         if corpus.unknownCount > 0 {
             Console.warning(
-                "\(corpus.unknownCount) characters of '\(corpus.path)' are not in the model's vocabulary: counted as [UNK]"
+                "\(corpus.unknownCount) characters of '\(corpus.name)' are not in the model's vocabulary: counted as [UNK]"
             )
         }
-        let evaluator = try Evaluator(
-            checkpoint: loaded.checkpoint, sequenceLength: seqLength, threads: model.threads)
-        try show(try evaluator.evaluate(corpus))
-    }
-
-    private func show(_ result: Evaluator.Result) throws {
-        guard json else {
-            try Console.output(
-                "loss \(result.loss.fixed(4)) nats, \(result.bitsPerCharacter.fixed(4)) bits per character, perplexity "
-                    + "\(result.perplexity.fixed(4)), over \(result.characters.grouped) characters\n")
-            return
-        }
-        guard result.loss.isFinite, result.perplexity.isFinite else {
-            throw DTrainError(.badData, "the loss is \(result.loss), which JSON can't say; check the checkpoint")
-        }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let report = Report(
-            loss: result.loss, bitsPerCharacter: result.bitsPerCharacter, perplexity: result.perplexity,
-            characters: result.characters)
-        try Console.output(String(decoding: try encoder.encode(report), as: UTF8.self) + "\n")
+        return corpus
     }
 }

@@ -13,11 +13,13 @@ struct Export: ParsableCommand {
     @Option(help: .init("The folder to write generator.safetensors to.", valueName: "dir"))
     var output: String
 
+    @OptionGroup var vocabulary: VocabularyOption
+
     @Flag(help: "Replace a generator that is there already.")
     var overwrite = false
 
     func run() throws {
-        let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("passed over: \($0)") }
-        try Console.output(try found.export(to: output, overwrite: overwrite) + "\n")
+        try CleanEnd.removingTemporaries(in: output)
+        try Console.output(try vocabulary.open(checkpoint).0.export(to: output, overwrite: overwrite) + "\n")
     }
 }

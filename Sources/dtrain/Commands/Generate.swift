@@ -7,6 +7,9 @@ struct Generate: ParsableCommand {
         abstract: "Continue prompts with a trained model.",
         discussion: "Prints each prompt with its continuation; everything else goes to standard error.")
 
+    @Option(help: .usedCheckpoint)
+    var checkpoint: String
+
     @OptionGroup var model: ModelUseOptions
 
     @Option(help: .init("Text to continue; give it again for more, they are generated together.", valueName: "text"))
@@ -16,7 +19,8 @@ struct Generate: ParsableCommand {
     var length = 1000
 
     @Option(
-        help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).", transform: positiveNumber)
+        help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).",
+        transform: temperatureNumber)
     var temperature: Double?
 
     @Option(help: .setting(.seed), transform: seedNumber)
@@ -39,7 +43,7 @@ struct Generate: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(model.checkpoint)
+        let loaded = try LoadedModel(checkpoint, vocabulary: model.vocabulary)
         for text in prompt {
             let missing = loaded.vocabulary.missing(in: text)
             guard missing.isEmpty else {

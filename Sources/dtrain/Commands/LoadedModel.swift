@@ -7,22 +7,54 @@ struct LoadedModel {
     let checkpoint: Checkpoint
     let vocabulary: Vocabulary
 
-    init(_ path: String) throws {
-        checkpoint = try CheckpointDirectory.resolve(path) { Console.warning("passed over: \($0)") }
-        vocabulary = try Vocabulary(tokens: checkpoint.metadata.vocabulary)
+    /// Opens a checkpoint, or any file of weights together with its vocabulary.
+    init(_ path: String, vocabulary: VocabularyOption) throws {
+        (checkpoint, self.vocabulary) = try vocabulary.open(path)
+    }
+}
+
+/// The vocabulary of weights that don't name their own.
+struct VocabularyOption: ParsableArguments {
+    @Option(
+        name: .customLong("vocabulary"),
+        help: .init(
+            "What the ids mean, for weights that don't say: a JSON list of characters, or the text trained on.",
+            valueName: "file"))
+    private var path: String?
+
+    /// Opens a checkpoint, or any file of weights, and says what is to be known of it.
+    func open(_ checkpoint: String) throws -> (Checkpoint, Vocabulary) {
+        let given = try path.map { try Vocabulary(path: $0) }
+        let found = try CheckpointDirectory.resolve(checkpoint, vocabulary: given) {
+            Console.warning("passed over: \($0)")
+        }
+        let vocabulary = try found.requireVocabulary()
+        for remark in found.remarks { Console.notice(remark) }
+        return (found, vocabulary)
     }
 }
 
 /// Options that the commands share which only use a model.
 struct ModelUseOptions: ParsableArguments {
-    @Option(
-        help: .init(
-            "A checkpoint, a folder of checkpoints (its newest valid one), or an exported generator's folder.",
-            valueName: "file-or-dir"))
-    var checkpoint: String
+    @OptionGroup var vocabulary: VocabularyOption
 
     @Option(name: .customLong("threads"), help: "Worker threads (default: cores).", transform: positive)
     private var threadsOption: Int?
 
-    var threads: Int { threadsOption ?? ProcessorSet.current.count }
+    func validate() throws {
+        let cores = ProcessorSet.defaultThreads
+        guard let threadsOption, threadsOption > cores else { return }
+        Console.warning(
+            "\(threadsOption) worker threads share \(cores) core\(cores == 1 ? "" : "s"), which is slower than one "
+                + "thread a core: lower --threads to \(cores)")
+    }
+
+    var threads: Int { threadsOption ?? ProcessorSet.defaultThreads }
+}
+
+extension ArgumentHelp {
+    /// The help of a flag that names a checkpoint to use.
+    static let usedCheckpoint = ArgumentHelp(
+        "A checkpoint, a folder of checkpoints (its newest valid one), or an exported generator's folder.",
+        valueName: "file-or-dir")
 }

@@ -24,6 +24,12 @@ func positiveNumber(_ text: String) throws -> Double {
     return value
 }
 
+/// What divides the logits; 0 is what other programs call the likeliest character.
+func temperatureNumber(_ text: String) throws -> Double {
+    if Double(text) == 0 { throw ValidationError("write --greedy instead, which takes the likeliest character always") }
+    return try positiveNumber(text)
+}
+
 private func integer<Value: FixedWidthInteger>(_ text: String, _ range: ClosedRange<Value>) throws -> Value {
     guard let value = Value(text), range.contains(value) else {
         throw ValidationError("give a whole number from \(range.lowerBound) to \(range.upperBound)")

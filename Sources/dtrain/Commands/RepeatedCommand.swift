@@ -1,39 +1,59 @@
-/// The command that this process was started with, for a shell.
-struct RepeatedCommand {
-    private let arguments: [String]
+import DTrainCore
+import DTrainDistributed
+import Glibc
 
-    /// Takes the arguments, the program first.
-    init(_ arguments: [String]) {
-        self.arguments = arguments
+/// The command that has started this training, launcher and supervisor included, for a shell.
+struct RepeatedCommand {
+    private let words: [String]
+    /// Whether there is a launcher whose part of the command isn't known.
+    let lacksLauncher: Bool
+
+    /// Finds the command in the processes above this one.
+    ///
+    /// - Parameters:
+    ///   - arguments: this process's arguments, the program first.
+    ///   - ancestors: the processes above it, the nearest first.
+    ///   - usesLauncher: whether a launcher has started it.
+    ///   - variable: looks up an environment variable.
+    init(
+        _ arguments: [String], ancestors: [Ancestor] = [], usesLauncher: Bool = false,
+        variable: (String) -> String? = { _ in nil }
+    ) {
+        // Others, such as a script that writes the arguments itself, can't be repeated with another flag.
+        let ours = arguments.dropFirst()
+        let program = arguments.first?.split(separator: "/").last
+        func carriesOurs(_ words: [String]) -> Bool {
+            SupervisedCommand.parts(words).contains { part in
+                part.suffix(ours.count) == ours && (!ours.isEmpty || part.last?.split(separator: "/").last == program)
+            }
+        }
+        let launcher = ancestors.first { $0.isLauncher && carriesOurs($0.words) }
+        let supervisor = ancestors.first { Supervision.isSupervisor($0.words) && carriesOurs($0.words) }
+        if let found = supervisor ?? launcher {
+            (words, lacksLauncher) = (found.words, false)
+        } else if usesLauncher, let srun = Self.srun(variable) {
+            (words, lacksLauncher) = (srun + arguments, false)
+        } else {
+            (words, lacksLauncher) = (arguments, usesLauncher)
+        }
+    }
+
+    /// Slurm's `srun` isn't above the ranks, but its variables are theirs.
+    private static func srun(_ variable: (String) -> String?) -> [String]? {
+        guard variable("OMPI_COMMAND") == nil, let tasks = variable("SLURM_STEP_NUM_TASKS") else { return nil }
+        let type = variable("SLURM_MPI_TYPE").map { ["--mpi=\($0)"] } ?? []
+        return ["srun"] + type + ["-n", tasks]
     }
 
     /// The same command.
-    var line: String { Self.line(arguments) }
+    var line: String { Self.line(words) }
 
-    /// The same training, going on from its newest checkpoint; for this and any further time.
+    /// The same training, continued from its newest checkpoint; for this and any further time.
     var resuming: String {
-        var kept: [String] = []
-        var rest = arguments[...]
-        while let argument = rest.popFirst() {
-            switch argument {
-            case "--resume", "--overwrite": break
-            case "--init", "--resume-from": rest = rest.dropFirst()
-            default:
-                if !argument.hasPrefix("--init="), !argument.hasPrefix("--resume-from=") { kept.append(argument) }
-            }
-        }
-        return Self.line(kept + ["--resume"])
+        let start = Supervision.isSupervisor(words) ? words.firstIndex(of: "--").map { $0 + 1 } ?? 0 : 0
+        return Self.line(words[..<start] + SupervisedCommand(Array(words[start...])).resuming)
     }
 
-    private static func line(_ words: [String]) -> String {
-        words.map(quoted).joined(separator: " ")
-    }
-
-    private static func quoted(_ word: String) -> String {
-        let isPlain = word.unicodeScalars.allSatisfy {
-            $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=:,+@%".unicodeScalars.contains($0)
-        }
-        return isPlain && !word.isEmpty
-            ? word : "'\(word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
-    }
+    /// Words as a shell takes them.
+    static func line(_ words: [String]) -> String { words.map(\.shellWord).joined(separator: " ") }
 }

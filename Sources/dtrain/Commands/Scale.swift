@@ -4,13 +4,22 @@ import DTrainDistributed
 import Scaling
 
 /// `dtrain scale`: how a training scales over ranks, measured, and predicted beyond.
-struct Scale: ParsableCommand {
+struct Scale: PassingCommand {
+    static var passing: ArgumentCheck.Passing { .flags(except: reserved) }
+
+    /// Flags of `dtrain train` that can't stand behind `--`: each training has its own, or must do without.
+    private static let reserved: Set = [
+        "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps", "--keep",
+        "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
+        "--seq-length", "--threads", "--shuffle", "--no-shuffle", "--init", "--allreduce", "--gradient-compression",
+    ]
+
     static let configuration = CommandConfiguration(
         abstract: "Measure how training scales over ranks, and predict how it goes on.",
         discussion: """
             Starts 'mpirun -np N dtrain train --profile' for each number of ranks in turn, several times over, and single \
             processes as the base, and writes report.html with steps.csv, summary.csv and experiment.json into the output \
-            folder. Flags of 'dtrain train' that are not listed here go behind '--'. docs/scaling.md explains every number.
+            folder. Ctrl-C ends it with a report on the runs done so far, and --resume continues there. Flags of 'dtrain train' that are not listed here go behind '--'. docs/scaling.md explains every number.
 
               dtrain scale                                          this machine, 1, 2 and 4 ranks, the tutorial's model
               dtrain scale --hostfile hosts --ranks 1,2,4,8 --mpirun-args '--map-by node --bind-to none'
@@ -27,17 +36,18 @@ struct Scale: ParsableCommand {
     var trainFlags: [String] = []
 
     func validate() throws {
-        let own = [
-            "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps",
-            "--keep",
-            "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
-            "--seq-length", "--threads", "--shuffle", "--no-shuffle", "--init", "--allreduce",
-            "--gradient-compression",
-        ]
-        let names = trainFlags.map { String($0.prefix { $0 != "=" }) }
-        if let flag = names.first(where: own.contains) {
+        if let flag = trainFlags.map({ String($0.prefix { $0 != "=" }) }).first(where: Self.reserved.contains) {
             throw ValidationError(
                 "\(flag) is not for behind '--': 'dtrain scale' has it itself or no use for it; leave it out there"
+            )
+        }
+        if experiment.resume, experiment.overwrite {
+            throw ValidationError(
+                "--resume continues the experiment in --output, which --overwrite deletes: use one of them")
+        }
+        if let path = data.text.given?.first(where: { $0 == "/dev/stdin" || $0.hasPrefix("/dev/fd/") }) {
+            throw ValidationError(
+                "--data \(path) can't be given to all runs that 'dtrain scale' starts: write the text to a file and name that"
             )
         }
         if LaunchEnvironment.current.usesMPI {
@@ -46,29 +56,99 @@ struct Scale: ParsableCommand {
     }
 
     func run() throws {
-        let data = try data.file()
+        let data = try data.text.given ?? DefaultCorpus.paths()
         let settings = settings
         try settings.requirePossible()
         try choice(settings).requireSequences(of: data, length: settings[.sequenceLength])
-        let output = try OutputFolder(experiment.output, overwrite: experiment.overwrite)
+        let signals = ExperimentSignals()
+        let output = try OutputFolder(
+            experiment.output, overwrite: experiment.overwrite, resume: experiment.resume)
         defer { output.removeWork() }
+        if try isFinished(output) { return }
         let launcher = try Launcher(
             program: launcher.mpirun, hostfile: launcher.hostfile, arguments: launcher.words, cores: Machine.cores,
             log: output.log)
         let runner = ScaleRunner(
             launcher: launcher, output: output, trainFlags: trainArguments(data, settings), choice: choice(settings),
             sequenceLength: settings[.sequenceLength], exchange: Workload.Exchange(settings),
-            repeats: experiment.repeats, steps: experiment.steps, warmUp: experiment.warmUp)
-        let measurements = try runner.measure()
+            repeats: experiment.repeats, steps: experiment.steps, warmUp: experiment.warmUp, signals: signals,
+            progress: try progress(output, identity(data, settings, launcher)))
+        do {
+            let isComplete = try runner.measure()
+            try report(runner, isComplete: isComplete, settings, launcher, output)
+            guard isComplete else { throw ExitCode(DTrainError.Category.stopped.rawValue) }
+        } catch let error as DTrainError where !runner.progress.runs.isEmpty {
+            Console.notice("\(runner.progress.runs.count) of \(runner.runCount) runs are kept: --resume continues")
+            throw error
+        }
+    }
+
+    /// Whether a folder to resume in holds all that there is to do.
+    private func isFinished(_ output: OutputFolder) throws -> Bool {
+        guard experiment.resume, !output.isUnfinished, output.holdsResults else { return false }
+        guard (try? MappedFile(path: "\(output.path)/experiment.json")) != nil else {
+            throw DTrainError(.usage, "--output '\(output.path)' holds no experiment of dtrain; name another folder")
+        }
+        Console.notice("the experiment in '\(output.path)' is finished: see \(output.path)/report.html")
+        return true
+    }
+
+    /// What an earlier start has measured, or nothing.
+    private func progress(_ output: OutputFolder, _ identity: [String: String]) throws -> Progress {
+        guard output.isUnfinished else { return Progress(settings: identity) }
+        let path = "\(output.path)/\(Progress.name)"
+        let progress = try Progress(path: path)
+        let differences = progress.differences(from: identity)
+        guard differences.isEmpty else {
+            throw DTrainError(
+                .usage,
+                "'\(path)' was measured with \(differences.joined(separator: "; ")): use the same flags, or --overwrite"
+            )
+        }
+        return progress
+    }
+
+    /// What all runs of an experiment have in common.
+    private func identity(_ data: [String], _ settings: Settings, _ launcher: Launcher) -> [String: String] {
+        let choice = choice(settings)
+        return [
+            "dtrain": dtrainVersion, "training": trainArguments(data, settings).joined(separator: " "),
+            "batch size": "\(choice.batchSize)", "threads": choice.threads.map(String.init) ?? "default",
+            "ranks": choice.ranks.map(String.init).joined(separator: ","),
+            "mode": choice.modes.map(\.rawValue).joined(separator: ","), "cores": "\(choice.cores)",
+            "steps": "\(experiment.steps)", "warm-up": "\(experiment.warmUp)", "MPI": launcher.name,
+            "launcher": ([launcher.program, launcher.hostfile ?? ""] + launcher.arguments).joined(separator: " "),
+        ]
+    }
+
+    /// Writes the report on what has been measured, and says where it is.
+    private func report(
+        _ runner: ScaleRunner, isComplete: Bool, _ settings: Settings, _ launcher: Launcher, _ output: OutputFolder
+    ) throws {
+        let count = "\(runner.progress.runs.count) of \(runner.runCount) runs"
         let setting = Experiment.Setting(
             version: dtrainVersion, date: Machine.date, command: ChildProcess(command: CommandLine.arguments).line,
-            mpi: launcher.name, model: description(settings), hosts: runner.hosts, cores: Machine.cores,
-            repeats: experiment.repeats, steps: experiment.steps, warmUp: experiment.warmUp)
-        guard let result = Experiment(setting, measurements) else {
+            mpi: launcher.name, model: description(settings), hosts: runner.progress.hosts, cores: Machine.cores,
+            repeats: experiment.repeats, steps: experiment.steps, warmUp: experiment.warmUp,
+            unfinished: isComplete ? nil : count)
+        if let result = Experiment(setting, runner.measurements) {
+            try ResultFiles.write(result, to: output.path)
+            try Console.output(ScaleSummary.text(result) + "\(output.path)/report.html\n")
+        } else if isComplete {
             throw DTrainError(.internal, "no step of the base was measured; raise --steps")
         }
-        try ResultFiles.write(result, to: output.path)
-        try Console.output(ScaleSummary.text(result) + "\(output.path)/report.html\n")
+        if isComplete {
+            output.finish()
+        } else {
+            Console.notice("stopped after \(count); go on with: \(resuming)")
+        }
+    }
+
+    /// The command that continues the experiment.
+    private var resuming: String {
+        var words = CommandLine.arguments.filter { $0 != "--overwrite" && $0 != "--resume" }
+        words.insert("--resume", at: words.firstIndex(of: "--") ?? words.endIndex)
+        return RepeatedCommand.line(words)
     }
 
     /// What was given, and the defaults of training for the rest.
@@ -83,18 +163,19 @@ struct Scale: ParsableCommand {
     private func choice(_ settings: Settings) -> RunPlan.Choice {
         RunPlan.Choice(
             ranks: experiment.ranks.values, modes: experiment.mode.values, threads: settings[.threads],
-            batchSize: settings[.batchSize], microBatchSize: settings[.microBatchSize], cores: Machine.cores,
-            processors: ProcessorSet.current.count)
+            batchSize: settings[.batchSize], microBatchSize: settings[.microBatchSize],
+            cores: min(Machine.cores, ProcessorSet.defaultThreads), processors: ProcessorSet.defaultThreads)
     }
 
     private static let exchange: [any AnySetting] = [Setting.gradientSummation, Setting.gradientCompression]
 
     /// What every run has in common.
-    private func trainArguments(_ path: String, _ settings: Settings) -> [String] {
+    private func trainArguments(_ paths: [String], _ settings: Settings) -> [String] {
         // With the defaults, too: each run has a batch size of its own.
         let sizes = ["--micro-batch-size", "\(settings[.microBatchSize])"]
         let common: [any AnySetting] = [Setting.sequenceLength, Setting.shuffle, Setting.precision]
-        return ["--data", path] + sizes + settings.flags(common + Settings.modelSizes + Self.exchange) + trainFlags
+        return paths.flatMap { ["--data", $0] } + sizes + settings.flags(common + Settings.modelSizes + Self.exchange)
+            + trainFlags
     }
 
     private func description(_ settings: Settings) -> String {

@@ -27,6 +27,9 @@ struct ScaleOptions: ParsableArguments {
 
     @Flag(help: "Replace an earlier experiment's files in the folder.")
     var overwrite = false
+
+    @Flag(help: "Continue the folder's unfinished experiment, or start one.")
+    var resume = false
 }
 
 struct LauncherOptions: ParsableArguments {

@@ -33,6 +33,7 @@ struct Summary: ParsableCommand {
             return
         }
         let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("passed over: \($0)") }
+        for remark in found.remarks { Console.notice(remark) }
         try settings.take(sizesOf: found.metadata.model, of: found.path)
         if let vocabularySize, vocabularySize != found.metadata.model.vocabularySize {
             throw DTrainError(

@@ -4,7 +4,9 @@ import DTrainCore
 import Glibc
 
 /// `dtrain supervise`: starts a job again when it fails.
-struct Supervise: ParsableCommand {
+struct Supervise: PassingCommand {
+    static var passing: ArgumentCheck.Passing { .job }
+
     static let configuration = CommandConfiguration(
         abstract: "Run a training and start it again from its last checkpoint when it fails.",
         usage: "dtrain supervise [--restarts <n>] [--backoff <seconds>] -- mpirun -np 4 dtrain train …",

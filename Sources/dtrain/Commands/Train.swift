@@ -10,8 +10,8 @@ struct Train: ParsableCommand {
         discussion: """
             Alone it is one process; under 'mpirun -np N' each rank works on its share of every batch, and the weights are the \
             same, bit for bit, for any number of ranks and threads. The defaults are those of the tutorial "Text generation \
-            with an RNN". SIGTERM, SIGINT or SIGUSR1 to any rank ends the job after the step, with a checkpoint and exit \
-            code 75: run it again with --resume. A second SIGINT ends it at once.
+            with an RNN". Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 or another polite signal to any rank ends the job after the step, with \
+            a checkpoint and exit code 75: run it again with --resume. A second Ctrl-C ends it at once.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
@@ -21,20 +21,21 @@ struct Train: ParsableCommand {
     @OptionGroup(title: "Job and output") var job: JobOptions
 
     func run() throws {
-        StopSignals.catchAll()
+        let launch = LaunchEnvironment.current
+        catchSignals(launch)
         let options = try options()
         // A reader of the output that leaves must not take the training with it.
         signal(SIGPIPE, SIG_IGN)
-        let launch = LaunchEnvironment.current
         let printer = TrainingPrinter(
-            showsBar: Console.outputIsTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
+            showsBar: Console.isTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
         var isComplete = true
         let code = Job.run(launch: launch, stallTimeout: options[.stallTimeout], spelling: Hints.spelled) {
             communicator in
-            try warnOfCrowding(communicator, printer)
             let plan = try TrainingPlan.make(
-                options, communicator: communicator, defaultThreads: communicator.processors.defaultThreads,
+                try data.text.complete(options, communicator), communicator: communicator,
+                defaultThreads: communicator.processors.defaultThreads,
                 report: printer.show)
+            for warning in try plan.placementWarnings() where communicator.isRoot { printer.show(.warning(warning)) }
             let training = try TrainingRun(plan, report: printer.show)
             // Whoever shows the error doesn't know of the bar.
             defer { printer.closeBar() }
@@ -44,18 +45,18 @@ struct Train: ParsableCommand {
         throw ExitCode(code == 0 && !isComplete ? DTrainError.Category.stopped.rawValue : code)
     }
 
-    /// On rank 0, for the host that needs it most; collective.
-    private func warnOfCrowding(_ communicator: any Communicator, _ printer: TrainingPrinter) throws {
-        guard let crowded = try communicator.mostCrowdedHost(), communicator.isRoot else { return }
-        let processors = crowded.processors
-        printer.show(
-            .warning(
-                "\(crowded.ranks) ranks share the \(processors) core\(processors == 1 ? "" : "s") of "
-                    + "\(crowded.host), which is slower than one rank a core: start \(processors) there"))
+    /// Rank 0 speaks, unless a supervisor does, which it does for a job of Open MPI's launcher.
+    private func catchSignals(_ launch: LaunchEnvironment) {
+        let launcher = launch.usesMPI ? Ancestor.all.first(where: \.isLauncher) : nil
+        let isSpokenFor = Supervision.signal != nil && getenv("OMPI_COMM_WORLD_SIZE") != nil
+        StopSignals.catchAll(
+            speaks: (launch.rank ?? 0) == 0 && !isSpokenFor, launcher: launcher?.process ?? 0,
+            launcherIsAtTerminal: launcher?.isAtTerminal ?? false)
+        TerminalLine.isShared = launch.usesMPI && Console.isTerminal(STDERR_FILENO, underLauncher: true)
     }
 
     private func options() throws -> TrainingOptions {
-        var options = TrainingOptions(data: try data.file(), start: checkpoints.start)
+        var options = TrainingOptions(data: data.text.given ?? [], start: checkpoints.start)
         data.collect(into: &options.settings)
         model.collect(into: &options.settings)
         training.collect(into: &options.settings)

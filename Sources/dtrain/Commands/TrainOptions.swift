@@ -10,12 +10,7 @@ extension GradientSummation: ExpressibleByArgument {}
 // A flag of a setting has no default of its own: what isn't given is the checkpoint's on a resume, else the entry's.
 
 struct DataOptions: ParsableArguments {
-    @Option(
-        name: .customLong("data"),
-        help: .init(
-            "UTF-8 text to train on (default: $DTRAIN_DATA, else the corpus that scripts/fetch-corpus has fetched).",
-            valueName: "file"))
-    var path: String?
+    @OptionGroup var text: TextOptions
 
     @Option(help: .setting(.batchSize), transform: positive)
     private var batchSize: Int?
@@ -25,8 +20,6 @@ struct DataOptions: ParsableArguments {
 
     @Flag(inversion: .prefixedNo, help: .setting(.shuffle))
     private var shuffle: Bool?
-
-    func file() throws -> String { try path ?? DefaultCorpus.path() }
 
     func collect(into settings: inout Settings) {
         settings.take(.batchSize, batchSize)

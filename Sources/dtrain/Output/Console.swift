@@ -1,4 +1,5 @@
 import DTrainCore
+import DTrainDistributed
 import Glibc
 
 /// The process's standard output and standard error.
@@ -28,7 +29,10 @@ enum Console {
     private static func oneLine(_ text: String) -> String { Hints.spelled(text).oneLine }
 
     // A message that can't be shown is no reason to stop.
-    private static func write(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+    private static func write(_ text: String) {
+        TerminalLine.close()
+        _ = write("\(TerminalLine.prefix)\(text)", to: STDERR_FILENO)
+    }
 
     private static func write(_ text: String, to descriptor: Int32) -> Bool {
         var rest = Array(text.utf8)[...]
@@ -41,14 +45,15 @@ enum Console {
         return true
     }
 
-    /// Whether standard output ends at a terminal.
+    /// Whether standard output, or another stream, ends at a terminal.
     ///
     /// Open MPI gives rank 0 a terminal of its own, whatever `mpirun`'s output is: there the launcher's output counts.
-    static func outputIsTerminal(underLauncher: Bool) -> Bool {
+    static func isTerminal(_ descriptor: Int32 = STDOUT_FILENO, underLauncher: Bool) -> Bool {
+        // Errors reach the launcher through a pipe.
         guard isatty(STDOUT_FILENO) == 1 else { return false }
-        guard underLauncher else { return true }
+        guard underLauncher else { return isatty(descriptor) == 1 }
         var target = [CChar](repeating: 0, count: 256)
-        let length = readlink("/proc/\(getppid())/fd/1", &target, target.count)
+        let length = readlink("/proc/\(getppid())/fd/\(descriptor)", &target, target.count)
         guard length > 0 else { return false }
         let path = String(decoding: target.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return path.hasPrefix("/dev/pts/") || path.hasPrefix("/dev/tty")

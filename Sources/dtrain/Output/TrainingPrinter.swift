@@ -10,11 +10,10 @@ final class TrainingPrinter {
     private let isQuiet: Bool
     private var lastLine = 0.0
     private var profile = ProfileTable()
-    /// Whether the cursor stands behind a bar.
-    private var barIsOpen = false
-
     /// Seconds between two lines of one epoch where there is no bar.
     private static let lineInterval = 10.0
+    /// A loss this many times ln(vocabulary) is worse than knowing nothing, by more than a batch's chance.
+    private static let chance = 1.05
     /// Seconds between two states of the bar.
     private static let barInterval = 0.1
 
@@ -27,6 +26,8 @@ final class TrainingPrinter {
         switch event {
         case .ready(let overview): show(overview)
         case .untrainedLoss(let loss, let blind): show(untrainedLoss: Double(loss), blind: blind)
+        case .loadedLoss(let loss, let blind, let path, let isResumed):
+            show(loadedLoss: Double(loss), blind: blind, path: path, isResumed: isResumed)
         case .epochBegan(let epoch, let epochs):
             line("Epoch \(epoch)/\(epochs)")
             lastLine = 0
@@ -43,22 +44,14 @@ final class TrainingPrinter {
                 loss: report.loss)
         case .stopped(let report): show(report)
         case .saved(let path): if !isQuiet { line("saved \(path)") }
-        case .notice(let text):
-            closeBar()
-            Console.notice(text)
-        case .warning(let text): warn(text)
+        case .notice(let text): Console.notice(text)
+        case .warning(let text): Console.warning(text)
         }
     }
 
     /// Leaves the line of an unfinished bar, so that other text begins on a line of its own.
     func closeBar() {
-        if barIsOpen { write("\n") }
-        barIsOpen = false
-    }
-
-    private func warn(_ text: String) {
-        closeBar()
-        Console.warning(text)
+        TerminalLine.close()
     }
 
     /// Shows where the time went, if it was measured; last.
@@ -68,14 +61,16 @@ final class TrainingPrinter {
 
     private func show(_ overview: TrainingOverview) {
         let table = ModelTable(overview.layout, batch: (overview.batchSize, overview.sequenceLength))
+        let files = overview.files > 1 ? " (\(overview.files) files)" : ""
         let ranks = overview.ranks == 1 ? "1 process" : "\(overview.ranks) ranks"
         line(
-            "\(overview.data): \(overview.characters.grouped) characters, vocabulary "
+            "\(overview.data)\(files): \(overview.characters.grouped) characters, vocabulary "
                 + "\(overview.layout.configuration.vocabularySize), \(overview.sequences.grouped) sequences of "
                 + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
+        let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
         line(
-            "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s"), \(overview.instructionSet.rawValue) "
-                + "instructions")
+            "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(quota), "
+                + "\(overview.instructionSet.rawValue) instructions")
         if !InstructionSet.hasFusedMultiplyAdd {
             warn("this CPU has no fused multiply-add: training is slow, and its bits differ from those on other CPUs")
         }
@@ -92,20 +87,46 @@ final class TrainingPrinter {
     private func show(untrainedLoss loss: Double, blind: Double) {
         line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))")
         if abs(loss - blind) > 0.1 * blind {
-            warn("the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
+            Console.warning(
+                "the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
         }
     }
 
+    private func show(loadedLoss loss: Double, blind: Double, path: String, isResumed: Bool) {
+        let comparison = "\(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))"
+        if !isResumed { line("mean loss of the given weights \(comparison)") }
+        guard loss > Self.chance * blind else { return }
+        Console.warning(
+            isResumed
+                ? "the loss after the resume is worse than guessing (\(comparison)): the training may have diverged; an older "
+                    + "checkpoint may do better with `resume-from`"
+                : "the weights of '\(path)' are worse than guessing (\(comparison)): check that they belong to this text "
+                    + "and its vocabulary")
+    }
+
     private func show(_ report: StopReport) {
-        let signal = StopSignals.name(report.signal) + (report.rank.map { " on \($0)" } ?? "")
-        let again = RepeatedCommand(CommandLine.arguments)
-        closeBar()
+        let again = RepeatedCommand(
+            CommandLine.arguments, ancestors: Ancestor.all, usesLauncher: LaunchEnvironment.current.usesMPI,
+            variable: { name in getenv(name).map { String(cString: $0) } })
+        let place = again.lacksLauncher ? "go on, behind the same launcher, with" : "go on with"
         if let path = report.path {
             Console.notice(
-                "stopped by \(signal) after step \(report.step); saved \(path); go on with: \(again.resuming)")
+                "stopped by \(cause(report)) after step \(report.step); saved \(path); \(place): \(again.resuming)")
         } else {
-            Console.notice("stopped by \(signal) before the first step, nothing is lost; go on with: \(again.line)")
+            Console.notice(
+                "stopped by \(cause(report)) before the first step, nothing is lost; \(place): \(again.line)")
         }
+    }
+
+    /// The signal as the user knows it.
+    private func cause(_ report: StopReport) -> String {
+        if let signal = Supervision.signal, signal != 0 { return "\(StopSignals.name(signal)) to dtrain supervise" }
+        let rank = report.rank.map { " on \($0)" } ?? ""
+        let launcher = report.isFromLauncher ? Ancestor.all.first(where: \.isLauncher) : nil
+        guard let launcher, report.signal == SIGTERM else { return StopSignals.name(report.signal) + rank }
+        // Open MPI's launcher answers SIGINT with SIGTERM to its ranks.
+        return launcher.isAtTerminal
+            ? "Ctrl-C or SIGTERM to \(launcher.program)" : "SIGTERM\(rank) from \(launcher.program)"
     }
 
     private func show(_ report: StepReport) {
@@ -120,7 +141,7 @@ final class TrainingPrinter {
             + report.epochLoss.fixed(4)
         if showsBar {
             write("\r\(line)\u{1B}[K")
-            barIsOpen = true
+            TerminalLine.isOpen = true
         } else {
             self.line(line)
         }
@@ -130,7 +151,7 @@ final class TrainingPrinter {
         let milliseconds = Int((meanSeconds * 1000).rounded())
         if showsBar, !isQuiet { write("\r") }
         // In the place of the moving bar.
-        barIsOpen = false
+        TerminalLine.isOpen = false
         line(
             "\(bar) - \(Int(seconds.rounded()))s \(milliseconds)ms/step - loss: " + loss.fixed(4)
                 + (showsBar ? "\u{1B}[K" : ""))

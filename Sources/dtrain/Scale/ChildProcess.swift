@@ -12,36 +12,53 @@ struct ChildProcess {
         /// What it wrote, both streams together.
         let output: String
 
-        /// The line that says most about a failure: the last error of dtrain, else the last line with a letter.
-        var lastErrorLine: String {
-            let lines = output.split(whereSeparator: \.isNewline).map(String.init)
-            return lines.last { $0.hasPrefix("error: ") }?.replacingPrefix("error: ", with: "")
-                ?? lines.last { $0.contains(where: \.isLetter) } ?? "it wrote nothing"
+        /// What says most about a failure: the last error of dtrain, else all that was written, as one line.
+        var reason: String {
+            let lines = output.split(whereSeparator: \.isNewline)
+            if let error = lines.last(where: { $0.hasPrefix("error: ") }) { return String(error.dropFirst(7)) }
+            let words = lines.filter { line in
+                line.contains(where: \.isLetter) && !Self.noise.contains { line.contains($0) }
+            }.joined(separator: " ").split(separator: " ")
+            guard !words.isEmpty else { return "it wrote nothing" }
+            var text = ""
+            for word in words {
+                guard text.count + word.count < Self.longest else { return "\(text) …" }
+                text += (text.isEmpty ? "" : " ") + word
+            }
+            return text
         }
+
+        /// What Open MPI adds to any failure.
+        private static let noise = [
+            "ORTE_ERROR_LOG", "An internal error has occurred", "FORCE-TERMINATE",
+            "This is something that should be reported to the developers",
+        ]
+        private static let longest = 400
     }
 
     /// The program and its arguments; without a slash it is looked for along PATH.
     let command: [String]
 
     /// The command as a shell takes it.
-    var line: String {
-        command.map { word in
-            let isPlain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,+@%".contains($0) } && !word.isEmpty
-            return isPlain ? word : "'\(word)'"
-        }.joined(separator: " ")
-    }
+    var line: String { RepeatedCommand.line(command) }
 
     /// Runs it to its end, with what it writes going to a file.
     ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - signals: what is passed on to it meanwhile; nil to leave signals alone.
     /// - Throws: `DTrainError` with `noInput` when it can't be started.
-    func run(output path: String) throws -> Outcome {
+    func run(output path: String, signals: ExperimentSignals? = nil) throws -> Outcome {
         let process = try start(output: path)
         var status: Int32 = 0
         var usage = rusage()
-        while wait4(process, &status, 0, &usage) < 0 {
-            guard errno == EINTR else {
+        while true {
+            let ended = wait4(process, &status, signals == nil ? 0 : WNOHANG, &usage)
+            if ended == process { break }
+            guard ended == 0 || errno == EINTR else {
                 throw DTrainError(.internal, "cannot wait for '\(line)': \(reason(errno)); run it by hand")
             }
+            signals?.wait(seconds: 0.05, for: process)
         }
         let signal = status & 0x7F
         let file = try MappedFile(path: path, kind: "output file")
@@ -58,10 +75,17 @@ struct ChildProcess {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o666)
         posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var arguments = command.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var process = pid_t()
-        let code = posix_spawnp(&process, command.first ?? "", &actions, nil, &arguments, environ)
+        let code = posix_spawnp(&process, command.first ?? "", &actions, &attributes, &arguments, environ)
         guard code == 0 else {
             throw DTrainError(.noInput, "cannot start '\(line)': \(reason(code)); check the program's path")
         }
@@ -69,10 +93,4 @@ struct ChildProcess {
     }
 
     private func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
-}
-
-extension String {
-    fileprivate func replacingPrefix(_ prefix: String, with other: String) -> String {
-        hasPrefix(prefix) ? other + dropFirst(prefix.count) : self
-    }
 }

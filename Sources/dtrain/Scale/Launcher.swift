@@ -19,9 +19,11 @@ struct Launcher {
 
     /// Asks `mpirun` for its version.
     ///
-    /// - Throws: `DTrainError` with `noInput` when there is no such program.
+    /// - Throws: `DTrainError` with `noInput` when there is no such program or host file, with `badData` for a host file that
+    ///   no launcher takes.
     init(program: String, hostfile: String?, arguments: [String], cores: Int, log: String) throws {
         (self.program, self.hostfile, self.arguments, self.cores) = (program, hostfile, arguments, cores)
+        try HostFile.check(hostfile, arguments: arguments)
         let outcome: ChildProcess.Outcome
         do {
             outcome = try ChildProcess(command: [program, "--version"]).run(output: log)
@@ -69,10 +71,14 @@ struct Launcher {
                 .usage,
                 "mpirun refuses root: set OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; \(command)")
         }
+        let isLogin = ["ssh: ", "unable to reliably start", "Host key verification", "Permission denied"]
+            .contains { outcome.output.contains($0) }
+        let hint =
+            isLogin ? "; see that 'ssh -o BatchMode=yes HOST true' works here for each host, see docs/clusters.md" : ""
         // What the program itself has reported keeps its exit code.
         let known: [DTrainError.Category] = [.usage, .badData, .noInput, .inputOutput]
         return DTrainError(
             known.first { $0.rawValue == outcome.status } ?? .internal,
-            "\(outcome.lastErrorLine); \(command)")
+            "\(outcome.reason)\(hint); \(command)")
     }
 }

@@ -13,58 +13,81 @@ final class ScaleRunner {
     private let repeats: Int
     private let steps: Int
     private let warmUp: Int
-    /// Each host, once.
-    private(set) var hosts: [RankHost] = []
+    private let signals: ExperimentSignals
+    /// What has been measured, kept on the disk after each run.
+    private(set) var progress: Progress
 
-    private var layouts: [RunPlan: Layout] = [:]
-    private var records: [RunPlan: [RunRecord]] = [:]
-    private var gradientBytes: [RunPlan: Int] = [:]
-
-    /// A model whose exchange moves next to nothing; later flags win over the user's.
-    private static let tinyModel = ["--layers", "1", "--rnn-units", "8", "--embedding-dim", "4"]
+    /// A model whose exchange moves next to nothing, in place of the user's.
+    private static let tinyModel = [
+        "--layers": 1, "--rnn-units": 8, "--embedding-dim": 4, "--seq-length": tinySequence,
+    ]
     private static let tinySequence = 10
 
     init(
         launcher: Launcher, output: OutputFolder, trainFlags: [String], choice: RunPlan.Choice, sequenceLength: Int,
-        exchange: Workload.Exchange, repeats: Int, steps: Int, warmUp: Int
+        exchange: Workload.Exchange, repeats: Int, steps: Int, warmUp: Int, signals: ExperimentSignals,
+        progress: Progress
     ) {
-        self.exchange = exchange
+        (self.exchange, self.signals, self.progress) = (exchange, signals, progress)
         (self.launcher, self.output, self.trainFlags, self.choice) = (launcher, output, trainFlags, choice)
         (self.sequenceLength, self.repeats, self.steps, self.warmUp) = (sequenceLength, repeats, steps, warmUp)
     }
 
-    /// Measures everything.
+    /// The runs that make the experiment.
+    var runCount: Int { plans.count * repeats }
+
+    private var plans: [RunPlan] { RunPlan.all(choice) }
+
+    /// Measures what isn't measured yet.
     ///
+    /// - Returns: whether that is everything; false after a signal.
     /// - Throws: `DTrainError` at the first run that fails, with its command.
-    func measure() throws -> [Measurement] {
-        let plans = RunPlan.all(choice)
-        for plan in plans { layouts[plan] = try layout(plan) }
+    func measure() throws -> Bool {
+        let plans = plans
+        for plan in plans where progress.layout(plan) == nil {
+            guard let layout = try layout(plan) else { return false }
+            progress.places.append(Progress.Place(plan: plan, layout: layout))
+        }
         for repetition in 1...repeats {
-            for (index, plan) in RunPlan.order(plans, repeat: repetition - 1).enumerated() {
-                let record = try run(plan, repetition)
-                records[plan, default: []].append(record)
+            for (index, plan) in RunPlan.order(plans, repeat: repetition - 1).enumerated()
+            where !progress.holds(plan, repetition: repetition) {
+                guard let run = try run(plan, repetition) else { return false }
+                progress.runs.append(run)
+                try progress.write(to: output.path)
                 let number = (repetition - 1) * plans.count + index + 1
                 Console.notice(
-                    "[\(number)/\(repeats * plans.count)] \(plan.name): \((record.medianSeconds * 1000).fixed(2)) ms a step"
-                )
+                    "[\(number)/\(runCount)] \(plan.name): \((run.record.medianSeconds * 1000).fixed(2)) ms a step")
             }
         }
-        return plans.compactMap { plan in
-            guard let layout = layouts[plan], let bytes = gradientBytes[plan] else { return nil }
+        return true
+    }
+
+    /// What has been measured, by configuration.
+    var measurements: [Measurement] {
+        plans.compactMap { plan in
+            let runs = progress.runs.filter { $0.plan == plan && $0.record.repetition <= repeats }
+            guard let layout = progress.layout(plan), let bytes = runs.last?.gradientBytes else { return nil }
             let workload = Workload(
                 batchSize: plan.batchSize, microBatchSize: choice.microBatchSize,
                 sequenceLength: plan.isIn(.latency) ? Self.tinySequence : sequenceLength, gradientBytes: bytes,
                 exchange: exchange)
-            return Measurement(plan: plan, layout: layout, workload: workload, runs: records[plan] ?? [])
+            return Measurement(plan: plan, layout: layout, workload: workload, runs: runs.map(\.record))
         }
     }
 
-    /// Asks the ranks of a configuration where they run.
-    private func layout(_ plan: RunPlan) throws -> Layout {
+    /// Runs a command of a configuration; nil when a signal has ended it.
+    private func finish(_ child: ChildProcess, _ plan: RunPlan) throws -> ChildProcess.Outcome? {
+        let outcome = try child.run(output: output.log, signals: signals)
+        if signals.first != nil { return nil }
+        guard outcome.status == 0 else { throw launcher.failure(child, outcome, ranks: plan.ranks) }
+        return outcome
+    }
+
+    /// Asks the ranks of a configuration where they run; nil after a signal.
+    private func layout(_ plan: RunPlan) throws -> Layout? {
         let threads = plan.threads.map { ["--threads", "\($0)"] } ?? []
         let child = command(plan, ["describe-rank"] + threads)
-        let outcome = try child.run(output: output.log)
-        guard outcome.status == 0 else { throw launcher.failure(child, outcome, ranks: plan.ranks) }
+        guard let outcome = try finish(child, plan) else { return nil }
         let ranks = RankHost.all(in: outcome.output)
         guard ranks.count == plan.ranks, let layout = Layout(ranks) else {
             throw DTrainError(
@@ -72,17 +95,18 @@ final class ScaleRunner {
                 "\(ranks.count) of \(plan.ranks) ranks told where they run; every host needs the same dtrain: '\(child.line)'"
             )
         }
-        for rank in ranks where !hosts.contains(where: { $0.boot == rank.boot && $0.network == rank.network }) {
-            hosts.append(rank)
+        for rank in ranks where !progress.hosts.contains(where: { $0.boot == rank.boot && $0.network == rank.network })
+        {
+            progress.hosts.append(rank)
         }
         return layout
     }
 
-    private func run(_ plan: RunPlan, _ repetition: Int) throws -> RunRecord {
+    /// Runs a configuration; nil after a signal.
+    private func run(_ plan: RunPlan, _ repetition: Int) throws -> Progress.Run? {
         defer { output.removeRun() }
         let child = command(plan, train(plan))
-        let outcome = try child.run(output: output.log)
-        guard outcome.status == 0 else { throw launcher.failure(child, outcome, ranks: plan.ranks) }
+        guard let outcome = try finish(child, plan) else { return nil }
         guard access(output.metrics, R_OK) == 0 else {
             throw DTrainError(
                 .usage,
@@ -91,15 +115,18 @@ final class ScaleRunner {
         let file = try MappedFile(path: output.metrics, kind: "metrics file")
         let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
         let metrics = try MetricsReader(text, path: output.metrics)
-        gradientBytes[plan] = metrics.gradientBytes
-        return RunRecord(
+        let record = RunRecord(
             repetition: repetition, command: child.line, steps: metrics.steps.filter { $0.step > warmUp },
             peakMemory: outcome.peakMemory)
+        return Progress.Run(plan: plan, record: record, gradientBytes: metrics.gradientBytes)
     }
 
     private func train(_ plan: RunPlan) -> [String] {
         var arguments = ["train"] + trainFlags + ["--batch-size", "\(plan.batchSize)"]
-        if plan.isIn(.latency) { arguments += Self.tinyModel + ["--seq-length", "\(Self.tinySequence)"] }
+        if plan.isIn(.latency) {
+            arguments.removeFlags(Set(Self.tinyModel.keys))
+            arguments += Self.tinyModel.sorted { $0.key < $1.key }.flatMap { [$0.key, "\($0.value)"] }
+        }
         if let threads = plan.threads { arguments += ["--threads", "\(threads)"] }
         let all = "\(warmUp + steps)"
         return arguments + [

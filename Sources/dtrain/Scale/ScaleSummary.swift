@@ -4,7 +4,9 @@ import Scaling
 enum ScaleSummary {
     static func text(_ experiment: Experiment) -> String {
         let base = experiment.base
-        var lines = ["base: 1 process × \(base.layout.threads) threads, \(milliseconds(base.seconds.median)) ms a step"]
+        let unfinished = experiment.setting.unfinished.map { ["stopped after \($0)"] } ?? []
+        var lines = unfinished
+        lines.append("base: 1 process × \(base.layout.threads) threads, \(milliseconds(base.seconds.median)) ms a step")
         for series in [Series.strong, .weak] {
             for measurement in experiment.measured(series) {
                 lines.append(

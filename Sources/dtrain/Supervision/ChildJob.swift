@@ -1,4 +1,5 @@
 import DTrainCore
+import DTrainDistributed
 import Glibc
 
 /// One run of a supervised job.
@@ -11,6 +12,8 @@ struct ChildJob {
         var wasAskedToStop: Bool
         /// The last line with an error that it wrote.
         var lastError: String?
+        /// What it may have left in shared memory.
+        var remains: JobRemains
 
         var description: String {
             code > 128 && code < 160 ? "exit code \(code) (signal \(code - 128))" : "exit code \(code)"
@@ -18,11 +21,12 @@ struct ChildJob {
     }
 
     private let arguments: [String]
+    private let note: Supervision.Note
     /// Whether it is in a process group of its own, which a terminal's signals don't reach.
     private let isApart: Bool
 
-    init(_ arguments: [String], isApart: Bool) {
-        (self.arguments, self.isApart) = (arguments, isApart)
+    init(_ arguments: [String], isApart: Bool, note: Supervision.Note) {
+        (self.arguments, self.isApart, self.note) = (arguments, isApart, note)
     }
 
     /// Starts it, passes signals on to it and its errors on to standard error, and waits for its end.
@@ -40,32 +44,51 @@ struct ChildJob {
         var relay = ErrorRelay(descriptor: ends[0])
         var wasAskedToStop = false
         var interrupts = 0
+        var speaks = false
+        var remains = JobRemains()
         while true {
             relay.wait(milliseconds: 100)
+            remains.look(at: process)
             for signal in signals.pending() {
-                wasAskedToStop = wasAskedToStop || SignalQueue.stopping.contains(signal.number)
-                if signal.number == SIGINT { interrupts += 1 }
-                pass(signal, to: process, isAgain: interrupts > 1)
+                let launchers = OpenMPILauncher.processes(from: process)
+                if !wasAskedToStop, !launchers.isEmpty {
+                    speaks = true
+                    promise(signal)
+                }
+                wasAskedToStop = true
+                if signal.isTyped { interrupts += 1 }
+                pass(signal, to: process, launchers, isAgain: interrupts > 1)
             }
             var status: Int32 = 0
             guard waitpid(process, &status, WNOHANG) == process else { continue }
             relay.wait(milliseconds: 0)
             let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
-            return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError)
+            if speaks, interrupts > 1, code != 0, code != DTrainError.Category.stopped.rawValue {
+                Console.notice("not saved")
+            }
+            return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError, remains: remains)
         }
     }
 
-    private func pass(_ signal: SignalQueue.Signal, to process: pid_t, isAgain: Bool) {
+    /// Says at once what a signal does, for a job that only gets to know SIGUSR1.
+    private func promise(_ signal: SignalQueue.Signal) {
+        note.write(signal.number)
+        // The job's bar may stand there.
+        if isatty(STDERR_FILENO) == 1 { TerminalLine.isShared = true }
+        Console.notice(
+            signal.isTyped
+                ? "\(StopSignals.promise)" : "\(StopSignals.name(signal.number)): stopping after this step and saving")
+    }
+
+    private func pass(_ signal: SignalQueue.Signal, to process: pid_t, _ launchers: [pid_t], isAgain: Bool) {
         // The terminal has sent it to the job itself.
         if signal.isFromTerminal, !isApart { return }
-        let launchers = OpenMPILauncher.processes(from: process)
         guard !launchers.isEmpty else {
             kill(process, signal.number)
             return
         }
-        // The launcher would end the ranks a second after these; SIGUSR1 lets them save.
-        let isToSave = [SIGTERM, SIGHUP].contains(signal.number) || signal.number == SIGINT && !isAgain
-        for launcher in launchers { kill(launcher, isToSave ? SIGUSR1 : signal.number) }
+        // The launcher would end the ranks a second after the others, or itself at once; SIGUSR1 lets them save.
+        for launcher in launchers { kill(launcher, isAgain && signal.isTyped ? SIGINT : SIGUSR1) }
     }
 
     /// This program again, which becomes the job: only a process itself can ask to die with its parent.
@@ -80,6 +103,8 @@ struct ChildJob {
         var (none, all) = (sigset_t(), sigset_t())
         sigemptyset(&none)
         sigfillset(&all)
+        // As `nohup` wants it.
+        if StopSignals.isIgnored(SIGHUP) { sigdelset(&all, SIGHUP) }
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
         var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF

@@ -1,17 +1,21 @@
 import DTrainCore
+import DTrainDistributed
 import Glibc
 
 /// The signals to this process, held back until they are asked for.
-struct SignalQueue {
+struct SignalQueue: Sendable {
     /// A signal that has come.
     struct Signal {
         let number: Int32
         /// A terminal sends to all processes of the job at once.
         let isFromTerminal: Bool
+
+        /// Whether it is one of a terminal's keys, of which the second ends a training at once.
+        var isTyped: Bool { number == SIGINT || number == SIGQUIT }
     }
 
-    /// Those that ask a training to stop.
-    static let stopping: Set<Int32> = [SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGQUIT]
+    /// Those that ask a training to stop, but for what `nohup` has this process ignore.
+    static let stopping = Set(StopSignals.all.filter { $0 != SIGHUP || !StopSignals.isIgnored($0) })
 
     /// Begins to hold signals back.
     init() {
@@ -22,14 +26,16 @@ struct SignalQueue {
     private static var set: sigset_t {
         var set = sigset_t()
         sigemptyset(&set)
-        for number in stopping.union([SIGUSR2]) { sigaddset(&set, number) }
+        for number in stopping { sigaddset(&set, number) }
         return set
     }
 
     /// The signals that have come since the last call.
-    func pending() -> [Signal] {
+    ///
+    /// - Parameter seconds: how long to wait for the first at most.
+    func pending(within seconds: Double = 0) -> [Signal] {
         var found: [Signal] = []
-        while let signal = next(seconds: 0) { found.append(signal) }
+        while let signal = next(seconds: found.isEmpty ? seconds : 0) { found.append(signal) }
         return found
     }
 

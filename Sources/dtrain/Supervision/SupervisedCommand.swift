@@ -19,15 +19,22 @@ struct SupervisedCommand: Hashable, Sendable {
         return Setting.checkpointDirectory.defaultValue
     }
 
-    /// The command line that goes on from the last checkpoint.
-    ///
-    /// Of several programs of one job (`mpirun … : …`), each gets the flag.
-    var resumed: [String] {
+    /// The programs of one job (`mpirun … : …`), each with its arguments.
+    static func parts(_ words: [String]) -> [ArraySlice<String>] {
+        words.split(separator: ":", omittingEmptySubsequences: false)
+    }
+
+    /// The command line that continues from the last checkpoint: each program of the job gets the flag.
+    var resumed: [String] { joined { $0.contains("--resume") ? $0 : $0 + ["--resume"] } }
+
+    /// The same for a person, who finds the flag at the end.
+    var resuming: [String] { joined { $0.filter { $0 != "--resume" } + ["--resume"] } }
+
+    private func joined(_ change: ([String]) -> [String]) -> [String] {
         var result: [String] = []
-        for (index, part) in arguments.split(separator: ":", omittingEmptySubsequences: false).enumerated() {
+        for (index, part) in Self.parts(arguments).enumerated() {
             if index > 0 { result.append(":") }
-            let kept = without(Array(part))
-            result += kept.contains("--resume") ? kept : kept + ["--resume"]
+            result += change(without(Array(part)))
         }
         return result
     }

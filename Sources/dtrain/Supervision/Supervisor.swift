@@ -22,6 +22,7 @@ struct Supervisor {
     /// Runs the job, again where that helps; its last exit code.
     func run() throws -> Int32 {
         let signals = SignalQueue()
+        let note = Supervision.Note()
         let atStart = job.newestCheckpoint()
         var last = atStart
         var failures: [String] = []
@@ -31,11 +32,17 @@ struct Supervisor {
             let isOwn = last != nil && last != atStart
             let arguments = attempt > 1 && isOwn ? job.resumed : job.arguments
             let start = Clock.seconds
-            let end = try ChildJob(arguments, isApart: job.namesLauncher).run(signals)
+            var end = try ChildJob(arguments, isApart: job.namesLauncher, note: note).run(signals)
             let newest = job.newestCheckpoint()
             let place = newest.map { "newest checkpoint \($0.name.fileName)" } ?? "no checkpoint"
             let line = "\(end.description) after \(Int(Clock.seconds - start)) s, \(place)"
             Console.notice("supervise: attempt \(attempt): \(line)")
+            let removed = end.remains.remove()
+            if removed > 0 {
+                Console.notice(
+                    "supervise: removed what attempt \(attempt) left in shared memory and temporary folders (\(removed))"
+                )
+            }
             if Self.finalCodes.contains(end.code) || end.wasAskedToStop { return end.code }
             failures.append("attempt \(attempt): \(line)\(end.lastError.map { " (\($0))" } ?? "")")
             if let reason = reasonToGiveUp(attempt: attempt, from: last, to: newest) {

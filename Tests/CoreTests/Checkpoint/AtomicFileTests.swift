@@ -132,4 +132,22 @@ import Testing
         #expect(error.message.contains("cannot flush '\(path)': Input/output error"), "\(error)")
         #expect(try folder.names == [])
     }
+
+    /// Of two processes that write a new file, the second fails, however late it looks.
+    @Test func aFileThatMayNotBeReplacedIsLeftAsItIs() throws {
+        let folder = try ScratchFolder()
+        let path = folder.file("new")
+        let error = try requireError(.usage) {
+            try AtomicFile.write(to: path, replaces: false) { writer in
+                try [UInt8](repeating: 1, count: 3).withUnsafeBytes { try writer.write($0) }
+                try writeBytes([2], to: path)
+            }
+        }
+        #expect(error.message.contains("'\(path)' exists already"))
+        #expect(try readBytes(path) == [2] && folder.names == ["new"])
+        try AtomicFile.write(to: folder.file("other"), replaces: false) { writer in
+            try [UInt8(3)].withUnsafeBytes { try writer.write($0) }
+        }
+        #expect(try readBytes(folder.file("other")) == [3] && folder.names == ["new", "other"])
+    }
 }

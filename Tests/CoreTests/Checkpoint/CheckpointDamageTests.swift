@@ -135,7 +135,7 @@ import Testing
             try writeSafetensors(tensors, metadata: ["format": "pt"], to: path)
         }
         let error = try requireError(.badData) { _ = try Checkpoint(path: path) }
-        #expect(error.message.contains("not a dtrain checkpoint"))
+        #expect(error.message.contains("has none of dtrain's metadata") && error.hint?.contains("`init`") == true)
         #expect(try InitialWeights(path: path).configuration == model.layout.configuration)
     }
 

@@ -95,3 +95,23 @@ struct SampleModel {
             layout: layout, parameters: parameters, optimizer: nil)
     }
 }
+
+/// Writes a safetensors file as another program does: tensors of one value each, of any type of float.
+func writeForeign(_ tensors: [(name: String, type: String, shape: [Int], value: Double)], to path: String) throws {
+    var (members, data) = ([String](), [UInt8]())
+    for tensor in tensors {
+        let start = data.count
+        for _ in 0..<tensor.shape.reduce(1, *) {
+            switch tensor.type {
+            case "F64": withUnsafeBytes(of: tensor.value.bitPattern.littleEndian) { data += $0 }
+            case "F16": withUnsafeBytes(of: Float16(tensor.value).bitPattern.littleEndian) { data += $0 }
+            default: withUnsafeBytes(of: Float(tensor.value).bitPattern.littleEndian) { data += $0 }
+            }
+        }
+        members.append(
+            "\"\(tensor.name)\": {\"dtype\": \"\(tensor.type)\", \"shape\": \(tensor.shape), \"data_offsets\": "
+                + "[\(start), \(data.count)]}")
+    }
+    let header = Array("{\(members.joined(separator: ", "))}   ".utf8)
+    try writeBytes(withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + data, to: path)
+}

@@ -72,10 +72,38 @@ import Testing
         #expect(error.message.contains("'\(name)'") && error.message.contains("\(shape)"))
     }
 
-    @Test(arguments: ["lstm.recurrent_kernel", "gru_2.kernel", "adam.m.dense.bias", "other"])
-    func tensorTooManyIsRefused(name: String) throws {
+    @Test(arguments: ["lstm.recurrent_kernel", "gru_2.kernel", "gru_1.bias"])
+    func tensorsOfALayerThatCannotBeAreRefused(name: String) throws {
         try write(Self.gru + [(name, [3, 9])])
         _ = try requireError(.badData) { _ = try InitialWeights(path: path) }
+    }
+
+    @Test func otherTensorsAreNamedAndIgnored() throws {
+        try write(Self.gru + [("adam.m.dense.bias", [5])] + (1...6).map { ("other\($0)", [$0]) })
+        let weights = try InitialWeights(path: path)
+        let remarks = weights.remarks.joined(separator: "\n")
+        #expect(remarks.contains("not sealed by dtrain"), "\(remarks)")
+        #expect(
+            remarks.hasSuffix("ignored: 'adam.m.dense.bias', 'other1', 'other2', 'other3', 'other4' and 2 more"),
+            "\(remarks)")
+        var loaded = [Float](repeating: -1, count: ParameterLayout(weights.configuration).count)
+        try weights.load(into: &loaded)
+        #expect(!loaded.contains(-1))
+    }
+
+    /// An infinity in float64, and a finite number that float32 can't hold.
+    @Test(arguments: [Double.infinity, -.nan, 1e39]) func numbersThatAreNotFiniteAreRefused(value: Double) throws {
+        try write(Self.gru)
+        let file = try Safetensors(path: path)
+        let tensors = file.names.map { name in
+            (name, "F64", file.tensors[name]?.shape ?? [], name == "gru.bias" ? value : 0.5)
+        }
+        try writeForeign(tensors, to: path)
+        let weights = try InitialWeights(path: path)
+        #expect(weights.remarks.contains("'\(path)' holds weights of type F64: converted to F32"))
+        var loaded = [Float](repeating: -1, count: ParameterLayout(weights.configuration).count)
+        let error = try requireError(.badData) { try weights.load(into: &loaded) }
+        #expect(error.message.contains("'\(path)' holds a weight in 'gru.bias'"), "\(error)")
     }
 
     @Test func missingRecurrentLayersAreNamedForEveryCell() throws {

@@ -51,6 +51,41 @@ import Testing
         _ = try requireError(.badData) { try file.copy("c", into: &values, expecting: [2]) }
     }
 
+    /// One and a third, the smallest and the largest, in each type; the bits are IEEE 754's.
+    @Test(arguments: [0, 1]) func convertsEveryFloatType(padding: Int) throws {
+        let half: [UInt16] = [0x3C00, 0xB555, 0x0001, 0x7BFF]
+        let brain: [UInt16] = [0x3F80, 0xBEAB, 0x0001, 0x7F7F]
+        let double: [Double] = [1, -1.0 / 3, 0x1p-149, 0x1.fffffep127]
+        let data =
+            half.flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } }
+            + brain.flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } }
+            + double.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian) { Array($0) } }
+        let header =
+            #""h":{"dtype":"F16","shape":[4],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[4],"data_offsets":[8,16]},"#
+            + #""d":{"dtype":"F64","shape":[4],"data_offsets":[16,48]}}"#
+        try write(header: "{" + String(repeating: " ", count: padding) + header, data: data)
+        let file = try Safetensors(path: path)
+        func values(_ name: String) throws -> [Float] {
+            var values = [Float](repeating: 0, count: 4)
+            try file.copy(name, into: &values, expecting: [4])
+            return values
+        }
+        #expect(try values("h") == [1, -0x1.554p-2, 0x1p-24, 65504])
+        #expect(try values("b") == [1, -0x1.56p-2, 0x1p-133, 0x1.fep127])
+        #expect(try values("d") == [1, -0x1.555556p-2, 0x1p-149, 0x1.fffffep127])
+    }
+
+    @Test func tensorsOfOtherTypesAreListedAndNotCopied() throws {
+        let header =
+            #"{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"b":{"dtype":"F4_NEW","shape":[9],"data_offsets":[8,12]}}"#
+        try write(header: header, data: floats(3))
+        let file = try Safetensors(path: path)
+        #expect(file.names == ["a", "b"])
+        var value: Float = 0
+        let error = try requireError(.badData) { try file.copy("a", into: &value, expecting: [1]) }
+        #expect(error.message.contains("'a' of type 'I64'"))
+    }
+
     @Test func understandsEveryEscape() throws {
         try write(header: #"{"__metadata__":{"\u0061":"\"\\\/\b\f\n\r\t\u00e9\ud83D\uDE00"}}"#)
         #expect(try Safetensors(path: path).metadata == ["a": "\"\\/\u{8}\u{C}\n\r\té😀"])
@@ -64,7 +99,9 @@ import Testing
         #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},}"#,
         #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":0}}"#,
         #"{"a":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}}"#,
-        #"{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F64","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,8]}}"#,
+        #"{"a":{"dtype":"I64","shape":[2],"data_offsets":[0,8]}}"#,
         #"{"a":{"dtype":7,"shape":[2],"data_offsets":[0,8]}}"#,
         #"{"a":{"dtype":"F32","shape":2,"data_offsets":[0,8]}}"#,
         #"{"a":{"dtype":"F32","shape":["2"],"data_offsets":[0,8]}}"#,

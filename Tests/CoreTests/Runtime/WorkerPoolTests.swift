@@ -4,7 +4,7 @@ import Testing
 
 @testable import DTrainCore
 
-@Suite(.timeLimit(.minutes(1))) struct WorkerPoolTests {
+@Suite(.timeLimit(.minutes(5))) struct WorkerPoolTests {
     /// Numbers that workers record.
     private final class Notes: Sendable {
         private let values = Mutex<[Int]>([])

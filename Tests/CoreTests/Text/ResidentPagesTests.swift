@@ -7,7 +7,7 @@ import Testing
         let size = 4 << 20
         let text = try TemporaryText((0..<size).lazy.map { UInt8(truncatingIfNeeded: $0 / 4096) })
         let file = try MappedFile(path: text.path)
-        let pages = ResidentPages(of: file, floor: 4096)
+        let pages = ResidentPages(of: [file], floor: 4096)
         // Each touch counts 512 KiB more than it reads: two of them stay within a quarter, 1 MiB; the third doesn't.
         for _ in 0..<2 {
             #expect(!pages.touch(0))
@@ -20,7 +20,7 @@ import Testing
 
     @Test func smallFilesStay() throws {
         let text = try TemporaryText("some text")
-        let pages = ResidentPages(of: try MappedFile(path: text.path))
+        let pages = ResidentPages(of: [try MappedFile(path: text.path)])
         #expect(!pages.touch(ResidentPages.floor * 2))
     }
 }

@@ -20,13 +20,15 @@ package enum AtomicFile {
     ///
     /// - Parameters:
     ///   - path: the file; its folder must exist.
+    ///   - replaces: whether the file may be there already.
     ///   - calls: what does it.
     ///   - body: writes the content, in order.
-    /// - Throws: `DTrainError` with `inputOutput`, or what `body` throws. The temporary is gone
+    /// - Throws: `DTrainError` with `inputOutput`, `usage` for a file that may not be replaced, or what `body` throws. The temporary is gone
     ///   then, and the old file is as it was, except when only the flush of the folder failed: then
     ///   the new file is in place but may not survive a power cut.
     package static func write(
-        to path: String, with calls: FileCalls = .system, _ body: (inout Writer) throws -> Void
+        to path: String, replaces: Bool = true, with calls: FileCalls = .system,
+        _ body: (inout Writer) throws -> Void
     ) throws {
         let (folder, name) = split(path)
         let number = serial.wrappingAdd(1, ordering: .relaxed).newValue
@@ -45,9 +47,25 @@ package enum AtomicFile {
         // Network file systems report a lost write only here; after EINTR Linux has closed the
         // descriptor all the same.
         guard calls.close(descriptor) == 0 || errno == EINTR else { throw failure("close", path) }
+        if !replaces, try claim(path, for: temporary) {
+            _ = calls.remove(temporary)
+            isInPlace = true
+            return try flush(folder: folder, calls)
+        }
         guard calls.rename(temporary, path) == 0 else { throw failure("rename the temporary file to", path) }
         isInPlace = true
         try flush(folder: folder, calls)
+    }
+
+    /// Gives a finished temporary a second name that is free: of two processes that do so, one fails.
+    ///
+    /// - Returns: whether it has the name; not on a file system without such names.
+    private static func claim(_ path: String, for temporary: String) throws -> Bool {
+        if link(temporary, path) == 0 { return true }
+        guard errno != EEXIST, !Folder.exists(path) else {
+            throw DTrainError(.usage, "'\(path)' exists already", hint: "name another folder or add `overwrite`")
+        }
+        return false
     }
 
     /// Removes the temporaries that writers killed half-way left in a folder, and nothing else.

@@ -59,7 +59,7 @@ package enum Folder {
     }
 
     /// The folder that a path's last component is in; `.` for a bare name.
-    static func parent(of path: String) -> String {
+    package static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

@@ -17,15 +17,23 @@ package final class MappedFile: @unchecked Sendable {
     package init(path: String, kind: String = "file") throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
-            throw DTrainError(.noInput, "cannot open \(kind) '\(path)': \(systemMessage()); check the path")
+            let code = errno
+            if let other = FileKind(path: path), other != .regular {
+                throw DTrainError(.noInput, "\(kind) '\(path)' is \(other.name); name a regular file")
+            }
+            throw DTrainError(.noInput, "cannot open \(kind) '\(path)': \(systemMessage(code)); check the path")
         }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             throw DTrainError(.inputOutput, "cannot examine \(kind) '\(path)': \(systemMessage()); check its disk")
         }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw DTrainError(.noInput, "\(kind) '\(path)' is not a regular file; name a file")
+        let other = FileKind(status)
+        guard other == .regular else {
+            throw DTrainError(
+                .noInput,
+                "\(kind) '\(path)' is \(other.name), which is not a regular file; "
+                    + (other == .pipe ? "save what it gives to a file and name that" : "name a file"))
         }
         let count = Int(status.st_size)
         self.path = path
@@ -42,7 +50,10 @@ package final class MappedFile: @unchecked Sendable {
     }
 
     /// Gives the pages of a part of the file back to the page cache; they are there again when touched.
-    func release(_ part: UnsafeRawBufferPointer) {
+    func release(_ part: UnsafeRawBufferPointer) { Self.release(part) }
+
+    /// Gives the pages of a part of any mapped file back to the page cache.
+    static func release(_ part: UnsafeRawBufferPointer) {
         guard let start = part.baseAddress else { return }
         let address = UInt(bitPattern: start)
         let excess = Int(address % UInt(sysconf(Int32(_SC_PAGESIZE))))

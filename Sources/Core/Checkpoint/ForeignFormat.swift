@@ -1,0 +1,93 @@
+/// What a file is that isn't what it should be, by its first bytes.
+package enum ForeignFormat {
+    /// What the bytes are and what to do, to follow the file's name; nil for nothing that is known.
+    ///
+    /// - Parameters:
+    ///   - bytes: the whole file.
+    ///   - path: the file, for commands to run.
+    package static func describe(_ bytes: UnsafeRawBufferPointer, path: String) -> String? {
+        guard !bytes.isEmpty else { return "is empty; the copy or download that made it has failed: make it again" }
+        let head = Array(bytes.prefix(headCount))
+        guard !isHeader(head) else { return nil }
+        if let kind = starts.first(where: { head.starts(with: $0.bytes) }) {
+            return kind.text
+        }
+        if head.starts(with: zip) { return describeZip(head, path) }
+        if isPickle(head) {
+            return "is a Python pickle, as older versions of PyTorch write them; \(convert)"
+        }
+        if head.count >= 262, head[257..<262].elementsEqual("ustar".utf8) {
+            return "is a tar archive; unpack it with 'tar -xf \(path.shellWord)' and pass a file from it"
+        }
+        if let known = FileFormat.recognize(head) { return describe(known, path) }
+        return describeText(head)
+    }
+
+    private static let headCount = 1024
+    private static let convert =
+        "save the weights as safetensors with Python's safetensors library, under the names in docs/weights.md"
+    private static let zip: [UInt8] = [0x50, 0x4B, 0x03, 0x04]
+
+    /// Beginnings of files that are what they are whatever follows.
+    private static let starts: [(bytes: [UInt8], text: String)] = [
+        (
+            Array("version https://git-lfs.github.com/spec/".utf8),
+            "is a Git LFS pointer, not the file itself; run 'git lfs pull' in its repository"
+        ),
+        ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A], "is an HDF5 file, as Keras writes them (.h5); \(convert)"),
+        ([0x93] + Array("NUMPY".utf8), "is a NumPy array (.npy); \(convert)"),
+        (Array("GGUF".utf8), "is a GGUF file, which has no model that dtrain runs; use another"),
+        (
+            [UInt8](repeating: 0, count: 8),
+            "begins with zeros, as a download does that never finished; fetch it again"
+        ),
+    ]
+
+    private static func describe(_ format: FileFormat, _ path: String) -> String {
+        guard case .decompress(let command, let suffix, let filter) = format.remedy else {
+            return "is \(format.name); use another file"
+        }
+        return path.hasSuffix(suffix)
+            ? "is \(format.name); run '\(command) \(path.shellWord)' and pass the result"
+            : "is \(format.name); run '\(filter) <\(path.shellWord) >unpacked' and pass that file"
+    }
+
+    /// The length of a header and the begin of one: a file of tensors, though not a whole one.
+    private static func isHeader(_ head: [UInt8]) -> Bool {
+        head.count > 8 && head[4..<8] == [0, 0, 0, 0] && head[8] == UInt8(ascii: "{")
+    }
+
+    /// A zip archive, by the names of its first entries.
+    private static func describeZip(_ head: [UInt8], _ path: String) -> String {
+        let text = String(decoding: head, as: UTF8.self)
+        if text.contains("data.pkl") || text.contains("/.format_version") {
+            return "is a PyTorch file (a zip archive with a pickle); \(convert)"
+        }
+        if text.contains("model.weights.h5") || text.contains("config.json") || text.contains("metadata.json") {
+            return "is a Keras file (a zip archive, .keras); \(convert)"
+        }
+        if text.contains(".npy") { return "is an archive of NumPy arrays (.npz); \(convert)" }
+        return "is a zip archive; unpack it with 'unzip \(path.shellWord)' and pass a file from it"
+    }
+
+    /// A protocol of 2 to 5, and not the length of a header.
+    private static func isPickle(_ head: [UInt8]) -> Bool {
+        head.count > 8 && head[0] == 0x80 && (2...5).contains(head[1]) && head[4..<8] != [0, 0, 0, 0]
+    }
+
+    private static func describeText(_ head: [UInt8]) -> String? {
+        let text = String(decoding: head, as: UTF8.self)
+        let start = text.drop { $0.isWhitespace || $0 == "\u{FEFF}" }
+        let lower = start.prefix(20).lowercased()
+        if lower.hasPrefix("<!doctype html") || lower.hasPrefix("<html") {
+            return "is an HTML page; download the file itself, not the page that shows it"
+        }
+        if lower.hasPrefix("<") { return "is an XML or HTML document; download the file itself" }
+        if start.hasPrefix("{") || start.hasPrefix("[") {
+            let index = text.contains("\"weight_map\"") ? ", an index of several files" : ""
+            return "is a JSON document\(index); name a file that holds the tensors themselves"
+        }
+        guard !head.contains(where: { $0 < 0x09 || (0x0E..<0x20).contains($0) || $0 >= 0x7F }) else { return nil }
+        return "is a text that begins with \(String(start.prefix(40)).quotedForMessage); name a file of tensors"
+    }
+}

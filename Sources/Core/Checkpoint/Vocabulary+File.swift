@@ -1,0 +1,39 @@
+extension Vocabulary {
+    /// Reads a vocabulary: a JSON list of one-character strings in the order of their ids, or the text itself.
+    ///
+    /// The list may begin with `[UNK]`, which is id 0 in any case.
+    ///
+    /// - Parameter path: the file; a text may also be any that has the same characters.
+    /// - Throws: `DTrainError` with `noInput` when it can't be read, `badData` when it is neither.
+    public init(path: String) throws {
+        guard let list = try Self.list(path) else {
+            self = try Corpus(path: path).vocabulary
+            return
+        }
+        let tokens = list.first == Self.unknownToken ? list : [Self.unknownToken] + list
+        do {
+            try self.init(checking: tokens)
+        } catch {
+            throw DTrainError(
+                .badData,
+                "the list '\(path)' \(error.text): dtrain's ids follow the code points; name the text instead, or sort the list "
+                    + "and the weights' rows alike")
+        }
+    }
+
+    /// The strings of a file that is a JSON list of strings and nothing else; nil for any other.
+    private static func list(_ path: String) throws -> [String]? {
+        let file = try MappedFile(path: path, kind: "vocabulary")
+        return withExtendedLifetime(file) {
+            var scanner = JSONScanner(file.bytes)
+            var entries: [String] = []
+            let isWhole: ()? = try? scanner.sequence("[", "]") { scanner in
+                guard entries.count <= maximumScalarCount + 1 else {
+                    throw JSONScanner.Problem(text: "too many entries")
+                }
+                entries.append(try scanner.string())
+            }
+            return isWhole != nil && scanner.isAtEnd() && !entries.isEmpty ? entries : nil
+        }
+    }
+}

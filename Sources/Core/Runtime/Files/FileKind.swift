@@ -1,0 +1,34 @@
+import Glibc
+
+/// What a path leads to.
+package enum FileKind: Hashable, Sendable {
+    case regular, folder, pipe, socket, device
+
+    /// What is at the end of the path; nil when nothing is or it can't be told.
+    package init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        self.init(status)
+    }
+
+    init(_ status: stat) {
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR: self = .folder
+        case S_IFIFO: self = .pipe
+        case S_IFSOCK: self = .socket
+        case S_IFCHR, S_IFBLK: self = .device
+        default: self = .regular
+        }
+    }
+
+    /// Its name with an article.
+    package var name: String {
+        switch self {
+        case .regular: "a file"
+        case .folder: "a folder"
+        case .pipe: "a pipe"
+        case .socket: "a socket"
+        case .device: "a device"
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Glibc
+
+/// Keeps a file or folder to one process at a time, among those that take the same lock.
+///
+/// The kernel lets go of it when the process ends, however it ends. Where the file system knows no locks, nothing is kept
+/// away and nothing fails.
+package final class FileLock: Sendable {
+    /// The open file; closed with this object.
+    package let descriptor: Int32
+
+    /// Seconds in which a process that was just killed may still be about to end.
+    private static let patience = 3.0
+
+    /// Takes over an open file without locking it, for what is no regular file.
+    package init(unlocked descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    /// Opens a path and takes the lock on what it leads to.
+    ///
+    /// - Parameters:
+    ///   - path: the file or folder.
+    ///   - flags: of `open`.
+    ///   - heartbeat: shows that waiting goes on.
+    ///   - isOptional: whether a path that can't be opened is no failure: then there is nothing to lock.
+    ///   - busy: the error for a lock that another process keeps; gets what is known of that process.
+    /// - Throws: `DTrainError` with `inputOutput` when the path can't be opened; what `busy` returns.
+    package init(
+        path: String, flags: Int32, heartbeat: Heartbeat? = nil, isOptional: Bool = false,
+        busy: (_ holder: String) -> DTrainError
+    ) throws {
+        let end = Clock.seconds + Self.patience
+        while true {
+            let descriptor = open(path, flags | O_CLOEXEC, 0o666)
+            guard descriptor >= 0 || isOptional else {
+                throw DTrainError(.inputOutput, "cannot open '\(path)': \(systemMessage()); name another")
+            }
+            var isFree = true
+            while flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK || errno == EINTR {
+                isFree = Clock.seconds < end
+                guard isFree else { break }
+                heartbeat?.beat()
+                usleep(50_000)
+            }
+            guard isFree else {
+                let holder = Self.holder(of: descriptor)
+                close(descriptor)
+                throw busy(holder)
+            }
+            // Who has just let go of it may have put another file in its place.
+            if descriptor < 0 || Self.leads(path, to: descriptor) || Clock.seconds >= end {
+                self.descriptor = descriptor
+                return
+            }
+            close(descriptor)
+        }
+    }
+
+    /// Whether the path still leads to what is locked.
+    package func isOn(_ path: String) -> Bool { Self.leads(path, to: descriptor) }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    private static func leads(_ path: String, to descriptor: Int32) -> Bool {
+        var (there, own) = (stat(), stat())
+        return stat(path, &there) == 0 && fstat(descriptor, &own) == 0 && there.st_dev == own.st_dev
+            && there.st_ino == own.st_ino
+    }
+
+    /// The process that has the lock, as far as the kernel tells.
+    private static func holder(of descriptor: Int32) -> String {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, let locks = kernelText("/proc/locks") else {
+            return "another process"
+        }
+        for line in locks.split(separator: "\n") {
+            // 1: FLOCK  ADVISORY  WRITE 1669 fe:00:16244885 0 EOF
+            let words = line.split(separator: " ")
+            guard words.count > 5, words[1] == "FLOCK", words[5].hasSuffix(":\(status.st_ino)"),
+                let process = Int(words[4]), process > 0
+            else { continue }
+            return "process \(process) of this host"
+        }
+        return "a process of another host or user"
+    }
+
+    /// The text of a file of the kernel's, whose size is only known when it is read; at most 1 MiB.
+    private static func kernelText(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        var count = 0
+        while count < bytes.count {
+            let more = bytes[count...].withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            guard more > 0 else { break }
+            count += more
+        }
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+}

@@ -1,0 +1,10 @@
+extension String {
+    /// The string as one word of a shell's command line, in quotes where it needs them.
+    package var shellWord: String {
+        let isPlain = unicodeScalars.allSatisfy {
+            $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=:,+@%".unicodeScalars.contains($0)
+        }
+        return isPlain && !isEmpty
+            ? self : "'\(split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
+    }
+}

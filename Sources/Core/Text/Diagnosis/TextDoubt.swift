@@ -1,0 +1,44 @@
+/// A reason to think that something isn't a text although it is UTF-8.
+enum TextDoubt {
+    /// How many different control characters a text may have.
+    private static let tolerated = 3
+
+    /// The reason, one line; nil for a text that looks like one.
+    ///
+    /// - Parameter scalars: the text's characters; none where a vocabulary was given.
+    static func find(in text: JoinedText, _ scalars: [Unicode.Scalar]) -> String? {
+        for file in text.files {
+            let start = file.range.lowerBound
+            let prefix = text.bytes(start..<min(start + FileFormat.prefixCount, file.range.upperBound))
+            guard let format = FileFormat.recognize(prefix) else { continue }
+            return "'\(file.path)' is \(format.name), not text; \(TextRemedy(file: file).apply(format))"
+        }
+        let controls = scalars.filter { $0.isASCII && ControlCharacters.isUnusual(UInt8($0.value)) }
+        if controls.contains("\0") || controls.count > tolerated { return controlCharacters(in: text) }
+        guard scalars.count == 1 else { return nil }
+        return "'\(text.name)' has only one character, again and again: there is nothing to learn"
+    }
+
+    /// Names the first file with control characters.
+    private static func controlCharacters(in text: JoinedText) -> String? {
+        var offset = 0
+        var isFound = false
+        text.forEachPiece(of: 0..<text.byteCount) { piece in
+            let index = piece.firstIndex(where: ControlCharacters.isUnusual)
+            offset += index ?? piece.count
+            isFound = index != nil
+            return !isFound
+        }
+        guard isFound, let file = text.file(at: offset) else { return nil }
+        let start = file.range.lowerBound
+        let remedy = TextRemedy(file: file)
+        let sample = text.bytes(start..<min(start + WideEncoding.sampleCount, file.range.upperBound))
+        if let name = WideEncoding.name(of: sample) {
+            return "'\(file.path)' seems to be \(name), not UTF-8; "
+                + remedy.filter("iconv -f \(name) -t UTF-8", label: "utf8")
+        }
+        return "'\(file.path)' is hardly text: it has control characters, the first at offset "
+            + "\(offset - start) (line \(text.line(of: offset, in: file))); to drop them, "
+            + remedy.filter(ControlCharacters.filter, label: "clean")
+    }
+}

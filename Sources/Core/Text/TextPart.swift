@@ -1,0 +1,110 @@
+/// A piece of memory with whole characters of a text.
+struct TextPart: @unchecked Sendable {
+    /// The bytes; whoever has the part keeps them alive.
+    let bytes: UnsafeRawBufferPointer
+    /// The place of the first of them in the text.
+    let start: Int
+    /// Whether the pages of a mapped file are behind it, which can be given back.
+    let isMapped: Bool
+}
+
+/// Cuts consecutive memory into parts of whole characters.
+///
+/// Files and pieces of a pipe may end inside a character. Its bytes are copied into a part of their own, so that nothing
+/// else has to be.
+struct TextParts {
+    private(set) var parts: [TextPart] = []
+    /// The memory of the characters that lie in several files.
+    private(set) var seams: [AlignedBuffer<UInt8>] = []
+    /// How many bytes there are.
+    private(set) var byteCount = 0
+    /// The beginning of a character that isn't complete yet.
+    private var pending: [UInt8] = []
+
+    /// Appends bytes, which must stay where they are.
+    mutating func append(_ bytes: UnsafeRawBufferPointer, isMapped: Bool) throws {
+        var rest = bytes[...]
+        while let lead = pending.first, pending.count < StrictUTF8.length(lead: lead), let byte = rest.first,
+            byte & 0xC0 == 0x80
+        {
+            pending.append(byte)
+            rest = rest.dropFirst()
+        }
+        guard !rest.isEmpty else { return }
+        try flush()
+        let whole = rest.dropLast(Self.unfinished(rest))
+        if !whole.isEmpty { add(UnsafeRawBufferPointer(rebasing: whole), isMapped: isMapped) }
+        pending = Array(rest[whole.endIndex...])
+    }
+
+    /// Ends the text.
+    mutating func finish() throws { try flush() }
+
+    private mutating func flush() throws {
+        guard !pending.isEmpty else { return }
+        let memory = try AlignedBuffer<UInt8>(count: pending.count)
+        memory.pointer.initialize(from: pending, count: pending.count)
+        seams.append(memory)
+        add(UnsafeRawBufferPointer(start: memory.pointer, count: pending.count), isMapped: false)
+        pending = []
+    }
+
+    private mutating func add(_ bytes: UnsafeRawBufferPointer, isMapped: Bool) {
+        parts.append(TextPart(bytes: bytes, start: byteCount, isMapped: isMapped))
+        byteCount += bytes.count
+    }
+
+    /// How many bytes at the end begin a character that needs more.
+    private static func unfinished(_ bytes: Slice<UnsafeRawBufferPointer>) -> Int {
+        for count in 1...3 where count <= bytes.count {
+            let byte = bytes[bytes.endIndex - count]
+            if byte & 0xC0 != 0x80 { return StrictUTF8.length(lead: byte) > count ? count : 0 }
+        }
+        return 0
+    }
+}
+
+/// Reads the characters of a text one after the other, across its parts.
+struct TextCursor {
+    private let parts: [TextPart]
+    private var index: Int
+    private var bytes: UnsafeRawBufferPointer
+    private var offset: Int
+
+    /// Begins at a byte of the text, where a character starts.
+    init(_ parts: [TextPart], at start: Int) {
+        self.parts = parts
+        index = Self.index(in: parts, of: start)
+        bytes = parts[index].bytes
+        offset = start - parts[index].start
+    }
+
+    /// The number of the part that has a byte of the text, the last one's for what comes after.
+    ///
+    /// - Parameter parts: at least one.
+    static func index(in parts: [TextPart], of offset: Int) -> Int {
+        var (low, high) = (0, parts.count - 1)
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if parts[middle].start <= offset { low = middle } else { high = middle - 1 }
+        }
+        return low
+    }
+
+    /// The place in the text of the next character.
+    var position: Int { parts[index].start + offset }
+
+    /// The next character's code point.
+    @inline(__always)
+    mutating func next() -> UInt32 {
+        while offset >= bytes.count, index + 1 < parts.count {
+            index += 1
+            bytes = parts[index].bytes
+            offset = 0
+        }
+        // Only a file that was changed after it was validated can fail here.
+        let (value, length) = StrictUTF8.decode(bytes, at: offset) ?? (0, 1)
+        offset += length
+        return value
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+
+/// A TCP port that watching threads connect to.
+final class LivenessListener {
+    /// The next connection on the port.
+    enum Arrival {
+        case connection(LivenessSocket, from: UInt32)
+        case none
+        /// This process may open no more files.
+        case noDescriptor
+    }
+
+    private let socket: LivenessSocket
+    /// In network order.
+    let port: UInt16
+
+    var descriptor: Int32 { socket.descriptor }
+
+    /// Listens on a port that the kernel chooses; nil when it refuses.
+    ///
+    /// - Parameter address: one of this host's addresses, in network order; `INADDR_ANY` for all.
+    init?(on address: UInt32) {
+        let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        socket = LivenessSocket(descriptor)
+        var place = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        place.sin_family = sa_family_t(AF_INET)
+        place.sin_addr.s_addr = address
+        let isReady = withUnsafeMutablePointer(to: &place) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && listen(descriptor, 4096) == 0
+                    && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        guard isReady else { return nil }
+        port = place.sin_port
+    }
+
+    /// Accepts the next connection.
+    func accept() -> Arrival {
+        while true {
+            var source = sockaddr_in()
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let descriptor = withUnsafeMutablePointer(to: &source) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    Glibc.accept(socket.descriptor, $0, &length)
+                }
+            }
+            if descriptor >= 0 { return .connection(LivenessSocket(descriptor), from: source.sin_addr.s_addr) }
+            switch errno {
+            // It was given up before it was accepted, or a signal came.
+            case ECONNABORTED, EINTR: continue
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .noDescriptor
+            default: return .none
+            }
+        }
+    }
+}
+
+/// The descriptors that this process may open.
+enum DescriptorLimit {
+    /// Kept free for checkpoints, metrics and MPI.
+    private static let spare = 16
+
+    /// Whether files can still be opened beside this descriptor, the lowest that was free.
+    static func leavesRoom(_ descriptor: Int32) -> Bool {
+        guard let limit = current else { return true }
+        return Int(descriptor) + spare < Int(clamping: limit.rlim_cur)
+    }
+
+    /// Raises the limit as far as the system allows, if it is too low for so many connections.
+    static func allow(connections: Int) {
+        guard var limit = current else { return }
+        let wanted = rlim_t(connections + 128)
+        guard limit.rlim_cur < wanted else { return }
+        limit.rlim_cur = min(wanted, limit.rlim_max)
+        // Where it stays lower, `leavesRoom` keeps connections from taking it all.
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    private static var current: rlimit? {
+        var limit = rlimit()
+        return getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit : nil
+    }
+}

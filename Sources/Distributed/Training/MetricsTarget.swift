@@ -1,0 +1,111 @@
+import DTrainCore
+import Glibc
+
+/// Opens what metrics are written to.
+enum MetricsTarget {
+    /// Seconds between looks for a pipe's reader.
+    private static let interval: UInt32 = 50_000
+    /// Seconds that a pipe's reader may take to come.
+    private static let patience = 10.0
+
+    /// Checks what can be checked of the path before the training begins; reads only.
+    ///
+    /// - Throws: `DTrainError` with `usage` for a folder, a socket, the text, or a file with other content than this training's.
+    static func check(_ path: String, data: [String], after predecessor: EarlierMetrics.Predecessor) throws {
+        guard ![STDOUT_FILENO, STDERR_FILENO].contains(where: { isSame(path, $0) }) else { return }
+        if let kind = FileKind(path: path), kind == .folder || kind == .socket { throw unfit(path, kind) }
+        try EarlierMetrics(path: path, data: data)?.check(predecessor)
+    }
+
+    private static func unfit(_ path: String, _ kind: FileKind) -> DTrainError {
+        DTrainError(.usage, "`metrics` '\(path)' is \(kind.name); name a file")
+    }
+
+    /// Opens what is no file of its own: a pipe, a device, or where this process's output goes; nil for a file.
+    ///
+    /// - Throws: `DTrainError` with `usage` for a folder or socket, `inputOutput` when it can't be opened or nobody reads a pipe,
+    ///   `stopped` when a signal comes first.
+    static func open(_ path: String, stopSignal: () -> Int32) throws -> FileLock? {
+        // Opened anew, a file would be written at a place of its own, and the two would overwrite each other.
+        for output in [STDOUT_FILENO, STDERR_FILENO] where isSame(path, output) {
+            let descriptor = fcntl(output, F_DUPFD_CLOEXEC, 0)
+            guard descriptor >= 0 else { throw failure(path) }
+            return FileLock(unlocked: descriptor)
+        }
+        switch FileKind(path: path) {
+        case nil, .regular: return nil
+        case .pipe: return FileLock(unlocked: try openPipe(path, stopSignal))
+        case .device:
+            let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+            guard descriptor >= 0 else { throw failure(path) }
+            return FileLock(unlocked: descriptor)
+        case .some(let other): throw unfit(path, other)
+        }
+    }
+
+    /// Opens and locks a file, whose lines are those of the training's earlier steps then.
+    ///
+    /// - Returns: the file, and what the user should know of it.
+    /// - Throws: as `MetricsLog.init`.
+    static func openFile(
+        _ path: String, data: [String], after predecessor: EarlierMetrics.Predecessor
+    ) throws -> (file: FileLock, remark: String?) {
+        // Before a file is made where there is none.
+        let earlier = try EarlierMetrics(path: path, data: data)
+        let file = try lock(path)
+        guard earlier != nil, let earlier = try EarlierMetrics(path: path, data: data) else { return (file, nil) }
+        let lines = try earlier.check(predecessor).lines
+        guard case .saved(let progress) = predecessor else {
+            guard ftruncate(file.descriptor, 0) == 0 else { throw failure(path) }
+            guard predecessor == .unsaved, lines > 0 else { return (file, nil) }
+            return (file, "metrics file '\(path)' begins anew: no checkpoint has the steps of its \(lines) lines")
+        }
+        let last = try earlier.cutBack(to: progress)
+        let gap =
+            "metrics file '\(path)' ends at step \(last), but the training goes on after step \(progress.step): "
+            + "the steps between are missing in it"
+        return (file.isOn(path) ? file : try lock(path), last == progress.step ? nil : gap)
+    }
+
+    private static func lock(_ path: String) throws -> FileLock {
+        do {
+            return try FileLock(path: path, flags: O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK) { holder in
+                DTrainError(
+                    .usage, "another training (\(holder)) writes to metrics file '\(path)' right now",
+                    hint: "wait for its end, or name another file with `metrics`")
+            }
+        } catch let error as DTrainError where error.category == .inputOutput {
+            throw failure(path)
+        }
+    }
+
+    private static func isSame(_ path: String, _ descriptor: Int32) -> Bool {
+        var (there, own) = (stat(), stat())
+        return stat(path, &there) == 0 && fstat(descriptor, &own) == 0 && there.st_dev == own.st_dev
+            && there.st_ino == own.st_ino && own.st_rdev == there.st_rdev
+    }
+
+    /// Opens a pipe as soon as somebody reads it; writing never blocks.
+    private static func openPipe(_ path: String, _ stopSignal: () -> Int32) throws -> Int32 {
+        let end = Clock.seconds + patience
+        while true {
+            let descriptor = Glibc.open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
+            if descriptor >= 0 { return descriptor }
+            guard errno == ENXIO || errno == EINTR else { throw failure(path) }
+            guard stopSignal() == 0 else {
+                throw DTrainError(.stopped, "stopped while nobody reads pipe '\(path)' of `metrics`; nothing is lost")
+            }
+            guard Clock.seconds < end else {
+                throw DTrainError(
+                    .inputOutput, "nobody reads pipe '\(path)'",
+                    hint: "start its reader first, or name a file with `metrics`")
+            }
+            usleep(interval)
+        }
+    }
+
+    private static func failure(_ path: String) -> DTrainError {
+        DTrainError(
+            .inputOutput, "cannot open metrics file '\(path)': \(systemMessage())", hint: "name another with `metrics`")
+    }
+}

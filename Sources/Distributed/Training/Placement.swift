@@ -1,0 +1,35 @@
+import DTrainCore
+
+extension TrainingPlan {
+    /// What is probably not wanted about the ranks' places, threads and shares of the work, a line each.
+    ///
+    /// Collective; the same on all ranks.
+    package func placementWarnings() throws -> [String] {
+        let processors = communicator.processors
+        let all = try communicator.allGatherOnHost(threads)
+        let load = processors.load(threads: all)
+        let host = HostLoad(
+            host: communicator.hostName, ranks: communicator.localSize, ownThreads: threads,
+            hostThreads: all.reduce(0, +), threads: load.threads, processors: load.processors, quota: processors.quota,
+            hostProcessors: processors.unionCount,
+            idleCores: LauncherProcessors.idleCores(besides: processors.union),
+            hasGivenThreads: options[.threads] != nil)
+        let crowding = try communicator.allGather(host.crowding)
+        let warnings = try communicator.allGather(host.warning ?? "")
+        // The host that needs it most, the first of several.
+        let worst = warnings.indices.filter { !warnings[$0].isEmpty }.max { crowding[$0] < crowding[$1] }
+        return (worst.map { [warnings[$0]] } ?? []) + idleRanksWarning
+    }
+
+    private var idleRanksWarning: [String] {
+        let (ranks, size) = (communicator.size, options[.microBatchSize])
+        let count = RankBatch.microBatchCount(batchSize: options[.batchSize], microBatchSize: size)
+        guard ranks > count else { return [] }
+        let batches = "\(count) micro-batch\(count == 1 ? "" : "es")"
+        let idle = ranks - count == 1 ? "1 rank has" : "\(ranks - count) ranks have"
+        return [
+            "\(ranks) ranks share \(batches) a step, so \(idle) no work: start \(count), raise `batch-size` to "
+                + "\(ranks * size), or train anew with a lower `micro-batch-size`"
+        ]
+    }
+}

@@ -1,0 +1,15 @@
+extension [String] {
+    /// Removes flags with their values, which follow as a word of their own or behind `=`.
+    mutating func removeFlags(_ names: Set<String>) {
+        var kept: [String] = []
+        var rest = self[...]
+        while let word = rest.popFirst() {
+            if names.contains(word) {
+                rest = rest.dropFirst()
+            } else if !names.contains(String(word.prefix { $0 != "=" })) {
+                kept.append(word)
+            }
+        }
+        self = kept
+    }
+}

@@ -1,0 +1,89 @@
+/// What other programs call dtrain's flags: PyTorch and Keras scripts, char-rnn, Hugging Face, launchers.
+enum ForeignFlags {
+    /// dtrain's flags for another program's name, the likeliest first; not all of them belong to each command.
+    static func flags(for name: String) -> [String] {
+        byName[squeezed(name), default: []].map { "--\($0)" }
+    }
+
+    /// A name without dashes, underscores and capitals: `--batchSize` and `batch_size` are the same.
+    static func squeezed(_ name: String) -> String {
+        String(name.lowercased().filter { $0 != "-" && $0 != "_" })
+    }
+
+    /// The flags of dtrain that others have other names for.
+    static var all: [String] { table.map { "--\($0.flag)" } }
+
+    /// Each flag with the names that are taken for it.
+    private static let table: [(flag: String, names: String)] = [
+        ("learning-rate", "lr eta alpha step-size base-lr init-lr"),
+        ("batch-size", "bs bsz minibatch minibatch-size train-batch-size global-batch-size"),
+        ("micro-batch-size", "gradient-accumulation-steps accumulation-steps grad-accum"),
+        (
+            "rnn-units",
+            """
+            hidden hidden-size hidden-dim hidden-units hidden-layer-size n-hidden nhid num-hidden units num-units rnn-size \
+            rnn-hidden-size gru-units lstm-units lstm-size state-size width neurons
+            """
+        ),
+        (
+            "embedding-dim",
+            "embedding embedding-size embed embed-dim embed-size emb-dim emb-size emsize input-encoding-size"
+        ),
+        ("layers", "num-layers n-layers nlayers rnn-layers depth"),
+        ("cell", "rnn rnn-type rnn-cell cell-type model model-type arch unit-type"),
+        ("epochs", "epoch n-epochs num-epochs max-epochs num-train-epochs nb-epoch"),
+        ("max-steps", "steps iters iterations max-iters max-iter num-iterations num-steps n-steps total-steps"),
+        ("steps", "iters iterations num-steps n-steps max-steps"),
+        (
+            "seq-length",
+            "seq-len seq sequence sequence-length bptt block-size context context-length max-seq-length timesteps maxlen"
+        ),
+        (
+            "clip-norm",
+            "clip clipping grad-clip gradient-clip max-grad-norm grad-norm global-clipnorm gradient-clip-val"
+        ),
+        ("seed", "random-seed manual-seed random-state rng-seed"),
+        ("precision", "dtype fp16 fp32 bf16 amp half mixed-precision"),
+        ("threads", "num-threads n-threads workers num-workers jobs j cpus cores"),
+        (
+            "data",
+            "text input input-file input-txt file corpus dataset train-data train-file data-file data-path data-dir"
+        ),
+        (
+            "checkpoint-dir",
+            "checkpoint ckpt ckpt-dir checkpoints output out out-dir output-dir save save-dir model-dir save-path checkpoint-path"
+        ),
+        (
+            "checkpoint-every-steps",
+            "save-every save-steps save-interval save-freq checkpoint-every checkpoint-interval"
+        ),
+        ("keep", "max-to-keep keep-last save-total-limit save-top-k"),
+        ("init", "weights load load-weights init-from init-weights pretrained initial-weights from-pretrained"),
+        ("resume", "continue restore restart resume-training auto-resume"),
+        ("resume-from", "resume-from-checkpoint resume-checkpoint restore-from load-checkpoint"),
+        ("overwrite", "force f overwrite-output-dir"),
+        ("metrics", "log log-file logfile log-path history csv"),
+        ("quiet", "silent q no-progress no-bar"),
+        ("allreduce", "all-reduce reduction"),
+        ("prompt", "start start-string start-text prime primetext prime-str seed-text text p"),
+        ("length", "n num-generate num-chars n-chars max-new-tokens max-tokens max-length predict-len num-samples"),
+        ("temperature", "temp t"),
+        ("greedy", "argmax no-sample"),
+        ("checkpoint", "ckpt model m weights load model-path model-dir checkpoint-dir checkpoint-path init"),
+        ("output", "o out out-dir output-dir output-file destination"),
+        ("ranks", "np n nproc num-ranks processes world-size"),
+        ("repeats", "repeat runs trials"),
+        ("warm-up", "warmup warmup-steps"),
+        ("hostfile", "hosts machinefile machine-file host"),
+        ("restarts", "max-restarts retries max-retries"),
+        ("vocabulary-size", "vocab vocab-size vocabulary n-vocab"),
+    ]
+
+    private static let byName: [String: [String]] = {
+        var result: [String: [String]] = [:]
+        for (flag, names) in table {
+            for name in names.split(separator: " ") { result[squeezed(String(name)), default: []].append(flag) }
+        }
+        return result
+    }()
+}

@@ -1,0 +1,39 @@
+import DTrainCore
+import Glibc
+
+/// Checks of host files that don't need the launcher, whose own words say less.
+enum HostFile {
+    private static let flags: Set = [
+        "--hostfile", "-hostfile", "--machinefile", "-machinefile", "--default-hostfile", "-default-hostfile", "-f",
+    ]
+
+    /// Checks all host files of a launcher.
+    ///
+    /// - Parameters:
+    ///   - path: the one that was named.
+    ///   - arguments: further arguments of the launcher.
+    /// - Throws: `DTrainError` with `noInput` for one that can't be read, with `badData` for one that names no host.
+    static func check(_ path: String?, arguments: [String]) throws {
+        if let path { try check(path) }
+        for (flag, value) in zip(arguments, arguments.dropFirst()) where flags.contains(flag) { try check(value) }
+    }
+
+    private static func check(_ path: String) throws {
+        let file = try MappedFile(path: path, kind: "host file")
+        try withExtendedLifetime(file) {
+            if file.bytes.contains(UInt8(ascii: "\r")) {
+                throw DTrainError(
+                    .badData,
+                    "host file '\(path)' has line ends of Windows (CRLF), which launchers take for a part of a name; "
+                        + "convert it: sed -i 's/\\r$//' '\(path)'")
+            }
+            let lines = file.bytes.split(separator: UInt8(ascii: "\n"))
+            let blank = Set(" \t".utf8)
+            guard lines.contains(where: { $0.first { !blank.contains($0) }.map { $0 != UInt8(ascii: "#") } ?? false })
+            else {
+                throw DTrainError(
+                    .badData, "host file '\(path)' names no host; write a line such as 'localhost slots=2'")
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import Testing
+
+@testable import DTrainCore
+
+/// What the error for a file that is no text says, and the command that it gives.
+@Suite struct TextDiagnosisTests {
+    struct Sample: Sendable, CustomTestStringConvertible {
+        let name: String
+        let bytes: [UInt8]
+        /// What the message says.
+        let says: String
+        /// What the command begins with.
+        let does: String
+        var testDescription: String { name }
+    }
+
+    private static let plain = String(repeating: "First Citizen:\nBefore we proceed any further\n", count: 200)
+    private static let accents = String(repeating: "Où est passé l'été ? Là-bas, naïvement.\n", count: 200)
+    private static let russian = String(repeating: "съешь ещё этих мягких французских булок\n", count: 50)
+
+    private static func encode(_ text: String, _ unit: (UInt16) -> [UInt8]) -> [UInt8] { text.utf16.flatMap(unit) }
+    private static func little(_ unit: UInt16) -> [UInt8] { [UInt8(unit & 0xFF), UInt8(unit >> 8)] }
+    private static func big(_ unit: UInt16) -> [UInt8] { [UInt8(unit >> 8), UInt8(unit & 0xFF)] }
+    private static func wide(_ text: String) -> [UInt8] {
+        text.unicodeScalars.flatMap { [UInt8($0.value & 0xFF), UInt8($0.value >> 8 & 0xFF), 0, 0] }
+    }
+    private static func latin1(_ text: String) -> [UInt8] {
+        text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }
+    }
+
+    static let illFormed: [Sample] = [
+        Sample(
+            name: "gzip", bytes: [0x1F, 0x8B, 8, 0, 1, 2], says: "is gzip-compressed, not text", does: "gunzip -c < "),
+        Sample(
+            name: "bzip2", bytes: Array("BZh91AY&SY".utf8) + [0xFF], says: "bzip2-compressed", does: "bunzip2 -c < "),
+        Sample(
+            name: "xz", bytes: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0, 0], says: "xz-compressed", does: "xz -dc < "),
+        Sample(name: "zstd", bytes: [0x28, 0xB5, 0x2F, 0xFD, 4], says: "zstd-compressed", does: "zstd -dc < "),
+        Sample(
+            name: "zip",
+            bytes: Array("PK\u{3}\u{4}".utf8) + [UInt8](repeating: 0, count: 26) + Array("a.txt".utf8) + [0xFF],
+            says: "is a zip archive", does: "unzip -p "),
+        Sample(
+            name: "UTF-16 with a mark", bytes: [0xFF, 0xFE] + encode(accents, little), says: "is UTF-16, not UTF-8",
+            does: "iconv -f UTF-16 -t UTF-8 < "),
+        Sample(
+            name: "UTF-16, big, with a mark", bytes: [0xFE, 0xFF] + encode(plain, big), says: "is UTF-16",
+            does: "iconv -f UTF-16 -t"),
+        Sample(name: "UTF-16", bytes: encode(accents, little), says: "is UTF-16LE", does: "iconv -f UTF-16LE -t"),
+        Sample(name: "UTF-16, big", bytes: encode(accents, big), says: "is UTF-16BE", does: "iconv -f UTF-16BE -t"),
+        Sample(name: "UTF-32", bytes: wide(accents), says: "is UTF-32LE", does: "iconv -f UTF-32LE -t"),
+        Sample(
+            name: "Latin-1", bytes: latin1(accents), says: "seems to be WINDOWS-1252",
+            does: "iconv -f WINDOWS-1252 -t UTF-8 < "),
+        Sample(
+            name: "Latin-1 with a control", bytes: latin1(accents) + [0x81, 0x0A], says: "seems to be ISO-8859-1",
+            does: "iconv -f ISO-8859-1 -t"),
+        Sample(
+            name: "KOI8-R", bytes: Array(repeating: [0xF3, 0xDF, 0xC5, 0xDB, 0xD8, 0x20], count: 50).flatMap { $0 },
+            says: "is in another encoding", does: "iconv -f ENCODING -t UTF-8 < "),
+        Sample(
+            name: "damaged", bytes: Array(accents.utf8) + [0xFF] + Array(accents.utf8), says: "though most of it is",
+            does: "iconv -c -f UTF-8 -t UTF-8 < "),
+        Sample(
+            name: "cut at the end", bytes: Array("\(plain)€".utf8.dropLast()),
+            says: "ends in the middle of a character",
+            does: "head -c \(plain.utf8.count) < "),
+        Sample(
+            name: "cut at the start", bytes: Array("€\(plain)".utf8.dropFirst()),
+            says: "begins in the middle of a character", does: "tail -c +3 < "),
+        Sample(
+            name: "binary at the end", bytes: Array(plain.utf8) + Array(0...255),
+            says: "binary data from offset \(plain.utf8.count) (line 401) on", does: "head -c \(plain.utf8.count) < "),
+        Sample(name: "binary", bytes: Array(0...255), says: "and it is binary data", does: "name a text file"),
+        Sample(
+            name: "image", bytes: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], says: "is an image, not text",
+            does: "name a text file"),
+    ]
+
+    @Test(arguments: illFormed)
+    func namesWhatItIsAndWhatToDo(sample: Sample) throws {
+        let file = try TemporaryText(sample.bytes)
+        let error = try #require(#expect(throws: DTrainError.self) { try Corpus(path: file.path) })
+        #expect(error.category == .badData)
+        #expect(error.message.contains("'\(file.path)' is"), "\(error)")
+        #expect(error.message.contains(sample.says), "\(error)")
+        #expect(error.hint?.contains(sample.does) == true, "\(error)")
+        #expect(!error.description.contains("\n"))
+    }
+
+    static let wellFormed: [Sample] = [
+        Sample(name: "zeros", bytes: Array((plain + "\0" + plain).utf8), says: "is hardly text", does: "tr -d "),
+        Sample(
+            name: "control characters", bytes: Array("\(plain)\u{1}\u{2}\u{3}\u{4}".utf8),
+            says: "first at offset \(plain.utf8.count) (line 401)", does: "tr -d "),
+        Sample(
+            name: "ASCII in UTF-16", bytes: encode(plain, little), says: "seems to be UTF-16LE",
+            does: "iconv -f UTF-16LE -t UTF-8 < "),
+        Sample(
+            name: "Russian in UTF-16", bytes: encode(russian, big), says: "seems to be UTF-16BE",
+            does: "iconv -f UTF-16BE"),
+        Sample(name: "PDF", bytes: Array("%PDF-1.4\n\(plain)".utf8), says: "is a PDF document", does: "pdftotext "),
+        Sample(
+            name: "LFS pointer", bytes: Array("version https://git-lfs.github.com/spec/v1\noid sha256:0\n".utf8),
+            says: "is a Git LFS pointer", does: "git lfs pull"),
+        Sample(
+            name: "one letter", bytes: Array("aaaaaaaaaaaa".utf8), says: "only one character", does: "nothing to learn"),
+    ]
+
+    @Test(arguments: wellFormed)
+    func doubtsWhatIsHardlyText(sample: Sample) throws {
+        let file = try TemporaryText(sample.bytes)
+        let doubt = try #require(try Corpus(path: file.path).doubt)
+        #expect(
+            doubt.contains("'\(file.path)'") && doubt.contains(sample.says) && doubt.contains(sample.does), "\(doubt)")
+    }
+
+    @Test(arguments: [
+        plain, accents, russian, "<!DOCTYPE html>\n<html><body>\(plain)</body></html>", "\u{FEFF}a\r\nb\u{C}\n\u{1A}",
+        "\u{1B}[31mred\u{1B}[0m\n", "日本語の文章です。\n",
+    ])
+    func hasNoDoubtsAboutTexts(text: String) throws {
+        let file = try TemporaryText(text)
+        #expect(try Corpus(path: file.path).doubt == nil)
+    }
+
+    /// The names that are left out are those that the command can make; no file is overwritten.
+    @Test func commandsOverwriteNothing() throws {
+        let folder = try ScratchFolder()
+        let path = folder.file("a text.txt.gz")
+        try Data([0x1F, 0x8B, 8, 0]).write(to: URL(fileURLWithPath: path))
+        func hint() -> String? { #expect(throws: DTrainError.self) { try Corpus(path: path) }?.hint }
+        let plain = folder.file("a text.txt")
+        #expect(hint() == "run this, then name \(plain): gunzip -k '\(path)'")
+        try Data().write(to: URL(fileURLWithPath: plain))
+        let other = folder.file("a text.plain.txt")
+        #expect(hint() == "run this, then name \(other): gunzip -c < '\(path)' > '\(other)'")
+        try Data().write(to: URL(fileURLWithPath: other))
+        #expect(hint() == "run this, then name \(other)-2: gunzip -c < '\(path)' > '\(other)-2'")
+    }
+}

@@ -1,0 +1,192 @@
+import Glibc
+import Testing
+
+@testable import DTrainDistributed
+
+/// Rank 0's port, and connections to it that are none of the job's.
+@Suite struct StrangersTests {
+    private func wait(_ what: Comment, until done: () throws -> Bool) throws {
+        for _ in 0..<1000 {
+            if try done() { return }
+            poll(nil, 0, 5)
+        }
+        try #require(Bool(false), what)
+    }
+
+    private func hub(_ size: Int = 3, _ reach: LifelineHub.Reach = .thisHost) throws -> LifelineHub {
+        try #require(LifelineHub(size: size, reach: reach))
+    }
+
+    private func knock(_ hub: LifelineHub, with bytes: [UInt8] = [], from address: UInt32? = nil) throws
+        -> LivenessSocket
+    {
+        let to = address ?? HostAddress.loopback
+        let socket = try #require(LivenessSocket.connecting(to: to, port: hub.address.port))
+        try wait("the connection is there") { socket.isConnected }
+        _ = bytes.withUnsafeBytes { send(socket.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        return socket
+    }
+
+    private func message(_ hub: LifelineHub, rank: Int) -> [UInt8] {
+        LivenessMessage(.pulse, token: hub.address.token, LivenessRecord(rank: rank, looks: 1)).bytes
+    }
+
+    /// Lets a rank connect, and returns its side.
+    private func connect(_ rank: Int, to hub: LifelineHub) throws -> LifelineSpoke {
+        let spoke = LifelineSpoke(to: hub.address, rank: rank, isSameHost: true)
+        try wait("rank \(rank) is known") {
+            _ = spoke.tell(LivenessRecord(rank: rank, looks: 7), seconds: 0.01)
+            #expect(hub.read() == [])
+            _ = spoke.read()
+            return hub.records.contains { $0.rank == rank } && !spoke.records.isEmpty
+        }
+        return spoke
+    }
+
+    private func strangers(_ events: [LifelineEvent]) -> [Int] {
+        events.compactMap { if case .strangers(let strangers) = $0 { strangers.count } else { nil } }
+    }
+
+    private func isRefused(_ hub: LifelineHub) throws -> Bool {
+        let socket = try #require(LivenessSocket.connecting(to: HostAddress.loopback, port: hub.address.port))
+        return !socket.isConnected || socket.receive(token: 0).loss != nil
+    }
+
+    @Test func thePortOfOneHostIsOnLoopbackAlone() throws {
+        let hub = try hub()
+        #expect(hub.address.addresses == [HostAddress.loopback])
+        #expect(HostAddress.text(HostAddress.loopback) == "127.0.0.1")
+        for other in HostAddress.all where !HostAddress.isLoopback(other.address) {
+            let socket = LivenessSocket.connecting(to: other.address, port: hub.address.port)
+            #expect(socket?.isConnected != true, "\(HostAddress.text(other.address))")
+        }
+    }
+
+    @Test func thePortClosesWhenAllRanksAreThere() throws {
+        let hub = try hub()
+        let first = try connect(1, to: hub)
+        #expect(hub.descriptors.count == 2)
+        let second = try connect(2, to: hub)
+        #expect(hub.descriptors.count == 2)
+        #expect(try isRefused(hub))
+        #expect(strangers(hub.tell(LivenessRecord(rank: 0), seconds: 1)) == [])
+        withExtendedLifetime((first, second)) {}
+    }
+
+    /// What the other side's connections cost: no more than the ranks that are missing would.
+    @Test func silentConnectionsAreFewAndShort() throws {
+        let hub = try hub()
+        let flood = try (0..<100).map { _ in try knock(hub, with: [1, 2, 3]) }
+        try wait("most are turned away") {
+            #expect(hub.read() == [])
+            return flood.count { $0.receive(token: 0).loss != nil } >= 98
+        }
+        #expect(hub.descriptors.count <= 1 + 2)
+        #expect(hub.tell(LivenessRecord(rank: 0), seconds: 1.9) == [])
+        #expect(hub.descriptors.count == 1 + 2)
+        #expect(hub.tell(LivenessRecord(rank: 0), seconds: 0.2) == [])
+        #expect(hub.descriptors.count == 1)
+        // The ranks don't notice, and one line tells of it.
+        let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
+        #expect(strangers(hub.tell(LivenessRecord(rank: 0), seconds: 0.1)) == [100])
+        #expect(hub.tell(LivenessRecord(rank: 0), seconds: 100) == [])
+        #expect(hub.read() == [])
+        withExtendedLifetime(spokes) {}
+    }
+
+    @Test func aSlowSenderIsTurnedAway() throws {
+        let hub = try hub()
+        let bytes = message(hub, rank: 1)
+        let slow = try knock(hub, with: Array(bytes.prefix(32)))
+        for _ in 0..<3 {
+            #expect(hub.read() == [])
+            #expect(hub.tell(LivenessRecord(rank: 0), seconds: 0.7) == [])
+        }
+        try wait("it is turned away") { hub.read() == [] && slow.receive(token: 0).loss != nil }
+        #expect(hub.records.isEmpty)
+        // Two seconds are enough for who takes only one.
+        let late = try knock(hub, with: Array(bytes.prefix(32)))
+        _ = hub.read()
+        _ = hub.tell(LivenessRecord(rank: 0), seconds: 1)
+        _ = bytes.dropFirst(32).withUnsafeBytes { send(late.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        try wait("it is known") { hub.read() == [] && hub.records.map(\.rank) == [1] }
+    }
+
+    @Test func aMessagePlayedAgainHarmsNoRank() throws {
+        let hub = try hub()
+        let spoke = try connect(2, to: hub)
+        for bytes in [
+            message(hub, rank: 2),
+            LivenessMessage(
+                .failed, token: hub.address.token, LivenessRecord(rank: 2)
+            ).bytes,
+        ] {
+            let again = try knock(hub, with: bytes)
+            try wait("it is turned away") {
+                #expect(hub.read() == [])
+                return again.receive(token: 0).loss != nil
+            }
+        }
+        #expect(hub.records == [LivenessRecord(rank: 2, looks: 7)])
+        #expect(spoke.read() == [])
+    }
+
+    @Test(arguments: [
+        [], [0], [UInt8](repeating: 7, count: 63), [UInt8](repeating: 0, count: 64),
+        [UInt8](repeating: 255, count: 4096),
+    ])
+    func bytesThatAreNoMessageHarmNothing(bytes: [UInt8]) throws {
+        let hub = try hub()
+        var stranger: LivenessSocket? = try knock(hub, with: bytes)
+        _ = hub.read()
+        stranger = nil
+        _ = stranger
+        try wait("it is gone") { hub.read() == [] && hub.descriptors.count == 1 }
+        let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
+        #expect(strangers(hub.tell(LivenessRecord(rank: 0), seconds: 0)) == [1])
+        withExtendedLifetime(spokes) {}
+    }
+
+    @Test(arguments: [-1, 0, 3, Int.max, Int.min])
+    func ranksThatTheJobLacksAreTurnedAway(rank: Int) throws {
+        let hub = try hub()
+        let stranger = try knock(hub, with: message(hub, rank: rank))
+        try wait("it is turned away") { hub.read() == [] && stranger.receive(token: 0).loss != nil }
+        #expect(hub.records.isEmpty)
+    }
+
+    /// In a job of several hosts, the port is open to all; the address tells who comes from one of them.
+    @Test(.enabled(if: HostAddress.all.contains { !HostAddress.isLoopback($0.address) }, "no network here"))
+    func otherHostsAreTurnedAway() throws {
+        let own = try #require(HostAddress.all.map(\.address).first { !HostAddress.isLoopback($0) })
+        let closed = try hub(2, .hosts([HostAddress.loopback]))
+        let stranger = try knock(closed, with: message(closed, rank: 1), from: own)
+        try wait("it is turned away") { closed.read() == [] && stranger.receive(token: 0).loss != nil }
+        #expect(closed.records.isEmpty)
+        let open = try hub(2, .hosts([own]))
+        let rank = try knock(open, with: message(open, rank: 1), from: own)
+        try wait("it is let in") { open.read() == [] && !open.records.isEmpty }
+        withExtendedLifetime(rank) {}
+    }
+
+    @Test func descriptorsAreLeftForTheSaves() {
+        var limit = rlimit()
+        #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+        let most = Int32(clamping: limit.rlim_cur)
+        #expect(DescriptorLimit.leavesRoom(3))
+        #expect(!DescriptorLimit.leavesRoom(most - 10))
+    }
+
+    @Test func oneLineTellsOfStrangers() {
+        var strangers = Strangers(port: 4711)
+        strangers.add(HostAddress.loopback)
+        let observer = JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)"], timeout: 4)
+        #expect(
+            observer.describe(strangers)
+                == "rank 0 (alpha): 1 connection to port 4711, the first from 127.0.0.1, was none of this job's and "
+                + "closed; the training isn't affected, see SECURITY.md")
+        strangers.add(0)
+        #expect(
+            observer.describe(strangers).contains("2 connections to port 4711, the first from 127.0.0.1, were none"))
+    }
+}

@@ -1,0 +1,44 @@
+import Foundation
+import Testing
+
+@testable import Scaling
+
+/// What an unfinished experiment keeps.
+@Suite struct ProgressTests {
+    private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("progress-\(UUID().uuidString)")
+
+    @Test func everythingIsReadBack() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let experiment = try #require(Synthetic().experiment())
+        var progress = Progress(settings: ["ranks": "1,2"])
+        progress.hosts = experiment.setting.hosts
+        progress.places = experiment.measurements.map { Progress.Place(plan: $0.plan, layout: $0.layout) }
+        progress.runs = experiment.measurements.flatMap { measurement in
+            measurement.runs.map { Progress.Run(plan: measurement.plan, record: $0, gradientBytes: 12) }
+        }
+        try progress.write(to: folder.path)
+        #expect(try Progress(path: folder.appendingPathComponent(Progress.name).path) == progress)
+        let first = experiment.measurements[0]
+        #expect(progress.layout(first.plan) == first.layout)
+        let repetition = first.runs[0].repetition
+        #expect(progress.holds(first.plan, repetition: repetition))
+        #expect(!progress.holds(first.plan, repetition: 1000))
+    }
+
+    @Test func anotherExperimentIsTold() {
+        let progress = Progress(settings: ["ranks": "1,2", "steps": "3", "old": "x"])
+        #expect(progress.differences(from: ["ranks": "1,2", "steps": "3", "old": "x"]).isEmpty)
+        #expect(
+            progress.differences(from: ["ranks": "1,4", "steps": "3", "new": "y"])
+                == ["new: '', not 'y'", "old: 'x', not ''", "ranks: '1,2', not '1,4'"])
+    }
+
+    @Test func aFileOfSomethingElseIsNamed() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent(Progress.name).path
+        try Data("{}".utf8).write(to: URL(fileURLWithPath: path))
+        #expect(throws: (any Error).self) { try Progress(path: path) }
+    }
+}
