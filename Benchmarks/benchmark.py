@@ -310,10 +310,7 @@ def allocations(library, command):
 def machine(python):
     """The CPU, the system, and the versions of what is compared; the peers' Python is None where there are none."""
     cpu = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M))
-    linked = re.search(r"libdnnl\.so\.\S+ => (\S+)", run(["ldd", DTRAIN]))
     versions = [f"dtrain {run([DTRAIN, '--version']).strip()}", run(["mpirun", "--version"]).splitlines()[0]]
-    if linked:
-        versions.append(f"oneDNN {Path(linked.group(1)).resolve().name.removeprefix('libdnnl.so.')}")
     if python:
         names = "('torch', 'tensorflow_cpu', 'keras')"
         versions.append(run([
