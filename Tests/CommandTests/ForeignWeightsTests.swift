@@ -46,12 +46,15 @@ struct ForeignWeightsTests {
             #expect(lines.count == 2, "\(outcome)")
             #expect(lines.contains { $0.contains("not sealed by dtrain") } && lines.contains { $0.contains("F16") })
         }
-        func loss(_ checkpoint: String) throws -> String {
-            try bench.run("evaluate --data text.txt --json --checkpoint \(checkpoint)").stdout
+        func loss(_ checkpoint: String) throws -> Double {
+            let line = try bench.run("evaluate --data text.txt --json --checkpoint \(checkpoint)").stdout
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            return try #require(object?["loss"] as? Double, "\(line)")
         }
         #expect(try bench.run("export --checkpoint half.safetensors --vocabulary text.txt --output out").status == 0)
         #expect(try loss("out") == loss("half.safetensors --vocabulary list.json"))
-        #expect(try bench.run("evaluate --data text.txt --checkpoint out").stderr.isEmpty)
+        let remarks = try bench.run("evaluate --data text.txt --checkpoint out").stderr.split(separator: "\n")
+        #expect(remarks.count == 1 && remarks[0].hasPrefix("evaluating 'out/"), "\(remarks)")
         #expect(try bench.run("summary --checkpoint half.safetensors").stdout.contains("Total params"))
     }
 

@@ -30,7 +30,10 @@ struct SoakTests {
             let growth = Double(late.kilobytes) / Double(early.kilobytes) - 1
             print("soak, process \(process): \(samples.count) samples, \(early) to \(late), growth \(growth)")
             #expect(growth < 0.01, "process \(process): \(early) to \(late)")
-            #expect(late.files <= early.files, "process \(process): \(early) to \(late)")
+            // A checkpoint that is being written is open for a moment; what leaks stays open.
+            let files = samples.filter { $0.steps >= early.steps && $0.steps <= late.steps }.map(\.files)
+            let (most, least) = (files.prefix(files.count / 2).max(), files.suffix(files.count / 2).min())
+            #expect(try #require(least) <= #require(most), "process \(process): \(files)")
         }
         let alone = try MPIRun.run(
             executable: "dtrain", arguments: Bench.words(line) + ["\(bench.folder)/alone"], folder: bench.folder,

@@ -95,20 +95,20 @@ final class JoinedText: Sendable {
                 "cannot open text file '\(path)': \(systemMessage(code)); "
                     + (isDescriptor ? "it isn't open here: write the text to a file and name that" : "check the path"))
         }
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: return false
-        case S_IFIFO: return true
-        case S_IFSOCK: throw unfit(path, "is a socket")
-        case S_IFDIR: throw unfit(path, "is a folder")
-        default:
+        let kind = FileKind(status)
+        switch kind {
+        case .regular: return false
+        case .pipe: return true
+        case .socket, .folder: throw unfit(path, kind.name)
+        case .device:
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
             defer { if descriptor >= 0 { close(descriptor) } }
-            throw unfit(path, descriptor >= 0 && isatty(descriptor) == 1 ? "is a terminal" : "is a device")
+            throw unfit(path, descriptor >= 0 && isatty(descriptor) == 1 ? "a terminal" : kind.name)
         }
     }
 
     private static func unfit(_ path: String, _ what: String) -> DTrainError {
-        DTrainError(.noInput, "text file '\(path)' \(what), not a file; name a file")
+        DTrainError(.noInput, "text file '\(path)' is \(what), not a file; name a file")
     }
 
     private static func read(_ path: String, _ rule: PipeRule) throws -> [(memory: AlignedBuffer<UInt8>, count: Int)] {

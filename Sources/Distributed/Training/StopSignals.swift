@@ -57,6 +57,18 @@ public enum StopSignals {
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
+    /// Ends the process as a signal does that has no handler; may be called in a handler.
+    package static func end(by number: Int32) -> Never {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, number)
+        signal(number, SIG_DFL)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+        kill(getpid(), number)
+        // The first process of a container isn't ended by default actions.
+        _exit(128 + number)
+    }
+
     /// Notes that there is nothing left to save.
     package static func settle() { StopHandler.isSettled.store(true, ordering: .relaxed) }
 
@@ -123,14 +135,7 @@ enum StopHandler {
     /// Ends the process as the signal would have without a handler, whatever it is stuck in.
     private static func quit(_ number: Int32) {
         if speaks.load(ordering: .relaxed), !isSettled.load(ordering: .relaxed) { say("not saved") }
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, number)
-        Glibc.signal(number, SIG_DFL)
-        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-        kill(getpid(), number)
-        // The first process of a container isn't ended by default actions.
-        _exit(128 + number)
+        StopSignals.end(by: number)
     }
 
     /// Writes a line of its own, in one call.

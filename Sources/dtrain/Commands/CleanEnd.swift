@@ -18,14 +18,7 @@ enum CleanEnd {
                 let own = ".\(getpid())-"
                 for name in (try? Folder.names(in: folder)) ?? []
                 where name.hasSuffix(".dtrain-tmp") && name.contains(own) { unlink("\(folder)/\(name)") }
-                var set = sigset_t()
-                sigemptyset(&set)
-                sigaddset(&set, signal)
-                Glibc.signal(signal, SIG_DFL)
-                pthread_sigmask(SIG_UNBLOCK, &set, nil)
-                kill(getpid(), signal)
-                // The first process of a container isn't ended by default actions.
-                _exit(128 + signal)
+                StopSignals.end(by: signal)
             }
         }.detach()
     }

@@ -70,7 +70,7 @@ package final class FileLock: Sendable {
     /// The process that has the lock, as far as the kernel tells.
     private static func holder(of descriptor: Int32) -> String {
         var status = stat()
-        guard fstat(descriptor, &status) == 0, let locks = kernelText("/proc/locks") else {
+        guard fstat(descriptor, &status) == 0, let locks = SystemFile.text("/proc/locks") else {
             return "another process"
         }
         for line in locks.split(separator: "\n") {
@@ -82,20 +82,5 @@ package final class FileLock: Sendable {
             return "process \(process) of this host"
         }
         return "a process of another host or user"
-    }
-
-    /// The text of a file of the kernel's, whose size is only known when it is read; at most 1 MiB.
-    private static func kernelText(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        var count = 0
-        while count < bytes.count {
-            let more = bytes[count...].withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
-            guard more > 0 else { break }
-            count += more
-        }
-        return String(decoding: bytes[..<count], as: UTF8.self)
     }
 }
