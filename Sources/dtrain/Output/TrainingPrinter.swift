@@ -72,7 +72,8 @@ final class TrainingPrinter {
             "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(quota), "
                 + "\(overview.instructionSet.rawValue) instructions")
         if !InstructionSet.hasFusedMultiplyAdd {
-            warn("this CPU has no fused multiply-add: training is slow, and its bits differ from those on other CPUs")
+            Console.warning(
+                "this CPU has no fused multiply-add: training is slow, and its bits differ from those on other CPUs")
         }
         if overview.ranks > 1, overview.gradientCompression == .bf16 {
             line("gradients travel in bf16: the weights' bits depend on the number of ranks")
