@@ -20,8 +20,8 @@
 #include "Loops/panel_product.h"
 
 DEFINE_LOOPS(bf16, MADD_BF16, 1)
-DEFINE_TILE(panel_tile, MADD_BF16, 2, 1, STATE_GROUP, BLOCK_COLUMNS, LINE)
-DEFINE_TILE(narrow_panel_tile, MADD_BF16, 1, 1, STATE_GROUP, BLOCK_COLUMNS, LINE)
+DEFINE_TILE(panel_tile, MADD_BF16, 2, 1, STATE_GROUP, BLOCK_COLUMNS, LINE, EAGER)
+DEFINE_TILE(narrow_panel_tile, MADD_BF16, 1, 1, STATE_GROUP, BLOCK_COLUMNS, LINE, EAGER)
 
 void dtrain_packed_product_bf16(dtrain_packed_product p) {
     packed_product((plan){.p = p, .steps = (p.depth + 1) / 2, .per_step = 1, .row_bytes = p.depth * 2, LOOPS(bf16)});

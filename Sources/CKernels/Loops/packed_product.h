@@ -3,13 +3,25 @@
 // Rows of A are copied with a gap of a cache line: at a stride of 4 KiB they would all fall into one set of the L1 cache.
 enum { A_STRIDE = TILE_STEPS + LINE };
 
-// For each kind of operand: tiles of two vectors of columns and of one; strips of several rows, of one row, and of one vector.
-#define DEFINE_LOOPS(kind, madd, per_step)                                                  \
-    DEFINE_TILE(tile_##kind, madd, 2, A_STRIDE, per_step, BLOCK_COLUMNS, BLOCK_COLUMNS)        \
-    DEFINE_TILE(narrow_tile_##kind, madd, 1, A_STRIDE, per_step, BLOCK_COLUMNS, BLOCK_COLUMNS) \
-    DEFINE_STRIP(strip_##kind, madd, STRIP_VECTORS, per_step, BLOCK_COLUMNS)                   \
-    DEFINE_ROW(row_##kind, madd, ROW_VECTORS, per_step, BLOCK_COLUMNS)                         \
+// For each kind of operand: tiles of two vectors of columns, for many rows and for few, and of one; strips of several rows, of one
+// row, and of one vector.
+#define DEFINE_PACKED_TILE(name, madd, vectors, per_step, every) \
+    DEFINE_TILE(name, madd, vectors, A_STRIDE, per_step, BLOCK_COLUMNS, BLOCK_COLUMNS, every)
+#define DEFINE_LOOPS(kind, madd, per_step)                                         \
+    DEFINE_PACKED_TILE(tile_##kind, madd, 2, per_step, EVEN_STEPS)                 \
+    DEFINE_EAGER_TILE(eager_tile_##kind, madd, 2, per_step, EAGER)                 \
+    DEFINE_PACKED_TILE(narrow_tile_##kind, madd, 1, per_step, EAGER)               \
+    DEFINE_STRIP(strip_##kind, madd, STRIP_VECTORS, per_step, BLOCK_COLUMNS)       \
+    DEFINE_ROW(row_##kind, madd, ROW_VECTORS, per_step, BLOCK_COLUMNS)             \
     DEFINE_STRIP(narrow_strip_##kind, madd, 1, per_step, BLOCK_COLUMNS)
+#if VECTOR == 16
+// All tiles are eager.
+#define DEFINE_EAGER_TILE(name, madd, vectors, per_step, every)
+#define EAGER_TILE(kind) tile_##kind
+#else
+#define DEFINE_EAGER_TILE DEFINE_PACKED_TILE
+#define EAGER_TILE(kind) eager_tile_##kind
+#endif
 
 // A product in steps: `per_step` elements of four bytes of A and a row of B's column blocks each.
 typedef struct {
@@ -18,6 +30,7 @@ typedef struct {
     int64_t per_step;
     int64_t row_bytes;  // of A
     void (*tile)(int64_t, const tile *);
+    void (*eager_tile)(int64_t, const tile *);
     void (*narrow_tile)(int64_t, const tile *);
     void (*strip)(int64_t, const tile *, int64_t);
     void (*row)(int64_t, const tile *, int64_t);
@@ -62,13 +75,13 @@ INLINE tile at_edge(int64_t rows, int64_t width, const tile *t, float *edge) {
     return moved;
 }
 
-INLINE void run_tile(const plan *q, int64_t rows, int64_t width, const tile *t) {
+INLINE void run_tile(const plan *q, int64_t rows, int64_t width, int is_eager, const tile *t) {
     if (width == TILE_COLUMNS) {
-        q->tile(rows, t);
+        (is_eager ? q->eager_tile : q->tile)(rows, t);
     } else {
         float edge[TILE_ROWS * BLOCK_COLUMNS] = {0};
         const tile moved = at_edge(rows, width, t, edge);
-        (width > VECTOR ? q->tile : q->narrow_tile)(rows, &moved);
+        (width > VECTOR ? q->eager_tile : q->narrow_tile)(rows, &moved);
         copy(rows, width, edge, BLOCK_COLUMNS, t->c, t->c_stride);
     }
 }
@@ -114,6 +127,7 @@ INLINE void product_in_tiles(const plan *q) {
     const dtrain_packed_product *p = &q->p;
     const int64_t bands = dtrain_groups(p->rows, TILE_ROWS), count = pieces(p, TILE_COLUMNS);
     const int64_t most_steps = TILE_STEPS / q->per_step;
+    const int is_eager = bands < EVEN_STEPS;
     for (int64_t first = 0; first < q->steps; first += most_steps) {
         const int64_t depth = q->steps - first < most_steps ? q->steps - first : most_steps;
         copy_a(q, first, depth);
@@ -126,10 +140,10 @@ INLINE void product_in_tiles(const plan *q) {
                 const int64_t row = p->rows * band / bands;
                 const tile t = {
                     .a = p->scratch + row * A_STRIDE, .depth = depth, .b = packed_at(q, first, at.column),
-                    .next = next + (band & 1) * LINE,
+                    .next = next + (TILE_COLUMNS > LINE ? (band & 1) * LINE : is_eager ? 0 : even_line(band, depth) * BLOCK_COLUMNS),
                     .c = p->c + row * p->c_stride + at.column, .c_stride = p->c_stride,
                     .accumulate = p->accumulate || first};
-                run_tile(q, p->rows * (band + 1) / bands - row, at.width, &t);
+                run_tile(q, p->rows * (band + 1) / bands - row, at.width, is_eager, &t);
             }
         }
     }
@@ -145,5 +159,5 @@ INLINE void packed_product(plan q) {
 }
 
 #define LOOPS(kind)                                                                             \
-    .tile = tile_##kind, .narrow_tile = narrow_tile_##kind, .strip = strip_##kind, .row = row_##kind, \
-    .narrow_strip = narrow_strip_##kind
+    .tile = tile_##kind, .eager_tile = EAGER_TILE(kind), .narrow_tile = narrow_tile_##kind, .strip = strip_##kind, \
+    .row = row_##kind, .narrow_strip = narrow_strip_##kind

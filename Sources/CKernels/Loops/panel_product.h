@@ -38,7 +38,7 @@ INLINE void announce(int64_t rows, int64_t row, int64_t column, int64_t columns,
     }
 }
 
-// What the tiles fetch for the next product, a line at each step.
+// What the tiles fetch for the next product.
 typedef struct {
     const float *position;
     const float *end;
@@ -47,13 +47,13 @@ typedef struct {
 INLINE const float *take(lines *ahead, int64_t depth, const float *otherwise) {
     if (ahead->position >= ahead->end) return otherwise;
     const float *start = ahead->position;
-    ahead->position += depth * LINE;
+    ahead->position += depth / EVEN_STEPS * LINE;
     return start;
 }
 
-// B stays in the L2 cache while the rows of A stream by. The tile of the first columns fetches the next group of rows (a prefetch
-// past the last one has no effect), the other tiles of the last rows fetch what comes after this product. A tile's sums stay in the
-// L1 cache until its last step.
+// B stays in the L2 cache while the rows of A stream by. The tile of the first columns, or the first tiles of a group of rows,
+// fetch the next group (a prefetch past the last one has no effect), the other tiles of the last rows fetch what comes after this
+// product. A tile's sums stay in the L1 cache until its last step.
 //
 // B is [column blocks][block_steps][block_columns].
 INLINE void panel_product(
@@ -63,19 +63,21 @@ INLINE void panel_product(
     lines ahead = {fold->upcoming, fold->upcoming + fold->upcoming_count};
     // Fetched late, to keep what is still in use in the cache.
     const int64_t tiles = dtrain_groups(columns, TILE_COLUMNS);
-    const int64_t late = rows - (fold->upcoming_count / LINE / (steps * tiles + 1) + 2) * TILE_ROWS;
+    const int64_t late = rows - (fold->upcoming_count / LINE / ((steps / EVEN_STEPS) * tiles + 1) + 2) * STATE_GROUP;
     for (int64_t row = 0; row < rows; row += TILE_ROWS) {
         const float *group = a + row / STATE_GROUP * STATE_GROUP * a_steps + row % STATE_GROUP;
         const int64_t height = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
         for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
             const float *from = b + column / block_columns * block_columns * block_steps + column % block_columns;
+            const int is_spare = TILE_ROWS == STATE_GROUP ? column > 0 : row % STATE_GROUP > 0;
             announce(height, row, column, columns, fold);
             for (int64_t first = 0; first < steps; first += TILE_STEPS) {
                 const int64_t depth = steps - first < TILE_STEPS ? steps - first : TILE_STEPS;
-                const float *next = group + (a_steps + first) * STATE_GROUP;
+                const float *next =
+                    group + (a_steps + first) * STATE_GROUP + even_line(column / TILE_COLUMNS, depth) * LINE;
                 const tile t = {
                     .a = group + first * STATE_GROUP, .b = from + first * block_columns, .b_stride = block_columns, .depth = depth,
-                    .next = column && row >= late ? take(&ahead, depth, next) : next, .c = sums, .c_stride = TILE_COLUMNS,
+                    .next = is_spare && row >= late ? take(&ahead, depth, next) : next, .c = sums, .c_stride = TILE_COLUMNS,
                     .accumulate = first > 0};
                 (columns - column > VECTOR ? run : narrow)(height, &t);
             }

@@ -13,9 +13,15 @@ enum {
     TILE_ROWS = VECTOR == 16 ? 12 : 6,
     TILE_COLUMNS = 2 * VECTOR,
     // A tile is computed over this many steps at a time, whose operands fit the L1 and L2 caches.
-    TILE_STEPS = DTRAIN_TILE_STEPS,
+    TILE_STEPS = VECTOR == 16 ? DTRAIN_MOST_TILE_STEPS : 256,
     // Steps by which a tile's rows of B are fetched into the L1 cache in advance.
     TILE_AHEAD = 16,
+    // A tile fetches ahead in one of two ways. Eagerly, each step fetches a line into the L2 cache, and the tile's own rows of B into
+    // the L1 cache: for few rows, which wait for the weights. Evenly, a line every EVEN_STEPS steps, which as many tiles share: with
+    // vectors of 32 bytes, loads and multiplications take about the same time, and a tile that fetched more would wait.
+    EAGER = 1,
+    EVEN_STEPS = VECTOR == 16 ? EAGER : 4,
+    TILE_UNROLL = 4,
 
     // A strip has so few rows that the sums of many columns fit the registers: it reads B as fast as it arrives, with 8 KiB in
     // flight. A single row needs more vectors to hide the latency of its sums.
@@ -32,13 +38,16 @@ typedef struct {
     const float *b;     // [steps][columns]
     int64_t b_stride;   // between B's rows, where it isn't a constant
     int64_t depth;      // steps
-    const float *next;  // needed soon: a cache line of it is fetched into the L2 cache at each step
+    const float *next;  // needed soon: a cache line of it is fetched into the L2 cache every EAGER or EVEN_STEPS steps
     float *c;           // [rows][columns], rows c_stride apart
     int64_t c_stride;
     int accumulate;
 } tile;
 
 #define UNROLL _Pragma("clang loop unroll(full)")
+
+// The first line of `next` for the index-th of the tiles that fetch it evenly.
+INLINE int64_t even_line(int64_t index, int64_t depth) { return index % EVEN_STEPS * (depth / EVEN_STEPS); }
 
 INLINE void fetch_to_l1(const float *line) { __builtin_prefetch(line, 0, 3); }
 INLINE void fetch_to_l2(const float *line) { __builtin_prefetch(line, 0, 2); }
@@ -58,7 +67,18 @@ INLINE void store(float *to, vector value) { *(vector *)to = value; }
 
 // c[rows][VECTOR * vectors] (+)= a * b for a constant number of rows and vectors. Element (i, k) of A is a[i * a_row + k * a_step];
 // these are constants, which become part of the instructions. The copy of the tile can't alias C.
-#define DEFINE_TILE(name, madd, vectors, a_row, a_step, b_step, next_step)                                            \
+#define DEFINE_TILE(name, madd, vectors, a_row, a_step, b_step, next_step, every)                                     \
+    INLINE void name##_step(const int rows, const tile *t, int64_t k, vector sum[TILE_ROWS][vectors]) {               \
+        vector b[vectors];                                                                                            \
+        UNROLL for (int j = 0; j < vectors; j++) b[j] = load(t->b + k * (b_step) + VECTOR * j);                       \
+        UNROLL for (int j = 0; j < vectors; j++) {                                                                    \
+            if ((every) == EAGER && VECTOR * j % LINE == 0) fetch_to_l1(t->b + (k + TILE_AHEAD) * (b_step) + VECTOR * j);\
+        }                                                                                                             \
+        UNROLL for (int i = 0; i < rows; i++) {                                                                       \
+            const float *a = t->a + i * (a_row) + k * (a_step);                                                       \
+            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = madd(sum[i][j], a, b[j]);                            \
+        }                                                                                                             \
+    }                                                                                                                 \
     INLINE void name##_rows(const int rows, const tile *given) {                                                      \
         const tile t = *given;                                                                                        \
         vector sum[TILE_ROWS][vectors];                                                                               \
@@ -66,18 +86,14 @@ INLINE void store(float *to, vector value) { *(vector *)to = value; }
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] =                                                      \
                 t.accumulate ? load(t.c + i * t.c_stride + VECTOR * j) : (vector)0.0f;                                \
         }                                                                                                             \
-        _Pragma("clang loop unroll_count(4)") for (int64_t k = 0; k < t.depth; k++) {                                 \
-            vector b[vectors];                                                                                        \
-            UNROLL for (int j = 0; j < vectors; j++) b[j] = load(t.b + k * (b_step) + VECTOR * j);                    \
-            fetch_to_l2(t.next + k * (next_step));                                                                    \
-            UNROLL for (int j = 0; j < vectors; j++) {                                                                \
-                if (VECTOR * j % LINE == 0) fetch_to_l1(t.b + (k + TILE_AHEAD) * (b_step) + VECTOR * j);              \
-            }                                                                                                         \
-            UNROLL for (int i = 0; i < rows; i++) {                                                                   \
-                const float *a = t.a + i * (a_row) + k * (a_step);                                                    \
-                UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = madd(sum[i][j], a, b[j]);                        \
+        int64_t k = 0;                                                                                                \
+        for (; k + TILE_UNROLL <= t.depth; k += TILE_UNROLL) {                                                        \
+            UNROLL for (int i = 0; i < TILE_UNROLL; i++) {                                                            \
+                if (i % (every) == 0) fetch_to_l2(t.next + (k + i) / (every) * (next_step));                          \
+                name##_step(rows, &t, k + i, sum);                                                                    \
             }                                                                                                         \
         }                                                                                                             \
+        for (; k < t.depth; k++) name##_step(rows, &t, k, sum);                                                       \
         UNROLL for (int i = 0; i < rows; i++) {                                                                       \
             UNROLL for (int j = 0; j < vectors; j++) store(t.c + i * t.c_stride + VECTOR * j, sum[i][j]);             \
         }                                                                                                             \

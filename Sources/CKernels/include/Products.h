@@ -18,8 +18,8 @@ enum {
     // Units of packed states that lie together: the rows of the largest register tile.
     DTRAIN_STATE_GROUP = 12,
 
-    // A product takes this many steps at a time at most, whose operands fit the L1 and L2 caches.
-    DTRAIN_TILE_STEPS = 1024,
+    // No product takes more steps at a time: their operands fit the L1 and L2 caches.
+    DTRAIN_MOST_TILE_STEPS = 1024,
 };
 
 // How many groups of `size` elements hold `count` elements; the last group may be partly filled.
