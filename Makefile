@@ -20,7 +20,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check test-mpich test-openmpi5 test-slurm test-arm64 examples torture sanitize benchmark lint strict docs install clean
+.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 examples torture sanitize benchmark lint strict docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ build: setup ## build the release binary; with STATIC=1 one that runs on hosts w
 
 demo: build ## train on Shakespeare for three minutes with mpirun on all cores, then generate from "ROMEO:"
 	@STEPS='$(STEPS)' NP='$(NP)' CHECKPOINTS='$(CHECKPOINTS)' DTRAIN='$(DTRAIN)' MPIRUN='$(MPIRUN)' scripts/demo
+
+bits: build ## three steps of the tutorial's model with each instruction set of this CPU, alone and on 2 ranks: one hash, or code 1
+	@DTRAIN='$(DTRAIN)' MPIRUN='$(MPIRUN)' scripts/bits
 
 # Without a corpus the tests that need one are skipped, and say so.
 test: setup ## run every test; the command tests start release binaries

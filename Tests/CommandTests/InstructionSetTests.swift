@@ -21,7 +21,9 @@ struct InstructionSetTests {
         let work = Bench.train("\(flags) --max-steps 6 --learning-rate 0.02")
         // bf16 products of AVX512_BF16 have bits of their own.
         for set in InstructionSet.available where set != .avx512BF16 || !flags.contains("bf16") {
-            for (index, launch) in Launch.each.enumerated() {
+            // Four ranks with one of the models.
+            let four: [Launch] = MPIRun.isAvailable && flags.contains("clip-norm") ? [.ranks(4)] : []
+            for (index, launch) in (Launch.each + four).enumerated() {
                 let name = "\(set.rawValue)\(index)"
                 let outcome = try bench.run(
                     "\(work) --threads \(index + 1) --checkpoint-dir \(name) --metrics \(name).jsonl", on: launch,
@@ -29,6 +31,9 @@ struct InstructionSetTests {
                 #expect(outcome.status == 0 && outcome.stdout.contains(" \(set.rawValue) instructions"), "\(outcome)")
                 #expect(
                     try bench.tensors("\(name)/ckpt_1_6.safetensors") == bench.tensors("generic0/ckpt_1_6.safetensors"),
+                    "\(name)")
+                #expect(
+                    try bench.read("\(name)/ckpt_1_6.safetensors") == bench.read("generic0/ckpt_1_6.safetensors"),
                     "\(name)")
                 #expect(
                     try Metrics(bench.read("\(name).jsonl")).losses == Metrics(bench.read("generic0.jsonl")).losses,

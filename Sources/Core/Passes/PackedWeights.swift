@@ -96,7 +96,7 @@ final class PackedWeights: @unchecked Sendable {
     static func reading(
         _ layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, pool: WorkerPool
     ) throws -> PackedWeights {
-        let operands = try precision.operands()
+        let operands = try Arithmetic.best(for: precision).operands
         let format = operands == .roundedFP32 ? .expandedBF16 : operands
         return try PackedWeights(
             layout: layout, parameters: parameters, products: format.weightProducts(), training: false, pool: pool)

@@ -17,6 +17,9 @@ package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
     /// The environment variable that caps the sets.
     package static let limitVariable = "DTRAIN_MAX_ISA"
 
+    /// A name for the variable that chooses the generic loops of a CPU without fused multiply-add, on x86-64; for tests.
+    package static let withoutFMA = "plain"
+
     private static let chosen = Result { try choose(limit: getenv(limitVariable).map { String(cString: $0) }) }
 
     /// The set that this process computes with: the CPU's best, or the one that `DTRAIN_MAX_ISA` names.
@@ -66,6 +69,12 @@ package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
     }
 
     private static func choose(limit: String?) throws -> InstructionSet {
+        #if arch(x86_64)
+            if limit == withoutFMA {
+                dtrain_use_isa(DTRAIN_ISA_PLAIN)
+                return .generic
+            }
+        #endif
         let set = try choice(limit: limit)
         let best = dtrain_best_isa()
         // Without fused multiply-add the generic loops are the plain ones.

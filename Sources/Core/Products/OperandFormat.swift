@@ -1,5 +1,3 @@
-import CKernels
-
 /// The number format of the operands of the big products; every product sums in float32.
 enum OperandFormat: Hashable, Sendable, CaseIterable {
     /// float32.
@@ -16,21 +14,4 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
 
     /// The bytes of an element of a product's rows A.
     var bytes: Int { self == .bf16 ? 2 : 4 }
-}
-
-extension Precision {
-    /// Whether this format's products are no faster here than those of float32, which compute them.
-    package func isComputedInFP32() throws -> Bool { try operands() == .roundedFP32 }
-
-    /// The format of the operands in this process.
-    ///
-    /// A function of the instruction set and the CPU's type alone, since the bits of a training depend on it.
-    ///
-    /// - Throws: `DTrainError` with `usage` as `InstructionSet.inUse` does.
-    func operands() throws -> OperandFormat {
-        switch self {
-        case .fp32: .fp32
-        case .bf16: try OperandFormat.bf16.isSupported() && dtrain_has_slow_bf16() == 0 ? .bf16 : .roundedFP32
-        }
-    }
 }

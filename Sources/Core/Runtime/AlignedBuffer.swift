@@ -45,21 +45,43 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     }
 
     private static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-        let isLarge = size >= 2 * hugePage
-        let alignment = isLarge ? hugePage : 64
-        let padded = (size + alignment - 1) / alignment * alignment
+        if isLarge(size) { return map(padded(size, to: hugePage)) }
+        let size = padded(size, to: 64)
         var address: UnsafeMutableRawPointer?
-        guard posix_memalign(&address, alignment, padded) == 0, let address else { return nil }
-        // Only a wish: with huge pages the products' operands take a fraction of the address translations.
-        if isLarge { _ = madvise(address, padded, MADV_HUGEPAGE) }
-        memset(address, 0, padded)
+        guard posix_memalign(&address, 64, size) == 0, let address else { return nil }
+        memset(address, 0, size)
         return address
     }
+
+    /// Maps whole huge pages, which the system clears when a worker first touches them: all at once would delay the start.
+    private static func map(_ size: Int) -> UnsafeMutableRawPointer? {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        guard let start = mmap(nil, size + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED else {
+            return nil
+        }
+        let before = (hugePage - Int(bitPattern: start) % hugePage) % hugePage
+        let address = start + before
+        if before > 0 { munmap(start, before) }
+        munmap(address + size, hugePage - before)
+        // Advisory: with huge pages the products' operands take a fraction of the address translations.
+        madvise(address, size, MADV_HUGEPAGE)
+        return address
+    }
+
+    private static func release(_ address: UnsafeMutableRawPointer, _ size: Int) {
+        if isLarge(size) { munmap(address, padded(size, to: hugePage)) } else { free(address) }
+    }
+
+    private static func isLarge(_ size: Int) -> Bool { size >= 2 * hugePage }
+
+    private static func padded(_ size: Int, to unit: Int) -> Int { (size + unit - 1) / unit * unit }
 
     /// Bytes of a huge page on x86-64.
     private static var hugePage: Int { 2 << 20 }
 
-    deinit { if owner == nil { free(pointer) } }
+    deinit {
+        if owner == nil { Self.release(pointer, max(count, 1) * MemoryLayout<Element>.stride) }
+    }
 
     /// All elements.
     package var elements: UnsafeMutableBufferPointer<Element> {

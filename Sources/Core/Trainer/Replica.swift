@@ -12,8 +12,8 @@ package final class Replica: @unchecked Sendable {
         package var rankBatch: RankBatch
         /// The optimiser.
         package var optimizer: any Optimizer
-        /// The precision of the recurrent layers' products.
-        package var precision: Precision
+        /// The arithmetic that all ranks have agreed on.
+        package var arithmetic: Arithmetic
         /// Worker threads.
         package var threads: Int
         /// The number of ranks that share the summation of the gradient.
@@ -21,13 +21,13 @@ package final class Replica: @unchecked Sendable {
 
         /// Describes a rank's work.
         package init(
-            model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, precision: Precision = .fp32,
+            model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, arithmetic: Arithmetic = .fp32,
             threads: Int, ranks: Int = 1
         ) {
             self.model = model
             self.rankBatch = rankBatch
             self.optimizer = optimizer
-            self.precision = precision
+            self.arithmetic = arithmetic
             self.threads = threads
             self.ranks = ranks
         }
@@ -77,9 +77,10 @@ package final class Replica: @unchecked Sendable {
         parameters = try AlignedBuffer(count: layout.count)
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
         pool = try WorkerPool(count: configuration.threads)
-        let operands = try configuration.precision.operands()
+        configuration.arithmetic.settle()
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, products: operands.weightProducts(), training: true,
+            layout: layout, parameters: parameters.pointer,
+            products: configuration.arithmetic.operands.weightProducts(), training: true,
             pool: pool, host: host)
         tree = ReductionTree(
             leafCount: RankBatch.microBatchCount(
@@ -91,6 +92,9 @@ package final class Replica: @unchecked Sendable {
         optimizerStep = OptimizerStep(optimizerState, parameters: parameters.pointer, gradient: gradient)
         try prepare(sequenceLength: rankBatch.sequenceLength)
     }
+
+    /// How the gradient is computed.
+    package var arithmetic: Arithmetic { configuration.arithmetic }
 
     /// The bytes of a replica that the ranks of a host can share.
     package static func sharedBytes(_ model: ModelConfiguration) -> Int { PackedWeights.mostBytes(model) }
@@ -185,7 +189,7 @@ package final class Replica: @unchecked Sendable {
         let made = try Workspace(
             configuration.rankBatch.with(sequenceLength: sequenceLength), weights: weights,
             parameters: parameters.pointer,
-            gradient: gradient, products: configuration.precision.operands().panelProducts(), fold: fold, pool: pool,
+            gradient: gradient, products: configuration.arithmetic.operands.panelProducts(), fold: fold, pool: pool,
             heartbeat: heartbeat)
         workspace = made
         return made

@@ -31,8 +31,8 @@ public final class Trainer {
 
     /// The sizes of a step.
     public let shape: Shape
-    /// The operands of the big products.
-    public let precision: Precision
+    /// How the numbers are computed: the least of what the CPUs of all ranks offer for the precision.
+    public let arithmetic: Arithmetic
     /// Worker threads of this rank.
     public let threads: Int
     /// Where the seconds of the last step went on this rank.
@@ -56,30 +56,30 @@ public final class Trainer {
     ///   - precision: the operands of the big products.
     ///   - threads: worker threads of this rank; nil for the processors that it may use.
     ///   - seed: the seed of the initial values.
-    /// - Throws: `DTrainError` with `usage` for impossible sizes or a precision that this CPU lacks, `internal` when memory or
-    ///   threads run out.
+    /// - Throws: `DTrainError` with `usage` for impossible sizes or where `DTRAIN_MAX_ISA` names what this CPU lacks, `internal` when
+    ///   memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
         seed: UInt64 = Setting.seed.defaultValue
     ) throws {
+        let ranks = SoloRanks()
         try self.init(
-            model: model, shape: shape, optimizer: optimizer, precision: precision, threads: threads, seed: seed,
-            ranks: SoloRanks())
+            model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
+            threads: threads, seed: seed, ranks: ranks)
         try initialize()
     }
 
     /// Makes a model with zero weights.
     ///
-    /// Collective.
+    /// Collective; the arithmetic is the one that the ranks have agreed on.
     package init(
-        model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, precision: Precision, threads: Int?,
+        model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, arithmetic: Arithmetic, threads: Int?,
         seed: UInt64, ranks: any TrainingRanks
     ) throws {
         try ranks.collectively {
             try model.check()
             try shape.check()
-            _ = try InstructionSet.inUse()
         }
         let runs = Partition.balanced(
             count: RankBatch.microBatchCount(batchSize: shape.batchSize, microBatchSize: shape.microBatchSize),
@@ -93,15 +93,18 @@ public final class Trainer {
                     rankBatch: RankBatch(
                         batchSize: shape.batchSize, microBatchSize: shape.microBatchSize,
                         sequenceLength: shape.sequenceLength, microBatches: runs[ranks.rank]),
-                    optimizer: optimizer, precision: precision, threads: threads, ranks: ranks.size),
+                    optimizer: optimizer, arithmetic: arithmetic, threads: threads, ranks: ranks.size),
                 heartbeat: ranks.heartbeat, host: host)
         }
         reducer = try ranks.collectively {
             try ranks.makeReducer(tree: replica.tree, runs: runs, blocks: replica.gradient.blocks)
         }
-        (self.shape, self.precision, self.threads, self.seed) = (shape, precision, threads, seed)
+        (self.shape, self.arithmetic, self.threads, self.seed) = (shape, arithmetic, threads, seed)
         (self.ranks, self.replica) = (ranks, replica)
     }
+
+    /// The operands of the big products.
+    public var precision: Precision { arithmetic.precision }
 
     /// The model's sizes.
     public var model: ModelConfiguration { replica.layout.configuration }

@@ -52,10 +52,10 @@ package struct TrainingOverview: Sendable {
     package let sequenceLength: Int
     /// How the gradients travel between ranks.
     package let gradientCompression: GradientCompression
-    /// The instruction set of this process.
-    package let instructionSet: InstructionSet
-    /// Whether bf16 operands are multiplied as float32 numbers.
-    package let roundsOperands: Bool
+    /// The instruction sets of the ranks, each once, in ascending order.
+    package let instructionSets: [InstructionSet]
+    /// What all ranks compute with.
+    package let arithmetic: Arithmetic
 }
 
 /// One optimiser step.

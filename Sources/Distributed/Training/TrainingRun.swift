@@ -113,8 +113,9 @@ package final class TrainingRun {
     private func begin() throws {
         stop = StopRequest(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         if stop == nil { try openFiles() }
-        plan.data.announce(plan.start.summary, options, ranks: communicator.size, report: tell)
-        try tell(.ready(plan.overview(trainer.layout)))
+        plan.data.announce(
+            plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: tell)
+        tell(.ready(plan.overview(trainer.layout)))
     }
 
     private func openFiles() throws {

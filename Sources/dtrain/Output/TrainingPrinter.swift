@@ -70,19 +70,25 @@ final class TrainingPrinter {
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
         line(
             "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(quota), "
-                + "\(overview.instructionSet.rawValue) instructions")
-        if !InstructionSet.hasFusedMultiplyAdd {
+                + "\(overview.instructionSets.map(\.rawValue).joined(separator: " and ")) instructions"
+                + arithmetic(overview))
+        if !overview.arithmetic.isFused {
             Console.warning(
-                "this CPU has no fused multiply-add: training is slow, and its bits differ from those on other CPUs")
+                "\(overview.ranks == 1 ? "this CPU" : "the CPU of a rank") has no fused multiply-add: training is slow, and its "
+                    + "bits differ from those on other CPUs")
         }
         if overview.ranks > 1, overview.gradientCompression == .bf16 {
             line("gradients travel in bf16: the weights' bits depend on the number of ranks")
         }
-        if overview.roundsOperands {
-            line("bf16 operands are multiplied as float32 numbers, the fastest way on this CPU: fp32 takes no longer")
-        }
         line("output shape \(table.outputShape): (batch, sequence, vocabulary)")
         line(table.text)
+    }
+
+    /// How bf16 is computed; in float32 there is one way.
+    private func arithmetic(_ overview: TrainingOverview) -> String {
+        guard overview.arithmetic.precision == .bf16 else { return "" }
+        let hint = overview.arithmetic.roundsOperands ? " (multiplied as float32: fp32 takes no longer)" : ""
+        return ", \(overview.arithmetic.rawValue)\(hint)"
     }
 
     private func show(untrainedLoss loss: Double, blind: Double) {

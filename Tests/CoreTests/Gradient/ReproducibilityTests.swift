@@ -37,7 +37,8 @@ import Testing
                 microBatches: microBatches)
             let replica = try Replica(
                 Replica.Configuration(
-                    model: model, rankBatch: rankBatch, optimizer: optimizer, precision: precision, threads: threads,
+                    model: model, rankBatch: rankBatch, optimizer: optimizer, arithmetic: .best(for: precision),
+                    threads: threads,
                     ranks: ranks))
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: 0.3))
             return replica
