@@ -31,6 +31,10 @@
       (constants, n, gradient, m, weights))                                                                           \
     X(void, add, (int64_t n, const float *addend, float *sum), (n, addend, sum))                                      \
     X(void, add_into, (int64_t n, const float *a, const float *b, float *sum), (n, a, b, sum))                        \
+    X(void, add_rows,                                                                                                 \
+      (int64_t columns, const float *a, const uint16_t *a_rows, int64_t a_count, const float *b,                      \
+       const uint16_t *b_rows, int64_t b_count, float *sum),                                                          \
+      (columns, a, a_rows, a_count, b, b_rows, b_count, sum))                                                         \
     X(void, column_sums, (int64_t rows, int64_t columns, const float *matrix, float *sum), (rows, columns, matrix, sum)) \
     X(void, scatter_add,                                                                                              \
       (int64_t rows, int64_t columns, const float *matrix, const uint16_t *ids, float *table),                        \

@@ -163,6 +163,12 @@ void dtrain_add(int64_t n, const float *addend, float *sum);
 // sum[i] = a[i] + b[i] for n elements; sum may be a or b.
 void dtrain_add_into(int64_t n, const float *a, const float *b, float *sum);
 
+// sum[r][:] = a[r][:] + b[r][:] for every row r in one of the lists, which are in ascending order; a row that isn't in a matrix's
+// list counts as 0 there. The matrices are [*][columns]; sum may be a or b, and its other rows stay as they are.
+void dtrain_add_rows(
+    int64_t columns, const float *a, const uint16_t *a_rows, int64_t a_count, const float *b, const uint16_t *b_rows,
+    int64_t b_count, float *sum);
+
 // sum[j] += the sum over rows of matrix[rows][columns], row after row.
 void dtrain_column_sums(int64_t rows, int64_t columns, const float *matrix, float *sum);
 

@@ -64,7 +64,7 @@ public final class Evaluator {
         pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer, products: OperandFormat.fp32.weightProducts(),
-            training: false, pool: pool)
+            use: .reading, pool: pool)
         try weights.pack()
     }
 

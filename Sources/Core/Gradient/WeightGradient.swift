@@ -15,6 +15,7 @@ final class WeightGradient: @unchecked Sendable {
     private let pool: WorkerPool
     private let finished: FinishedBlocks
     private let lossSlots: AlignedBuffer<Float>
+    private let foldRows: FoldRows
 
     /// Prepares the sums.
     ///
@@ -39,10 +40,13 @@ final class WeightGradient: @unchecked Sendable {
                 packed: try PackedStates(rankBatch: tape.rankBatch, units: tape.units, products: products))
         }
         let slotSize = gradient.tasks.map(\.task.count).max() ?? 0
+        let foldRows = try FoldRows(fold, rankBatch: tape.rankBatch, tableRows: gradient.layout.tableRows)
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(
-                tape: tape, layers: layers, products: products, slots: max(fold.slotCount, 1), slotSize: slotSize)
+                tape: tape, layers: layers, products: products, slots: max(fold.slotCount, 1), slotSize: slotSize,
+                foldRows: foldRows, fillsRows: gradient.travel)
         }
+        self.foldRows = foldRows
         lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
         self.layers = layers
     }
@@ -53,6 +57,7 @@ final class WeightGradient: @unchecked Sendable {
     ///   number of leading blocks that are finished.
     func run(_ advance: (Int) throws -> Void) throws {
         finished.reset()
+        foldRows.update(tape.inputs.pointer)
         try pool.run { _ in packStates() }
         try pool.run { worker in
             try runTasks(on: worker) {}
@@ -101,7 +106,7 @@ final class WeightGradient: @unchecked Sendable {
             let upcoming =
                 index + 1 < fold.steps.count
                 ? panel(task, fold.steps[index + 1]) : following.map { panel($0, fold.steps[0]) }
-            try worker.run(step, of: task, out: out, upcoming: upcoming)
+            try worker.run(index, step, of: task, out: out, upcoming: upcoming)
             if !isInPlace, let node = step.completedNode { gradient.store(out, placed.segment, node: node) }
             try didMultiply()
         }

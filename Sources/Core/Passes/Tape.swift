@@ -29,7 +29,7 @@ final class Tape: @unchecked Sendable {
     private let cell: Cell
     /// The panels of d(loss)/d(logits) for each micro-batch.
     let logitsGradient: AlignedBuffer<Float>
-    // Input ids, target ids and losses (nats), one per token.
+    // The inputs' rows of the first layer's table, target ids and losses (nats), one per token.
     let inputs: AlignedBuffer<UInt16>
     let targets: AlignedBuffer<UInt16>
     let losses: AlignedBuffer<Double>
@@ -57,6 +57,18 @@ final class Tape: @unchecked Sendable {
         inputs = try AlignedBuffer(count: rankBatch.tokens)
         targets = try AlignedBuffer(count: rankBatch.tokens)
         losses = try AlignedBuffer(count: rankBatch.tokens)
+    }
+
+    /// Stores the T + 1 ids of one of the rank's sequences, numbered from 0.
+    ///
+    /// The inputs stay ids until `BatchCharacters` has numbered all that occur.
+    func store(_ ids: UnsafePointer<UInt16>, row: Int) {
+        let place = rankBatch.place(of: row)
+        for time in 0..<rankBatch.sequenceLength {
+            let token = place.firstToken + place.token(time)
+            inputs[token] = ids[time]
+            targets[token] = ids[time + 1]
+        }
     }
 
     /// The addresses of a layer's values.

@@ -7,10 +7,8 @@ final class TrainingWorker: @unchecked Sendable {
     private let forward: ForwardPass
     private let backward: BackwardPass
     private let denseBias: UnsafePointer<Float>
-    /// The input characters of a time step, one per row.
-    private let ids: AlignedBuffer<UInt16>
-    /// One window of T + 1 ids.
-    private let window: AlignedBuffer<UInt16>
+    /// The table rows of a time step's inputs, one per row.
+    private let inputs: AlignedBuffer<UInt16>
     /// A row of logits with their bias, for a loss in Swift.
     private let logitsScratch: AlignedBuffer<Float>
     /// The worker's own forward, head and backward seconds of the step.
@@ -26,38 +24,20 @@ final class TrainingWorker: @unchecked Sendable {
         forward = try ForwardPass(rows: rows.count, weights: weights, parameters: parameters)
         backward = try BackwardPass(weights: weights, tape: tape, places: places)
         denseBias = parameters + weights.layout.denseBias
-        ids = try AlignedBuffer(count: rows.count)
-        window = try AlignedBuffer(count: tape.rankBatch.sequenceLength + 1)
+        inputs = try AlignedBuffer(count: rows.count)
         logitsScratch = try AlignedBuffer(count: tape.vocabularySize)
-    }
-
-    /// Reads the worker's sequences of a step.
-    ///
-    /// - Parameter read: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
-    func load(_ read: (Int, UnsafeMutablePointer<UInt16>) -> Void) {
-        times = PassTimes()
-        let start = Clock.seconds
-        let first = tape.rankBatch.sequences.lowerBound + rows.lowerBound
-        for (row, place) in places.enumerated() {
-            read(first + row, window.pointer)
-            for time in 0..<tape.rankBatch.sequenceLength {
-                let token = place.firstToken + place.token(time)
-                tape.inputs[token] = window[time]
-                tape.targets[token] = window[time + 1]
-            }
-        }
-        times.forward = Clock.seconds - start
     }
 
     /// Runs forward, loss and backward through time; the gates' and logits' gradients end on the tape.
     func run(_ loss: RowLoss) throws {
+        times = PassTimes()
         forward.reset()
         var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
         for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
             tape.heartbeat.beat()
-            for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
-            try Clock.time(&times.forward) { try forward.advance(ids.pointer, recording: recording) }
+            for (row, place) in places.enumerated() { inputs[row] = tape.inputs[place.firstToken + place.token(time)] }
+            try Clock.time(&times.forward) { try forward.advance(inputs.pointer, recording: recording) }
             Clock.time(&times.head) { head(time, loss) }
         }
         try Clock.time(&times.backward) { try backward.run() }
@@ -80,7 +60,7 @@ final class TrainingWorker: @unchecked Sendable {
 
 /// The seconds of one worker's passes.
 struct PassTimes {
-    /// Reading the batch; the forward pass except the head.
+    /// The forward pass except the head.
     var forward = 0.0
     /// Softmax, loss and their gradient.
     var head = 0.0

@@ -14,15 +14,22 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
 
     /// Allocates zeroed memory.
     ///
+    /// - Parameter behind: elements that can be read behind the last.
     /// - Throws: `DTrainError` with `internal` when memory is exhausted.
-    package init(count: Int) throws {
+    package init(count: Int, behind: Int = 0) throws {
+        let (size, overflow) = (max(count, 1) + behind).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+        guard !overflow, size <= Int.max / 2, let address = Self.allocate(size) else { throw Self.outOfMemory(count) }
+        self.count = count
+        pointer = address.bindMemory(to: Element.self, capacity: max(count, 1))
+        owner = nil
+    }
+
+    /// Allocates memory whose elements are undefined; pages that are never written take none.
+    ///
+    /// - Throws: `DTrainError` with `internal` when the process may have no more addresses.
+    package init(undefined count: Int) throws {
         let (size, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-        guard !overflow, size <= Int.max / 2, let address = Self.allocate(size) else {
-            throw DTrainError(
-                .internal,
-                "out of memory: no room for \(count) numbers of \(MemoryLayout<Element>.stride) bytes; use a smaller model, batch or sequence length"
-            )
-        }
+        guard !overflow, size <= Int.max / 2, let address = Self.reserve(size) else { throw Self.outOfMemory(count) }
         self.count = count
         pointer = address.bindMemory(to: Element.self, capacity: max(count, 1))
         owner = nil
@@ -44,6 +51,21 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         (self.count, self.pointer, self.owner) = (count, pointer, owner)
     }
 
+    private static func outOfMemory(_ count: Int) -> DTrainError {
+        DTrainError(
+            .internal,
+            "out of memory: no room for \(count) numbers of \(MemoryLayout<Element>.stride) bytes; use a smaller model, batch or sequence length"
+        )
+    }
+
+    private static func reserve(_ size: Int) -> UnsafeMutableRawPointer? {
+        var address: UnsafeMutableRawPointer?
+        guard posix_memalign(&address, page, size) == 0, let address else { return nil }
+        // Advisory: one written row shouldn't take a huge page.
+        if size >= page { _ = madvise(address, size / page * page, MADV_NOHUGEPAGE) }
+        return address
+    }
+
     private static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
         let isLarge = size >= 2 * hugePage
         let alignment = isLarge ? hugePage : 64
@@ -55,6 +77,9 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         memset(address, 0, padded)
         return address
     }
+
+    /// Bytes of a page on x86-64.
+    private static var page: Int { 4096 }
 
     /// Bytes of a huge page on x86-64.
     private static var hugePage: Int { 2 << 20 }

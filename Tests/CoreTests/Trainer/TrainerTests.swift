@@ -31,7 +31,8 @@ import Testing
         for step in 0..<3 {
             let batch = try batch(UInt32(step))
             let gradient = try trainer.gradient(of: batch)
-            try replica.computeGradient(of: batch)
+            try replica.load(batch)
+            try replica.computeGradient()
             #expect(gradient.loss == replica.loss)
             #expect(gradient.norm == (try replica.finishStep(learningRate: 1e-3)))
             try trainer.apply(gradient, learningRate: 1e-3)
