@@ -12,8 +12,12 @@
     X(void, simple_rnn_forward, (const dtrain_forward_row *row), (row))                                               \
     X(void, simple_rnn_backward, (const dtrain_backward_row *row), (row))                                             \
     X(double, softmax_cross_entropy,                                                                                  \
-      (const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient),              \
-      (logits, bias, n, target, scale, gradient))                                                                     \
+      (const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient,               \
+       dtrain_softmax *softmax),                                                                                      \
+      (logits, bias, n, target, scale, gradient, softmax))                                                            \
+    X(void, softmax_gradient,                                                                                         \
+      (float *logits, const float *bias, int64_t n, int64_t target, float scale, dtrain_softmax softmax),             \
+      (logits, bias, n, target, scale, softmax))                                                                      \
     X(float, sampling_weights,                                                                                        \
       (const float *logits, const float *bias, int64_t n, int64_t first, float inverse_temperature, float *weights),  \
       (logits, bias, n, first, inverse_temperature, weights))                                                         \

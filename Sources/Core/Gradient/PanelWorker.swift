@@ -26,6 +26,8 @@ final class PanelWorker {
     private let addends: AlignedBuffer<UnsafePointer<Float>?>
     /// The rows of sums by character.
     private let foldRows: FoldRows
+    /// The panels that the tape doesn't keep.
+    private let logitsPanels: LogitsPanels.Worker?
     /// Whether rows that a sum lacks are stored as zeros.
     private let fillsRows: Bool
 
@@ -37,12 +39,14 @@ final class PanelWorker {
     ///   - slotSize: the most sums of a task.
     ///   - foldRows: the rows that sums by character have.
     ///   - fillsRows: whether rows that a node's sum lacks are stored as zeros.
+    ///   - logitsPanels: computes the panels that the tape doesn't keep.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
         tape: Tape, layers: [LayerStates], products panelProducts: any PanelProducts, slots: Int, slotSize: Int,
-        foldRows: FoldRows, fillsRows: Bool
+        foldRows: FoldRows, fillsRows: Bool, logitsPanels: LogitsPanels?
     ) throws {
         (self.foldRows, self.fillsRows) = (foldRows, fillsRows)
+        self.logitsPanels = try logitsPanels?.makeWorker()
         self.tape = tape
         self.layers = layers
         self.slotSize = slotSize
@@ -80,16 +84,20 @@ final class PanelWorker {
         _ number: Int, _ step: FoldStep, of task: PanelTask, out: UnsafeMutablePointer<Float>,
         upcoming: UnsafeBufferPointer<Float>?
     ) throws {
+        let panel = try panel(task, microBatch: step.leaf)
         var offset = 0
         let firstProduct = task.targets.firstIndex { $0.factor.isHidden }
         for (index, target) in task.targets.enumerated() {
             var sums = sums(step, offset, out)
             if index == task.targets.count - 1 { sums.upcoming = upcoming }
-            if index == firstProduct { prepare(task, microBatch: step.leaf) }
+            if index == firstProduct {
+                // In place: the panel has no later reader.
+                panelProducts.preparePanel(UnsafeMutableBufferPointer(start: panel.tokens, count: panel.all.count))
+            }
             if target.factor == .characters {
-                addCharacters(target, task, number, step, sums)
+                addCharacters(target, panel, number, step, sums)
             } else {
-                try add(target, task, microBatch: step.leaf, sums)
+                try add(target, panel, microBatch: step.leaf, sums)
             }
             offset += target.rows * task.width
         }
@@ -105,24 +113,28 @@ final class PanelWorker {
             addends: UnsafeBufferPointer(start: addends.pointer, count: step.addends.count), out: out + offset)
     }
 
+    private func panel(_ task: PanelTask, microBatch: Int) throws -> TapePanel {
+        if let kept = tape.panel(task.source, microBatch: microBatch, panel: task.panel) { return kept }
+        guard let logitsPanels else { throw DTrainError(.internal, "the tape keeps no panels of \(task.source)") }
+        return try logitsPanels.panel(task.panel, microBatch: microBatch)
+    }
+
     private func add(
-        _ target: PanelTask.Target, _ task: PanelTask, microBatch: Int, _ sums: FoldDestination
+        _ target: PanelTask.Target, _ panel: TapePanel, microBatch: Int, _ sums: FoldDestination
     ) throws {
-        let tokens = tape.rankBatch.tokens(of: microBatch)
-        let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
-        let (count, width) = (Int64(tokens.count), Int64(task.width))
+        let width = panel.width
         switch target.factor {
         case .hiddenBefore(let layer):
             // The state before a token is the state after the previous token.
-            let product = try self.product(microBatch, width: task.width, skipped: 1)
+            let product = try self.product(microBatch, width: width, skipped: 1)
             return try product(layers[layer].packed.bytes(microBatch), panel.afterFirst, sums)
         case .hiddenAfter(let layer):
-            let product = try self.product(microBatch, width: task.width, skipped: 0)
+            let product = try self.product(microBatch, width: width, skipped: 0)
             return try product(layers[layer].packed.bytes(microBatch), panel.tokens, sums)
         case .ones:
-            sums.scratch.update(repeating: 0, count: task.width)
-            dtrain_column_sums(count, width, panel.tokens, sums.scratch)
-            sums.fold(rows: 1, width: task.width)
+            sums.scratch.update(repeating: 0, count: width)
+            dtrain_column_sums(Int64(panel.rows), Int64(width), panel.tokens, sums.scratch)
+            sums.fold(rows: 1, width: width)
         case .characters: break
         }
     }
@@ -132,11 +144,10 @@ final class PanelWorker {
     /// A row that only one of two sums has is added to zero: the bits are those of dense sums, of which the other ranks'
     /// are some.
     private func addCharacters(
-        _ target: PanelTask.Target, _ task: PanelTask, _ number: Int, _ step: FoldStep, _ sums: FoldDestination
+        _ target: PanelTask.Target, _ panel: TapePanel, _ number: Int, _ step: FoldStep, _ sums: FoldDestination
     ) {
         let tokens = tape.rankBatch.tokens(of: step.leaf)
-        let panel = tape.panel(task.source, microBatch: step.leaf, panel: task.panel)
-        let width = task.width
+        let width = panel.width
         let own = sums.addends.isEmpty ? sums.out : sums.scratch
         for row in foldRows.leaf(ofStep: number).elements {
             (own + Int(row) * width).update(repeating: 0, count: width)
@@ -165,12 +176,6 @@ final class PanelWorker {
             next = Int(row) + 1
         }
         (matrix + next * width).update(repeating: 0, count: (count - next) * width)
-    }
-
-    /// Prepares the task's panel for its products, in place on the tape: it has no later reader.
-    private func prepare(_ task: PanelTask, microBatch: Int) {
-        let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
-        panelProducts.preparePanel(UnsafeMutableBufferPointer(start: panel.tokens, count: panel.all.count))
     }
 
     private func product(_ microBatch: Int, width: Int, skipped: Int) throws -> any PanelProduct {

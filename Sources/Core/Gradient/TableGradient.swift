@@ -32,7 +32,8 @@ final class TableGradient: @unchecked Sendable {
     private let gradient: GradientSums
     private let characters: BatchCharacters
     private let parameters: UnsafePointer<Float>
-    private let kernelTransposed: PackedMatrix
+    /// Wᵀ in blocks of columns: [G·H, E]. Not of the packed weights, which another rank of the host may be replacing already.
+    private let kernelTransposed: AlignedBuffer<Float>
     private let embeddingDim: Int
     /// G·H.
     private let columns: Int
@@ -49,22 +50,23 @@ final class TableGradient: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - parameters: the flat parameters, which must outlive this object.
-    ///   - kernelTransposed: the packed Wᵀ of the first layer, in float32.
     ///   - workers: the number of workers that run tasks.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
         _ gradient: GradientSums, characters: BatchCharacters, parameters: UnsafePointer<Float>,
-        kernelTransposed: PackedMatrix?, workers: Int
+        workers: Int
     ) throws {
-        guard let kernelTransposed else { throw DTrainError(.internal, "the weights aren't packed for training") }
         let layout = gradient.layout
-        let embeddingDim = kernelTransposed.columns
+        let configuration = layout.parameters.configuration
+        let (embeddingDim, columns) = (
+            configuration.embeddingDim, configuration.cell.gates * configuration.rnnUnits
+        )
         self.gradient = gradient
         self.characters = characters
         self.parameters = parameters
-        self.kernelTransposed = kernelTransposed
         self.embeddingDim = embeddingDim
-        columns = kernelTransposed.depth
+        self.columns = columns
+        kernelTransposed = try AlignedBuffer(count: BlockPacking.words(columns: embeddingDim, steps: columns))
         panels = gradient.blocks.places.filter { layout.table.contains($0.matrix.offset) }
             .sorted { $0.matrix.offset < $1.matrix.offset }
             .map {
@@ -88,10 +90,12 @@ final class TableGradient: @unchecked Sendable {
     func run(on pool: WorkerPool) throws {
         clear()
         let groups = embeddingDim.groups(of: DTRAIN_STATE_GROUP)
-        try pool.run { _ in
-            while let group = pool.nextTask(below: groups) { packEmbeddings(group: group) }
-        }
         let blocks = embeddingDim.groups(of: Self.taskColumns)
+        try pool.run { _ in
+            while let task = pool.nextTask(below: blocks + groups) {
+                if task < blocks { packKernel(block: task) } else { packEmbeddings(group: task - blocks) }
+            }
+        }
         let pieces = characters.count.groups(of: Self.taskRows) * blocks
         try pool.run { worker in
             while let task = pool.nextTask(below: pieces + panels.count) {
@@ -114,6 +118,18 @@ final class TableGradient: @unchecked Sendable {
         written.pointer.update(from: characters.ids.pointer, count: writtenCount)
     }
 
+    /// Packs a block of columns of Wᵀ.
+    private func packKernel(block: Int) {
+        let first = block * Self.taskColumns
+        PackedMatrix.Source.transposed.pack(
+            parameters + gradient.layout.parameters.recurrent[0].kernel + first * columns, depth: columns,
+            columns: min(Self.taskColumns, embeddingDim - first), to: kernelBlock(block))
+    }
+
+    private func kernelBlock(_ block: Int) -> UnsafeMutablePointer<Float> {
+        kernelTransposed.pointer + block * BlockPacking.words(columns: Self.taskColumns, steps: columns)
+    }
+
     /// Packs a group of columns of the embeddings of all characters that occur.
     private func packEmbeddings(group: Int) {
         let first = group * DTRAIN_STATE_GROUP
@@ -131,9 +147,6 @@ final class TableGradient: @unchecked Sendable {
         let rows = chunk * Self.taskRows..<min(characters.count, (chunk + 1) * Self.taskRows)
         let column = block * Self.taskColumns
         let width = min(Self.taskColumns, embeddingDim - column)
-        let packed =
-            kernelTransposed.bytes.assumingMemoryBound(to: Float.self)
-            + block * BlockPacking.words(columns: Self.taskColumns, steps: columns)
         var product = dtrain_packed_product()
         product.rows = Int64(rows.count)
         product.columns = Int64(width)
@@ -144,7 +157,7 @@ final class TableGradient: @unchecked Sendable {
         for panel in panels {
             product.depth = Int64(panel.width)
             product.a = UnsafeRawPointer(panel.values + rows.lowerBound * panel.width)
-            product.packed = UnsafeRawPointer(packed + panel.column * Self.taskColumns)
+            product.packed = UnsafeRawPointer(kernelBlock(block) + panel.column * Self.taskColumns)
             dtrain_packed_product_fp32(product)
             product.accumulate = 1
         }

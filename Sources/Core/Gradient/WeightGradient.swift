@@ -16,19 +16,23 @@ final class WeightGradient: @unchecked Sendable {
     private let finished: FinishedBlocks
     private let lossSlots: AlignedBuffer<Float>
     private let foldRows: FoldRows
+    private let logitsPanels: LogitsPanels?
 
     /// Prepares the sums.
     ///
     /// - Parameters:
     ///   - tape: the gradients of gates and logits, and the states.
     ///   - gradient: receives the sums of all nodes of the fold.
+    ///   - logitsPanels: computes the panels of d(loss)/d(logits) if the tape doesn't keep them.
     ///   - products: the products of states with panels.
     ///   - fold: how the rank's micro-batches are folded into nodes of the tree.
     ///   - pool: the workers.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        tape: Tape, gradient: GradientSums, products: any PanelProducts, fold: ReductionTree.FoldPlan, pool: WorkerPool
+        tape: Tape, gradient: GradientSums, logitsPanels: LogitsPanels?, products: any PanelProducts,
+        fold: ReductionTree.FoldPlan, pool: WorkerPool
     ) throws {
+        self.logitsPanels = logitsPanels
         self.tape = tape
         self.gradient = gradient
         self.fold = fold
@@ -44,7 +48,7 @@ final class WeightGradient: @unchecked Sendable {
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(
                 tape: tape, layers: layers, products: products, slots: max(fold.slotCount, 1), slotSize: slotSize,
-                foldRows: foldRows, fillsRows: gradient.travel)
+                foldRows: foldRows, fillsRows: gradient.travel, logitsPanels: logitsPanels)
         }
         self.foldRows = foldRows
         lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
@@ -72,10 +76,10 @@ final class WeightGradient: @unchecked Sendable {
         let batch = tape.rankBatch
         while let task = pool.nextTask(below: layers.count * batch.count) {
             let (layer, microBatch) = (layers[task / batch.count], task % batch.count)
-            let sequences = batch.rows(of: microBatch)
             // The states before the first token are zero and add nothing.
-            let first = sequences.lowerBound * (batch.sequenceLength + 1) + sequences.count
-            layer.packed.fill(microBatch, from: layer.hidden.pointer + first * tape.units)
+            layer.packed.fill(
+                microBatch, from: layer.hidden.pointer + batch.firstStateAfterToken(of: microBatch) * tape.units)
+            if task / batch.count == layers.count - 1 { logitsPanels?.prepare(microBatch) }
         }
     }
 
@@ -105,7 +109,7 @@ final class WeightGradient: @unchecked Sendable {
                 isInPlace ? gradient.sums.pointer + placed.segment.elements.lowerBound : worker.slot(step.target)
             let upcoming =
                 index + 1 < fold.steps.count
-                ? panel(task, fold.steps[index + 1]) : following.map { panel($0, fold.steps[0]) }
+                ? panel(task, fold.steps[index + 1]) : following.flatMap { panel($0, fold.steps[0]) }
             try worker.run(index, step, of: task, out: out, upcoming: upcoming)
             if !isInPlace, let node = step.completedNode { gradient.store(out, placed.segment, node: node) }
             try didMultiply()
@@ -113,8 +117,8 @@ final class WeightGradient: @unchecked Sendable {
         finished.note(placed.segment)
     }
 
-    private func panel(_ task: PanelTask, _ step: FoldStep) -> UnsafeBufferPointer<Float> {
-        tape.panel(task.source, microBatch: step.leaf, panel: task.panel).all
+    private func panel(_ task: PanelTask, _ step: FoldStep) -> UnsafeBufferPointer<Float>? {
+        tape.panel(task.source, microBatch: step.leaf, panel: task.panel)?.all
     }
 
     /// Computes the mean loss: each micro-batch's tokens in order, then the tree.

@@ -36,8 +36,6 @@ final class PackedWeights: @unchecked Sendable {
     /// The products that read the packed weights: all but those of the first layer's kernel, which are of float32.
     let products: any WeightProducts
     let layers: [Layer]
-    /// Wᵀ of the first layer: [G·H, E], in float32; for training.
-    let inputKernelTransposed: PackedMatrix?
     /// [H, V].
     let dense: PackedMatrix
     /// [V, H]; for training.
@@ -89,21 +87,17 @@ final class PackedWeights: @unchecked Sendable {
         for matrix in [dense, denseTransposed] {
             if let matrix { all.append(.matrix(matrix, offset: layout.denseKernel)) }
         }
-        let inputKernel: PackedMatrix
         switch use {
         case .training(let characters):
-            inputKernel = try shapes.inputKernelTransposed()
             let made = try InputTable(
                 layout, parameters: parameters, characters: characters, workers: pool.count, host: host)
             all += (0..<made.taskCount).map { .table(made, task: $0) }
             table = .ofBatch(made)
-            inputKernelTransposed = inputKernel
         case .reading:
-            inputKernel = try shapes.inputKernel()
-            table = .lazy(try LazyTable(layout, parameters: parameters, kernel: inputKernel))
-            inputKernelTransposed = nil
+            let kernel = try shapes.inputKernel()
+            all.append(.matrix(kernel, offset: layout.recurrent[0].kernel))
+            table = .lazy(try LazyTable(layout, parameters: parameters, kernel: kernel))
         }
-        all.append(.matrix(inputKernel, offset: layout.recurrent[0].kernel))
         // The expensive tasks come first and are distributed round-robin.
         tasks = all.indices.filter { $0 % (host?.ranks ?? 1) == host?.index ?? 0 }.map { all[$0] }
         (self.layers, self.dense, self.denseTransposed) = (layers, dense, denseTransposed)
@@ -156,8 +150,8 @@ final class PackedWeights: @unchecked Sendable {
             padded(configuration.rnnUnits), padded(configuration.cell.gates * configuration.rnnUnits)
         )
         let kernels = Double(4 * configuration.layers - 2) * units * columns
-        let inputs = (padded(configuration.embeddingDim) + padded(tableRows)) * columns
-        let elements = kernels + inputs + 2 * units * padded(configuration.vocabularySize)
+        let elements =
+            kernels + padded(tableRows) * columns + 2 * units * padded(configuration.vocabularySize)
         return Int(min(elements * Double(MemoryLayout<Float>.stride) + 0x1p16, 0x1p46))
     }
 
@@ -216,12 +210,5 @@ private struct Shapes {
         try PackedMatrix(
             depth: embeddingDim, columns: columns, source: .rows, products: OperandFormat.fp32.weightProducts(),
             host: host)
-    }
-
-    /// Wᵀ of the first layer in float32: [G·H, E].
-    func inputKernelTransposed() throws -> PackedMatrix {
-        try PackedMatrix(
-            depth: columns, columns: embeddingDim, source: .transposed,
-            products: OperandFormat.fp32.weightProducts(), host: host)
     }
 }

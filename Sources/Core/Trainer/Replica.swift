@@ -18,6 +18,8 @@ package final class Replica: @unchecked Sendable {
         package var threads: Int
         /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
+        /// How the dense layer's weights get d(loss)/d(logits); nil for the way that suits the sizes. It changes no bit.
+        var logits: Tape.LogitsGradient?
 
         /// Describes a rank's work.
         package init(
@@ -96,10 +98,10 @@ package final class Replica: @unchecked Sendable {
             layout, tableRows: characters.capacity, ranks: configuration.ranks, nodeCount: fold.nodeCount)
         tableGradient = try TableGradient(
             gradient, characters: characters, parameters: parameters.pointer,
-            kernelTransposed: weights.inputKernelTransposed, workers: pool.count)
+            workers: pool.count)
         gradientNorm = try GradientNorm(gradient)
         optimizerStep = OptimizerStep(optimizerState, parameters: parameters.pointer, gradient: gradient)
-        _ = try workspace(sequenceLength: rankBatch.sequenceLength)
+        _ = try workspace(sequenceLength: rankBatch.sequenceLength, loss: .crossEntropy)
     }
 
     /// The bytes of a replica that the ranks of a host can share.
@@ -128,7 +130,7 @@ package final class Replica: @unchecked Sendable {
     package func load(_ batch: Batch, for loss: RowLoss = .crossEntropy) throws {
         profile = StepProfile()
         rowLoss = loss
-        let workspace = try workspace(sequenceLength: batch.sequenceLength)
+        let workspace = try workspace(sequenceLength: batch.sequenceLength, loss: loss)
         try Clock.time(&profile.forward) { try workspace.load(batch, characters) }
     }
 
@@ -200,15 +202,17 @@ package final class Replica: @unchecked Sendable {
     /// Names the parts of this rank's own nodes that aren't finite, before the sum over all ranks; nil if all are finite.
     package func nonFiniteInNodes() -> String? { gradient.nonFiniteInNodes(tableRows: characters.count) }
 
-    /// The memory for sequences of a length, allocated unless the last batch had the same.
-    private func workspace(sequenceLength: Int) throws -> Workspace {
-        if let workspace, workspace.rankBatch.sequenceLength == sequenceLength { return workspace }
+    /// The memory for sequences of a length and a loss, allocated unless the last batch needed the same.
+    private func workspace(sequenceLength: Int, loss: RowLoss) throws -> Workspace {
+        let rankBatch = configuration.rankBatch.with(sequenceLength: sequenceLength)
+        let suitable = configuration.logits ?? Tape.LogitsGradient(tokens: rankBatch.tokens, layout: layout)
+        let logits = loss.isCrossEntropy ? suitable : .kept
+        if let workspace, workspace.rankBatch == rankBatch, workspace.logits == logits { return workspace }
         // Releasing the old memory first limits the peak to the larger of the two.
         workspace = nil
         let made = try Workspace(
-            configuration.rankBatch.with(sequenceLength: sequenceLength), weights: weights,
-            parameters: parameters.pointer,
-            gradient: gradient, products: configuration.precision.operands().panelProducts(), fold: fold, pool: pool,
+            rankBatch, logits: logits, weights: weights, parameters: parameters.pointer, gradient: gradient,
+            products: configuration.precision.operands().panelProducts(), fold: fold, pool: pool,
             heartbeat: heartbeat)
         workspace = made
         return made

@@ -1,6 +1,7 @@
 /// The memory for a rank's micro-batches of one sequence length: tape, workers, weight gradients.
 final class Workspace {
     let rankBatch: RankBatch
+    let logits: Tape.LogitsGradient
     private let tape: Tape
     /// The T + 1 ids of one sequence.
     private let window: AlignedBuffer<UInt16>
@@ -11,15 +12,19 @@ final class Workspace {
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        _ rankBatch: RankBatch, weights: PackedWeights, parameters: UnsafePointer<Float>, gradient: GradientSums,
+        _ rankBatch: RankBatch, logits: Tape.LogitsGradient, weights: PackedWeights, parameters: UnsafePointer<Float>,
+        gradient: GradientSums,
         products: any PanelProducts, fold: ReductionTree.FoldPlan, pool: WorkerPool, heartbeat: Heartbeat
     ) throws {
-        self.rankBatch = rankBatch
-        let tape = try Tape(weights.layout.configuration, rankBatch: rankBatch, heartbeat: heartbeat)
+        (self.rankBatch, self.logits) = (rankBatch, logits)
+        let tape = try Tape(
+            weights.layout.configuration, rankBatch: rankBatch, logits: logits, heartbeat: heartbeat)
         self.tape = tape
         window = try AlignedBuffer(count: rankBatch.sequenceLength + 1)
         weightGradient = try WeightGradient(
-            tape: tape, gradient: gradient, products: products, fold: fold, pool: pool)
+            tape: tape, gradient: gradient,
+            logitsPanels: logits == .kept ? nil : LogitsPanels(tape, weights: weights, parameters: parameters),
+            products: products, fold: fold, pool: pool)
         workers = try Partition.balanced(count: rankBatch.rows, parts: pool.count).filter { !$0.isEmpty }.map {
             try TrainingWorker(rows: $0, weights: weights, parameters: parameters, tape: tape)
         }
