@@ -38,10 +38,12 @@ final class WeightGradient: @unchecked Sendable {
         self.fold = fold
         self.pool = pool
         finished = FinishedBlocks(gradient.blocks)
-        let layers = try tape.layers.map { layer in
+        let layers = try tape.layers.enumerated().map { index, layer in
             LayerStates(
                 hidden: layer.hidden,
-                packed: try PackedStates(rankBatch: tape.rankBatch, units: tape.units, products: products))
+                packed: try PackedStates(
+                    rankBatch: tape.rankBatch, units: tape.units, products: products,
+                    reusing: index == tape.layers.count - 1 ? tape.outputGradients : nil))
         }
         let slotSize = gradient.tasks.map(\.task.count).max() ?? 0
         let foldRows = try FoldRows(fold, rankBatch: tape.rankBatch, tableRows: gradient.layout.tableRows)

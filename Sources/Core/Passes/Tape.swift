@@ -48,8 +48,10 @@ final class Tape: @unchecked Sendable {
     private let logitsGradient: AlignedBuffer<Float>?
     /// What remains of each token's softmax: enough for its gradient, with the logits.
     let softmax: AlignedBuffer<dtrain_softmax>
-    /// d(loss)/d(h) of the top layer, as far as it comes from the token's own loss: [T][rows][H].
-    private let outputGradients: AlignedBuffer<Float>
+    /// d(loss)/d(h) of the top layer, as far as it comes from the token's own loss: [T][rows][H] floats.
+    ///
+    /// The backward pass is the last that reads it; the weight gradient packs the top layer's states here.
+    let outputGradients: AlignedBuffer<UInt32>
     // The inputs' rows of the first layer's table, target ids and losses (nats), one per token.
     let inputs: AlignedBuffer<UInt16>
     let targets: AlignedBuffer<UInt16>
@@ -80,7 +82,9 @@ final class Tape: @unchecked Sendable {
             logits == .kept
             ? try AlignedBuffer(count: tokens * vocabularySize, behind: TapePanel.behind) : nil
         softmax = try AlignedBuffer(count: tokens)
-        outputGradients = try AlignedBuffer(count: tokens * units)
+        let packedUnits = units.groups(of: DTRAIN_STATE_GROUP) * DTRAIN_STATE_GROUP
+        outputGradients = try AlignedBuffer(
+            count: rankBatch.count * rankBatch.microBatchSize * rankBatch.sequenceLength * packedUnits)
         inputs = try AlignedBuffer(count: rankBatch.tokens)
         targets = try AlignedBuffer(count: rankBatch.tokens)
         losses = try AlignedBuffer(count: rankBatch.tokens)
@@ -103,7 +107,8 @@ final class Tape: @unchecked Sendable {
 
     /// d(loss)/d(h) of the top layer for neighbouring rows of the rank at a time step: [rows][H].
     func outputGradient(_ rows: Range<Int>, _ time: Int) -> UnsafeMutablePointer<Float> {
-        outputGradients.pointer + (time * rankBatch.rows + rows.lowerBound) * units
+        UnsafeMutableRawPointer(outputGradients.pointer).assumingMemoryBound(to: Float.self)
+            + (time * rankBatch.rows + rows.lowerBound) * units
     }
 
     /// A panel of a micro-batch, from a group of a record or from d(loss)/d(logits); nil where the tape doesn't keep that.

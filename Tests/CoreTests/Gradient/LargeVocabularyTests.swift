@@ -36,6 +36,27 @@ import Testing
         #expect(kept[1].count { $0 << 1 != 0 } > kept[1].count / 10)
     }
 
+    /// In each step anew: nothing of the characters of an earlier batch is left.
+    @Test func onlyCharactersOfTheBatchHaveAGradientOfTheirEmbedding() throws {
+        let test = Case(
+            cell: .gru, layers: 1, units: 64, batchSize: 7, microBatchSize: 2, vocabularySize: 97, isSparse: true)
+        let replica = try test.replica(0..<test.microBatches, threads: 2)
+        var ids = [UInt16](repeating: 0, count: test.sequenceLength + 1)
+        for step in [0, 5, 1] {
+            let read = test.reader(step: step)
+            try replica.computeGradient(read)
+            try replica.finishStep(learningRate: 0.01)
+            let gradient = try #require(replica.gradientTensor("embedding.embeddings"))
+            let found = Set(gradient.indices.filter { gradient[$0] != 0 }.map { UInt16($0 / 6) })
+            var expected: Set<UInt16> = []
+            for sequence in 0..<test.batchSize {
+                read(sequence, &ids)
+                expected.formUnion(ids.dropLast())
+            }
+            #expect(found == expected && expected.count < 35)
+        }
+    }
+
     /// 4 logits for each parameter.
     @Test func logitsAreKeptWhereTheyTakeNoMoreThanTheModel() {
         let layout = ParameterLayout(ModelConfiguration(embeddingDim: 3, rnnUnits: 7, vocabularySize: 100))
