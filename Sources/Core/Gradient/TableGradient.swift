@@ -32,7 +32,9 @@ final class TableGradient: @unchecked Sendable {
     private let gradient: GradientSums
     private let characters: BatchCharacters
     private let parameters: UnsafePointer<Float>
-    /// Wᵀ in blocks of columns: [G·H, E]. Not of the packed weights, which another rank of the host may be replacing already.
+    /// Wᵀ in blocks of columns: [G·H, E].
+    ///
+    /// Not one of the packed weights, which another rank of the host may be replacing already.
     private let kernelTransposed: AlignedBuffer<Float>
     private let embeddingDim: Int
     /// G·H.

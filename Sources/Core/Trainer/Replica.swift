@@ -18,7 +18,9 @@ package final class Replica: @unchecked Sendable {
         package var threads: Int
         /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
-        /// How the dense layer's weights get d(loss)/d(logits); nil for the way that suits the sizes. It changes no bit.
+        /// How the dense layer's weights get d(loss)/d(logits); nil for the way that suits the sizes.
+        ///
+        /// It changes no bit.
         var logits: Tape.LogitsGradient?
 
         /// Describes a rank's work.
