@@ -138,9 +138,12 @@ static void check_loss(void) {
     begin();
     for (int64_t n = 1; n < 300; n += 13) {
         float *logits = numbers(n, 30), *bias = numbers(n, 1), *gradient = room(n), *weights = room(n);
-        const double loss = dtrain_softmax_cross_entropy(logits, bias, n, n / 2, 0.01f, gradient);
+        dtrain_softmax softmax;
+        const double loss = dtrain_softmax_cross_entropy(logits, bias, n, n / 2, 0.01f, gradient, &softmax);
         const float sum = dtrain_sampling_weights(logits, bias, n, n > 1, 1.25f, weights);
         add(&loss, sizeof loss), add(gradient, n * 4), add(&sum, sizeof sum), add(weights, n * 4);
+        dtrain_softmax_gradient(logits, bias, n, n / 2, 0.01f, softmax);
+        add(logits, n * 4);
         free(logits), free(bias), free(gradient), free(weights);
     }
     show("loss, sampling");

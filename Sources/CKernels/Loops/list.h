@@ -12,8 +12,12 @@
     X(void, simple_rnn_forward, (const dtrain_forward_row *row), (row))                                               \
     X(void, simple_rnn_backward, (const dtrain_backward_row *row), (row))                                             \
     X(double, softmax_cross_entropy,                                                                                  \
-      (const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient),              \
-      (logits, bias, n, target, scale, gradient))                                                                     \
+      (const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient,               \
+       dtrain_softmax *softmax),                                                                                      \
+      (logits, bias, n, target, scale, gradient, softmax))                                                            \
+    X(void, softmax_gradient,                                                                                         \
+      (float *logits, const float *bias, int64_t n, int64_t target, float scale, dtrain_softmax softmax),             \
+      (logits, bias, n, target, scale, softmax))                                                                      \
     X(float, sampling_weights,                                                                                        \
       (const float *logits, const float *bias, int64_t n, int64_t first, float inverse_temperature, float *weights),  \
       (logits, bias, n, first, inverse_temperature, weights))                                                         \
@@ -31,6 +35,10 @@
       (constants, n, gradient, m, weights))                                                                           \
     X(void, add, (int64_t n, const float *addend, float *sum), (n, addend, sum))                                      \
     X(void, add_into, (int64_t n, const float *a, const float *b, float *sum), (n, a, b, sum))                        \
+    X(void, add_rows,                                                                                                 \
+      (int64_t columns, const float *a, const uint16_t *a_rows, int64_t a_count, const float *b,                      \
+       const uint16_t *b_rows, int64_t b_count, float *sum),                                                          \
+      (columns, a, a_rows, a_count, b, b_rows, b_count, sum))                                                         \
     X(void, column_sums, (int64_t rows, int64_t columns, const float *matrix, float *sum), (rows, columns, matrix, sum)) \
     X(void, scatter_add,                                                                                              \
       (int64_t rows, int64_t columns, const float *matrix, const uint16_t *ids, float *table),                        \

@@ -1,5 +1,6 @@
 static double softmax_cross_entropy(
-    const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient) {
+    const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient,
+    dtrain_softmax *softmax) {
     const float at_target = logits[target] + bias[target];
     float largest = logits[0] + bias[0];
     for (int64_t j = 1; j < n; j++) {
@@ -22,12 +23,19 @@ static double softmax_cross_entropy(
     }
     float sum = 0.0f;
     for (int k = 0; k < 16; k++) sum += partial[k];
+    const float factor = scale / sum;
+    if (softmax) *softmax = (dtrain_softmax){largest, factor};
     if (gradient) {
-        float factor = scale / sum;
         for (int64_t j = 0; j < n; j++) gradient[j] *= factor;
         gradient[target] -= scale;
     }
     return dtrain_log((double)sum) + (double)largest - (double)at_target;
+}
+
+static void softmax_gradient(
+    float *logits, const float *bias, int64_t n, int64_t target, float scale, dtrain_softmax softmax) {
+    for (int64_t j = 0; j < n; j++) logits[j] = exp_approximation(logits[j] + bias[j] - softmax.largest) * softmax.factor;
+    if (target >= 0 && target < n) logits[target] -= scale;
 }
 
 static float sampling_weights(

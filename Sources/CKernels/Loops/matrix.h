@@ -9,6 +9,27 @@ static void add_into(int64_t n, const float *a, const float *b, float *sum) {
     for (int64_t i = 0; i < n; i++) sum[i] = a[i] + b[i];
 }
 
+static void add_zero(int64_t n, const float *a, float *sum) {
+#pragma clang loop vectorize(assume_safety)
+    for (int64_t i = 0; i < n; i++) sum[i] = a[i] + 0.0f;
+}
+
+static void add_rows(
+    int64_t columns, const float *a, const uint16_t *a_rows, int64_t a_count, const float *b, const uint16_t *b_rows,
+    int64_t b_count, float *sum) {
+    for (int64_t i = 0, k = 0; i < a_count || k < b_count;) {
+        // Beyond a list's end is no row, which is larger than all.
+        const int32_t of_a = i < a_count ? a_rows[i] : INT32_MAX, of_b = k < b_count ? b_rows[k] : INT32_MAX;
+        const int64_t start = (of_a < of_b ? of_a : of_b) * columns;
+        if (of_a == of_b)
+            add_into(columns, a + start, b + start, sum + start);
+        else
+            add_zero(columns, (of_a < of_b ? a : b) + start, sum + start);
+        i += of_a <= of_b;
+        k += of_b <= of_a;
+    }
+}
+
 static void axpy(int64_t n, float factor, const float *restrict x, float *restrict y) {
     for (int64_t i = 0; i < n; i++) y[i] = FUSED(factor, x[i], y[i]);
 }

@@ -104,10 +104,23 @@ void dtrain_lstm_backward(const dtrain_backward_row *row);
 void dtrain_simple_rnn_forward(const dtrain_forward_row *row);
 void dtrain_simple_rnn_backward(const dtrain_backward_row *row);
 
+// What is left of the softmax of one row: with the logits enough for its gradient.
+typedef struct {
+    float largest;  // logit, bias included
+    float factor;   // scale / the sum of exp(logit - largest)
+} dtrain_softmax;
+
 // Softmax cross-entropy of one row of logits. logits: [n] without bias, bias: [n], target: index < n.
-// gradient: [n] receives (softmax - onehot) * scale, may be the logits themselves, or is NULL. Returns the loss in nats.
+// gradient: [n] receives (softmax - onehot) * scale, may be the logits themselves, or is NULL. softmax receives what remains of it,
+// or is NULL. Returns the loss in nats.
 double dtrain_softmax_cross_entropy(
-    const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient);
+    const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient,
+    dtrain_softmax *softmax);
+
+// Replaces some of a row's logits without bias by the gradient that dtrain_softmax_cross_entropy has computed for them. bias: [n],
+// target: counted from the first of them, perhaps outside.
+void dtrain_softmax_gradient(
+    float *logits, const float *bias, int64_t n, int64_t target, float scale, dtrain_softmax softmax);
 
 // weights[j] = exp((logits[j] + bias[j] - largest) * inverse_temperature) for n logits, the largest taken over first <= j < n; the
 // weights below first are 0; weights may be the logits themselves. Returns the sum of the weights.
@@ -162,6 +175,12 @@ void dtrain_add(int64_t n, const float *addend, float *sum);
 
 // sum[i] = a[i] + b[i] for n elements; sum may be a or b.
 void dtrain_add_into(int64_t n, const float *a, const float *b, float *sum);
+
+// sum[r][:] = a[r][:] + b[r][:] for every row r in one of the lists, which are in ascending order; a row that isn't in a matrix's
+// list counts as 0 there. The matrices are [*][columns]; sum may be a or b, and its other rows stay as they are.
+void dtrain_add_rows(
+    int64_t columns, const float *a, const uint16_t *a_rows, int64_t a_count, const float *b, const uint16_t *b_rows,
+    int64_t b_count, float *sum);
 
 // sum[j] += the sum over rows of matrix[rows][columns], row after row.
 void dtrain_column_sums(int64_t rows, int64_t columns, const float *matrix, float *sum);

@@ -33,6 +33,8 @@ final class ForwardPass {
     }
 
     let rows: Int
+    /// This worker's product for the rows of a table that is filled on the way.
+    private let tableProduct: (any WeightProduct)?
     /// Where a team meets.
     let barrier: WorkerBarrier
     private let weights: PackedWeights
@@ -58,6 +60,7 @@ final class ForwardPass {
         self.cell = cell
         self.units = 0..<units
         barrier = WorkerBarrier(count: 1)
+        tableProduct = try weights.lazyTable?.product()
         layers = try weights.layers.map { layer in
             Layer(
                 hidden: try OperandBuffer(count: rows * units, format: weights.products.format),
@@ -85,9 +88,12 @@ final class ForwardPass {
     /// Feeds one character to each row.
     ///
     /// - Parameters:
-    ///   - ids: a vocabulary id a row.
+    ///   - ids: for each row, the row of the weights' `inputs`; for weights that are only read, the vocabulary id.
     ///   - recording: where training keeps the gates and states.
     func advance(_ ids: UnsafePointer<UInt16>, recording: Recording? = nil) throws {
+        if let table = weights.lazyTable, let tableProduct {
+            for row in 0..<rows { try table.fill(Int(ids[row]), with: tableProduct) }
+        }
         for index in layers.indices {
             try multiply(layer: index, recording)
             // Others still read the states that the gates replace.
@@ -117,7 +123,7 @@ final class ForwardPass {
         let (layer, forward) = (layers[index], cell.forward)
         let width = weights.layout.configuration.rnnUnits
         let (columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
-        let (table, inputs) = (weights.table.pointer, layer.input?.pointer)
+        let (table, inputs) = (weights.inputs, (layer.input?.pointer).map { UnsafePointer($0) })
         let (recurrent, states, memories) = (layer.recurrent.pointer, layer.hidden.pointer, layer.memory.pointer)
         let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
         var arguments = dtrain_forward_row()
@@ -125,7 +131,7 @@ final class ForwardPass {
         (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
         arguments.bias = parameters + weights.layout.recurrent[index].bias
         for row in 0..<rows {
-            arguments.input = UnsafePointer(inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns)
+            arguments.input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
             arguments.recurrent = UnsafePointer(recurrent + row * columns)
             (arguments.hidden, arguments.memory) = (states + row * width, memories + row * memoryUnits)
             if let kept { arguments.record = kept.tape.record(kept.places[row], kept.time) }
@@ -145,6 +151,7 @@ final class ForwardPass {
         denseProduct = isFirst ? first.denseProduct : nil
         self.units = units
         self.barrier = barrier
+        tableProduct = try weights.lazyTable?.product()
         let configuration = weights.layout.configuration
         let columns = ColumnGroups(
             first: units, count: cell.gates, stride: configuration.rnnUnits)

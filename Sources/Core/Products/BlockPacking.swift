@@ -13,6 +13,7 @@ struct BlockPacking: WeightPacking {
     let words: Int
     private let depth: Int
     private let columns: Int
+    private let steps: Int
     private let rowBytes: Int
     private let loops: BlockProduct.Loops
     private let pack: Pack
@@ -28,7 +29,7 @@ struct BlockPacking: WeightPacking {
         pack: @escaping Pack
     ) {
         words = Self.words(columns: columns, steps: steps)
-        (self.depth, self.columns, self.rowBytes) = (depth, columns, rowBytes)
+        (self.depth, self.columns, self.steps, self.rowBytes) = (depth, columns, steps, rowBytes)
         (self.loops, self.pack) = (loops, pack)
     }
 
@@ -64,6 +65,14 @@ struct BlockPacking: WeightPacking {
             rows: rows, depth: depth, rowBytes: rowBytes, columns: columns ?? ColumnGroups(first: 0..<self.columns),
             resultStride: self.columns, accumulate: accumulate, loops: loops)
     }
+
+    func product(rows: Int, width: Int) throws -> any WeightProduct {
+        try BlockProduct(
+            rows: rows, depth: depth, rowBytes: rowBytes, columns: ColumnGroups(first: 0..<width),
+            resultStride: width, loops: loops)
+    }
+
+    func words(before column: Int) -> Int { Self.words(columns: column, steps: steps) }
 }
 
 extension PackedMatrix.Source {

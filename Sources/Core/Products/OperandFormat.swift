@@ -15,3 +15,15 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
     /// The bytes of an element of a product's rows A.
     var bytes: Int { self == .bf16 ? 2 : 4 }
 }
+
+extension OperandFormat {
+    /// Stores numbers as the rows of products read them.
+    func store(_ values: UnsafePointer<Float>, count: Int, to rows: UnsafeMutableRawPointer) {
+        switch self {
+        case .fp32: rows.copyMemory(from: values, byteCount: count * bytes)
+        case .bf16: dtrain_to_bf16(Int64(count), values, rows.bindMemory(to: UInt16.self, capacity: count))
+        case .roundedFP32, .expandedBF16:
+            dtrain_round_to_bf16(Int64(count), values, rows.bindMemory(to: Float.self, capacity: count))
+        }
+    }
+}

@@ -37,6 +37,14 @@ protocol WeightPacking {
     ///   - accumulate: whether the product is added to C.
     /// - Throws: `DTrainError` with `internal` when columns can't be divided or memory runs out.
     func product(rows: Int, columns: ColumnGroups?, accumulate: Bool) throws -> any WeightProduct
+
+    /// Prepares a product with `width` neighbouring columns, for one worker; its C is [rows, width] without gaps.
+    ///
+    /// Its B starts `words(before:)` words behind the packed weights' start.
+    func product(rows: Int, width: Int) throws -> any WeightProduct
+
+    /// The words before a column, which is a multiple of `columnStep`.
+    func words(before column: Int) -> Int
 }
 
 /// A product with packed weights, for one worker; made once and called at every time step.

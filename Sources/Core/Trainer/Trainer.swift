@@ -16,6 +16,8 @@ public final class Trainer {
         /// The sequences of a micro-batch; the bits of a training depend on it.
         public var microBatchSize: Int
         /// T, the tokens of a sequence; a batch may have another length, which then allocates memory anew.
+        ///
+        /// No batch has more different input characters than B·T.
         public var sequenceLength: Int
 
         /// The sizes of a step; the defaults are those of `dtrain train`.
@@ -85,7 +87,10 @@ public final class Trainer {
             count: RankBatch.microBatchCount(batchSize: shape.batchSize, microBatchSize: shape.microBatchSize),
             parts: ranks.size)
         let threads = threads ?? ranks.defaultThreads
-        let host = try ranks.prepare(threads: threads, sharedBytes: Replica.sharedBytes(model))
+        let host = try ranks.prepare(
+            threads: threads,
+            sharedBytes: Replica.sharedBytes(
+                model, batchSize: shape.batchSize, sequenceLength: shape.sequenceLength))
         let replica = try ranks.collectively {
             try Replica(
                 Replica.Configuration(
@@ -125,8 +130,8 @@ public final class Trainer {
     /// - Parameters:
     ///   - batch: the sequences of the step, `shape.batchSize` of them.
     ///   - loss: the loss of a row of logits; the batch's loss is its mean over all tokens.
-    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use or the batch has another size, `badData` when
-    ///   an id lies outside the vocabulary.
+    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use, or the batch has another size or too many
+    ///   different characters; `badData` when an id lies outside the vocabulary.
     public func gradient(of batch: Batch, loss: RowLoss = .crossEntropy) throws -> Gradient {
         try check(batch)
         try replica.beginStep()
@@ -159,7 +164,8 @@ public final class Trainer {
         guard gradient.loss.isFinite, gradient.norm.isFinite else {
             let work = gradient.work
             throw try NonFiniteGradient(step: step + 1, loss: gradient.loss).diagnose(replica, ranks) {
-                try replica.computeGradient(of: work.batch, loss: work.loss)
+                try replica.load(work.batch, for: work.loss)
+                try replica.computeGradient()
             }
         }
         try replica.applyGradient(learningRate: learningRate, scale: gradient.scale)
@@ -182,11 +188,11 @@ public final class Trainer {
 
     private func compute(_ batch: Batch, _ loss: RowLoss) throws -> Double {
         let (heartbeat, next) = (ranks.heartbeat, step + 1)
-        // Out of memory now leaves no reduction half done.
-        try replica.prepare(sequenceLength: batch.sequenceLength)
         try heartbeat.enter(.forward, step: next)
+        // What fails now leaves no reduction half done.
+        try replica.load(batch, for: loss)
         let times = try reducer.reduce(replica.gradient.sums.pointer) { advance in
-            try replica.computeGradient(of: batch, loss: loss, advance: advance)
+            try replica.computeGradient(advance: advance)
             try heartbeat.enter(.exchange, step: next)
         }
         try heartbeat.enter(.update, step: next)

@@ -151,6 +151,32 @@ import Testing
         #expect(bits(sums) == bits(expected))
     }
 
+    /// A row that only one matrix has is added to zero: −0 becomes 0, and so does a denormal number.
+    @Test(arguments: [1, 5, 129], [false, true])
+    func rowsThatAMatrixLacksCountAsZero(columns: Int, isInPlace: Bool) throws {
+        let (aRows, bRows): ([UInt16], [UInt16]) = ([0, 2, 3, 7], [1, 2, 7, 8])
+        var (a, b) = (testNumbers(10 * columns, salt: 1), testNumbers(10 * columns, salt: 2))
+        (a[0], a[3 * columns]) = (-0.0, -.leastNonzeroMagnitude)
+        (b[columns], b[8 * columns]) = (-0.0, -.leastNonzeroMagnitude)
+        (a[2 * columns], b[2 * columns]) = (-0.0, -0.0)
+        var expected = isInPlace ? b : [Float](repeating: .nan, count: 10 * columns)
+        for row in 0..<10 where aRows.contains(UInt16(row)) || bRows.contains(UInt16(row)) {
+            for j in row * columns..<(row + 1) * columns {
+                let addends = (
+                    aRows.contains(UInt16(row)) ? a[j] : 0, bRows.contains(UInt16(row)) ? b[j] : 0
+                )
+                expected[j] = addends.0.isSubnormal || addends.1.isSubnormal ? 0 : addends.0 + addends.1
+            }
+        }
+        let sum = try buffer(isInPlace ? b : [Float](repeating: .nan, count: 10 * columns))
+        let right = try isInPlace ? sum : buffer(b)
+        withFlushedDenormals {
+            dtrain_add_rows(Int64(columns), a, aRows, 4, right.pointer, bRows, 4, sum.pointer)
+        }
+        #expect(bits(sum.elements) == bits(expected))
+        #expect(sum[2 * columns].bitPattern == 0x8000_0000 && sum[0].bitPattern == 0)
+    }
+
     @Test(arguments: [1, 5, 129])
     func scatteredRowsAreAddedToTheirIdsInOrder(columns: Int) {
         let ids = testText(40, vocabularySize: 6)
