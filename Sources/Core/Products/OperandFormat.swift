@@ -1,3 +1,5 @@
+import CKernels
+
 /// The number format of the operands of the big products; every product sums in float32.
 enum OperandFormat: Hashable, Sendable, CaseIterable {
     /// float32.

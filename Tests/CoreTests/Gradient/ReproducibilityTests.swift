@@ -40,7 +40,7 @@ import Testing
             let rankBatch = RankBatch(
                 batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                 microBatches: microBatches)
-            var configuration = Replica.Configuration(
+            var configuration = try Replica.Configuration(
                 model: model, rankBatch: rankBatch, optimizer: optimizer, arithmetic: .best(for: precision),
                 threads: threads, ranks: ranks)
             configuration.logits = logits

@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test func rowsThatAreNotFilledTakeNoMemory() throws {
-        let table = try AlignedBuffer<Float>(undefined: 1 << 24)
+        let table = try AlignedBuffer<Float>(count: 1 << 24, isSparse: true)
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         for row in [5, 9000] { (table.pointer + row * 1000).update(repeating: 1, count: 1000) }
         var pages = [UInt8](repeating: 0, count: table.count * MemoryLayout<Float>.stride / page)
