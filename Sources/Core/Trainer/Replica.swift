@@ -49,7 +49,7 @@ package final class Replica: @unchecked Sendable {
 
     let pool: WorkerPool
     let configuration: Configuration
-    private let heartbeat: Heartbeat
+    let heartbeat: Heartbeat
     private let fold: ReductionTree.FoldPlan
     private let weights: PackedWeights
     /// The memory for the last used sequence length; nil when its allocation failed.
