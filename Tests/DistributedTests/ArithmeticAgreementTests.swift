@@ -52,4 +52,34 @@ import Testing
         if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
         #expect(Set(try ways.map(losses)).count == ways.count)
     }
+
+    /// The gradients that show the products with weights and the sums over tokens, each alone.
+    ///
+    /// Of sequences of one token, whose states no product has reached: they are the same bits in every way.
+    private func gradients(_ arithmetic: Arithmetic) throws -> (bias: [UInt32], kernel: [UInt32]) {
+        let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 70, vocabularySize: 9)
+        let trainer = try Trainer(
+            model: model, shape: Trainer.Shape(batchSize: 5, microBatchSize: 5, sequenceLength: 1),
+            optimizer: Adam(), arithmetic: arithmetic, threads: 1, seed: 1, ranks: SoloRanks())
+        try trainer.initialize()
+        let batch = try Batch((0..<5 as Range<UInt16>).map { [$0, $0 + 2] })
+        func gradient(_ name: String) throws -> [UInt32] {
+            let gradient = try trainer.gradient(of: batch)
+            let values = gradient[name]
+            return try #require(values).map(\.bitPattern)
+        }
+        let bias = try gradient("dense.bias")
+        // Without a kernel the logits are the same, too; only their products with the states are left.
+        let layout = trainer.layout
+        trainer.replica.parameters.elements[layout.denseKernel..<layout.denseBias].update(repeating: 0)
+        return (bias, try gradient("dense.kernel"))
+    }
+
+    @Test func bothKindsOfProductAreThoseAgreedOn() throws {
+        var ways = [Arithmetic.fp32, .roundedBF16]
+        if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
+        let gradients = try ways.map(gradients)
+        #expect(Set(gradients.map(\.bias)).count == ways.count)
+        #expect(Set(gradients.map(\.kernel)).count == ways.count)
+    }
 }

@@ -53,7 +53,7 @@ package final class Replica: @unchecked Sendable {
 
     let pool: WorkerPool
     let configuration: Configuration
-    private let heartbeat: Heartbeat
+    let heartbeat: Heartbeat
     private let fold: ReductionTree.FoldPlan
     /// The characters of the step's batch.
     private let characters: BatchCharacters

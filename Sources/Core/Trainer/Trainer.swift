@@ -180,8 +180,7 @@ public final class Trainer {
     package func initialize() throws {
         try ranks.collectively {
             guard ranks.rank == 0 else { return }
-            try InitialValues.fill(
-                replica.parameters.pointer, layout: layout, seed: seed, heartbeat: ranks.heartbeat)
+            try replica.fillInitialValues(seed: seed)
         }
         try shareState()
     }

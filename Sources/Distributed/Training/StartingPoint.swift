@@ -170,9 +170,7 @@ struct StartingPoint {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }
             switch source {
-            case .fresh:
-                try InitialValues.fill(
-                    replica.parameters.pointer, layout: replica.layout, seed: seed, heartbeat: communicator.heartbeat)
+            case .fresh: try replica.fillInitialValues(seed: seed)
             case .weights(let weights, _): try weights.load(into: replica.parameters.pointer)
             case .checkpoint(let checkpoint):
                 try checkpoint.load(parameters: replica.parameters.pointer)

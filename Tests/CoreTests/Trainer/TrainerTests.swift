@@ -27,7 +27,7 @@ import Testing
                 model: Self.model,
                 rankBatch: RankBatch(batchSize: 5, microBatchSize: 2, sequenceLength: 6, microBatches: 0..<3),
                 optimizer: Adam(), threads: 1))
-        try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 42)
+        try replica.fillInitialValues(seed: 42)
         for step in 0..<3 {
             let batch = try batch(UInt32(step))
             let gradient = try trainer.gradient(of: batch)
