@@ -20,7 +20,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check test-mpich test-openmpi5 test-slurm examples torture sanitize benchmark lint strict docs install clean
+.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 examples torture sanitize benchmark lint strict docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ build: setup ## build the release binary; with STATIC=1 one that runs on hosts w
 
 demo: build ## train on Shakespeare for three minutes with mpirun on all cores, then generate from "ROMEO:"
 	@STEPS='$(STEPS)' NP='$(NP)' CHECKPOINTS='$(CHECKPOINTS)' DTRAIN='$(DTRAIN)' MPIRUN='$(MPIRUN)' scripts/demo
+
+bits: build ## three steps of the tutorial's model with each instruction set of this CPU, alone and on 2 ranks: one hash, or code 1
+	@DTRAIN='$(DTRAIN)' MPIRUN='$(MPIRUN)' scripts/bits
 
 # Without a corpus the tests that need one are skipped, and say so.
 test: setup ## run every test; the command tests start release binaries
@@ -51,6 +54,9 @@ test-openmpi5: setup ## build with Open MPI 5, a Python package of binaries, and
 
 test-slurm: setup ## start a Slurm of one node and run srun, salloc, sbatch and a job that is requeued (root)
 	scripts/test-slurm --requeue
+
+test-arm64: ## compare the C loops on emulated ARM64 with this machine's, bit for bit (Debian, Ubuntu)
+	scripts/test-arm64
 
 examples: build ## build the example packages and compare what they train with dtrain
 	scripts/test-examples

@@ -23,7 +23,6 @@ let package = Package(
         // What other people wrote, made visible to Swift.
         .systemLibrary(
             name: "CMPI", pkgConfig: mpiModule, providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
-        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CProcess"),
         // The vectorised loops: Swift has neither function multiversioning nor the vector instructions.
@@ -31,9 +30,8 @@ let package = Package(
         // Everything that a single process needs.
         .target(
             name: "DTrainCore",
-            dependencies: ["CKernels", "COneDNN", "CXXHash"],
-            path: "Sources/Core",
-            linkerSettings: [.linkedLibrary("gomp")]),
+            dependencies: ["CKernels", "CXXHash"],
+            path: "Sources/Core"),
         // Ranks: the communicator, gradient synchronisation, the training loop.
         .target(
             name: "DTrainDistributed", dependencies: ["DTrainCore", "CMPI", "CProcess"], path: "Sources/Distributed"),

@@ -33,11 +33,12 @@ class Failure(Exception):
     """A command that didn't do what was wanted."""
 
 
-def run(command, timeout=900):
-    """A command's standard output; its standard error is shown if it fails."""
+def run(command, timeout=900, **variables):
+    """A command's standard output; its standard error is shown if it fails. Variables are added to its environment."""
     text = " ".join(map(str, command))
     try:
-        result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout)
+        result = subprocess.run(
+            command, capture_output=True, text=True, env={**environment, **variables}, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise Failure(f"{text} took more than {timeout} s") from None
     if result.returncode:
@@ -88,23 +89,24 @@ class Bench:
 
     # What is measured
 
-    def step(self, *flags, ranks=0, threads=2, steps=STEPS):
+    def step(self, *flags, ranks=0, threads=2, steps=STEPS, corpus=None, **variables):
         """dtrain's median seconds a step."""
         with tempfile.TemporaryDirectory() as folder:
             metrics = f"{folder}/metrics.jsonl"
             launcher = mpirun(ranks) if ranks else []
-            run([*launcher, DTRAIN, "train", "--data", self.corpus, "--max-steps", str(steps), "--quiet", "--threads",
-                 str(threads), "--checkpoint-dir", f"{folder}/checkpoints", "--metrics", metrics, *flags])
+            run([*launcher, DTRAIN, "train", "--data", corpus or self.corpus, "--max-steps", str(steps), "--quiet",
+                 "--threads", str(threads), "--checkpoint-dir", f"{folder}/checkpoints", "--metrics", metrics, *flags],
+                **variables)
             lines = [json.loads(line) for line in open(metrics)]
         return statistics.median(line["seconds"] for line in lines[WARM_UP:] if "step" in line)
 
-    def torch_step(self, precision, ranks=1, threads=2):
-        program = [str(HERE / "peers" / "pytorch_ddp.py"), "--data", self.corpus, "--threads", str(threads), "--steps",
-                   "8", "--precision", precision]
+    def torch_step(self, precision, ranks=1, threads=2, corpus=None, **variables):
+        program = [str(HERE / "peers" / "pytorch_ddp.py"), "--data", corpus or self.corpus, "--threads", str(threads),
+                   "--steps", "8", "--precision", precision]
         launcher = [str(self.python)]
         if ranks > 1:
             launcher += ["-m", "torch.distributed.run", "--nproc-per-node", str(ranks)]
-        return self.number("median_step_seconds", launcher + program)
+        return self.number("median_step_seconds", launcher + program, **variables)
 
     def keras_step(self, threads=2):
         return self.number("median_step_seconds", [
@@ -115,8 +117,8 @@ class Bench:
             str(self.python), str(HERE / "peers" / "pytorch_generate.py"), "--threads", "2", "--batch", str(batch)])
 
     @staticmethod
-    def number(name, command):
-        return float(re.search(rf"{name} ([0-9.]+)", run(command)).group(1))
+    def number(name, command, **variables):
+        return float(re.search(rf"{name} ([0-9.]+)", run(command, **variables)).group(1))
 
     def generate(self, prompts, checkpoint, *flags):
         """Wall seconds of the whole process: start, loading and packing are in it, unlike in the peer's figure."""
@@ -130,12 +132,14 @@ class Bench:
     def peak(self, precision):
         """The machine's own FMA peak in FLOP/s on 2 threads: the best of all measurements of this run.
 
-        Of bf16 operands it is the faster of two ways: bf16 instructions, or float32 ones on operands of that precision.
+        Of bf16 operands it is the faster of two ways: bf16 instructions, or float32 ones on operands of that precision. The
+        precision `avx2` is float32 with AVX2.
         """
         for line in run([self.peak_program, "2"]).splitlines():
             name, rate = line.split()
             self.peaks.setdefault(name, []).append(float(rate) * 1e9)
-        return max(max(self.peaks.get(name, [0])) for name in {precision, "fp32"})
+        names = {"avx2"} if precision == "avx2" else {precision, "fp32"}
+        return max(max(self.peaks.get(name, [0])) for name in names)
 
     # How it is compared
 
@@ -277,14 +281,14 @@ def footprint(bench):
                     starts.append(time.perf_counter() - start)
             _, _, usage = os.wait4(process.pid, 0)
             memory.append(usage.ru_maxrss / 1000)
-        bench.keep("process start to first step", "≤ 0.5 s", starts, [], [], "s")
-        bench.keep("peak memory, 1 process × 2 threads", "≤ 400 MB", memory, [], [], "MB")
+        bench.keep("process start to first step", "≤ 0.3 s", starts, [], [], "s")
+        bench.keep("peak memory, 1 process × 2 threads", "≤ 350 MB", memory, [], [], "MB")
         library = compile_c("allocations.c", "-shared", "-fPIC", "-ldl")
         counts = [allocations(library, [*command, "--max-steps", str(steps)]) for steps in (5, 25)]
     for module in sorted(counts[1]):
         per_step = (counts[1][module] - counts[0].get(module, 0)) / 20
         if per_step > 0:
-            bench.keep(f"heap allocations a step asked for by {module}", "", [per_step], [], [], "")
+            bench.keep(f"heap allocations a step asked for by {module}", "0", [per_step], [], [], "")
 
 
 def saving(bench):
@@ -310,10 +314,7 @@ def allocations(library, command):
 def machine(python):
     """The CPU, the system, and the versions of what is compared; the peers' Python is None where there are none."""
     cpu = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M))
-    linked = re.search(r"libdnnl\.so\.\S+ => (\S+)", run(["ldd", DTRAIN]))
     versions = [f"dtrain {run([DTRAIN, '--version']).strip()}", run(["mpirun", "--version"]).splitlines()[0]]
-    if linked:
-        versions.append(f"oneDNN {Path(linked.group(1)).resolve().name.removeprefix('libdnnl.so.')}")
     if python:
         names = "('torch', 'tensorflow_cpu', 'keras')"
         versions.append(run([
@@ -326,10 +327,13 @@ def machine(python):
 
 def main():
     # Here, because they take what they need from this file.
+    from avx2 import avx2
     from network import network
     from scaling import compression, exchange, scaling
-    groups = {"training": training, "shares": shares, "generation": generation, "footprint": footprint, "saving": saving,
-              "shapes": shapes, "exchange": exchange, "network": network, "scaling": scaling, "compression": compression}
+    from vocabulary import vocabulary
+    groups = {"training": training, "shares": shares, "avx2": avx2, "vocabulary": vocabulary, "generation": generation,
+              "footprint": footprint, "saving": saving, "shapes": shapes, "exchange": exchange, "network": network,
+              "scaling": scaling, "compression": compression}
     usual = [name for name in groups if name != "compression"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side of a comparison")
@@ -342,7 +346,7 @@ def main():
     wanted = arguments.only.replace(",", " ").split()
     if unknown := set(wanted) - set(groups):
         parser.error(f"--only: there is no group {', '.join(sorted(unknown))}; there are {' '.join(groups)}")
-    with_peers = {"training", "generation", "network"} & set(wanted)
+    with_peers = {"training", "avx2", "vocabulary", "generation", "network"} & set(wanted)
     bench = Bench(arguments.pairs, peers=bool(with_peers) and not arguments.no_peers)
     failed = False
     for name, group in groups.items():

@@ -31,13 +31,6 @@ enum Launch: Sendable, CustomStringConvertible {
     static let each: [Launch] = [.alone] + (MPIRun.isAvailable ? [.ranks(2)] : [])
 }
 
-extension Trait where Self == ConditionTrait {
-    /// For tests that train with `--precision bf16`.
-    static var withBF16: Self {
-        .enabled(if: (try? Precision.bf16.requireSupport()) != nil, "this CPU has no bf16 instructions (AVX512_BF16)")
-    }
-}
-
 /// A folder with a short text in which the built program runs; it lives as long as this object.
 final class Bench {
     /// 1,180 characters, 29 different ones: 107 windows of 11, 13 steps of 8.

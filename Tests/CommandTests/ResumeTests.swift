@@ -172,7 +172,7 @@ struct ResumeTests {
         #expect(outcome.stdout.contains(" \(Int((seconds / 2 * 1000).rounded()))ms/step"), "\(seconds): \(outcome)")
     }
 
-    @Test(.withBF16) func changedPrecisionIsRefused() throws {
+    @Test func changedPrecisionIsRefused() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         let outcome = try bench.tryToTrain("--resume --precision bf16")

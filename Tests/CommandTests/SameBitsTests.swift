@@ -16,7 +16,7 @@ struct SameBitsTests {
     }
 
     /// Two blocks of packed columns and more, of which the last is not full.
-    @Test(.withBF16, arguments: ["--layers 2", "--cell lstm"])
+    @Test(arguments: ["--layers 2", "--cell lstm"])
     func ranksAndThreadsDoNotShowInBF16(model: String) throws {
         var runs: [(Launch, String)] = [(.alone, "--threads 1"), (.alone, "--threads 2"), (.alone, "--threads 3")]
         if MPIRun.isAvailable { runs += (1...3).map { (.ranks($0), "--threads 1") } }

@@ -26,7 +26,7 @@ struct WideBitsTests {
     }
 
     /// With 512 units the gradient travels in several blocks while the next is computed; with fewer it is a single one.
-    @Test(arguments: [Precision.fp32, .bf16].filter { $0 == .fp32 || WideWork.hasBF16 })
+    @Test(arguments: Precision.allCases)
     func blocksThatTravelDuringTheComputationDoNotShow(precision: Precision) throws {
         let flags = "--rnn-units 512 --batch-size 5 --seq-length 4 --precision \(precision.rawValue) --max-steps 2"
         try expectSameBits(flags, steps: 2, precision == .fp32 ? [(2, 1), (3, 2), (8, 1)] : [(2, 2), (3, 1)])
@@ -38,7 +38,7 @@ struct WideBitsTests {
         let rows = WideTrial.all.flatMap { trial in
             trial.launches.map { trial.work.properties + [$0.ranks, $0.threads] }
         }
-        let values = [[0, 1], [1, 2], WideWork.hasBF16 ? [0, 1] : [0], [3, 9, 16], [2, 3, 4, 5, 8], [1, 2]]
+        let values = [[0, 1], [1, 2], [0, 1], [3, 9, 16], [2, 3, 4, 5, 8], [1, 2]]
         for left in values.indices {
             for right in values.indices where right > left {
                 for (a, b) in values[left].flatMap({ a in values[right].map { (a, $0) } }) {
@@ -73,12 +73,8 @@ struct WideWork: Sendable {
     /// evenly to 1, 2, 4 and 8.
     let batchSize: Int
 
-    static let hasBF16 = (try? Precision.bf16.requireSupport()) != nil
-
-    /// With bf16 only where the CPU has it.
     init(_ cell: String, _ layers: Int, _ precision: Precision, _ batchSize: Int) {
-        (self.cell, self.layers, self.batchSize) = (cell, layers, batchSize)
-        self.precision = Self.hasBF16 ? precision : .fp32
+        (self.cell, self.layers, self.precision, self.batchSize) = (cell, layers, precision, batchSize)
     }
 
     var flags: String {
@@ -90,7 +86,7 @@ struct WideWork: Sendable {
     /// All of them.
     static let all = ["gru", "lstm"].flatMap { cell in
         [1, 2].flatMap { layers in
-            [Precision.fp32, .bf16].filter { $0 == .fp32 || hasBF16 }.flatMap { precision in
+            Precision.allCases.flatMap { precision in
                 [3, 9, 16].map { WideWork(cell, layers, precision, $0) }
             }
         }

@@ -41,7 +41,7 @@ final class SaverBench {
                 model: ModelConfiguration(embeddingDim: 2, rnnUnits: 3, vocabularySize: corpus.vocabulary.size),
                 rankBatch: RankBatch(batchSize: 1, microBatchSize: 1, sequenceLength: 2, microBatches: 0..<1),
                 optimizer: Adam(), threads: 1))
-        try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 1)
+        try replica.fillInitialValues(seed: 1)
         saver = try CheckpointSaver(
             options, replica: replica, corpus: corpus, agreement: ReplicaAgreement(communicator),
             communicator: communicator, calls: calls)

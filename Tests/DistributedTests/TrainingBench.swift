@@ -43,6 +43,19 @@ final class TrainingBench: Sendable {
         }
     }
 
+    /// Writes a checkpoint again with other metadata.
+    func rewrite(_ path: String, _ change: (inout CheckpointMetadata) throws -> Void) throws {
+        let checkpoint = try Checkpoint(path: path)
+        let parameters = try AlignedBuffer<Float>(count: checkpoint.layout.count)
+        let state = try OptimizerState(Adam(), count: checkpoint.layout.count)
+        try checkpoint.load(parameters: parameters.pointer)
+        try checkpoint.load(optimizer: state)
+        var metadata = checkpoint.metadata
+        try change(&metadata)
+        try Checkpoint.write(
+            to: path, metadata: metadata, layout: checkpoint.layout, parameters: parameters.pointer, optimizer: state)
+    }
+
     /// Each rank's outcome of a training; `beforeReduction` is called on each rank in each step, and returns a signal.
     func train(
         ranks: Int, _ options: TrainingOptions,

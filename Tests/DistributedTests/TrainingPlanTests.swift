@@ -110,19 +110,12 @@ import Testing
     @Test func anOldCheckpointResumes() throws {
         let (bench, used) = try usedBench()
         let path = "\(bench.folder)/checkpoints/ckpt_1_3.safetensors"
-        let checkpoint = try Checkpoint(path: path)
-        let parameters = try AlignedBuffer<Float>(count: checkpoint.layout.count)
-        let state = try OptimizerState(Adam(), count: checkpoint.layout.count)
-        try checkpoint.load(parameters: parameters.pointer)
-        try checkpoint.load(optimizer: state)
-        var metadata = checkpoint.metadata
         let training =
             #"{"batchSize":8,"clipNorm":0.5,"learningRate":0.01,"microBatchSize":2,"precision":"fp32","#
             + #""seed":7,"sequenceLength":10,"shuffle":true}"#
-        metadata.settings = try JSONDecoder().decode(Settings.self, from: Data(training.utf8))
-        try Checkpoint.write(
-            to: path, metadata: metadata, layout: checkpoint.layout, parameters: parameters.pointer,
-            optimizer: state)
+        try bench.rewrite(path) {
+            $0.settings = try JSONDecoder().decode(Settings.self, from: Data(training.utf8))
+        }
         #expect(try Checkpoint(path: path).metadata.settings?.isGiven(.epochs) == false)
         var options = resume(bench)
         options[.epochs] = 2

@@ -1,10 +1,10 @@
-// The vectorised loops of dtrain. The element-wise ones are compiled for several x86-64 levels; the best is chosen when the process
-// starts.
+// The vectorised loops of dtrain, each compiled for several instruction sets (see InstructionSets.h).
 // Nothing here allocates or fails. All pointers are to float32 unless said otherwise; ranges never overlap except where "in
 // place" is said. An element's value depends on its own inputs only, never on how a range is split.
 #ifndef DTRAIN_CKERNELS_H
 #define DTRAIN_CKERNELS_H
 
+#include "InstructionSets.h"
 #include "Products.h"
 
 #include <stdint.h>
@@ -15,6 +15,35 @@ static inline void dtrain_pause(void) {
     __builtin_ia32_pause();
 #endif
 }
+
+// Makes this thread take and give denormal numbers as 0. Returns the setting before.
+static inline uint64_t dtrain_flush_denormals(void);
+
+// Restores what dtrain_flush_denormals has returned.
+static inline void dtrain_set_float_control(uint64_t control);
+
+#if defined(__x86_64__)
+// MXCSR: flush to zero, and denormals are zeros.
+enum { DTRAIN_FLUSH = 1 << 15 | 1 << 6 };
+static inline uint64_t dtrain_flush_denormals(void) {
+    const unsigned control = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(control | DTRAIN_FLUSH);
+    return control;
+}
+static inline void dtrain_set_float_control(uint64_t control) { __builtin_ia32_ldmxcsr((unsigned)control); }
+#elif defined(__aarch64__)
+// FPCR: flush to zero, inputs and results.
+static inline uint64_t dtrain_flush_denormals(void) {
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    __asm__ volatile("msr fpcr, %0" : : "r"(control | UINT64_C(1) << 24));
+    return control;
+}
+static inline void dtrain_set_float_control(uint64_t control) { __asm__ volatile("msr fpcr, %0" : : "r"(control)); }
+#else
+static inline uint64_t dtrain_flush_denormals(void) { return 0; }
+static inline void dtrain_set_float_control(uint64_t control) { (void)control; }
+#endif
 
 // Units of a panel.
 enum { DTRAIN_PANEL = 128 };
@@ -75,10 +104,23 @@ void dtrain_lstm_backward(const dtrain_backward_row *row);
 void dtrain_simple_rnn_forward(const dtrain_forward_row *row);
 void dtrain_simple_rnn_backward(const dtrain_backward_row *row);
 
+// What is left of the softmax of one row: with the logits enough for its gradient.
+typedef struct {
+    float largest;  // logit, bias included
+    float factor;   // scale / the sum of exp(logit - largest)
+} dtrain_softmax;
+
 // Softmax cross-entropy of one row of logits. logits: [n] without bias, bias: [n], target: index < n.
-// gradient: [n] receives (softmax - onehot) * scale, may be the logits themselves, or is NULL. Returns the loss in nats.
+// gradient: [n] receives (softmax - onehot) * scale, may be the logits themselves, or is NULL. softmax receives what remains of it,
+// or is NULL. Returns the loss in nats.
 double dtrain_softmax_cross_entropy(
-    const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient);
+    const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient,
+    dtrain_softmax *softmax);
+
+// Replaces some of a row's logits without bias by the gradient that dtrain_softmax_cross_entropy has computed for them. bias: [n],
+// target: counted from the first of them, perhaps outside.
+void dtrain_softmax_gradient(
+    float *logits, const float *bias, int64_t n, int64_t target, float scale, dtrain_softmax softmax);
 
 // weights[j] = exp((logits[j] + bias[j] - largest) * inverse_temperature) for n logits, the largest taken over first <= j < n; the
 // weights below first are 0; weights may be the logits themselves. Returns the sum of the weights.
@@ -114,7 +156,7 @@ void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
 
 // Gradient descent with momentum, on [n] elements with g the gradient times `scale`:
-// m = momentum * m - learning_rate * g; w += m. No operations are fused: the bits are the same on any CPU.
+// m = momentum * m - learning_rate * g; w += m.
 typedef struct {
     float scale;
     float learning_rate;
@@ -122,11 +164,23 @@ typedef struct {
 } dtrain_sgd_constants;
 void dtrain_sgd(dtrain_sgd_constants constants, int64_t n, const float *gradient, float *m, float *weights);
 
+// The natural logarithm of a normal positive number; infinity and NaN stay what they are, other numbers give NaN.
+double dtrain_log(double x);
+
+// Sine and cosine of `turns` whole turns, 0 <= turns < 2^60.
+void dtrain_sine_cosine(double turns, double *sine, double *cosine);
+
 // sum[i] += addend[i] for n elements.
 void dtrain_add(int64_t n, const float *addend, float *sum);
 
 // sum[i] = a[i] + b[i] for n elements; sum may be a or b.
 void dtrain_add_into(int64_t n, const float *a, const float *b, float *sum);
+
+// sum[r][:] = a[r][:] + b[r][:] for every row r in one of the lists, which are in ascending order; a row that isn't in a matrix's
+// list counts as 0 there. The matrices are [*][columns]; sum may be a or b, and its other rows stay as they are.
+void dtrain_add_rows(
+    int64_t columns, const float *a, const uint16_t *a_rows, int64_t a_count, const float *b, const uint16_t *b_rows,
+    int64_t b_count, float *sum);
 
 // sum[j] += the sum over rows of matrix[rows][columns], row after row.
 void dtrain_column_sums(int64_t rows, int64_t columns, const float *matrix, float *sum);

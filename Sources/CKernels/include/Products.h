@@ -15,11 +15,11 @@ enum {
     DTRAIN_BLOCK_STEPS = 16,
     DTRAIN_BLOCK_COLUMNS = 64,
 
-    // A register tile of sums: rows by columns, 24 AVX-512 vectors. It is computed over this many
-    // steps at a time, whose operands fit the L1 and L2 caches.
-    DTRAIN_TILE_ROWS = 12,
-    DTRAIN_TILE_COLUMNS = 2 * DTRAIN_LINE,
-    DTRAIN_TILE_STEPS = 1024,
+    // Units of packed states that lie together: the rows of the largest register tile.
+    DTRAIN_STATE_GROUP = 12,
+
+    // No product takes more steps at a time: their operands fit the L1 and L2 caches.
+    DTRAIN_MOST_TILE_STEPS = 1024,
 };
 
 // How many groups of `size` elements hold `count` elements; the last group may be partly filled.
@@ -41,31 +41,25 @@ int dtrain_has_slow_bf16(void);
 
 // Packing of weights.
 
-// matrix[rows][columns] in blocks; a step is a row.
-void dtrain_pack(int64_t rows, int64_t columns, const float *matrix, float *packed);
+// matrix[rows][columns], rows `stride` apart, in blocks; a step is a row.
+void dtrain_pack(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed);
 
-// The same in bf16; a step is a pair of rows, the first of them in the lower half.
+// The same of a matrix without gaps in bf16; a step is a pair of rows, the first of them in the lower half.
 void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
 
-#if defined(__x86_64__)
-// The same two packings of the transpose of matrix[columns][rows]. They need AVX-512.
-void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, float *packed);
+// The same two packings of the transpose of matrix[columns][rows].
+void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed);
 void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
-#endif
 
 // Packing of the states of a micro-batch.
 
-// packed[ceil(units / DTRAIN_TILE_ROWS)][tokens][DTRAIN_TILE_ROWS] = states[tokens][units]; what
+// packed[ceil(units / DTRAIN_STATE_GROUP)][tokens][DTRAIN_STATE_GROUP] = states[tokens][units]; what
 // lies beyond the last unit stays as it was.
 void dtrain_pack_states(int64_t tokens, int64_t units, const float *states, float *packed);
 
 // The same in bf16, two tokens to a pair, the first of them in the lower half; beyond the last
 // token is 0.
 void dtrain_pack_states_bf16_pairs(int64_t tokens, int64_t units, const float *states, uint32_t *packed);
-
-// transposed[columns][rows] = matrix[rows][columns]; a row of the result starts every `stride`
-// floats.
-void dtrain_transpose(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *transposed);
 
 // What happens to a panel product's sums: each is added to the same element of every addend in
 // turn, and the result is stored in `out`; all are [rows][columns] without gaps. Meanwhile
@@ -78,7 +72,6 @@ typedef struct {
     int64_t upcoming_count;
 } dtrain_fold;
 
-#if defined(__x86_64__)
 // C = A * B, or C += A * B, with packed weights B, for some columns: `groups` groups of `columns`
 // columns each, the first from column `first` on, the others `group_stride` apart. All of these are
 // multiples of DTRAIN_BLOCK_COLUMNS, except that `columns` of a single group may end with the
@@ -106,7 +99,7 @@ typedef struct {
 
 int64_t dtrain_packed_product_scratch(int64_t rows);
 
-// A in float32; B as dtrain_pack leaves it. Needs AVX-512, as the others do.
+// A in float32; B as dtrain_pack leaves it.
 void dtrain_packed_product_fp32(dtrain_packed_product product);
 
 // A in bf16; B as dtrain_pack_bf16_pairs leaves it. Needs AVX512_BF16.
@@ -118,8 +111,7 @@ void dtrain_packed_product_expanded(dtrain_packed_product product);
 
 // A * B for many rows A[rows][depth] and a panel B[depth][columns] that fits the L2 cache; without
 // any depth the product is 0. A is as dtrain_pack_states leaves it, of `stored` >= depth states.
-// float32: B's rows are `stride` apart, and DTRAIN_LINE - 1 floats behind it are read, too. Needs
-// AVX-512.
+// float32: B's rows are `stride` apart, and DTRAIN_LINE - 1 floats behind it are read, too.
 void dtrain_panel_product_fp32(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *panel, int64_t stride,
     const dtrain_fold *fold);
@@ -128,6 +120,5 @@ void dtrain_panel_product_fp32(
 // AVX512_BF16.
 void dtrain_panel_product_bf16(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold);
-#endif
 
 #endif

@@ -18,6 +18,8 @@ enum CheckpointKey: String, CaseIterable {
 private struct StoredConfiguration: Codable {
     let model: ModelConfiguration
     let training: Settings?
+    /// In here, because the seal of a version that doesn't know it covers it all the same.
+    let arithmetic: String?
 }
 
 /// The value of `loss_history`; JSON numbers in their shortest form give the same double again.
@@ -38,7 +40,8 @@ extension CheckpointMetadata {
         var strings: [CheckpointKey: String] = [
             .kind: kind.rawValue,
             .vocabulary: try Self.json(vocabulary),
-            .configuration: try Self.json(StoredConfiguration(model: model, training: settings)),
+            .configuration: try Self.json(
+                StoredConfiguration(model: model, training: settings, arithmetic: arithmetic)),
         ]
         strings[.corpusChecksum] = corpusChecksum
         if let progress {
@@ -80,7 +83,7 @@ extension CheckpointMetadata {
                 epochLosses: losses.epochLosses, lossSum: losses.lossSum)
         }
         self.init(
-            kind: kind, model: model, settings: stored.training,
+            kind: kind, model: model, settings: stored.training, arithmetic: stored.arithmetic,
             vocabulary: try Self.vocabulary(of: file, size: model.vocabularySize),
             corpusChecksum: file.metadata[CheckpointKey.corpusChecksum.rawValue], progress: progress)
         if let problem { throw file.unfit(problem) }

@@ -14,6 +14,9 @@ public struct CheckpointMetadata: Hashable, Sendable {
     public var model: ModelConfiguration
     /// The training's settings as far as they are stored; always there in a training checkpoint.
     public var settings: Settings?
+    /// The `Arithmetic` of the training by its raw value, which a newer dtrain may have added; nil in a generator, and in checkpoints
+    /// from before it was kept.
+    public var arithmetic: String?
     /// All entries by id: `[UNK]`, then one Unicode scalar each, ascending.
     public var vocabulary: [String]
     /// The checksum of the text trained on; always there in a training checkpoint.
@@ -23,12 +26,14 @@ public struct CheckpointMetadata: Hashable, Sendable {
 
     /// The metadata of a checkpoint.
     package init(
-        kind: Kind, model: ModelConfiguration, settings: Settings? = nil, vocabulary: [String],
+        kind: Kind, model: ModelConfiguration, settings: Settings? = nil, arithmetic: String? = nil,
+        vocabulary: [String],
         corpusChecksum: String? = nil, progress: TrainingProgress? = nil
     ) {
         self.kind = kind
         self.model = model
         self.settings = settings
+        self.arithmetic = arithmetic
         self.vocabulary = vocabulary
         self.corpusChecksum = corpusChecksum
         self.progress = progress

@@ -144,7 +144,7 @@ struct SafetensorsHeader {
 
 extension String {
     /// The text in quotes, short and without control characters: what a message may repeat from a hostile file.
-    var quotedForMessage: String {
+    package var quotedForMessage: String {
         let head = unicodeScalars.prefix(60)
         var text = head.reduce(into: "") { text, scalar in
             if scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format

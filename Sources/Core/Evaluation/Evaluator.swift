@@ -61,10 +61,10 @@ public final class Evaluator {
         self.layout = layout
         self.parameters = parameters
         self.sequenceLength = sequenceLength
-        pool = try WorkerPool(forProducts: threads)
+        pool = try WorkerPool(count: threads)
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer, products: OperandFormat.fp32.weightProducts(),
-            training: false, pool: pool)
+            use: .reading, pool: pool)
         try weights.pack()
     }
 
@@ -157,7 +157,7 @@ private final class EvaluationWorker: @unchecked Sendable {
             for (row, window) in windows.enumerated() where time < count(window) {
                 losses[window] += dtrain_softmax_cross_entropy(
                     forward.logits.pointer + row * vocabularySize, bias, Int64(vocabularySize),
-                    Int64(text[row * (length + 1) + time + 1]), 1, nil)
+                    Int64(text[row * (length + 1) + time + 1]), 1, nil, nil)
             }
         }
     }

@@ -14,8 +14,8 @@ public final class Generator {
     ///   - checkpoint: a checkpoint of any kind; its weights are copied.
     ///   - precision: the precision of the recurrent layers' products; the logits are float32.
     ///   - threads: worker threads; nil for all processors that the process may use, as far as its CPU quota allows.
-    /// - Throws: `DTrainError` with `usage` when this CPU doesn't support the precision, `internal`
-    ///   when memory or threads run out.
+    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` can't be followed, `internal` when
+    ///   memory or threads run out.
     public convenience init(checkpoint: Checkpoint, precision: Precision = .fp32, threads: Int? = nil) throws {
         try self.init(
             layout: checkpoint.layout, parameters: checkpoint.parameters(), precision: precision,
@@ -29,15 +29,14 @@ public final class Generator {
     ///   - parameters: the flat parameters.
     ///   - precision: the precision of the recurrent layers' products; the logits are float32.
     ///   - threads: worker threads.
-    /// - Throws: `DTrainError` with `usage` when this CPU doesn't support the precision, `internal`
-    ///   when memory or threads run out.
+    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` can't be followed, `internal` when
+    ///   memory or threads run out.
     package init(
         layout: ParameterLayout, parameters: AlignedBuffer<Float>, precision: Precision = .fp32, threads: Int
     ) throws {
-        try precision.requireSupport()
         self.layout = layout
         self.parameters = parameters
-        pool = try WorkerPool(forProducts: threads)
+        pool = try WorkerPool(count: threads)
         weights = try PackedWeights.reading(
             layout, parameters: parameters.pointer, precision: precision, pool: pool)
         try weights.pack()

@@ -18,13 +18,16 @@ package struct GradientBlocks: Sendable {
         package let offset: Int
         /// The distance between rows in the flat gradient.
         package let stride: Int
+        /// Whether a row stands for something else from step to step, as those of characters that occur.
+        package let rowsVary: Bool
 
         /// Describes a matrix.
-        package init(rows: Int, width: Int, offset: Int, stride: Int) {
+        package init(rows: Int, width: Int, offset: Int, stride: Int, rowsVary: Bool = false) {
             self.rows = rows
             self.width = width
             self.offset = offset
             self.stride = stride
+            self.rowsVary = rowsVary
         }
 
         var count: Int { rows * width }
@@ -107,6 +110,13 @@ package struct GradientBlocks: Sendable {
 
     /// A block's elements in wire order.
     package func elements(of block: Int) -> Range<Int> { blocks[block].elements }
+
+    /// The elements of a block that stand for something else from step to step, in wire order.
+    package func varying(in block: Int) -> [Range<Int>] {
+        let elements = blocks[block].elements
+        return places.filter { $0.matrix.rowsVary && elements.overlaps($0.elements) }
+            .map { $0.elements.clamped(to: elements) }
+    }
 
     /// The number of tasks that fill a block, the loss included.
     func taskCount(of block: Int) -> Int { blocks[block].taskCount }

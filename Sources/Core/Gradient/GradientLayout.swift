@@ -2,14 +2,16 @@
 ///
 /// It names places; the sums themselves are stored in the order of `GradientBlocks`.
 ///
-/// The first layer's input product is a table of V rows, so its backward pass sums the table's
-/// gradient over tokens. The gradients of the embedding and of the first kernel follow from that
+/// The first layer's input products are a table with a row for each character of the batch, so its backward pass sums the
+/// table's gradient over tokens. The gradients of the embedding and of the first kernel follow from that
 /// sum once a step and aren't exchanged. They come first in the parameters' layout, so everything
 /// that is summed over micro-batches is one range, `summed`.
 struct GradientLayout: Hashable, Sendable {
     /// The layout of the parameters.
     let parameters: ParameterLayout
-    /// The elements of the table's gradient: [V, G·H].
+    /// R, the rows of the table's gradient.
+    let tableRows: Int
+    /// The elements of the table's gradient: [R, G·H], of which the rows of the characters that occur are in use.
     let table: Range<Int>
     /// The offset of the step's mean loss over all tokens of the global batch (nats).
     let loss: Int
@@ -17,9 +19,12 @@ struct GradientLayout: Hashable, Sendable {
     let count: Int
 
     /// Lays out the gradient of a model.
-    init(_ parameters: ParameterLayout) {
+    ///
+    /// - Parameter tableRows: R, the most characters of a batch.
+    init(_ parameters: ParameterLayout, tableRows: Int) {
         let configuration = parameters.configuration
-        let tableCount = configuration.vocabularySize * configuration.cell.gates * configuration.rnnUnits
+        let tableCount = tableRows * configuration.cell.gates * configuration.rnnUnits
+        self.tableRows = tableRows
         self.parameters = parameters
         table = parameters.count..<parameters.count + tableCount
         loss = table.upperBound
@@ -33,13 +38,15 @@ struct GradientLayout: Hashable, Sendable {
 extension GradientLayout {
     /// Names the parts of a flat gradient's sums that aren't finite: the loss, the first such tensor, or both.
     ///
+    /// - Parameter tableRows: the rows of the table that are in use.
     /// - Returns: a phrase for an error message; nil when all sums are finite.
-    func nonFinite(in flat: UnsafePointer<Float>) -> String? {
+    func nonFinite(in flat: UnsafePointer<Float>, tableRows: Int) -> String? {
         let tensor = parameters.tensors.first {
             summed.contains($0.offset) && !allFinite(flat + $0.offset, count: $0.count)
         }
         // The gradients of the embedding and of the first kernel derive from the table's.
-        let tableName = allFinite(flat + table.lowerBound, count: table.count) ? nil : "embedding.embeddings"
+        let isTableFinite = allFinite(flat + table.lowerBound, count: table.count / self.tableRows * tableRows)
+        let tableName = isTableFinite ? nil : "embedding.embeddings"
         let gradient = (tensor?.name ?? tableName).map { "the gradient of \($0)" }
         let parts = [flat[loss].isFinite ? nil : "the loss", gradient].compactMap(\.self)
         return parts.isEmpty ? nil : parts.joined(separator: " and ")

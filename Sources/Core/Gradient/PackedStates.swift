@@ -7,12 +7,18 @@ struct PackedStates {
     /// Words of a micro-batch.
     private let stride: Int
 
-    init(rankBatch: RankBatch, units: Int, products: any PanelProducts) throws {
+    /// Makes room for all micro-batches.
+    ///
+    /// - Parameter reusing: memory that is free from the first `fill` on; used if it is large enough.
+    init(
+        rankBatch: RankBatch, units: Int, products: any PanelProducts, reusing memory: AlignedBuffer<UInt32>? = nil
+    ) throws {
         self.rankBatch = rankBatch
         self.units = units
         self.products = products
         stride = products.words(states: rankBatch.microBatchSize * rankBatch.sequenceLength, units: units)
-        storage = try AlignedBuffer(count: stride * rankBatch.count)
+        let count = stride * rankBatch.count
+        storage = if let memory, memory.count >= count { memory } else { try AlignedBuffer(count: count) }
     }
 
     /// Packs a micro-batch's states after each token, [tokens][units].

@@ -8,7 +8,7 @@ struct PanelTask: Hashable, Sendable {
             case hiddenBefore(layer: Int)
             /// hᵀ of a layer after each token.
             case hiddenAfter(layer: Int)
-            /// The one-hot input characters.
+            /// The inputs' rows of the first layer's table, one-hot.
             case characters
             /// All ones: column sums.
             case ones
@@ -48,7 +48,11 @@ struct PanelTask: Hashable, Sendable {
 
     /// The matrices that the task fills, one for each target.
     var matrices: [GradientBlocks.Matrix] {
-        targets.map { GradientBlocks.Matrix(rows: $0.rows, width: width, offset: $0.offset, stride: $0.stride) }
+        targets.map {
+            GradientBlocks.Matrix(
+                rows: $0.rows, width: width, offset: $0.offset, stride: $0.stride,
+                rowsVary: $0.factor == .characters)
+        }
     }
 
     /// All tasks of a model, in wire order.
@@ -88,7 +92,7 @@ struct PanelTask: Hashable, Sendable {
                     stride: stride)
             case .kernel where layer == 0:
                 Target(
-                    factor: .characters, rows: configuration.vocabularySize,
+                    factor: .characters, rows: layout.tableRows,
                     offset: layout.table.lowerBound + first, stride: stride)
             case .kernel:
                 Target(

@@ -24,6 +24,12 @@ final class PanelWorker {
     private let products: [Shape: any PanelProduct]
     private let panelProducts: any PanelProducts
     private let addends: AlignedBuffer<UnsafePointer<Float>?>
+    /// The rows of sums by character.
+    private let foldRows: FoldRows
+    /// The panels that the tape doesn't keep.
+    private let logitsPanels: LogitsPanels.Worker?
+    /// Whether rows that a sum lacks are stored as zeros.
+    private let fillsRows: Bool
 
     /// Prepares a worker.
     ///
@@ -31,10 +37,16 @@ final class PanelWorker {
     ///   - layers: the states of each recurrent layer, from the input up.
     ///   - slots: the number of slots for partial sums.
     ///   - slotSize: the most sums of a task.
+    ///   - foldRows: the rows that sums by character have.
+    ///   - fillsRows: whether rows that a node's sum lacks are stored as zeros.
+    ///   - logitsPanels: computes the panels that the tape doesn't keep.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        tape: Tape, layers: [LayerStates], products panelProducts: any PanelProducts, slots: Int, slotSize: Int
+        tape: Tape, layers: [LayerStates], products panelProducts: any PanelProducts, slots: Int, slotSize: Int,
+        foldRows: FoldRows, fillsRows: Bool, logitsPanels: LogitsPanels?
     ) throws {
+        (self.foldRows, self.fillsRows) = (foldRows, fillsRows)
+        self.logitsPanels = try logitsPanels?.makeWorker()
         self.tape = tape
         self.layers = layers
         self.slotSize = slotSize
@@ -63,20 +75,30 @@ final class PanelWorker {
     /// A slot holds the task's targets one after another, each [rows][width].
     ///
     /// - Parameters:
+    ///   - number: the step's number in the fold.
     ///   - step: the micro-batch's step of the fold.
     ///   - task: the task.
     ///   - out: receives the sums, laid out as a slot.
     ///   - upcoming: the panel that this worker will read next.
     func run(
-        _ step: FoldStep, of task: PanelTask, out: UnsafeMutablePointer<Float>, upcoming: UnsafeBufferPointer<Float>?
+        _ number: Int, _ step: FoldStep, of task: PanelTask, out: UnsafeMutablePointer<Float>,
+        upcoming: UnsafeBufferPointer<Float>?
     ) throws {
+        let panel = try panel(task, microBatch: step.leaf)
         var offset = 0
         let firstProduct = task.targets.firstIndex { $0.factor.isHidden }
         for (index, target) in task.targets.enumerated() {
             var sums = sums(step, offset, out)
             if index == task.targets.count - 1 { sums.upcoming = upcoming }
-            if index == firstProduct { prepare(task, microBatch: step.leaf) }
-            try add(target, task, microBatch: step.leaf, sums)
+            if index == firstProduct {
+                // In place: the panel has no later reader.
+                panelProducts.preparePanel(UnsafeMutableBufferPointer(start: panel.tokens, count: panel.all.count))
+            }
+            if target.factor == .characters {
+                addCharacters(target, panel, number, step, sums)
+            } else {
+                try add(target, panel, microBatch: step.leaf, sums)
+            }
             offset += target.rows * task.width
         }
     }
@@ -91,34 +113,69 @@ final class PanelWorker {
             addends: UnsafeBufferPointer(start: addends.pointer, count: step.addends.count), out: out + offset)
     }
 
+    private func panel(_ task: PanelTask, microBatch: Int) throws -> TapePanel {
+        if let kept = tape.panel(task.source, microBatch: microBatch, panel: task.panel) { return kept }
+        guard let logitsPanels else { throw DTrainError(.internal, "the tape keeps no panels of \(task.source)") }
+        return try logitsPanels.panel(task.panel, microBatch: microBatch)
+    }
+
     private func add(
-        _ target: PanelTask.Target, _ task: PanelTask, microBatch: Int, _ sums: FoldDestination
+        _ target: PanelTask.Target, _ panel: TapePanel, microBatch: Int, _ sums: FoldDestination
     ) throws {
-        let tokens = tape.rankBatch.tokens(of: microBatch)
-        let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
-        let (count, width) = (Int64(tokens.count), Int64(task.width))
+        let width = panel.width
         switch target.factor {
         case .hiddenBefore(let layer):
             // The state before a token is the state after the previous token.
-            let product = try self.product(microBatch, width: task.width, skipped: 1)
+            let product = try self.product(microBatch, width: width, skipped: 1)
             return try product(layers[layer].packed.bytes(microBatch), panel.afterFirst, sums)
         case .hiddenAfter(let layer):
-            let product = try self.product(microBatch, width: task.width, skipped: 0)
+            let product = try self.product(microBatch, width: width, skipped: 0)
             return try product(layers[layer].packed.bytes(microBatch), panel.tokens, sums)
-        case .characters:
-            sums.scratch.update(repeating: 0, count: target.rows * task.width)
-            dtrain_scatter_add(count, width, panel.tokens, tape.inputs.pointer + tokens.before, sums.scratch)
         case .ones:
-            sums.scratch.update(repeating: 0, count: task.width)
-            dtrain_column_sums(count, width, panel.tokens, sums.scratch)
+            sums.scratch.update(repeating: 0, count: width)
+            dtrain_column_sums(Int64(panel.rows), Int64(width), panel.tokens, sums.scratch)
+            sums.fold(rows: 1, width: width)
+        case .characters: break
         }
-        sums.fold(rows: target.rows, width: task.width)
     }
 
-    /// Prepares the task's panel for its products, in place on the tape: it has no later reader.
-    private func prepare(_ task: PanelTask, microBatch: Int) {
-        let panel = tape.panel(task.source, microBatch: microBatch, panel: task.panel)
-        panelProducts.preparePanel(UnsafeMutableBufferPointer(start: panel.tokens, count: panel.all.count))
+    /// Computes the sums by character of a micro-batch and folds them, for the rows that occur.
+    ///
+    /// A row that only one of two sums has is added to zero: the bits are those of dense sums, of which the other ranks'
+    /// are some.
+    private func addCharacters(
+        _ target: PanelTask.Target, _ panel: TapePanel, _ number: Int, _ step: FoldStep, _ sums: FoldDestination
+    ) {
+        let tokens = tape.rankBatch.tokens(of: step.leaf)
+        let width = panel.width
+        let own = sums.addends.isEmpty ? sums.out : sums.scratch
+        for row in foldRows.leaf(ofStep: number).elements {
+            (own + Int(row) * width).update(repeating: 0, count: width)
+        }
+        dtrain_scatter_add(
+            Int64(tokens.count), Int64(width), panel.tokens, tape.inputs.pointer + tokens.before, own)
+        for (index, addend) in sums.addends.enumerated() {
+            let (left, right) = (
+                foldRows.sum(ofStep: number, addends: index), foldRows.addend(index, ofStep: number)
+            )
+            dtrain_add_rows(
+                Int64(width), own, left.rows, Int64(left.count), addend, right.rows, Int64(right.count),
+                index + 1 == sums.addends.count ? sums.out : own)
+        }
+        if fillsRows, step.completedNode != nil {
+            let rows = foldRows.sum(ofStep: number, addends: sums.addends.count)
+            clearOthers(than: rows, of: target.rows, width: width, in: sums.out)
+        }
+    }
+
+    /// Zeroes the rows of [count][width] that are not in a list.
+    private func clearOthers(than rows: RowList, of count: Int, width: Int, in matrix: UnsafeMutablePointer<Float>) {
+        var next = 0
+        for row in rows.elements {
+            (matrix + next * width).update(repeating: 0, count: (Int(row) - next) * width)
+            next = Int(row) + 1
+        }
+        (matrix + next * width).update(repeating: 0, count: (count - next) * width)
     }
 
     private func product(_ microBatch: Int, width: Int, skipped: Int) throws -> any PanelProduct {

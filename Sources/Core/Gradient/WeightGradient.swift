@@ -15,34 +15,44 @@ final class WeightGradient: @unchecked Sendable {
     private let pool: WorkerPool
     private let finished: FinishedBlocks
     private let lossSlots: AlignedBuffer<Float>
+    private let foldRows: FoldRows
+    private let logitsPanels: LogitsPanels?
 
     /// Prepares the sums.
     ///
     /// - Parameters:
     ///   - tape: the gradients of gates and logits, and the states.
     ///   - gradient: receives the sums of all nodes of the fold.
+    ///   - logitsPanels: computes the panels of d(loss)/d(logits) if the tape doesn't keep them.
     ///   - products: the products of states with panels.
     ///   - fold: how the rank's micro-batches are folded into nodes of the tree.
     ///   - pool: the workers.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        tape: Tape, gradient: GradientSums, products: any PanelProducts, fold: ReductionTree.FoldPlan, pool: WorkerPool
+        tape: Tape, gradient: GradientSums, logitsPanels: LogitsPanels?, products: any PanelProducts,
+        fold: ReductionTree.FoldPlan, pool: WorkerPool
     ) throws {
+        self.logitsPanels = logitsPanels
         self.tape = tape
         self.gradient = gradient
         self.fold = fold
         self.pool = pool
         finished = FinishedBlocks(gradient.blocks)
-        let layers = try tape.layers.map { layer in
+        let layers = try tape.layers.enumerated().map { index, layer in
             LayerStates(
                 hidden: layer.hidden,
-                packed: try PackedStates(rankBatch: tape.rankBatch, units: tape.units, products: products))
+                packed: try PackedStates(
+                    rankBatch: tape.rankBatch, units: tape.units, products: products,
+                    reusing: index == tape.layers.count - 1 ? tape.outputGradients : nil))
         }
         let slotSize = gradient.tasks.map(\.task.count).max() ?? 0
+        let foldRows = try FoldRows(fold, rankBatch: tape.rankBatch, tableRows: gradient.layout.tableRows)
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(
-                tape: tape, layers: layers, products: products, slots: max(fold.slotCount, 1), slotSize: slotSize)
+                tape: tape, layers: layers, products: products, slots: max(fold.slotCount, 1), slotSize: slotSize,
+                foldRows: foldRows, fillsRows: gradient.travel, logitsPanels: logitsPanels)
         }
+        self.foldRows = foldRows
         lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
         self.layers = layers
     }
@@ -53,6 +63,7 @@ final class WeightGradient: @unchecked Sendable {
     ///   number of leading blocks that are finished.
     func run(_ advance: (Int) throws -> Void) throws {
         finished.reset()
+        foldRows.update(tape.inputs.pointer)
         try pool.run { _ in packStates() }
         try pool.run { worker in
             try runTasks(on: worker) {}
@@ -67,10 +78,10 @@ final class WeightGradient: @unchecked Sendable {
         let batch = tape.rankBatch
         while let task = pool.nextTask(below: layers.count * batch.count) {
             let (layer, microBatch) = (layers[task / batch.count], task % batch.count)
-            let sequences = batch.rows(of: microBatch)
             // The states before the first token are zero and add nothing.
-            let first = sequences.lowerBound * (batch.sequenceLength + 1) + sequences.count
-            layer.packed.fill(microBatch, from: layer.hidden.pointer + first * tape.units)
+            layer.packed.fill(
+                microBatch, from: layer.hidden.pointer + batch.firstStateAfterToken(of: microBatch) * tape.units)
+            if task / batch.count == layers.count - 1 { logitsPanels?.prepare(microBatch) }
         }
     }
 
@@ -100,16 +111,16 @@ final class WeightGradient: @unchecked Sendable {
                 isInPlace ? gradient.sums.pointer + placed.segment.elements.lowerBound : worker.slot(step.target)
             let upcoming =
                 index + 1 < fold.steps.count
-                ? panel(task, fold.steps[index + 1]) : following.map { panel($0, fold.steps[0]) }
-            try worker.run(step, of: task, out: out, upcoming: upcoming)
+                ? panel(task, fold.steps[index + 1]) : following.flatMap { panel($0, fold.steps[0]) }
+            try worker.run(index, step, of: task, out: out, upcoming: upcoming)
             if !isInPlace, let node = step.completedNode { gradient.store(out, placed.segment, node: node) }
             try didMultiply()
         }
         finished.note(placed.segment)
     }
 
-    private func panel(_ task: PanelTask, _ step: FoldStep) -> UnsafeBufferPointer<Float> {
-        tape.panel(task.source, microBatch: step.leaf, panel: task.panel).all
+    private func panel(_ task: PanelTask, _ step: FoldStep) -> UnsafeBufferPointer<Float>? {
+        tape.panel(task.source, microBatch: step.leaf, panel: task.panel)?.all
     }
 
     /// Computes the mean loss: each micro-batch's tokens in order, then the tree.

@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 
 /// Adam with Keras's formula: α_t = lr·√(1−β2^t)/(1−β1^t); θ −= α_t·m/(√v + ε).
 ///
@@ -27,8 +26,7 @@ public struct Adam: Optimizer, Hashable {
 
     /// The update of one step; α_t is computed in double precision.
     public func update(step: Int, learningRate: Double, gradientScale: Float) -> any ParameterUpdate {
-        let t = Double(step)
-        let alpha = learningRate * (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t))
+        let alpha = learningRate * (1 - beta2.raised(to: step)).squareRoot() / (1 - beta1.raised(to: step))
         return Update(
             constants: dtrain_adam_constants(
                 scale: gradientScale, one_minus_beta1: Float(1 - beta1), one_minus_beta2: Float(1 - beta2),
@@ -41,5 +39,18 @@ public struct Adam: Optimizer, Hashable {
         func apply(to run: ParameterRun) {
             dtrain_adam(constants, Int64(run.count), run.gradient, run.slot(0), run.slot(1), run.parameters)
         }
+    }
+}
+
+extension Double {
+    /// This number multiplied by itself, by squaring: rounded in the same way everywhere, as a library's `pow` isn't.
+    fileprivate func raised(to exponent: Int) -> Double {
+        var (result, square, rest) = (1.0, self, exponent)
+        while rest > 0 {
+            if rest & 1 == 1 { result *= square }
+            square *= square
+            rest >>= 1
+        }
+        return result
     }
 }

@@ -2,9 +2,9 @@ import CKernels
 
 /// Backward through time for a worker's rows.
 ///
-/// Turns the tape's records into gradients of the gates, from d(loss)/d(logits) in the tape.
+/// Turns the tape's records into gradients of the gates, from d(loss)/d(h) of the top layer in the tape.
 ///
-/// N rows, H units, G gates, V vocabulary.
+/// N rows, H units, G gates.
 final class BackwardPass {
     private struct Layer {
         /// d(loss)/d(h), carried from the later time step: [N, H].
@@ -27,50 +27,42 @@ final class BackwardPass {
         let gates: OperandBuffer
     }
 
-    private let rows: Int
+    private let rows: Range<Int>
     private let weights: PackedWeights
     private let tape: Tape
     private let cell: Cell
     private let places: [RowPlace]
     private let layers: [Layer]
-    /// [N, V].
-    private let logitsGradient: OperandBuffer
-    private let denseProduct: any WeightProduct
 
-    /// Makes the pass for the rows with these places in the tape; the weights must be packed for training.
-    init(weights: PackedWeights, tape: Tape, places: [RowPlace]) throws {
+    /// Makes the pass for some rows of the rank; the weights must be packed for training.
+    init(rows: Range<Int>, weights: PackedWeights, tape: Tape) throws {
         let configuration = weights.layout.configuration
         let units = configuration.rnnUnits
         let cell = configuration.cell
         let columns = cell.gates * units
-        let rows = places.count
-        let productRows = weights.products.steadyRows(rows)
         func accumulating(_ matrix: PackedMatrix?) throws -> any WeightProduct {
             guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
-            return try matrix.product(rows: productRows, accumulate: true)
+            return try matrix.product(rows: rows.count, accumulate: true)
         }
         self.rows = rows
         self.weights = weights
         self.tape = tape
         self.cell = cell
-        self.places = places
+        places = rows.map(tape.rankBatch.place)
         layers = try weights.layers.map { layer in
-            let gates = try OperandBuffer(count: productRows * columns, format: weights.products.format)
+            let gates = try OperandBuffer(count: rows.count * columns, format: weights.products.format)
             return Layer(
-                hidden: try AlignedBuffer(count: productRows * units),
-                memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
+                hidden: try AlignedBuffer(count: rows.count * units),
+                memory: try AlignedBuffer(count: rows.count * cell.memoryUnits(units)),
                 gates: gates,
                 recurrentProduct: try accumulating(layer.recurrentTransposed),
                 input: try layer.kernelTransposed.map {
                     Input(
                         product: try accumulating($0),
                         gates: cell.separatesInputGradient
-                            ? try OperandBuffer(count: productRows * columns, format: weights.products.format) : gates)
+                            ? try OperandBuffer(count: rows.count * columns, format: weights.products.format) : gates)
                 })
         }
-        logitsGradient = try OperandBuffer(
-            count: productRows * configuration.vocabularySize, format: weights.products.format)
-        denseProduct = try accumulating(weights.denseTransposed)
     }
 
     /// Goes from the last time step to the first.
@@ -81,19 +73,10 @@ final class BackwardPass {
         }
         for time in (0..<tape.rankBatch.sequenceLength).reversed() {
             tape.heartbeat.beat()
-            try head(time)
+            if let top = layers.last {
+                dtrain_add(Int64(rows.count * tape.units), tape.outputGradient(rows, time), top.hidden.pointer)
+            }
             for index in layers.indices.reversed() { try step(layer: index, time) }
-        }
-    }
-
-    /// Adds what the loss at this time step says of the top layer's h.
-    private func head(_ time: Int) throws {
-        for row in 0..<rows {
-            tape.loadLogitsGradient(places[row], time, to: logitsGradient.pointer + row * tape.vocabularySize)
-        }
-        logitsGradient.round(from: 0, count: rows * tape.vocabularySize)
-        if let top = layers.last, let dense = weights.denseTransposed {
-            try denseProduct(logitsGradient.bytes, dense.bytes, top.hidden.pointer)
         }
     }
 
@@ -119,8 +102,7 @@ final class BackwardPass {
         let inputGates = separate?.pointer
         var arguments = dtrain_backward_row()
         arguments.units = Int64(units)
-        for row in 0..<rows {
-            let place = places[row]
+        for (row, place) in places.enumerated() {
             arguments.hidden_before = UnsafePointer(kept.hidden(place, time))
             arguments.memory_before = UnsafePointer(kept.memory(place, time))
             arguments.hidden_gradient = states + row * units
@@ -130,7 +112,7 @@ final class BackwardPass {
             arguments.record = kept.record(place, time)
             backward(&arguments)
         }
-        separate?.round(from: 0, count: rows * columns)
-        layer.gates.round(from: 0, count: rows * columns)
+        separate?.round(from: 0, count: rows.count * columns)
+        layer.gates.round(from: 0, count: rows.count * columns)
     }
 }

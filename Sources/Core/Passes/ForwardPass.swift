@@ -33,6 +33,8 @@ final class ForwardPass {
     }
 
     let rows: Int
+    /// This worker's product for the rows of a table that is filled on the way.
+    private let tableProduct: (any WeightProduct)?
     /// Where a team meets.
     let barrier: WorkerBarrier
     private let weights: PackedWeights
@@ -52,27 +54,27 @@ final class ForwardPass {
         let units = configuration.rnnUnits
         let cell = configuration.cell
         let columns = cell.gates * units
-        let productRows = weights.products.steadyRows(rows)
         self.rows = rows
         self.weights = weights
         self.parameters = parameters
         self.cell = cell
         self.units = 0..<units
         barrier = WorkerBarrier(count: 1)
+        tableProduct = try weights.lazyTable?.product()
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try OperandBuffer(count: productRows * units, format: weights.products.format),
+                hidden: try OperandBuffer(count: rows * units, format: weights.products.format),
                 memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
-                recurrent: try AlignedBuffer(count: productRows * columns),
-                input: layer.kernel == nil ? nil : try AlignedBuffer(count: productRows * columns))
+                recurrent: try AlignedBuffer(count: rows * columns),
+                input: layer.kernel == nil ? nil : try AlignedBuffer(count: rows * columns))
         }
         products = try weights.layers.map { layer in
             Products(
-                recurrent: try layer.recurrent.product(rows: productRows),
-                input: try layer.kernel.map { try $0.product(rows: productRows) })
+                recurrent: try layer.recurrent.product(rows: rows),
+                input: try layer.kernel.map { try $0.product(rows: rows) })
         }
-        denseProduct = try weights.dense.product(rows: productRows)
-        logits = try AlignedBuffer(count: productRows * configuration.vocabularySize)
+        denseProduct = try weights.dense.product(rows: rows)
+        logits = try AlignedBuffer(count: rows * configuration.vocabularySize)
     }
 
     /// Forgets everything: all states become zero.
@@ -86,9 +88,12 @@ final class ForwardPass {
     /// Feeds one character to each row.
     ///
     /// - Parameters:
-    ///   - ids: a vocabulary id a row.
+    ///   - ids: for each row, the row of the weights' `inputs`; for weights that are only read, the vocabulary id.
     ///   - recording: where training keeps the gates and states.
     func advance(_ ids: UnsafePointer<UInt16>, recording: Recording? = nil) throws {
+        if let table = weights.lazyTable, let tableProduct {
+            for row in 0..<rows { try table.fill(Int(ids[row]), with: tableProduct) }
+        }
         for index in layers.indices {
             try multiply(layer: index, recording)
             // Others still read the states that the gates replace.
@@ -118,7 +123,7 @@ final class ForwardPass {
         let (layer, forward) = (layers[index], cell.forward)
         let width = weights.layout.configuration.rnnUnits
         let (columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
-        let (table, inputs) = (weights.table.pointer, layer.input?.pointer)
+        let (table, inputs) = (weights.inputs, (layer.input?.pointer).map { UnsafePointer($0) })
         let (recurrent, states, memories) = (layer.recurrent.pointer, layer.hidden.pointer, layer.memory.pointer)
         let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
         var arguments = dtrain_forward_row()
@@ -126,7 +131,7 @@ final class ForwardPass {
         (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
         arguments.bias = parameters + weights.layout.recurrent[index].bias
         for row in 0..<rows {
-            arguments.input = UnsafePointer(inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns)
+            arguments.input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
             arguments.recurrent = UnsafePointer(recurrent + row * columns)
             (arguments.hidden, arguments.memory) = (states + row * width, memories + row * memoryUnits)
             if let kept { arguments.record = kept.tape.record(kept.places[row], kept.time) }
@@ -146,6 +151,7 @@ final class ForwardPass {
         denseProduct = isFirst ? first.denseProduct : nil
         self.units = units
         self.barrier = barrier
+        tableProduct = try weights.lazyTable?.product()
         let configuration = weights.layout.configuration
         let columns = ColumnGroups(
             first: units, count: cell.gates, stride: configuration.rnnUnits)
@@ -163,7 +169,8 @@ final class ForwardPass {
         of workers: Int, rows: Int, weights: PackedWeights, parameters: UnsafePointer<Float>
     ) throws -> [ForwardPass] {
         let alone = try ForwardPass(rows: rows, weights: weights, parameters: parameters)
-        guard workers > 1, let step = weights.products.columnStep else { return [alone] }
+        guard workers > 1 else { return [alone] }
+        let step = weights.products.columnStep
         let barrier = WorkerBarrier(count: workers)
         let parts = Partition.balanced(count: weights.layout.configuration.rnnUnits / step, parts: workers)
         return try parts.enumerated().map { index, part in
@@ -178,9 +185,8 @@ final class ForwardPass {
     static func teamSize(of workers: Int, rows: Int, weights: PackedWeights) -> Int {
         let configuration = weights.layout.configuration
         let matrices = weights.layers.flatMap { [$0.recurrent, $0.kernel].compactMap(\.self) }
-        guard let step = weights.products.columnStep, rows <= workers * mostTeamRows,
-            configuration.rnnUnits.isMultiple(of: step)
-        else { return 1 }
+        let step = weights.products.columnStep
+        guard rows <= workers * mostTeamRows, configuration.rnnUnits.isMultiple(of: step) else { return 1 }
         let worthwhile = matrices.map { $0.depth * $0.columns }.reduce(0, +) / leastTeamElements
         return max(1, min(workers, worthwhile, configuration.rnnUnits / step))
     }

@@ -18,17 +18,30 @@ final class PackedWeights: @unchecked Sendable {
         let kernelTransposed: PackedMatrix?
     }
 
+    /// What weights are packed for.
+    enum Use {
+        /// Training, on batches with these characters.
+        case training(BatchCharacters)
+        /// Reading a text or writing one.
+        case reading
+    }
+
+    /// The first layer's input products: a character's input product is one row.
+    private enum Table {
+        case ofBatch(InputTable)
+        case lazy(LazyTable)
+    }
+
     let layout: ParameterLayout
-    /// The products that read the packed weights: all but the table's.
+    /// The products that read the packed weights: all but those of the first layer's kernel, which are of float32.
     let products: any WeightProducts
-    /// embeddings · W of the first layer, [V, G·H]: a character's input product is one row of it.
-    let table: AlignedBuffer<Float>
     let layers: [Layer]
     /// [H, V].
     let dense: PackedMatrix
     /// [V, H]; for training.
     let denseTransposed: PackedMatrix?
 
+    private let table: Table
     private let parameters: UnsafePointer<Float>
     private let pool: WorkerPool
     private let host: (any HostMemory)?
@@ -39,8 +52,8 @@ final class PackedWeights: @unchecked Sendable {
     private enum Task {
         /// Packs the matrix at an offset of the flat parameters.
         case matrix(PackedMatrix, offset: Int)
-        /// Computes the table's columns of one gate.
-        case table(PlainProduct, gate: Int)
+        /// Runs a task of a table.
+        case table(InputTable, task: Int)
     }
 
     /// Allocates packed weights.
@@ -48,43 +61,43 @@ final class PackedWeights: @unchecked Sendable {
     /// - Parameters:
     ///   - parameters: the flat parameters of that layout, which must outlive this object.
     ///   - products: the products of all layers; the table stays in float32.
-    ///   - training: whether the transposes that the backward pass needs are packed too.
+    ///   - use: for training, the transposes that the backward pass needs are packed too.
     ///   - host: memory for all ranks of the host; nil for memory of this process.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        layout: ParameterLayout, parameters: UnsafePointer<Float>, products: any WeightProducts, training: Bool,
+        layout: ParameterLayout, parameters: UnsafePointer<Float>, products: any WeightProducts, use: Use,
         pool: WorkerPool, host: (any HostMemory)? = nil
     ) throws {
-        let configuration = layout.configuration
-        let units = configuration.rnnUnits
-        let columns = configuration.cell.gates * units
-        func forward(_ columns: Int) throws -> PackedMatrix {
-            try PackedMatrix(depth: units, columns: columns, source: .rows, products: products, host: host)
-        }
-        func backward(_ columns: Int) throws -> PackedMatrix? {
-            guard training else { return nil }
-            return try PackedMatrix(
-                depth: columns, columns: units, source: .transposed, products: products, host: host)
-        }
+        let shapes = Shapes(layout.configuration, products: products, use: use, host: host)
         self.layout = layout
         self.parameters = parameters
         self.pool = pool
         self.host = host
         self.products = products
-        table = try AlignedBuffer(count: configuration.vocabularySize * columns, in: host)
         let layers = try layout.recurrent.enumerated().map { index, place in
             Layer(
-                place: place, recurrent: try forward(columns), recurrentTransposed: try backward(columns),
-                kernel: index == 0 ? nil : try forward(columns),
-                kernelTransposed: index == 0 ? nil : try backward(columns))
+                place: place, recurrent: try shapes.forward(shapes.columns),
+                recurrentTransposed: try shapes.backward(shapes.columns),
+                kernel: index == 0 ? nil : try shapes.forward(shapes.columns),
+                kernelTransposed: index == 0 ? nil : try shapes.backward(shapes.columns))
         }
-        let dense = try forward(configuration.vocabularySize)
-        let denseTransposed = try backward(configuration.vocabularySize)
+        let dense = try shapes.forward(layout.configuration.vocabularySize)
+        let denseTransposed = try shapes.backward(layout.configuration.vocabularySize)
         var all = layers.flatMap(Self.tasks)
         for matrix in [dense, denseTransposed] {
             if let matrix { all.append(.matrix(matrix, offset: layout.denseKernel)) }
         }
-        all += try Self.tableTasks(configuration)
+        switch use {
+        case .training(let characters):
+            let made = try InputTable(
+                layout, parameters: parameters, characters: characters, workers: pool.count, host: host)
+            all += (0..<made.taskCount).map { .table(made, task: $0) }
+            table = .ofBatch(made)
+        case .reading:
+            let kernel = try shapes.inputKernel()
+            all.append(.matrix(kernel, offset: layout.recurrent[0].kernel))
+            table = .lazy(try LazyTable(layout, parameters: parameters, kernel: kernel))
+        }
         // The expensive tasks come first and are distributed round-robin.
         tasks = all.indices.filter { $0 % (host?.ranks ?? 1) == host?.index ?? 0 }.map { all[$0] }
         (self.layers, self.dense, self.denseTransposed) = (layers, dense, denseTransposed)
@@ -96,43 +109,56 @@ final class PackedWeights: @unchecked Sendable {
     static func reading(
         _ layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, pool: WorkerPool
     ) throws -> PackedWeights {
-        let expands = precision.isComputedInFP32 && OperandFormat.expandedBF16.isSupported
-        let format = expands ? .expandedBF16 : precision.operands
+        let operands = try Arithmetic.best(for: precision).operands
+        let format = operands == .roundedFP32 ? .expandedBF16 : operands
         return try PackedWeights(
-            layout: layout, parameters: parameters, products: format.weightProducts(), training: false, pool: pool)
+            layout: layout, parameters: parameters, products: format.weightProducts(), use: .reading, pool: pool)
+    }
+
+    /// The first layer's input products, G·H floats a row: in training a row for each character of the batch, otherwise for each
+    /// of the vocabulary, to be read once it is filled.
+    var inputs: UnsafePointer<Float> {
+        switch table {
+        case .ofBatch(let table): UnsafePointer(table.values.pointer)
+        case .lazy(let table): UnsafePointer(table.values.pointer)
+        }
+    }
+
+    /// The table whose rows must be filled before they are read; nil in training.
+    var lazyTable: LazyTable? {
+        if case .lazy(let table) = table { table } else { nil }
     }
 
     /// Packs the present parameters, on all workers of the pool.
     ///
     /// Collective where ranks share the packed weights: none of them may still read the old ones.
     func pack() throws {
-        try pool.run { _ in
-            while let task = pool.nextTask(below: tasks.count) { try run(tasks[task]) }
+        lazyTable?.removeAll()
+        try pool.run { worker in
+            while let task = pool.nextTask(below: tasks.count) { try run(tasks[task], on: worker) }
         }
         try host?.meet()
     }
 
     /// An upper bound of the bytes of a training's packed weights, padding included.
-    static func mostBytes(_ configuration: ModelConfiguration) -> Int {
+    ///
+    /// - Parameter tableRows: the rows of the first layer's table.
+    static func mostBytes(_ configuration: ModelConfiguration, tableRows: Int) -> Int {
         // No layout pads a dimension by the columns of two blocks. In floating point no size overflows.
         func padded(_ count: Int) -> Double { Double(count) + Double(2 * DTRAIN_BLOCK_COLUMNS - 1) }
         let (units, columns) = (
             padded(configuration.rnnUnits), padded(configuration.cell.gates * configuration.rnnUnits)
         )
-        let vocabularySize = padded(configuration.vocabularySize)
         let kernels = Double(4 * configuration.layers - 2) * units * columns
-        let elements = kernels + 2 * units * vocabularySize + vocabularySize * columns
+        let elements =
+            kernels + padded(tableRows) * columns + 2 * units * padded(configuration.vocabularySize)
         return Int(min(elements * Double(MemoryLayout<Float>.stride) + 0x1p16, 0x1p46))
     }
 
-    private func run(_ task: Task) throws {
+    private func run(_ task: Task, on worker: Int) throws {
         switch task {
         case .matrix(let matrix, let offset): try matrix.pack(parameters + offset)
-        case .table(let product, let gate):
-            let first = gate * layout.configuration.rnnUnits
-            try product(
-                parameters + layout.embeddings, parameters + (layout.recurrent[0].kernel + first),
-                table.pointer + first)
+        case .table(let table, let task): table.run(task: task, worker: worker)
         }
     }
 
@@ -145,16 +171,44 @@ final class PackedWeights: @unchecked Sendable {
             task(layer.kernelTransposed, layer.place.kernel),
         ].compactMap(\.self)
     }
+}
 
-    /// The table's product, a gate at a time.
-    private static func tableTasks(_ configuration: ModelConfiguration) throws -> [Task] {
-        let (units, embedding) = (configuration.rnnUnits, configuration.embeddingDim)
-        let columns = configuration.cell.gates * units
-        return try (0..<configuration.cell.gates).map { gate in
-            let product = try PlainProduct(
-                rows: configuration.vocabularySize, columns: units, depth: embedding,
-                a: .rows(stride: embedding), b: .rows(stride: columns), c: .rows(stride: columns))
-            return .table(product, gate: gate)
-        }
+/// The shapes of a model's packed matrices.
+private struct Shapes {
+    /// G·H.
+    let columns: Int
+    private let units: Int
+    private let embeddingDim: Int
+    private let products: any WeightProducts
+    private let host: (any HostMemory)?
+    private let isForTraining: Bool
+
+    init(
+        _ configuration: ModelConfiguration, products: any WeightProducts, use: PackedWeights.Use,
+        host: (any HostMemory)?
+    ) {
+        units = configuration.rnnUnits
+        columns = configuration.cell.gates * configuration.rnnUnits
+        embeddingDim = configuration.embeddingDim
+        (self.products, self.host) = (products, host)
+        isForTraining = if case .training = use { true } else { false }
+    }
+
+    /// A matrix of [H, columns].
+    func forward(_ columns: Int) throws -> PackedMatrix {
+        try PackedMatrix(depth: units, columns: columns, source: .rows, products: products, host: host)
+    }
+
+    /// A matrix of [columns, H], packed from its transpose; nil unless it is for training.
+    func backward(_ columns: Int) throws -> PackedMatrix? {
+        guard isForTraining else { return nil }
+        return try PackedMatrix(depth: columns, columns: units, source: .transposed, products: products, host: host)
+    }
+
+    /// W of the first layer in float32: [E, G·H].
+    func inputKernel() throws -> PackedMatrix {
+        try PackedMatrix(
+            depth: embeddingDim, columns: columns, source: .rows, products: OperandFormat.fp32.weightProducts(),
+            host: host)
     }
 }

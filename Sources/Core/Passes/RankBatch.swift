@@ -47,6 +47,9 @@ package struct RankBatch: Hashable, Sendable {
     /// The number of the rank's micro-batches, which the methods below number from 0.
     var count: Int { microBatches.count }
 
+    /// The factor that makes a mean of a sum over all tokens of the global batch.
+    var lossScale: Float { 1 / Float(batchSize * sequenceLength) }
+
     /// The rows of a micro-batch.
     func rows(of microBatch: Int) -> Range<Int> {
         microBatch * microBatchSize..<min(rows, (microBatch + 1) * microBatchSize)
@@ -56,6 +59,12 @@ package struct RankBatch: Hashable, Sendable {
     func tokens(of microBatch: Int) -> (count: Int, before: Int) {
         let rows = rows(of: microBatch)
         return (rows.count * sequenceLength, rows.lowerBound * sequenceLength)
+    }
+
+    /// The states before a micro-batch's first state after a token; the state before the first token is none of those.
+    func firstStateAfterToken(of microBatch: Int) -> Int {
+        let rows = rows(of: microBatch)
+        return rows.lowerBound * (sequenceLength + 1) + rows.count
     }
 
     /// The place of a row's tokens.

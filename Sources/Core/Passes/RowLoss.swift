@@ -25,29 +25,37 @@ public struct RowLoss: Sendable {
     public static let crossEntropy = RowLoss(function: nil)
 
     /// A loss of your own.
+    ///
+    /// Its gradient by the logits is kept for all tokens of the rank, V numbers each, where that of the cross-entropy may be
+    /// computed twice instead.
     public init(_ function: @escaping Function) { self.init(function: function) }
 
     private init(function: Function?) { self.function = function }
 
-    /// Computes a row's loss in nats and replaces its logits by the loss's gradient times `scale`.
+    /// Whether the gradient follows from the logits and what `softmax` receives.
+    var isCrossEntropy: Bool { function == nil }
+
+    /// Computes a row's loss in nats and the loss's gradient times `scale`.
     ///
     /// - Parameters:
-    ///   - logits: [V], without bias; receives the gradient.
+    ///   - logits: [V], without bias; scratch afterwards.
     ///   - bias: [V].
-    ///   - scratch: [V].
+    ///   - gradient: [V].
+    ///   - softmax: receives what the gradient follows from, if the loss is the cross-entropy.
     func callAsFunction(
         _ logits: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, count: Int, target: Int, scale: Float,
-        scratch: UnsafeMutablePointer<Float>
+        gradient: UnsafeMutablePointer<Float>, softmax: UnsafeMutablePointer<dtrain_softmax>
     ) -> Double {
         guard let function else {
-            return dtrain_softmax_cross_entropy(logits, bias, Int64(count), Int64(target), scale, logits)
+            return dtrain_softmax_cross_entropy(
+                logits, bias, Int64(count), Int64(target), scale, gradient, softmax)
         }
-        for index in 0..<count { scratch[index] = logits[index] + bias[index] }
-        let gradient = UnsafeMutableBufferPointer(start: logits, count: count)
-        // An element that the function leaves out fails the check of the gradient instead of passing as a logit.
-        gradient.update(repeating: .nan)
-        let loss = function(UnsafeBufferPointer(start: scratch, count: count), target, gradient)
-        for index in 0..<count { logits[index] *= scale }
+        for index in 0..<count { logits[index] += bias[index] }
+        let elements = UnsafeMutableBufferPointer(start: gradient, count: count)
+        // An element that the function leaves out fails the check of the gradient.
+        elements.update(repeating: .nan)
+        let loss = function(UnsafeBufferPointer(start: logits, count: count), target, elements)
+        for index in 0..<count { gradient[index] *= scale }
         return loss
     }
 }

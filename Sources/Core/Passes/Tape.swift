@@ -14,7 +14,7 @@ final class Tape: @unchecked Sendable {
         let record: AlignedBuffer<Float>
     }
 
-    /// A matrix of which the tape has panels.
+    /// A matrix that is read in panels.
     enum PanelSource: Hashable, Sendable {
         /// A group of a recurrent layer's record.
         case gates(layer: Int, group: Int)
@@ -22,14 +22,37 @@ final class Tape: @unchecked Sendable {
         case logits
     }
 
+    /// How the dense layer's weights get d(loss)/d(logits); both ways give the same bits.
+    enum LogitsGradient: Hashable, Sendable {
+        /// The tape keeps it: V numbers a token.
+        case kept
+        /// It is computed again, for which the tape keeps two numbers a token.
+        case recomputed
+
+        /// Kept numbers for each parameter beyond which computing them again is worth its time.
+        private static let mostKept = 4
+
+        /// The way that suits a rank's tokens.
+        init(tokens: Int, layout: ParameterLayout) {
+            let kept = Double(tokens) * Double(layout.configuration.vocabularySize)
+            self = kept > Double(Self.mostKept) * Double(layout.count) ? .recomputed : .kept
+        }
+    }
+
     let rankBatch: RankBatch
     let units: Int
     let vocabularySize: Int
     let layers: [Layer]
     private let cell: Cell
-    /// The panels of d(loss)/d(logits) for each micro-batch.
-    let logitsGradient: AlignedBuffer<Float>
-    // Input ids, target ids and losses (nats), one per token.
+    /// The panels of d(loss)/d(logits) for each micro-batch; nil where they are computed again.
+    private let logitsGradient: AlignedBuffer<Float>?
+    /// What remains of each token's softmax: enough for its gradient, with the logits.
+    let softmax: AlignedBuffer<dtrain_softmax>
+    /// d(loss)/d(h) of the top layer, as far as it comes from the token's own loss: [T][rows][H] floats.
+    ///
+    /// The backward pass is the last that reads it; the weight gradient packs the top layer's states here.
+    let outputGradients: AlignedBuffer<UInt32>
+    // The inputs' rows of the first layer's table, target ids and losses (nats), one per token.
     let inputs: AlignedBuffer<UInt16>
     let targets: AlignedBuffer<UInt16>
     let losses: AlignedBuffer<Double>
@@ -39,7 +62,9 @@ final class Tape: @unchecked Sendable {
     /// Allocates a tape.
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(_ configuration: ModelConfiguration, rankBatch: RankBatch, heartbeat: Heartbeat) throws {
+    init(
+        _ configuration: ModelConfiguration, rankBatch: RankBatch, logits: LogitsGradient, heartbeat: Heartbeat
+    ) throws {
         self.rankBatch = rankBatch
         self.heartbeat = heartbeat
         cell = configuration.cell
@@ -53,57 +78,67 @@ final class Tape: @unchecked Sendable {
                 memory: try AlignedBuffer(count: states * cell.memoryUnits(units)),
                 record: try AlignedBuffer(count: tokens * cell.recordGroups * units + TapePanel.behind))
         }
-        logitsGradient = try AlignedBuffer(count: tokens * vocabularySize + TapePanel.behind)
+        logitsGradient =
+            logits == .kept
+            ? try AlignedBuffer(count: tokens * vocabularySize, behind: TapePanel.behind) : nil
+        softmax = try AlignedBuffer(count: tokens)
+        let packedUnits = units.groups(of: DTRAIN_STATE_GROUP) * DTRAIN_STATE_GROUP
+        outputGradients = try AlignedBuffer(
+            count: rankBatch.count * rankBatch.microBatchSize * rankBatch.sequenceLength * packedUnits)
         inputs = try AlignedBuffer(count: rankBatch.tokens)
         targets = try AlignedBuffer(count: rankBatch.tokens)
         losses = try AlignedBuffer(count: rankBatch.tokens)
     }
 
+    /// Stores the T + 1 ids of one of the rank's sequences, numbered from 0.
+    ///
+    /// The inputs stay ids until `BatchCharacters` has numbered all that occur.
+    func store(_ ids: UnsafePointer<UInt16>, row: Int) {
+        let place = rankBatch.place(of: row)
+        for time in 0..<rankBatch.sequenceLength {
+            let token = place.firstToken + place.token(time)
+            inputs[token] = ids[time]
+            targets[token] = ids[time + 1]
+        }
+    }
+
     /// The addresses of a layer's values.
     func layer(_ index: Int) -> LayerTape { LayerTape(layers[index], cell: cell, units: units) }
 
-    /// A panel of a micro-batch, from a group of a record or from d(loss)/d(logits).
-    func panel(_ source: PanelSource, microBatch: Int, panel: Int) -> TapePanel {
+    /// d(loss)/d(h) of the top layer for neighbouring rows of the rank at a time step: [rows][H].
+    func outputGradient(_ rows: Range<Int>, _ time: Int) -> UnsafeMutablePointer<Float> {
+        UnsafeMutableRawPointer(outputGradients.pointer).assumingMemoryBound(to: Float.self)
+            + (time * rankBatch.rows + rows.lowerBound) * units
+    }
+
+    /// A panel of a micro-batch, from a group of a record or from d(loss)/d(logits); nil where the tape doesn't keep that.
+    func panel(_ source: PanelSource, microBatch: Int, panel: Int) -> TapePanel? {
         let (rows, before) = rankBatch.tokens(of: microBatch)
-        let (matrix, panels) =
-            switch source {
-            case .gates(let layer, let group):
-                (
-                    layers[layer].record.pointer + (before * cell.recordGroups + rows * group) * units,
-                    Panels(units: units)
-                )
-            case .logits: (logitsGradient.pointer + before * vocabularySize, Panels(units: vocabularySize))
-            }
+        let (matrix, panels): (UnsafeMutablePointer<Float>, Panels)
+        switch source {
+        case .gates(let layer, let group):
+            matrix = layers[layer].record.pointer + (before * cell.recordGroups + rows * group) * units
+            panels = Panels(units: units)
+        case .logits:
+            guard let logitsGradient else { return nil }
+            matrix = logitsGradient.pointer + before * vocabularySize
+            panels = Panels(units: vocabularySize)
+        }
         return TapePanel(
             tokens: matrix + panels.offset(panel, rows: rows), rows: rows,
             sequences: rankBatch.rows(of: microBatch).count,
             width: panels.columns(panel).count)
     }
 
-    /// Stores a row of d(loss)/d(logits).
+    /// Stores a row of d(loss)/d(logits), if the tape keeps it.
     func storeLogitsGradient(_ place: RowPlace, _ time: Int, from row: UnsafePointer<Float>) {
-        forEachLogitsPanel(place, time) { stored, columns in
-            stored.update(from: row + columns.lowerBound, count: columns.count)
-        }
-    }
-
-    /// Loads a stored row of d(loss)/d(logits).
-    func loadLogitsGradient(_ place: RowPlace, _ time: Int, to row: UnsafeMutablePointer<Float>) {
-        forEachLogitsPanel(place, time) { stored, columns in
-            (row + columns.lowerBound).update(from: stored, count: columns.count)
-        }
-    }
-
-    /// Calls `body` with the stored part of each panel's columns of a row.
-    @inline(__always)
-    private func forEachLogitsPanel(
-        _ place: RowPlace, _ time: Int, _ body: (UnsafeMutablePointer<Float>, Range<Int>) -> Void
-    ) {
+        guard let logitsGradient else { return }
         let panels = Panels(units: vocabularySize)
         let base = logitsGradient.pointer + place.firstToken * vocabularySize
         for panel in 0..<panels.count {
             let columns = panels.columns(panel)
-            body(base + panels.offset(panel, rows: place.tokens) + place.token(time) * columns.count, columns)
+            (base + panels.offset(panel, rows: place.tokens) + place.token(time) * columns.count).update(
+                from: row + columns.lowerBound, count: columns.count)
         }
     }
 }
@@ -115,9 +150,9 @@ struct TapePanel {
 
     /// [tokens][width].
     let tokens: UnsafeMutablePointer<Float>
-    private let rows: Int
+    let rows: Int
+    let width: Int
     private let sequences: Int
-    private let width: Int
 
     init(tokens: UnsafeMutablePointer<Float>, rows: Int, sequences: Int, width: Int) {
         self.tokens = tokens

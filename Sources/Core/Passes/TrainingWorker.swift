@@ -1,18 +1,12 @@
 /// One worker's part of a step: its rows through all time steps and back, without a barrier.
 final class TrainingWorker: @unchecked Sendable {
-    /// The worker's rows within the rank's.
-    private let rows: Range<Int>
     private let tape: Tape
     private let places: [RowPlace]
     private let forward: ForwardPass
+    private let head: LossHead
     private let backward: BackwardPass
-    private let denseBias: UnsafePointer<Float>
-    /// The input characters of a time step, one per row.
-    private let ids: AlignedBuffer<UInt16>
-    /// One window of T + 1 ids.
-    private let window: AlignedBuffer<UInt16>
-    /// A row of logits with their bias, for a loss in Swift.
-    private let logitsScratch: AlignedBuffer<Float>
+    /// The table rows of a time step's inputs, one per row.
+    private let inputs: AlignedBuffer<UInt16>
     /// The worker's own forward, head and backward seconds of the step.
     private(set) var times = PassTimes()
 
@@ -20,69 +14,35 @@ final class TrainingWorker: @unchecked Sendable {
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(rows: Range<Int>, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
-        self.rows = rows
         self.tape = tape
         places = rows.map(tape.rankBatch.place)
         forward = try ForwardPass(rows: rows.count, weights: weights, parameters: parameters)
-        backward = try BackwardPass(weights: weights, tape: tape, places: places)
-        denseBias = parameters + weights.layout.denseBias
-        ids = try AlignedBuffer(count: rows.count)
-        window = try AlignedBuffer(count: tape.rankBatch.sequenceLength + 1)
-        logitsScratch = try AlignedBuffer(count: tape.vocabularySize)
+        head = try LossHead(rows: rows, weights: weights, parameters: parameters, tape: tape)
+        backward = try BackwardPass(rows: rows, weights: weights, tape: tape)
+        inputs = try AlignedBuffer(count: rows.count)
     }
 
-    /// Reads the worker's sequences of a step.
-    ///
-    /// - Parameter read: `read(sequence, ids)` fills in the T + 1 ids of a sequence of the global batch.
-    func load(_ read: (Int, UnsafeMutablePointer<UInt16>) -> Void) {
-        times = PassTimes()
-        let start = Clock.seconds
-        let first = tape.rankBatch.sequences.lowerBound + rows.lowerBound
-        for (row, place) in places.enumerated() {
-            read(first + row, window.pointer)
-            for time in 0..<tape.rankBatch.sequenceLength {
-                let token = place.firstToken + place.token(time)
-                tape.inputs[token] = window[time]
-                tape.targets[token] = window[time + 1]
-            }
-        }
-        times.forward = Clock.seconds - start
-    }
-
-    /// Runs forward, loss and backward through time; the gates' and logits' gradients end on the tape.
+    /// Runs forward, loss and backward through time; the gates' and logits' gradients end on the tape, as far as it keeps them.
     func run(_ loss: RowLoss) throws {
+        times = PassTimes()
         forward.reset()
         var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
         for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
             tape.heartbeat.beat()
-            for (row, place) in places.enumerated() { ids[row] = tape.inputs[place.firstToken + place.token(time)] }
-            try Clock.time(&times.forward) { try forward.advance(ids.pointer, recording: recording) }
-            Clock.time(&times.head) { head(time, loss) }
+            for (row, place) in places.enumerated() { inputs[row] = tape.inputs[place.firstToken + place.token(time)] }
+            try Clock.time(&times.forward) { try forward.advance(inputs.pointer, recording: recording) }
+            try Clock.time(&times.head) { try head.run(time, logits: forward.logits.pointer, loss) }
         }
         try Clock.time(&times.backward) { try backward.run() }
-    }
-
-    /// Computes the loss of each row at a time step, and its gradient by the logits, scaled to the mean over the global batch.
-    private func head(_ time: Int, _ loss: RowLoss) {
-        let vocabularySize = tape.vocabularySize
-        let scale = 1 / Float(tape.rankBatch.batchSize * tape.rankBatch.sequenceLength)
-        for (row, place) in places.enumerated() {
-            let logits = forward.logits.pointer + row * vocabularySize
-            let token = place.firstToken + place.token(time)
-            tape.losses[token] = loss(
-                logits, bias: denseBias, count: vocabularySize, target: Int(tape.targets[token]), scale: scale,
-                scratch: logitsScratch.pointer)
-            tape.storeLogitsGradient(place, time, from: logits)
-        }
     }
 }
 
 /// The seconds of one worker's passes.
 struct PassTimes {
-    /// Reading the batch; the forward pass except the head.
+    /// The forward pass except the head.
     var forward = 0.0
-    /// Softmax, loss and their gradient.
+    /// Softmax, loss and their gradients.
     var head = 0.0
     /// Backward through time.
     var backward = 0.0

@@ -6,7 +6,7 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
     case fp32
     /// bf16, for CPUs that multiply it faster than float32.
     case bf16
-    /// float32 numbers rounded to bf16, for CPUs that multiply bf16 slower than float32.
+    /// float32 numbers rounded to bf16, for CPUs that don't multiply bf16, or slower than float32.
     case roundedFP32
     /// Weights in bf16 that a product expands to float32, and rows of float32 rounded to bf16.
     ///
@@ -18,17 +18,14 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
     var bytes: Int { self == .bf16 ? 2 : 4 }
 }
 
-extension Precision {
-    /// Whether this format's products are no faster here than those of float32, which compute them.
-    package var isComputedInFP32: Bool { operands == .roundedFP32 }
-
-    /// The format of the operands on this CPU.
-    ///
-    /// A function of the CPU's type alone, since the bits of a training depend on it.
-    var operands: OperandFormat {
+extension OperandFormat {
+    /// Stores numbers as the rows of products read them.
+    func store(_ values: UnsafePointer<Float>, count: Int, to rows: UnsafeMutableRawPointer) {
         switch self {
-        case .fp32: .fp32
-        case .bf16: dtrain_has_slow_bf16() != 0 ? .roundedFP32 : .bf16
+        case .fp32: rows.copyMemory(from: values, byteCount: count * bytes)
+        case .bf16: dtrain_to_bf16(Int64(count), values, rows.bindMemory(to: UInt16.self, capacity: count))
+        case .roundedFP32, .expandedBF16:
+            dtrain_round_to_bf16(Int64(count), values, rows.bindMemory(to: Float.self, capacity: count))
         }
     }
 }

@@ -35,6 +35,11 @@ final class PackedMatrix: @unchecked Sendable {
     /// The packed weights, operand B of the products made here.
     var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) }
 
+    /// Operand B of products made with `product(rows:width:)`, from a column on that is a multiple of the products' `columnStep`.
+    func bytes(fromColumn column: Int) -> UnsafeRawPointer {
+        UnsafeRawPointer(storage.pointer + packing.words(before: column))
+    }
+
     /// Packs the weights; one thread at a time may call this, while no product reads them.
     func pack(_ weights: UnsafePointer<Float>) throws {
         try packing.pack(weights, to: storage.pointer)
@@ -51,4 +56,7 @@ final class PackedMatrix: @unchecked Sendable {
     ) throws -> any WeightProduct {
         try packing.product(rows: rows, columns: columns, accumulate: accumulate)
     }
+
+    /// Prepares a product of A[rows, K] with `width` neighbouring columns, for one worker; its C is [rows, width] without gaps.
+    func product(rows: Int, width: Int) throws -> any WeightProduct { try packing.product(rows: rows, width: width) }
 }

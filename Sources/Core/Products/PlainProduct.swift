@@ -1,28 +1,60 @@
-/// C[M, N] = A[M, K] · B[K, N] of plain float32 matrices, for one worker.
+import CKernels
+
+/// C[M, N] = A[M, K] · B[K, N] of plain float32 matrices, for one worker; B is packed for each product.
 ///
 /// For initial values and the first layer's table; the big products have packed operands.
 final class PlainProduct {
-    /// How a matrix lies in memory.
+    /// How an operand lies in memory.
     enum Layout {
-        /// Rows follow each other, `stride` elements apart.
-        case rows(stride: Int)
-        /// The transpose is stored: columns follow each other, `stride` elements apart.
-        case columns(stride: Int)
+        /// Rows follow each other, `stride` floats apart; nil: without gaps.
+        case rows(stride: Int? = nil)
+        /// The transpose is stored in that way.
+        case transposed(stride: Int? = nil)
     }
 
-    private let product: OneDNNMatmul
+    private let rows: Int
+    private let columns: Int
+    private let depth: Int
+    private let b: Layout
+    private let packed: AlignedBuffer<Float>
+    /// A, if its transpose is given.
+    private let copy: AlignedBuffer<Float>?
+    private let product: BlockProduct
 
-    /// Prepares a product; C is stored by rows without gaps unless it has a layout.
-    init(rows: Int, columns: Int, depth: Int, a: Layout, b: Layout, c: Layout? = nil) throws {
-        product = try OneDNNMatmul(
-            a: .plain(rows: rows, columns: depth, a), b: .plain(rows: depth, columns: columns, b),
-            c: .plain(rows: rows, columns: columns, c ?? .rows(stride: columns)), accumulate: false)
+    /// Prepares a product.
+    ///
+    /// - Parameters:
+    ///   - isTransposed: whether A's transpose is stored; it has no gaps.
+    ///   - b: how B is stored.
+    ///   - resultStride: the distance of C's rows in floats; nil: without gaps.
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    init(
+        rows: Int, columns: Int, depth: Int, isTransposed: Bool = false, b: Layout = .rows(), resultStride: Int? = nil
+    ) throws {
+        (self.rows, self.columns, self.depth, self.b) = (rows, columns, depth, b)
+        packed = try AlignedBuffer(count: BlockPacking.words(columns: columns, steps: depth))
+        copy = isTransposed ? try AlignedBuffer(count: rows * depth) : nil
+        product = try BlockProduct(
+            rows: rows, depth: depth, rowBytes: depth * MemoryLayout<Float>.stride,
+            columns: ColumnGroups(first: 0..<columns),
+            resultStride: resultStride ?? columns, loops: dtrain_packed_product_fp32)
     }
 
     /// Computes the product; the three matrices must not overlap.
-    func callAsFunction(
-        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>
-    ) throws {
-        try product(a, b, c)
+    func callAsFunction(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>) {
+        switch self.b {
+        case .rows(let stride):
+            PackedMatrix.Source.rows.pack(b, depth: depth, columns: columns, stride: stride, to: packed.pointer)
+        case .transposed(let stride):
+            PackedMatrix.Source.transposed.pack(b, depth: depth, columns: columns, stride: stride, to: packed.pointer)
+        }
+        product(copy.map { transpose(a, to: $0.pointer) } ?? a, packed.pointer, c)
+    }
+
+    private func transpose(_ a: UnsafePointer<Float>, to copy: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
+        for row in 0..<rows {
+            for step in 0..<depth { copy[row * depth + step] = a[step * rows + row] }
+        }
+        return UnsafePointer(copy)
     }
 }

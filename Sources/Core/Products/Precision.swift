@@ -6,14 +6,4 @@ public enum Precision: String, Hashable, Sendable, Codable, CaseIterable {
     case fp32
     /// Brain floating point: float32 rounded to 8 significant bits, ties to even.
     case bf16
-
-    /// Throws if this machine's CPU has no instructions for the format.
-    ///
-    /// - Throws: `DTrainError` with `usage`.
-    public func requireSupport() throws {
-        guard self == .fp32 || OperandFormat.bf16.isSupported else {
-            throw DTrainError(
-                .usage, "this CPU has no bf16 instructions (AVX512_BF16)", hint: "use `precision` fp32 here")
-        }
-    }
 }

@@ -2,20 +2,14 @@
 ///
 /// An implementation chooses the layout of the packed weights and multiplies by them. Every element
 /// of C is a sum over the depth whose order, and so whose bits, depends on the format and
-/// implementation alone: not on the other rows (see `steadyRows`) nor on the other columns.
+/// implementation alone: not on the other rows nor on the other columns.
 protocol WeightProducts: Sendable {
     /// The format of the operands; A's rows come from an `OperandBuffer` of this format.
     var format: OperandFormat { get }
 
     /// What a team's members divide columns by: members with whole multiples of it compute the same
-    /// bits together as one product alone. Nil if a product must compute all columns.
-    var columnStep: Int? { get }
-
-    /// The least number of rows ≥ `rows` that has the same bits in every row as any other such
-    /// number.
-    ///
-    /// Operands are padded to that many rows.
-    func steadyRows(_ rows: Int) -> Int
+    /// bits together as one product alone.
+    var columnStep: Int { get }
 
     /// The layout of packed weights B[depth, columns].
     ///
@@ -43,6 +37,14 @@ protocol WeightPacking {
     ///   - accumulate: whether the product is added to C.
     /// - Throws: `DTrainError` with `internal` when columns can't be divided or memory runs out.
     func product(rows: Int, columns: ColumnGroups?, accumulate: Bool) throws -> any WeightProduct
+
+    /// Prepares a product with `width` neighbouring columns, for one worker; its C is [rows, width] without gaps.
+    ///
+    /// Its B starts `words(before:)` words behind the packed weights' start.
+    func product(rows: Int, width: Int) throws -> any WeightProduct
+
+    /// The words before a column, which is a multiple of `columnStep`.
+    func words(before column: Int) -> Int
 }
 
 /// A product with packed weights, for one worker; made once and called at every time step.

@@ -2,8 +2,8 @@ import Synchronization
 
 /// A fixed team of worker threads; the calling thread is worker 0.
 ///
-/// One `run` after another is the only synchronization that a training step needs. The threads end
-/// with the pool.
+/// One `run` after another is the only synchronization that a training step needs. Denormal numbers
+/// count as 0 in all work. The threads end with the pool.
 package final class WorkerPool: Sendable {
     /// The work of one run; its argument is the worker's index, from 0 to `count` − 1.
     package typealias Work = @Sendable (Int) throws -> Void
@@ -17,14 +17,11 @@ package final class WorkerPool: Sendable {
 
     /// Starts the workers.
     ///
-    /// - Parameters:
-    ///   - count: the number of workers; values below 1 count as 1.
-    ///   - prepare: called once on each worker's thread, the calling one included, before its first work.
+    /// - Parameter count: the number of workers; values below 1 count as 1.
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
-    package init(count: Int, preparing prepare: @escaping @Sendable () -> Void = {}) throws {
+    package init(count: Int) throws {
         self.count = max(1, count)
-        prepare()
-        threads = try WorkerThreads(count: self.count - 1, preparing: prepare)
+        threads = try WorkerThreads(count: self.count - 1)
     }
 
     deinit { threads.end() }
@@ -43,10 +40,10 @@ package final class WorkerPool: Sendable {
     /// - Throws: the calling thread's error, otherwise the first error of another worker.
     func run(_ work: Work, onCallingThread own: () throws -> Void) throws {
         tasksTaken.store(0, ordering: .relaxed)
-        guard count > 1 else { return try own() }
+        guard count > 1 else { return try withFlushedDenormals(own) }
         try withoutActuallyEscaping(work) { work in
             threads.begin(work)
-            let own = Result { try own() }
+            let own = Result { try withFlushedDenormals(own) }
             let others = threads.finish()
             try own.get()
             if let others { throw others }

@@ -16,7 +16,7 @@ final class WorkerThreads: @unchecked Sendable {
     /// Starts `count` threads; they are workers 1 to `count`.
     ///
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread; none is left then.
-    init(count: Int, preparing prepare: @escaping @Sendable () -> Void) throws {
+    init(count: Int) throws {
         lock = .allocate(capacity: 1)
         lock.initialize(to: pthread_mutex_t())
         changed = .allocate(capacity: 1)
@@ -24,7 +24,7 @@ final class WorkerThreads: @unchecked Sendable {
         pthread_mutex_init(lock, nil)
         pthread_cond_init(changed, nil)
         do {
-            for index in 0..<count { try start(worker: index + 1, preparing: prepare) }
+            for index in 0..<count { try start(worker: index + 1) }
         } catch {
             end()
             throw error
@@ -73,25 +73,22 @@ final class WorkerThreads: @unchecked Sendable {
     private final class Member {
         let threads: WorkerThreads
         let worker: Int
-        let prepare: @Sendable () -> Void
 
-        init(threads: WorkerThreads, worker: Int, prepare: @escaping @Sendable () -> Void) {
+        init(threads: WorkerThreads, worker: Int) {
             self.threads = threads
             self.worker = worker
-            self.prepare = prepare
         }
     }
 
-    private func start(worker: Int, preparing prepare: @escaping @Sendable () -> Void) throws {
-        let member = Unmanaged.passRetained(Member(threads: self, worker: worker, prepare: prepare))
+    private func start(worker: Int) throws {
+        let member = Unmanaged.passRetained(Member(threads: self, worker: worker))
         var handle = pthread_t()
         let code = pthread_create(
             &handle, nil,
             { argument in
                 guard let argument else { return nil }
                 let member = Unmanaged<Member>.fromOpaque(argument).takeRetainedValue()
-                member.prepare()
-                member.threads.serve(member.worker)
+                withFlushedDenormals { member.threads.serve(member.worker) }
                 return nil
             }, member.toOpaque())
         guard code == 0 else {

@@ -2,7 +2,7 @@
 ///
 /// B sequences, T tokens each. A sequence has T + 1 ids: the first T are the input, the last T the targets.
 public struct Batch: Sendable {
-    /// Fills in the T + 1 ids of a sequence; called from several threads, for this rank's sequences only.
+    /// Fills in the T + 1 ids of a sequence; called for all sequences, which every rank reads.
     typealias Reader = @Sendable (_ sequence: Int, _ ids: UnsafeMutablePointer<UInt16>) -> Void
 
     /// B, the number of sequences.

@@ -18,7 +18,7 @@ struct NonFiniteGradient {
         try recompute()
         let own =
             replica.layout.firstNonFinite(in: replica.parameters.pointer).map { "the weights of \($0)" }
-            ?? replica.gradient.nonFiniteInNodes() ?? ""
+            ?? replica.nonFiniteInNodes() ?? ""
         let findings = try ranks.allGather(own)
         let names = try ranks.names()
         return ranks.shared(

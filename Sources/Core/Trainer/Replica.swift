@@ -1,6 +1,6 @@
 /// A rank's copy of the model and the memory for its part of a step, independent of communication.
 ///
-/// A step: `computeGradient` sums this rank's micro-batches into nodes of the reduction tree, the
+/// A step: `load` reads the batch, `computeGradient` sums this rank's micro-batches into nodes of the reduction tree, the
 /// trainer sums the nodes of all ranks, `completeGradient` derives the gradients that aren't
 /// exchanged, and `applyGradient` updates the weights.
 package final class Replica: @unchecked Sendable {
@@ -12,22 +12,26 @@ package final class Replica: @unchecked Sendable {
         package var rankBatch: RankBatch
         /// The optimiser.
         package var optimizer: any Optimizer
-        /// The precision of the recurrent layers' products.
-        package var precision: Precision
+        /// The arithmetic that all ranks have agreed on.
+        package var arithmetic: Arithmetic
         /// Worker threads.
         package var threads: Int
         /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
+        /// How the dense layer's weights get d(loss)/d(logits); nil for the way that suits the sizes.
+        ///
+        /// It changes no bit.
+        var logits: Tape.LogitsGradient?
 
         /// Describes a rank's work.
         package init(
-            model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, precision: Precision = .fp32,
+            model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, arithmetic: Arithmetic = .fp32,
             threads: Int, ranks: Int = 1
         ) {
             self.model = model
             self.rankBatch = rankBatch
             self.optimizer = optimizer
-            self.precision = precision
+            self.arithmetic = arithmetic
             self.threads = threads
             self.ranks = ranks
         }
@@ -44,19 +48,23 @@ package final class Replica: @unchecked Sendable {
     /// The tree over all micro-batches of a step.
     package let tree: ReductionTree
 
-    /// The time spent in each phase of the current step; reset by `computeGradient`.
+    /// The time spent in each phase of the current step; reset by `load`.
     package private(set) var profile = StepProfile()
 
     let pool: WorkerPool
     let configuration: Configuration
-    private let heartbeat: Heartbeat
+    let heartbeat: Heartbeat
     private let fold: ReductionTree.FoldPlan
+    /// The characters of the step's batch.
+    private let characters: BatchCharacters
     private let weights: PackedWeights
     /// The memory for the last used sequence length; nil when its allocation failed.
     private var workspace: Workspace?
     private let tableGradient: TableGradient
     let gradientNorm: GradientNorm
     private let optimizerStep: OptimizerStep
+    /// The loss of the current step.
+    private var rowLoss = RowLoss.crossEntropy
     /// Whether a `Gradient` of this replica is in use.
     private(set) var isStepOpen = false
 
@@ -76,42 +84,72 @@ package final class Replica: @unchecked Sendable {
         layout = ParameterLayout(configuration.model)
         parameters = try AlignedBuffer(count: layout.count)
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
-        pool = try WorkerPool(forProducts: configuration.threads)
-        let operands = configuration.precision.operands
+        pool = try WorkerPool(count: configuration.threads)
+        configuration.arithmetic.settle()
+        characters = try BatchCharacters(
+            vocabularySize: configuration.model.vocabularySize, batchSize: rankBatch.batchSize,
+            sequenceLength: rankBatch.sequenceLength)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, products: operands.weightProducts(), training: true,
-            pool: pool, host: host)
+            layout: layout, parameters: parameters.pointer,
+            products: configuration.arithmetic.operands.weightProducts(),
+            use: .training(characters), pool: pool, host: host)
         tree = ReductionTree(
             leafCount: RankBatch.microBatchCount(
                 batchSize: rankBatch.batchSize, microBatchSize: rankBatch.microBatchSize))
         fold = tree.foldPlan(of: rankBatch.microBatches)
-        gradient = try GradientSums(layout, ranks: configuration.ranks, nodeCount: fold.nodeCount)
-        tableGradient = try TableGradient(gradient)
+        gradient = try GradientSums(
+            layout, tableRows: characters.capacity, ranks: configuration.ranks, nodeCount: fold.nodeCount)
+        tableGradient = try TableGradient(
+            gradient, characters: characters, parameters: parameters.pointer,
+            workers: pool.count)
         gradientNorm = try GradientNorm(gradient)
         optimizerStep = OptimizerStep(optimizerState, parameters: parameters.pointer, gradient: gradient)
-        try prepare(sequenceLength: rankBatch.sequenceLength)
+        _ = try workspace(sequenceLength: rankBatch.sequenceLength, loss: .crossEntropy)
     }
 
+    /// How the gradient is computed.
+    package var arithmetic: Arithmetic { configuration.arithmetic }
+
     /// The bytes of a replica that the ranks of a host can share.
-    package static func sharedBytes(_ model: ModelConfiguration) -> Int { PackedWeights.mostBytes(model) }
+    ///
+    /// - Parameters:
+    ///   - batchSize: the sequences of a global batch.
+    ///   - sequenceLength: the tokens of each.
+    package static func sharedBytes(_ model: ModelConfiguration, batchSize: Int, sequenceLength: Int) -> Int {
+        let tableRows = BatchCharacters.capacity(
+            vocabularySize: model.vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength)
+        return PackedWeights.mostBytes(model, tableRows: tableRows)
+    }
 
     /// The step's mean loss over the whole batch, once the sum over all ranks is complete.
     package var loss: Float { gradient.loss }
 
-    /// Computes this rank's nodes at the current weights.
+    /// Reads the batch of a step, which begins with that.
     ///
-    /// Collective where the ranks of a host share memory: all of them must have finished the last step's sum.
+    /// Where it fails, it fails on all ranks or memory has run out, and nothing has been sent.
     ///
     /// - Parameters:
     ///   - batch: the global batch; its sequence length may differ from step to step, which allocates memory anew.
     ///   - loss: the loss of a row of logits.
-    ///   - advance: called repeatedly on the calling thread with the number of the gradient's leading
-    ///     blocks that are complete and can be sent.
-    package func computeGradient(
-        of batch: Batch, loss: RowLoss = .crossEntropy, advance: (Int) throws -> Void = { _ in }
-    ) throws {
+    /// - Throws: `DTrainError` with `internal` when memory runs out, `usage` when a batch of longer sequences than those of the
+    ///   configuration has too many different characters.
+    package func load(_ batch: Batch, for loss: RowLoss = .crossEntropy) throws {
         profile = StepProfile()
-        let workspace = try workspace(sequenceLength: batch.sequenceLength)
+        rowLoss = loss
+        let workspace = try workspace(sequenceLength: batch.sequenceLength, loss: loss)
+        try Clock.time(&profile.forward) { try workspace.load(batch, characters) }
+    }
+
+    /// Computes this rank's nodes of the batch that was read, at the current weights.
+    ///
+    /// Collective where the ranks of a host share memory: all of them must have finished the last step's sum.
+    ///
+    /// - Parameter advance: called repeatedly on the calling thread with the number of the gradient's leading
+    ///   blocks that are complete and can be sent.
+    package func computeGradient(advance: (Int) throws -> Void = { _ in }) throws {
+        guard let workspace else {
+            throw DTrainError(.internal, "a gradient is computed before a batch is read; please report this")
+        }
         // A rank without rows still packs its share of the host's weights.
         try Clock.time(&profile.pack) { try weights.pack() }
         let workers = workspace.workers
@@ -119,8 +157,7 @@ package final class Replica: @unchecked Sendable {
         let start = Clock.seconds
         try pool.run { index in
             guard index < workers.count else { return }
-            workers[index].load(batch.read)
-            try workers[index].run(loss)
+            try workers[index].run(rowLoss)
         }
         addProfiles(of: workers, seconds: Clock.seconds - start)
         try Clock.time(&profile.weightGradient) { try workspace.weightGradient.run(advance) }
@@ -131,14 +168,7 @@ package final class Replica: @unchecked Sendable {
     /// - Returns: the norm over all parameters; finite exactly when every element is.
     package func completeGradient() throws -> Double {
         try Clock.time(&profile.adam) {
-            try pool.run { [self] _ in
-                while let panel = pool.nextTask(below: tableGradient.panelCount) { tableGradient.gather(panel: panel) }
-            }
-            try pool.run { [self] _ in
-                while let task = pool.nextTask(below: TableGradient.Product.allCases.count) {
-                    try tableGradient.run(TableGradient.Product.allCases[task], parameters: parameters.pointer)
-                }
-            }
+            try tableGradient.run(on: pool)
             try pool.run { [self] _ in
                 while let piece = pool.nextTask(below: gradientNorm.count) { gradientNorm.run(piece: piece) }
             }
@@ -175,17 +205,20 @@ package final class Replica: @unchecked Sendable {
     /// Frees the gradient for the next step.
     func endStep() { isStepOpen = false }
 
-    /// Allocates the memory for sequences of a length, unless the last batch had the same.
-    func prepare(sequenceLength: Int) throws { _ = try workspace(sequenceLength: sequenceLength) }
+    /// Names the parts of this rank's own nodes that aren't finite, before the sum over all ranks; nil if all are finite.
+    package func nonFiniteInNodes() -> String? { gradient.nonFiniteInNodes(tableRows: characters.count) }
 
-    private func workspace(sequenceLength: Int) throws -> Workspace {
-        if let workspace, workspace.rankBatch.sequenceLength == sequenceLength { return workspace }
+    /// The memory for sequences of a length and a loss, allocated unless the last batch needed the same.
+    private func workspace(sequenceLength: Int, loss: RowLoss) throws -> Workspace {
+        let rankBatch = configuration.rankBatch.with(sequenceLength: sequenceLength)
+        let suitable = configuration.logits ?? Tape.LogitsGradient(tokens: rankBatch.tokens, layout: layout)
+        let logits = loss.isCrossEntropy ? suitable : .kept
+        if let workspace, workspace.rankBatch == rankBatch, workspace.logits == logits { return workspace }
         // Releasing the old memory first limits the peak to the larger of the two.
         workspace = nil
         let made = try Workspace(
-            configuration.rankBatch.with(sequenceLength: sequenceLength), weights: weights,
-            parameters: parameters.pointer,
-            gradient: gradient, products: configuration.precision.operands.panelProducts(), fold: fold, pool: pool,
+            rankBatch, logits: logits, weights: weights, parameters: parameters.pointer, gradient: gradient,
+            products: configuration.arithmetic.operands.panelProducts(), fold: fold, pool: pool,
             heartbeat: heartbeat)
         workspace = made
         return made
@@ -193,11 +226,13 @@ package final class Replica: @unchecked Sendable {
 
     private func addProfiles(of workers: [TrainingWorker], seconds: Double) {
         let share = 1 / Double(workers.count)
+        profile.wait = seconds
         for worker in workers {
-            profile.forward += worker.times.forward * share
-            profile.head += worker.times.head * share
-            profile.backward += worker.times.backward * share
+            let times = worker.times
+            profile.forward += times.forward * share
+            profile.head += times.head * share
+            profile.backward += times.backward * share
+            profile.wait -= (times.forward + times.head + times.backward) * share
         }
-        profile.wait = seconds - profile.forward - profile.head - profile.backward
     }
 }

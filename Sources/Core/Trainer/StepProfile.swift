@@ -7,7 +7,7 @@ public struct StepProfile: Hashable, Sendable, Codable {
     public var pack = 0.0
     /// Reading the batch; the forward pass but for the head.
     public var forward = 0.0
-    /// Softmax, loss and their gradient.
+    /// Softmax, loss and their gradients by the logits and by the top layer's states.
     public var head = 0.0
     /// Backward through time.
     public var backward = 0.0

@@ -27,6 +27,7 @@ extension Trainer {
                 to: path,
                 metadata: CheckpointMetadata(
                     kind: .training, model: model, settings: stored(settings, data),
+                    arithmetic: arithmetic.rawValue,
                     vocabulary: data.corpus.vocabulary.tokens, corpusChecksum: data.corpus.checksum,
                     progress: progress),
                 layout: layout, parameters: replica.parameters.pointer, optimizer: replica.optimizerState)

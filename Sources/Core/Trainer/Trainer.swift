@@ -16,6 +16,8 @@ public final class Trainer {
         /// The sequences of a micro-batch; the bits of a training depend on it.
         public var microBatchSize: Int
         /// T, the tokens of a sequence; a batch may have another length, which then allocates memory anew.
+        ///
+        /// No batch has more different input characters than B·T.
         public var sequenceLength: Int
 
         /// The sizes of a step; the defaults are those of `dtrain train`.
@@ -31,8 +33,8 @@ public final class Trainer {
 
     /// The sizes of a step.
     public let shape: Shape
-    /// The operands of the big products.
-    public let precision: Precision
+    /// How the numbers are computed: the least of what the CPUs of all ranks offer for the precision.
+    public let arithmetic: Arithmetic
     /// Worker threads of this rank.
     public let threads: Int
     /// Where the seconds of the last step went on this rank.
@@ -56,36 +58,39 @@ public final class Trainer {
     ///   - precision: the operands of the big products.
     ///   - threads: worker threads of this rank; nil for the processors that it may use.
     ///   - seed: the seed of the initial values.
-    /// - Throws: `DTrainError` with `usage` for impossible sizes or a precision that this CPU lacks, `internal` when memory or
-    ///   threads run out.
+    /// - Throws: `DTrainError` with `usage` for impossible sizes or where `DTRAIN_MAX_ISA` names what this CPU lacks, `internal` when
+    ///   memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
         seed: UInt64 = Setting.seed.defaultValue
     ) throws {
+        let ranks = SoloRanks()
         try self.init(
-            model: model, shape: shape, optimizer: optimizer, precision: precision, threads: threads, seed: seed,
-            ranks: SoloRanks())
+            model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
+            threads: threads, seed: seed, ranks: ranks)
         try initialize()
     }
 
     /// Makes a model with zero weights.
     ///
-    /// Collective.
+    /// Collective; the arithmetic is the one that the ranks have agreed on.
     package init(
-        model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, precision: Precision, threads: Int?,
+        model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, arithmetic: Arithmetic, threads: Int?,
         seed: UInt64, ranks: any TrainingRanks
     ) throws {
         try ranks.collectively {
             try model.check()
             try shape.check()
-            try precision.requireSupport()
         }
         let runs = Partition.balanced(
             count: RankBatch.microBatchCount(batchSize: shape.batchSize, microBatchSize: shape.microBatchSize),
             parts: ranks.size)
         let threads = threads ?? ranks.defaultThreads
-        let host = try ranks.prepare(threads: threads, sharedBytes: Replica.sharedBytes(model))
+        let host = try ranks.prepare(
+            threads: threads,
+            sharedBytes: Replica.sharedBytes(
+                model, batchSize: shape.batchSize, sequenceLength: shape.sequenceLength))
         let replica = try ranks.collectively {
             try Replica(
                 Replica.Configuration(
@@ -93,15 +98,18 @@ public final class Trainer {
                     rankBatch: RankBatch(
                         batchSize: shape.batchSize, microBatchSize: shape.microBatchSize,
                         sequenceLength: shape.sequenceLength, microBatches: runs[ranks.rank]),
-                    optimizer: optimizer, precision: precision, threads: threads, ranks: ranks.size),
+                    optimizer: optimizer, arithmetic: arithmetic, threads: threads, ranks: ranks.size),
                 heartbeat: ranks.heartbeat, host: host)
         }
         reducer = try ranks.collectively {
             try ranks.makeReducer(tree: replica.tree, runs: runs, blocks: replica.gradient.blocks)
         }
-        (self.shape, self.precision, self.threads, self.seed) = (shape, precision, threads, seed)
+        (self.shape, self.arithmetic, self.threads, self.seed) = (shape, arithmetic, threads, seed)
         (self.ranks, self.replica) = (ranks, replica)
     }
+
+    /// The operands of the big products.
+    public var precision: Precision { arithmetic.precision }
 
     /// The model's sizes.
     public var model: ModelConfiguration { replica.layout.configuration }
@@ -122,13 +130,13 @@ public final class Trainer {
     /// - Parameters:
     ///   - batch: the sequences of the step, `shape.batchSize` of them.
     ///   - loss: the loss of a row of logits; the batch's loss is its mean over all tokens.
-    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use or the batch has another size, `badData` when
-    ///   an id lies outside the vocabulary.
+    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use, or the batch has another size or too many
+    ///   different characters; `badData` when an id lies outside the vocabulary.
     public func gradient(of batch: Batch, loss: RowLoss = .crossEntropy) throws -> Gradient {
         try check(batch)
         try replica.beginStep()
         do {
-            let norm = try compute(batch, loss)
+            let norm = try withFlushedDenormals { try compute(batch, loss) }
             return Gradient(
                 loss: replica.loss, norm: norm, work: StepWork(replica: replica, batch: batch, loss: loss))
         } catch {
@@ -156,7 +164,8 @@ public final class Trainer {
         guard gradient.loss.isFinite, gradient.norm.isFinite else {
             let work = gradient.work
             throw try NonFiniteGradient(step: step + 1, loss: gradient.loss).diagnose(replica, ranks) {
-                try replica.computeGradient(of: work.batch, loss: work.loss)
+                try replica.load(work.batch, for: work.loss)
+                try replica.computeGradient()
             }
         }
         try replica.applyGradient(learningRate: learningRate, scale: gradient.scale)
@@ -171,19 +180,18 @@ public final class Trainer {
     package func initialize() throws {
         try ranks.collectively {
             guard ranks.rank == 0 else { return }
-            try InitialValues.fill(
-                replica.parameters.pointer, layout: layout, seed: seed, heartbeat: ranks.heartbeat)
+            try replica.fillInitialValues(seed: seed)
         }
         try shareState()
     }
 
     private func compute(_ batch: Batch, _ loss: RowLoss) throws -> Double {
         let (heartbeat, next) = (ranks.heartbeat, step + 1)
-        // Out of memory now leaves no reduction half done.
-        try replica.prepare(sequenceLength: batch.sequenceLength)
         try heartbeat.enter(.forward, step: next)
+        // What fails now leaves no reduction half done.
+        try replica.load(batch, for: loss)
         let times = try reducer.reduce(replica.gradient.sums.pointer) { advance in
-            try replica.computeGradient(of: batch, loss: loss, advance: advance)
+            try replica.computeGradient(advance: advance)
             try heartbeat.enter(.exchange, step: next)
         }
         try heartbeat.enter(.update, step: next)

@@ -4,8 +4,9 @@ import DTrainCore
 ///
 /// Each rank rounds the sum of its nodes before it sends it, and the owner of a part rounds the sum
 /// of all ranks. A rounding error is added to the operand of the next step's rounding, so the sum
-/// over many steps is off by the error of one step. All additions are in float32. The loss isn't
-/// compressed: it travels with the trailers.
+/// over many steps is off by the error of one step; not so the rows of characters, each of which is
+/// another one's in the next step. All additions are in float32. The loss isn't compressed: it
+/// travels with the trailers.
 final class CompressedSum: BlockSum {
     let plans: [BlockPlan]
     private(set) var trailers: [RankTrailer]
@@ -15,6 +16,8 @@ final class CompressedSum: BlockSum {
     private let sent: AlignedBuffer<UInt16>
     /// The rounding errors: in its own part those of the sum, elsewhere those of what this rank sent.
     private let residual: AlignedBuffer<Float>
+    /// The elements of each block whose rounding errors no later step can use.
+    private let varying: [[Range<Int>]]
     private let staging: AlignedBuffer<UInt16>
     private let gathered: AlignedBuffer<UInt16>
     /// This rank's part of a block in float32.
@@ -32,6 +35,7 @@ final class CompressedSum: BlockSum {
             WireFormat(
                 elementBytes: MemoryLayout<UInt16>.stride, trailerLength: Self.trailerLength, sendsNodes: false))
         self.plans = plans
+        varying = plans.indices.map(shares.blocks.varying)
         staging = try AlignedBuffer(count: stagingCount)
         sent = try AlignedBuffer(count: shares.blocks.count)
         residual = try AlignedBuffer(count: shares.blocks.count)
@@ -42,6 +46,9 @@ final class CompressedSum: BlockSum {
 
     func startExchange(of block: Int, _ nodes: UnsafeMutablePointer<Float>) throws -> any Transfer {
         let plan = plans[block]
+        for elements in varying[block] {
+            (residual.pointer + elements.lowerBound).update(repeating: 0, count: elements.count)
+        }
         for (rank, part) in plan.parts.enumerated() where shares.ownNodes > 0 {
             let sum = addNodes(part, nodes)
             if part.contains(shares.blocks.loss) { ownLoss = sum[shares.blocks.loss - part.lowerBound] }

@@ -111,7 +111,7 @@ package struct ReplicaAgreement {
         throw CollectiveError(
             DTrainError(
                 .internal,
-                "\(what) \(difference); use machines of one type, check their memory, and resume from the last checkpoint"
+                "\(what) \(difference); run the same dtrain everywhere, check the machines' memory, and resume from the last checkpoint"
             ))
     }
 

@@ -88,7 +88,8 @@ final class CheckpointSaver {
                     path: path,
                     metadata: CheckpointMetadata(
                         kind: .training, model: replica.layout.configuration, settings: options.settings.stored,
-                        vocabulary: corpus.vocabulary.tokens, corpusChecksum: corpus.checksum, progress: progress),
+                        arithmetic: replica.arithmetic.rawValue, vocabulary: corpus.vocabulary.tokens,
+                        corpusChecksum: corpus.checksum, progress: progress),
                     keep: options[.keep], first: first))
         }
         return path

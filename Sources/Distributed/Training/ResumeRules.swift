@@ -1,6 +1,6 @@
 import DTrainCore
 
-/// The rules for resuming beside those of single settings: the text stays, and the progress adds up.
+/// The rules for resuming beside those of single settings: the text stays, the progress adds up, and another arithmetic is told.
 enum ResumeRules {
     /// Refuses another text than the checkpoint's.
     ///
@@ -20,6 +20,20 @@ enum ResumeRules {
             return ""
         }
         return "; vocabulary of \(now), then \(corpus.vocabulary.size)"
+    }
+
+    /// What the user should know of a resumed training's arithmetic; nil where it stays the same.
+    static func compare(_ start: StartingPoint.Summary, with now: Arithmetic) -> TrainingEvent? {
+        guard start.isResumed, let path = start.path else { return nil }
+        guard let before = start.arithmetic else {
+            return .notice(
+                "'\(path)' is from an earlier dtrain: from here on, the weights differ in their last bits from what that "
+                    + "version would have computed")
+        }
+        guard before != now.rawValue else { return nil }
+        return .warning(
+            "'\(path)' was computed as \(before.quotedForMessage), which continues as '\(now.rawValue)': from here on, the "
+                + "weights' bits differ from those of the training that never stopped")
     }
 
     /// Refuses a progress that no training on epochs of so many steps makes.

@@ -13,6 +13,8 @@ struct StartingPoint {
         var progress = TrainingProgress()
         /// The settings of a resumed training: the checkpoint's, with the changes that are allowed.
         var settings: Settings?
+        /// The arithmetic of a resumed training; nil where the checkpoint doesn't say.
+        var arithmetic: String?
         /// A line for each setting that has changed.
         var changes: [String] = []
         /// The text of a resumed training.
@@ -157,7 +159,8 @@ struct StartingPoint {
                 from: metadata.settings ?? Settings(), model: metadata.model, of: checkpoint.path)
             return Summary(
                 model: metadata.model, vocabulary: metadata.vocabulary,
-                progress: metadata.progress ?? TrainingProgress(), settings: settings.stored, changes: changes,
+                progress: metadata.progress ?? TrainingProgress(), settings: settings.stored,
+                arithmetic: metadata.arithmetic, changes: changes,
                 corpusChecksum: metadata.corpusChecksum, path: checkpoint.path, remarks: checkpoint.remarks)
         }
     }
@@ -167,9 +170,7 @@ struct StartingPoint {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }
             switch source {
-            case .fresh:
-                try InitialValues.fill(
-                    replica.parameters.pointer, layout: replica.layout, seed: seed, heartbeat: communicator.heartbeat)
+            case .fresh: try replica.fillInitialValues(seed: seed)
             case .weights(let weights, _): try weights.load(into: replica.parameters.pointer)
             case .checkpoint(let checkpoint):
                 try checkpoint.load(parameters: replica.parameters.pointer)

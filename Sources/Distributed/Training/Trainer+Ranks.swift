@@ -13,15 +13,16 @@ extension Trainer {
     ///   - threads: worker threads of this rank; nil for its share of the host's processors.
     ///   - seed: the seed of the initial values.
     ///   - ranks: the ranks that train together.
-    /// - Throws: `CollectiveError` for impossible sizes, a precision that a CPU lacks, or when memory or threads run out.
+    /// - Throws: `CollectiveError` for impossible sizes, an instruction set that a CPU lacks, or when memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
         seed: UInt64 = Setting.seed.defaultValue, ranks: any Communicator
     ) throws {
+        let ranks = JobRanks(ranks)
         try self.init(
-            model: model, shape: shape, optimizer: optimizer, precision: precision, threads: threads, seed: seed,
-            ranks: JobRanks(ranks))
+            model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
+            threads: threads, seed: seed, ranks: ranks)
         try initialize()
     }
 }

@@ -56,7 +56,8 @@ struct TrainingData {
 
     /// Reports how the text and the settings fit the start.
     func announce(
-        _ start: StartingPoint.Summary, _ options: TrainingOptions, ranks: Int, report: (TrainingEvent) -> Void
+        _ start: StartingPoint.Summary, _ options: TrainingOptions, ranks: Int, arithmetic: Arithmetic,
+        report: (TrainingEvent) -> Void
     ) {
         for remark in start.remarks { report(.notice(remark)) }
         if let doubt = corpus.doubt, !start.isResumed { report(.warning(doubt)) }
@@ -80,6 +81,7 @@ struct TrainingData {
                     "`gradient-compression`: what rounding had left of the gradients was not saved, so this is not "
                         + "bit for bit the training that never stopped"))
         }
+        if let event = ResumeRules.compare(start, with: arithmetic) { report(event) }
         for change in start.changes { report(.notice(change)) }
         if let maxSteps = options[.maxSteps], start.progress.step >= maxSteps {
             report(.notice("all \(maxSteps) steps are done already; ask for more with `max-steps`"))

@@ -52,8 +52,10 @@ package struct TrainingOverview: Sendable {
     package let sequenceLength: Int
     /// How the gradients travel between ranks.
     package let gradientCompression: GradientCompression
-    /// The format of the products' operands.
-    package let precision: Precision
+    /// The instruction sets of the ranks, each once, in ascending order.
+    package let instructionSets: [InstructionSet]
+    /// What all ranks compute with.
+    package let arithmetic: Arithmetic
 }
 
 /// One optimiser step.

@@ -6,6 +6,10 @@ package struct TrainingPlan {
     let options: TrainingOptions
     let start: StartingPoint
     let data: TrainingData
+    /// The least of what the ranks' CPUs offer.
+    let arithmetic: Arithmetic
+    /// The instruction sets of the ranks, each once, in ascending order.
+    let instructionSets: [InstructionSet]
     /// Worker threads of this rank.
     let threads: Int
     let communicator: any Communicator
@@ -36,12 +40,14 @@ package struct TrainingPlan {
             }
             try options.settings.requirePossible()
             try options.settings.requirePossible(Settings.job)
-            try options[.precision].requireSupport()
         }
+        let arithmetic = try JobRanks(communicator).agreeOnArithmetic(for: options[.precision])
+        let sets = try Set(communicator.allGather(InstructionSet.inUse().rawValue))
         if communicator.size == 1 { options.settings.removeExchange() }
         return TrainingPlan(
             options: options, start: start,
             data: try TrainingData.open(options, start.summary, communicator: communicator),
+            arithmetic: arithmetic, instructionSets: InstructionSet.allCases.filter { sets.contains($0.rawValue) },
             threads: options[.threads] ?? defaultThreads,
             communicator: communicator)
     }
@@ -53,7 +59,7 @@ package struct TrainingPlan {
             shape: Trainer.Shape(
                 batchSize: options[.batchSize], microBatchSize: options[.microBatchSize],
                 sequenceLength: options[.sequenceLength]),
-            optimizer: Adam(), precision: options[.precision], threads: threads, seed: options[.seed], ranks: ranks)
+            optimizer: Adam(), arithmetic: arithmetic, threads: threads, seed: options[.seed], ranks: ranks)
     }
 
     /// What is known before the first step.
@@ -65,7 +71,7 @@ package struct TrainingPlan {
             characters: data.corpus.count, sequences: data.dataset.windowCount,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],
-            precision: options[.precision])
+            instructionSets: instructionSets, arithmetic: arithmetic)
     }
 }
 

@@ -113,7 +113,8 @@ package final class TrainingRun {
     private func begin() throws {
         stop = StopRequest(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         if stop == nil { try openFiles() }
-        plan.data.announce(plan.start.summary, options, ranks: communicator.size, report: tell)
+        plan.data.announce(
+            plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: tell)
         tell(.ready(plan.overview(trainer.layout)))
     }
 

@@ -68,15 +68,27 @@ final class TrainingPrinter {
                 + "\(overview.layout.configuration.vocabularySize), \(overview.sequences.grouped) sequences of "
                 + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
-        line("\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(quota)")
+        line(
+            "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(quota), "
+                + "\(overview.instructionSets.map(\.rawValue).joined(separator: " and ")) instructions"
+                + arithmetic(overview))
+        if !overview.arithmetic.isFused {
+            Console.warning(
+                "\(overview.ranks == 1 ? "this CPU" : "the CPU of a rank") has no fused multiply-add: training is slow, and its "
+                    + "bits differ from those on other CPUs")
+        }
         if overview.ranks > 1, overview.gradientCompression == .bf16 {
             line("gradients travel in bf16: the weights' bits depend on the number of ranks")
         }
-        if overview.precision.isComputedInFP32 {
-            line("bf16 operands are multiplied as float32, this CPU's faster way: fp32 takes no longer")
-        }
         line("output shape \(table.outputShape): (batch, sequence, vocabulary)")
         line(table.text)
+    }
+
+    /// How bf16 is computed; in float32 there is one way.
+    private func arithmetic(_ overview: TrainingOverview) -> String {
+        guard overview.arithmetic.precision == .bf16 else { return "" }
+        let hint = overview.arithmetic.roundsOperands ? " (multiplied as float32: fp32 takes no longer)" : ""
+        return ", \(overview.arithmetic.rawValue)\(hint)"
     }
 
     private func show(untrainedLoss loss: Double, blind: Double) {

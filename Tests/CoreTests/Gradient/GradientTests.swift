@@ -60,6 +60,9 @@ import Testing
         Case(model: model(.lstm, 1, e: 1, h: 1, v: 2), sequenceLength: 1, batchSize: 1, microBatchSize: 1),
         Case(model: model(.gru, 1), batchSize: 7, microBatchSize: 1, threads: 3),
         Case(model: model(.lstm, 1), sequenceLength: 2, batchSize: 5, microBatchSize: 8),
+        // More characters than tokens.
+        Case(model: model(.gru, 1, v: 40), threads: 2),
+        Case(model: model(.lstm, 2, e: 67, h: 5, v: 40), sequenceLength: 2, batchSize: 2, microBatchSize: 1),
     ]
 
     /// More than one panel of gates and of logits.

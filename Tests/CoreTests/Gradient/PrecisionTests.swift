@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainCore
 
 /// Gradients from bf16 products beside those from float32 products.
-@Suite(.withBF16) struct PrecisionTests {
+@Suite struct PrecisionTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
         let layers: Int
@@ -24,7 +24,8 @@ import Testing
                 batchSize: 8, microBatchSize: 2, sequenceLength: sequenceLength, microBatches: 0..<4)
             let replica = try Replica(
                 Replica.Configuration(
-                    model: model, rankBatch: rankBatch, optimizer: Adam(), precision: precision, threads: 2))
+                    model: model, rankBatch: rankBatch, optimizer: Adam(),
+                    arithmetic: .best(for: precision), threads: 2))
             let limit = Float(3).squareRoot() / (2 * Float(units).squareRoot())
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: limit))
             let (count, vocabularySize) = (sequenceLength + 1, model.vocabularySize)

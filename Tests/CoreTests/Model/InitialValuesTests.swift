@@ -9,10 +9,13 @@ import Testing
             ModelConfiguration(cell: cell, layers: layers, embeddingDim: 48, rnnUnits: units, vocabularySize: 66))
     }
 
-    private func values(_ layout: ParameterLayout, seed: UInt64 = 42) throws -> [Float] {
+    private func values(
+        _ layout: ParameterLayout, seed: UInt64 = 42, threads: Int = 2, heartbeat: Heartbeat? = nil
+    ) throws -> [Float] {
         let parameters = try AlignedBuffer<Float>(count: layout.count)
         parameters.elements.update(repeating: .nan)
-        try InitialValues.fill(parameters.pointer, layout: layout, seed: seed)
+        try InitialValues.fill(
+            parameters, layout: layout, seed: seed, pool: WorkerPool(count: threads), heartbeat: heartbeat)
         return Array(parameters.elements)
     }
 
@@ -113,12 +116,19 @@ import Testing
         #expect(abs(result.loss / 4.189_654_742 - 1) < 0.01)
     }
 
-    /// The orthogonal kernels of a large model take minutes.
-    @Test func theWorkShowsSignsOfLife() throws {
-        let layout = ParameterLayout(ModelConfiguration(embeddingDim: 2, rnnUnits: 40, vocabularySize: 5))
-        let values = try AlignedBuffer<Float>(count: layout.count)
+    /// With several pieces of random numbers and several blocks of every product.
+    @Test(arguments: Cell.allCases)
+    func valuesAreTheSameForAnyNumberOfThreads(cell: Cell) throws {
+        let layout = layout(cell, units: 150)
+        let expected = bits(try values(layout, threads: 1))
+        for threads in [2, 3, 5] { #expect(bits(try values(layout, threads: threads)) == expected) }
+    }
+
+    /// The orthogonal kernels of a large model take minutes: a sign of life for each row, with and without Cholesky.
+    @Test(arguments: [Cell.gru, .simpleRNN])
+    func theWorkShowsSignsOfLife(cell: Cell) throws {
         let heartbeat = Heartbeat()
-        try InitialValues.fill(values.pointer, layout: layout, seed: 1, heartbeat: heartbeat)
-        #expect(heartbeat.beats >= 2 * 40)
+        _ = try values(layout(cell, layers: 1, units: 40), heartbeat: heartbeat)
+        #expect(heartbeat.beats >= 40)
     }
 }

@@ -32,13 +32,6 @@ func buffer(_ values: [Float]) throws -> AlignedBuffer<Float> {
     return buffer
 }
 
-extension Trait where Self == ConditionTrait {
-    /// For tests that compute in bf16.
-    static var withBF16: Self {
-        .enabled(if: (try? Precision.bf16.requireSupport()) != nil, "this CPU has no bf16 instructions (AVX512_BF16)")
-    }
-}
-
 extension OperandFormat {
     /// The formats that this machine trains in.
     static var trainable: [OperandFormat] { allCases.filter { (try? $0.panelProducts()) != nil } }

@@ -4,9 +4,7 @@
 /// parts.
 struct LoopProducts: WeightProducts, PanelProducts {
     let format = OperandFormat.fp32
-    let columnStep: Int? = nil
-
-    func steadyRows(_ rows: Int) -> Int { rows }
+    let columnStep = 1
 
     func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
         Packing(depth: depth, columns: columns, source: source)
@@ -45,8 +43,15 @@ struct LoopProducts: WeightProducts, PanelProducts {
 
         func product(rows: Int, columns: ColumnGroups?, accumulate: Bool) throws -> any WeightProduct {
             guard columns == nil else { throw DTrainError(.internal, "plain loops compute all columns") }
-            return LoopProduct(rows: rows, depth: depth, columns: self.columns, accumulate: accumulate)
+            return LoopProduct(
+                rows: rows, depth: depth, columns: self.columns, stride: self.columns, accumulate: accumulate)
         }
+
+        func product(rows: Int, width: Int) throws -> any WeightProduct {
+            LoopProduct(rows: rows, depth: depth, columns: width, stride: columns, accumulate: false)
+        }
+
+        func words(before column: Int) -> Int { column }
     }
 }
 
@@ -54,10 +59,13 @@ private final class LoopProduct: WeightProduct {
     private let rows: Int
     private let depth: Int
     private let columns: Int
+    /// The distance of B's rows.
+    private let stride: Int
     private let accumulate: Bool
 
-    init(rows: Int, depth: Int, columns: Int, accumulate: Bool) {
-        (self.rows, self.depth, self.columns, self.accumulate) = (rows, depth, columns, accumulate)
+    init(rows: Int, depth: Int, columns: Int, stride: Int, accumulate: Bool) {
+        (self.rows, self.depth, self.columns) = (rows, depth, columns)
+        (self.stride, self.accumulate) = (stride, accumulate)
     }
 
     func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) {
@@ -65,7 +73,7 @@ private final class LoopProduct: WeightProduct {
         for i in 0..<rows {
             for j in 0..<columns {
                 var sum = accumulate ? c[i * columns + j] : 0
-                for k in 0..<depth { sum += a[i * depth + k] * b[k * columns + j] }
+                for k in 0..<depth { sum.addProduct(a[i * depth + k], b[k * stride + j]) }
                 c[i * columns + j] = sum
             }
         }
@@ -86,7 +94,9 @@ private final class LoopPanelProduct: PanelProduct {
         for unit in 0..<units {
             for column in 0..<width {
                 var sum: Float = 0
-                for state in 0..<self.states { sum += hidden[state * units + unit] * panel[state * width + column] }
+                for state in 0..<self.states {
+                    sum.addProduct(hidden[state * units + unit], panel[state * width + column])
+                }
                 sums.scratch[unit * width + column] = sum
             }
         }

@@ -8,7 +8,7 @@ import Testing
     @Test(arguments: [(1, 1), (20, 12), (17, 30), (33, 100)])
     func packedStatesAreGroupsOfUnits(_ shape: (states: Int, units: Int)) {
         let (states, units) = shape
-        let size = DTRAIN_TILE_ROWS
+        let size = DTRAIN_STATE_GROUP
         let matrix = testNumbers(states * units)
         let groups = units.groups(of: size)
         var floats = [Float](repeating: 9, count: groups * states * size)
@@ -25,21 +25,6 @@ import Testing
             }
         }
         #expect(rounded == expected)
-    }
-
-    @Test(arguments: [(1, 1), (16, 16), (3, 40), (40, 3), (17, 33), (48, 32)], [0, 5])
-    func transposeTurnsRowsIntoColumns(_ shape: (rows: Int, columns: Int), gap: Int) throws {
-        let (rows, columns) = shape
-        let matrix = testNumbers(rows * columns)
-        let stride = rows + gap
-        let transposed = try AlignedBuffer<Float>(count: columns * stride)
-        transposed.elements.update(repeating: 9)
-        dtrain_transpose(Int64(rows), Int64(columns), matrix, Int64(stride), transposed.pointer)
-        for j in 0..<columns {
-            for i in 0..<stride {
-                #expect(transposed[j * stride + i] == (i < rows ? matrix[i * columns + j] : 9))
-            }
-        }
     }
 
     /// The size of a block of packed weights, in words.
@@ -62,12 +47,9 @@ import Testing
             }
         }
         #expect(packed == expected)
-        #if arch(x86_64)
-            guard OperandFormat.bf16.isSupported else { return }
-            var turned = [UInt32](repeating: .max, count: count)
-            dtrain_pack_transposed_bf16_pairs(Int64(rows), Int64(columns), transposed(matrix, shape), &turned)
-            #expect(turned == expected)
-        #endif
+        var turned = [UInt32](repeating: .max, count: count)
+        dtrain_pack_transposed_bf16_pairs(Int64(rows), Int64(columns), transposed(matrix, shape), &turned)
+        #expect(turned == expected)
     }
 
     /// Element (i, j) lies in column block j / 64, there in row i, at column j % 64.
@@ -78,18 +60,15 @@ import Testing
         let blocks = rows.groups(of: DTRAIN_BLOCK_STEPS)
         let count = columns.groups(of: DTRAIN_BLOCK_COLUMNS) * blocks * block
         var packed = [Float](repeating: .nan, count: count)
-        dtrain_pack(Int64(rows), Int64(columns), matrix, &packed)
+        dtrain_pack(Int64(rows), Int64(columns), matrix, Int64(columns), &packed)
         var expected = [Float](repeating: 0, count: count)
         for i in 0..<rows {
             for j in 0..<columns { expected[place(step: i, column: j, blocks)] = matrix[i * columns + j] }
         }
         #expect(packed == expected)
-        #if arch(x86_64)
-            guard try OperandFormat.fp32.weightProducts() is AVX512Products else { return }
-            var turned = [Float](repeating: .nan, count: count)
-            dtrain_pack_transposed(Int64(rows), Int64(columns), transposed(matrix, shape), &turned)
-            #expect(turned == expected)
-        #endif
+        var turned = [Float](repeating: .nan, count: count)
+        dtrain_pack_transposed(Int64(rows), Int64(columns), transposed(matrix, shape), Int64(rows), &turned)
+        #expect(turned == expected)
     }
 
     /// Where an element lies in packed weights of some blocks a column block.
@@ -125,17 +104,14 @@ import Testing
         var nan: UInt16 = 0
         dtrain_to_bf16(1, [Float(bitPattern: 0x7fff_ffff)], &nan)
         #expect(Float(bitPattern: UInt32(nan) << 16).isNaN)
-        #if arch(x86_64)
-            guard OperandFormat.bf16.isSupported else { return }
-            let odd = values + [Float(bitPattern: 0x7fff_ffff), Float(bitPattern: 0x007f_8001)]
-            var pairs = [UInt32](repeating: 0, count: odd.count.groups(of: 2 * DTRAIN_BLOCK_STEPS) * block)
-            dtrain_pack_transposed_bf16_pairs(Int64(odd.count), 1, odd, &pairs)
-            for (index, value) in odd.enumerated() {
-                var alone: UInt16 = 0
-                dtrain_to_bf16(1, [value], &alone)
-                #expect(pairs[index / 2 * DTRAIN_BLOCK_COLUMNS] >> (index % 2 * 16) & 0xffff == UInt32(alone))
-            }
-        #endif
+        let odd = values + [Float(bitPattern: 0x7fff_ffff), Float(bitPattern: 0x007f_8001)]
+        var pairs = [UInt32](repeating: 0, count: odd.count.groups(of: 2 * DTRAIN_BLOCK_STEPS) * block)
+        dtrain_pack_transposed_bf16_pairs(Int64(odd.count), 1, odd, &pairs)
+        for (index, value) in odd.enumerated() {
+            var alone: UInt16 = 0
+            dtrain_to_bf16(1, [value], &alone)
+            #expect(pairs[index / 2 * DTRAIN_BLOCK_COLUMNS] >> (index % 2 * 16) & 0xffff == UInt32(alone))
+        }
     }
 
     @Test(arguments: [1, 15, 16, 33, 257])
@@ -152,7 +128,7 @@ import Testing
         #expect(other == sum)
         var scaled = a
         dtrain_axpy(Int64(count), -2, b, &scaled)
-        // Doubling is exact, so this holds with and without a fused multiply-add.
+        // Doubling is exact, so a fused multiply-add rounds like two operations.
         #expect(scaled == zip(a, b).map { $0 - 2 * $1 })
     }
 
@@ -173,6 +149,32 @@ import Testing
         }
         dtrain_column_sums(Int64(shape.rows), Int64(shape.columns), matrix, &sums)
         #expect(bits(sums) == bits(expected))
+    }
+
+    /// A row that only one matrix has is added to zero: −0 becomes 0, and so does a denormal number.
+    @Test(arguments: [1, 5, 129], [false, true])
+    func rowsThatAMatrixLacksCountAsZero(columns: Int, isInPlace: Bool) throws {
+        let (aRows, bRows): ([UInt16], [UInt16]) = ([0, 2, 3, 7], [1, 2, 7, 8])
+        var (a, b) = (testNumbers(10 * columns, salt: 1), testNumbers(10 * columns, salt: 2))
+        (a[0], a[3 * columns]) = (-0.0, -.leastNonzeroMagnitude)
+        (b[columns], b[8 * columns]) = (-0.0, -.leastNonzeroMagnitude)
+        (a[2 * columns], b[2 * columns]) = (-0.0, -0.0)
+        var expected = isInPlace ? b : [Float](repeating: .nan, count: 10 * columns)
+        for row in 0..<10 where aRows.contains(UInt16(row)) || bRows.contains(UInt16(row)) {
+            for j in row * columns..<(row + 1) * columns {
+                let addends = (
+                    aRows.contains(UInt16(row)) ? a[j] : 0, bRows.contains(UInt16(row)) ? b[j] : 0
+                )
+                expected[j] = addends.0.isSubnormal || addends.1.isSubnormal ? 0 : addends.0 + addends.1
+            }
+        }
+        let sum = try buffer(isInPlace ? b : [Float](repeating: .nan, count: 10 * columns))
+        let right = try isInPlace ? sum : buffer(b)
+        withFlushedDenormals {
+            dtrain_add_rows(Int64(columns), a, aRows, 4, right.pointer, bRows, 4, sum.pointer)
+        }
+        #expect(bits(sum.elements) == bits(expected))
+        #expect(sum[2 * columns].bitPattern == 0x8000_0000 && sum[0].bitPattern == 0)
     }
 
     @Test(arguments: [1, 5, 129])

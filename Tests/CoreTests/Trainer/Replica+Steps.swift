@@ -9,7 +9,8 @@ extension Replica {
         let batch = Batch(
             count: configuration.rankBatch.batchSize, sequenceLength: configuration.rankBatch.sequenceLength,
             largestID: 0, read: read)
-        try computeGradient(of: batch, advance: advance)
+        try load(batch)
+        try computeGradient(advance: advance)
     }
 
     /// Completes the gradient and, if it is finite, applies it, scaled down to the largest norm.

@@ -27,11 +27,12 @@ import Testing
                 model: Self.model,
                 rankBatch: RankBatch(batchSize: 5, microBatchSize: 2, sequenceLength: 6, microBatches: 0..<3),
                 optimizer: Adam(), threads: 1))
-        try InitialValues.fill(replica.parameters.pointer, layout: replica.layout, seed: 42)
+        try replica.fillInitialValues(seed: 42)
         for step in 0..<3 {
             let batch = try batch(UInt32(step))
             let gradient = try trainer.gradient(of: batch)
-            try replica.computeGradient(of: batch)
+            try replica.load(batch)
+            try replica.computeGradient()
             #expect(gradient.loss == replica.loss)
             #expect(gradient.norm == (try replica.finishStep(learningRate: 1e-3)))
             try trainer.apply(gradient, learningRate: 1e-3)
@@ -178,6 +179,21 @@ import Testing
         #expect(throws: DTrainError.self) { try Batch([[1, 2], [1, 2, 3]]) }
         // None of them leaves the trainer in the middle of a step.
         try trainer.apply(try trainer.gradient(of: try batch(6)), learningRate: 1e-3)
+    }
+
+    /// A batch of longer sequences may have no more different characters than there is room for.
+    @Test func tooManyCharactersAreRefused() throws {
+        let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 9, vocabularySize: 20)
+        let trainer = try Trainer(
+            model: model, shape: Trainer.Shape(batchSize: 2, microBatchSize: 1, sequenceLength: 3), threads: 1)
+        let fitting = try Batch([[1, 3, 5, 1, 3, 5, 0], [9, 7, 19, 9, 7, 19, 0]])
+        try trainer.apply(try trainer.gradient(of: fitting), learningRate: 1e-3)
+        let error = try requireError(.usage) {
+            _ = try trainer.gradient(of: Batch([[1, 3, 5, 1, 3, 5, 0], [9, 7, 19, 9, 7, 6, 0]]))
+        }
+        #expect(error.message.contains("more than 6 different characters"))
+        try trainer.apply(try trainer.gradient(of: fitting), learningRate: 1e-3)
+        #expect(trainer.step == 2)
     }
 
     @Test(arguments: [(0, 1, 1), (4, 5, 1), (4, 0, 1), (4, 2, 0)])

@@ -1,0 +1,40 @@
+// The loops for one instruction set. Before this, a file defines VECTOR, the floats of a vector, and FMA where the set has fused
+// multiply-add; it includes list.h, and sets the compiler's target. After this, LOOP_TABLE names them all.
+
+#pragma STDC FP_CONTRACT OFF
+
+#define INLINE static inline __attribute__((always_inline))
+
+// a * b + c with one rounding where the set has it.
+#ifdef FMA
+#define FUSED(a, b, c) __builtin_fmaf(a, b, c)
+#define FUSED_VECTOR(a, b, c) __builtin_elementwise_fma(a, b, c)
+#else
+#define FUSED(a, b, c) ((a) * (b) + (c))
+#define FUSED_VECTOR(a, b, c) ((a) * (b) + (c))
+#endif
+
+#include "tile.h"
+#include "vector_math.h"
+
+#include "adam.h"
+#include "bf16.h"
+#include "gru.h"
+#include "loss.h"
+#include "lstm.h"
+#include "matrix.h"
+#include "norm.h"
+#include "pack.h"
+#include "sgd.h"
+#include "simple_rnn.h"
+
+#include "packed_product.h"
+#include "packed_product_fp32.h"
+#include "panel_product.h"
+#include "panel_product_fp32.h"
+
+#if VECTOR == 16
+#include "transpose_avx512.h"
+#else
+#include "transpose.h"
+#endif

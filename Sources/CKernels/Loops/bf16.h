@@ -1,0 +1,37 @@
+INLINE float expanded(uint16_t value) {
+    uint32_t bits = (uint32_t)value << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void round_bf16(int64_t n, const float *restrict x, float *restrict residual, uint16_t *restrict rounded) {
+    for (int64_t i = 0; i < n; i++) {
+        float wanted = x[i] + residual[i];
+        uint16_t sent = bf16(wanted);
+        float rest = wanted - expanded(sent);
+        rounded[i] = sent;
+        // An infinite or undefined rest can't be carried over.
+        residual[i] = fabsf(rest) < INFINITY ? rest : 0.0f;
+    }
+}
+
+static void expand_bf16(int64_t n, const uint16_t *restrict values, float *restrict x) {
+    for (int64_t i = 0; i < n; i++) x[i] = expanded(values[i]);
+}
+
+static void add_bf16(int64_t n, const uint16_t *restrict addend, float *restrict sum) {
+    for (int64_t i = 0; i < n; i++) sum[i] += expanded(addend[i]);
+}
+
+static void to_bf16(int64_t n, const float *restrict values, uint16_t *restrict rounded) {
+    for (int64_t i = 0; i < n; i++) rounded[i] = bf16(values[i]);
+}
+
+static void round_to_bf16(int64_t n, const float *values, float *rounded) {
+#pragma clang loop vectorize(assume_safety)
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)bf16(values[i]) << 16;
+        memcpy(rounded + i, &bits, sizeof bits);
+    }
+}

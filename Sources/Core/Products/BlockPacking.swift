@@ -1,0 +1,93 @@
+import CKernels
+
+/// Weights in column blocks: [column blocks][steps in whole blocks][columns of a block].
+struct BlockPacking: WeightPacking {
+    /// Packs weights into room for some words.
+    typealias Pack = (
+        _ weights: UnsafePointer<Float>, _ packed: UnsafeMutableRawPointer, _ words: Int
+    ) -> Void
+
+    /// Products of some columns compute whole column blocks.
+    static let columnStep = DTRAIN_BLOCK_COLUMNS
+
+    let words: Int
+    private let depth: Int
+    private let columns: Int
+    private let steps: Int
+    private let rowBytes: Int
+    private let loops: BlockProduct.Loops
+    private let pack: Pack
+
+    /// A packing of B[depth, columns].
+    ///
+    /// - Parameters:
+    ///   - steps: the words that a column of B takes.
+    ///   - rowBytes: the bytes of a row of A.
+    ///   - loops: the function of CKernels that multiplies.
+    init(
+        depth: Int, columns: Int, steps: Int, rowBytes: Int, loops: @escaping BlockProduct.Loops,
+        pack: @escaping Pack
+    ) {
+        words = Self.words(columns: columns, steps: steps)
+        (self.depth, self.columns, self.steps, self.rowBytes) = (depth, columns, steps, rowBytes)
+        (self.loops, self.pack) = (loops, pack)
+    }
+
+    /// A packing of B[depth, columns] as pairs of bf16.
+    init(
+        pairsOf depth: Int, columns: Int, source: PackedMatrix.Source, rowBytes: Int,
+        loops: @escaping BlockProduct.Loops
+    ) {
+        self.init(
+            depth: depth, columns: columns, steps: depth.groups(of: 2), rowBytes: rowBytes, loops: loops
+        ) { weights, packed, words in
+            let pairs = packed.bindMemory(to: UInt32.self, capacity: words)
+            switch source {
+            case .rows: dtrain_pack_bf16_pairs(Int64(depth), Int64(columns), weights, pairs)
+            case .transposed: dtrain_pack_transposed_bf16_pairs(Int64(depth), Int64(columns), weights, pairs)
+            }
+        }
+    }
+
+    /// The words of packed columns of some steps.
+    static func words(columns: Int, steps: Int) -> Int {
+        let columnBlocks = columns.groups(of: DTRAIN_BLOCK_COLUMNS)
+        let blocks = columnBlocks * steps.groups(of: DTRAIN_BLOCK_STEPS)
+        return blocks * DTRAIN_BLOCK_STEPS * DTRAIN_BLOCK_COLUMNS
+    }
+
+    func pack(_ weights: UnsafePointer<Float>, to packed: UnsafeMutableRawPointer) {
+        pack(weights, packed, words)
+    }
+
+    func product(rows: Int, columns: ColumnGroups?, accumulate: Bool) throws -> any WeightProduct {
+        try BlockProduct(
+            rows: rows, depth: depth, rowBytes: rowBytes, columns: columns ?? ColumnGroups(first: 0..<self.columns),
+            resultStride: self.columns, accumulate: accumulate, loops: loops)
+    }
+
+    func product(rows: Int, width: Int) throws -> any WeightProduct {
+        try BlockProduct(
+            rows: rows, depth: depth, rowBytes: rowBytes, columns: ColumnGroups(first: 0..<width),
+            resultStride: width, loops: loops)
+    }
+
+    func words(before column: Int) -> Int { Self.words(columns: column, steps: steps) }
+}
+
+extension PackedMatrix.Source {
+    /// Packs a float32 matrix B[depth, columns] in column blocks.
+    ///
+    /// - Parameters:
+    ///   - matrix: B or its transpose.
+    ///   - stride: the distance of its rows in floats; nil if there are no gaps.
+    func pack(
+        _ matrix: UnsafePointer<Float>, depth: Int, columns: Int, stride: Int? = nil,
+        to packed: UnsafeMutablePointer<Float>
+    ) {
+        switch self {
+        case .rows: dtrain_pack(Int64(depth), Int64(columns), matrix, Int64(stride ?? columns), packed)
+        case .transposed: dtrain_pack_transposed(Int64(depth), Int64(columns), matrix, Int64(stride ?? depth), packed)
+        }
+    }
+}

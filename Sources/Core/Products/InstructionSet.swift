@@ -1,0 +1,87 @@
+import CKernels
+import Glibc
+
+/// The instruction sets that the loops and products are compiled for, in ascending order: each includes those before it.
+///
+/// In float32 all of them compute the same bits, on any CPU with fused multiply-add.
+package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
+    /// What every CPU of the architecture has, with fused multiply-add where the CPU has that.
+    case generic
+    /// AVX2 and FMA.
+    case avx2
+    /// AVX-512.
+    case avx512
+    /// AVX-512 with products of bf16 pairs (VDPBF16PS).
+    case avx512BF16 = "avx512_bf16"
+
+    /// The environment variable that caps the sets.
+    package static let limitVariable = "DTRAIN_MAX_ISA"
+
+    /// A name for the variable that chooses the generic loops of a CPU without fused multiply-add, on x86-64; for tests.
+    package static let withoutFMA = "plain"
+
+    private static let chosen = Result { try choose(limit: getenv(limitVariable).map { String(cString: $0) }) }
+
+    /// The set that this process computes with: the CPU's best, or the one that `DTRAIN_MAX_ISA` names.
+    ///
+    /// - Throws: `DTrainError` with `usage` when the variable names a set that doesn't exist or that this CPU lacks.
+    package static func inUse() throws -> InstructionSet { try chosen.get() }
+
+    /// Whether the loops fuse multiplications with additions.
+    ///
+    /// The bits of a training on a CPU that can't are its own.
+    package static var hasFusedMultiplyAdd: Bool { dtrain_isa_in_use() != DTRAIN_ISA_PLAIN }
+
+    /// The sets of this CPU.
+    package static var available: [InstructionSet] { allCases.filter(best.includes) }
+
+    /// The best set of this CPU.
+    static var best: InstructionSet {
+        switch dtrain_best_isa() {
+        case DTRAIN_ISA_AVX512_BF16: .avx512BF16
+        case DTRAIN_ISA_AVX512: .avx512
+        case DTRAIN_ISA_AVX2: .avx2
+        default: .generic
+        }
+    }
+
+    /// Whether this set includes another.
+    func includes(_ other: InstructionSet) -> Bool { rank >= other.rank }
+
+    /// The set to compute with.
+    ///
+    /// - Parameters:
+    ///   - limit: the name of a set, or nil for the CPU's best.
+    ///   - best: the CPU's best.
+    static func choice(limit: String?, best: InstructionSet = .best) throws -> InstructionSet {
+        guard let limit, !limit.isEmpty else { return best }
+        guard let set = InstructionSet(rawValue: limit) else {
+            throw DTrainError(
+                .usage, "\(limitVariable) '\(limit)' is no instruction set",
+                hint: "give one of \(allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        guard best.includes(set) else {
+            throw DTrainError(
+                .usage, "\(limitVariable) is \(limit), but this CPU has \(best.rawValue) at most",
+                hint: "unset it, or give \(best.rawValue)")
+        }
+        return set
+    }
+
+    private static func choose(limit: String?) throws -> InstructionSet {
+        #if arch(x86_64)
+            if limit == withoutFMA {
+                dtrain_use_isa(DTRAIN_ISA_PLAIN)
+                return .generic
+            }
+        #endif
+        let set = try choice(limit: limit)
+        let best = dtrain_best_isa()
+        // Without fused multiply-add the generic loops are the plain ones.
+        let loops = [DTRAIN_ISA_GENERIC, DTRAIN_ISA_AVX2, DTRAIN_ISA_AVX512, DTRAIN_ISA_AVX512_BF16][set.rank]
+        dtrain_use_isa(loops.rawValue < best.rawValue ? loops : best)
+        return set
+    }
+
+    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}

@@ -1,0 +1,85 @@
+@testable import DTrainCore
+import Testing
+
+@testable import DTrainDistributed
+
+/// Ranks whose CPUs offer different arithmetic, as threads.
+@Suite struct ArithmeticAgreementTests {
+    /// What each rank gets that offers its own.
+    private func agree(_ offers: [Arithmetic]) throws -> [Result<Arithmetic, any Error>] {
+        try InMemoryCommunicator.run(ranks: offers.count) { communicator in
+            try JobRanks(communicator).agree(offering: offers[communicator.rank])
+        }
+    }
+
+    @Test(arguments: [
+        ([Arithmetic.fp32, .fp32, .fp32], Arithmetic.fp32),
+        ([.fp32, .fp32WithoutFMA, .fp32], .fp32WithoutFMA),
+        ([.pairedBF16, .pairedBF16], .pairedBF16),
+        ([.pairedBF16, .roundedBF16], .roundedBF16),
+        ([.roundedBF16WithoutFMA, .pairedBF16, .roundedBF16], .roundedBF16WithoutFMA),
+    ])
+    func allRanksTakeTheLeast(offers: [Arithmetic], expected: Arithmetic) throws {
+        for result in try agree(offers) { #expect(try result.get() == expected) }
+    }
+
+    @Test func precisionsThatDifferAreRefusedOnAllRanks() throws {
+        for result in try agree([.fp32, .roundedBF16]) {
+            let error = try #require(throws: CollectiveError.self) { try result.get() }.error
+            #expect(error.category == .usage && error.message.contains("'bf16 rounded', 'fp32'"), "\(error)")
+        }
+    }
+
+    /// The way that was agreed on, not the one that this CPU would choose: rounded operands are multiplied on any CPU.
+    @Test func aTrainerComputesWithWhatWasAgreedOn() throws {
+        let bench = try TrainerRanksBench()
+        func losses(_ arithmetic: Arithmetic) throws -> [UInt32] {
+            let trainer = try Trainer(
+                model: ModelConfiguration(
+                    embeddingDim: 4, rnnUnits: 70, vocabularySize: bench.data.corpus.vocabulary.size),
+                shape: Trainer.Shape(batchSize: 5, microBatchSize: 2, sequenceLength: 6), optimizer: Adam(),
+                arithmetic: arithmetic, threads: 1, seed: 1, ranks: SoloRanks())
+            try trainer.initialize()
+            #expect(trainer.arithmetic == arithmetic && trainer.precision == arithmetic.precision)
+            var progress = TrainingProgress()
+            try bench.train(trainer, &progress, to: 6)
+            let path = "\(bench.folder)/\(arithmetic.rawValue)"
+            try trainer.save(to: path, data: bench.data, progress: progress)
+            #expect(try Checkpoint(path: path).metadata.arithmetic == arithmetic.rawValue)
+            return trainer.replica.parameters.elements.map(\.bitPattern)
+        }
+        var ways = [Arithmetic.fp32, .roundedBF16]
+        if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
+        #expect(Set(try ways.map(losses)).count == ways.count)
+    }
+
+    /// The gradients that show the products with weights and the sums over tokens, each alone.
+    ///
+    /// Of sequences of one token, whose states no product has reached: they are the same bits in every way.
+    private func gradients(_ arithmetic: Arithmetic) throws -> (bias: [UInt32], kernel: [UInt32]) {
+        let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 70, vocabularySize: 9)
+        let trainer = try Trainer(
+            model: model, shape: Trainer.Shape(batchSize: 5, microBatchSize: 5, sequenceLength: 1),
+            optimizer: Adam(), arithmetic: arithmetic, threads: 1, seed: 1, ranks: SoloRanks())
+        try trainer.initialize()
+        let batch = try Batch((0..<5 as Range<UInt16>).map { [$0, $0 + 2] })
+        func gradient(_ name: String) throws -> [UInt32] {
+            let gradient = try trainer.gradient(of: batch)
+            let values = gradient[name]
+            return try #require(values).map(\.bitPattern)
+        }
+        let bias = try gradient("dense.bias")
+        // Without a kernel the logits are the same, too; only their products with the states are left.
+        let layout = trainer.layout
+        trainer.replica.parameters.elements[layout.denseKernel..<layout.denseBias].update(repeating: 0)
+        return (bias, try gradient("dense.kernel"))
+    }
+
+    @Test func bothKindsOfProductAreThoseAgreedOn() throws {
+        var ways = [Arithmetic.fp32, .roundedBF16]
+        if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
+        let gradients = try ways.map(gradients)
+        #expect(Set(gradients.map(\.bias)).count == ways.count)
+        #expect(Set(gradients.map(\.kernel)).count == ways.count)
+    }
+}
