@@ -174,6 +174,21 @@ static void check_vectors(void) {
     show("vectors");
 }
 
+// Sums by character and by column.
+static void check_rows(void) {
+    static const uint16_t ids[] = {4, 0, 4, 2, 4, 0, 2}, left[] = {0, 2, 4}, right[] = {1, 2, 5};
+    begin();
+    for (int64_t n = 1; n < 140; n += 9) {
+        float *matrix = numbers(7 * n, 1), *table = room(6 * n), *other = numbers(6 * n, 1), *sum = room(6 * n), *columns = room(n);
+        dtrain_scatter_add(7, n, matrix, ids, table);
+        dtrain_column_sums(7, n, matrix, columns);
+        dtrain_add_rows(n, table, left, COUNT(left), other, right, COUNT(right), sum);
+        add(table, 6 * n * 4), add(columns, n * 4), add(sum, 6 * n * 4);
+        free(matrix), free(table), free(other), free(sum), free(columns);
+    }
+    show("rows");
+}
+
 static void check_elementary(void) {
     begin();
     for (int i = 0; i < 20000; i++) {
@@ -199,6 +214,7 @@ int main(int count, char **arguments) {
     for (size_t i = 0; i < COUNT(cells); i++) check_cell(&cells[i]);
     check_loss();
     check_vectors();
+    check_rows();
     check_elementary();
     return 0;
 }
