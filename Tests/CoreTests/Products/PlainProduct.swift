@@ -1,8 +1,10 @@
 import CKernels
 
+@testable import DTrainCore
+
 /// C[M, N] = A[M, K] · B[K, N] of plain float32 matrices, for one worker; B is packed for each product.
 ///
-/// For initial values and the first layer's table; the big products have packed operands.
+/// The simplest use of the loops, as a reference for the products that cut their matrices.
 final class PlainProduct {
     /// How an operand lies in memory.
     enum Layout {
