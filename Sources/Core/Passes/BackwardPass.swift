@@ -50,7 +50,7 @@ final class BackwardPass {
         self.cell = cell
         places = rows.map(tape.rankBatch.place)
         layers = try weights.layers.map { layer in
-            let gates = try OperandBuffer(count: rows.count * columns, format: weights.products.format)
+            let gates = try OperandBuffer(rows: rows.count, columns: columns, format: weights.products.format)
             return Layer(
                 hidden: try AlignedBuffer(count: rows.count * units),
                 memory: try AlignedBuffer(count: rows.count * cell.memoryUnits(units)),
@@ -60,7 +60,7 @@ final class BackwardPass {
                     Input(
                         product: try accumulating($0),
                         gates: cell.separatesInputGradient
-                            ? try OperandBuffer(count: rows.count * columns, format: weights.products.format) : gates)
+                            ? try OperandBuffer(rows: rows.count, columns: columns, format: weights.products.format) : gates)
                 })
         }
     }
@@ -111,8 +111,8 @@ final class BackwardPass {
             arguments.input_gradient = inputGates.map { $0 + row * columns }
             arguments.record = kept.record(place, time)
             backward(&arguments)
+            separate?.round(row: row, columns: 0..<columns)
+            layer.gates.round(row: row, columns: 0..<columns)
         }
-        separate?.round(from: 0, count: rows.count * columns)
-        layer.gates.round(from: 0, count: rows.count * columns)
     }
 }

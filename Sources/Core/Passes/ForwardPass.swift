@@ -63,7 +63,7 @@ final class ForwardPass {
         tableProduct = try weights.lazyTable?.product()
         layers = try weights.layers.map { layer in
             Layer(
-                hidden: try OperandBuffer(count: rows * units, format: weights.products.format),
+                hidden: try OperandBuffer(rows: rows, columns: units, format: weights.products.format),
                 memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
                 recurrent: try AlignedBuffer(count: rows * columns),
                 input: layer.kernel == nil ? nil : try AlignedBuffer(count: rows * columns))
@@ -136,7 +136,7 @@ final class ForwardPass {
             (arguments.hidden, arguments.memory) = (states + row * width, memories + row * memoryUnits)
             if let kept { arguments.record = kept.tape.record(kept.places[row], kept.time) }
             forward(&arguments)
-            layer.hidden.round(from: row * width + units.lowerBound, count: units.count)
+            layer.hidden.round(row: row, columns: units)
         }
     }
 

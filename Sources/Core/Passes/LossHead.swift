@@ -29,7 +29,8 @@ final class LossHead {
         self.tape = tape
         places = rows.map(tape.rankBatch.place)
         bias = parameters + weights.layout.denseBias
-        gradient = try OperandBuffer(count: rows.count * tape.vocabularySize, format: weights.products.format)
+        gradient = try OperandBuffer(
+            rows: rows.count, columns: tape.vocabularySize, format: weights.products.format)
         product = try transposed.product(rows: rows.count)
     }
 
@@ -45,8 +46,8 @@ final class LossHead {
                 logits + row * vocabularySize, bias: bias, count: vocabularySize, target: Int(tape.targets[token]),
                 scale: scale, gradient: ofRow, softmax: tape.softmax.pointer + token)
             tape.storeLogitsGradient(place, time, from: ofRow)
+            gradient.round(row: row, columns: 0..<vocabularySize)
         }
-        gradient.round(from: 0, count: rows.count * vocabularySize)
         guard let transposed = weights.denseTransposed else { return }
         try product(gradient.bytes, transposed.bytes, tape.outputGradient(rows, time))
     }

@@ -8,11 +8,17 @@ struct OperandBuffer {
         case fp32(AlignedBuffer<Float>)
     }
 
-    /// The matrix itself.
+    /// The matrix itself: [rows, columns] without gaps.
     let values: AlignedBuffer<Float>
+    private let columns: Int
     private let copy: Copy
 
-    init(count: Int, format: OperandFormat) throws {
+    /// Allocates a matrix of zeros.
+    ///
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    init(rows: Int, columns: Int, format: OperandFormat) throws {
+        let count = rows * columns
+        self.columns = columns
         values = try AlignedBuffer(count: count)
         copy =
             switch format {
@@ -33,12 +39,13 @@ struct OperandBuffer {
         }
     }
 
-    /// Updates the rounded copy of some elements.
-    func round(from first: Int, count: Int) {
+    /// Updates the rounded copy of a row's elements; workers may do so for other elements at the same time.
+    func round(row: Int, columns part: Range<Int>) {
+        let (first, count) = (row * columns + part.lowerBound, Int64(part.count))
         switch copy {
         case .none: break
-        case .bf16(let rounded): dtrain_to_bf16(Int64(count), values.pointer + first, rounded.pointer + first)
-        case .fp32(let rounded): dtrain_round_to_bf16(Int64(count), values.pointer + first, rounded.pointer + first)
+        case .bf16(let rounded): dtrain_to_bf16(count, values.pointer + first, rounded.pointer + first)
+        case .fp32(let rounded): dtrain_round_to_bf16(count, values.pointer + first, rounded.pointer + first)
         }
     }
 
