@@ -2,14 +2,15 @@
 INLINE void gru_forward_keeping(const dtrain_forward_row *row, const int keep) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, end = row->end, group = record.rows * H;
-    for (int64_t first = row->first; first < end; first += DTRAIN_PANEL) {
-        const int64_t width = panel_width(first, end);
+    for (int64_t first = row->first, width; first < end; first += width) {
+        width = panel_part(first, end);
         const float *restrict xz = row->input + first, *restrict xr = xz + H, *restrict xh = xr + H;
         const float *restrict gz = row->recurrent + first, *restrict gr = gz + H, *restrict gh = gr + H;
         const float *restrict bz = row->bias + first, *restrict br = bz + H, *restrict bh = br + H;
         const float *restrict cz = bh + H, *restrict cr = cz + H, *restrict ch = cr + H;
+        const float *restrict before = row->hidden_before + first;
         float *restrict state = row->hidden + first;
-        float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
+        float *restrict kept = keep ? record_at(record, H, first) : 0;
         float *restrict kept_state = keep ? record.hidden + first : 0;
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
@@ -23,7 +24,7 @@ INLINE void gru_forward_keeping(const dtrain_forward_row *row, const int keep) {
                 kept[2 * group + j] = a;
                 kept[3 * group + j] = q;
             }
-            const float next = FUSED(z, state[j], (1.0f - z) * a);
+            const float next = FUSED(z, before[j], (1.0f - z) * a);
             state[j] = next;
             if (keep) kept_state[j] = next;
         }
@@ -41,9 +42,9 @@ static void gru_forward(const dtrain_forward_row *row) {
 static void gru_backward(const dtrain_backward_row *row) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, group = record.rows * H;
-    for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
-        const int64_t width = panel_width(first, H);
-        float *restrict z_ = record.values + record.rows * first + record.row * width;
+    for (int64_t first = row->first, width; first < row->end; first += width) {
+        width = panel_part(first, row->end);
+        float *restrict z_ = record_at(record, H, first);
         float *restrict r_ = z_ + group, *restrict a_ = r_ + group, *restrict q_ = a_ + group;
         const float *restrict before = row->hidden_before + first;
         float *restrict d_ = row->hidden_gradient + first;

@@ -2,13 +2,13 @@
 INLINE void lstm_forward_keeping(const dtrain_forward_row *row, const int keep) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, end = row->end, group = record.rows * H;
-    for (int64_t first = row->first; first < end; first += DTRAIN_PANEL) {
-        const int64_t width = panel_width(first, end);
+    for (int64_t first = row->first, width; first < end; first += width) {
+        width = panel_part(first, end);
         const float *restrict xi = row->input + first, *restrict xf = xi + H, *restrict xc = xf + H, *restrict xo = xc + H;
         const float *restrict gi = row->recurrent + first, *restrict gf = gi + H, *restrict gc = gf + H, *restrict go = gc + H;
         const float *restrict bi = row->bias + first, *restrict bf = bi + H, *restrict bc = bf + H, *restrict bo = bc + H;
         float *restrict state = row->hidden + first, *restrict cell = row->memory + first;
-        float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
+        float *restrict kept = keep ? record_at(record, H, first) : 0;
         float *restrict kept_state = keep ? record.hidden + first : 0;
         float *restrict kept_cell = keep ? record.memory + first : 0;
 #pragma clang loop vectorize(assume_safety)
@@ -46,9 +46,9 @@ static void lstm_forward(const dtrain_forward_row *row) {
 static void lstm_backward(const dtrain_backward_row *row) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, group = record.rows * H;
-    for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
-        const int64_t width = panel_width(first, H);
-        float *restrict i_ = record.values + record.rows * first + record.row * width;
+    for (int64_t first = row->first, width; first < row->end; first += width) {
+        width = panel_part(first, row->end);
+        float *restrict i_ = record_at(record, H, first);
         float *restrict f_ = i_ + group, *restrict a_ = f_ + group, *restrict o_ = a_ + group;
         const float *restrict before = row->memory_before + first, *restrict after = record.memory + first;
         float *restrict d_ = row->hidden_gradient + first, *restrict dc_ = row->memory_gradient + first;

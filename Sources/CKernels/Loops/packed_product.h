@@ -43,6 +43,12 @@ typedef struct {
     int64_t width;
 } piece;
 
+// Pieces of `width` columns, or of one vector where the groups don't start and end with whole ones: none crosses a column block.
+INLINE int64_t piece_width(const dtrain_packed_product *p, int64_t width) {
+    const int64_t ends = p->groups > 1 ? p->columns | p->group_stride : 0;
+    return (p->first | ends) % width == 0 ? width : VECTOR;
+}
+
 INLINE int64_t pieces(const dtrain_packed_product *p, int64_t width) {
     return dtrain_groups(p->columns, width) * p->groups;
 }
@@ -78,6 +84,8 @@ INLINE tile at_edge(int64_t rows, int64_t width, const tile *t, float *edge) {
 INLINE void run_tile(const plan *q, int64_t rows, int64_t width, int is_eager, const tile *t) {
     if (width == TILE_COLUMNS) {
         (is_eager ? q->eager_tile : q->tile)(rows, t);
+    } else if (width == VECTOR) {
+        q->narrow_tile(rows, t);
     } else {
         float edge[TILE_ROWS * BLOCK_COLUMNS] = {0};
         const tile moved = at_edge(rows, width, t, edge);
@@ -91,6 +99,8 @@ INLINE void run_strip(const plan *q, int64_t rows, int64_t width, int64_t whole,
     void (*const strip)(int64_t, const tile *, int64_t) = rows == 1 ? q->row : q->strip;
     if (width == whole) {
         strip(rows, t, a_row);
+    } else if (width == VECTOR) {
+        q->narrow_strip(rows, t, a_row);
     } else {
         float edge[STRIP_ROWS * BLOCK_COLUMNS] = {0};
         const tile moved = at_edge(rows, width, t, edge);
@@ -102,13 +112,14 @@ INLINE void run_strip(const plan *q, int64_t rows, int64_t width, int64_t whole,
 // Strip by strip, for rows so few that the sums of many columns fit the registers.
 INLINE void product_in_strips(const plan *q) {
     const dtrain_packed_product *p = &q->p;
-    const int64_t width = (p->rows == 1 ? ROW_VECTORS : STRIP_VECTORS) * VECTOR, count = pieces(p, width);
+    const int64_t whole = (p->rows == 1 ? ROW_VECTORS : STRIP_VECTORS) * VECTOR, width = piece_width(p, whole);
+    const int64_t count = pieces(p, width);
     for (int64_t i = 0; i < count; i++) {
         const piece at = piece_at(p, i, count, width);
         const tile t = {
             .a = p->a, .b = packed_at(q, 0, at.column), .depth = q->steps, .c = p->c + at.column, .c_stride = p->c_stride,
             .accumulate = p->accumulate};
-        run_strip(q, p->rows, at.width, width, &t);
+        run_strip(q, p->rows, at.width, whole, &t);
     }
 }
 
@@ -125,17 +136,18 @@ INLINE void copy_a(const plan *q, int64_t first, int64_t depth) {
 
 INLINE void product_in_tiles(const plan *q) {
     const dtrain_packed_product *p = &q->p;
-    const int64_t bands = dtrain_groups(p->rows, TILE_ROWS), count = pieces(p, TILE_COLUMNS);
+    const int64_t width = piece_width(p, TILE_COLUMNS), count = pieces(p, width);
+    const int64_t bands = dtrain_groups(p->rows, TILE_ROWS);
     const int64_t most_steps = TILE_STEPS / q->per_step;
     const int is_eager = bands < EVEN_STEPS;
     for (int64_t first = 0; first < q->steps; first += most_steps) {
         const int64_t depth = q->steps - first < most_steps ? q->steps - first : most_steps;
         copy_a(q, first, depth);
         for (int64_t i = 0; i < count; i++) {
-            const piece at = piece_at(p, i, count, TILE_COLUMNS);
+            const piece at = piece_at(p, i, count, width);
             const int64_t last = i + 1 == count;
             const int64_t next_first = !last || first + depth >= q->steps ? first : first + depth;
-            const float *next = packed_at(q, next_first, piece_at(p, last ? 0 : i + 1, count, TILE_COLUMNS).column);
+            const float *next = packed_at(q, next_first, piece_at(p, last ? 0 : i + 1, count, width).column);
             for (int64_t band = 0; band < bands; band++) {
                 const int64_t row = p->rows * band / bands;
                 const tile t = {

@@ -1,12 +1,12 @@
 // `keep` is a constant at every call: the loop vectorises without a branch in it.
 INLINE void simple_rnn_forward_keeping(const dtrain_forward_row *row, const int keep) {
     const dtrain_record record = row->record;
-    const int64_t end = row->end;
-    for (int64_t first = row->first; first < end; first += DTRAIN_PANEL) {
-        const int64_t width = panel_width(first, end);
+    const int64_t H = row->units, end = row->end;
+    for (int64_t first = row->first, width; first < end; first += width) {
+        width = panel_part(first, end);
         const float *restrict x = row->input + first, *restrict g = row->recurrent + first, *restrict b = row->bias + first;
         float *restrict state = row->hidden + first;
-        float *restrict kept = keep ? record.values + record.rows * first + record.row * width : 0;
+        float *restrict kept = keep ? record_at(record, H, first) : 0;
         float *restrict kept_state = keep ? record.hidden + first : 0;
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {
@@ -31,9 +31,9 @@ static void simple_rnn_forward(const dtrain_forward_row *row) {
 static void simple_rnn_backward(const dtrain_backward_row *row) {
     const dtrain_record record = row->record;
     const int64_t H = row->units;
-    for (int64_t first = 0; first < H; first += DTRAIN_PANEL) {
-        const int64_t width = panel_width(first, H);
-        float *restrict h_ = record.values + record.rows * first + record.row * width;
+    for (int64_t first = row->first, width; first < row->end; first += width) {
+        width = panel_part(first, row->end);
+        float *restrict h_ = record_at(record, H, first);
         float *restrict d_ = row->hidden_gradient + first, *restrict g_ = row->recurrent_gradient + first;
 #pragma clang loop vectorize(assume_safety)
         for (int64_t j = 0; j < width; j++) {

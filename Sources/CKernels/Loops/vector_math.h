@@ -7,10 +7,17 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-// Units of the panel that begins at unit `first` (see dtrain_record), up to unit `end`.
-INLINE int64_t panel_width(int64_t first, int64_t end) {
-    const int64_t rest = end - first;
-    return rest < DTRAIN_PANEL ? rest : DTRAIN_PANEL;
+// The units from `first` on that lie in one panel (see dtrain_record) and before unit `end`.
+INLINE int64_t panel_part(int64_t first, int64_t end) {
+    const int64_t behind = (first / DTRAIN_PANEL + 1) * DTRAIN_PANEL;
+    return (behind < end ? behind : end) - first;
+}
+
+// Where a record of H units keeps its first group's value of a unit.
+INLINE float *record_at(dtrain_record record, int64_t H, int64_t unit) {
+    const int64_t start = unit / DTRAIN_PANEL * DTRAIN_PANEL, rest = H - start;
+    const int64_t width = rest < DTRAIN_PANEL ? rest : DTRAIN_PANEL;
+    return record.values + record.rows * start + record.row * width + (unit - start);
 }
 
 // exp(x) for x clamped to [-87, 88]; relative error below 2e-7. Cody-Waite reduction and the polynomial of Cephes' expf.

@@ -64,24 +64,27 @@ typedef struct {
 
 // One row at one time step, forward. H units, G gates.
 typedef struct {
-    int64_t units;           // H
-    int64_t first;           // the call computes the units first <= j < end
-    int64_t end;             // with a record, first is the start of a panel
-    const float *input;      // [G*H]: x * W
-    const float *recurrent;  // [G*H]: h * U
-    const float *bias;       // [rows of the cell's bias][G*H]
-    float *hidden;           // [H]: the state, updated in place
-    float *memory;           // [H]: the second state, updated in place; unused by cells without one
+    int64_t units;               // H
+    int64_t first;               // the call computes the units first <= j < end
+    int64_t end;
+    const float *input;          // [G*H]: x * W
+    const float *recurrent;      // [G*H]: h * U
+    const float *bias;           // [rows of the cell's bias][G*H]
+    const float *hidden_before;  // [H]: the state before the token
+    float *hidden;               // [H]: receives the state after it
+    float *memory;               // [H]: the second state, updated in place; unused by cells without one
     dtrain_record record;
 } dtrain_forward_row;
 
-// One row at one time step, backward, all units. Cells without a memory leave its pointers unused.
+// One row at one time step, backward. Cells without a memory leave its pointers unused.
 //
 // hidden_gradient: of the new state; replaced by the part that reaches the old state without h * U.
 // memory_gradient: of the new memory; replaced by that of the old one.
 // input_gradient: NULL where it isn't needed; unused by cells with one gradient for both products.
 typedef struct {
     int64_t units;               // H
+    int64_t first;               // the call computes the units first <= j < end
+    int64_t end;
     const float *hidden_before;  // [H]: the state before the token
     const float *memory_before;  // [H]: the memory before the token
     float *hidden_gradient;      // [H], in place

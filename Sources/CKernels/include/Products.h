@@ -74,8 +74,8 @@ typedef struct {
 
 // C = A * B, or C += A * B, with packed weights B, for some columns: `groups` groups of `columns`
 // columns each, the first from column `first` on, the others `group_stride` apart. All of these are
-// multiples of DTRAIN_BLOCK_COLUMNS, except that `columns` of a single group may end with the
-// matrix. A is [rows][depth] without gaps; C's rows are `c_stride` apart.
+// multiples of DTRAIN_LINE, except that `columns` of a single group may end with the matrix;
+// multiples of DTRAIN_BLOCK_COLUMNS are faster for few rows, of two lines for many. A is [rows][depth] without gaps; C's rows are `c_stride` apart.
 //
 // A row's bits depend on that row of A and on B alone.
 //

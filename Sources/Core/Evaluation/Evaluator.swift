@@ -24,7 +24,7 @@ public final class Evaluator {
         }
     }
 
-    /// The number of windows that a worker advances together.
+    /// The number of windows for each worker that a team advances together.
     private static let rows = 32
 
     private let layout: ParameterLayout
@@ -101,64 +101,82 @@ public final class Evaluator {
         }
         let length = min(sequenceLength, predictions)
         let windows = (predictions + length - 1) / length
-        let groups = (windows + Self.rows - 1) / Self.rows
         let losses = try AlignedBuffer<Double>(count: windows)
-        let workers = try (0..<pool.count).map { _ in
-            try EvaluationWorker(
-                forward: ForwardPass(rows: Self.rows, weights: weights, parameters: parameters.pointer),
-                bias: parameters.pointer + layout.denseBias, vocabularySize: layout.configuration.vocabularySize,
-                length: length)
+        let rows = min(windows, Self.rows * pool.count)
+        let grid = TeamCost(layout.configuration, format: weights.products.format)
+            .best(rows: rows, workers: pool.count)
+        let teams = try grid.divide(rows: rows, units: layout.configuration.rnnUnits).map {
+            try EvaluationTeam($0, length: length, weights: weights, parameters: parameters.pointer)
         }
-        try pool.run { [pool] worker in
-            while let group = pool.nextTask(below: groups) {
-                let first = group * Self.rows
-                try workers[worker].run(windows: first..<min(windows, first + Self.rows), predictions, losses, read)
+        let places = teams.flatMap { team in (0..<team.team.count).map { (team: team, member: $0) } }
+        try pool.run { worker in
+            guard worker < places.count else { return }
+            let (team, member) = places[worker]
+            // Each round takes the next windows of the text, of which each team has its rows.
+            for first in stride(from: team.team.rows.lowerBound, to: windows, by: rows) {
+                let part = first..<min(windows, first + team.team.rows.count)
+                team.run(member: member, windows: part, predictions, losses, read)
             }
         }
         return Result(loss: losses.elements.reduce(0, +) / Double(predictions), characters: predictions)
     }
 }
 
-/// The windows that one worker advances together.
-private final class EvaluationWorker: @unchecked Sendable {
-    private let forward: ForwardPass
+/// The windows that a team advances together.
+private final class EvaluationTeam: @unchecked Sendable {
+    let team: Team
+    /// Each member's.
+    private let forward: [ForwardPass]
+    private let logits: TeamLogits
     private let bias: UnsafePointer<Float>
     private let vocabularySize: Int
     private let length: Int
     /// A row of `length + 1` ids for each window.
     private let text: AlignedBuffer<UInt16>
-    private let ids: AlignedBuffer<UInt16>
+    /// The inputs of a time step, one for each window, for each member.
+    private let ids: [AlignedBuffer<UInt16>]
 
-    init(forward: ForwardPass, bias: UnsafePointer<Float>, vocabularySize: Int, length: Int) throws {
-        self.forward = forward
-        self.bias = bias
-        self.vocabularySize = vocabularySize
+    init(_ team: Team, length: Int, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
+        self.team = team
         self.length = length
-        text = try AlignedBuffer(count: forward.rows * (length + 1))
-        ids = try AlignedBuffer(count: forward.rows)
+        bias = parameters + weights.layout.denseBias
+        vocabularySize = weights.layout.configuration.vocabularySize
+        let states = try TeamStates(team, weights: weights)
+        forward = try (0..<team.count).map {
+            try ForwardPass(states, member: $0, weights: weights, parameters: parameters)
+        }
+        logits = try TeamLogits(team, weights: weights)
+        text = try AlignedBuffer(count: team.rows.count * (length + 1))
+        ids = try (0..<team.count).map { _ in try AlignedBuffer(count: team.rows.count) }
     }
 
-    /// Sums the losses of each of the windows into `losses`.
+    /// Sums the losses of each of the windows into `losses`; all members call this.
     func run(
-        windows: Range<Int>, _ predictions: Int, _ losses: AlignedBuffer<Double>,
+        member: Int, windows: Range<Int>, _ predictions: Int, _ losses: AlignedBuffer<Double>,
         _ read: (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
-    ) throws {
+    ) {
         func count(_ window: Int) -> Int { min(length, predictions - window * length) }
-        for (row, window) in windows.enumerated() {
+        let own = Partition.balanced(count: windows.count, parts: team.count)[member]
+        for row in own {
+            let window = windows.lowerBound + row
             read(window * length, count(window) + 1, text.pointer + row * (length + 1))
             losses[window] = 0
         }
+        let (forward, ids) = (forward[member], ids[member])
         forward.reset()
+        team.barrier.meet(member)
         // Only the text's last window may be shorter; it may be alone in its group.
         let longest = windows.map(count).max() ?? 0
         for time in 0..<longest {
             for row in 0..<windows.count { ids[row] = text[row * (length + 1) + time] }
-            try forward.advance(ids.pointer)
-            for (row, window) in windows.enumerated() where time < count(window) {
-                losses[window] += dtrain_softmax_cross_entropy(
-                    forward.logits.pointer + row * vocabularySize, bias, Int64(vocabularySize),
+            forward.advance(ids.pointer)
+            logits.compute(forward, member: member)
+            for row in own where time < count(windows.lowerBound + row) {
+                losses[windows.lowerBound + row] += dtrain_softmax_cross_entropy(
+                    logits.values.pointer + row * vocabularySize, bias, Int64(vocabularySize),
                     Int64(text[row * (length + 1) + time + 1]), 1, nil, nil)
             }
+            team.barrier.meet(member)
         }
     }
 }

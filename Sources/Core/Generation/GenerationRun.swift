@@ -1,5 +1,4 @@
-/// A group of prompts and the team of workers that continues them; each member computes a part of
-/// the units.
+/// A group of prompts and the team of workers that continues them.
 final class GenerationRun: @unchecked Sendable {
     /// The most characters to reserve memory for; a longer text grows, since it may be stopped early.
     private static let reservedCharacters = 1 << 16
@@ -8,7 +7,10 @@ final class GenerationRun: @unchecked Sendable {
     private let firstPrompt: Int
     private let length: Int
     private let sampler: Sampler
+    let team: Team
+    /// Each member's.
     private let forward: [ForwardPass]
+    private let logits: TeamLogits
     private let bias: UnsafePointer<Float>
     private let vocabularySize: Int
     /// The next input of each row; written by member 0.
@@ -16,16 +18,21 @@ final class GenerationRun: @unchecked Sendable {
     private(set) var generated: [[UInt16]]
 
     init(
-        prompts: [[UInt16]], firstPrompt: Int, length: Int, sampler: Sampler, forward: [ForwardPass],
-        bias: UnsafePointer<Float>, vocabularySize: Int
+        _ team: Team, prompts: [[UInt16]], length: Int, sampler: Sampler, weights: PackedWeights,
+        parameters: UnsafePointer<Float>
     ) throws {
+        self.team = team
         self.prompts = prompts
-        self.firstPrompt = firstPrompt
         self.length = length
         self.sampler = sampler
-        self.forward = forward
-        self.bias = bias
-        self.vocabularySize = vocabularySize
+        firstPrompt = team.rows.lowerBound
+        bias = parameters + weights.layout.denseBias
+        vocabularySize = weights.layout.configuration.vocabularySize
+        let states = try TeamStates(team, weights: weights)
+        forward = try (0..<team.count).map {
+            try ForwardPass(states, member: $0, weights: weights, parameters: parameters)
+        }
+        logits = try TeamLogits(team, weights: weights)
         ids = try AlignedBuffer(count: prompts.count)
         for (row, prompt) in prompts.enumerated() { ids[row] = prompt[0] }
         generated = prompts.map { _ in
@@ -38,19 +45,15 @@ final class GenerationRun: @unchecked Sendable {
     /// Feeds each row its prompt and then its own output; shorter prompts begin to generate earlier.
     ///
     /// Called by all members at the same time, each on its own worker.
-    func run(member: Int) throws {
+    func run(member: Int) {
         guard length > 0 else { return }
-        let (forward, barrier) = (forward[member], forward[member].barrier)
+        let forward = forward[member]
         let steps = (prompts.map(\.count).max() ?? 0) + length - 1
-        do {
-            for step in 0..<steps {
-                try forward.advance(ids.pointer)
-                if member == 0 { choose(after: step) }
-                guard barrier.meet() else { return }
-            }
-        } catch {
-            barrier.abandon()
-            throw error
+        for step in 0..<steps {
+            forward.advance(ids.pointer)
+            logits.compute(forward, member: member)
+            if member == 0 { choose(after: step) }
+            team.barrier.meet(member)
         }
     }
 
@@ -64,7 +67,7 @@ final class GenerationRun: @unchecked Sendable {
         guard position >= 0 else { return prompts[row][step + 1] }
         guard position < length else { return 0 }
         let chosen = sampler.choose(
-            forward[0].logits.pointer + row * vocabularySize, bias: bias, count: vocabularySize, position: position,
+            logits.values.pointer + row * vocabularySize, bias: bias, count: vocabularySize, position: position,
             prompt: firstPrompt + row)
         generated[row].append(chosen)
         return chosen

@@ -55,17 +55,16 @@ public final class Generator {
     public func generate(prompts: [[UInt16]], length: Int, method: SamplingMethod, seed: UInt64) throws -> [[UInt16]] {
         try check(prompts, length: length, method)
         guard !prompts.isEmpty else { return [] }
-        let team = ForwardPass.teamSize(of: pool.count, rows: prompts.count, weights: weights)
-        let parts = Partition.balanced(count: prompts.count, parts: pool.count / team).filter { !$0.isEmpty }
-        let runs = try parts.map { part in
+        let grid = TeamCost(layout.configuration, format: weights.products.format)
+            .best(rows: prompts.count, workers: pool.count)
+        let runs = try grid.divide(rows: prompts.count, units: layout.configuration.rnnUnits).map { team in
             try GenerationRun(
-                prompts: Array(prompts[part]), firstPrompt: part.lowerBound, length: length,
-                sampler: Sampler(method: method, seed: seed),
-                forward: ForwardPass.team(of: team, rows: part.count, weights: weights, parameters: parameters.pointer),
-                bias: parameters.pointer + layout.denseBias, vocabularySize: layout.configuration.vocabularySize)
+                team, prompts: Array(prompts[team.rows]), length: length, sampler: Sampler(method: method, seed: seed),
+                weights: weights, parameters: parameters.pointer)
         }
+        let places = runs.flatMap { run in (0..<run.team.count).map { (run: run, member: $0) } }
         try pool.run { worker in
-            if worker < runs.count * team { try runs[worker / team].run(member: worker % team) }
+            if worker < places.count { places[worker].run.run(member: places[worker].member) }
         }
         return runs.flatMap(\.generated)
     }

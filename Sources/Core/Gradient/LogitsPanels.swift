@@ -31,7 +31,7 @@ final class LogitsPanels: @unchecked Sendable {
         guard let operands else { return }
         let tokens = tape.rankBatch.tokens(of: microBatch)
         format.store(
-            states(microBatch), count: tokens.count * tape.units,
+            tape.topStates(of: microBatch), count: tokens.count * tape.units,
             to: UnsafeMutableRawPointer(operands.pointer) + tokens.before * tape.units * format.bytes)
     }
 
@@ -40,14 +40,9 @@ final class LogitsPanels: @unchecked Sendable {
 
     /// The top layer's h after each token of a micro-batch, as the products read it.
     private func operand(_ microBatch: Int) -> UnsafeRawPointer {
-        guard let operands else { return UnsafeRawPointer(states(microBatch)) }
+        guard let operands else { return UnsafeRawPointer(tape.topStates(of: microBatch)) }
         let before = tape.rankBatch.tokens(of: microBatch).before
         return UnsafeRawPointer(operands.pointer) + before * tape.units * format.bytes
-    }
-
-    private func states(_ microBatch: Int) -> UnsafePointer<Float> {
-        let first = tape.rankBatch.firstStateAfterToken(of: microBatch)
-        return UnsafePointer(tape.layers[tape.layers.count - 1].hidden.pointer + first * tape.units)
     }
 
     /// One worker's panel at a time.
@@ -86,7 +81,7 @@ final class LogitsPanels: @unchecked Sendable {
             guard let product = products[Shape(tokens: tokens.count, width: columns.count)] else {
                 throw DTrainError(.internal, "no product for \(tokens.count) tokens and \(columns.count) columns")
             }
-            try product(
+            product(
                 panels.operand(microBatch), panels.dense.bytes(fromColumn: columns.lowerBound), values.pointer)
             let scale = tape.rankBatch.lossScale
             for index in 0..<tokens.count {

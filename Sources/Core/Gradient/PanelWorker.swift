@@ -127,10 +127,10 @@ final class PanelWorker {
         case .hiddenBefore(let layer):
             // The state before a token is the state after the previous token.
             let product = try self.product(microBatch, width: width, skipped: 1)
-            return try product(layers[layer].packed.bytes(microBatch), panel.afterFirst, sums)
+            return product(layers[layer].packed.bytes(microBatch), panel.afterFirst, sums)
         case .hiddenAfter(let layer):
             let product = try self.product(microBatch, width: width, skipped: 0)
-            return try product(layers[layer].packed.bytes(microBatch), panel.tokens, sums)
+            return product(layers[layer].packed.bytes(microBatch), panel.tokens, sums)
         case .ones:
             sums.scratch.update(repeating: 0, count: width)
             dtrain_column_sums(Int64(panel.rows), Int64(width), panel.tokens, sums.scratch)

@@ -1,118 +1,127 @@
 import CKernels
 
-/// Backward through time for a worker's rows.
+/// Backward through time for a team's rows, for the units of one member.
 ///
 /// Turns the tape's records into gradients of the gates, from d(loss)/d(h) of the top layer in the tape.
 ///
 /// N rows, H units, G gates.
 final class BackwardPass {
-    private struct Layer {
-        /// d(loss)/d(h), carried from the later time step: [N, H].
-        let hidden: AlignedBuffer<Float>
-        /// d(loss)/d(memory), carried likewise: [N, H] for cells with a memory, else empty.
-        let memory: AlignedBuffer<Float>
-        /// d(loss)/d(h · U): [N, G·H].
-        let gates: OperandBuffer
+    /// The products of one recurrent layer, for the member's units of the result.
+    private struct Products {
         /// hidden += gates · Uᵀ.
-        let recurrentProduct: any WeightProduct
-        /// In a layer above the first.
-        let input: Input?
+        let recurrent: any WeightProduct
+        /// How a layer above the first hands its gradient down: below.hidden += input gates · Wᵀ.
+        let input: (any WeightProduct)?
     }
 
-    /// How a layer hands its gradient down: below.hidden += gates · Wᵀ.
-    private struct Input {
-        let product: any WeightProduct
-        /// d(loss)/d(x · W), [N, G·H]: the layer's own gates in cells that have one gradient for
-        /// both products.
-        let gates: OperandBuffer
-    }
-
-    private let rows: Range<Int>
+    private let gradients: TeamGradients
+    private let member: Int
+    private let units: Range<Int>
     private let weights: PackedWeights
     private let tape: Tape
     private let cell: Cell
     private let places: [RowPlace]
-    private let layers: [Layer]
+    /// The member's columns of each gate.
+    private let gateColumns: [Range<Int>]
+    private let products: [Products]
 
-    /// Makes the pass for some rows of the rank; the weights must be packed for training.
-    init(rows: Range<Int>, weights: PackedWeights, tape: Tape) throws {
-        let configuration = weights.layout.configuration
-        let units = configuration.rnnUnits
-        let cell = configuration.cell
-        let columns = cell.gates * units
+    /// Makes a member's pass; the weights must be packed for training.
+    ///
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    init(_ gradients: TeamGradients, member: Int, weights: PackedWeights, tape: Tape) throws {
+        let team = gradients.team
+        let columns = team.count == 1 ? nil : ColumnGroups(first: team.units[member])
         func accumulating(_ matrix: PackedMatrix?) throws -> any WeightProduct {
             guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
-            return try matrix.product(rows: rows.count, accumulate: true)
+            return try matrix.product(rows: team.rows.count, columns: columns, accumulate: true)
         }
-        self.rows = rows
-        self.weights = weights
-        self.tape = tape
-        self.cell = cell
-        places = rows.map(tape.rankBatch.place)
-        layers = try weights.layers.map { layer in
-            let gates = try OperandBuffer(rows: rows.count, columns: columns, format: weights.products.format)
-            return Layer(
-                hidden: try AlignedBuffer(count: rows.count * units),
-                memory: try AlignedBuffer(count: rows.count * cell.memoryUnits(units)),
-                gates: gates,
-                recurrentProduct: try accumulating(layer.recurrentTransposed),
-                input: try layer.kernelTransposed.map {
-                    Input(
-                        product: try accumulating($0),
-                        gates: cell.separatesInputGradient
-                            ? try OperandBuffer(rows: rows.count, columns: columns, format: weights.products.format) : gates)
-                })
+        (self.gradients, self.member, units) = (gradients, member, team.units[member])
+        (self.weights, self.tape) = (weights, tape)
+        cell = weights.layout.configuration.cell
+        places = team.rows.map(tape.rankBatch.place)
+        let units = units
+        gateColumns = (0..<cell.gates).map {
+            $0 * tape.units + units.lowerBound..<$0 * tape.units + units.upperBound
+        }
+        products = try weights.layers.map { layer in
+            Products(
+                recurrent: try accumulating(layer.recurrentTransposed),
+                input: layer.kernel == nil ? nil : try accumulating(layer.kernelTransposed))
         }
     }
 
-    /// Goes from the last time step to the first.
-    func run() throws {
-        for layer in layers {
-            layer.hidden.elements.update(repeating: 0)
-            layer.memory.elements.update(repeating: 0)
-        }
+    /// Goes from the last time step to the first; all members call this.
+    func run() {
+        clear()
         for time in (0..<tape.rankBatch.sequenceLength).reversed() {
             tape.heartbeat.beat()
-            if let top = layers.last {
-                dtrain_add(Int64(rows.count * tape.units), tape.outputGradient(rows, time), top.hidden.pointer)
+            addOutputGradients(time)
+            for index in gradients.layers.indices.reversed() { step(layer: index, time) }
+        }
+    }
+
+    /// Clears what is carried, for the member's units.
+    private func clear() {
+        let (first, count, width) = (units.lowerBound, units.count, tape.units)
+        let memoryUnits = cell.memoryUnits(width)
+        for layer in gradients.layers {
+            for row in places.indices {
+                (layer.hidden.pointer + row * width + first).update(repeating: 0, count: count)
+                guard memoryUnits > 0 else { continue }
+                (layer.memory.pointer + row * memoryUnits + first).update(repeating: 0, count: count)
             }
-            for index in layers.indices.reversed() { try step(layer: index, time) }
         }
     }
 
-    private func step(layer index: Int, _ time: Int) throws {
-        let layer = layers[index]
-        gates(layer: index, time)
+    private func addOutputGradients(_ time: Int) {
+        guard let top = gradients.layers.last else { return }
+        let (first, width) = (units.lowerBound, tape.units)
+        for (row, place) in places.enumerated() {
+            dtrain_add(
+                Int64(units.count), tape.outputGradient(from: place.firstToken + place.token(time)) + first, top.hidden.pointer + row * width + first)
+        }
+    }
+
+    private func step(layer index: Int, _ time: Int) {
+        let (layer, products) = (gradients.layers[index], products[index])
+        let turn = time % layer.gates.count
+        gates(layer: index, time, turn)
+        gradients.team.barrier.meet(member)
         if time > 0, let transposed = weights.layers[index].recurrentTransposed {
-            try layer.recurrentProduct(layer.gates.bytes, transposed.bytes, layer.hidden.pointer)
+            products.recurrent(layer.gates[turn].bytes, transposed.bytes, layer.hidden.pointer)
         }
-        if let input = layer.input, let transposed = weights.layers[index].kernelTransposed {
-            try input.product(input.gates.bytes, transposed.bytes, layers[index - 1].hidden.pointer)
+        if let product = products.input, let inputGates = layer.inputGates,
+            let transposed = weights.layers[index].kernelTransposed
+        {
+            product(inputGates[turn].bytes, transposed.bytes, gradients.layers[index - 1].hidden.pointer)
         }
     }
 
-    /// The gates of all rows.
-    private func gates(layer index: Int, _ time: Int) {
-        let (layer, backward) = (layers[index], cell.backward)
-        let (units, places) = (tape.units, places)
-        let (columns, memoryUnits) = (cell.gates * units, cell.memoryUnits(units))
+    /// The gates of all rows, for the member's units.
+    private func gates(layer index: Int, _ time: Int, _ turn: Int) {
+        let (layer, backward) = (gradients.layers[index], cell.backward)
+        let (width, places) = (tape.units, places)
+        let (columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
         let kept = tape.layer(index)
-        let (states, memories, gates) = (layer.hidden.pointer, layer.memory.pointer, layer.gates.pointer)
-        let separate = cell.separatesInputGradient ? layer.input?.gates : nil
+        let (states, memories, gates) = (layer.hidden.pointer, layer.memory.pointer, layer.gates[turn])
+        let separate = cell.separatesInputGradient ? layer.inputGates?[turn] : nil
         let inputGates = separate?.pointer
         var arguments = dtrain_backward_row()
-        arguments.units = Int64(units)
+        arguments.units = Int64(width)
+        (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
         for (row, place) in places.enumerated() {
             arguments.hidden_before = UnsafePointer(kept.hidden(place, time))
             arguments.memory_before = UnsafePointer(kept.memory(place, time))
-            arguments.hidden_gradient = states + row * units
+            arguments.hidden_gradient = states + row * width
             arguments.memory_gradient = memories + row * memoryUnits
-            arguments.recurrent_gradient = gates + row * columns
+            arguments.recurrent_gradient = gates.pointer + row * columns
             arguments.input_gradient = inputGates.map { $0 + row * columns }
             arguments.record = kept.record(place, time)
             backward(&arguments)
-            separate?.round(row: row, columns: 0..<columns)
-            layer.gates.round(row: row, columns: 0..<columns)
+            for part in gateColumns {
+                separate?.round(row: row, columns: part)
+                gates.round(row: row, columns: part)
+            }
         }
     }
 }

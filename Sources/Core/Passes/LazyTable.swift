@@ -56,27 +56,18 @@ final class LazyTable: @unchecked Sendable {
     /// Fills a character's row unless it is; on return it can be read.
     ///
     /// - Parameter product: the calling worker's own.
-    func fill(_ id: Int, with product: any WeightProduct) throws {
+    func fill(_ id: Int, with product: any WeightProduct) {
         var attempts = 0
         while states[id].load(ordering: .acquiring) != Self.filled {
             if states[id].compareExchange(
                 expected: Self.empty, desired: Self.computing, ordering: .acquiring
             ).exchanged {
-                try compute(id, product)
+                product(embeddings + id * embeddingDim, kernel.bytes, values.pointer + id * kernel.columns)
+                states[id].store(Self.filled, ordering: .releasing)
                 return
             }
             attempts += 1
             if attempts < Self.spins { dtrain_pause() } else { sched_yield() }
         }
-    }
-
-    private func compute(_ id: Int, _ product: any WeightProduct) throws {
-        do {
-            try product(embeddings + id * embeddingDim, kernel.bytes, values.pointer + id * kernel.columns)
-        } catch {
-            states[id].store(Self.empty, ordering: .releasing)
-            throw error
-        }
-        states[id].store(Self.filled, ordering: .releasing)
     }
 }

@@ -1,54 +1,105 @@
 import CKernels
 
-/// The part of a worker's pass behind the logits: the loss, and its gradients by the logits and by the top layer's h.
+/// A worker's part of a step behind the recurrent layers: logits, loss, and the loss's gradients by the logits and by the top layer's h.
+///
+/// The tokens of a rank are cut into pieces, which workers take as they come: no piece depends on another.
 ///
 /// The gradient by the logits is needed twice: here, and for the dense layer's weights. Where the tape has no room for that of all
 /// tokens it is computed again from what the tape keeps of each softmax (see `LogitsPanels`).
 ///
 /// N rows, H units, V vocabulary.
-final class LossHead {
-    private let rows: Range<Int>
-    private let places: [RowPlace]
+final class LossHead: @unchecked Sendable {
+    /// Some tokens of one micro-batch, which lie one after another on the tape.
+    struct Piece: Hashable {
+        let microBatch: Int
+        /// Counted from the micro-batch's first.
+        let tokens: Range<Int>
+    }
+
+    private struct Products {
+        let logits: any WeightProduct
+        /// gradient · denseᵀ.
+        let back: any WeightProduct
+    }
+
     private let tape: Tape
     private let weights: PackedWeights
+    private let transposed: PackedMatrix
     private let bias: UnsafePointer<Float>
+    /// Without the dense bias: [N, V].
+    private let logits: AlignedBuffer<Float>
+    /// The top layer's h in the products' format: [N, H]; nil where the tape has it so.
+    private let states: OperandBuffer?
     /// d(loss)/d(logits): [N, V].
     private let gradient: OperandBuffer
-    /// gradient · denseᵀ.
-    private let product: any WeightProduct
+    /// By the number of rows.
+    private let products: [Int: Products]
+    /// The seconds that this worker has spent in a step.
+    private(set) var seconds = 0.0
 
-    /// Prepares the head for some rows of the rank; the weights must be packed for training.
+    /// Prepares a worker's head; the weights must be packed for training.
     ///
+    /// - Parameter pieces: all pieces that it may have to compute.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(rows: Range<Int>, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
+    init(pieces: [Piece], weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
         guard let transposed = weights.denseTransposed else {
             throw DTrainError(.internal, "the weights aren't packed for training")
         }
-        self.rows = rows
-        self.weights = weights
-        self.tape = tape
-        places = rows.map(tape.rankBatch.place)
+        (self.tape, self.weights, self.transposed) = (tape, weights, transposed)
         bias = parameters + weights.layout.denseBias
-        gradient = try OperandBuffer(
-            rows: rows.count, columns: tape.vocabularySize, format: weights.products.format)
-        product = try transposed.product(rows: rows.count)
+        let (sizes, format) = (Set(pieces.map(\.tokens.count)), weights.products.format)
+        let rows = sizes.max() ?? 0
+        logits = try AlignedBuffer(count: rows * tape.vocabularySize)
+        states = format == .fp32 ? nil : try OperandBuffer(rows: rows, columns: tape.units, format: format)
+        gradient = try OperandBuffer(rows: rows, columns: tape.vocabularySize, format: format)
+        products = try Dictionary(
+            uniqueKeysWithValues: sizes.map {
+                ($0, Products(logits: try weights.dense.product(rows: $0), back: try transposed.product(rows: $0)))
+            })
     }
 
-    /// Computes the loss of each row at a time step, and its gradients, scaled to the mean over the global batch.
-    ///
-    /// - Parameter logits: [N, V] without bias; scratch afterwards.
-    func run(_ time: Int, logits: UnsafeMutablePointer<Float>, _ loss: RowLoss) throws {
+    /// Cuts a rank's tokens into pieces: enough for the workers to take turns, with rows enough for fast products.
+    static func pieces(_ batch: RankBatch, workers: Int) -> [Piece] {
+        let rows = min(mostRows, max(leastRows, batch.tokens / (turns * workers)))
+        return (0..<batch.count).flatMap { microBatch in
+            let tokens = batch.tokens(of: microBatch).count
+            return stride(from: 0, to: tokens, by: rows).map {
+                Piece(microBatch: microBatch, tokens: $0..<min(tokens, $0 + rows))
+            }
+        }
+    }
+
+    private static let (leastRows, mostRows, turns) = (16, 64, 4)
+
+    /// Starts a step.
+    func begin() { seconds = 0 }
+
+    /// Computes the loss of each token of a piece, and its gradients, scaled to the mean over the global batch.
+    func run(_ piece: Piece, _ loss: RowLoss) {
+        let start = Clock.seconds
+        defer { seconds += Clock.seconds - start }
+        guard let products = products[piece.tokens.count] else { return }
+        products.logits(operand(piece), weights.dense.bytes, logits.pointer)
         let (vocabularySize, scale) = (tape.vocabularySize, tape.rankBatch.lossScale)
-        for (row, place) in places.enumerated() {
-            let token = place.firstToken + place.token(time)
-            let ofRow = gradient.pointer + row * vocabularySize
+        let before = tape.rankBatch.tokens(of: piece.microBatch).before
+        for (row, index) in piece.tokens.enumerated() {
+            let (token, ofRow) = (before + index, gradient.pointer + row * vocabularySize)
             tape.losses[token] = loss(
-                logits + row * vocabularySize, bias: bias, count: vocabularySize, target: Int(tape.targets[token]),
-                scale: scale, gradient: ofRow, softmax: tape.softmax.pointer + token)
-            tape.storeLogitsGradient(place, time, from: ofRow)
+                logits.pointer + row * vocabularySize, bias: bias, count: vocabularySize,
+                target: Int(tape.targets[token]), scale: scale, gradient: ofRow,
+                softmax: tape.softmax.pointer + token)
+            tape.storeLogitsGradient(of: index, microBatch: piece.microBatch, from: ofRow)
             gradient.round(row: row, columns: 0..<vocabularySize)
         }
-        guard let transposed = weights.denseTransposed else { return }
-        try product(gradient.bytes, transposed.bytes, tape.outputGradient(rows, time))
+        products.back(gradient.bytes, transposed.bytes, tape.outputGradient(from: before + piece.tokens.lowerBound))
+    }
+
+    /// The top layer's h after each of a piece's tokens.
+    private func operand(_ piece: Piece) -> UnsafeRawPointer {
+        let found = tape.topStates(of: piece.microBatch, from: piece.tokens.lowerBound)
+        guard let states else { return UnsafeRawPointer(found) }
+        states.pointer.update(from: found, count: piece.tokens.count * tape.units)
+        for row in 0..<piece.tokens.count { states.round(row: row, columns: 0..<tape.units) }
+        return states.bytes
     }
 }

@@ -135,7 +135,7 @@ final class PackedWeights: @unchecked Sendable {
     func pack() throws {
         lazyTable?.removeAll()
         try pool.run { worker in
-            while let task = pool.nextTask(below: tasks.count) { try run(tasks[task], on: worker) }
+            while let task = pool.nextTask(below: tasks.count) { run(tasks[task], on: worker) }
         }
         try host?.meet()
     }
@@ -155,9 +155,9 @@ final class PackedWeights: @unchecked Sendable {
         return Int(min(elements * Double(MemoryLayout<Float>.stride) + 0x1p16, 0x1p46))
     }
 
-    private func run(_ task: Task, on worker: Int) throws {
+    private func run(_ task: Task, on worker: Int) {
         switch task {
-        case .matrix(let matrix, let offset): try matrix.pack(parameters + offset)
+        case .matrix(let matrix, let offset): matrix.pack(parameters + offset)
         case .table(let table, let task): table.run(task: task, worker: worker)
         }
     }

@@ -48,7 +48,7 @@ final class Tape: @unchecked Sendable {
     private let logitsGradient: AlignedBuffer<Float>?
     /// What remains of each token's softmax: enough for its gradient, with the logits.
     let softmax: AlignedBuffer<dtrain_softmax>
-    /// d(loss)/d(h) of the top layer, as far as it comes from the token's own loss: [T][rows][H] floats.
+    /// d(loss)/d(h) of the top layer, as far as it comes from the token's own loss: [tokens][H] floats.
     ///
     /// The backward pass is the last that reads it; the weight gradient packs the top layer's states here.
     let outputGradients: AlignedBuffer<UInt32>
@@ -105,10 +105,15 @@ final class Tape: @unchecked Sendable {
     /// The addresses of a layer's values.
     func layer(_ index: Int) -> LayerTape { LayerTape(layers[index], cell: cell, units: units) }
 
-    /// d(loss)/d(h) of the top layer for neighbouring rows of the rank at a time step: [rows][H].
-    func outputGradient(_ rows: Range<Int>, _ time: Int) -> UnsafeMutablePointer<Float> {
-        UnsafeMutableRawPointer(outputGradients.pointer).assumingMemoryBound(to: Float.self)
-            + (time * rankBatch.rows + rows.lowerBound) * units
+    /// d(loss)/d(h) of the top layer from a token of the rank on: [tokens][H].
+    func outputGradient(from token: Int) -> UnsafeMutablePointer<Float> {
+        UnsafeMutableRawPointer(outputGradients.pointer).assumingMemoryBound(to: Float.self) + token * units
+    }
+
+    /// The top layer's h after a run of a micro-batch's tokens, which it starts with one: [tokens][H].
+    func topStates(of microBatch: Int, from token: Int = 0) -> UnsafePointer<Float> {
+        let first = rankBatch.firstStateAfterToken(of: microBatch) + token
+        return UnsafePointer(layers[layers.count - 1].hidden.pointer + first * units)
     }
 
     /// A panel of a micro-batch, from a group of a record or from d(loss)/d(logits); nil where the tape doesn't keep that.
@@ -130,14 +135,14 @@ final class Tape: @unchecked Sendable {
             width: panels.columns(panel).count)
     }
 
-    /// Stores a row of d(loss)/d(logits), if the tape keeps it.
-    func storeLogitsGradient(_ place: RowPlace, _ time: Int, from row: UnsafePointer<Float>) {
+    /// Stores the row of a micro-batch's token in d(loss)/d(logits), if the tape keeps it.
+    func storeLogitsGradient(of token: Int, microBatch: Int, from row: UnsafePointer<Float>) {
         guard let logitsGradient else { return }
-        let panels = Panels(units: vocabularySize)
-        let base = logitsGradient.pointer + place.firstToken * vocabularySize
+        let (panels, tokens) = (Panels(units: vocabularySize), rankBatch.tokens(of: microBatch))
+        let base = logitsGradient.pointer + tokens.before * vocabularySize
         for panel in 0..<panels.count {
             let columns = panels.columns(panel)
-            (base + panels.offset(panel, rows: place.tokens) + place.token(time) * columns.count).update(
+            (base + panels.offset(panel, rows: tokens.count) + token * columns.count).update(
                 from: row + columns.lowerBound, count: columns.count)
         }
     }

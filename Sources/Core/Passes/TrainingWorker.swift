@@ -1,49 +1,54 @@
-/// One worker's part of a step: its rows through all time steps and back, without a barrier.
+/// One worker's passes through the recurrent layers: a member of a team, whose rows it takes forward through all time steps and back.
 final class TrainingWorker: @unchecked Sendable {
     private let tape: Tape
     private let places: [RowPlace]
-    private let forward: ForwardPass
-    private let head: LossHead
-    private let backward: BackwardPass
+    private let forwardPass: ForwardPass
+    private let backwardPass: BackwardPass
     /// The table rows of a time step's inputs, one per row.
     private let inputs: AlignedBuffer<UInt16>
-    /// The worker's own forward, head and backward seconds of the step.
-    private(set) var times = PassTimes()
+    /// The worker's own seconds of the step, waiting for other members included.
+    private(set) var seconds = (forward: 0.0, backward: 0.0)
 
-    /// Prepares a worker for some rows of the rank.
+    /// Prepares the members of a team.
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(rows: Range<Int>, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
-        self.tape = tape
-        places = rows.map(tape.rankBatch.place)
-        forward = try ForwardPass(rows: rows.count, weights: weights, parameters: parameters)
-        head = try LossHead(rows: rows, weights: weights, parameters: parameters, tape: tape)
-        backward = try BackwardPass(rows: rows, weights: weights, tape: tape)
-        inputs = try AlignedBuffer(count: rows.count)
+    static func all(
+        _ team: Team, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape
+    ) throws -> [TrainingWorker] {
+        let states = try TeamStates(team, weights: weights)
+        let gradients = try TeamGradients(team, weights: weights)
+        return try (0..<team.count).map { member in
+            try TrainingWorker(
+                team,
+                ForwardPass(states, member: member, weights: weights, parameters: parameters),
+                BackwardPass(gradients, member: member, weights: weights, tape: tape), tape)
+        }
     }
 
-    /// Runs forward, loss and backward through time; the gates' and logits' gradients end on the tape, as far as it keeps them.
-    func run(_ loss: RowLoss) throws {
-        times = PassTimes()
-        forward.reset()
+    private init(_ team: Team, _ forward: ForwardPass, _ backward: BackwardPass, _ tape: Tape) throws {
+        (self.tape, forwardPass, backwardPass) = (tape, forward, backward)
+        places = team.rows.map(tape.rankBatch.place)
+        inputs = try AlignedBuffer(count: team.rows.count)
+    }
+
+    /// Goes from the first time step to the last; all members call this.
+    func forward() {
+        let start = Clock.seconds
+        forwardPass.reset()
         var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
         for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
             tape.heartbeat.beat()
             for (row, place) in places.enumerated() { inputs[row] = tape.inputs[place.firstToken + place.token(time)] }
-            try Clock.time(&times.forward) { try forward.advance(inputs.pointer, recording: recording) }
-            try Clock.time(&times.head) { try head.run(time, logits: forward.logits.pointer, loss) }
+            forwardPass.advance(inputs.pointer, recording: recording)
         }
-        try Clock.time(&times.backward) { try backward.run() }
+        seconds.forward = Clock.seconds - start
     }
-}
 
-/// The seconds of one worker's passes.
-struct PassTimes {
-    /// The forward pass except the head.
-    var forward = 0.0
-    /// Softmax, loss and their gradients.
-    var head = 0.0
-    /// Backward through time.
-    var backward = 0.0
+    /// Goes from the last time step to the first; the gates' gradients end on the tape. All members call this.
+    func backward() {
+        let start = Clock.seconds
+        backwardPass.run()
+        seconds.backward = Clock.seconds - start
+    }
 }

@@ -7,8 +7,10 @@ struct BlockPacking: WeightPacking {
         _ weights: UnsafePointer<Float>, _ packed: UnsafeMutableRawPointer, _ words: Int
     ) -> Void
 
-    /// Products of some columns compute whole column blocks.
-    static let columnStep = DTRAIN_BLOCK_COLUMNS
+    /// Products of some columns compute whole vectors.
+    static let columnStep = DTRAIN_LINE
+    /// The columns that lie together.
+    static let blockColumns = DTRAIN_BLOCK_COLUMNS
 
     let words: Int
     private let depth: Int

@@ -35,14 +35,14 @@ final class PackedMatrix: @unchecked Sendable {
     /// The packed weights, operand B of the products made here.
     var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) }
 
-    /// Operand B of products made with `product(rows:width:)`, from a column on that is a multiple of the products' `columnStep`.
+    /// Operand B of products made with `product(rows:width:)`, from a column on that starts a column block.
     func bytes(fromColumn column: Int) -> UnsafeRawPointer {
         UnsafeRawPointer(storage.pointer + packing.words(before: column))
     }
 
     /// Packs the weights; one thread at a time may call this, while no product reads them.
-    func pack(_ weights: UnsafePointer<Float>) throws {
-        try packing.pack(weights, to: storage.pointer)
+    func pack(_ weights: UnsafePointer<Float>) {
+        packing.pack(weights, to: storage.pointer)
     }
 
     /// Prepares a product of A[rows, K] with these weights, for one worker.

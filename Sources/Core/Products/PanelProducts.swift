@@ -35,5 +35,5 @@ protocol PanelProduct: AnyObject {
     ///   - panel: [states][width] of a prepared panel; `TapePanel.behind` floats behind it are
     ///     readable.
     func callAsFunction(
-        _ states: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: FoldDestination) throws
+        _ states: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: FoldDestination)
 }

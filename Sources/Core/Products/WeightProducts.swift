@@ -27,7 +27,7 @@ protocol WeightPacking {
     /// - Parameters:
     ///   - weights: B or its transpose, as the packing's source says.
     ///   - packed: room for `words` words.
-    func pack(_ weights: UnsafePointer<Float>, to packed: UnsafeMutableRawPointer) throws
+    func pack(_ weights: UnsafePointer<Float>, to packed: UnsafeMutableRawPointer)
 
     /// Prepares a product for one worker.
     ///
@@ -43,7 +43,7 @@ protocol WeightPacking {
     /// Its B starts `words(before:)` words behind the packed weights' start.
     func product(rows: Int, width: Int) throws -> any WeightProduct
 
-    /// The words before a column, which is a multiple of `columnStep`.
+    /// The words before a column, which starts a column block.
     func words(before column: Int) -> Int
 }
 
@@ -55,7 +55,7 @@ protocol WeightProduct: AnyObject {
     ///   - a: [rows, depth] without gaps, elements in the operand format.
     ///   - b: the packed weights.
     ///   - c: [rows, columns of all weights] without gaps.
-    func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) throws
+    func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>)
 }
 
 /// Some columns of a matrix: `count` groups as wide as `first`, each `stride` columns after the

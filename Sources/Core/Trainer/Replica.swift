@@ -16,6 +16,8 @@ package final class Replica: @unchecked Sendable {
         package var arithmetic: Arithmetic
         /// Worker threads.
         package var threads: Int
+        /// The members of a team of threads; nil for the number that suits the sizes and the caches.
+        package var members: Int?
         /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
         /// How the dense layer's weights get d(loss)/d(logits); nil for the way that suits the sizes.
@@ -26,13 +28,14 @@ package final class Replica: @unchecked Sendable {
         /// Describes a rank's work.
         package init(
             model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, arithmetic: Arithmetic = .fp32,
-            threads: Int, ranks: Int = 1
+            threads: Int, members: Int? = nil, ranks: Int = 1
         ) {
             self.model = model
             self.rankBatch = rankBatch
             self.optimizer = optimizer
             self.arithmetic = arithmetic
             self.threads = threads
+            self.members = members
             self.ranks = ranks
         }
     }
@@ -86,6 +89,8 @@ package final class Replica: @unchecked Sendable {
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
         pool = try WorkerPool(count: configuration.threads)
         configuration.arithmetic.settle()
+        grid = TeamCost(configuration.model, format: configuration.arithmetic.operands)
+            .best(rows: rankBatch.rows, workers: pool.count, members: configuration.members)
         characters = try BatchCharacters(
             vocabularySize: configuration.model.vocabularySize, batchSize: rankBatch.batchSize,
             sequenceLength: rankBatch.sequenceLength)
@@ -106,6 +111,9 @@ package final class Replica: @unchecked Sendable {
         optimizerStep = OptimizerStep(optimizerState, parameters: parameters.pointer, gradient: gradient)
         _ = try workspace(sequenceLength: rankBatch.sequenceLength, loss: .crossEntropy)
     }
+
+    /// How the threads share rows and units.
+    package let grid: TeamGrid
 
     /// How the gradient is computed.
     package var arithmetic: Arithmetic { configuration.arithmetic }
@@ -152,14 +160,8 @@ package final class Replica: @unchecked Sendable {
         }
         // A rank without rows still packs its share of the host's weights.
         try Clock.time(&profile.pack) { try weights.pack() }
-        let workers = workspace.workers
-        guard !workers.isEmpty else { return }
-        let start = Clock.seconds
-        try pool.run { index in
-            guard index < workers.count else { return }
-            try workers[index].run(rowLoss)
-        }
-        addProfiles(of: workers, seconds: Clock.seconds - start)
+        guard workspace.rankBatch.rows > 0 else { return }
+        try workspace.run(rowLoss, &profile)
         try Clock.time(&profile.weightGradient) { try workspace.weightGradient.run(advance) }
     }
 
@@ -218,21 +220,9 @@ package final class Replica: @unchecked Sendable {
         workspace = nil
         let made = try Workspace(
             rankBatch, logits: logits, weights: weights, parameters: parameters.pointer, gradient: gradient,
-            products: configuration.arithmetic.operands.panelProducts(), fold: fold, pool: pool,
+            products: configuration.arithmetic.operands.panelProducts(), fold: fold, grid: grid, pool: pool,
             heartbeat: heartbeat)
         workspace = made
         return made
-    }
-
-    private func addProfiles(of workers: [TrainingWorker], seconds: Double) {
-        let share = 1 / Double(workers.count)
-        profile.wait = seconds
-        for worker in workers {
-            let times = worker.times
-            profile.forward += times.forward * share
-            profile.head += times.head * share
-            profile.backward += times.backward * share
-            profile.wait -= (times.forward + times.head + times.backward) * share
-        }
     }
 }

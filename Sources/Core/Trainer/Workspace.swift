@@ -5,7 +5,12 @@ final class Workspace {
     private let tape: Tape
     /// The T + 1 ids of one sequence.
     private let window: AlignedBuffer<UInt16>
-    let workers: [TrainingWorker]
+    /// The members of all teams.
+    private let workers: [TrainingWorker]
+    private let pieces: [LossHead.Piece]
+    /// One for each worker of the pool.
+    private let heads: [LossHead]
+    private let pool: WorkerPool
     let weightGradient: WeightGradient
 
     /// Allocates the memory.
@@ -13,10 +18,10 @@ final class Workspace {
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
         _ rankBatch: RankBatch, logits: Tape.LogitsGradient, weights: PackedWeights, parameters: UnsafePointer<Float>,
-        gradient: GradientSums,
-        products: any PanelProducts, fold: ReductionTree.FoldPlan, pool: WorkerPool, heartbeat: Heartbeat
+        gradient: GradientSums, products: any PanelProducts, fold: ReductionTree.FoldPlan, grid: TeamGrid,
+        pool: WorkerPool, heartbeat: Heartbeat
     ) throws {
-        (self.rankBatch, self.logits) = (rankBatch, logits)
+        (self.rankBatch, self.logits, self.pool) = (rankBatch, logits, pool)
         let tape = try Tape(
             weights.layout.configuration, rankBatch: rankBatch, logits: logits, heartbeat: heartbeat)
         self.tape = tape
@@ -25,9 +30,40 @@ final class Workspace {
             tape: tape, gradient: gradient,
             logitsPanels: logits == .kept ? nil : LogitsPanels(tape, weights: weights, parameters: parameters),
             products: products, fold: fold, pool: pool)
-        workers = try Partition.balanced(count: rankBatch.rows, parts: pool.count).filter { !$0.isEmpty }.map {
-            try TrainingWorker(rows: $0, weights: weights, parameters: parameters, tape: tape)
+        workers = try grid.divide(rows: rankBatch.rows, units: tape.units).flatMap {
+            try TrainingWorker.all($0, weights: weights, parameters: parameters, tape: tape)
         }
+        let pieces = LossHead.pieces(rankBatch, workers: pool.count)
+        self.pieces = pieces
+        heads = try (0..<pool.count).map { _ in
+            try LossHead(pieces: pieces, weights: weights, parameters: parameters, tape: tape)
+        }
+    }
+
+    /// Runs forward, head and backward through time on all workers; the gradients of gates and logits end on the tape, as far as it
+    /// keeps them.
+    func run(_ loss: RowLoss, _ profile: inout StepProfile) throws {
+        try time(&profile.forward, &profile.wait) { [workers] index in
+            if index < workers.count { workers[index].forward() }
+        } mean: { workers.reduce(0) { $0 + $1.seconds.forward } / Double(max(1, workers.count)) }
+        try time(&profile.head, &profile.wait) { [heads, pieces, pool] index in
+            heads[index].begin()
+            while let piece = pool.nextTask(below: pieces.count) { heads[index].run(pieces[piece], loss) }
+        } mean: { heads.reduce(0) { $0 + $1.seconds } / Double(heads.count) }
+        try time(&profile.backward, &profile.wait) { [workers] index in
+            if index < workers.count { workers[index].backward() }
+        } mean: { workers.reduce(0) { $0 + $1.seconds.backward } / Double(max(1, workers.count)) }
+    }
+
+    /// Runs a phase on all workers, and notes its mean time and what the workers waited for the slowest.
+    private func time(
+        _ phase: inout Double, _ wait: inout Double, _ work: WorkerPool.Work, mean: () -> Double
+    ) throws {
+        let start = Clock.seconds
+        try pool.run(work)
+        let (all, own) = (Clock.seconds - start, mean())
+        phase += own
+        wait += all - own
     }
 
     /// Reads a step's batch: the characters of all its sequences, and the rank's own sequences.

@@ -1,0 +1,45 @@
+import CKernels
+
+/// How workers divide rows and units: teams of rows, whose members have units.
+///
+/// A grid changes no bit: every sum is one worker's, in the same order.
+public struct TeamGrid: Hashable, Sendable {
+    /// The number of teams, each with some of the rows.
+    public let teams: Int
+    /// The workers of a team, each with some of the units.
+    public let members: Int
+
+    /// Describes a grid.
+    package init(teams: Int, members: Int) { (self.teams, self.members) = (teams, members) }
+
+    /// The workers that have work.
+    package var workers: Int { teams * members }
+
+    /// The most members that some units can be divided among: products start and end with whole vectors.
+    package static func mostMembers(units: Int) -> Int {
+        units.isMultiple(of: DTRAIN_LINE) ? max(1, units / DTRAIN_LINE) : 1
+    }
+
+    /// The units that members divide: the members' shares are multiples of it.
+    ///
+    /// Products of few rows are fastest in whole column blocks, others in two vectors.
+    static func unitStep(rows: Int, units: Int, members: Int) -> Int {
+        let wanted = rows <= fewRows ? DTRAIN_BLOCK_COLUMNS : 2 * DTRAIN_LINE
+        return [wanted, DTRAIN_LINE].first { units.isMultiple(of: $0) && units / $0 >= members } ?? units
+    }
+
+    private static let fewRows = 5
+
+    /// The teams of a grid.
+    ///
+    /// - Parameters:
+    ///   - rows: all rows; with fewer rows than teams some teams have none and are left out.
+    ///   - units: the units of each layer.
+    func divide(rows: Int, units: Int) -> [Team] {
+        Partition.balanced(count: rows, parts: teams).filter { !$0.isEmpty }.map { part in
+            let step = Self.unitStep(rows: part.count, units: units, members: members)
+            let shares = Partition.balanced(count: units / step, parts: min(members, units / step))
+            return Team(rows: part, units: shares.map { $0.lowerBound * step..<$0.upperBound * step })
+        }
+    }
+}
