@@ -30,7 +30,7 @@ let package = Package(
         // Everything that a single process needs.
         .target(
             name: "DTrainCore",
-            dependencies: ["CKernels", "CXXHash"],
+            dependencies: ["CKernels", "CProcess", "CXXHash"],
             path: "Sources/Core"),
         // Ranks: the communicator, gradient synchronisation, the training loop.
         .target(

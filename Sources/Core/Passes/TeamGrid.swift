@@ -20,6 +20,24 @@ public struct TeamGrid: Hashable, Sendable {
         units.isMultiple(of: DTRAIN_LINE) ? max(1, units / DTRAIN_LINE) : 1
     }
 
+    /// Refuses a number of members that threads or units can't be divided among.
+    ///
+    /// - Throws: `DTrainError` with `usage`.
+    static func check(members: Int, threads: Int, units: Int) throws {
+        guard members > 0, threads.isMultiple(of: members) else {
+            let divisors = (1...max(1, threads)).filter { threads.isMultiple(of: $0) }
+            throw DTrainError(
+                .usage, "\(threads) thread\(threads == 1 ? "" : "s") can't form teams of `members` \(members)",
+                hint: "give \(divisors.map(String.init).joined(separator: ", "))")
+        }
+        guard members <= mostMembers(units: units) else {
+            throw DTrainError(
+                .usage,
+                "`members` \(members) can't divide \(units) units: each has a multiple of \(DTRAIN_LINE), or one has all",
+                hint: "give \(mostMembers(units: units)) at most")
+        }
+    }
+
     /// The units that members divide: the members' shares are multiples of it.
     ///
     /// Products of few rows are fastest in whole column blocks, others in two vectors.

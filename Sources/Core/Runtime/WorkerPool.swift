@@ -12,16 +12,20 @@ package final class WorkerPool: Sendable {
     package let count: Int
 
     private let threads: WorkerThreads
+    private let places: WorkerPlaces?
     /// Tasks handed out in the current run.
     private let tasksTaken = Atomic<Int>(0)
 
     /// Starts the workers.
     ///
-    /// - Parameter count: the number of workers; values below 1 count as 1.
+    /// - Parameters:
+    ///   - count: the number of workers; values below 1 count as 1.
+    ///   - places: where each worker stays, the calling thread during a run; nil to let the system move them.
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
-    package init(count: Int) throws {
+    package init(count: Int, places: WorkerPlaces? = nil) throws {
         self.count = max(1, count)
-        threads = try WorkerThreads(count: self.count - 1)
+        self.places = places
+        threads = try WorkerThreads(count: self.count - 1, places: places)
     }
 
     deinit { threads.end() }
@@ -43,11 +47,16 @@ package final class WorkerPool: Sendable {
         guard count > 1 else { return try withFlushedDenormals(own) }
         try withoutActuallyEscaping(work) { work in
             threads.begin(work)
-            let own = Result { try withFlushedDenormals(own) }
+            let own = Result { try atItsPlace { try withFlushedDenormals(own) } }
             let others = threads.finish()
             try own.get()
             if let others { throw others }
         }
+    }
+
+    private func atItsPlace(_ body: () throws -> Void) rethrows {
+        guard let places else { return try body() }
+        try places.pin(0, while: body)
     }
 
     /// Returns the next of `total` tasks of the current run, or nil when all are taken; balances

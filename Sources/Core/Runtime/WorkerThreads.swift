@@ -10,13 +10,15 @@ final class WorkerThreads: @unchecked Sendable {
     private var running = 0
     private var failure: (any Error)?
     private var isEnding = false
+    private let places: WorkerPlaces?
     // Used by the pool's own thread.
     private var handles: [pthread_t] = []
 
     /// Starts `count` threads; they are workers 1 to `count`.
     ///
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread; none is left then.
-    init(count: Int) throws {
+    init(count: Int, places: WorkerPlaces? = nil) throws {
+        self.places = places
         lock = .allocate(capacity: 1)
         lock.initialize(to: pthread_mutex_t())
         changed = .allocate(capacity: 1)
@@ -88,7 +90,7 @@ final class WorkerThreads: @unchecked Sendable {
             { argument in
                 guard let argument else { return nil }
                 let member = Unmanaged<Member>.fromOpaque(argument).takeRetainedValue()
-                withFlushedDenormals { member.threads.serve(member.worker) }
+                withFlushedDenormals { member.threads.work(member.worker) }
                 return nil
             }, member.toOpaque())
         guard code == 0 else {
@@ -97,6 +99,11 @@ final class WorkerThreads: @unchecked Sendable {
                 .internal, "cannot start worker thread \(worker): \(systemMessage(code)); use fewer threads")
         }
         handles.append(handle)
+    }
+
+    private func work(_ worker: Int) {
+        guard let places else { return serve(worker) }
+        places.pin(worker) { serve(worker) }
     }
 
     private func serve(_ worker: Int) {

@@ -18,6 +18,8 @@ package final class Replica: @unchecked Sendable {
         package var threads: Int
         /// The members of a team of threads; nil for the number that suits the sizes and the caches.
         package var members: Int?
+        /// Where the threads stay; nil to let the system move them.
+        package var places: WorkerPlaces?
         /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
         /// How the dense layer's weights get d(loss)/d(logits); nil for the way that suits the sizes.
@@ -28,14 +30,14 @@ package final class Replica: @unchecked Sendable {
         /// Describes a rank's work.
         package init(
             model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, arithmetic: Arithmetic = .fp32,
-            threads: Int, members: Int? = nil, ranks: Int = 1
+            threads: Int, members: Int? = nil, places: WorkerPlaces? = nil, ranks: Int = 1
         ) {
             self.model = model
             self.rankBatch = rankBatch
             self.optimizer = optimizer
             self.arithmetic = arithmetic
             self.threads = threads
-            self.members = members
+            (self.members, self.places) = (members, places)
             self.ranks = ranks
         }
     }
@@ -87,7 +89,7 @@ package final class Replica: @unchecked Sendable {
         layout = ParameterLayout(configuration.model)
         parameters = try AlignedBuffer(count: layout.count)
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
-        pool = try WorkerPool(count: configuration.threads)
+        pool = try WorkerPool(count: configuration.threads, places: configuration.places)
         configuration.arithmetic.settle()
         grid = TeamCost(configuration.model, format: configuration.arithmetic.operands)
             .best(rows: rankBatch.rows, workers: pool.count, members: configuration.members)

@@ -8,6 +8,8 @@ package final class SoloRanks: TrainingRanks {
     package let heartbeat: Heartbeat
     /// The processors that this process may run on.
     package var defaultThreads: Int { ProcessorSet.defaultThreads }
+    /// Those that this process may run on, all the time.
+    package var ownProcessors: ProcessorSet? { ProcessorQuota.current.processors == nil ? .current : nil }
 
     /// A process that trains alone.
     ///

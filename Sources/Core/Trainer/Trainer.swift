@@ -37,6 +37,8 @@ public final class Trainer {
     public let arithmetic: Arithmetic
     /// Worker threads of this rank.
     public let threads: Int
+    /// How the threads share the rank's sequences and the units of the layers.
+    public var grid: TeamGrid { replica.grid }
     /// Where the seconds of the last step went on this rank.
     public private(set) var profile = StepProfile()
     /// Of the last step; nil before the first.
@@ -57,18 +59,20 @@ public final class Trainer {
     ///   - optimizer: what updates the weights.
     ///   - precision: the operands of the big products.
     ///   - threads: worker threads of this rank; nil for the processors that it may use.
+    ///   - members: the threads of a team, which share the units of the layers; a divisor of `threads`; nil for the number that suits
+    ///     the sizes and the CPU's caches. It changes no bit.
     ///   - seed: the seed of the initial values.
     /// - Throws: `DTrainError` with `usage` for impossible sizes or where `DTRAIN_MAX_ISA` names what this CPU lacks, `internal` when
     ///   memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
-        seed: UInt64 = Setting.seed.defaultValue
+        members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue
     ) throws {
         let ranks = SoloRanks()
         try self.init(
             model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
-            threads: threads, seed: seed, ranks: ranks)
+            threads: threads, members: members, seed: seed, ranks: ranks)
         try initialize()
     }
 
@@ -77,16 +81,17 @@ public final class Trainer {
     /// Collective; the arithmetic is the one that the ranks have agreed on.
     package init(
         model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, arithmetic: Arithmetic, threads: Int?,
-        seed: UInt64, ranks: any TrainingRanks
+        members: Int? = nil, seed: UInt64, ranks: any TrainingRanks
     ) throws {
+        let threads = threads ?? ranks.defaultThreads
         try ranks.collectively {
             try model.check()
             try shape.check()
+            if let members { try TeamGrid.check(members: members, threads: threads, units: model.rnnUnits) }
         }
         let runs = Partition.balanced(
             count: RankBatch.microBatchCount(batchSize: shape.batchSize, microBatchSize: shape.microBatchSize),
             parts: ranks.size)
-        let threads = threads ?? ranks.defaultThreads
         let host = try ranks.prepare(
             threads: threads,
             sharedBytes: Replica.sharedBytes(
@@ -98,7 +103,8 @@ public final class Trainer {
                     rankBatch: RankBatch(
                         batchSize: shape.batchSize, microBatchSize: shape.microBatchSize,
                         sequenceLength: shape.sequenceLength, microBatches: runs[ranks.rank]),
-                    optimizer: optimizer, arithmetic: arithmetic, threads: threads, ranks: ranks.size),
+                    optimizer: optimizer, arithmetic: arithmetic, threads: threads, members: members,
+                    places: ranks.ownProcessors.flatMap { WorkerPlaces(workers: threads, on: $0) }, ranks: ranks.size),
                 heartbeat: ranks.heartbeat, host: host)
         }
         reducer = try ranks.collectively {

@@ -11,6 +11,9 @@ package protocol TrainingRanks: AnyObject {
     /// Worker threads of this rank where none are asked for.
     var defaultThreads: Int { get }
 
+    /// The processors that this rank has to itself; nil where other ranks of the host may run on them, or a quota limits their time.
+    var ownProcessors: ProcessorSet? { get }
+
     /// Notes the threads that this rank starts, and makes memory that the ranks of a host share.
     ///
     /// - Parameters:

@@ -74,6 +74,9 @@ public struct SharedProcessors: Hashable, Sendable {
         quotas.indices.filter { quotas[$0].limits.contains { $0.group == group } }
     }
 
+    /// This rank's processors where no other rank of the host may run on them and no quota limits their time.
+    var own: ProcessorSet? { peers.count == 1 && quotas[localRank].limits.isEmpty ? masks[localRank] : nil }
+
     /// The ranks that may run on some of this rank's processors, itself included.
     private var peers: [Int] {
         masks.indices.filter { $0 == localRank || !masks[$0].numbers.isDisjoint(with: masks[localRank].numbers) }

@@ -38,6 +38,8 @@ package final class JobRanks: TrainingRanks {
         agreement = ReplicaAgreement(communicator)
     }
 
+    package var ownProcessors: ProcessorSet? { communicator.processors.own }
+
     package func prepare(threads: Int, sharedBytes: Int) throws -> (any HostMemory)? {
         try communicator.occupy(threads: threads)
         return try communicator.shareMemory(byteCount: sharedBytes)

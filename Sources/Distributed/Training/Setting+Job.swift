@@ -5,7 +5,7 @@ import DTrainCore
 extension Settings {
     /// The settings of a single start.
     package static let job: [any AnySetting] = [
-        Setting.maxSteps, Setting.threads, Setting.checkpointDirectory, Setting.checkpointEverySteps, Setting.keep,
+        Setting.maxSteps, Setting.threads, Setting.members, Setting.checkpointDirectory, Setting.checkpointEverySteps, Setting.keep,
         Setting.overwrite, Setting.verifyReplicas, Setting.metrics, Setting.profile, Setting.stallTimeout,
     ]
 
@@ -24,6 +24,13 @@ extension Setting where Value == Int? {
         Setting(
             "threads", "Worker threads per rank", default: nil, noValue: "cores ÷ ranks that share them", ranks: .free,
             where: isPositive)
+    }
+
+    /// Threads of a team, which share the units of the layers; nil for the number that suits sizes and caches.
+    package static var members: Setting {
+        Setting(
+            "members", "Threads per team, which divide the units; teams divide the sequences", default: nil,
+            noValue: "what suits the sizes and caches", ranks: .free, where: isPositive)
     }
 
     /// Steps between checkpoints inside an epoch; nil for none.

@@ -3,7 +3,7 @@ import DTrainCore
 extension Trainer {
     /// Makes a model with Keras's initial values on all ranks of a job.
     ///
-    /// Collective, with the same arguments on all ranks but for `threads`.
+    /// Collective, with the same arguments on all ranks but for `threads` and `members`.
     ///
     /// - Parameters:
     ///   - model: the model's sizes.
@@ -11,18 +11,20 @@ extension Trainer {
     ///   - optimizer: what updates the weights.
     ///   - precision: the operands of the big products.
     ///   - threads: worker threads of this rank; nil for its share of the host's processors.
+    ///   - members: the threads of a team, which share the units of the layers; a divisor of `threads`; nil for the number that suits
+    ///     the sizes and the CPU's caches. It changes no bit.
     ///   - seed: the seed of the initial values.
     ///   - ranks: the ranks that train together.
     /// - Throws: `CollectiveError` for impossible sizes, an instruction set that a CPU lacks, or when memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
-        seed: UInt64 = Setting.seed.defaultValue, ranks: any Communicator
+        members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue, ranks: any Communicator
     ) throws {
         let ranks = JobRanks(ranks)
         try self.init(
             model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
-            threads: threads, seed: seed, ranks: ranks)
+            threads: threads, members: members, seed: seed, ranks: ranks)
         try initialize()
     }
 }

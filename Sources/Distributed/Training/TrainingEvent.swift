@@ -34,6 +34,8 @@ package struct TrainingOverview: Sendable {
     package let ranks: Int
     /// Worker threads of rank 0.
     package let threads: Int
+    /// How they share rows and units.
+    package let grid: TeamGrid
     /// The processor time that a CPU quota leaves to the ranks of rank 0's host; nil where it is no less than their cores.
     package let quota: (processors: Double, of: Int)?
     /// What was named as the corpus.

@@ -19,7 +19,7 @@ package struct TrainingPlan {
     /// Only reads: whatever fails here, every file and folder is as it was.
     ///
     /// - Parameters:
-    ///   - options: what to train; the same on all ranks, but for `threads`.
+    ///   - options: what to train; the same on all ranks, but for `threads` and `members`.
     ///   - communicator: the ranks.
     ///   - defaultThreads: worker threads where the options name no number.
     ///   - report: gets, on rank 0, what the user should know about the start.
@@ -59,13 +59,14 @@ package struct TrainingPlan {
             shape: Trainer.Shape(
                 batchSize: options[.batchSize], microBatchSize: options[.microBatchSize],
                 sequenceLength: options[.sequenceLength]),
-            optimizer: Adam(), arithmetic: arithmetic, threads: threads, seed: options[.seed], ranks: ranks)
+            optimizer: Adam(), arithmetic: arithmetic, threads: threads, members: options[.members],
+            seed: options[.seed], ranks: ranks)
     }
 
     /// What is known before the first step.
-    func overview(_ layout: ParameterLayout) -> TrainingOverview {
+    func overview(_ trainer: Trainer) -> TrainingOverview {
         TrainingOverview(
-            layout: layout, ranks: communicator.size, threads: threads,
+            layout: trainer.layout, ranks: communicator.size, threads: threads, grid: trainer.grid,
             quota: communicator.processors.quota.map { ($0, of: communicator.processors.unionCount) },
             data: data.corpus.name, files: data.corpus.files.count,
             characters: data.corpus.count, sequences: data.dataset.windowCount,

@@ -115,7 +115,7 @@ package final class TrainingRun {
         if stop == nil { try openFiles() }
         plan.data.announce(
             plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: tell)
-        tell(.ready(plan.overview(trainer.layout)))
+        tell(.ready(plan.overview(trainer)))
     }
 
     private func openFiles() throws {

@@ -151,6 +151,9 @@ struct ExchangeOptions: ParsableArguments {
     @Option(help: .setting(.threads), transform: positive)
     private var threads: Int?
 
+    @Option(help: .setting(.members), transform: positive)
+    private var members: Int?
+
     @Option(help: .setting(.gradientSummation))
     private var allreduce: GradientSummation?
 
@@ -159,6 +162,7 @@ struct ExchangeOptions: ParsableArguments {
 
     func collect(into settings: inout Settings) {
         settings.take(.threads, threads)
+        settings.take(.members, members)
         settings.take(.gradientSummation, allreduce)
         settings.take(.gradientCompression, gradientCompression)
     }

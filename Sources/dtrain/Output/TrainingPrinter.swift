@@ -69,7 +69,7 @@ final class TrainingPrinter {
                 + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
         line(
-            "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(quota), "
+            "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(teams(overview.grid))\(quota), "
                 + "\(overview.instructionSets.map(\.rawValue).joined(separator: " and ")) instructions"
                 + arithmetic(overview))
         if !overview.arithmetic.isFused {
@@ -82,6 +82,12 @@ final class TrainingPrinter {
         }
         line("output shape \(table.outputShape): (batch, sequence, vocabulary)")
         line(table.text)
+    }
+
+    /// Who shares the units, if anybody does.
+    private func teams(_ grid: TeamGrid) -> String {
+        guard grid.members > 1 else { return "" }
+        return grid.teams == 1 ? " (one team)" : " (\(grid.teams) teams of \(grid.members))"
     }
 
     /// How bf16 is computed; in float32 there is one way.
