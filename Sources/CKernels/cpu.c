@@ -2,6 +2,26 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// CPUID leaf 7, EDX. AVX512_FP16 came with Sapphire Rapids; Cooper Lake, the one with bf16 before it, lacks it.
+enum { AMX_BF16 = 1 << 22, AVX512_FP16 = 1 << 23, AMX_TILE = 1 << 24 };
+
+// XCR0: the operating system saves the configuration of the tiles and their contents.
+enum { TILE_CONFIGURATION = 1 << 17, TILE_DATA = 1 << 18 };
+
+__attribute__((target("xsave"))) static int saves_tiles(void) {
+    const unsigned long long wanted = TILE_CONFIGURATION | TILE_DATA;
+    return (_xgetbv(0) & wanted) == wanted;
+}
+
+static int has_amx(void) {
+    unsigned a, b, c, d;
+    const unsigned wanted = AMX_TILE | AMX_BF16;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & wanted) == wanted;
+}
 
 dtrain_isa dtrain_best_isa(void) {
     // These ask the operating system, too, whether it saves the registers.
@@ -9,12 +29,15 @@ dtrain_isa dtrain_best_isa(void) {
     if (!__builtin_cpu_supports("fma") || !__builtin_cpu_supports("avx")) return DTRAIN_ISA_PLAIN;
     if (!__builtin_cpu_supports("x86-64-v3")) return DTRAIN_ISA_GENERIC;
     if (!__builtin_cpu_supports("x86-64-v4")) return DTRAIN_ISA_AVX2;
-    return __builtin_cpu_supports("avx512bf16") ? DTRAIN_ISA_AVX512_BF16 : DTRAIN_ISA_AVX512;
+    if (!__builtin_cpu_supports("avx512bf16")) return DTRAIN_ISA_AVX512;
+    return has_amx() ? DTRAIN_ISA_AMX : DTRAIN_ISA_AVX512_BF16;
 }
 
-// CPUID leaf 7, EDX: AVX512_FP16 came with Sapphire Rapids; Cooper Lake, the one with bf16 before
-// it, lacks it.
-enum { AVX512_FP16 = 1 << 23 };
+int dtrain_request_amx(void) {
+    // ARCH_REQ_XCOMP_PERM of asm/prctl.h, which kernel headers before 5.16 lack, and the state component of the tiles' contents.
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA_COMPONENT = 18 };
+    return saves_tiles() && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA_COMPONENT) == 0;
+}
 
 int dtrain_has_slow_bf16(void) {
     unsigned a, b, c, d;
@@ -24,8 +47,10 @@ int dtrain_has_slow_bf16(void) {
 }
 #elif defined(__aarch64__)
 dtrain_isa dtrain_best_isa(void) { return DTRAIN_ISA_GENERIC; }
+int dtrain_request_amx(void) { return 0; }
 int dtrain_has_slow_bf16(void) { return 0; }
 #else
 dtrain_isa dtrain_best_isa(void) { return DTRAIN_ISA_PLAIN; }
+int dtrain_request_amx(void) { return 0; }
 int dtrain_has_slow_bf16(void) { return 0; }
 #endif

@@ -28,6 +28,22 @@ static void to_bf16(int64_t n, const float *restrict values, uint16_t *restrict 
     for (int64_t i = 0; i < n; i++) rounded[i] = bf16(values[i]);
 }
 
+static void to_bf16_tiles(int64_t first, int64_t n, const float *restrict values, uint16_t *restrict row) {
+    const int64_t end = first + n;
+    while (first < end) {
+        const int64_t place = first % DTRAIN_TILE_DEPTH, room = DTRAIN_TILE_DEPTH - place;
+        const int64_t count = end - first < room ? end - first : room;
+        uint16_t *restrict to = row + first / DTRAIN_TILE_DEPTH * DTRAIN_TILE_ROWS * DTRAIN_TILE_DEPTH + place;
+        if (count == DTRAIN_TILE_DEPTH) {
+            for (int i = 0; i < DTRAIN_TILE_DEPTH; i++) to[i] = bf16(values[i]);
+        } else {
+            for (int64_t i = 0; i < count; i++) to[i] = bf16(values[i]);
+        }
+        values += count;
+        first += count;
+    }
+}
+
 static void round_to_bf16(int64_t n, const float *values, float *rounded) {
 #pragma clang loop vectorize(assume_safety)
     for (int64_t i = 0; i < n; i++) {

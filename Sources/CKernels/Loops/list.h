@@ -25,6 +25,7 @@
     X(void, expand_bf16, (int64_t n, const uint16_t *values, float *x), (n, values, x))                               \
     X(void, add_bf16, (int64_t n, const uint16_t *addend, float *sum), (n, addend, sum))                              \
     X(void, to_bf16, (int64_t n, const float *values, uint16_t *rounded), (n, values, rounded))                       \
+    X(void, to_bf16_tiles, (int64_t first, int64_t n, const float *values, uint16_t *row), (first, n, values, row))   \
     X(void, round_to_bf16, (int64_t n, const float *values, float *rounded), (n, values, rounded))                    \
     X(double, squared_norm, (int64_t n, const float *values), (n, values))                                            \
     X(void, clip, (int64_t n, float scale, float limit, float *values), (n, scale, limit, values))                    \
@@ -56,6 +57,8 @@
     X(void, pack_states, (int64_t tokens, int64_t units, const float *states, float *packed),                         \
       (tokens, units, states, packed))                                                                                \
     X(void, pack_states_bf16_pairs, (int64_t tokens, int64_t units, const float *states, uint32_t *packed),           \
+      (tokens, units, states, packed))                                                                                \
+    X(void, pack_states_bf16_tiles, (int64_t tokens, int64_t units, const float *states, uint32_t *packed),           \
       (tokens, units, states, packed))                                                                                \
     X(void, packed_product_fp32, (dtrain_packed_product product), (product))                                          \
     X(void, packed_product_expanded, (dtrain_packed_product product), (product))                                      \

@@ -1,4 +1,4 @@
-// Packing of transposed weights.
+// Packing of transposes: of weights, and of states in tiles.
 
 enum { SIDE = DTRAIN_LINE };
 _Static_assert(DTRAIN_BLOCK_STEPS == SIDE, "a block is a row of squares");
@@ -42,4 +42,20 @@ static void pack_transposed(int64_t rows, int64_t columns, const float *matrix, 
 
 static void pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed) {
     pack_transposed_steps(rows, columns, matrix, rows, packed, 2);
+}
+
+// A tile is a square: SIDE units by as many pairs of tokens.
+static void pack_states_bf16_tiles(int64_t tokens, int64_t units, const float *restrict states, uint32_t *restrict packed) {
+    for (int64_t unit = 0; unit < units; unit += SIDE) {
+        for (int64_t token = 0; token < tokens; token += 2 * SIDE, packed += SIDE * SIDE) {
+            for (int i = 0; i < SIDE; i++) {
+                for (int k = 0; k < SIDE; k++) {
+                    const int64_t first = token + 2 * k, rest = unit + i < units ? tokens - first : 0;
+                    const float *from = states + first * units + unit + i;
+                    packed[i * SIDE + k] =
+                        (rest > 0 ? bf16(from[0]) : 0u) | (rest > 1 ? (uint32_t)bf16(from[units]) << 16 : 0u);
+                }
+            }
+        }
+    }
 }

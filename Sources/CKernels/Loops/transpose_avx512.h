@@ -1,4 +1,4 @@
-// Packing of transposed weights in registers.
+// Packing of transposes in registers: of weights, and of states in tiles.
 
 enum { SIDE = DTRAIN_LINE };
 _Static_assert(DTRAIN_BLOCK_STEPS == SIDE, "a block is a row of squares");
@@ -47,13 +47,18 @@ INLINE __m512i round_upper(__m512 values) {
     return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
 }
 
+// Pairs of bf16, one number of each vector, the first in the lower half.
+INLINE __m512 round_both(__m512 first, __m512 second) {
+    const __m512i low = _mm512_srli_epi32(round_upper(first), 16), upper = _mm512_set1_epi32((int)0xffff0000);
+    return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_and_si512(round_upper(second), upper)));
+}
+
 // Two vectors of numbers as pairs of bf16, the even ones in the lower halves.
 INLINE __m512 round_pairs(__m512 first, __m512 second) {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i low = round_upper(_mm512_permutex2var_ps(first, even, second));
-    const __m512i high = round_upper(_mm512_permutex2var_ps(first, _mm512_add_epi32(even, _mm512_set1_epi32(1)), second));
-    const __m512i upper = _mm512_set1_epi32((int)0xffff0000);
-    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_srli_epi32(low, 16), _mm512_and_si512(high, upper)));
+    return round_both(
+        _mm512_permutex2var_ps(first, even, second),
+        _mm512_permutex2var_ps(first, _mm512_add_epi32(even, _mm512_set1_epi32(1)), second));
 }
 
 // Column by column of squares: a few rows of the matrix are read at a time.
@@ -84,4 +89,21 @@ static void pack_transposed(int64_t rows, int64_t columns, const float *matrix, 
 
 static void pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed) {
     pack_transposed_steps(rows, columns, matrix, rows, (float *)packed, 2);
+}
+
+// A tile is a square: SIDE units by as many pairs of tokens.
+static void pack_states_bf16_tiles(int64_t tokens, int64_t units, const float *states, uint32_t *packed) {
+    for (int64_t unit = 0; unit < units; unit += SIDE) {
+        for (int64_t token = 0; token < tokens; token += 2 * SIDE, packed += SIDE * SIDE) {
+            __m512 square[SIDE];
+            for (int k = 0; k < SIDE; k++) {
+                const int64_t first = token + 2 * k, rest = units - unit;
+                const float *from = states + first * units + unit;
+                square[k] = round_both(
+                    load_some(from, first < tokens ? rest : 0), load_some(from + units, first + 1 < tokens ? rest : 0));
+            }
+            transpose_square(square);
+            for (int i = 0; i < SIDE; i++) _mm512_storeu_ps(packed + i * SIDE, square[i]);
+        }
+    }
 }

@@ -11,10 +11,16 @@ typedef enum {
     DTRAIN_ISA_AVX2,
     DTRAIN_ISA_AVX512,
     DTRAIN_ISA_AVX512_BF16,
+    // AMX-TILE and AMX-BF16, which the operating system must allow besides: see dtrain_request_amx.
+    DTRAIN_ISA_AMX,
 } dtrain_isa;
 
 // The best set of this CPU and operating system.
 dtrain_isa dtrain_best_isa(void);
+
+// Requests the tile registers of AMX from the kernel, for a process on a CPU with AMX. Returns whether it may use them: kernels before
+// Linux 5.16 and some sandboxes refuse.
+int dtrain_request_amx(void);
 
 // The set in use: the best one until `dtrain_use_isa` says otherwise.
 dtrain_isa dtrain_isa_in_use(void);

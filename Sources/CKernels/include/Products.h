@@ -20,6 +20,10 @@ enum {
 
     // No product takes more steps at a time: their operands fit the L1 and L2 caches.
     DTRAIN_MOST_TILE_STEPS = 1024,
+
+    // A tile of AMX's operand A, in bf16: rows by depth.
+    DTRAIN_TILE_ROWS = 16,
+    DTRAIN_TILE_DEPTH = 32,
 };
 
 // How many groups of `size` elements hold `count` elements; the last group may be partly filled.
@@ -32,7 +36,13 @@ static inline __attribute__((always_inline)) int64_t dtrain_groups(int64_t count
 // rounded[i] = values[i] in bf16, to nearest even; NaN stays NaN.
 void dtrain_to_bf16(int64_t n, const float *values, uint16_t *rounded);
 
-// The same with the result in float32; rounded may be the values themselves.
+// A matrix in tiles is [bands of DTRAIN_TILE_ROWS rows][tiles of DTRAIN_TILE_DEPTH columns][DTRAIN_TILE_ROWS][DTRAIN_TILE_DEPTH] in
+// bf16; outside the matrix the last tiles are 0.
+
+// Rounds n values of a row in tiles, from column `first` on. row: the row's place in the first tile of its band.
+void dtrain_to_bf16_tiles(int64_t first, int64_t n, const float *values, uint16_t *row);
+
+// The values of dtrain_to_bf16 in float32; rounded may be the values themselves.
 void dtrain_round_to_bf16(int64_t n, const float *values, float *rounded);
 
 // Whether one bf16 multiply-add of the CPU takes longer than two in float32: Intel's since Sapphire
@@ -60,6 +70,9 @@ void dtrain_pack_states(int64_t tokens, int64_t units, const float *states, floa
 // The same in bf16, two tokens to a pair, the first of them in the lower half; beyond the last
 // token is 0.
 void dtrain_pack_states_bf16_pairs(int64_t tokens, int64_t units, const float *states, uint32_t *packed);
+
+// The transpose in tiles: rows are units, columns tokens.
+void dtrain_pack_states_bf16_tiles(int64_t tokens, int64_t units, const float *states, uint32_t *packed);
 
 // What happens to a panel product's sums: each is added to the same element of every addend in
 // turn, and the result is stored in `out`; all are [rows][columns] without gaps. Meanwhile
@@ -105,6 +118,15 @@ void dtrain_packed_product_fp32(dtrain_packed_product product);
 // A in bf16; B as dtrain_pack_bf16_pairs leaves it. Needs AVX512_BF16.
 void dtrain_packed_product_bf16(dtrain_packed_product product);
 
+// A in tiles of bf16; B as dtrain_pack_bf16_pairs leaves it. All columns but `columns` of a single group are multiples of
+// DTRAIN_TILE_ROWS; no scratch is used.
+//
+// The sums are those of TDPBF16PS: for each tile of the depth, the even and the odd products are each summed (fused) from 0, the two
+// sums are added, then their sum to c; denormals are flushed. The first needs AMX and dtrain_request_amx, the second runs anywhere,
+// slowly, and flushes denormals if the thread does.
+void dtrain_packed_product_amx(dtrain_packed_product product);
+void dtrain_packed_product_amx_emulated(dtrain_packed_product product);
+
 // The same B with A in float32: B is expanded to float32 in registers, so the bits are those of
 // dtrain_packed_product_fp32.
 void dtrain_packed_product_expanded(dtrain_packed_product product);
@@ -119,6 +141,13 @@ void dtrain_panel_product_fp32(
 // The same with A from dtrain_pack_states_bf16_pairs and B from dtrain_pack_bf16_pairs. Needs
 // AVX512_BF16.
 void dtrain_panel_product_bf16(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold);
+
+// The same with A from dtrain_pack_states_bf16_tiles and the sums of dtrain_packed_product_amx. A's states from `depth` to the end of
+// a tile meet zeros of B: they must be finite.
+void dtrain_panel_product_amx(
+    int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold);
+void dtrain_panel_product_amx_emulated(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold);
 
 #endif

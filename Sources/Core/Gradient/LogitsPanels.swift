@@ -13,6 +13,8 @@ final class LogitsPanels: @unchecked Sendable {
     private let format: OperandFormat
     /// The top layer's h after each token, by micro-batch: [tokens, H] in the products' format; nil where the tape has them so.
     private let operands: AlignedBuffer<UInt16>?
+    /// Bytes of a micro-batch's operand.
+    private let operandBytes: Int
 
     /// Prepares for a tape.
     ///
@@ -22,17 +24,19 @@ final class LogitsPanels: @unchecked Sendable {
         dense = weights.dense
         bias = parameters + weights.layout.denseBias
         format = weights.products.format
-        let halves = tape.rankBatch.tokens * tape.units * format.bytes / MemoryLayout<UInt16>.stride
-        operands = format == .fp32 ? nil : try AlignedBuffer(count: halves)
+        let batch = tape.rankBatch
+        operandBytes = format.bytes(rows: batch.microBatchSize * batch.sequenceLength, depth: tape.units)
+        operands =
+            format == .fp32
+            ? nil : try AlignedBuffer(count: batch.count * operandBytes / MemoryLayout<UInt16>.stride)
     }
 
     /// Prepares the states of a micro-batch; all must be prepared before a panel is computed.
     func prepare(_ microBatch: Int) {
         guard let operands else { return }
-        let tokens = tape.rankBatch.tokens(of: microBatch)
         format.store(
-            tape.topStates(of: microBatch), count: tokens.count * tape.units,
-            to: UnsafeMutableRawPointer(operands.pointer) + tokens.before * tape.units * format.bytes)
+            tape.topStates(of: microBatch), rows: tape.rankBatch.tokens(of: microBatch).count, depth: tape.units,
+            to: UnsafeMutableRawPointer(operands.pointer) + microBatch * operandBytes)
     }
 
     /// Makes a worker's room for panels.
@@ -41,8 +45,7 @@ final class LogitsPanels: @unchecked Sendable {
     /// The top layer's h after each token of a micro-batch, as the products read it.
     private func operand(_ microBatch: Int) -> UnsafeRawPointer {
         guard let operands else { return UnsafeRawPointer(tape.topStates(of: microBatch)) }
-        let before = tape.rankBatch.tokens(of: microBatch).before
-        return UnsafeRawPointer(operands.pointer) + before * tape.units * format.bytes
+        return UnsafeRawPointer(operands.pointer) + microBatch * operandBytes
     }
 
     /// One worker's panel at a time.

@@ -90,7 +90,7 @@ extension TeamCost {
         self.init(
             core: core ?? Core.current(for: format), units: units,
             elements: (2 * layers - 1) * units * units * cell.gates, layers: layers, gates: cell.gates,
-            bytes: format == .bf16 || format == .expandedBF16 ? 2 : 4)
+            bytes: [.bf16, .bf16Tiles, .expandedBF16].contains(format) ? 2 : 4)
     }
 }
 
@@ -108,6 +108,7 @@ extension TeamCost.Core {
         case (DTRAIN_ISA_GENERIC, _): 24
         case (DTRAIN_ISA_AVX2, _): 48
         case (_, .bf16): 192
+        case (DTRAIN_ISA_AMX, .bf16Tiles): 500
         default: 96
         }
     }

@@ -2,8 +2,7 @@ import CKernels
 
 /// How a training multiplies and adds, as far as its bits show it.
 ///
-/// A CPU that offers an arithmetic has the lower ones of the same precision, too; those are declared in ascending order. The raw
-/// values are what checkpoints keep.
+/// Those of one precision are declared in ascending order. The raw values are what checkpoints keep.
 public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
     /// float32 on a CPU without fused multiply-add.
     case fp32WithoutFMA = "fp32 without fma"
@@ -15,12 +14,14 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
     case roundedBF16 = "bf16 rounded"
     /// Pairs of bf16 operands, multiplied by VDPBF16PS.
     case pairedBF16 = "bf16 vdpbf16ps"
+    /// Tiles of bf16 operands, multiplied by TDPBF16PS or its emulation.
+    case tiledBF16 = "bf16 tdpbf16ps"
 
     /// The precision that it is a way of.
     public var precision: Precision {
         switch self {
         case .fp32WithoutFMA, .fp32: .fp32
-        case .roundedBF16WithoutFMA, .roundedBF16, .pairedBF16: .bf16
+        case .roundedBF16WithoutFMA, .roundedBF16, .pairedBF16, .tiledBF16: .bf16
         }
     }
 
@@ -28,7 +29,7 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
     public var isFused: Bool {
         switch self {
         case .fp32WithoutFMA, .roundedBF16WithoutFMA: false
-        case .fp32, .roundedBF16, .pairedBF16: true
+        case .fp32, .roundedBF16, .pairedBF16, .tiledBF16: true
         }
     }
 
@@ -41,28 +42,42 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
         case .fp32WithoutFMA, .fp32: .fp32
         case .roundedBF16WithoutFMA, .roundedBF16: .roundedFP32
         case .pairedBF16: .bf16
+        case .tiledBF16: .bf16Tiles
         }
     }
 
     /// The arithmetic that this process would choose alone.
     ///
-    /// bf16 instructions count only where they are faster than those of float32.
-    ///
     /// - Throws: `DTrainError` with `usage` as `InstructionSet.inUse` does.
     package static func best(for precision: Precision) throws -> Arithmetic {
-        let hasPairs = try OperandFormat.bf16.isSupported() && dtrain_has_slow_bf16() == 0
-        return switch (precision, InstructionSet.hasFusedMultiplyAdd) {
-        case (.fp32, true): .fp32
-        case (.fp32, false): .fp32WithoutFMA
-        case (.bf16, true): hasPairs ? .pairedBF16 : .roundedBF16
-        case (.bf16, false): .roundedBF16WithoutFMA
+        guard let best = try offers(for: precision).last else {
+            throw DTrainError(.internal, "there is no arithmetic for \(precision); please report this")
+        }
+        return best
+    }
+
+    /// Everything that this process can compute with, in ascending order.
+    ///
+    /// Pairs count where they are faster than float32, or where only tiles are: other CPUs may have pairs.
+    ///
+    /// - Throws: `DTrainError` with `usage` as `InstructionSet.inUse` does.
+    package static func offers(for precision: Precision) throws -> [Arithmetic] {
+        let hasTiles = try InstructionSet.inUse().hasTiles
+        let hasPairs = try OperandFormat.bf16.isSupported() && (hasTiles || dtrain_has_slow_bf16() == 0)
+        return allCases.filter { way in
+            guard way.precision == precision, InstructionSet.hasFusedMultiplyAdd || !way.isFused else { return false }
+            return switch way {
+            case .pairedBF16: hasPairs
+            case .tiledBF16: hasTiles
+            case .fp32WithoutFMA, .fp32, .roundedBF16WithoutFMA, .roundedBF16: true
+            }
         }
     }
 
-    /// The arithmetic that all of several CPUs have; nil if they are none, or of different precisions.
-    package static func common(_ offers: [Arithmetic]) -> Arithmetic? {
-        guard Set(offers.map(\.precision)).count == 1 else { return nil }
-        return allCases.first(where: offers.contains)
+    /// The best arithmetic that all of several CPUs offer; nil if there is none.
+    package static func common(_ offers: [[Arithmetic]]) -> Arithmetic? {
+        guard !offers.isEmpty else { return nil }
+        return allCases.last { way in offers.allSatisfy { $0.contains(way) } }
     }
 
     /// Gives up fused multiply-add where the arithmetic has none, in the whole process and for good.

@@ -17,7 +17,7 @@
 
         func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
             BlockPacking(
-                pairsOf: depth, columns: columns, source: source, rowBytes: depth * format.bytes,
+                pairsOf: depth, columns: columns, source: source, rowBytes: format.rowBytes(depth: depth),
                 loops: dtrain_packed_product_bf16)
         }
 
@@ -35,30 +35,8 @@
         func preparePanel(_ panel: UnsafeMutableBufferPointer<Float>) {}
 
         func product(units: Int, width: Int, states: Int, of stored: Int) throws -> any PanelProduct {
-            try BF16PanelProduct(units: units, width: width, states: states, stored: stored)
-        }
-    }
-
-    /// hᵀ · panel; packs the panel first, which rounds it and leaves it in the worker's cache.
-    private final class BF16PanelProduct: PanelProduct {
-        private let units: Int
-        private let width: Int
-        private let states: Int
-        private let stored: Int
-        private let packed: AlignedBuffer<UInt32>
-
-        init(units: Int, width: Int, states: Int, stored: Int) throws {
-            (self.units, self.width, self.states, self.stored) = (units, width, states, stored)
-            packed = try AlignedBuffer(
-                count: BlockPacking.words(columns: width, steps: states.groups(of: 2)))
-        }
-
-        func callAsFunction(_ states: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: FoldDestination) {
-            dtrain_pack_bf16_pairs(Int64(self.states), Int64(width), panel, packed.pointer)
-            sums.withFold {
-                dtrain_panel_product_bf16(
-                    Int64(units), Int64(width), Int64(self.states), states, Int64(stored), packed.pointer, $0)
-            }
+            try PairedPanelProduct(
+                units: units, width: width, states: states, stored: stored, loops: dtrain_panel_product_bf16)
         }
     }
 #endif

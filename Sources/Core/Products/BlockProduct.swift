@@ -8,7 +8,7 @@ final class BlockProduct: WeightProduct {
     /// A function of CKernels that multiplies operands of one format.
     typealias Loops = @convention(c) (dtrain_packed_product) -> Void
 
-    /// The most rows at a time: their copies of A stay in the cache.
+    /// The most rows at a time, in whole tiles: their copies of A stay in the cache.
     private static let mostRows = 128
 
     private var product: dtrain_packed_product

@@ -7,13 +7,16 @@ struct FP32Products: ProductImplementation, WeightProducts, PanelProducts {
     let format: OperandFormat
 
     static func weightProducts(_ format: OperandFormat) -> (any WeightProducts)? {
-        format == .bf16 ? nil : FP32Products(format: format)
+        switch format {
+        case .fp32, .roundedFP32, .expandedBF16: FP32Products(format: format)
+        case .bf16, .bf16Tiles: nil
+        }
     }
 
     static func panelProducts(_ format: OperandFormat) -> (any PanelProducts)? {
         switch format {
         case .fp32, .roundedFP32: FP32Products(format: format)
-        case .bf16, .expandedBF16: nil
+        case .bf16, .bf16Tiles, .expandedBF16: nil
         }
     }
 
@@ -22,11 +25,11 @@ struct FP32Products: ProductImplementation, WeightProducts, PanelProducts {
     func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
         guard format != .expandedBF16 else {
             return BlockPacking(
-                pairsOf: depth, columns: columns, source: source, rowBytes: depth * format.bytes,
+                pairsOf: depth, columns: columns, source: source, rowBytes: format.rowBytes(depth: depth),
                 loops: dtrain_packed_product_expanded)
         }
         return BlockPacking(
-            depth: depth, columns: columns, steps: depth, rowBytes: depth * format.bytes,
+            depth: depth, columns: columns, steps: depth, rowBytes: format.rowBytes(depth: depth),
             loops: dtrain_packed_product_fp32
         ) { weights, packed, words in
             let floats = packed.bindMemory(to: Float.self, capacity: words)

@@ -5,6 +5,7 @@ struct OperandBuffer {
     private enum Copy {
         case none
         case bf16(AlignedBuffer<UInt16>)
+        case tiles(AlignedBuffer<UInt16>, TiledRows)
         case fp32(AlignedBuffer<Float>)
     }
 
@@ -20,12 +21,15 @@ struct OperandBuffer {
         let count = rows * columns
         self.columns = columns
         values = try AlignedBuffer(count: count)
-        copy =
-            switch format {
-            case .fp32: .none
-            case .bf16: .bf16(try AlignedBuffer(count: count))
-            case .roundedFP32, .expandedBF16: .fp32(try AlignedBuffer(count: count))
-            }
+        switch format {
+        case .fp32: copy = .none
+        case .bf16: copy = .bf16(try AlignedBuffer(count: count))
+        case .bf16Tiles:
+            let bytes = format.bytes(rows: rows, depth: columns)
+            let tiles = try AlignedBuffer<UInt16>(count: bytes / MemoryLayout<UInt16>.stride)
+            copy = .tiles(tiles, TiledRows(tiles.pointer, rows: rows, depth: columns))
+        case .roundedFP32, .expandedBF16: copy = .fp32(try AlignedBuffer(count: count))
+        }
     }
 
     var pointer: UnsafeMutablePointer<Float> { values.pointer }
@@ -34,7 +38,7 @@ struct OperandBuffer {
     var bytes: UnsafeRawPointer {
         switch copy {
         case .none: UnsafeRawPointer(values.pointer)
-        case .bf16(let rounded): UnsafeRawPointer(rounded.pointer)
+        case .bf16(let rounded), .tiles(let rounded, _): UnsafeRawPointer(rounded.pointer)
         case .fp32(let rounded): UnsafeRawPointer(rounded.pointer)
         }
     }
@@ -45,6 +49,7 @@ struct OperandBuffer {
         switch copy {
         case .none: break
         case .bf16(let rounded): dtrain_to_bf16(count, values.pointer + first, rounded.pointer + first)
+        case .tiles(_, let tiles): tiles.store(values.pointer + first, row: row, columns: part)
         case .fp32(let rounded): dtrain_round_to_bf16(count, values.pointer + first, rounded.pointer + first)
         }
     }
@@ -54,7 +59,7 @@ struct OperandBuffer {
         values.elements.update(repeating: 0)
         switch copy {
         case .none: break
-        case .bf16(let rounded): rounded.elements.update(repeating: 0)
+        case .bf16(let rounded), .tiles(let rounded, _): rounded.elements.update(repeating: 0)
         case .fp32(let rounded): rounded.elements.update(repeating: 0)
         }
     }

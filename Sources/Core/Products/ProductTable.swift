@@ -12,9 +12,10 @@ extension InstructionSet {
     var implementations: [any ProductImplementation.Type] {
         var all: [any ProductImplementation.Type] = []
         #if arch(x86_64)
+            if self == .amx { all.append(AMXProducts.self) }
             if includes(.avx512BF16) { all.append(BF16Products.self) }
         #endif
-        all.append(FP32Products.self)
+        all += [EmulatedAMXProducts.self, FP32Products.self]
         return all
     }
 }

@@ -33,7 +33,7 @@ public final class Trainer {
 
     /// The sizes of a step.
     public let shape: Shape
-    /// How the numbers are computed: the least of what the CPUs of all ranks offer for the precision.
+    /// How the numbers are computed: the best that the CPUs of all ranks offer for the precision.
     public let arithmetic: Arithmetic
     /// Worker threads of this rank.
     public let threads: Int

@@ -1,24 +1,25 @@
 extension TrainingRanks {
-    /// Agrees on the arithmetic of a training: the least of what the ranks' CPUs offer.
+    /// Agrees on the arithmetic of a training: the best that all ranks' CPUs offer.
     ///
     /// Collective, before any memory is allocated.
     ///
     /// - Throws: `DTrainError` with `usage` on all ranks when `DTRAIN_MAX_ISA` of one names what its CPU lacks, or when the ranks
     ///   have different versions of dtrain.
     package func agreeOnArithmetic(for precision: Precision) throws -> Arithmetic {
-        try agree(offering: collectively { try Arithmetic.best(for: precision) })
+        try agree(offering: collectively { try Arithmetic.offers(for: precision) })
     }
 
-    /// Agrees on the least of the ranks' offers; collective.
-    func agree(offering offer: Arithmetic) throws -> Arithmetic {
-        let names = try allGather(offer.rawValue)
+    /// Agrees on the best that is in all ranks' offers, which are in ascending order; collective.
+    func agree(offering offers: [Arithmetic]) throws -> Arithmetic {
+        let separator: Character = ","
+        let names = try allGather(offers.map(\.rawValue).joined(separator: String(separator)))
+            .map { $0.split(separator: separator).map(String.init) }
         return try collectively {
-            let offers = names.compactMap(Arithmetic.init)
-            guard offers.count == names.count, let common = Arithmetic.common(offers) else {
+            guard let common = Arithmetic.common(names.map { $0.compactMap(Arithmetic.init) }) else {
                 throw DTrainError(
                     .usage,
                     "the ranks can't agree on an arithmetic: they offer "
-                        + Set(names).sorted().map(\.quotedForMessage).joined(separator: ", "),
+                        + Set(names.compactMap(\.last)).sorted().map(\.quotedForMessage).joined(separator: ", "),
                     hint: "start the same dtrain with the same `precision` on all hosts")
             }
             return common

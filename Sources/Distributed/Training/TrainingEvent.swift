@@ -56,6 +56,8 @@ package struct TrainingOverview: Sendable {
     package let gradientCompression: GradientCompression
     /// The instruction sets of the ranks, each once, in ascending order.
     package let instructionSets: [InstructionSet]
+    /// Whether a rank's kernel refuses the AMX of its CPU.
+    package let lacksAMXPermission: Bool
     /// What all ranks compute with.
     package let arithmetic: Arithmetic
 }

@@ -6,10 +6,12 @@ package struct TrainingPlan {
     let options: TrainingOptions
     let start: StartingPoint
     let data: TrainingData
-    /// The least of what the ranks' CPUs offer.
+    /// The best that all ranks' CPUs offer.
     let arithmetic: Arithmetic
     /// The instruction sets of the ranks, each once, in ascending order.
     let instructionSets: [InstructionSet]
+    /// Whether a rank's kernel refuses the AMX of its CPU.
+    let lacksAMXPermission: Bool
     /// Worker threads of this rank.
     let threads: Int
     let communicator: any Communicator
@@ -43,12 +45,13 @@ package struct TrainingPlan {
         }
         let arithmetic = try JobRanks(communicator).agreeOnArithmetic(for: options[.precision])
         let sets = try Set(communicator.allGather(InstructionSet.inUse().rawValue))
+        let lacksPermission = try communicator.allGather(InstructionSet.lacksPermission()).contains(true)
         if communicator.size == 1 { options.settings.removeExchange() }
         return TrainingPlan(
             options: options, start: start,
             data: try TrainingData.open(options, start.summary, communicator: communicator),
             arithmetic: arithmetic, instructionSets: InstructionSet.allCases.filter { sets.contains($0.rawValue) },
-            threads: options[.threads] ?? defaultThreads,
+            lacksAMXPermission: lacksPermission, threads: options[.threads] ?? defaultThreads,
             communicator: communicator)
     }
 
@@ -72,7 +75,7 @@ package struct TrainingPlan {
             characters: data.corpus.count, sequences: data.dataset.windowCount,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],
-            instructionSets: instructionSets, arithmetic: arithmetic)
+            instructionSets: instructionSets, lacksAMXPermission: lacksAMXPermission, arithmetic: arithmetic)
     }
 }
 

@@ -77,6 +77,11 @@ final class TrainingPrinter {
                 "\(overview.ranks == 1 ? "this CPU" : "the CPU of a rank") has no fused multiply-add: training is slow, and its "
                     + "bits differ from those on other CPUs")
         }
+        if overview.lacksAMXPermission, overview.arithmetic.precision == .bf16 {
+            Console.warning(
+                "the kernel refuses AMX\(overview.ranks == 1 ? "" : " to a rank"), so bf16 is slower than the CPU allows: use Linux "
+                    + "5.16 or newer and a sandbox that permits arch_prctl")
+        }
         if overview.ranks > 1, overview.gradientCompression == .bf16 {
             line("gradients travel in bf16: the weights' bits depend on the number of ranks")
         }

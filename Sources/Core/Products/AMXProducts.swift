@@ -1,0 +1,85 @@
+import CKernels
+
+#if arch(x86_64)
+    /// Products of bf16 tiles with AMX.
+    enum AMXProducts: ProductImplementation {
+        static func weightProducts(_ format: OperandFormat) -> (any WeightProducts)? { products(format) }
+
+        static func panelProducts(_ format: OperandFormat) -> (any PanelProducts)? { products(format) }
+
+        private static func products(_ format: OperandFormat) -> TileProducts? {
+            format == .bf16Tiles ? TileProducts(unit: .amx) : nil
+        }
+    }
+#endif
+
+/// The same products on any CPU, slowly, with an emulation of AMX: the same bits.
+enum EmulatedAMXProducts: ProductImplementation {
+    static func weightProducts(_ format: OperandFormat) -> (any WeightProducts)? { products(format) }
+
+    static func panelProducts(_ format: OperandFormat) -> (any PanelProducts)? { products(format) }
+
+    private static func products(_ format: OperandFormat) -> TileProducts? {
+        format == .bf16Tiles ? TileProducts(unit: .emulated) : nil
+    }
+}
+
+/// Products of bf16 operands in tiles; a step of the depth is a pair.
+///
+/// A lies in tiles of 16 rows by 32 of the depth, B in the column blocks that the other bf16 products read, too.
+struct TileProducts: WeightProducts, PanelProducts {
+    /// What multiplies tiles.
+    enum Unit: Sendable {
+        #if arch(x86_64)
+            case amx
+        #endif
+        case emulated
+    }
+
+    let unit: Unit
+    let format = OperandFormat.bf16Tiles
+
+    var columnStep: Int { DTRAIN_TILE_ROWS }
+
+    func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
+        BlockPacking(
+            pairsOf: depth, columns: columns, source: source, rowBytes: format.rowBytes(depth: depth),
+            loops: unit.weightLoops)
+    }
+
+    func words(states: Int, units: Int) -> Int {
+        // hᵀ: a tile's row is a unit.
+        format.bytes(rows: units, depth: states) / MemoryLayout<UInt32>.stride
+    }
+
+    func packStates(_ hidden: UnsafePointer<Float>, states: Int, units: Int, to packed: UnsafeMutableRawPointer) {
+        let pairs = packed.bindMemory(to: UInt32.self, capacity: words(states: states, units: units))
+        dtrain_pack_states_bf16_tiles(Int64(states), Int64(units), hidden, pairs)
+    }
+
+    func preparePanel(_ panel: UnsafeMutableBufferPointer<Float>) {}
+
+    func product(units: Int, width: Int, states: Int, of stored: Int) throws -> any PanelProduct {
+        try PairedPanelProduct(units: units, width: width, states: states, stored: stored, loops: unit.panelLoops)
+    }
+}
+
+extension TileProducts.Unit {
+    fileprivate var weightLoops: BlockProduct.Loops {
+        switch self {
+        #if arch(x86_64)
+            case .amx: dtrain_packed_product_amx
+        #endif
+        case .emulated: dtrain_packed_product_amx_emulated
+        }
+    }
+
+    fileprivate var panelLoops: PairedPanelProduct.Loops {
+        switch self {
+        #if arch(x86_64)
+            case .amx: dtrain_panel_product_amx
+        #endif
+        case .emulated: dtrain_panel_product_amx_emulated
+        }
+    }
+}
