@@ -5,8 +5,16 @@ import Testing
 
 /// Ranks whose CPUs offer different arithmetic, as threads.
 @Suite struct ArithmeticAgreementTests {
-    /// What each rank gets that offers its own.
-    private func agree(_ offers: [Arithmetic]) throws -> [Result<Arithmetic, any Error>] {
+    /// What each rank gets that offers its own and all below.
+    private func agree(_ best: [Arithmetic]) throws -> [Result<Arithmetic, any Error>] {
+        let offers = try best.map { best in
+            let ways = Arithmetic.allCases.filter { $0.precision == best.precision }
+            return Array(ways[...(try #require(ways.firstIndex(of: best)))])
+        }
+        return try agree(offers)
+    }
+
+    private func agree(_ offers: [[Arithmetic]]) throws -> [Result<Arithmetic, any Error>] {
         try InMemoryCommunicator.run(ranks: offers.count) { communicator in
             try JobRanks(communicator).agree(offering: offers[communicator.rank])
         }
@@ -18,9 +26,18 @@ import Testing
         ([.pairedBF16, .pairedBF16], .pairedBF16),
         ([.pairedBF16, .roundedBF16], .roundedBF16),
         ([.roundedBF16WithoutFMA, .pairedBF16, .roundedBF16], .roundedBF16WithoutFMA),
+        ([.tiledBF16, .tiledBF16], .tiledBF16),
+        ([.tiledBF16, .pairedBF16], .pairedBF16),
+        ([.tiledBF16, .roundedBF16, .tiledBF16], .roundedBF16),
     ])
     func allRanksTakeTheLeast(offers: [Arithmetic], expected: Arithmetic) throws {
         for result in try agree(offers) { #expect(try result.get() == expected) }
+    }
+
+    /// An emulation of tiles, on a CPU without pairs.
+    @Test func whatOneRankLacksIsLeftOut() throws {
+        let offers: [[Arithmetic]] = [[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]
+        for result in try agree(offers) { #expect(try result.get() == .roundedBF16) }
     }
 
     @Test func precisionsThatDifferAreRefusedOnAllRanks() throws {
@@ -48,7 +65,7 @@ import Testing
             #expect(try Checkpoint(path: path).metadata.arithmetic == arithmetic.rawValue)
             return trainer.replica.parameters.elements.map(\.bitPattern)
         }
-        var ways = [Arithmetic.fp32, .roundedBF16]
+        var ways = [Arithmetic.fp32, .roundedBF16, .tiledBF16]
         if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
         #expect(Set(try ways.map(losses)).count == ways.count)
     }
@@ -76,7 +93,7 @@ import Testing
     }
 
     @Test func bothKindsOfProductAreThoseAgreedOn() throws {
-        var ways = [Arithmetic.fp32, .roundedBF16]
+        var ways = [Arithmetic.fp32, .roundedBF16, .tiledBF16]
         if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
         let gradients = try ways.map(gradients)
         #expect(Set(gradients.map(\.bias)).count == ways.count)

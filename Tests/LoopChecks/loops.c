@@ -120,15 +120,16 @@ static void check_cell(const cell *cell) {
             float *cell_after = room(units), *d = numbers(units, 1), *dc = numbers(units, 1), *gradient = room(width);
             float *before = numbers(units, 1), *cell_before = numbers(units, 1), *below = room(width);
             const dtrain_record record = {.values = kept, .rows = 1, .hidden = after, .memory = cell_after};
+            float *hidden_after = room(units);
             cell->forward(&(dtrain_forward_row){
-                .units = units, .end = units, .input = input, .recurrent = recurrent, .bias = bias, .hidden = hidden,
-                .memory = memory, .record = record});
-            add(hidden, units * 4), add(memory, units * 4), add(kept, 4 * units * 4);
+                .units = units, .end = units, .input = input, .recurrent = recurrent, .bias = bias, .hidden_before = hidden,
+                .hidden = hidden_after, .memory = memory, .record = record});
+            add(hidden_after, units * 4), add(memory, units * 4), add(kept, 4 * units * 4);
             cell->backward(&(dtrain_backward_row){
-                .units = units, .hidden_before = before, .memory_before = cell_before, .hidden_gradient = d,
+                .units = units, .end = units, .hidden_before = before, .memory_before = cell_before, .hidden_gradient = d,
                 .memory_gradient = dc, .recurrent_gradient = gradient, .input_gradient = below, .record = record});
             add(d, units * 4), add(dc, units * 4), add(gradient, width * 4), add(kept, 4 * units * 4), add(below, width * 4);
-            float *all[] = {input, recurrent, bias, hidden, memory, kept, after, cell_after, d, dc, gradient, before, cell_before, below};
+            float *all[] = {input, recurrent, bias, hidden, hidden_after, memory, kept, after, cell_after, d, dc, gradient, before, cell_before, below};
             for (size_t k = 0; k < COUNT(all); k++) free(all[k]);
         }
     show(cell->name);

@@ -44,7 +44,10 @@ struct CellCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Runs the forward loop over all units in place.
+    /// Units that are computed in two calls, as two members of a team do: none of the loops may care.
+    private var parts: [Range<Int>] { [0..<units / 3, units / 3..<units] }
+
+    /// Runs the forward loop over all units.
     ///
     /// - Parameters:
     ///   - input: x · W.
@@ -56,15 +59,15 @@ struct CellCase: Sendable, CustomTestStringConvertible {
         input: [Float], recurrent: [Float], bias: [Float], hidden: AlignedBuffer<Float>,
         memory: AlignedBuffer<Float>? = nil, recordedIn values: AlignedBuffer<Float>? = nil
     ) {
-        input.withUnsafeBufferPointer { input in
-            recurrent.withUnsafeBufferPointer { recurrent in
-                bias.withUnsafeBufferPointer { bias in
-                    var row = dtrain_forward_row(
-                        units: Int64(units), first: 0, end: Int64(units), input: input.baseAddress,
-                        recurrent: recurrent.baseAddress, bias: bias.baseAddress, hidden: hidden.pointer,
-                        memory: memory?.pointer, record: values.map(record) ?? dtrain_record())
-                    cell.forward(&row)
-                }
+        let before = Array(hidden.elements)
+        for part in parts {
+            var row = dtrain_forward_row()
+            (row.units, row.first, row.end) = (Int64(units), Int64(part.lowerBound), Int64(part.upperBound))
+            (row.hidden, row.memory) = (hidden.pointer, memory?.pointer)
+            row.record = values.map(record) ?? dtrain_record()
+            withUnsafe(input, recurrent, bias, before) {
+                (row.input, row.recurrent, row.bias, row.hidden_before) = ($0, $1, $2, $3)
+                cell.forward(&row)
             }
         }
     }
@@ -81,13 +84,29 @@ struct CellCase: Sendable, CustomTestStringConvertible {
         gradients: (hidden: AlignedBuffer<Float>, memory: AlignedBuffer<Float>?), recurrent: AlignedBuffer<Float>,
         input: AlignedBuffer<Float>?, recordedIn values: AlignedBuffer<Float>
     ) {
-        before.hidden.withUnsafeBufferPointer { hidden in
-            before.memory.withUnsafeBufferPointer { memory in
-                var row = dtrain_backward_row(
-                    units: Int64(units), hidden_before: hidden.baseAddress, memory_before: memory.baseAddress,
-                    hidden_gradient: gradients.hidden.pointer, memory_gradient: gradients.memory?.pointer,
-                    recurrent_gradient: recurrent.pointer, input_gradient: input?.pointer, record: record(values))
+        for part in parts {
+            var row = dtrain_backward_row()
+            (row.units, row.first, row.end) = (Int64(units), Int64(part.lowerBound), Int64(part.upperBound))
+            (row.hidden_gradient, row.memory_gradient) = (gradients.hidden.pointer, gradients.memory?.pointer)
+            (row.recurrent_gradient, row.input_gradient) = (recurrent.pointer, input?.pointer)
+            row.record = record(values)
+            withUnsafe(before.hidden, before.memory, [], []) { hidden, memory, _, _ in
+                (row.hidden_before, row.memory_before) = (hidden, memory)
                 cell.backward(&row)
+            }
+        }
+    }
+
+    /// Calls `body` with the addresses of four vectors.
+    private func withUnsafe(
+        _ a: [Float], _ b: [Float], _ c: [Float], _ d: [Float],
+        _ body: (UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafePointer<Float>?) -> Void
+    ) {
+        a.withUnsafeBufferPointer { a in
+            b.withUnsafeBufferPointer { b in
+                c.withUnsafeBufferPointer { c in
+                    d.withUnsafeBufferPointer { body(a.baseAddress, b.baseAddress, c.baseAddress, $0.baseAddress) }
+                }
             }
         }
     }

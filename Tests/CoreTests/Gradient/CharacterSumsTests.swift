@@ -31,8 +31,7 @@ import Testing
             layout: layout, parameters: parameters.pointer, products: OperandFormat.fp32.weightProducts(),
             use: .training(characters), pool: pool)
         try weights.pack()
-        try TrainingWorker(rows: 0..<7, weights: weights, parameters: parameters.pointer, tape: tape)
-            .run(.crossEntropy)
+        try runPasses(tape, weights: weights, parameters: parameters.pointer)
         let fold = ReductionTree(leafCount: 7).foldPlan(of: 0..<7)
         gradient = try GradientSums(layout, tableRows: characters.capacity, ranks: 1, nodeCount: fold.nodeCount)
         sums = try WeightGradient(

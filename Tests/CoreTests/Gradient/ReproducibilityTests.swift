@@ -35,14 +35,15 @@ import Testing
         var microBatches: Int { RankBatch.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize) }
 
         func replica(
-            _ microBatches: Range<Int>, threads: Int, ranks: Int = 1, optimizer: any Optimizer = Adam()
+            _ microBatches: Range<Int>, threads: Int, members: Int? = nil, ranks: Int = 1,
+            optimizer: any Optimizer = Adam()
         ) throws -> Replica {
             let rankBatch = RankBatch(
                 batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                 microBatches: microBatches)
             var configuration = try Replica.Configuration(
                 model: model, rankBatch: rankBatch, optimizer: optimizer, arithmetic: .best(for: precision),
-                threads: threads, ranks: ranks)
+                threads: threads, members: members, ranks: ranks)
             configuration.logits = logits
             let replica = try Replica(configuration)
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: 0.3))
@@ -76,8 +77,9 @@ import Testing
     ]
 
     /// Losses, parameters and moments after three steps.
-    private func train(_ test: Case, threads: Int) throws -> [[UInt32]] {
-        let replica = try test.replica(0..<test.microBatches, threads: threads)
+    private func train(_ test: Case, threads: Int, members: Int? = nil) throws -> [[UInt32]] {
+        let replica = try test.replica(0..<test.microBatches, threads: threads, members: members)
+        if let members { try #require(replica.grid.members == members) }
         var losses: [Float] = []
         for step in 0..<3 {
             try replica.computeGradient(test.reader(step: step))
@@ -101,6 +103,26 @@ import Testing
             let found = try train(test, threads: threads)
             for (index, what) in ["losses", "parameters", "first moments", "second moments"].enumerated() {
                 #expect(differences(found[index], expected[index]) == 0, "\(what) with \(threads) threads")
+            }
+        }
+    }
+
+    static let divisible = [
+        Case(cell: .gru, layers: 2, units: 48, batchSize: 7, microBatchSize: 2),
+        Case(cell: .lstm, layers: 2, units: 160, batchSize: 13, microBatchSize: 3),
+        Case(cell: .simpleRNN, layers: 1, units: 192, batchSize: 3, microBatchSize: 2),
+        Case(cell: .gru, layers: 1, units: 320, batchSize: 16, microBatchSize: 8),
+    ]
+
+    /// Teams and members divide rows and units in every way: odd numbers of vectors, panels that two share, one row a team.
+    @Test(arguments: divisible + divisible.map(\.inBF16))
+    func teamsDoNotChangeABit(_ test: Case) throws {
+        let expected = try train(test, threads: 1)
+        for (threads, members) in [(2, 2), (3, 3), (4, 2), (6, 3), (2, 1)] {
+            let found = try train(test, threads: threads, members: members)
+            for (index, what) in ["losses", "parameters", "first moments", "second moments"].enumerated() {
+                #expect(
+                    differences(found[index], expected[index]) == 0, "\(what) with \(threads) threads by \(members)")
             }
         }
     }

@@ -16,7 +16,7 @@ import Testing
         let kernel = try PackedMatrix(
             depth: Self.layout.configuration.embeddingDim, columns: columns, source: .rows,
             products: OperandFormat.fp32.weightProducts())
-        try kernel.pack(parameters.pointer + Self.layout.recurrent[0].kernel)
+        kernel.pack(parameters.pointer + Self.layout.recurrent[0].kernel)
         return try LazyTable(Self.layout, parameters: parameters.pointer, kernel: kernel)
     }
 
@@ -37,7 +37,7 @@ import Testing
             let product = try table.product()
             for index in 0..<vocabularySize {
                 let id = index * (worker % 2 == 0 ? 1 : 7) % vocabularySize
-                try table.fill(id, with: product)
+                table.fill(id, with: product)
                 // On return the row can be read.
                 let (row, own) = (table.values.pointer + id * 300, expected.values.pointer + id * 300)
                 if memcmp(row, own, 300 * MemoryLayout<Float>.stride) != 0 {

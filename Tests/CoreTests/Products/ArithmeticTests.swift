@@ -5,26 +5,33 @@ import Testing
 @Suite struct ArithmeticTests {
     /// Each precision's ways in ascending order.
     private static let ways: [[Arithmetic]] = [
-        [.fp32WithoutFMA, .fp32], [.roundedBF16WithoutFMA, .roundedBF16, .pairedBF16],
+        [.fp32WithoutFMA, .fp32], [.roundedBF16WithoutFMA, .roundedBF16, .pairedBF16, .tiledBF16],
     ]
 
-    @Test func theCommonArithmeticIsTheLeast() {
+    @Test func theCommonArithmeticIsTheLeastOfAscendingOffers() {
         #expect(Set(Self.ways.joined()) == Set(Arithmetic.allCases))
         for ways in Self.ways {
-            for (first, a) in ways.enumerated() {
-                for (second, b) in ways.enumerated() {
-                    #expect(Arithmetic.common([a, b]) == ways[min(first, second)])
-                    #expect(Arithmetic.common([b, a, b]) == ways[min(first, second)])
+            for first in ways.indices {
+                for second in ways.indices {
+                    let (lower, higher) = (Array(ways[...first]), Array(ways[...second]))
+                    #expect(Arithmetic.common([lower, higher]) == ways[min(first, second)])
+                    #expect(Arithmetic.common([higher, lower, higher]) == ways[min(first, second)])
                 }
             }
         }
     }
 
+    /// An emulation offers tiles where there are no pairs.
+    @Test func theCommonArithmeticIsInAllOffers() {
+        #expect(
+            Arithmetic.common([[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16, .tiledBF16]]) == .tiledBF16)
+        #expect(Arithmetic.common([[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]) == .roundedBF16)
+        #expect(Arithmetic.common([[.roundedBF16, .pairedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]) == .pairedBF16)
+    }
+
     @Test func precisionsHaveNothingInCommon() {
         #expect(Arithmetic.common([]) == nil)
-        for a in Self.ways[0] {
-            for b in Self.ways[1] { #expect(Arithmetic.common([a, b]) == nil) }
-        }
+        #expect(Arithmetic.common(Self.ways) == nil)
     }
 
     @Test(arguments: Precision.allCases)
@@ -33,6 +40,9 @@ import Testing
         #expect(best.precision == precision && best.isFused == InstructionSet.hasFusedMultiplyAdd)
         #expect(try best.operands.isSupported())
         #expect(throws: Never.self) { try best.operands.panelProducts() }
+        let offers = try Arithmetic.offers(for: precision)
+        #expect(offers == Arithmetic.allCases.filter(offers.contains) && offers.last == best)
+        for way in offers { #expect(try way.precision == precision && way.operands.isSupported()) }
     }
 
     /// Checkpoints keep the names.
@@ -40,6 +50,7 @@ import Testing
         #expect(
             Arithmetic.allCases.map(\.rawValue) == [
                 "fp32 without fma", "fp32", "bf16 rounded without fma", "bf16 rounded", "bf16 vdpbf16ps",
+                "bf16 tdpbf16ps",
             ])
     }
 }

@@ -3,15 +3,18 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct InstructionSetTests {
-    @Test(arguments: InstructionSet.allCases)
+    /// Those of CPUs, in ascending order.
+    private static let sets: [InstructionSet] = [.generic, .avx2, .avx512, .avx512BF16, .amx]
+
+    @Test(arguments: sets)
     func withoutALimitTheBestIsTaken(best: InstructionSet) throws {
         #expect(try InstructionSet.choice(limit: nil, best: best) == best)
         #expect(try InstructionSet.choice(limit: "", best: best) == best)
     }
 
-    @Test(arguments: InstructionSet.allCases, InstructionSet.allCases)
+    @Test(arguments: sets, sets)
     func limitIsTakenWhereTheCPUHasIt(limit: InstructionSet, best: InstructionSet) throws {
-        let order = InstructionSet.allCases
+        let order = Self.sets
         let isThere = try #require(order.firstIndex(of: limit)) <= #require(order.firstIndex(of: best))
         if isThere {
             #expect(try InstructionSet.choice(limit: limit.rawValue, best: best) == limit)
@@ -24,8 +27,26 @@ import Testing
         }
     }
 
+    @Test(arguments: sets)
+    func theEmulationIsOnEveryCPUAndChosenByNameOnly(best: InstructionSet) throws {
+        #expect(try InstructionSet.choice(limit: "amx-emulated", best: best) == .amxEmulated)
+        #expect(!best.includes(.amxEmulated) && InstructionSet.amxEmulated.includes(.best))
+        #expect(!InstructionSet.available.contains(.amxEmulated) && InstructionSet.best != .amxEmulated)
+        #expect(Set(InstructionSet.allCases) == Set(Self.sets + [.amxEmulated]))
+    }
+
+    /// The error blames the kernel where the CPU has what was asked for.
+    @Test func aKernelThatRefusesAMXIsNamed() {
+        for (refuses, part) in [(true, "the kernel refuses AMX"), (false, "this CPU has avx512_bf16 at most")] {
+            let error = #expect(throws: DTrainError.self) {
+                try InstructionSet.choice(limit: "amx", best: .avx512BF16, refusesAMX: refuses)
+            }
+            #expect(error?.message.contains(part) == true && error?.hint?.contains("avx512_bf16") == true)
+        }
+    }
+
     @Test func anotherNameIsRefusedWithThoseThatExist() {
         let error = #expect(throws: DTrainError.self) { try InstructionSet.choice(limit: "sse2") }
-        #expect(error?.category == .usage && error?.hint?.contains("generic, avx2, avx512, avx512_bf16") == true)
+        #expect(error?.category == .usage && error?.hint?.contains("generic, avx2, avx512, avx512_bf16, amx, amx-emulated") == true)
     }
 }

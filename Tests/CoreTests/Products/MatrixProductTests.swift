@@ -50,6 +50,14 @@ import Testing
         return bits(sums)
     }
 
+    private func operand(_ numbers: [Float], rows: Int, _ format: OperandFormat) throws -> OperandBuffer {
+        let columns = numbers.count / rows
+        let operand = try OperandBuffer(rows: rows, columns: columns, format: format)
+        _ = operand.values.elements.update(from: numbers)
+        for row in 0..<rows { operand.round(row: row, columns: 0..<columns) }
+        return operand
+    }
+
     private func transpose(_ matrix: [Float], rows: Int, columns: Int) -> [Float] {
         (0..<rows * columns).map { matrix[$0 % rows * columns + $0 / rows] }
     }
@@ -71,11 +79,11 @@ import Testing
             depth: shape.depth, columns: shape.columns,
             source: transposedSource ? .transposed : .rows, products: OperandFormat.fp32.weightProducts())
         let (plain, operand) = (try buffer(source), try buffer(a))
-        try weights.pack(plain.pointer)
+        weights.pack(plain.pointer)
         for accumulate in [false, true] {
             let product = try weights.product(rows: shape.rows, accumulate: accumulate)
             let c = try buffer(before)
-            try product(operand.pointer, weights.bytes, c.pointer)
+            product(operand.pointer, weights.bytes, c.pointer)
             let start = accumulate ? before : [Float](repeating: 0, count: before.count)
             expectClose(c, naive(shape, a, b, plus: start), depth: shape.depth)
             guard InstructionSet.hasFusedMultiplyAdd else { continue }
@@ -114,8 +122,8 @@ import Testing
         let a = try buffer([10, 100])
         for b in [[1, 2, 3, 4], [5, 6, 7, 8]] as [[Float]] {
             let source = try buffer(b)
-            try weights.pack(source.pointer)
-            try product(a.pointer, weights.bytes, c.pointer)
+            weights.pack(source.pointer)
+            product(a.pointer, weights.bytes, c.pointer)
             #expect(Array(c.elements) == [10 * b[0] + 100 * b[2], 10 * b[1] + 100 * b[3]])
         }
     }
@@ -129,21 +137,21 @@ import Testing
         let weights = try PackedMatrix(
             depth: size.depth, columns: size.columns, source: .rows, products: format.weightProducts())
         let source = try buffer(format == .fp32 ? b : b.map(roundedToBF16))
-        try weights.pack(source.pointer)
+        weights.pack(source.pointer)
         for rows in [1, 2, 5, 7, 12, 13, 25, 130] {
             let shape = Shape(rows, size.depth, size.columns)
-            let a = try OperandBuffer(count: rows * size.depth, format: format)
             let numbers = testNumbers(rows * size.depth, salt: 1).map { format == .fp32 ? $0 : roundedToBF16($0) }
-            for (index, number) in numbers.enumerated() { a.values[index] = number }
-            a.round(from: 0, count: numbers.count)
+            let a = try operand(numbers, rows: rows, format)
             let before = testNumbers(rows * size.columns, salt: 3)
             for accumulate in [false, true] {
                 let product = try weights.product(rows: rows, accumulate: accumulate)
                 let c = try buffer(before)
-                try product(a.bytes, weights.bytes, c.pointer)
+                product(a.bytes, weights.bytes, c.pointer)
                 let start = accumulate ? before : [Float](repeating: 0, count: before.count)
                 expectClose(c, naive(shape, numbers, Array(source.elements), plus: start), depth: size.depth)
-                guard format != .bf16, rows < 13, InstructionSet.hasFusedMultiplyAdd else { continue }
+                guard format == .fp32 || format == .roundedFP32, rows < 13, InstructionSet.hasFusedMultiplyAdd else {
+                    continue
+                }
                 let expected = inOrder(shape, numbers, Array(source.elements), plus: start)
                 #expect(differences(bits(c.elements), expected) == 0)
             }
@@ -151,19 +159,17 @@ import Testing
     }
 
     /// Behind an odd depth, a copy of A holds what the block before left: infinity times B's padding would be no number.
-    @Test(arguments: [(OperandFormat.bf16, 65), (.expandedBF16, 1024 + 65)])
+    @Test(arguments: [(OperandFormat.bf16, 65), (.bf16Tiles, 65), (.expandedBF16, 1024 + 65)])
     func infinityAtAnotherDepthStaysThere(format: OperandFormat, place: Int) throws {
         guard try format.isSupported() else { return }
         let depth = 2113
         let weights = try PackedMatrix(depth: depth, columns: 1, source: .rows, products: format.weightProducts())
         let ones = try buffer([Float](repeating: 1, count: depth))
-        try weights.pack(ones.pointer)
-        let a = try OperandBuffer(count: depth, format: format)
-        a.values[place] = .infinity
-        a.round(from: 0, count: depth)
+        weights.pack(ones.pointer)
+        let a = try operand((0..<depth).map { $0 == place ? .infinity : 0 }, rows: 1, format)
         let c = try AlignedBuffer<Float>(count: 1)
         let product = try weights.product(rows: 1)
-        try product(a.bytes, weights.bytes, c.pointer)
+        product(a.bytes, weights.bytes, c.pointer)
         #expect(c[0] == .infinity)
     }
 
@@ -176,38 +182,37 @@ import Testing
         let found = try [OperandFormat.roundedFP32, .expandedBF16].map { format in
             let weights = try PackedMatrix(
                 depth: depth, columns: columns, source: .rows, products: format.weightProducts())
-            try weights.pack(source.pointer)
-            let a = try OperandBuffer(count: numbers.count, format: format)
-            for (index, number) in numbers.enumerated() { a.values[index] = number }
-            a.round(from: 0, count: numbers.count)
+            weights.pack(source.pointer)
+            let a = try operand(numbers, rows: rows, format)
             let c = try AlignedBuffer<Float>(count: rows * columns)
             let product = try weights.product(rows: rows)
-            try product(a.bytes, weights.bytes, c.pointer)
+            product(a.bytes, weights.bytes, c.pointer)
             return bits(c.elements)
         }
         #expect(differences(found[0], found[1]) == 0)
     }
 
     /// A product of groups of columns, in either direction, leaves the other columns as they were.
-    @Test(arguments: [1, 5, 6, 25], OperandFormat.trainable)
-    func someColumnsAreThoseOfAll(rows: Int, format: OperandFormat) throws {
+    @Test(
+        arguments: [(1, 64), (1, 16), (5, 64), (5, 32), (6, 32), (6, 16), (25, 64), (25, 32), (25, 48), (130, 16)],
+        OperandFormat.trainable)
+    func someColumnsAreThoseOfAll(_ size: (rows: Int, width: Int), format: OperandFormat) throws {
+        let (rows, step) = size
         let (depth, columns) = (1056, 384)
         let products = try format.weightProducts()
-        let step = products.columnStep
+        #expect(step.isMultiple(of: products.columnStep))
         let weights = try PackedMatrix(depth: depth, columns: columns, source: .rows, products: products)
         let source = try buffer(testNumbers(depth * columns, salt: 2))
-        try weights.pack(source.pointer)
-        let a = try OperandBuffer(count: rows * depth, format: format)
-        for (index, number) in testNumbers(rows * depth, salt: 1).enumerated() { a.values[index] = number }
-        a.round(from: 0, count: rows * depth)
+        weights.pack(source.pointer)
+        let a = try operand(testNumbers(rows * depth, salt: 1), rows: rows, format)
         let all = try AlignedBuffer<Float>(count: rows * columns)
         let whole = try weights.product(rows: rows)
-        try whole(a.bytes, weights.bytes, all.pointer)
+        whole(a.bytes, weights.bytes, all.pointer)
         let product = try weights.product(
-            rows: rows, columns: ColumnGroups(first: step..<2 * step, count: 3, stride: 2 * step))
+            rows: rows, columns: ColumnGroups(first: step..<2 * step, count: columns / step / 2, stride: 2 * step))
         for _ in 0..<2 {
             let some = try buffer([Float](repeating: 7, count: rows * columns))
-            try product(a.bytes, weights.bytes, some.pointer)
+            product(a.bytes, weights.bytes, some.pointer)
             let expected = all.elements.enumerated().map { $0.offset / step % 2 == 1 ? $0.element : 7 }
             #expect(differences(bits(some.elements), expected.map(\.bitPattern)) == 0)
         }
@@ -236,17 +241,16 @@ import Testing
         let weights = try PackedMatrix(
             depth: shape.depth, columns: shape.columns, source: .rows, products: format.weightProducts())
         let source = try buffer(testNumbers(shape.depth * shape.columns, salt: 2))
-        try weights.pack(source.pointer)
+        weights.pack(source.pointer)
         let numbers = testNumbers(all * shape.depth, salt: 1)
         let before = testNumbers(all * shape.columns, salt: 3)
         func rows(_ rows: Int, from first: Int) throws -> [UInt32] {
             let product = try weights.product(rows: rows, accumulate: accumulate)
-            let a = try OperandBuffer(count: rows * shape.depth, format: format)
-            for index in 0..<rows * shape.depth { a.values[index] = numbers[first * shape.depth + index] }
-            a.round(from: 0, count: rows * shape.depth)
+            let a = try operand(
+                Array(numbers[first * shape.depth..<(first + rows) * shape.depth]), rows: rows, format)
             let c = try AlignedBuffer<Float>(count: rows * shape.columns)
             for index in 0..<rows * shape.columns { c[index] = before[first * shape.columns + index] }
-            try product(a.bytes, weights.bytes, c.pointer)
+            product(a.bytes, weights.bytes, c.pointer)
             return Array(bits(c.elements).prefix(rows * shape.columns))
         }
         let expected = try rows(all, from: 0)

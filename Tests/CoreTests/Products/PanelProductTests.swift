@@ -75,7 +75,7 @@ import Testing
         let product = try products.product(
             units: shape.units, width: shape.width, states: shape.states, of: shape.states + 1)
         try addends.withUnsafeBufferPointer {
-            try product(
+            product(
                 hidden.bytes(0), panel.pointer,
                 FoldDestination(scratch: scratch.pointer, addends: $0, out: out.pointer))
         }

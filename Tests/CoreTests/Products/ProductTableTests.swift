@@ -32,8 +32,6 @@ import Testing
                 layout: layout, parameters: parameters.pointer, products: weights, use: .training(characters),
                 pool: pool)
             let tape = try Tape(model, rankBatch: rankBatch, logits: logits, heartbeat: Heartbeat())
-            let worker = try TrainingWorker(
-                rows: 0..<rankBatch.rows, weights: packed, parameters: parameters.pointer, tape: tape)
             for row in 0..<rankBatch.rows {
                 let text = testText(
                     rankBatch.sequenceLength + 1, vocabularySize: vocabularySize, salt: UInt32(row))
@@ -43,7 +41,7 @@ import Testing
             try characters.number()
             characters.replaceByRows(tape.inputs.elements)
             try packed.pack()
-            try worker.run(.crossEntropy)
+            try runPasses(tape, weights: packed, parameters: parameters.pointer)
             let fold = ReductionTree(leafCount: rankBatch.count).foldPlan(of: rankBatch.microBatches)
             let gradient = try GradientSums(
                 layout, tableRows: characters.capacity, ranks: 1, nodeCount: fold.nodeCount)
