@@ -60,8 +60,8 @@ static void check_weights(const char *name, weight_product multiply, int pairs) 
                 float *a = numbers(rows * depth, 1), *b = numbers(depth * columns, 1), *c = numbers(rows * columns, 1);
                 float *packed = room(words), *scratch = room(dtrain_packed_product_scratch(rows));
                 const int turned = (int)(r & 1);
-                if (pairs && turned) dtrain_pack_transposed_bf16_pairs(depth, columns, b, (uint32_t *)packed);
-                if (pairs && !turned) dtrain_pack_bf16_pairs(depth, columns, b, (uint32_t *)packed);
+                if (pairs && turned) dtrain_pack_transposed_bf16_pairs(depth, columns, b, depth, (uint32_t *)packed);
+                if (pairs && !turned) dtrain_pack_bf16_pairs(depth, columns, b, columns, (uint32_t *)packed);
                 if (!pairs && turned) dtrain_pack_transposed(depth, columns, b, depth, packed);
                 if (!pairs && !turned) dtrain_pack(depth, columns, b, columns, packed);
                 add(packed, words * 4);

@@ -50,10 +50,11 @@
       (rows, columns, matrix, stride, packed))                                                                        \
     X(void, pack_transposed, (int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed),     \
       (rows, columns, matrix, stride, packed))                                                                        \
-    X(void, pack_bf16_pairs, (int64_t rows, int64_t columns, const float *matrix, uint32_t *packed),                  \
-      (rows, columns, matrix, packed))                                                                                \
-    X(void, pack_transposed_bf16_pairs, (int64_t rows, int64_t columns, const float *matrix, uint32_t *packed),       \
-      (rows, columns, matrix, packed))                                                                                \
+    X(void, pack_bf16_pairs, (int64_t rows, int64_t columns, const float *matrix, int64_t stride, uint32_t *packed),  \
+      (rows, columns, matrix, stride, packed))                                                                              \
+    X(void, pack_transposed_bf16_pairs,                                                                               \
+      (int64_t rows, int64_t columns, const float *matrix, int64_t stride, uint32_t *packed),                         \
+      (rows, columns, matrix, stride, packed))                                                                        \
     X(void, pack_states, (int64_t tokens, int64_t units, const float *states, float *packed),                         \
       (tokens, units, states, packed))                                                                                \
     X(void, pack_states_bf16_pairs, (int64_t tokens, int64_t units, const float *states, uint32_t *packed),           \

@@ -30,13 +30,13 @@ INLINE void pack_pair(int64_t width, const float *restrict first, const float *r
 }
 
 static void pack_bf16_pairs(
-    int64_t rows, int64_t columns, const float *restrict matrix, uint32_t *restrict packed) {
+    int64_t rows, int64_t columns, const float *restrict matrix, int64_t stride, uint32_t *restrict packed) {
     const int64_t pairs = dtrain_groups(rows, 2 * DTRAIN_BLOCK_STEPS) * DTRAIN_BLOCK_STEPS;
     for (int64_t column = 0; column < columns; column += BLOCK_COLUMNS) {
         const int64_t width = columns - column < BLOCK_COLUMNS ? columns - column : BLOCK_COLUMNS;
         for (int64_t i = 0; i < pairs; i++, packed += BLOCK_COLUMNS) {
-            const float *first = 2 * i < rows ? matrix + 2 * i * columns + column : 0;
-            const float *second = 2 * i + 1 < rows ? matrix + (2 * i + 1) * columns + column : 0;
+            const float *first = 2 * i < rows ? matrix + 2 * i * stride + column : 0;
+            const float *second = 2 * i + 1 < rows ? matrix + (2 * i + 1) * stride + column : 0;
             pack_pair(width, first, second, packed);
         }
     }

@@ -40,8 +40,9 @@ static void pack_transposed(int64_t rows, int64_t columns, const float *matrix, 
     pack_transposed_steps(rows, columns, matrix, stride, (uint32_t *)packed, 1);
 }
 
-static void pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed) {
-    pack_transposed_steps(rows, columns, matrix, rows, packed, 2);
+static void pack_transposed_bf16_pairs(
+    int64_t rows, int64_t columns, const float *matrix, int64_t stride, uint32_t *packed) {
+    pack_transposed_steps(rows, columns, matrix, stride, packed, 2);
 }
 
 // A tile is a square: SIDE units by as many pairs of tokens.

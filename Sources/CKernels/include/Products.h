@@ -54,12 +54,13 @@ int dtrain_has_slow_bf16(void);
 // matrix[rows][columns], rows `stride` apart, in blocks; a step is a row.
 void dtrain_pack(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed);
 
-// The same of a matrix without gaps in bf16; a step is a pair of rows, the first of them in the lower half.
-void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
+// The same in bf16; a step is a pair of rows, the first of them in the lower half.
+void dtrain_pack_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, int64_t stride, uint32_t *packed);
 
 // The same two packings of the transpose of matrix[columns][rows].
 void dtrain_pack_transposed(int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed);
-void dtrain_pack_transposed_bf16_pairs(int64_t rows, int64_t columns, const float *matrix, uint32_t *packed);
+void dtrain_pack_transposed_bf16_pairs(
+    int64_t rows, int64_t columns, const float *matrix, int64_t stride, uint32_t *packed);
 
 // Packing of the states of a micro-batch.
 

@@ -28,8 +28,9 @@ struct PackedStates {
             to: storage.pointer + stride * microBatch)
     }
 
-    /// The packed states of a micro-batch.
-    func bytes(_ microBatch: Int) -> UnsafeRawPointer {
-        UnsafeRawPointer(storage.pointer + stride * microBatch)
+    /// The packed states of a micro-batch from a unit on, at which a part of a product's rows starts.
+    func bytes(_ microBatch: Int, from unit: Int) -> UnsafeRawPointer {
+        let before = products.words(before: unit, states: rankBatch.tokens(of: microBatch).count)
+        return UnsafeRawPointer(storage.pointer + stride * microBatch + before)
     }
 }

@@ -11,6 +11,7 @@ struct LayerStates {
 final class PanelWorker {
     /// The shape of a product of hᵀ with a panel.
     private struct Shape: Hashable {
+        let units: Int
         let sequences: Int
         /// Summed tokens of each sequence.
         let tokens: Int
@@ -23,6 +24,7 @@ final class PanelWorker {
     private let slotSize: Int
     private let products: [Shape: any PanelProduct]
     private let panelProducts: any PanelProducts
+    private let pieces: PanelPieces
     private let addends: AlignedBuffer<UnsafePointer<Float>?>
     /// The rows of sums by character.
     private let foldRows: FoldRows
@@ -35,6 +37,7 @@ final class PanelWorker {
     ///
     /// - Parameters:
     ///   - layers: the states of each recurrent layer, from the input up.
+    ///   - pieces: how tasks are cut.
     ///   - slots: the number of slots for partial sums.
     ///   - slotSize: the most sums of a task.
     ///   - foldRows: the rows that sums by character have.
@@ -42,10 +45,11 @@ final class PanelWorker {
     ///   - logitsPanels: computes the panels that the tape doesn't keep.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        tape: Tape, layers: [LayerStates], products panelProducts: any PanelProducts, slots: Int, slotSize: Int,
-        foldRows: FoldRows, fillsRows: Bool, logitsPanels: LogitsPanels?
+        tape: Tape, layers: [LayerStates], products panelProducts: any PanelProducts, pieces: PanelPieces, slots: Int,
+        slotSize: Int, foldRows: FoldRows, fillsRows: Bool, logitsPanels: LogitsPanels?
     ) throws {
         (self.foldRows, self.fillsRows) = (foldRows, fillsRows)
+        self.pieces = pieces
         self.logitsPanels = try logitsPanels?.makeWorker()
         self.tape = tape
         self.layers = layers
@@ -58,11 +62,13 @@ final class PanelWorker {
                 (0..<panels.count).map { panels.columns($0).count }
             })
         var products: [Shape: any PanelProduct] = [:]
-        for sequences in sizes {
+        let parts = Set((0..<pieces.perTask).map { pieces.rows($0, of: tape.units).count })
+        for (units, sequences) in parts.flatMap({ units in sizes.map { (units, $0) } }) {
             for (width, skipped) in widths.flatMap({ [($0, 0), ($0, 1)] }) {
                 let tokens = tape.rankBatch.sequenceLength - skipped
-                products[Shape(sequences: sequences, tokens: tokens, width: width)] = try panelProducts.product(
-                    units: tape.units, width: width, states: sequences * tokens,
+                let shape = Shape(units: units, sequences: sequences, tokens: tokens, width: width)
+                products[shape] = try panelProducts.product(
+                    units: units, width: width, states: sequences * tokens,
                     of: sequences * tape.rankBatch.sequenceLength)
             }
         }
@@ -70,7 +76,7 @@ final class PanelWorker {
         self.panelProducts = panelProducts
     }
 
-    /// Computes a task's sums over the tokens of one micro-batch and folds them.
+    /// Computes the sums of a task's piece over the tokens of one micro-batch and folds them.
     ///
     /// A slot holds the task's targets one after another, each [rows][width].
     ///
@@ -78,17 +84,21 @@ final class PanelWorker {
     ///   - number: the step's number in the fold.
     ///   - step: the micro-batch's step of the fold.
     ///   - task: the task.
+    ///   - piece: the piece's index in the task.
     ///   - out: receives the sums, laid out as a slot.
     ///   - upcoming: the panel that this worker will read next.
     func run(
-        _ number: Int, _ step: FoldStep, of task: PanelTask, out: UnsafeMutablePointer<Float>,
+        _ number: Int, _ step: FoldStep, of task: PanelTask, piece: Int, out: UnsafeMutablePointer<Float>,
         upcoming: UnsafeBufferPointer<Float>?
     ) throws {
         let panel = try panel(task, microBatch: step.leaf)
         var offset = 0
         let firstProduct = task.targets.firstIndex { $0.factor.isHidden }
         for (index, target) in task.targets.enumerated() {
-            var sums = sums(step, offset, out)
+            defer { offset += target.rows * task.width }
+            let rows = pieces.rows(of: target, piece)
+            guard !rows.isEmpty else { continue }
+            var sums = sums(step, offset + rows.lowerBound * task.width, out)
             if index == task.targets.count - 1 { sums.upcoming = upcoming }
             if index == firstProduct {
                 // In place: the panel has no later reader.
@@ -97,9 +107,8 @@ final class PanelWorker {
             if target.factor == .characters {
                 addCharacters(target, panel, number, step, sums)
             } else {
-                try add(target, panel, microBatch: step.leaf, sums)
+                try add(target, rows, panel, microBatch: step.leaf, sums)
             }
-            offset += target.rows * task.width
         }
     }
 
@@ -120,17 +129,17 @@ final class PanelWorker {
     }
 
     private func add(
-        _ target: PanelTask.Target, _ panel: TapePanel, microBatch: Int, _ sums: FoldDestination
+        _ target: PanelTask.Target, _ rows: Range<Int>, _ panel: TapePanel, microBatch: Int, _ sums: FoldDestination
     ) throws {
         let width = panel.width
         switch target.factor {
         case .hiddenBefore(let layer):
             // The state before a token is the state after the previous token.
-            let product = try self.product(microBatch, width: width, skipped: 1)
-            return product(layers[layer].packed.bytes(microBatch), panel.afterFirst, sums)
+            let product = try self.product(rows.count, microBatch, width: width, skipped: 1)
+            return product(layers[layer].packed.bytes(microBatch, from: rows.lowerBound), panel.afterFirst, sums)
         case .hiddenAfter(let layer):
-            let product = try self.product(microBatch, width: width, skipped: 0)
-            return product(layers[layer].packed.bytes(microBatch), panel.tokens, sums)
+            let product = try self.product(rows.count, microBatch, width: width, skipped: 0)
+            return product(layers[layer].packed.bytes(microBatch, from: rows.lowerBound), panel.tokens, sums)
         case .ones:
             sums.scratch.update(repeating: 0, count: width)
             dtrain_column_sums(Int64(panel.rows), Int64(width), panel.tokens, sums.scratch)
@@ -178,11 +187,13 @@ final class PanelWorker {
         (matrix + next * width).update(repeating: 0, count: (count - next) * width)
     }
 
-    private func product(_ microBatch: Int, width: Int, skipped: Int) throws -> any PanelProduct {
+    private func product(_ units: Int, _ microBatch: Int, width: Int, skipped: Int) throws -> any PanelProduct {
         let sequences = tape.rankBatch.rows(of: microBatch).count
         let tokens = tape.rankBatch.sequenceLength - skipped
-        guard let product = products[Shape(sequences: sequences, tokens: tokens, width: width)] else {
-            throw DTrainError(.internal, "no product for \(sequences) sequences and \(width) columns")
+        let shape = Shape(units: units, sequences: sequences, tokens: tokens, width: width)
+        guard let product = products[shape] else {
+            throw DTrainError(
+                .internal, "no product for \(units) units, \(sequences) sequences and \(width) columns")
         }
         return product
     }

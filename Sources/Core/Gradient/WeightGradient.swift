@@ -14,6 +14,7 @@ final class WeightGradient: @unchecked Sendable {
     private let workers: [PanelWorker]
     private let pool: WorkerPool
     private let finished: FinishedBlocks
+    private let pieces: PanelPieces
     private let lossSlots: AlignedBuffer<Float>
     private let foldRows: FoldRows
     private let logitsPanels: LogitsPanels?
@@ -37,7 +38,11 @@ final class WeightGradient: @unchecked Sendable {
         self.gradient = gradient
         self.fold = fold
         self.pool = pool
-        finished = FinishedBlocks(gradient.blocks)
+        let pieces = PanelPieces(
+            tasks: gradient.tasks.count { $0.task.targets.contains(where: \.factor.isHidden) }, units: tape.units,
+            workers: pool.count, rowStep: logitsPanels == nil ? products.rowStep : nil)
+        self.pieces = pieces
+        finished = FinishedBlocks(gradient.blocks, tasks: gradient.tasks.count, pieces: pieces.perTask)
         let layers = try tape.layers.enumerated().map { index, layer in
             LayerStates(
                 hidden: layer.hidden,
@@ -49,8 +54,8 @@ final class WeightGradient: @unchecked Sendable {
         let foldRows = try FoldRows(fold, rankBatch: tape.rankBatch, tableRows: gradient.layout.tableRows)
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(
-                tape: tape, layers: layers, products: products, slots: max(fold.slotCount, 1), slotSize: slotSize,
-                foldRows: foldRows, fillsRows: gradient.travel, logitsPanels: logitsPanels)
+                tape: tape, layers: layers, products: products, pieces: pieces, slots: max(fold.slotCount, 1),
+                slotSize: slotSize, foldRows: foldRows, fillsRows: gradient.travel, logitsPanels: logitsPanels)
         }
         self.foldRows = foldRows
         lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
@@ -92,31 +97,44 @@ final class WeightGradient: @unchecked Sendable {
     ///   - didMultiply: called after each micro-batch of a task.
     private func runTasks(on index: Int, _ didMultiply: () throws -> Void) throws {
         let (worker, tasks) = (workers[index], gradient.tasks)
-        while let next = pool.nextTask(below: tasks.count) {
-            // Tasks take about the same time, so the workers take turns.
+        let count = tasks.count * pieces.perTask
+        while let next = pool.nextTask(below: count) {
+            // Pieces take about the same time, so the workers take turns.
             let following = next + workers.count
             try run(
-                tasks[next], on: worker, following: following < tasks.count ? tasks[following].task : nil, didMultiply)
+                pieces.piece(next), on: worker,
+                following: following < count ? tasks[pieces.piece(following).task].task : nil, didMultiply)
         }
     }
 
     private func run(
-        _ placed: PlacedTask, on worker: PanelWorker, following: PanelTask?, _ didMultiply: () throws -> Void
+        _ piece: PanelPieces.Piece, on worker: PanelWorker, following: PanelTask?, _ didMultiply: () throws -> Void
     ) throws {
-        let task = placed.task
+        let placed = gradient.tasks[piece.task]
+        let (task, segment) = (placed.task, placed.segment)
         for (index, step) in fold.steps.enumerated() {
             // A single node lies in wire order; several are divided among the owners of their parts.
             let isInPlace = step.completedNode != nil && fold.nodeCount == 1
             let out =
-                isInPlace ? gradient.sums.pointer + placed.segment.elements.lowerBound : worker.slot(step.target)
+                isInPlace ? gradient.sums.pointer + segment.elements.lowerBound : worker.slot(step.target)
             let upcoming =
                 index + 1 < fold.steps.count
                 ? panel(task, fold.steps[index + 1]) : following.flatMap { panel($0, fold.steps[0]) }
-            try worker.run(index, step, of: task, out: out, upcoming: upcoming)
-            if !isInPlace, let node = step.completedNode { gradient.store(out, placed.segment, node: node) }
+            try worker.run(index, step, of: task, piece: piece.index, out: out, upcoming: upcoming)
+            if !isInPlace, let node = step.completedNode { store(out, piece, of: placed, node: node) }
             try didMultiply()
         }
-        finished.note(placed.segment)
+        finished.note(piece.task, segment)
+    }
+
+    /// Stores a piece's sums of one of this rank's nodes.
+    private func store(_ out: UnsafePointer<Float>, _ piece: PanelPieces.Piece, of placed: PlacedTask, node: Int) {
+        let segment = placed.segment
+        for run in pieces.sums(piece, of: placed.task) {
+            let first = segment.elements.lowerBound + run.lowerBound
+            let part = GradientBlocks.Segment(block: segment.block, elements: first..<first + run.count)
+            gradient.store(out + run.lowerBound, part, node: node)
+        }
     }
 
     private func panel(_ task: PanelTask, _ step: FoldStep) -> UnsafeBufferPointer<Float>? {
@@ -144,25 +162,40 @@ final class WeightGradient: @unchecked Sendable {
 private final class FinishedBlocks: @unchecked Sendable {
     /// The unfinished tasks of each block.
     private let left: UnsafeMutableBufferPointer<Atomic<Int>>
+    /// The unfinished pieces of each task.
+    private let piecesLeft: UnsafeMutableBufferPointer<Atomic<Int>>
+    private let pieces: Int
     private let blocks: GradientBlocks
     // Used by the calling thread alone.
     private var leading = 0
 
-    init(_ blocks: GradientBlocks) {
-        self.blocks = blocks
+    init(_ blocks: GradientBlocks, tasks: Int, pieces: Int) {
+        (self.blocks, self.pieces) = (blocks, pieces)
         left = .allocate(capacity: blocks.blockCount)
-        for index in left.indices { left.initializeElement(at: index, to: Atomic(0)) }
+        piecesLeft = .allocate(capacity: tasks)
+        for counts in [left, piecesLeft] {
+            for index in counts.indices { counts.initializeElement(at: index, to: Atomic(0)) }
+        }
     }
 
     deinit {
-        left.deinitialize()
-        left.deallocate()
+        for counts in [left, piecesLeft] {
+            counts.deinitialize()
+            counts.deallocate()
+        }
     }
 
     /// Starts a step: all tasks are unfinished.
     func reset() {
         leading = 0
         for index in left.indices { left[index].store(blocks.taskCount(of: index), ordering: .relaxed) }
+        for index in piecesLeft.indices { piecesLeft[index].store(pieces, ordering: .relaxed) }
+    }
+
+    /// Records that the sums of a piece of a task are stored.
+    func note(_ task: Int, _ segment: GradientBlocks.Segment) {
+        let isLast = piecesLeft[task].subtract(1, ordering: .acquiringAndReleasing).newValue == 0
+        if isLast { note(segment) }
     }
 
     /// Records that a task's sums are stored.

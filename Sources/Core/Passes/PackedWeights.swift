@@ -50,8 +50,8 @@ final class PackedWeights: @unchecked Sendable {
 
     /// One piece of the packing; a worker's turn.
     private enum Task {
-        /// Packs the matrix at an offset of the flat parameters.
-        case matrix(PackedMatrix, offset: Int)
+        /// Packs columns of the matrix at an offset of the flat parameters.
+        case matrix(PackedMatrix, offset: Int, columns: Range<Int>)
         /// Runs a task of a table.
         case table(InputTable, task: Int)
     }
@@ -85,7 +85,7 @@ final class PackedWeights: @unchecked Sendable {
         let denseTransposed = try shapes.backward(layout.configuration.vocabularySize)
         var all = layers.flatMap(Self.tasks)
         for matrix in [dense, denseTransposed] {
-            if let matrix { all.append(.matrix(matrix, offset: layout.denseKernel)) }
+            all += Self.tasks(matrix, offset: layout.denseKernel)
         }
         switch use {
         case .training(let characters):
@@ -95,10 +95,10 @@ final class PackedWeights: @unchecked Sendable {
             table = .ofBatch(made)
         case .reading:
             let kernel = try shapes.inputKernel()
-            all.append(.matrix(kernel, offset: layout.recurrent[0].kernel))
+            all += Self.tasks(kernel, offset: layout.recurrent[0].kernel)
             table = .lazy(try LazyTable(layout, parameters: parameters, kernel: kernel))
         }
-        // The expensive tasks come first and are distributed round-robin.
+        // The tasks take about the same time and are distributed round-robin.
         tasks = all.indices.filter { $0 % (host?.ranks ?? 1) == host?.index ?? 0 }.map { all[$0] }
         (self.layers, self.dense, self.denseTransposed) = (layers, dense, denseTransposed)
     }
@@ -157,20 +157,30 @@ final class PackedWeights: @unchecked Sendable {
 
     private func run(_ task: Task, on worker: Int) {
         switch task {
-        case .matrix(let matrix, let offset): matrix.pack(parameters + offset)
+        case .matrix(let matrix, let offset, let columns): matrix.pack(parameters + offset, columns: columns)
         case .table(let table, let task): table.run(task: task, worker: worker)
         }
     }
 
     private static func tasks(of layer: Layer) -> [Task] {
-        func task(_ matrix: PackedMatrix?, _ offset: Int) -> Task? { matrix.map { .matrix($0, offset: offset) } }
-        return [
-            task(layer.recurrent, layer.place.recurrentKernel),
-            task(layer.recurrentTransposed, layer.place.recurrentKernel),
-            task(layer.kernel, layer.place.kernel),
-            task(layer.kernelTransposed, layer.place.kernel),
-        ].compactMap(\.self)
+        tasks(layer.recurrent, offset: layer.place.recurrentKernel)
+            + tasks(layer.recurrentTransposed, offset: layer.place.recurrentKernel)
+            + tasks(layer.kernel, offset: layer.place.kernel)
+            + tasks(layer.kernelTransposed, offset: layer.place.kernel)
     }
+
+    /// The packing of a matrix in pieces of whole column blocks.
+    private static func tasks(_ matrix: PackedMatrix?, offset: Int) -> [Task] {
+        guard let matrix else { return [] }
+        let blocks = max(1, taskElements / max(1, matrix.depth * BlockPacking.blockColumns))
+        let width = blocks * BlockPacking.blockColumns
+        return stride(from: 0, to: matrix.columns, by: width).map {
+            .matrix(matrix, offset: offset, columns: $0..<min(matrix.columns, $0 + width))
+        }
+    }
+
+    /// The elements of a task: a millisecond's work at most, so that many workers have some.
+    private static let taskElements = 1 << 18
 }
 
 /// The shapes of a model's packed matrices.

@@ -57,6 +57,10 @@ struct TileProducts: WeightProducts, PanelProducts {
         dtrain_pack_states_bf16_tiles(Int64(states), Int64(units), hidden, pairs)
     }
 
+    var rowStep: Int? { 2 * DTRAIN_TILE_ROWS }
+
+    func words(before unit: Int, states: Int) -> Int { words(states: states, units: unit) }
+
     func preparePanel(_ panel: UnsafeMutableBufferPointer<Float>) {}
 
     func product(units: Int, width: Int, states: Int, of stored: Int) throws -> any PanelProduct {

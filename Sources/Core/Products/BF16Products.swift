@@ -32,6 +32,10 @@
             dtrain_pack_states_bf16_pairs(Int64(states), Int64(units), hidden, pairs)
         }
 
+        var rowStep: Int? { DTRAIN_STATE_GROUP }
+
+        func words(before unit: Int, states: Int) -> Int { unit * states.groups(of: 2) }
+
         func preparePanel(_ panel: UnsafeMutableBufferPointer<Float>) {}
 
         func product(units: Int, width: Int, states: Int, of stored: Int) throws -> any PanelProduct {

@@ -2,9 +2,9 @@ import CKernels
 
 /// Weights in column blocks: [column blocks][steps in whole blocks][columns of a block].
 struct BlockPacking: WeightPacking {
-    /// Packs weights into room for some words.
+    /// Packs B[depth, columns], or its transpose, whose rows are `stride` floats apart, into room for some words.
     typealias Pack = (
-        _ weights: UnsafePointer<Float>, _ packed: UnsafeMutableRawPointer, _ words: Int
+        _ weights: UnsafePointer<Float>, _ columns: Int, _ stride: Int, _ packed: UnsafeMutableRawPointer, _ words: Int
     ) -> Void
 
     /// Products of some columns compute whole vectors.
@@ -16,6 +16,7 @@ struct BlockPacking: WeightPacking {
     private let depth: Int
     private let columns: Int
     private let steps: Int
+    private let source: PackedMatrix.Source
     private let rowBytes: Int
     private let loops: BlockProduct.Loops
     private let pack: Pack
@@ -27,12 +28,12 @@ struct BlockPacking: WeightPacking {
     ///   - rowBytes: the bytes of a row of A.
     ///   - loops: the function of CKernels that multiplies.
     init(
-        depth: Int, columns: Int, steps: Int, rowBytes: Int, loops: @escaping BlockProduct.Loops,
-        pack: @escaping Pack
+        depth: Int, columns: Int, steps: Int, source: PackedMatrix.Source, rowBytes: Int,
+        loops: @escaping BlockProduct.Loops, pack: @escaping Pack
     ) {
         words = Self.words(columns: columns, steps: steps)
         (self.depth, self.columns, self.steps, self.rowBytes) = (depth, columns, steps, rowBytes)
-        (self.loops, self.pack) = (loops, pack)
+        (self.source, self.loops, self.pack) = (source, loops, pack)
     }
 
     /// A packing of B[depth, columns] as pairs of bf16.
@@ -41,12 +42,13 @@ struct BlockPacking: WeightPacking {
         loops: @escaping BlockProduct.Loops
     ) {
         self.init(
-            depth: depth, columns: columns, steps: depth.groups(of: 2), rowBytes: rowBytes, loops: loops
-        ) { weights, packed, words in
+            depth: depth, columns: columns, steps: depth.groups(of: 2), source: source, rowBytes: rowBytes, loops: loops
+        ) { weights, columns, stride, packed, words in
             let pairs = packed.bindMemory(to: UInt32.self, capacity: words)
             switch source {
-            case .rows: dtrain_pack_bf16_pairs(Int64(depth), Int64(columns), weights, pairs)
-            case .transposed: dtrain_pack_transposed_bf16_pairs(Int64(depth), Int64(columns), weights, pairs)
+            case .rows: dtrain_pack_bf16_pairs(Int64(depth), Int64(columns), weights, Int64(stride), pairs)
+            case .transposed:
+                dtrain_pack_transposed_bf16_pairs(Int64(depth), Int64(columns), weights, Int64(stride), pairs)
             }
         }
     }
@@ -58,8 +60,11 @@ struct BlockPacking: WeightPacking {
         return blocks * DTRAIN_BLOCK_STEPS * DTRAIN_BLOCK_COLUMNS
     }
 
-    func pack(_ weights: UnsafePointer<Float>, to packed: UnsafeMutableRawPointer) {
-        pack(weights, packed, words)
+    func pack(_ weights: UnsafePointer<Float>, columns part: Range<Int>, to packed: UnsafeMutableRawPointer) {
+        let (before, stride) = (words(before: part.lowerBound), source == .rows ? columns : depth)
+        pack(
+            weights + part.lowerBound * (source == .rows ? 1 : stride), part.count, stride,
+            packed + before * MemoryLayout<UInt32>.stride, Self.words(columns: part.count, steps: steps))
     }
 
     func product(rows: Int, columns: ColumnGroups?, accumulate: Bool) throws -> any WeightProduct {

@@ -29,11 +29,11 @@ struct FP32Products: ProductImplementation, WeightProducts, PanelProducts {
                 loops: dtrain_packed_product_expanded)
         }
         return BlockPacking(
-            depth: depth, columns: columns, steps: depth, rowBytes: format.rowBytes(depth: depth),
+            depth: depth, columns: columns, steps: depth, source: source, rowBytes: format.rowBytes(depth: depth),
             loops: dtrain_packed_product_fp32
-        ) { weights, packed, words in
+        ) { weights, columns, stride, packed, words in
             let floats = packed.bindMemory(to: Float.self, capacity: words)
-            source.pack(weights, depth: depth, columns: columns, to: floats)
+            source.pack(weights, depth: depth, columns: columns, stride: stride, to: floats)
             round(floats, count: words)
         }
     }
@@ -50,6 +50,11 @@ struct FP32Products: ProductImplementation, WeightProducts, PanelProducts {
         dtrain_pack_states(Int64(states), Int64(units), hidden, floats)
         round(floats, count: words)
     }
+
+    /// Panels that are rounded in place have one worker.
+    var rowStep: Int? { format == .roundedFP32 ? nil : DTRAIN_STATE_GROUP }
+
+    func words(before unit: Int, states: Int) -> Int { unit * states }
 
     func preparePanel(_ panel: UnsafeMutableBufferPointer<Float>) {
         guard let floats = panel.baseAddress else { return }

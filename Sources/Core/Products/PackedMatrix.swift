@@ -40,9 +40,14 @@ final class PackedMatrix: @unchecked Sendable {
         UnsafeRawPointer(storage.pointer + packing.words(before: column))
     }
 
-    /// Packs the weights; one thread at a time may call this, while no product reads them.
-    func pack(_ weights: UnsafePointer<Float>) {
-        packing.pack(weights, to: storage.pointer)
+    /// Packs the weights, while no product reads them.
+    func pack(_ weights: UnsafePointer<Float>) { pack(weights, columns: 0..<columns) }
+
+    /// Packs some columns of the weights; threads may pack different ones at the same time.
+    ///
+    /// - Parameter part: whole column blocks, of which the last may end with the weights.
+    func pack(_ weights: UnsafePointer<Float>, columns part: Range<Int>) {
+        packing.pack(weights, columns: part, to: storage.pointer)
     }
 
     /// Prepares a product of A[rows, K] with these weights, for one worker.

@@ -27,7 +27,7 @@ final class PairedPanelProduct: PanelProduct {
     }
 
     func callAsFunction(_ states: UnsafeRawPointer, _ panel: UnsafePointer<Float>, _ sums: FoldDestination) {
-        dtrain_pack_bf16_pairs(Int64(self.states), Int64(width), panel, packed.pointer)
+        dtrain_pack_bf16_pairs(Int64(self.states), Int64(width), panel, Int64(width), packed.pointer)
         sums.withFold {
             loops(Int64(units), Int64(width), Int64(self.states), states, Int64(stored), packed.pointer, $0)
         }

@@ -14,6 +14,12 @@ protocol PanelProducts: Sendable {
     ///   - packed: room for `words(states:units:)` words.
     func packStates(_ hidden: UnsafePointer<Float>, states: Int, units: Int, to packed: UnsafeMutableRawPointer)
 
+    /// What parts of hᵀ's rows, which different workers multiply, are multiples of; nil if a product must have all of them.
+    var rowStep: Int? { get }
+
+    /// The words of packed states before a unit's, which is a multiple of `rowStep`.
+    func words(before unit: Int, states: Int) -> Int
+
     /// Prepares a panel for its products, in place; called once, before the first of them.
     func preparePanel(_ panel: UnsafeMutableBufferPointer<Float>)
 

@@ -22,12 +22,13 @@ protocol WeightPacking {
     /// The size of the packed matrix in words of four bytes.
     var words: Int { get }
 
-    /// Packs the weights; one thread at a time may call this.
+    /// Packs some columns of the weights; threads may pack different ones at the same time.
     ///
     /// - Parameters:
     ///   - weights: B or its transpose, as the packing's source says.
+    ///   - columns: whole column blocks, of which the last may end with B.
     ///   - packed: room for `words` words.
-    func pack(_ weights: UnsafePointer<Float>, to packed: UnsafeMutableRawPointer)
+    func pack(_ weights: UnsafePointer<Float>, columns: Range<Int>, to packed: UnsafeMutableRawPointer)
 
     /// Prepares a product for one worker.
     ///

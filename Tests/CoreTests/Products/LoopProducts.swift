@@ -18,6 +18,10 @@ struct LoopProducts: WeightProducts, PanelProducts {
         packed.copyMemory(from: hidden, byteCount: states * units * MemoryLayout<Float>.stride)
     }
 
+    let rowStep: Int? = nil
+
+    func words(before unit: Int, states: Int) -> Int { 0 }
+
     func preparePanel(_ panel: UnsafeMutableBufferPointer<Float>) {}
 
     func product(units: Int, width: Int, states: Int, of stored: Int) -> any PanelProduct {
@@ -32,10 +36,10 @@ struct LoopProducts: WeightProducts, PanelProducts {
 
         var words: Int { depth * columns }
 
-        func pack(_ weights: UnsafePointer<Float>, to packed: UnsafeMutableRawPointer) {
+        func pack(_ weights: UnsafePointer<Float>, columns part: Range<Int>, to packed: UnsafeMutableRawPointer) {
             let b = packed.bindMemory(to: Float.self, capacity: words)
             for k in 0..<depth {
-                for j in 0..<columns {
+                for j in part {
                     b[k * columns + j] = source == .rows ? weights[k * columns + j] : weights[j * depth + k]
                 }
             }

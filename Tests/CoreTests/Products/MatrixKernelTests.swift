@@ -39,7 +39,7 @@ import Testing
         let blocks = rows.groups(of: 2 * DTRAIN_BLOCK_STEPS)
         let count = columns.groups(of: DTRAIN_BLOCK_COLUMNS) * blocks * block
         var packed = [UInt32](repeating: .max, count: count)
-        dtrain_pack_bf16_pairs(Int64(rows), Int64(columns), matrix, &packed)
+        dtrain_pack_bf16_pairs(Int64(rows), Int64(columns), matrix, Int64(columns), &packed)
         var expected = [UInt32](repeating: 0, count: count)
         for i in 0..<rows {
             for j in 0..<columns {
@@ -48,7 +48,7 @@ import Testing
         }
         #expect(packed == expected)
         var turned = [UInt32](repeating: .max, count: count)
-        dtrain_pack_transposed_bf16_pairs(Int64(rows), Int64(columns), transposed(matrix, shape), &turned)
+        dtrain_pack_transposed_bf16_pairs(Int64(rows), Int64(columns), transposed(matrix, shape), Int64(rows), &turned)
         #expect(turned == expected)
     }
 
@@ -106,7 +106,7 @@ import Testing
         #expect(Float(bitPattern: UInt32(nan) << 16).isNaN)
         let odd = values + [Float(bitPattern: 0x7fff_ffff), Float(bitPattern: 0x007f_8001)]
         var pairs = [UInt32](repeating: 0, count: odd.count.groups(of: 2 * DTRAIN_BLOCK_STEPS) * block)
-        dtrain_pack_transposed_bf16_pairs(Int64(odd.count), 1, odd, &pairs)
+        dtrain_pack_transposed_bf16_pairs(Int64(odd.count), 1, odd, Int64(odd.count), &pairs)
         for (index, value) in odd.enumerated() {
             var alone: UInt16 = 0
             dtrain_to_bf16(1, [value], &alone)
