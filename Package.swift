@@ -60,6 +60,8 @@ let package = Package(
         .executableTarget(
             name: "dtrain-mpi-checks", dependencies: ["DTrainCore", "DTrainDistributed", "DistributedTesting"],
             path: "Tests/MPIChecks"),
+        // What a member of a team has to do, for Benchmarks/cores.py.
+        .executableTarget(name: "dtrain-cores", dependencies: ["DTrainCore"], path: "Benchmarks/Cores"),
         // Every reader of files against hostile ones, in a process of its own with little memory.
         .executableTarget(
             name: "dtrain-file-checks", dependencies: ["DTrainCore", "DTrainDistributed", "Scaling"],

@@ -328,10 +328,11 @@ def machine(python):
 def main():
     # Here, because they take what they need from this file.
     from avx2 import avx2
+    from cores import cores as more_cores
     from network import network
     from scaling import compression, exchange, scaling
     from vocabulary import vocabulary
-    groups = {"training": training, "shares": shares, "avx2": avx2, "vocabulary": vocabulary, "generation": generation,
+    groups = {"training": training, "shares": shares, "avx2": avx2, "cores": more_cores, "vocabulary": vocabulary, "generation": generation,
               "footprint": footprint, "saving": saving, "shapes": shapes, "exchange": exchange, "network": network,
               "scaling": scaling, "compression": compression}
     usual = [name for name in groups if name != "compression"]

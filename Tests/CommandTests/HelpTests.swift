@@ -7,7 +7,7 @@ import Testing
             "train",
             """
             --data --epochs --max-steps --batch-size --micro-batch-size --seq-length --shuffle --no-shuffle --cell --layers \
-            --embedding-dim --rnn-units --learning-rate --seed --precision --threads --init --checkpoint-dir \
+            --embedding-dim --rnn-units --learning-rate --seed --precision --threads --members --init --checkpoint-dir \
             --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --quiet
             """
         ),

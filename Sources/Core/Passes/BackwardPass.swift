@@ -30,16 +30,16 @@ final class BackwardPass {
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(_ gradients: TeamGradients, member: Int, weights: PackedWeights, tape: Tape) throws {
         let team = gradients.team
-        let columns = team.count == 1 ? nil : ColumnGroups(first: team.units[member])
+        let units = team.units[member]
+        let columns = units.count == weights.layout.configuration.rnnUnits ? nil : ColumnGroups(first: units)
         func accumulating(_ matrix: PackedMatrix?) throws -> any WeightProduct {
             guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
             return try matrix.product(rows: team.rows.count, columns: columns, accumulate: true)
         }
-        (self.gradients, self.member, units) = (gradients, member, team.units[member])
+        (self.gradients, self.member, self.units) = (gradients, member, units)
         (self.weights, self.tape) = (weights, tape)
         cell = weights.layout.configuration.cell
         places = team.rows.map(tape.rankBatch.place)
-        let units = units
         gateColumns = (0..<cell.gates).map {
             $0 * tape.units + units.lowerBound..<$0 * tape.units + units.upperBound
         }

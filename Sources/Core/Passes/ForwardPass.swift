@@ -43,7 +43,7 @@ final class ForwardPass {
         let (rows, units) = (team.rows.count, team.units[member])
         let columns = ColumnGroups(first: units, count: cell.gates, stride: width)
         func product(_ matrix: PackedMatrix) throws -> any WeightProduct {
-            try matrix.product(rows: rows, columns: team.count == 1 ? nil : columns)
+            try matrix.product(rows: rows, columns: units.count == width ? nil : columns)
         }
         (self.states, self.member, self.units, self.cell) = (states, member, units, cell)
         (self.weights, self.parameters) = (weights, parameters)

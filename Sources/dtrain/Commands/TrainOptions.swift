@@ -151,9 +151,6 @@ struct ExchangeOptions: ParsableArguments {
     @Option(help: .setting(.threads), transform: positive)
     private var threads: Int?
 
-    @Option(help: .setting(.members), transform: positive)
-    private var members: Int?
-
     @Option(help: .setting(.gradientSummation))
     private var allreduce: GradientSummation?
 
@@ -162,7 +159,6 @@ struct ExchangeOptions: ParsableArguments {
 
     func collect(into settings: inout Settings) {
         settings.take(.threads, threads)
-        settings.take(.members, members)
         settings.take(.gradientSummation, allreduce)
         settings.take(.gradientCompression, gradientCompression)
     }
@@ -170,6 +166,9 @@ struct ExchangeOptions: ParsableArguments {
 
 struct JobOptions: ParsableArguments {
     @OptionGroup private var exchange: ExchangeOptions
+
+    @Option(help: .setting(.members), transform: positive)
+    private var members: Int?
 
     @Option(help: .setting(.verifyReplicas), transform: positive)
     private var verifyReplicas: Int?
@@ -188,6 +187,7 @@ struct JobOptions: ParsableArguments {
 
     func collect(into settings: inout Settings) {
         exchange.collect(into: &settings)
+        settings.take(.members, members)
         settings.take(.verifyReplicas, verifyReplicas)
         settings.take(.stallTimeout, stallTimeout)
         settings.take(.metrics, metrics)

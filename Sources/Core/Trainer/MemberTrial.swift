@@ -1,0 +1,76 @@
+/// What one of a team's members has to do in a step's recurrent layers, measured alone: its share of the weights in its core's cache,
+/// and nobody to wait for.
+///
+/// For predictions of what more cores would take than a machine has. The states of the units that others would compute stay zero.
+package final class MemberTrial {
+    private let worker: TrainingWorker
+    // What the worker reads.
+    private let weights: PackedWeights
+    private let parameters: AlignedBuffer<Float>
+
+    /// Prepares the first of some members of one team with all rows of the batch.
+    ///
+    /// - Parameters:
+    ///   - configuration: the step's sizes and arithmetic; its threads don't matter.
+    ///   - members: the size of the team.
+    /// - Throws: `DTrainError` with `usage` when the units can't be divided so, `internal` when memory runs out.
+    package init(_ configuration: Replica.Configuration, members: Int) throws {
+        let (model, batch) = (configuration.model, configuration.rankBatch)
+        try TeamGrid.check(members: members, threads: members, units: model.rnnUnits)
+        let layout = ParameterLayout(model)
+        let pool = try WorkerPool(count: 1)
+        parameters = try AlignedBuffer(count: layout.count)
+        try InitialValues.fill(parameters, layout: layout, seed: 1, pool: pool, heartbeat: Heartbeat())
+        let characters = try BatchCharacters(
+            vocabularySize: model.vocabularySize, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength)
+        let tape = try Tape(model, rankBatch: batch, logits: .recomputed, heartbeat: Heartbeat())
+        for row in 0..<batch.rows {
+            // All characters, in an order without a pattern that a cache could use.
+            let text = (0...batch.sequenceLength).map { UInt16(($0 * 31 + row * 17) % model.vocabularySize) }
+            text.dropLast().withUnsafeBufferPointer(characters.insert)
+            tape.store(text, row: row)
+        }
+        try characters.number()
+        characters.replaceByRows(tape.inputs.elements)
+        weights = try PackedWeights(
+            layout: layout, parameters: parameters.pointer, products: configuration.arithmetic.operands.weightProducts(),
+            use: .training(characters), pool: pool)
+        try weights.pack()
+        let all = TeamGrid(teams: 1, members: members).divide(rows: batch.rows, units: model.rnnUnits)[0]
+        let own = Team(rows: all.rows, units: [all.units[0]])
+        worker = try TrainingWorker.all(own, weights: weights, parameters: parameters.pointer, tape: tape)[0]
+    }
+
+    /// Goes forward and back once.
+    ///
+    /// - Returns: the seconds of both.
+    package func run() -> (forward: Double, backward: Double) {
+        withFlushedDenormals {
+            worker.forward()
+            worker.backward()
+        }
+        return worker.seconds
+    }
+
+    /// The part of the weight gradient's time that one of some workers needs: a whole number of pieces.
+    package static func weightGradientShare(
+        _ model: ModelConfiguration, arithmetic: Arithmetic, workers: Int
+    ) throws -> Double {
+        let tasks = PanelTask.all(GradientLayout(ParameterLayout(model), tableRows: model.vocabularySize))
+            .count { $0.targets.contains(where: \.factor.isHidden) }
+        let pieces = PanelPieces(
+            tasks: tasks, units: model.rnnUnits, workers: workers,
+            rowStep: try arithmetic.operands.panelProducts().rowStep)
+        let all = tasks * pieces.perTask
+        return Double(all.groups(of: workers)) / Double(all)
+    }
+
+    /// The seconds of a meeting of some threads, each on a core of its own.
+    package static func meetingSeconds(members: Int, meetings: Int = 20_000) throws -> Double {
+        let pool = try WorkerPool(count: members, places: WorkerPlaces(workers: members, on: .current))
+        let barrier = WorkerBarrier(count: members)
+        let start = Clock.seconds
+        try pool.run { member in for _ in 0..<meetings { barrier.meet(member) } }
+        return (Clock.seconds - start) / Double(meetings)
+    }
+}
