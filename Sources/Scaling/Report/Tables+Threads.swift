@@ -31,10 +31,12 @@ extension Tables {
             return [name.replacing("_", with: " ")] + base.map { seconds($0.parts[keyPath: path]) }
                 + [fraction.map { percent($0) } ?? ""]
         }
-        return "<p class=\"soft\">The serial fraction, by Karp and Flatt, from 1 and \(threads) threads: 0 % where threads "
+        return
+            "<p class=\"soft\">The serial fraction, by Karp and Flatt, from 1 and \(threads) threads: 0 % where threads "
             + "divide all of a part, 100 % where they divide none, more where they slow it down.</p>"
             + table(
-                ["part"] + base.map { count($0.layout.threads, "thread") } + ["serial fraction"], rows, textColumns: [0])
+                ["part"] + base.map { count($0.layout.threads, "thread") } + ["serial fraction"], rows, textColumns: [0]
+            )
     }
 
     /// The layouts that were compared, the chosen ones marked.
@@ -50,7 +52,8 @@ extension Tables {
                 marks.joined(separator: ", "),
             ]
         }
-        return "<p class=\"soft\">Steps of the base's batch: what was measured, and the layouts that use all cores. Of those "
+        return
+            "<p class=\"soft\">Steps of the base's batch: what was measured, and the layouts that use all cores. Of those "
             + "whose intervals overlap the fastest one's, measured ones come first, then the simplest.</p>"
             + table(["layout", "hosts", "step", "interval", "", "recommended for"], rows, textColumns: [0, 4, 5])
     }

@@ -6,7 +6,7 @@ enum ScaleSummary {
         let base = experiment.base
         let unfinished = experiment.setting.unfinished.map { ["stopped after \($0)"] } ?? []
         var lines = unfinished
-        lines.append("base: 1 process × \(base.layout.threads) threads, \(milliseconds(base.seconds.median)) ms a step")
+        lines.append("base: \(process(base.layout.threads)), \(milliseconds(base.seconds.median)) ms a step")
         lines += threads(experiment.threadCurve)
         for series in [Series.strong, .weak] {
             for measurement in experiment.measured(series) {
@@ -30,12 +30,16 @@ enum ScaleSummary {
         let next = curve.first { $0.seconds == nil && $0.threads > (measured.last?.threads ?? 0) }
         return (measured + [next].compactMap { $0 }).map { point in
             let place = point.hasCoreForEach ? "" : " on \(point.cores == 1 ? "1 core" : "\(point.cores) cores")"
-            let name = "1 process × \(point.threads == 1 ? "1 thread" : "\(point.threads) threads")\(place)"
+            let name = process(point.threads) + place
             let origin = point.seconds == nil ? ", predicted" : ""
             let speedup = point.speedup.map { ", speed-up \($0.fixed(2))" } ?? ""
             let check = point.error.map { ", predicted unseen with error \(($0 * 100).fixed(1)) %" } ?? ""
             return "threads, \(name): \(milliseconds(point.bestSeconds)) ms a step\(origin)\(speedup)\(check)"
         }
+    }
+
+    private static func process(_ threads: Int) -> String {
+        "1 process × \(threads == 1 ? "1 thread" : "\(threads) threads")"
     }
 
     private static func milliseconds(_ seconds: Double) -> String { (seconds * 1000).fixed(2) }
