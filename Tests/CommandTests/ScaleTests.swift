@@ -253,6 +253,9 @@ struct ScaleTests {
             try MPIRun.shell("\(command) -- --seed 7", folder: bench.folder), 64, "add --resume", "--overwrite")
         expectRefusal(
             try MPIRun.shell("\(command) --resume -- --seed 8", folder: bench.folder), 64, "--seed 7", "--seed 8")
+        expectRefusal(
+            try MPIRun.shell("\(command) --resume --base-threads 1 -- --seed 7", folder: bench.folder), 64,
+            "base threads: '', not '1'")
         let line = try #require(stopped.stderr.firstMatch(of: /runs; go on with: (.+)/), "\(stopped)")
         let resumed = try MPIRun.shell(String(line.1), folder: bench.folder)
         #expect(resumed.status == 0, "\(resumed)")

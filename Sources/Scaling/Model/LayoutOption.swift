@@ -28,7 +28,9 @@ public struct LayoutOption: Hashable, Sendable, Codable {
     /// What predictions are taken to be wrong by where none could be checked.
     private static let uncheckedError = 0.1
 
-    /// A measured layout. One run has no interval of its own, so its steps' stands in.
+    /// A measured layout.
+    ///
+    /// One run has no interval of its own, so its steps' stands in.
     init(_ measurement: Measurement) {
         let layout = measurement.layout
         (hosts, ranks, threads) = (layout.hosts, layout.ranks, layout.threads)

@@ -26,8 +26,12 @@ extension Tables {
         else { return "" }
         let threads = most.layout.threads
         let rows = StepParts.fields.filter { !["exchange", "hidden_exchange"].contains($0.name) }.map { name, path in
-            let fraction = StepParts.serialFraction(
-                one: one.parts[keyPath: path], several: most.parts[keyPath: path], threads: threads)
+            // One thread waits for none.
+            let fraction =
+                name == "wait"
+                ? nil
+                : StepParts.serialFraction(
+                    one: one.parts[keyPath: path], several: most.parts[keyPath: path], threads: threads)
             return [name.replacing("_", with: " ")] + base.map { seconds($0.parts[keyPath: path]) }
                 + [fraction.map { percent($0) } ?? ""]
         }
