@@ -53,7 +53,7 @@ struct Synthetic {
         let compute = turns * (alone + (busy - 1) * (fixedContention + sequenceContention * rows))
         (parts.forward, parts.backward, parts.weightGradient) = (compute * 0.3, compute * 0.3, compute * 0.4)
         let (threads, perHost) = (Double(layout.threads), Double(layout.ranks) / Double(layout.hosts))
-        parts.pack = turns * (pack + (busy - 1) * packContention) / min(threads * perHost, 2)
+        parts.pack = turns * (pack + (busy - 1) * packContention) / (threads * perHost)
         parts.adam = turns * (optimizer + (busy - 1) * optimizerContention) / threads
         parts.other = turns * other
         parts.wait = skew * expectedNormalMaximum(of: Int(workers)) * compute

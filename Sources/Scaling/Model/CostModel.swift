@@ -71,8 +71,8 @@ public struct CostModel: Hashable, Sendable, Codable {
         return layout.turns * (pack + optimizer + otherSeconds)
     }
 
-    /// Workers that pack for a host: a matrix is packed by one, and the recurrent kernel and its transpose are nearly all of it.
-    static func packers(_ layout: Layout) -> Double { Double(min(layout.threads * layout.ranksPerHost, 2)) }
+    /// Workers that pack for a host: all of its ranks', since matrices are packed in pieces.
+    static func packers(_ layout: Layout) -> Double { Double(layout.threads * layout.ranksPerHost) }
 
     /// The link that a layout uses, where it was measured.
     func link(_ layout: Layout) -> Link? { layout.usesNetwork ? network : sharedMemory }
