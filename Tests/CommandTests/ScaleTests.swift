@@ -1,3 +1,4 @@
+import DTrainCore
 import DistributedTesting
 import Foundation
 import Testing
@@ -38,9 +39,22 @@ struct ScaleTests {
             let fittedTo: [Int]
             let error: Double
         }
+        struct ThreadPoint: Decodable {
+            struct Interval: Decodable {
+                let median: Double
+            }
+            let threads: Int
+            let seconds: Interval?
+            let predictedSeconds: Double
+        }
+        struct Recommendation: Decodable {
+            let sentence: String
+        }
         let verdict: String
         let measurements: [Measurement]
         let checks: [Check]
+        let threadCurve: [ThreadPoint]
+        let recommendation: Recommendation
     }
 
     private func scale(_ bench: Bench, _ flags: String) throws -> MPIRun.Outcome {
@@ -190,6 +204,33 @@ struct ScaleTests {
     /// A launcher without MPI, which starts one process.
     private static let plain = "while [ \"$1\" != -np ]; do shift; done; shift 2; exec \"$@\""
 
+    /// One process with each chosen number of threads, a prediction beyond them, and a recommendation, everywhere.
+    @Test func threadsAreMeasuredPredictedAndRecommended() throws {
+        let bench = try Bench()
+        try makeLauncher(bench, Self.plain)
+        let threads = Array(1...min(2, ProcessorSet.defaultThreads))
+        let list = threads.map(String.init).joined(separator: ",")
+        let outcome = try scale(bench, "--ranks 1 --mpirun ./launcher --base-threads \(list) --output out")
+        try #require(outcome.status == 0, "\(outcome)")
+        let experiment = try experiment(bench)
+        let bases = experiment.measurements.filter { $0.plan.series == ["base"] }.flatMap(\.runs).map(\.command)
+        #expect(bases.count == threads.count)
+        for (command, count) in zip(bases, threads) { #expect(command.contains("--threads \(count) "), "\(command)") }
+        #expect(experiment.threadCurve.filter { $0.seconds != nil }.map(\.threads) == threads)
+        #expect(experiment.threadCurve.allSatisfy { $0.predictedSeconds.isFinite && $0.predictedSeconds > 0 })
+        #expect(experiment.threadCurve.last.map { $0.threads > threads.count } == true)
+        let sentence = experiment.recommendation.sentence
+        #expect(
+            sentence.contains(/^Recommended for batches of 8: on this machine 1 process × \d threads? \(.+measured\)/))
+        #expect(outcome.stdout.contains(sentence + "\n"), "\(outcome)")
+        #expect(
+            outcome.stdout.contains(/threads, 1 process × 1 thread: \d+\.\d\d ms a step, speed-up 1\.00/), "\(outcome)")
+        let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
+        #expect(report.contains("Seconds a step, by threads") && report.contains("Recommended for batches of 8"))
+        let summary = String(decoding: try bench.read("out/summary.csv"), as: UTF8.self)
+        #expect(summary.contains(/\nbase-np1-t1-b8,.*,1\.0,1\.0\n/))
+    }
+
     @Test(arguments: ["INT", "HUP"])
     func aSignalKeepsTheRunsAndAnotherStartContinues(signal: String) throws {
         let bench = try Bench()
@@ -212,6 +253,9 @@ struct ScaleTests {
             try MPIRun.shell("\(command) -- --seed 7", folder: bench.folder), 64, "add --resume", "--overwrite")
         expectRefusal(
             try MPIRun.shell("\(command) --resume -- --seed 8", folder: bench.folder), 64, "--seed 7", "--seed 8")
+        expectRefusal(
+            try MPIRun.shell("\(command) --resume --base-threads 1 -- --seed 7", folder: bench.folder), 64,
+            "base threads: '', not '1'")
         let line = try #require(stopped.stderr.firstMatch(of: /runs; go on with: (.+)/), "\(stopped)")
         let resumed = try MPIRun.shell(String(line.1), folder: bench.folder)
         #expect(resumed.status == 0, "\(resumed)")
@@ -243,6 +287,7 @@ struct ScaleTests {
     }
 
     @Test(arguments: [
+        ("--base-threads 1,x", "1,2,4"), ("--base-threads 1,60000", "--base-threads 60000 is more than the processors"),
         ("--ranks 1,x", "1,2,4"), ("--ranks 2,2", "different"), ("--mode fast", "strong,weak"),
         ("--micro-batch-size 9", "lower it"), ("--steps 0", "--steps"),
         ("--allreduce mpi --gradient-compression bf16", "leave --gradient-compression out"),

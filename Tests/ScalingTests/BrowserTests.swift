@@ -21,7 +21,7 @@ struct BrowserTests {
         #expect(result.width == width)
         #expect(result.fits && result.out == 0, "\(result)")
         #expect(result.overlaps == 0, "\(result)")
-        #expect(result.charts == 10, "\(result)")
+        #expect(result.charts == 12, "\(result)")
         // Digits of 10 pixels are as small as text may be.
         #expect(result.smallest >= 5, "\(result)")
     }

@@ -12,7 +12,8 @@ import Testing
         let link = try #require(network ? model.network : model.sharedMemory)
         #expect((network ? model.sharedMemory : model.network) == nil)
         for (found, truth) in [
-            (model.fixedSeconds, machine.fixed), (model.secondsPerSequence, machine.perSequence),
+            (model.fixedSeconds, machine.fixed), (model.dividedSeconds, machine.divided),
+            (model.secondsPerSequence, machine.perSequence),
             (model.fixedContention, machine.fixedContention), (model.sequenceContention, machine.sequenceContention),
             (model.packSeconds, machine.pack), (model.packContention, machine.packContention),
             (model.optimizerSeconds, machine.optimizer), (model.optimizerContention, machine.optimizerContention),
@@ -21,6 +22,18 @@ import Testing
             (model.fixedMemory, machine.memory), (model.memoryPerSequence, machine.memoryPerSequence),
         ] {
             #expect(abs(found - truth) <= 1e-6 * truth, "\(found) \(truth)")
+        }
+    }
+
+    /// The synthetic machine's forward pass is three tenths of all compute, its weight gradient four.
+    @Test func partsHaveCostsOfTheirOwn() throws {
+        let machine = Synthetic()
+        let parts = try #require(CostModel(fittedTo: machine.measurements())).computeParts
+        #expect(parts.map(\.part) == ["forward", "backward", "weight_gradient"])
+        for (part, share) in zip(parts, [0.3, 0.3, 0.4]) {
+            #expect(abs(part.fixedSeconds - share * machine.fixed) <= 1e-6 * machine.fixed, "\(part)")
+            #expect(abs(part.dividedSeconds - share * machine.divided) <= 1e-6 * machine.divided, "\(part)")
+            #expect(abs(part.secondsPerSequence - share * machine.perSequence) <= 1e-6 * machine.perSequence, "\(part)")
         }
     }
 

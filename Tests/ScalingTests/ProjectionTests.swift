@@ -32,6 +32,18 @@ import Testing
         #expect(points.allSatisfy { !$0.extrapolates.contains("assumed network") })
     }
 
+    /// Ranks of one thread were measured on hosts of four cores: one rank a host has a thread on each of them.
+    @Test func aHostsCoresAllCount() throws {
+        var machine = Synthetic()
+        machine.isNetwork = true
+        let experiment = try #require(machine.experiment())
+        #expect(experiment.projections.flatMap(\.points).allSatisfy { $0.cores == 4 * $0.ranks })
+        let two = try #require(experiment.projections.first { $0.series == .strong }?.points[1])
+        let truth = machine.parts(
+            Layout(ranks: 2, threads: 4, hosts: 2, machines: 2, coresPerMachine: 4), experiment.base.workload)
+        #expect(abs(two.seconds / truth.total - 1) < 1e-6)
+    }
+
     /// Over 1 Gbit/s the gradient takes 2 · 16 MB / 117.5 MB/s, over 100 Gbit/s a hundredth of that.
     @Test func slowNetworkIsTheLimitAndAFastOneIsNot() throws {
         let experiment = try #require(Synthetic().experiment())

@@ -22,6 +22,16 @@ import Testing
         #expect(lines.count == experiment.measurements.count + 2)
         #expect(lines.last == "")
         #expect(lines[0].contains(",algbw_bytes_per_second,busbw_bytes_per_second,"))
+        #expect(lines[0].hasSuffix(",hidden_exchange_seconds,thread_speedup,thread_efficiency"))
+        // Labels with commas are quoted, and single processes have one.
+        let two = try #require(lines.first { $0.hasPrefix("base-np1-t2-") })
+        #expect(
+            two.split(separator: ",", omittingEmptySubsequences: false).count == lines[0].split(separator: ",").count
+                + 1)
+        let point = try #require(experiment.threadCurve.first { $0.threads == 2 })
+        let speedup = try #require(point.speedup)
+        #expect(two.hasSuffix(",\(speedup),\(speedup / 2)"))
+        #expect(try #require(lines.first { $0.hasPrefix("strong-np2") }).hasSuffix(",,"))
     }
 
     @Test func jsonHoldsTheWholeExperiment() throws {

@@ -14,7 +14,8 @@ import Testing
         #expect(plans.filter { $0.isIn(.base) || $0.isIn(.smallBatch) }.allSatisfy { !$0.isLaunched })
         #expect(plans.filter { $0.isIn(.strong) }.map(\.batchSize) == [64, 64, 64])
         #expect(plans.filter { $0.isIn(.weak) }.map(\.batchSize) == [64, 128, 256])
-        #expect(plans.filter { $0.isIn(.smallBatch) }.map(\.batchSize) == [32, 16, 8])
+        #expect(plans.filter { $0.isIn(.smallBatch) }.map(\.batchSize) == [32, 16, 8, 8])
+        #expect(plans.filter { $0.isIn(.smallBatch) }.map(\.threads) == [6, 6, 6, 1])
         for series in [Series.latency, .exchange] {
             #expect(plans.filter { $0.isIn(series) }.map(\.ranks) == [2, 4])
             #expect(plans.filter { $0.isIn(series) }.map(\.batchSize) == [16, 32])
@@ -27,6 +28,20 @@ import Testing
     @Test(arguments: [(4, 8, [1, 2, 4, 8]), (6, 6, [1, 2, 4, 6]), (1, 2, [1, 2]), (1, 1, [1])])
     func baseTriesAllHardwareThreads(cores: Int, processors: Int, threads: [Int]) {
         #expect(RunPlan.baseThreads(cores: cores, processors: processors) == threads)
+    }
+
+    @Test func baseHasTheChosenThreads() {
+        var chosen = choice
+        chosen.baseThreads = [3, 1]
+        #expect(RunPlan.all(chosen).filter { $0.isIn(.base) }.map(\.threads) == [1, 3])
+    }
+
+    /// With one core the smallest batch has run on one thread already.
+    @Test func oneCoreRunsNoConfigurationTwice() {
+        var single = choice
+        single.cores = 1
+        single.processors = 1
+        #expect(RunPlan.all(single).filter { $0.isIn(.smallBatch) }.map(\.batchSize) == [32, 16, 8])
     }
 
     @Test(arguments: [(256, nil), (255, "at most 3 ranks are possible"), (64, "at most 1 rank is possible"), (63, nil)])

@@ -2,7 +2,9 @@
 
 /// Measurements of a machine whose costs are known.
 struct Synthetic {
-    var fixed = 0.010
+    var fixed = 0.006
+    /// On one thread; the threads of a rank divide it.
+    var divided = 0.004
     var perSequence = 0.005
     var fixedContention = 0.001
     var sequenceContention = 0.0004
@@ -45,13 +47,13 @@ struct Synthetic {
         let turns = max(1, perMachine / Double(layout.coresPerMachine))
         let microBatches = (workload.batchSize + Self.microBatch - 1) / Self.microBatch
         let most = (microBatches + layout.ranks - 1) / layout.ranks * Self.microBatch
-        let rows = (Double(min(most, workload.batchSize)) / Double(layout.threads)).rounded(.up)
+        let rows = Double(min(most, workload.batchSize)) / Double(layout.threads)
         var parts = StepParts()
-        let compute =
-            turns * (fixed + perSequence * rows + (busy - 1) * (fixedContention + sequenceContention * rows))
+        let alone = fixed + divided / Double(layout.threads) + perSequence * rows
+        let compute = turns * (alone + (busy - 1) * (fixedContention + sequenceContention * rows))
         (parts.forward, parts.backward, parts.weightGradient) = (compute * 0.3, compute * 0.3, compute * 0.4)
         let (threads, perHost) = (Double(layout.threads), Double(layout.ranks) / Double(layout.hosts))
-        parts.pack = turns * (pack + (busy - 1) * packContention) / min(threads * perHost, 2)
+        parts.pack = turns * (pack + (busy - 1) * packContention) / (threads * perHost)
         parts.adam = turns * (optimizer + (busy - 1) * optimizerContention) / threads
         parts.other = turns * other
         parts.wait = skew * expectedNormalMaximum(of: Int(workers)) * compute

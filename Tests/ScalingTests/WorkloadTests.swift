@@ -57,7 +57,9 @@ import Testing
     }
 
     @Test func threadsDivideARanksSequences() {
-        #expect(tutorial.rows(Layout(ranks: 2, threads: 3, coresPerMachine: 8)) == 11)
+        #expect(tutorial.rows(Layout(ranks: 2, threads: 3, coresPerMachine: 8)) == 32.0 / 3)
+        // Threads that outnumber the sequences share the units of each.
+        #expect(tutorial.rows(Layout(ranks: 8, threads: 16, coresPerMachine: 16)) == 0.5)
     }
 
     private func rank(
@@ -92,6 +94,13 @@ import Testing
         #expect((bound.processorsPerMachine, bound.processorsPerRank, bound.isOversubscribed) == (4, 2, false))
         let crowd = try #require(Layout([rank([0, 2], cores: [0, 0], threads: 3)]))
         #expect((crowd.coresPerMachine, crowd.turns, crowd.isOversubscribed) == (1, 3, true))
+    }
+
+    /// Four network hosts that share two machines of eight cores have four each.
+    @Test(arguments: [(1, 1, 8), (2, 2, 8), (4, 2, 4), (32, 2, 1)])
+    func hostsThatShareAMachineShareItsCores(hosts: Int, machines: Int, cores: Int) {
+        let layout = Layout(ranks: hosts, threads: 1, hosts: hosts, machines: machines, coresPerMachine: 8)
+        #expect(layout.coresPerHost == cores)
     }
 
     @Test func twoMachinesAreTwoMachines() throws {

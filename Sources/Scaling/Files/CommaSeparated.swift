@@ -27,13 +27,14 @@ enum CommaSeparated {
                 "runs", "median_seconds", "low_seconds", "high_seconds", "interval_coverage", "tokens_per_second",
                 "speedup", "efficiency", "gradient_bytes", "algbw_bytes_per_second", "busbw_bytes_per_second",
                 "peak_memory_bytes", "model_seconds", "left_out_prediction_seconds", "left_out_prediction_error",
-            ] + StepParts.fields.map { "\($0.name)_seconds" }
+            ] + StepParts.fields.map { "\($0.name)_seconds" } + ["thread_speedup", "thread_efficiency"]
         return table([header] + experiment.measurements.map { summary($0, experiment) })
     }
 
     private static func summary(_ measurement: Measurement, _ experiment: Experiment) -> [String] {
         let time = measurement.seconds
         let check = experiment.checks.first { $0.name == measurement.plan.name }
+        let point = experiment.threadPoint(measurement)
         let isTiny = measurement.plan.isIn(.latency)
         let isTraining = !isTiny && !measurement.plan.isIn(.exchange)
         let numbers: [Double?] = [
@@ -42,10 +43,13 @@ enum CommaSeparated {
             Double(measurement.workload.gradientBytes), measurement.algorithmBandwidth, measurement.busBandwidth,
             Double(measurement.peakMemory),
             isTiny ? nil : experiment.model.predict(measurement.layout, measurement.workload)?.seconds,
-            check?.predictedSeconds, check?.error,
+            check?.predictedSeconds ?? point?.unseenSeconds, check?.error ?? point?.error,
         ]
         return configuration(measurement) + ["\(time.count)"] + numbers.map { $0.map { "\($0)" } ?? "" }
             + StepParts.fields.map { "\(measurement.parts[keyPath: $0.path])" }
+            + [point?.speedup, point?.speedup.map { $0 / Double(measurement.layout.threads) }].map {
+                $0.map { "\($0)" } ?? ""
+            }
     }
 
     private static func configuration(_ measurement: Measurement) -> [String] {

@@ -49,7 +49,11 @@ public struct Experiment: Hashable, Sendable, Codable {
     public let model: CostModel
     /// How well the model predicts what it hasn't seen.
     public let checks: [PredictionCheck]
-    /// Predicted curves.
+    /// The base's curve over its threads.
+    public let threadCurve: [ThreadPoint]
+    /// Which ranks × threads to train with.
+    public let recommendation: Recommendation
+    /// Predicted curves over ranks.
     public let projections: [Projection]
 
     /// Draws the conclusions from measurements; nil where there is no base.
@@ -62,11 +66,18 @@ public struct Experiment: Hashable, Sendable, Codable {
         let spread = measurements.filter { $0.layout.usesNetwork && $0.plan.isScaled }
         (self.setting, self.base, self.measurements, self.model) = (setting, base, measurements, model)
         checks = PredictionCheck.all(measurements)
+        threadCurve = ThreadPoint.curve(measurements, model)
+        let memory = setting.hosts.map(\.memory).min() ?? 0
         projections = Projection.all(
             Projection.Setting(
-                model: model, workload: base.workload, threads: spread.first?.layout.threads ?? setting.cores,
-                baseTokensPerCoreSecond: base.tokensPerCoreSecond,
-                machineMemory: setting.hosts.map(\.memory).min() ?? 0), series: series)
+                model: model, workload: base.workload,
+                threads: spread.map(\.layout.coresPerHost).min() ?? setting.cores,
+                baseTokensPerCoreSecond: base.tokensPerCoreSecond, machineMemory: memory), series: series)
+        let errors = checks.map(\.error) + threadCurve.compactMap(\.error)
+        recommendation = Recommendation(
+            among: LayoutOption.all(
+                measurements, base: base, model: model, cores: setting.cores, machineMemory: memory,
+                error: errors.map(abs).max()), batchSize: base.workload.batchSize)
         verdict = Verdict.sentence(measurements, base: base)
     }
 
@@ -80,9 +91,16 @@ public struct Experiment: Hashable, Sendable, Codable {
         measurement.tokensPerSecond / base.tokensPerSecond
     }
 
-    /// The configurations of a series, by ranks.
+    /// The configurations of a series, by ranks and threads.
     public func measured(_ series: Series) -> [Measurement] {
-        measurements.filter { $0.plan.isIn(series) }.sorted { $0.layout.ranks < $1.layout.ranks }
+        measurements.filter { $0.plan.isIn(series) }
+            .sorted { ($0.layout.ranks, $0.layout.threads) < ($1.layout.ranks, $1.layout.threads) }
+    }
+
+    /// The point of the thread curve that a configuration of the base is; nil for others.
+    func threadPoint(_ measurement: Measurement) -> ThreadPoint? {
+        guard measurement.plan.isIn(.base) else { return nil }
+        return threadCurve.first { $0.seconds != nil && $0.threads == measurement.layout.threads }
     }
 
     /// The largest error of a prediction, without its sign; nil where nothing could be checked.

@@ -50,6 +50,8 @@ public struct Layout: Hashable, Sendable, Codable {
 
     /// Ranks of the fullest host.
     public var ranksPerHost: Int { (ranks + hosts - 1) / hosts }
+    /// Cores that a network host has for its ranks: hosts that share a machine share its cores.
+    public var coresPerHost: Int { max(1, coresPerMachine * machines / hosts) }
     /// Ranks of the fullest machine.
     public var ranksPerMachine: Int { (ranks + machines - 1) / machines }
     /// Cores of a machine that compute at the same time.

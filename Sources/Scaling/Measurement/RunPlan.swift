@@ -1,6 +1,7 @@
 /// What a measured configuration is for.
 public enum Series: String, Hashable, Sendable, Codable, CaseIterable {
-    /// A single process that no launcher has bound: a candidate for the base.
+    /// A single process that no launcher has bound, with a number of threads: a point of the thread curve, and a candidate
+    /// for the base.
     case base
     /// A fixed global batch, divided among the ranks.
     case strong
@@ -48,6 +49,8 @@ public struct RunPlan: Hashable, Sendable, Codable {
         public var modes: [Series]
         /// Worker threads of each rank; nil for dtrain's default.
         public var threads: Int?
+        /// Thread counts of a single process; nil for 1, 2, 4 … up to the cores and their hardware threads.
+        public var baseThreads: [Int]?
         /// Sequences of a step: over all ranks for strong scaling, of each rank for weak scaling.
         public var batchSize: Int
         /// Sequences of a micro-batch.
@@ -59,9 +62,10 @@ public struct RunPlan: Hashable, Sendable, Codable {
 
         /// Sizes of an experiment.
         public init(
-            ranks: [Int], modes: [Series], threads: Int?, batchSize: Int, microBatchSize: Int, cores: Int,
-            processors: Int? = nil
+            ranks: [Int], modes: [Series], threads: Int?, baseThreads: [Int]? = nil, batchSize: Int,
+            microBatchSize: Int, cores: Int, processors: Int? = nil
         ) {
+            self.baseThreads = baseThreads
             (self.ranks, self.modes, self.threads) = (ranks, modes, threads)
             (self.batchSize, self.microBatchSize) = (batchSize, microBatchSize)
             (self.cores, self.processors) = (cores, processors ?? cores)
@@ -70,7 +74,8 @@ public struct RunPlan: Hashable, Sendable, Codable {
 
     /// The configurations that one repeat goes through.
     public static func all(_ choice: Choice) -> [RunPlan] {
-        let base = baseThreads(cores: choice.cores, processors: choice.processors).map {
+        let threads = choice.baseThreads ?? baseThreads(cores: choice.cores, processors: choice.processors)
+        let base = Set(threads).sorted().map {
             RunPlan(series: [.base], ranks: 1, isLaunched: false, threads: $0, batchSize: choice.batchSize)
         }
         var scaled: [RunPlan] = []
@@ -98,11 +103,14 @@ public struct RunPlan: Hashable, Sendable, Codable {
         Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [max(1, cores), max(1, processors)]).sorted()
     }
 
-    /// A half, a quarter and an eighth of the batch, down to one micro-batch.
+    /// A half, a quarter and an eighth of the batch, down to one micro-batch, on all cores; the smallest on one thread, too,
+    /// since threads may divide what a small batch doesn't shorten.
     private static func smallBatches(_ choice: Choice) -> [RunPlan] {
         let sizes = [2, 4, 8].map { choice.batchSize / $0 }.filter { $0 >= choice.microBatchSize }
-        return Set(sizes).sorted(by: >).map {
-            RunPlan(series: [.smallBatch], ranks: 1, isLaunched: false, threads: choice.cores, batchSize: $0)
+        let all = Set(sizes).sorted(by: >).map { (threads: choice.cores, batch: $0) }
+        let single = sizes.min().map { [(threads: 1, batch: $0)] } ?? []
+        return (all + (choice.cores > 1 ? single : [])).map {
+            RunPlan(series: [.smallBatch], ranks: 1, isLaunched: false, threads: $0.threads, batchSize: $0.batch)
         }
     }
 

@@ -8,11 +8,15 @@ extension CostModel {
     public init?(fittedTo measurements: [Measurement]) {
         let steps = measurements.filter { !$0.plan.isIn(.latency) }
         let clean = Self.withoutTurns(steps)
-        guard let compute = Self.computeCosts(clean), let pack = Self.packCosts(clean),
+        guard let compute = PartCost.fit(clean), let pack = Self.packCosts(clean),
             let optimizer = Self.optimizerCosts(clean)
         else { return nil }
-        (fixedSeconds, secondsPerSequence) = (compute[0], compute[1])
-        (fixedContention, sequenceContention) = (compute[2], compute[3])
+        computeParts = compute
+        (fixedSeconds, dividedSeconds) = (Self.sum(compute, \.fixedSeconds), Self.sum(compute, \.dividedSeconds))
+        secondsPerSequence = Self.sum(compute, \.secondsPerSequence)
+        (fixedContention, sequenceContention) = (
+            Self.sum(compute, \.fixedContention), Self.sum(compute, \.sequenceContention)
+        )
         (packSeconds, packContention) = (pack[0], pack[1])
         (optimizerSeconds, optimizerContention) = (optimizer[0], optimizer[1])
         otherSeconds = Self.mean(clean.map { $0.parts.other / $0.layout.turns })
@@ -27,15 +31,6 @@ extension CostModel {
         mostRanks = steps.map(\.layout.ranks).max() ?? 1
         fewestRows = clean.map { $0.workload.rows($0.layout) }.min() ?? 1
         mostBusyCores = clean.map(\.layout.busyCores).max() ?? 1
-    }
-
-    private static func computeCosts(_ measurements: [Measurement]) -> [Double]? {
-        NonNegativeLeastSquares.solve(
-            measurements.map { measurement in
-                let layout = measurement.layout
-                let (rows, others) = (measurement.workload.rows(layout), Double(layout.busyCores - 1))
-                return [1, rows, others, others * rows].map { $0 * layout.turns }
-            }, measurements.map(\.parts.compute))
     }
 
     private static func packCosts(_ measurements: [Measurement]) -> [Double]? {
@@ -81,6 +76,10 @@ extension CostModel {
             $0.layout.ranks > 1 && Link.seconds(of: $0) > 0 && $0.layout.usesNetwork == (kind == .network)
         }
         return Link(kind, fittedTo: withoutTurns(exchanged))
+    }
+
+    private static func sum(_ parts: [PartCost], _ cost: KeyPath<PartCost, Double>) -> Double {
+        parts.reduce(0) { $0 + $1[keyPath: cost] }
     }
 
     private static func mean(_ values: [Double]) -> Double {

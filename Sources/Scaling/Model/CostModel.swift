@@ -3,13 +3,17 @@
 /// With m sequences for the busiest worker, k busy cores a machine, t threads a rank, u workers that pack for a host and s workers
 /// that take turns on a core:
 ///
-///     compute    = s·(a + b·m + (k − 1)·(a′ + b′·m))
+///     compute    = s·(a + d/t + b·m + (k − 1)·(a′ + b′·m))
 ///     replicated = s·((q + (k − 1)·q′)/u + (p + (k − 1)·p′)/t + o)
 ///     skew       = σ·E[max of all workers]·compute
 ///     exchange   = α·messages + β·bytes, over a network less what is hidden
 public struct CostModel: Hashable, Sendable, Codable {
-    /// a: seconds of a worker's step whatever its share of the batch.
+    /// The parts of compute; the five costs below are their sums.
+    public let computeParts: [PartCost]
+    /// a: seconds of a worker's step whatever its share of the batch and the threads of its rank.
     public let fixedSeconds: Double
+    /// d: seconds of a step whatever the share of the batch, on one thread; all threads of a rank divide them.
+    public let dividedSeconds: Double
     /// b: seconds a sequence.
     public let secondsPerSequence: Double
     /// a′: what each further busy core of the machine adds to a.
@@ -54,7 +58,7 @@ public struct CostModel: Hashable, Sendable, Codable {
         let others = Double(layout.busyCores - 1)
         let rows = workload.rows(layout)
         return (
-            layout.turns * (fixedSeconds + others * fixedContention),
+            layout.turns * (fixedSeconds + dividedSeconds / Double(layout.threads) + others * fixedContention),
             layout.turns * (secondsPerSequence + others * sequenceContention) * rows
         )
     }
@@ -67,17 +71,18 @@ public struct CostModel: Hashable, Sendable, Codable {
         return layout.turns * (pack + optimizer + otherSeconds)
     }
 
-    /// Workers that pack for a host: a matrix is packed by one, and the recurrent kernel and its transpose are nearly all of it.
-    static func packers(_ layout: Layout) -> Double { Double(min(layout.threads * layout.ranksPerHost, 2)) }
+    /// Workers that pack for a host: all of its ranks', since matrices are packed in pieces.
+    static func packers(_ layout: Layout) -> Double { Double(layout.threads * layout.ranksPerHost) }
 
     /// The link that a layout uses, where it was measured.
     func link(_ layout: Layout) -> Link? { layout.usesNetwork ? network : sharedMemory }
 
-    /// How much of peak speed is left when the busiest worker has so few sequences, on a machine with so many busy cores.
-    public func batchEfficiency(rows: Double, busyCores: Int) -> Double {
+    /// How much of peak speed is left when the busiest worker has so few sequences, with so many threads a rank and busy
+    /// cores a machine.
+    public func batchEfficiency(rows: Double, threads: Int, busyCores: Int) -> Double {
         let others = Double(max(1, busyCores) - 1)
         let variable = (secondsPerSequence + others * sequenceContention) * rows
-        let whole = variable + fixedSeconds + others * fixedContention
+        let whole = variable + fixedSeconds + dividedSeconds / Double(max(1, threads)) + others * fixedContention
         return whole > 0 ? variable / whole : 0
     }
 

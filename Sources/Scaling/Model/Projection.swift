@@ -37,7 +37,7 @@ public struct Projection: Hashable, Sendable, Codable {
         public let model: CostModel
         /// The base's sizes.
         public let workload: Workload
-        /// Worker threads of a rank, each on a core of its host.
+        /// Worker threads of a rank: one for each core of its host.
         public let threads: Int
         /// Tokens a second and core of the base.
         public let baseTokensPerCoreSecond: Double
@@ -83,13 +83,7 @@ public struct Projection: Hashable, Sendable, Codable {
     }
 
     private static func reasons(_ model: CostModel, _ layout: Layout, _ workload: Workload, _ link: Link) -> [String] {
-        var reasons: [String] = []
-        if layout.ranks > 1, link.origin == .assumed { reasons.append("assumed network") }
-        if layout.ranks > model.mostRanks { reasons.append("more ranks than measured (\(model.mostRanks))") }
-        if workload.rows(layout) < model.fewestRows {
-            reasons.append("fewer sequences a worker than measured (\(Int(model.fewestRows)))")
-        }
-        if layout.busyCores > model.mostBusyCores { reasons.append("more busy cores than measured") }
-        return reasons
+        let isAssumed = layout.ranks > 1 && link.origin == .assumed
+        return (isAssumed ? ["assumed network"] : []) + model.extrapolations(layout, workload)
     }
 }

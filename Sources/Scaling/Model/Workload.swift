@@ -43,10 +43,8 @@ public struct Workload: Hashable, Sendable, Codable {
         return min(batchSize, most * microBatchSize)
     }
 
-    /// Sequences of the busiest worker.
-    public func rows(_ layout: Layout) -> Double {
-        Double((rows(ranks: layout.ranks) + layout.threads - 1) / layout.threads)
-    }
+    /// The busiest rank's sequences by its threads: a fraction where threads share the units of one sequence.
+    public func rows(_ layout: Layout) -> Double { Double(rows(ranks: layout.ranks)) / Double(layout.threads) }
 
     /// What the exchange moves.
     public func traffic(ranks: Int) -> Traffic { Traffic(self, ranks: ranks) }

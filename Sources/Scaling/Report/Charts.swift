@@ -135,7 +135,7 @@ struct ProjectedCharts {
 private func percentText(_ value: Double) -> String { decimal(value * 100, 0) + " %" }
 
 /// A tick of an axis of seconds.
-private func secondsText(_ value: Double) -> String {
+func secondsText(_ value: Double) -> String {
     if value == 0 || value >= 1 { return decimal(value, value.rounded() == value ? 0 : 1) + " s" }
     for (unit, name) in [(1e-3, " ms"), (1e-6, " µs")] where value >= unit * 0.9995 {
         let scaled = value / unit

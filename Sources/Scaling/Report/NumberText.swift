@@ -16,6 +16,9 @@ func threeDigits(_ value: Double) -> String {
     return decimal(value, size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2)
 }
 
+/// A number without needless decimals.
+func plain(_ value: Double) -> String { value.rounded() == value ? decimal(value, 0) : threeDigits(value) }
+
 /// Seconds in a unit that suits them.
 func seconds(_ value: Double) -> String {
     let size = abs(value)

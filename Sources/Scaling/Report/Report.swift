@@ -13,6 +13,7 @@ public enum Report {
         <h1>\(escaped(title(experiment)))</h1>
         <p class="soft">\(escaped(subtitle(experiment.setting)))</p>
         <p class="verdict">\(escaped(experiment.verdict))</p>
+        <p class="verdict">\(escaped(experiment.recommendation.sentence))</p>
         \(tiles(experiment))
         <h2>Measured</h2>
         <p>\(escaped(sharing(experiment)))</p>
@@ -21,6 +22,10 @@ public enum Report {
         <h2>The split of a step</h2>
         \(StepBars(bars: bars(experiment)).html)
         \(Tables.measured(experiment))
+        <h2>Threads of one process</h2>
+        \(ThreadSection.html(experiment))
+        <h2>Ranks × threads</h2>
+        \(Tables.options(experiment.recommendation))
         <h2>Measured against predicted</h2>
         \(checked(experiment))
         <h2>Predicted to 1,024 ranks</h2>
@@ -107,7 +112,7 @@ public enum Report {
             return "<p>Nothing could be predicted.</p>"
         }
         let hosts =
-            "One rank a host, each with \(count(point.cores, "core")) like the measured ones. "
+            "One rank a host, each with a thread on each of \(count(point.cores, "core")), like the measured ones. "
             + (first.link.origin == .assumed
                 ? "No network was measured: the networks are assumed, and every point above one rank extrapolates. "
                 : "Beyond \(count(experiment.model.mostRanks, "rank")) the points extrapolate. ")

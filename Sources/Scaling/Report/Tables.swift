@@ -74,12 +74,14 @@ enum Tables {
     static func model(_ experiment: Experiment) -> String {
         let model = experiment.model
         let busy = model.mostBusyCores
+        let threads = experiment.base.layout.threads
         let rows = experiment.base.workload.rows(experiment.base.layout)
         let small = Double(experiment.base.workload.microBatchSize)
         var entries = [
             (
                 "Compute",
-                "\(seconds(model.fixedSeconds)) and \(seconds(model.secondsPerSequence)) a sequence on one core"
+                "\(seconds(model.fixedSeconds)), \(seconds(model.dividedSeconds)) that a rank's threads divide, and "
+                    + "\(seconds(model.secondsPerSequence)) a sequence, on one core"
             ),
             (
                 "Busy cores",
@@ -87,8 +89,8 @@ enum Tables {
             ),
             (
                 "Small batches",
-                "\(percent(model.batchEfficiency(rows: rows, busyCores: busy))) of the speed of a very large batch with "
-                    + "\(Int(rows)) sequences a worker, \(percent(model.batchEfficiency(rows: small, busyCores: busy))) with \(Int(small))"
+                "\(percent(model.batchEfficiency(rows: rows, threads: threads, busyCores: busy))) of the speed of a very large batch with "
+                    + "\(plain(rows)) sequences a worker, \(percent(model.batchEfficiency(rows: small, threads: threads, busyCores: busy))) with \(plain(small))"
             ),
             (
                 "Every rank",
@@ -115,7 +117,7 @@ enum Tables {
         return "<dl class=\"card\">\(items.joined(separator: "\n"))</dl>"
     }
 
-    private static func table(_ header: [String], _ rows: [[String]], textColumns: Set<Int>) -> String {
+    static func table(_ header: [String], _ rows: [[String]], textColumns: Set<Int>) -> String {
         func cells(_ row: [String], _ tag: String) -> String {
             row.enumerated().map { index, text in
                 "<\(tag)\(textColumns.contains(index) ? " class=\"text\"" : "")>\(escaped(text))</\(tag)>"

@@ -3,7 +3,7 @@ import DTrainCore
 import DTrainDistributed
 import Scaling
 
-/// `dtrain scale`: how a training scales over ranks, measured, and predicted beyond.
+/// `dtrain scale`: how a training scales over threads and ranks, measured, and predicted beyond.
 struct Scale: PassingCommand {
     static var passing: ArgumentCheck.Passing { .flags(except: reserved) }
 
@@ -15,11 +15,11 @@ struct Scale: PassingCommand {
     ]
 
     static let configuration = CommandConfiguration(
-        abstract: "Measure how training scales over ranks, and predict how it goes on.",
+        abstract: "Measure how training scales over threads and ranks, and predict how it goes on.",
         discussion: """
             Starts 'mpirun -np N dtrain train --profile' for each number of ranks in turn, several times over, and single \
-            processes as the base, and writes report.html with steps.csv, summary.csv and experiment.json into the output \
-            folder. Ctrl-C ends it with a report on the runs done so far, and --resume continues there. Flags of 'dtrain train' that are not listed here go behind '--'. docs/scaling.md explains every number.
+            processes with 1, 2, 4 … threads as the base, recommends ranks × threads, and writes report.html with steps.csv, \
+            summary.csv and experiment.json into the output folder. Ctrl-C ends it with a report on the runs done so far, and --resume continues there. Flags of 'dtrain train' that are not listed here go behind '--'. docs/scaling.md explains every number.
 
               dtrain scale                                          this machine, 1, 2 and 4 ranks, the tutorial's model
               dtrain scale --hostfile hosts --ranks 1,2,4,8 --mpirun-args '--map-by node --bind-to none'
@@ -49,6 +49,11 @@ struct Scale: PassingCommand {
             throw ValidationError(
                 "--data \(path) can't be given to all runs that 'dtrain scale' starts: write the text to a file and name that"
             )
+        }
+        if let most = experiment.baseThreads?.values.max(), most > ProcessorSet.defaultThreads {
+            throw ValidationError(
+                "--base-threads \(most) is more than the processors that this process may use, "
+                    + "\(ProcessorSet.defaultThreads): lower it")
         }
         if LaunchEnvironment.current.usesMPI {
             throw ValidationError("'dtrain scale' starts mpirun itself: run it without a launcher")
@@ -111,14 +116,16 @@ struct Scale: PassingCommand {
     /// What all runs of an experiment have in common.
     private func identity(_ data: [String], _ settings: Settings, _ launcher: Launcher) -> [String: String] {
         let choice = choice(settings)
-        return [
+        // Absent without the flag, as in the files of versions that had none.
+        let threads = choice.baseThreads.map { ["base threads": $0.map(String.init).joined(separator: ",")] } ?? [:]
+        return threads.merging([
             "dtrain": dtrainVersion, "training": trainArguments(data, settings).joined(separator: " "),
             "batch size": "\(choice.batchSize)", "threads": choice.threads.map(String.init) ?? "default",
             "ranks": choice.ranks.map(String.init).joined(separator: ","),
             "mode": choice.modes.map(\.rawValue).joined(separator: ","), "cores": "\(choice.cores)",
             "steps": "\(experiment.steps)", "warm-up": "\(experiment.warmUp)", "MPI": launcher.name,
             "launcher": ([launcher.program, launcher.hostfile ?? ""] + launcher.arguments).joined(separator: " "),
-        ]
+        ]) { first, _ in first }
     }
 
     /// Writes the report on what has been measured, and says where it is.
@@ -163,7 +170,8 @@ struct Scale: PassingCommand {
     private func choice(_ settings: Settings) -> RunPlan.Choice {
         RunPlan.Choice(
             ranks: experiment.ranks.values, modes: experiment.mode.values, threads: settings[.threads],
-            batchSize: settings[.batchSize], microBatchSize: settings[.microBatchSize],
+            baseThreads: experiment.baseThreads?.values, batchSize: settings[.batchSize],
+            microBatchSize: settings[.microBatchSize],
             cores: min(Machine.cores, ProcessorSet.defaultThreads), processors: ProcessorSet.defaultThreads)
     }
 

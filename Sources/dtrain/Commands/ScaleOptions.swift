@@ -4,8 +4,15 @@ import Scaling
 
 struct ScaleOptions: ParsableArguments {
     @Option(
-        help: .init("Numbers of ranks, separated by commas (default: 1,2,4).", valueName: "list"), transform: rankList)
+        help: .init("Numbers of ranks, separated by commas (default: 1,2,4).", valueName: "list"),
+        transform: countList)
     var ranks = CommaList(values: [1, 2, 4])
+
+    @Option(
+        help: .init(
+            "Thread counts of one process, separated by commas (default: 1,2,4 … the cores).", valueName: "list"),
+        transform: countList)
+    var baseThreads: CommaList<Int>?
 
     @Option(
         help: .init(
@@ -80,13 +87,13 @@ struct CommaList<Value: Sendable>: Sendable {
     let values: [Value]
 }
 
-private func rankList(_ text: String) throws -> CommaList<Int> {
+private func countList(_ text: String) throws -> CommaList<Int> {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    let ranks = parts.compactMap { Int($0) }.filter { (1...65_536).contains($0) }
-    guard ranks.count == parts.count, Set(ranks).count == ranks.count else {
+    let counts = parts.compactMap { Int($0) }.filter { (1...65_536).contains($0) }
+    guard counts.count == parts.count, Set(counts).count == counts.count else {
         throw ValidationError("give different whole numbers from 1 to 65536, separated by commas, such as 1,2,4")
     }
-    return CommaList(values: ranks.sorted())
+    return CommaList(values: counts.sorted())
 }
 
 private func modeList(_ text: String) throws -> CommaList<Series> {

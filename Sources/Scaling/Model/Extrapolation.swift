@@ -1,0 +1,12 @@
+extension CostModel {
+    /// Why a step lies outside of what the model was fitted to, in words; empty where it doesn't.
+    func extrapolations(_ layout: Layout, _ workload: Workload) -> [String] {
+        var reasons: [String] = []
+        if layout.ranks > mostRanks { reasons.append("more ranks than measured (\(mostRanks))") }
+        if workload.rows(layout) < fewestRows {
+            reasons.append("fewer sequences a worker than measured (\(plain(fewestRows)))")
+        }
+        if layout.busyCores > mostBusyCores { reasons.append("more busy cores than measured") }
+        return reasons
+    }
+}

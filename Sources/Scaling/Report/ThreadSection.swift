@@ -1,0 +1,71 @@
+/// The base's curve over its threads: charts and tables.
+enum ThreadSection {
+    static func html(_ experiment: Experiment) -> String {
+        let curve = experiment.threadCurve
+        guard let most = curve.last(where: { $0.seconds != nil }) else { return "<p>No process was measured.</p>" }
+        let note =
+            "One unbound process with a whole batch. Beyond \(count(most.threads, "thread")) the curve is a prediction for a "
+            + "machine with a core for each thread."
+        return "<p>\(escaped(note))</p><div class=\"charts\">\n\(ThreadCharts(experiment).html)</div>"
+            + Tables.threads(curve) + Tables.threadParts(experiment)
+    }
+}
+
+/// Step time and speed-up by threads.
+struct ThreadCharts {
+    /// The points of the curve with a core for each thread.
+    private let curve: [ThreadPoint]
+    private let tokens: Double
+    /// Tokens a second on one thread; nil where it was not measured.
+    private let single: Double?
+
+    init(_ experiment: Experiment) {
+        curve = experiment.threadCurve.filter(\.hasCoreForEach)
+        tokens = experiment.base.workload.tokens
+        single = curve.first { $0.threads == 1 && $0.seconds != nil }?.tokensPerSecond
+    }
+
+    var html: String {
+        let times = lines { $0 }
+        let values = times.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
+        let stepTime = LineChart(
+            title: "Seconds a step, by threads", xLabel: "threads of one process", yLabel: "seconds", x: threads,
+            y: .linear(values), yText: secondsText, lines: times)
+        guard let single else { return stepTime.html }
+        let speedups = lines { tokens / $0 / single }
+        let speedup = LineChart(
+            title: "Speed-up, by threads", xLabel: "threads of one process", yLabel: "times one thread", x: threads,
+            y: .linear(speedups.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }), yText: plain,
+            lines: speedups)
+        return stepTime.html + speedup.html
+    }
+
+    private var threads: Axis { .ranks(curve.map { Double($0.threads) }) }
+
+    /// The measured points, the model as far as they reach and beyond, and what it says without having seen a point.
+    ///
+    /// - Parameter value: what is shown of a step that takes so many seconds.
+    private func lines(_ value: (Double) -> Double) -> [LineChart.Line] {
+        func points(_ of: [ThreadPoint], _ seconds: (ThreadPoint) -> Double?) -> [(x: Double, y: Double)] {
+            of.compactMap { point in seconds(point).map { (Double(point.threads), value($0)) } }
+        }
+        let measured = curve.filter { $0.seconds != nil }
+        let most = measured.last?.threads ?? 0
+        return [
+            LineChart.Line(
+                name: "model", color: 1, style: .solid,
+                points: points(curve.filter { $0.threads <= most }, \.predictedSeconds)),
+            LineChart.Line(
+                name: "model, extrapolated", color: 1, style: .dashed,
+                points: points(curve.filter { $0.threads >= most }, \.predictedSeconds)),
+            LineChart.Line(
+                name: "predicted unseen", color: 1, style: .rings, points: points(curve, \.unseenSeconds)),
+            LineChart.Line(
+                name: "measured", color: 1, style: .dots, points: points(measured) { $0.seconds?.median },
+                intervals: measured.compactMap(\.seconds).map { interval in
+                    let ends = [value(interval.low), value(interval.high)]
+                    return (min(ends[0], ends[1]), max(ends[0], ends[1]))
+                }),
+        ]
+    }
+}

@@ -1,0 +1,168 @@
+import Testing
+
+@testable import Scaling
+
+/// Which ranks × threads are recommended, and in which words.
+@Suite struct RecommendationTests {
+    /// A measured layout of three runs: the median and the ends of its interval.
+    private func measured(
+        _ ranks: Int, _ threads: Int, _ low: Double, _ median: Double, _ high: Double, hosts: Int = 1
+    ) throws -> LayoutOption {
+        try measured(ranks, threads, runs: [[low], [median], [high]], hosts: hosts)
+    }
+
+    private func measured(_ ranks: Int, _ threads: Int, runs: [[Double]], hosts: Int = 1) throws -> LayoutOption {
+        let records = runs.enumerated().map { index, steps in
+            RunRecord(
+                repetition: index + 1, command: "",
+                steps: steps.map { seconds in
+                    var parts = StepParts()
+                    parts.forward = seconds
+                    return StepSample(step: 1, seconds: seconds, parts: parts)
+                }, peakMemory: 0)
+        }
+        let plan = RunPlan(series: [.strong], ranks: ranks, isLaunched: ranks > 1, threads: threads, batchSize: 64)
+        let workload = Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 1, gradientBytes: 1)
+        let layout = Layout(ranks: ranks, threads: threads, hosts: hosts, machines: hosts, coresPerMachine: 4)
+        return LayoutOption(
+            try #require(Measurement(plan: plan, layout: layout, workload: workload, runs: records)))
+    }
+
+    private func predicted(
+        _ ranks: Int, _ threads: Int, _ seconds: Double, error: Double? = 0.05, hosts: Int = 1
+    ) -> LayoutOption {
+        LayoutOption(
+            Layout(ranks: ranks, threads: threads, hosts: hosts, machines: hosts, coresPerMachine: 4), seconds: seconds,
+            error: error)
+    }
+
+    private func sentence(_ options: [LayoutOption]) -> String {
+        Recommendation(among: options, batchSize: 64).sentence
+    }
+
+    @Test func theFastestIsRecommendedWhereNoIntervalOverlapsIts() throws {
+        let text = sentence([try measured(1, 4, 0.99, 1, 1.01), try measured(2, 2, 0.79, 0.8, 0.81)])
+        #expect(text == "Recommended for batches of 64: on this machine 2 ranks × 2 threads (0.80 s, measured).")
+    }
+
+    @Test func ofEqualLayoutsTheSimplestIsRecommended() throws {
+        let options = [
+            try measured(2, 2, 0.95, 0.97, 1), try measured(1, 4, 0.99, 1, 1.01), try measured(1, 1, 3, 3, 3),
+        ]
+        #expect(
+            sentence(options)
+                == "Recommended for batches of 64: on this machine 1 process × 4 threads (1.00 s, measured), the simplest of "
+                + "those that are equal within the noise: 2 ranks × 2 threads (0.97 s, measured).")
+    }
+
+    /// Leaving what was measured takes more than the error.
+    ///
+    /// 0.96 s ± 5 % reach 1.008 s, whether the prediction is of a simpler layout or not; 0.9 s ± 5 % don't reach 0.99.
+    @Test func aPredictionWinsOnlyBeyondItsError() throws {
+        let one = try measured(1, 4, 0.99, 1, 1.01)
+        #expect(Recommendation(among: [one, predicted(4, 1, 0.96)], batchSize: 64).machine == one)
+        #expect(Recommendation(among: [one, predicted(1, 3, 0.96)], batchSize: 64).machine == one)
+        let faster = predicted(4, 1, 0.9)
+        #expect(Recommendation(among: [one, faster], batchSize: 64).machine == faster)
+        #expect(sentence([one, faster]).contains("4 ranks × 1 thread (0.90 s, predicted ± 5.0 %)."))
+    }
+
+    /// Without any check a prediction is taken to be wrong by a tenth, and called unchecked.
+    @Test func uncheckedPredictionsAreCalledSo() throws {
+        let one = try measured(1, 4, 0.99, 1, 1.01)
+        #expect(Recommendation(among: [one, predicted(4, 1, 0.91, error: nil)], batchSize: 64).machine == one)
+        #expect(sentence([one, predicted(4, 1, 0.8, error: nil)]).contains("(0.80 s, predicted, unchecked)."))
+    }
+
+    /// Its four steps, which enclose their median with 87.5 %, are all there is.
+    @Test func oneRunHasOnlyItsStepsAndTheSentenceSaysSo() throws {
+        let one = try measured(1, 4, runs: [[0.9, 1, 1, 1.2]])
+        #expect((one.low, one.seconds, one.high) == (0.9, 1, 1.2))
+        let two = try measured(2, 2, runs: [[0.85, 0.85, 0.95, 0.95]])
+        let recommendation = Recommendation(among: [one, two], batchSize: 64)
+        #expect(recommendation.machine == one)
+        #expect(recommendation.sentence.hasSuffix(" (one run tells no noise: raise --repeats)."))
+    }
+
+    @Test func hostsHaveARecommendationOfTheirOwn() throws {
+        let options = [
+            try measured(1, 4, 0.99, 1, 1.01), try measured(2, 4, 0.59, 0.6, 0.61, hosts: 2),
+            try measured(4, 4, 0.39, 0.4, 0.41, hosts: 4), predicted(16, 1, 0.3, hosts: 4),
+        ]
+        #expect(
+            sentence(options)
+                == "Recommended for batches of 64: on this machine 1 process × 4 threads (1.00 s, measured); "
+                + "on the 4 hosts 16 ranks × 1 thread, 4 a host (0.30 s, predicted ± 5.0 %).")
+        let half = [options[0], options[1], try measured(4, 4, 0.6, 0.62, 0.64, hosts: 4)]
+        #expect(sentence(half).contains("; on 2 of the 4 hosts 2 ranks × 4 threads (0.60 s, measured), the simplest"))
+    }
+
+    @Test func hostsThatAreNotFasterAreCalledSo() throws {
+        let options = [try measured(1, 4, 0.99, 1, 1.01), try measured(2, 4, 1.9, 2, 2.1, hosts: 2)]
+        let recommendation = Recommendation(among: options, batchSize: 64)
+        #expect(recommendation.hosts == options[0])
+        #expect(
+            recommendation.sentence.hasSuffix(
+                "; the 2 hosts are not faster, at best 2 ranks × 4 threads (2.00 s, measured)."))
+    }
+
+    @Test func nothingIsRecommendedOfNothing() {
+        #expect(sentence([]) == "Recommended for batches of 64: on this machine nothing could be compared.")
+    }
+
+    @Test(arguments: [
+        (1, [1], [1]), (2, [1, 2], [2, 1]), (6, [1, 2, 4, 6], [6, 3, 1, 1]), (8, [1, 2, 4, 8], [8, 4, 2, 1]),
+    ])
+    func coresAreDividedAmongRanks(cores: Int, ranks: [Int], threads: [Int]) {
+        let found = LayoutOption.divided(cores)
+        #expect(found.map(\.ranks) == ranks && found.map(\.threads) == threads)
+    }
+
+    /// One process with 1, 2 and 4 threads and one rank a core are measured, 2 × 2 is predicted.
+    @Test func measuredAndPredictedLayoutsOfAMachine() throws {
+        let machine = Synthetic()
+        let experiment = try #require(machine.experiment())
+        let options = experiment.recommendation.options
+        #expect(options.map(\.ranks) == [1, 1, 1, 2, 2, 4] && options.map(\.threads) == [1, 2, 4, 1, 2, 1])
+        #expect(options.filter { $0.origin == .predicted }.map(\.name) == ["2 ranks × 2 threads"])
+        let truth = machine.parts(Layout(ranks: 2, threads: 2, coresPerMachine: 4), experiment.base.workload).total
+        #expect(abs(try #require(options.first { $0.origin == .predicted }).seconds / truth - 1) < 1e-6)
+        // All four compute as long, and only ranks exchange and repeat the optimiser: one process is the fastest.
+        #expect(experiment.recommendation.machine == options[2])
+        #expect(experiment.recommendation.hosts == nil)
+        #expect(Report.html(experiment).contains(escaped(experiment.recommendation.sentence)))
+    }
+
+    /// Hosts of four cores: one to four ranks each, of which those with one thread a host were measured.
+    @Test func layoutsOfHostsUseAllTheirCores() throws {
+        var machine = Synthetic()
+        machine.isNetwork = true
+        let options = try #require(machine.experiment(ranks: [1, 2])).recommendation.options.filter { $0.hosts == 2 }
+        #expect(
+            options.map(\.name) == [
+                "2 ranks × 1 thread", "2 ranks × 4 threads", "4 ranks × 2 threads, 2 a host",
+                "8 ranks × 1 thread, 4 a host",
+            ])
+        #expect(options.map(\.origin) == [.measured, .predicted, .predicted, .predicted])
+        let truth = machine.parts(
+            Layout(ranks: 2, threads: 4, hosts: 2, machines: 2, coresPerMachine: 4),
+            Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 16_000_000)
+        ).total
+        #expect(abs(options[1].seconds / truth - 1) < 1e-6)
+    }
+
+    /// A rank of 100 MB and 64 sequences of 1 MB has 164 MB, four with 16 each 464 MB: of 500 MB nine tenths are 450.
+    @Test func layoutsThatDoNotFitMemoryAreLeftOut() throws {
+        let machine = Synthetic()
+        let measurements = machine.measurements(ranks: [1, 2])
+        let base = try #require(measurements.first { $0.layout.threads == 4 })
+        let model = try #require(CostModel(fittedTo: measurements))
+        func ranks(_ memory: Int) -> [Int] {
+            LayoutOption.all(measurements, base: base, model: model, cores: 4, machineMemory: memory, error: 0)
+                .filter { $0.origin == .predicted }.map(\.ranks)
+        }
+        #expect(ranks(500_000_000) == [2])
+        #expect(ranks(600_000_000) == [2, 4])
+        #expect(ranks(0) == [2, 4])
+    }
+}
