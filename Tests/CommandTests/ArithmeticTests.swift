@@ -46,6 +46,22 @@ struct ArithmeticTests {
         }
     }
 
+    /// With pairs or without: one rank without tiles, and none uses them.
+    @Test(
+        .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
+        .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"))
+    func aRankWithoutTilesHasAllRound() throws {
+        let bench = try Bench()
+        let emulated = InstructionSet.amxEmulated.rawValue
+        let outcomes = try expectSame(
+            bench, "--precision bf16 --verify-replicas 1",
+            [[emulated, "generic"], ["generic", "generic"], [emulated, emulated]])
+        for (outcome, way) in zip(outcomes, ["bf16 rounded", "bf16 rounded", "bf16 tdpbf16ps"]) {
+            #expect(outcome.stdout.contains(" instructions, \(way)"), "\(outcome)")
+        }
+        #expect(try bench.tensors("run0/\(Self.file)") != bench.tensors("run2/\(Self.file)"))
+    }
+
     #if arch(x86_64)
         /// On either rank: one that is alone with it would drift apart from the other.
         @Test(

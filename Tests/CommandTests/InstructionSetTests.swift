@@ -8,6 +8,11 @@ import Testing
 struct InstructionSetTests {
     private func environment(_ set: InstructionSet) -> [String: String] { [InstructionSet.limitVariable: set.rawValue] }
 
+    /// The sets of this CPU that compute the same bits: with bf16, pairs and tiles have their own.
+    private func alike(_ precision: Precision) -> [InstructionSet] {
+        InstructionSet.available.filter { precision == .fp32 || ![.avx512BF16, .amx].contains($0) }
+    }
+
     /// On any instruction set of this CPU, by any number of ranks and threads: weights, moments and losses.
     @Test(
         .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"),
@@ -19,8 +24,7 @@ struct InstructionSetTests {
     func weightsDoNotShowTheInstructionSet(flags: String) throws {
         let bench = try Bench()
         let work = Bench.train("\(flags) --max-steps 6 --learning-rate 0.02")
-        // bf16 products of AVX512_BF16 have bits of their own.
-        for set in InstructionSet.available where set != .avx512BF16 || !flags.contains("bf16") {
+        for set in alike(flags.contains("bf16") ? .bf16 : .fp32) {
             // Four ranks with one of the models.
             let four: [Launch] = MPIRun.isAvailable && flags.contains("clip-norm") ? [.ranks(4)] : []
             for (index, launch) in (Launch.each + four).enumerated() {
@@ -49,11 +53,43 @@ struct InstructionSetTests {
         for precision in Precision.allCases {
             let line =
                 "generate --checkpoint training_checkpoints --precision \(precision.rawValue) --prompt the --length 60"
-            let texts = try InstructionSet.available.filter { precision == .fp32 || $0 != .avx512BF16 }.map {
-                try bench.run(line, environment: environment($0))
-            }
+            let texts = try alike(precision).map { try bench.run(line, environment: environment($0)) }
             #expect(texts.allSatisfy { $0.status == 0 && $0.stdout == texts[0].stdout }, "\(texts)")
         }
+    }
+
+    /// The bits of AMX on any CPU, by any number of ranks, threads and members, and those of the instruction where it is.
+    @Test(
+        .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"),
+        arguments: ["--cell gru --layers 2 --rnn-units 48", "--cell lstm --rnn-units 50", "--cell rnn --rnn-units 64"])
+    func emulatedTilesAreThoseOfAMX(flags: String) throws {
+        let bench = try Bench()
+        let work = Bench.train("\(flags) --precision bf16 --batch-size 7 --max-steps 5 --learning-rate 0.02")
+        let four: [Launch] = MPIRun.isAvailable ? [.ranks(4)] : []
+        var runs: [(InstructionSet, Launch, String)] = [(.amxEmulated, .alone, "--threads 3")]
+        runs += (Launch.each + four).map { (.amxEmulated, $0, "--threads 1") }
+        if InstructionSet.available.contains(.amx) { runs += Launch.each.map { (.amx, $0, "--threads 2") } }
+        for (index, (set, launch, threads)) in runs.enumerated() {
+            let outcome = try bench.run(
+                "\(work) \(threads) --checkpoint-dir run\(index)", on: launch, environment: environment(set))
+            let line = " \(set.rawValue) instructions, bf16 tdpbf16ps\n"
+            #expect(outcome.status == 0 && outcome.stdout.contains(line), "\(outcome)")
+            #expect(
+                try bench.read("run\(index)/ckpt_1_5.safetensors") == bench.read("run0/ckpt_1_5.safetensors"),
+                "\(set), \(launch), \(threads)")
+        }
+        // Rounded operands give other bits.
+        let rounded = try bench.run("\(work) --checkpoint-dir rounded", environment: environment(.generic))
+        #expect(rounded.status == 0, "\(rounded)")
+        #expect(
+            try bench.tensors("rounded/ckpt_1_5.safetensors") != bench.tensors("run0/ckpt_1_5.safetensors"))
+        let texts = try ["", "--threads 1", "--threads 2"].map {
+            try bench.run(
+                "generate --checkpoint run0 --precision bf16 --greedy --prompt the --prompt fox --length 30 \($0)",
+                environment: environment(.amxEmulated))
+        }
+        #expect(texts.allSatisfy { $0.status == 0 && $0.stdout == texts[0].stdout }, "\(texts)")
+        #expect(texts[0].stdout.hasPrefix("the"), "\(texts)")
     }
 
     @Test(arguments: Launch.each)
@@ -63,7 +99,7 @@ struct InstructionSetTests {
         let unknown = try bench.run(work, on: launch, environment: [InstructionSet.limitVariable: "sse9"])
         expectRefusal(unknown, 64, "DTRAIN_MAX_ISA 'sse9'", "generic, avx2", on: launch)
         #expect(!bench.exists("training_checkpoints") && !bench.exists("metrics.jsonl"))
-        guard let best = InstructionSet.available.last, best != .avx512BF16 else { return }
+        guard let best = InstructionSet.available.last, ![.avx512BF16, .amx].contains(best) else { return }
         let lacking = try bench.run(
             work, on: launch, environment: [InstructionSet.limitVariable: InstructionSet.avx512BF16.rawValue])
         expectRefusal(lacking, 64, "this CPU has \(best.rawValue) at most", "unset it", on: launch)

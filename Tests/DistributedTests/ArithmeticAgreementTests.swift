@@ -76,10 +76,12 @@ import Testing
     private func gradients(_ arithmetic: Arithmetic) throws -> (bias: [UInt32], kernel: [UInt32]) {
         let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 70, vocabularySize: 9)
         let trainer = try Trainer(
-            model: model, shape: Trainer.Shape(batchSize: 5, microBatchSize: 5, sequenceLength: 1),
+            model: model, shape: Trainer.Shape(batchSize: 40, microBatchSize: 40, sequenceLength: 1),
             optimizer: Adam(), arithmetic: arithmetic, threads: 1, seed: 1, ranks: SoloRanks())
         try trainer.initialize()
-        let batch = try Batch((0..<5 as Range<UInt16>).map { [$0, $0 + 2] })
+        // Numbers of the size of trained ones, and enough of them for sums that round.
+        for index in trainer.replica.parameters.elements.indices { trainer.replica.parameters.elements[index] *= 8 }
+        let batch = try Batch((0..<40 as Range<UInt16>).map { [$0 % 7, $0 % 7 + 2] })
         func gradient(_ name: String) throws -> [UInt32] {
             let gradient = try trainer.gradient(of: batch)
             let values = gradient[name]
