@@ -76,7 +76,7 @@ import Testing
             units: shape.units, width: shape.width, states: shape.states, of: shape.states + 1)
         try addends.withUnsafeBufferPointer {
             product(
-                hidden.bytes(0), panel.pointer,
+                hidden.bytes(0, from: 0), panel.pointer,
                 FoldDestination(scratch: scratch.pointer, addends: $0, out: out.pointer))
         }
     }
