@@ -26,7 +26,8 @@ struct PanelPieces {
             let all = max(1, tasks) * pieces
             return Double(all) / Double(all.groups(of: workers) * workers)
         }
-        perTask = (1...max(1, most)).first { use($0) >= Self.enough }
+        perTask =
+            (1...max(1, most)).first { use($0) >= Self.enough }
             ?? (1...max(1, most)).max { use($0) < use($1) } ?? 1
     }
 

@@ -78,7 +78,8 @@ final class BackwardPass {
         let (first, width) = (units.lowerBound, tape.units)
         for (row, place) in places.enumerated() {
             dtrain_add(
-                Int64(units.count), tape.outputGradient(from: place.firstToken + place.token(time)) + first, top.hidden.pointer + row * width + first)
+                Int64(units.count), tape.outputGradient(from: place.firstToken + place.token(time)) + first,
+                top.hidden.pointer + row * width + first)
         }
     }
 

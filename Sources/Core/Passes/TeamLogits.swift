@@ -24,7 +24,9 @@ final class TeamLogits {
         }
     }
 
-    /// Computes the logits; all members call this after each advance. When it returns, all columns are computed.
+    /// Computes the logits; when it returns, all columns are computed.
+    ///
+    /// All members call this after each advance.
     func compute(_ forward: ForwardPass, member: Int) {
         products[member]?(forward.top, weights.dense.bytes, values.pointer)
         team.barrier.meet(member)

@@ -45,7 +45,9 @@ final class TrainingWorker: @unchecked Sendable {
         seconds.forward = Clock.seconds - start
     }
 
-    /// Goes from the last time step to the first; the gates' gradients end on the tape. All members call this.
+    /// Goes from the last time step to the first; the gates' gradients end on the tape.
+    ///
+    /// All members call this.
     func backward() {
         let start = Clock.seconds
         backwardPass.run()

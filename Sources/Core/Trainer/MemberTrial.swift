@@ -33,7 +33,8 @@ package final class MemberTrial {
         try characters.number()
         characters.replaceByRows(tape.inputs.elements)
         weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, products: configuration.arithmetic.operands.weightProducts(),
+            layout: layout, parameters: parameters.pointer,
+            products: configuration.arithmetic.operands.weightProducts(),
             use: .training(characters), pool: pool)
         try weights.pack()
         let all = TeamGrid(teams: 1, members: members).divide(rows: batch.rows, units: model.rnnUnits)[0]

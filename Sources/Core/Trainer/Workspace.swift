@@ -45,14 +45,20 @@ final class Workspace {
     func run(_ loss: RowLoss, _ profile: inout StepProfile) throws {
         try time(&profile.forward, &profile.wait) { [workers] index in
             if index < workers.count { workers[index].forward() }
-        } mean: { workers.reduce(0) { $0 + $1.seconds.forward } / Double(max(1, workers.count)) }
+        } mean: {
+            workers.reduce(0) { $0 + $1.seconds.forward } / Double(max(1, workers.count))
+        }
         try time(&profile.head, &profile.wait) { [heads, pieces, pool] index in
             heads[index].begin()
             while let piece = pool.nextTask(below: pieces.count) { heads[index].run(pieces[piece], loss) }
-        } mean: { heads.reduce(0) { $0 + $1.seconds } / Double(heads.count) }
+        } mean: {
+            heads.reduce(0) { $0 + $1.seconds } / Double(heads.count)
+        }
         try time(&profile.backward, &profile.wait) { [workers] index in
             if index < workers.count { workers[index].backward() }
-        } mean: { workers.reduce(0) { $0 + $1.seconds.backward } / Double(max(1, workers.count)) }
+        } mean: {
+            workers.reduce(0) { $0 + $1.seconds.backward } / Double(max(1, workers.count))
+        }
     }
 
     /// Runs a phase on all workers, and notes its mean time and what the workers waited for the slowest.

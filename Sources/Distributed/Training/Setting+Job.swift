@@ -5,7 +5,8 @@ import DTrainCore
 extension Settings {
     /// The settings of a single start.
     package static let job: [any AnySetting] = [
-        Setting.maxSteps, Setting.threads, Setting.members, Setting.checkpointDirectory, Setting.checkpointEverySteps, Setting.keep,
+        Setting.maxSteps, Setting.threads, Setting.members, Setting.checkpointDirectory, Setting.checkpointEverySteps,
+        Setting.keep,
         Setting.overwrite, Setting.verifyReplicas, Setting.metrics, Setting.profile, Setting.stallTimeout,
     ]
 

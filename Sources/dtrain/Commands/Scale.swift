@@ -11,7 +11,8 @@ struct Scale: PassingCommand {
     private static let reserved: Set = [
         "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps", "--keep",
         "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
-        "--seq-length", "--threads", "--members", "--shuffle", "--no-shuffle", "--init", "--allreduce", "--gradient-compression",
+        "--seq-length", "--threads", "--members", "--shuffle", "--no-shuffle", "--init", "--allreduce",
+        "--gradient-compression",
     ]
 
     static let configuration = CommandConfiguration(

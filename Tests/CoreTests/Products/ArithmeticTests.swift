@@ -26,7 +26,8 @@ import Testing
         #expect(
             Arithmetic.common([[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16, .tiledBF16]]) == .tiledBF16)
         #expect(Arithmetic.common([[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]) == .roundedBF16)
-        #expect(Arithmetic.common([[.roundedBF16, .pairedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]) == .pairedBF16)
+        #expect(
+            Arithmetic.common([[.roundedBF16, .pairedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]) == .pairedBF16)
     }
 
     @Test func precisionsHaveNothingInCommon() {

@@ -47,6 +47,8 @@ import Testing
 
     @Test func anotherNameIsRefusedWithThoseThatExist() {
         let error = #expect(throws: DTrainError.self) { try InstructionSet.choice(limit: "sse2") }
-        #expect(error?.category == .usage && error?.hint?.contains("generic, avx2, avx512, avx512_bf16, amx, amx-emulated") == true)
+        #expect(
+            error?.category == .usage
+                && error?.hint?.contains("generic, avx2, avx512, avx512_bf16, amx, amx-emulated") == true)
     }
 }

@@ -15,7 +15,8 @@ import Testing
         for (processor, place) in Self.topology.enumerated() {
             let folder = root.appending(path: "sys/devices/system/cpu/cpu\(processor)/topology")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try "\(place.0)\n".write(to: folder.appending(path: "physical_package_id"), atomically: true, encoding: .utf8)
+            try "\(place.0)\n".write(
+                to: folder.appending(path: "physical_package_id"), atomically: true, encoding: .utf8)
             try "\(place.1)\n".write(to: folder.appending(path: "core_id"), atomically: true, encoding: .utf8)
         }
         return root
