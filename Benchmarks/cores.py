@@ -1,6 +1,5 @@
 """What more cores would bring: each member's own work, measured alone; a prediction, a plot, and each phase beside its limits."""
 import json
-import os
 
 from benchmark import HERE, ROOT, compile_c, run
 
@@ -21,7 +20,7 @@ def depth(members):
 
 
 def predict(result):
-    """The seconds of a step on n cores, one for each number of members; nobody has seen them."""
+    """The predicted seconds of a step on n cores, one for each number of members."""
     alone = result["steps"][0]["parts"]
     # What divides evenly, and what doesn't divide.
     even = sum(alone[name] for name in ("pack", "head", "Adam"))
@@ -41,8 +40,8 @@ def measured(result):
 
 
 def caches():
-    """Bytes of this core's own cache, as Linux says."""
-    return os.sysconf("SC_LEVEL2_CACHE_SIZE") or 1 << 20
+    """Bytes of this core's own cache, as the C library says; a usual size where it doesn't."""
+    return int(run(["getconf", "LEVEL2_CACHE_SIZE"]).strip() or 0) or 1 << 20
 
 
 def limits(bench, result, precision):
@@ -50,7 +49,7 @@ def limits(bench, result, precision):
     own = caches() // 2048
     program = compile_c("bandwidth.c")
     rates = dict(line.split() for line in run([program, str(own), "12288"]).splitlines())
-    bench.note(f"one core reads {rates[str(own)]} GB/s of {own} KiB (its own cache), {rates['12288']} GB/s of 12 MiB")
+    bench.note(f"one core reads {rates[str(own)]} GB/s of {own} KiB (half of its own cache), {rates['12288']} GB/s of 12 MiB")
     size = 4 if precision == "fp32" or "rounded" in result["arithmetic"] else 2
     for step in result["steps"]:
         threads, parts = step["threads"], step["parts"]

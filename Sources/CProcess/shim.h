@@ -11,12 +11,7 @@ static inline int cprocess_die_with_parent(int signal) { return prctl(PR_SET_PDE
 /// A file in memory without a path (memfd_create), closed by `exec`; -1 where there is none.
 static inline int cprocess_anonymous_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u); }
 
-/// Reads the processors that the calling thread may run on, a bit each; -1 where the set is larger than `bytes`.
-static inline int cprocess_get_affinity(unsigned long bytes, unsigned long *set) {
-    return syscall(SYS_sched_getaffinity, 0, bytes, set) < 0 ? -1 : 0;
-}
-
-/// Keeps the calling thread on some processors; -1 where the system refuses.
+/// Keeps the calling thread on some processors, a bit each; -1 where the system refuses.
 static inline int cprocess_set_affinity(unsigned long bytes, const unsigned long *set) {
     return (int)syscall(SYS_sched_setaffinity, 0, bytes, set);
 }

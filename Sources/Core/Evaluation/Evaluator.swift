@@ -176,7 +176,8 @@ private final class EvaluationTeam: @unchecked Sendable {
                     logits.values.pointer + row * vocabularySize, bias, Int64(vocabularySize),
                     Int64(text[row * (length + 1) + time + 1]), 1, nil, nil)
             }
-            team.barrier.meet(member)
         }
+        // The next windows replace the text, which others may still read.
+        team.barrier.meet(member)
     }
 }

@@ -6,47 +6,66 @@ import CKernels
 ///
 /// N rows, H units, G gates.
 final class BackwardPass {
-    /// The products of one recurrent layer, for the member's units of the result.
-    private struct Products {
-        /// hidden += gates · Uᵀ.
-        let recurrent: any WeightProduct
+    /// One recurrent layer. Addresses, since counting references to what all members share would slow each of them.
+    private struct Layer {
+        let hidden: UnsafeMutablePointer<Float>
+        let memory: UnsafeMutablePointer<Float>
+        /// d(loss)/d(h · U), [N, G·H], of time steps in turn.
+        let gates: [OperandPlace]
+        /// d(loss)/d(x · W), likewise, in a layer above the first.
+        let inputGates: [OperandPlace]?
+        /// The packed Uᵀ and Wᵀ.
+        let weights: (recurrent: UnsafeRawPointer, kernel: UnsafeRawPointer?)
+        let kept: LayerTape
+        /// hidden += gates · Uᵀ, for the member's units.
+        let recurrentProduct: any WeightProduct
         /// How a layer above the first hands its gradient down: below.hidden += input gates · Wᵀ.
-        let input: (any WeightProduct)?
+        let inputProduct: (any WeightProduct)?
     }
 
-    private let gradients: TeamGradients
+    /// Keeps the memory behind the addresses.
+    private let owners: (gradients: TeamGradients, weights: PackedWeights)
+    private let barrier: WorkerBarrier
     private let member: Int
     private let units: Range<Int>
-    private let weights: PackedWeights
     private let tape: Tape
-    private let cell: Cell
+    private let backward: Cell.Backward
+    /// Whether the gradients of x · W and h · U differ.
+    private let isSeparate: Bool
+    /// G·H.
+    private let columns: Int
+    private let memoryUnits: Int
     private let places: [RowPlace]
     /// The member's columns of each gate.
     private let gateColumns: [Range<Int>]
-    private let products: [Products]
+    private let layers: [Layer]
 
     /// Makes a member's pass; the weights must be packed for training.
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(_ gradients: TeamGradients, member: Int, weights: PackedWeights, tape: Tape) throws {
-        let team = gradients.team
+        let (team, cell, width) = (gradients.team, weights.layout.configuration.cell, tape.units)
         let units = team.units[member]
-        let columns = units.count == weights.layout.configuration.rnnUnits ? nil : ColumnGroups(first: units)
-        func accumulating(_ matrix: PackedMatrix?) throws -> any WeightProduct {
-            guard let matrix else { throw DTrainError(.internal, "the weights aren't packed for training") }
-            return try matrix.product(rows: team.rows.count, columns: columns, accumulate: true)
+        let columns = units.count == width ? nil : ColumnGroups(first: units)
+        func accumulating(_ matrix: PackedMatrix) throws -> any WeightProduct {
+            try matrix.product(rows: team.rows.count, columns: columns, accumulate: true)
         }
-        (self.gradients, self.member, self.units) = (gradients, member, units)
-        (self.weights, self.tape) = (weights, tape)
-        cell = weights.layout.configuration.cell
+        (owners, barrier, self.member, self.units) = ((gradients, weights), team.barrier, member, units)
+        (self.tape, backward, isSeparate) = (tape, cell.backward, cell.separatesInputGradient)
+        (self.columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
         places = team.rows.map(tape.rankBatch.place)
-        gateColumns = (0..<cell.gates).map {
-            $0 * tape.units + units.lowerBound..<$0 * tape.units + units.upperBound
-        }
-        products = try weights.layers.map { layer in
-            Products(
-                recurrent: try accumulating(layer.recurrentTransposed),
-                input: layer.kernel == nil ? nil : try accumulating(layer.kernelTransposed))
+        gateColumns = (0..<cell.gates).map { $0 * width + units.lowerBound..<$0 * width + units.upperBound }
+        layers = try gradients.layers.indices.map { index in
+            let (gradient, packed) = (gradients.layers[index], weights.layers[index])
+            guard let recurrent = packed.recurrentTransposed else {
+                throw DTrainError(.internal, "the weights aren't packed for training")
+            }
+            return Layer(
+                hidden: gradient.hidden.pointer, memory: gradient.memory.pointer, gates: gradient.gates.map(\.place),
+                inputGates: gradient.inputGates?.map(\.place),
+                weights: (recurrent.bytes, packed.kernelTransposed?.bytes), kept: tape.layer(index),
+                recurrentProduct: try accumulating(recurrent),
+                inputProduct: try packed.kernelTransposed.map(accumulating))
         }
     }
 
@@ -54,70 +73,58 @@ final class BackwardPass {
     func run() {
         clear()
         for time in (0..<tape.rankBatch.sequenceLength).reversed() {
-            tape.heartbeat.beat()
+            if member == 0 { tape.heartbeat.beat() }
             addOutputGradients(time)
-            for index in gradients.layers.indices.reversed() { step(layer: index, time) }
+            for index in layers.indices.reversed() { step(layer: index, time) }
         }
     }
 
     /// Clears what is carried, for the member's units.
     private func clear() {
         let (first, count, width) = (units.lowerBound, units.count, tape.units)
-        let memoryUnits = cell.memoryUnits(width)
-        for layer in gradients.layers {
+        for layer in layers {
             for row in places.indices {
-                (layer.hidden.pointer + row * width + first).update(repeating: 0, count: count)
-                guard memoryUnits > 0 else { continue }
-                (layer.memory.pointer + row * memoryUnits + first).update(repeating: 0, count: count)
+                (layer.hidden + row * width + first).update(repeating: 0, count: count)
+                if memoryUnits > 0 { (layer.memory + row * memoryUnits + first).update(repeating: 0, count: count) }
             }
         }
     }
 
     private func addOutputGradients(_ time: Int) {
-        guard let top = gradients.layers.last else { return }
-        let (first, width) = (units.lowerBound, tape.units)
+        let (first, width, top) = (units.lowerBound, tape.units, layers[layers.count - 1].hidden)
+        let gradients = tape.outputGradient(from: 0)
         for (row, place) in places.enumerated() {
-            dtrain_add(
-                Int64(units.count), tape.outputGradient(from: place.firstToken + place.token(time)) + first,
-                top.hidden.pointer + row * width + first)
+            let token = place.firstToken + place.token(time)
+            dtrain_add(Int64(units.count), gradients + token * width + first, top + row * width + first)
         }
     }
 
     private func step(layer index: Int, _ time: Int) {
-        let (layer, products) = (gradients.layers[index], products[index])
+        let layer = layers[index]
         let turn = time % layer.gates.count
-        gates(layer: index, time, turn)
-        gradients.team.barrier.meet(member)
-        if time > 0, let transposed = weights.layers[index].recurrentTransposed {
-            products.recurrent(layer.gates[turn].bytes, transposed.bytes, layer.hidden.pointer)
-        }
-        if let product = products.input, let inputGates = layer.inputGates,
-            let transposed = weights.layers[index].kernelTransposed
-        {
-            product(inputGates[turn].bytes, transposed.bytes, gradients.layers[index - 1].hidden.pointer)
+        gates(layer, time, turn)
+        barrier.meet(member)
+        if time > 0 { layer.recurrentProduct(layer.gates[turn].bytes, layer.weights.recurrent, layer.hidden) }
+        if let product = layer.inputProduct, let gates = layer.inputGates, let kernel = layer.weights.kernel {
+            product(gates[turn].bytes, kernel, layers[index - 1].hidden)
         }
     }
 
     /// The gates of all rows, for the member's units.
-    private func gates(layer index: Int, _ time: Int, _ turn: Int) {
-        let (layer, backward) = (gradients.layers[index], cell.backward)
-        let (width, places) = (tape.units, places)
-        let (columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
-        let kept = tape.layer(index)
-        let (states, memories, gates) = (layer.hidden.pointer, layer.memory.pointer, layer.gates[turn])
-        let separate = cell.separatesInputGradient ? layer.inputGates?[turn] : nil
-        let inputGates = separate?.pointer
+    private func gates(_ layer: Layer, _ time: Int, _ turn: Int) {
+        let (width, gates) = (tape.units, layer.gates[turn])
+        let separate = isSeparate ? layer.inputGates?[turn] : nil
         var arguments = dtrain_backward_row()
         arguments.units = Int64(width)
         (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
         for (row, place) in places.enumerated() {
-            arguments.hidden_before = UnsafePointer(kept.hidden(place, time))
-            arguments.memory_before = UnsafePointer(kept.memory(place, time))
-            arguments.hidden_gradient = states + row * width
-            arguments.memory_gradient = memories + row * memoryUnits
+            arguments.hidden_before = UnsafePointer(layer.kept.hidden(place, time))
+            arguments.memory_before = UnsafePointer(layer.kept.memory(place, time))
+            arguments.hidden_gradient = layer.hidden + row * width
+            arguments.memory_gradient = layer.memory + row * memoryUnits
             arguments.recurrent_gradient = gates.pointer + row * columns
-            arguments.input_gradient = inputGates.map { $0 + row * columns }
-            arguments.record = kept.record(place, time)
+            arguments.input_gradient = separate.map { $0.pointer + row * columns }
+            arguments.record = layer.kept.record(place, time)
             backward(&arguments)
             for part in gateColumns {
                 separate?.round(row: row, columns: part)

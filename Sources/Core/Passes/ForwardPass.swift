@@ -6,28 +6,48 @@ import CKernels
 ///
 /// N rows, H units, G gates.
 final class ForwardPass {
-    /// The products of one recurrent layer, for the member's units.
-    private struct Products {
-        let recurrent: any WeightProduct
-        let input: (any WeightProduct)?
+    /// One recurrent layer. Addresses, since counting references to what all members share would slow each of them.
+    private struct Layer {
+        /// Both states: [N, H].
+        let hidden: (OperandPlace, OperandPlace)
+        let memory: UnsafeMutablePointer<Float>
+        /// h · U: [N, G·H].
+        let recurrent: UnsafeMutablePointer<Float>
+        /// x · W of a layer above the first: [N, G·H].
+        let input: UnsafeMutablePointer<Float>?
+        /// The packed U and W.
+        let weights: (recurrent: UnsafeRawPointer, kernel: UnsafeRawPointer?)
+        let bias: UnsafePointer<Float>
+        /// For the member's units.
+        let recurrentProduct: any WeightProduct
+        let inputProduct: (any WeightProduct)?
+
+        func state(_ index: Int) -> OperandPlace { index == 0 ? hidden.0 : hidden.1 }
     }
 
-    /// Where a training pass keeps what the backward pass needs: the tape, the rows' places in it, and the time.
+    /// Where a training pass keeps what the backward pass needs: each layer's values, the rows' places among them, and the time.
     struct Recording {
-        let tape: Tape
+        let layers: [LayerTape]
         let places: [RowPlace]
         var time: Int
     }
 
-    private let states: TeamStates
+    /// Keeps the memory behind the addresses.
+    private let owners: (states: TeamStates, weights: PackedWeights)
+    private let barrier: WorkerBarrier
     private let member: Int
+    private let rows: Int
     private let units: Range<Int>
-    /// This worker's product for the rows of a table that is filled on the way.
-    private let tableProduct: (any WeightProduct)?
-    private let weights: PackedWeights
-    private let parameters: UnsafePointer<Float>
-    private let cell: Cell
-    private let products: [Products]
+    /// H.
+    private let width: Int
+    private let gateCount: Int
+    private let memoryUnits: Int
+    private let forward: Cell.Forward
+    private let layers: [Layer]
+    /// The first layer's input products.
+    private let table: UnsafePointer<Float>
+    /// A table that is filled on the way, and this worker's product for it.
+    private let lazyTable: (table: LazyTable, product: any WeightProduct)?
     /// The state before the first character: [H].
     private let zeros: AlignedBuffer<Float>
     private var isAtStart = true
@@ -45,11 +65,17 @@ final class ForwardPass {
         func product(_ matrix: PackedMatrix) throws -> any WeightProduct {
             try matrix.product(rows: rows, columns: units.count == width ? nil : columns)
         }
-        (self.states, self.member, self.units, self.cell) = (states, member, units, cell)
-        (self.weights, self.parameters) = (weights, parameters)
-        tableProduct = try weights.lazyTable?.product()
-        products = try weights.layers.map {
-            Products(recurrent: try product($0.recurrent), input: try $0.kernel.map(product))
+        (owners, barrier, self.member) = ((states, weights), team.barrier, member)
+        (self.rows, self.units, self.width) = (rows, units, width)
+        (gateCount, memoryUnits, forward) = (cell.gates, cell.memoryUnits(width), cell.forward)
+        table = weights.inputs
+        lazyTable = try weights.lazyTable.map { ($0, try $0.product()) }
+        layers = try zip(states.layers, weights.layers).map { state, layer in
+            Layer(
+                hidden: (state.hidden[0].place, state.hidden[1].place), memory: state.memory.pointer,
+                recurrent: state.recurrent.pointer, input: state.input?.pointer,
+                weights: (layer.recurrent.bytes, layer.kernel?.bytes), bias: parameters + layer.place.bias,
+                recurrentProduct: try product(layer.recurrent), inputProduct: try layer.kernel.map(product))
         }
         zeros = try AlignedBuffer(count: width)
     }
@@ -57,10 +83,10 @@ final class ForwardPass {
     /// Forgets everything: all states become zero.
     func reset() {
         isAtStart = true
-        let width = cell.memoryUnits(weights.layout.configuration.rnnUnits)
-        for layer in states.layers where width > 0 {
-            for row in 0..<states.team.rows.count {
-                (layer.memory.pointer + row * width + units.lowerBound).update(repeating: 0, count: units.count)
+        guard memoryUnits > 0 else { return }
+        for layer in layers {
+            for row in 0..<rows {
+                (layer.memory + row * width + units.lowerBound).update(repeating: 0, count: units.count)
             }
         }
     }
@@ -71,64 +97,58 @@ final class ForwardPass {
     ///   - ids: for each row, the row of the weights' `inputs`; for weights that are only read, the vocabulary id.
     ///   - recording: where training keeps the gates and states.
     func advance(_ ids: UnsafePointer<UInt16>, recording: Recording? = nil) {
-        if let table = weights.lazyTable, let tableProduct {
-            for row in 0..<states.team.rows.count { table.fill(Int(ids[row]), with: tableProduct) }
+        if let lazyTable {
+            for row in 0..<rows { lazyTable.table.fill(Int(ids[row]), with: lazyTable.product) }
         }
-        for index in states.layers.indices {
+        for index in layers.indices {
             multiply(layer: index)
             gates(layer: index, ids, recording)
-            states.team.barrier.meet(member)
+            barrier.meet(member)
         }
         isAtStart = false
         present = 1 - present
     }
 
     /// The top layer's states, operand of a product with the dense layer's weights: [N, H].
-    var top: UnsafeRawPointer { states.layers[states.layers.count - 1].hidden[present].bytes }
+    var top: UnsafeRawPointer { layers[layers.count - 1].state(present).bytes }
 
     private func multiply(layer index: Int) {
-        let (layer, products) = (states.layers[index], products[index])
+        let layer = layers[index]
         if isAtStart {
-            clear(layer.recurrent.pointer)
+            clear(layer.recurrent)
         } else {
-            products.recurrent(
-                layer.hidden[present].bytes, weights.layers[index].recurrent.bytes, layer.recurrent.pointer)
+            layer.recurrentProduct(layer.state(present).bytes, layer.weights.recurrent, layer.recurrent)
         }
-        if let product = products.input, let kernel = weights.layers[index].kernel, let input = layer.input {
-            product(states.layers[index - 1].hidden[1 - present].bytes, kernel.bytes, input.pointer)
+        if let product = layer.inputProduct, let kernel = layer.weights.kernel, let input = layer.input {
+            product(layers[index - 1].state(1 - present).bytes, kernel, input)
         }
     }
 
     /// Clears the member's columns of a product.
     private func clear(_ product: UnsafeMutablePointer<Float>) {
-        let width = weights.layout.configuration.rnnUnits
-        for place in 0..<states.team.rows.count * cell.gates {
+        for place in 0..<rows * gateCount {
             (product + place * width + units.lowerBound).update(repeating: 0, count: units.count)
         }
     }
 
     /// The gates of all rows, for the member's units.
     private func gates(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) {
-        let (layer, forward) = (states.layers[index], cell.forward)
-        let width = weights.layout.configuration.rnnUnits
-        let (columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
-        let (table, inputs) = (weights.inputs, (layer.input?.pointer).map { UnsafePointer($0) })
-        let (recurrent, memories) = (layer.recurrent.pointer, layer.memory.pointer)
-        let (before, next) = (layer.hidden[present].pointer, layer.hidden[1 - present])
-        let after = next.pointer
-        let kept = recording.map { (tape: $0.tape.layer(index), places: $0.places, time: $0.time) }
+        let (layer, columns) = (layers[index], gateCount * width)
+        let (before, after) = (layer.state(present).pointer, layer.state(1 - present))
         var arguments = dtrain_forward_row()
         arguments.units = Int64(width)
         (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
-        arguments.bias = parameters + weights.layout.recurrent[index].bias
-        for row in 0..<states.team.rows.count {
-            arguments.input = inputs.map { $0 + row * columns } ?? table + Int(ids[row]) * columns
-            arguments.recurrent = UnsafePointer(recurrent + row * columns)
+        arguments.bias = layer.bias
+        for row in 0..<rows {
+            arguments.input = layer.input.map { UnsafePointer($0 + row * columns) } ?? table + Int(ids[row]) * columns
+            arguments.recurrent = UnsafePointer(layer.recurrent + row * columns)
             arguments.hidden_before = UnsafePointer(isAtStart ? zeros.pointer : before + row * width)
-            (arguments.hidden, arguments.memory) = (after + row * width, memories + row * memoryUnits)
-            if let kept { arguments.record = kept.tape.record(kept.places[row], kept.time) }
+            (arguments.hidden, arguments.memory) = (after.pointer + row * width, layer.memory + row * memoryUnits)
+            if let recording {
+                arguments.record = recording.layers[index].record(recording.places[row], recording.time)
+            }
             forward(&arguments)
-            next.round(row: row, columns: units)
+            after.round(row: row, columns: units)
         }
     }
 }

@@ -59,8 +59,9 @@ final class LossHead: @unchecked Sendable {
     }
 
     /// Cuts a rank's tokens into pieces: enough for the workers to take turns, with rows enough for fast products.
-    static func pieces(_ batch: RankBatch, workers: Int) -> [Piece] {
-        let rows = min(mostRows, max(leastRows, batch.tokens / (turns * workers)))
+    static func pieces(_ batch: RankBatch, vocabularySize: Int, workers: Int) -> [Piece] {
+        let most = max(leastRows, min(mostRows, mostLogits / vocabularySize))
+        let rows = min(most, max(leastRows, batch.tokens / (turns * workers)))
         return (0..<batch.count).flatMap { microBatch in
             let tokens = batch.tokens(of: microBatch).count
             return stride(from: 0, to: tokens, by: rows).map {
@@ -70,15 +71,21 @@ final class LossHead: @unchecked Sendable {
     }
 
     private static let (leastRows, mostRows, turns) = (16, 64, 4)
+    /// The most logits of a piece: a worker keeps them and their gradient.
+    private static let mostLogits = 1 << 21
 
     /// Starts a step.
     func begin() { seconds = 0 }
 
     /// Computes the loss of each token of a piece, and its gradients, scaled to the mean over the global batch.
-    func run(_ piece: Piece, _ loss: RowLoss) {
+    ///
+    /// - Throws: `DTrainError` with `internal` for a piece that the head wasn't prepared for.
+    func run(_ piece: Piece, _ loss: RowLoss) throws {
         let start = Clock.seconds
         defer { seconds += Clock.seconds - start }
-        guard let products = products[piece.tokens.count] else { return }
+        guard let products = products[piece.tokens.count] else {
+            throw DTrainError(.internal, "no head for \(piece.tokens.count) tokens; please report this")
+        }
         products.logits(operand(piece), weights.dense.bytes, logits.pointer)
         let (vocabularySize, scale) = (tape.vocabularySize, tape.rankBatch.lossScale)
         let before = tape.rankBatch.tokens(of: piece.microBatch).before

@@ -13,9 +13,6 @@ struct Team: Sendable {
         barrier = WorkerBarrier(count: units.count)
     }
 
-    /// A team of one worker.
-    init(rows: Range<Int>, allOf units: Int) { self.init(rows: rows, units: [0..<units]) }
-
     /// The number of members.
     var count: Int { units.count }
 }

@@ -5,13 +5,13 @@ import CKernels
 /// A step is bound by the member with the most rows and units. For each recurrent or input matrix of [H, G·H] it multiplies,
 /// reads weights, takes over what the others have computed, and meets them:
 ///
-///     multiply   rows · H · G·H · share / rate                      a row alone costs as much as two: its weights must be loaded
+///     multiply   rows · H · G·H · share / rate       a row alone costs as much as two, since its weights are loaded; AMX has tiles of 16
 ///     read       bytes · share / (own or shared cache's bandwidth)  own where the share fits half of the core's cache
 ///     take over  rows · H · 4 · (1 + G) · (1 − 1/members) / exchange bandwidth
 ///     meet       (wait + wait per member · members) for each layer and direction
 ///
 /// `share` is the part of the units. Reading is added, not hidden: a product of 32 rows on two cores of a Zen 3 reached 0.79 of its
-/// multiply-add peak with all of 12.6 MB of weights, and 0.90 with half of them; these sums give 0.78 and 0.86. The rates are those of
+/// multiply-add peak with all of 12.6 MB of weights, and 0.90 with half of them; these sums give 0.81 and 0.89. The rates are those of
 /// a core of 3 GHz; only their ratios matter.
 struct TeamCost {
     /// What the core offers.
@@ -24,6 +24,8 @@ struct TeamCost {
     let gates: Int
     /// The bytes of an element.
     let bytes: Int
+    /// Products compute multiples of so many rows.
+    var rowStep = 1
 
     /// A core as the costs see it.
     struct Core: Hashable, Sendable {
@@ -51,7 +53,7 @@ struct TeamCost {
         let rows = rows.groups(of: grid.teams)
         let step = TeamGrid.unitStep(rows: rows, units: units, members: grid.members)
         let share = Double(min(units, units.groups(of: step).groups(of: grid.members) * step)) / Double(units)
-        let multiply = Double(max(rows, 2)) * Double(elements) * share / core.rate
+        let multiply = Double(max(2, rows.groups(of: rowStep) * rowStep)) * Double(elements) * share / core.rate
         let weights = Double(elements * bytes) * share
         let read = weights / bandwidth(share: weights)
         guard grid.members > 1 else { return 2 * (multiply + read) }
@@ -90,7 +92,8 @@ extension TeamCost {
         self.init(
             core: core ?? Core.current(for: format), units: units,
             elements: (2 * layers - 1) * units * units * cell.gates, layers: layers, gates: cell.gates,
-            bytes: [.bf16, .bf16Tiles, .expandedBF16].contains(format) ? 2 : 4)
+            bytes: [.bf16, .bf16Tiles, .expandedBF16].contains(format) ? 2 : 4,
+            rowStep: format == .bf16Tiles ? DTRAIN_TILE_ROWS : 1)
     }
 }
 

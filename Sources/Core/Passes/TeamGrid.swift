@@ -12,9 +12,6 @@ public struct TeamGrid: Hashable, Sendable {
     /// Describes a grid.
     package init(teams: Int, members: Int) { (self.teams, self.members) = (teams, members) }
 
-    /// The workers that have work.
-    package var workers: Int { teams * members }
-
     /// The most members that some units can be divided among: products start and end with whole vectors.
     package static func mostMembers(units: Int) -> Int {
         units.isMultiple(of: DTRAIN_LINE) ? max(1, units / DTRAIN_LINE) : 1
@@ -40,10 +37,13 @@ public struct TeamGrid: Hashable, Sendable {
 
     /// The units that members divide: the members' shares are multiples of it.
     ///
-    /// Products of few rows are fastest in whole column blocks, others in two vectors.
+    /// Products of few rows are fastest in whole column blocks, others in two vectors, unless a member gets more to do for it.
     static func unitStep(rows: Int, units: Int, members: Int) -> Int {
         let wanted = rows <= fewRows ? DTRAIN_BLOCK_COLUMNS : 2 * DTRAIN_LINE
-        return [wanted, DTRAIN_LINE].first { units.isMultiple(of: $0) && units / $0 >= members } ?? units
+        func largest(_ step: Int) -> Int { units.groups(of: step).groups(of: members) * step }
+        guard units.isMultiple(of: DTRAIN_LINE), members > 1 else { return units }
+        let isFair = units / wanted >= members && largest(wanted) == largest(DTRAIN_LINE)
+        return units.isMultiple(of: wanted) && isFair ? wanted : DTRAIN_LINE
     }
 
     private static let fewRows = 5

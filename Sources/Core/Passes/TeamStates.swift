@@ -1,6 +1,6 @@
 /// What the members of a team share while they advance its rows.
 ///
-/// N rows, H units, G gates, V vocabulary.
+/// N rows, H units, G gates.
 final class TeamStates {
     /// The state of one recurrent layer.
     struct Layer {

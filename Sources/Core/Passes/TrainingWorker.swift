@@ -1,7 +1,10 @@
 /// One worker's passes through the recurrent layers: a member of a team, whose rows it takes forward through all time steps and back.
 final class TrainingWorker: @unchecked Sendable {
     private let tape: Tape
+    private let layers: [LayerTape]
     private let places: [RowPlace]
+    /// Whether it speaks for its team.
+    private let isFirst: Bool
     private let forwardPass: ForwardPass
     private let backwardPass: BackwardPass
     /// The table rows of a time step's inputs, one per row.
@@ -19,14 +22,17 @@ final class TrainingWorker: @unchecked Sendable {
         let gradients = try TeamGradients(team, weights: weights)
         return try (0..<team.count).map { member in
             try TrainingWorker(
-                team,
+                team, isFirst: member == 0,
                 ForwardPass(states, member: member, weights: weights, parameters: parameters),
                 BackwardPass(gradients, member: member, weights: weights, tape: tape), tape)
         }
     }
 
-    private init(_ team: Team, _ forward: ForwardPass, _ backward: BackwardPass, _ tape: Tape) throws {
-        (self.tape, forwardPass, backwardPass) = (tape, forward, backward)
+    private init(
+        _ team: Team, isFirst: Bool, _ forward: ForwardPass, _ backward: BackwardPass, _ tape: Tape
+    ) throws {
+        (self.isFirst, self.tape, forwardPass, backwardPass) = (isFirst, tape, forward, backward)
+        layers = tape.layers.indices.map(tape.layer)
         places = team.rows.map(tape.rankBatch.place)
         inputs = try AlignedBuffer(count: team.rows.count)
     }
@@ -35,10 +41,10 @@ final class TrainingWorker: @unchecked Sendable {
     func forward() {
         let start = Clock.seconds
         forwardPass.reset()
-        var recording = ForwardPass.Recording(tape: tape, places: places, time: 0)
+        var recording = ForwardPass.Recording(layers: layers, places: places, time: 0)
         for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
-            tape.heartbeat.beat()
+            if isFirst { tape.heartbeat.beat() }
             for (row, place) in places.enumerated() { inputs[row] = tape.inputs[place.firstToken + place.token(time)] }
             forwardPass.advance(inputs.pointer, recording: recording)
         }

@@ -39,8 +39,6 @@ struct TileProducts: WeightProducts, PanelProducts {
     let unit: Unit
     let format = OperandFormat.bf16Tiles
 
-    var columnStep: Int { DTRAIN_TILE_ROWS }
-
     func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
         BlockPacking(
             pairsOf: depth, columns: columns, source: source, rowBytes: format.rowBytes(depth: depth),

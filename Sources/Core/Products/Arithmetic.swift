@@ -58,12 +58,12 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
 
     /// Everything that this process can compute with, in ascending order.
     ///
-    /// Pairs count where they are faster than float32, or where only tiles are: other CPUs may have pairs.
+    /// Pairs count where they are faster than float32.
     ///
     /// - Throws: `DTrainError` with `usage` as `InstructionSet.inUse` does.
     package static func offers(for precision: Precision) throws -> [Arithmetic] {
         let hasTiles = try InstructionSet.inUse().hasTiles
-        let hasPairs = try OperandFormat.bf16.isSupported() && (hasTiles || dtrain_has_slow_bf16() == 0)
+        let hasPairs = try OperandFormat.bf16.isSupported() && dtrain_has_slow_bf16() == 0
         return allCases.filter { way in
             guard way.precision == precision, InstructionSet.hasFusedMultiplyAdd || !way.isFused else { return false }
             return switch way {

@@ -13,8 +13,6 @@
             format == .bf16 ? BF16Products() : nil
         }
 
-        var columnStep: Int { BlockPacking.columnStep }
-
         func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
             BlockPacking(
                 pairsOf: depth, columns: columns, source: source, rowBytes: format.rowBytes(depth: depth),

@@ -7,8 +7,6 @@ struct BlockPacking: WeightPacking {
         _ weights: UnsafePointer<Float>, _ columns: Int, _ stride: Int, _ packed: UnsafeMutableRawPointer, _ words: Int
     ) -> Void
 
-    /// Products of some columns compute whole vectors.
-    static let columnStep = DTRAIN_LINE
     /// The columns that lie together.
     static let blockColumns = DTRAIN_BLOCK_COLUMNS
 

@@ -20,8 +20,6 @@ struct FP32Products: ProductImplementation, WeightProducts, PanelProducts {
         }
     }
 
-    var columnStep: Int { BlockPacking.columnStep }
-
     func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
         guard format != .expandedBF16 else {
             return BlockPacking(

@@ -52,7 +52,7 @@ package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
         try refusesAMX && inUse() == best && (limit ?? "").isEmpty
     }
 
-    /// Requested once, with the choice of the set, before any worker starts.
+    /// Requested once, with the choice of the set, for all threads of the process.
     private static let allowsAMX = dtrain_best_isa() == DTRAIN_ISA_AMX && dtrain_request_amx() != 0
 
     /// The best set of this CPU.

@@ -53,7 +53,7 @@ final class PackedMatrix: @unchecked Sendable {
     /// Prepares a product of A[rows, K] with these weights, for one worker.
     ///
     /// - Parameters:
-    ///   - columns: the columns to compute, in multiples of the products' `columnStep`; nil for
+    ///   - columns: the columns to compute, in multiples of `DTRAIN_LINE`; nil for
     ///     all.
     ///   - accumulate: whether the product is added to C.
     func product(

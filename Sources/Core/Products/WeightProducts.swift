@@ -7,10 +7,6 @@ protocol WeightProducts: Sendable {
     /// The format of the operands; A's rows come from an `OperandBuffer` of this format.
     var format: OperandFormat { get }
 
-    /// What a team's members divide columns by: members with whole multiples of it compute the same
-    /// bits together as one product alone.
-    var columnStep: Int { get }
-
     /// The layout of packed weights B[depth, columns].
     ///
     /// - Throws: `DTrainError` with `internal` when the implementation fails or memory runs out.
@@ -34,7 +30,7 @@ protocol WeightPacking {
     ///
     /// - Parameters:
     ///   - rows: the rows of A and C.
-    ///   - columns: the columns to compute, in multiples of `columnStep`; nil for all.
+    ///   - columns: the columns to compute, in multiples of `DTRAIN_LINE`; nil for all.
     ///   - accumulate: whether the product is added to C.
     /// - Throws: `DTrainError` with `internal` when columns can't be divided or memory runs out.
     func product(rows: Int, columns: ColumnGroups?, accumulate: Bool) throws -> any WeightProduct

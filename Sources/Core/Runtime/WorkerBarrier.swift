@@ -2,11 +2,11 @@ import CKernels
 import Glibc
 import Synchronization
 
-/// A barrier for the members of a team, who meet many thousand times a second.
+/// A barrier for the members of a team, which meet many thousand times a second.
 ///
-/// Waking a thread takes longer than the work between two meetings, so who waits spins, and yields where that takes long, as it does
-/// with more threads than cores. Each member writes to cache lines of its own: it waits for the few members below it in a tree, says
-/// so to the one above, and then waits for the first member's word.
+/// Waking a thread takes longer than the work between two meetings, so a waiting member spins, and yields where that takes long, as it
+/// does with more threads than cores. Each member writes to cache lines of its own: it waits for the members below it in a tree, then
+/// counts its own arrival for the one above it, and waits until the root has counted the meeting.
 final class WorkerBarrier: @unchecked Sendable {
     /// The number of members.
     let count: Int

@@ -1,20 +1,21 @@
 import CProcess
 
-/// Which processor each of a rank's workers stays on, where it has them to itself.
+/// Which core each of a rank's worker threads stays on, where the rank has them to itself.
 ///
-/// A thread that moves to another core leaves its part of the weights behind in the first one's cache.
+/// A thread that moves to another core leaves its part of the weights behind in the first one's cache. The calling thread, worker 0,
+/// also writes files and speaks to other ranks: it isn't bound, and what the others leave free is its core.
 package struct WorkerPlaces: Hashable, Sendable {
-    /// A processor for each worker.
-    let processors: [Int]
+    /// The processors of each worker.
+    let processors: [[Int]]
 
-    /// Places one worker a core, or one a processor; nil unless the workers take up all of them.
+    /// Places a worker on each core, or on each processor; nil unless the workers take up all of them.
     ///
     /// Workers that left some free might all choose the same ones as another program's. Neighbours in a team are neighbours in the
     /// machine: cores follow each other by package, and both threads of a core come together.
     ///
     /// - Parameters:
     ///   - workers: the number of workers.
-    ///   - processors: those that nobody else of the job may use.
+    ///   - processors: those that no other rank may use.
     ///   - root: stands before the system's paths; empty for the system itself.
     package init?(workers: Int, on processors: ProcessorSet, root: String = "") {
         guard workers > 1, let highest = processors.numbers.max(), highest < Self.most else { return nil }
@@ -25,53 +26,44 @@ package struct WorkerPlaces: Hashable, Sendable {
         }
         let sorted = cores.sorted { $0.key < $1.key }.map(\.value)
         switch workers {
-        case sorted.count: self.processors = sorted.compactMap(\.first)
-        case processors.count: self.processors = sorted.flatMap { $0 }
+        // Both hardware threads of a core share its caches: the system may take the one that is idle.
+        case sorted.count: self.processors = sorted
+        case processors.count: self.processors = sorted.flatMap { $0.map { [$0] } }
         default: return nil
         }
     }
 
     /// The processors that there is room for.
-    fileprivate static let most = 1024
+    private static let most = 1024
 
-    /// Keeps the calling thread on a worker's processor while `body` runs.
-    func pin<Value>(_ worker: Int, while body: () throws -> Value) rethrows -> Value {
-        var (before, own) = (ProcessorBits(), ProcessorBits())
-        own.insert(processors[worker])
+    /// Keeps the calling thread, which works for this worker alone, on the worker's core.
+    func bind(_ worker: Int) {
+        var bits = [UInt](repeating: 0, count: Self.most / UInt.bitWidth)
+        for processor in processors[worker] {
+            bits[processor / UInt.bitWidth] |= 1 << UInt(processor % UInt.bitWidth)
+        }
         // Only a hint: where the system refuses, the thread runs as before.
-        guard before.read(), own.apply() else { return try body() }
-        defer { _ = before.apply() }
-        return try body()
+        _ = cprocess_set_affinity(UInt(bits.count * MemoryLayout<UInt>.stride), bits)
     }
-}
-
-/// Processors that a thread may run on, a bit each.
-private struct ProcessorBits {
-    private var words = [UInt](repeating: 0, count: WorkerPlaces.most / UInt.bitWidth)
-
-    mutating func insert(_ processor: Int) { words[processor / UInt.bitWidth] |= 1 << UInt(processor % UInt.bitWidth) }
-
-    /// Takes the calling thread's.
-    mutating func read() -> Bool { cprocess_get_affinity(UInt(words.count * MemoryLayout<UInt>.stride), &words) == 0 }
-
-    /// Keeps the calling thread on them.
-    func apply() -> Bool { cprocess_set_affinity(UInt(words.count * MemoryLayout<UInt>.stride), words) == 0 }
 }
 
 /// A core of the machine.
 private struct Core: Hashable, Comparable {
     let package: Int
-    let number: Int
+    /// Its processor with the lowest number.
+    let first: Int
 
     /// The core of a processor; nil where the system doesn't say.
     init?(of processor: Int, root: String) {
         let folder = "\(root)/sys/devices/system/cpu/cpu\(processor)/topology"
-        func number(_ name: String) -> Int? {
-            SystemFile.text("\(folder)/\(name)")?.split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
+        func text(_ name: String) -> Substring? {
+            SystemFile.text("\(folder)/\(name)")?.split(whereSeparator: \.isWhitespace).first
         }
-        guard let package = number("physical_package_id"), let core = number("core_id") else { return nil }
-        (self.package, self.number) = (package, core)
+        guard let package = text("physical_package_id").flatMap({ Int($0) }),
+            let first = text("thread_siblings_list").flatMap({ ProcessorSet(list: $0) })?.numbers.min()
+        else { return nil }
+        (self.package, self.first) = (package, first)
     }
 
-    static func < (a: Core, b: Core) -> Bool { (a.package, a.number) < (b.package, b.number) }
+    static func < (a: Core, b: Core) -> Bool { (a.package, a.first) < (b.package, b.first) }
 }

@@ -12,7 +12,6 @@ package final class WorkerPool: Sendable {
     package let count: Int
 
     private let threads: WorkerThreads
-    private let places: WorkerPlaces?
     /// Tasks handed out in the current run.
     private let tasksTaken = Atomic<Int>(0)
 
@@ -20,11 +19,10 @@ package final class WorkerPool: Sendable {
     ///
     /// - Parameters:
     ///   - count: the number of workers; values below 1 count as 1.
-    ///   - places: where each worker stays, the calling thread during a run; nil to let the system move them.
+    ///   - places: where the workers other than the calling thread stay; nil to let the system move them.
     /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
     package init(count: Int, places: WorkerPlaces? = nil) throws {
         self.count = max(1, count)
-        self.places = places
         threads = try WorkerThreads(count: self.count - 1, places: places)
     }
 
@@ -47,16 +45,11 @@ package final class WorkerPool: Sendable {
         guard count > 1 else { return try withFlushedDenormals(own) }
         try withoutActuallyEscaping(work) { work in
             threads.begin(work)
-            let own = Result { try atItsPlace { try withFlushedDenormals(own) } }
+            let own = Result { try withFlushedDenormals(own) }
             let others = threads.finish()
             try own.get()
             if let others { throw others }
         }
-    }
-
-    private func atItsPlace(_ body: () throws -> Void) rethrows {
-        guard let places else { return try body() }
-        try places.pin(0, while: body)
     }
 
     /// Returns the next of `total` tasks of the current run, or nil when all are taken; balances

@@ -102,8 +102,8 @@ final class WorkerThreads: @unchecked Sendable {
     }
 
     private func work(_ worker: Int) {
-        guard let places else { return serve(worker) }
-        places.pin(worker) { serve(worker) }
+        places?.bind(worker)
+        serve(worker)
     }
 
     private func serve(_ worker: Int) {

@@ -1,5 +1,5 @@
-/// What one of a team's members has to do in a step's recurrent layers, measured alone: its share of the weights in its core's cache,
-/// and nobody to wait for.
+/// One member's work in a step's recurrent layers, measured alone: its share of the weights lies in its core's cache, and it never
+/// waits.
 ///
 /// For predictions of what more cores would take than a machine has. The states of the units that others would compute stay zero.
 package final class MemberTrial {
@@ -66,9 +66,10 @@ package final class MemberTrial {
         return Double(all.groups(of: workers)) / Double(all)
     }
 
-    /// The seconds of a meeting of some threads, each on a core of its own.
+    /// The seconds of a meeting of some threads; to be called where there is a core for each.
     package static func meetingSeconds(members: Int, meetings: Int = 20_000) throws -> Double {
-        let pool = try WorkerPool(count: members, places: WorkerPlaces(workers: members, on: .current))
+        let cores = ProcessorSet(ProcessorSet.current.numbers.sorted().prefix(members))
+        let pool = try WorkerPool(count: members, places: WorkerPlaces(workers: members, on: cores))
         let barrier = WorkerBarrier(count: members)
         let start = Clock.seconds
         try pool.run { member in for _ in 0..<meetings { barrier.meet(member) } }

@@ -33,7 +33,7 @@ final class Workspace {
         workers = try grid.divide(rows: rankBatch.rows, units: tape.units).flatMap {
             try TrainingWorker.all($0, weights: weights, parameters: parameters, tape: tape)
         }
-        let pieces = LossHead.pieces(rankBatch, workers: pool.count)
+        let pieces = LossHead.pieces(rankBatch, vocabularySize: tape.vocabularySize, workers: pool.count)
         self.pieces = pieces
         heads = try (0..<pool.count).map { _ in
             try LossHead(pieces: pieces, weights: weights, parameters: parameters, tape: tape)
@@ -50,7 +50,7 @@ final class Workspace {
         }
         try time(&profile.head, &profile.wait) { [heads, pieces, pool] index in
             heads[index].begin()
-            while let piece = pool.nextTask(below: pieces.count) { heads[index].run(pieces[piece], loss) }
+            while let piece = pool.nextTask(below: pieces.count) { try heads[index].run(pieces[piece], loss) }
         } mean: {
             heads.reduce(0) { $0 + $1.seconds } / Double(heads.count)
         }

@@ -80,7 +80,7 @@ final class TrainingPrinter {
         if overview.lacksAMXPermission, overview.arithmetic.precision == .bf16 {
             Console.warning(
                 "the kernel refuses AMX\(overview.ranks == 1 ? "" : " to a rank"), so bf16 is slower than the CPU allows: use Linux "
-                    + "5.16 or newer and a sandbox that permits arch_prctl")
+                    + "5.16 or newer, and a sandbox that permits arch_prctl")
         }
         if overview.ranks > 1, overview.gradientCompression == .bf16 {
             line("gradients travel in bf16: the weights' bits depend on the number of ranks")
@@ -89,10 +89,10 @@ final class TrainingPrinter {
         line(table.text)
     }
 
-    /// Who shares the units, if anybody does.
+    /// The teams, where threads share units.
     private func teams(_ grid: TeamGrid) -> String {
         guard grid.members > 1 else { return "" }
-        return grid.teams == 1 ? " (one team)" : " (\(grid.teams) teams of \(grid.members))"
+        return " (\(grid.teams) team\(grid.teams == 1 ? "" : "s") of \(grid.members))"
     }
 
     /// How bf16 is computed; in float32 there is one way.

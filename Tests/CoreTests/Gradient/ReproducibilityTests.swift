@@ -11,6 +11,8 @@ import Testing
         let batchSize: Int
         let microBatchSize: Int
         var precision = Precision.fp32
+        /// nil for this CPU's best.
+        var arithmetic: Arithmetic?
         var vocabularySize = 11
         /// Whether each sequence has its own few characters, of which it shares one with the next.
         var isSparse = false
@@ -18,7 +20,14 @@ import Testing
         let sequenceLength = 5
 
         var testDescription: String {
-            "\(layers) × \(cell) H=\(units), batch \(batchSize) by \(microBatchSize), \(precision) V=\(vocabularySize)"
+            "\(layers) × \(cell) H=\(units), batch \(batchSize) by \(microBatchSize), \(arithmetic?.rawValue ?? precision.rawValue) V=\(vocabularySize)"
+        }
+
+        /// The same with products of bf16 tiles, which any CPU can emulate.
+        var inTiles: Case {
+            var other = inBF16
+            other.arithmetic = .tiledBF16
+            return other
         }
 
         /// The same with products of bf16.
@@ -42,7 +51,7 @@ import Testing
                 batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                 microBatches: microBatches)
             var configuration = try Replica.Configuration(
-                model: model, rankBatch: rankBatch, optimizer: optimizer, arithmetic: .best(for: precision),
+                model: model, rankBatch: rankBatch, optimizer: optimizer, arithmetic: arithmetic ?? .best(for: precision),
                 threads: threads, members: members, ranks: ranks)
             configuration.logits = logits
             let replica = try Replica(configuration)
@@ -115,7 +124,7 @@ import Testing
     ]
 
     /// Teams and members divide rows and units in every way: odd numbers of vectors, panels that two share, one row a team.
-    @Test(arguments: divisible + divisible.map(\.inBF16))
+    @Test(arguments: divisible + divisible.map(\.inBF16) + divisible.prefix(2).map(\.inTiles))
     func teamsDoNotChangeABit(_ test: Case) throws {
         let expected = try train(test, threads: 1)
         for (threads, members) in [(2, 2), (3, 3), (4, 2), (6, 3), (2, 1)] {

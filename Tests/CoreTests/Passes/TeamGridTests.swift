@@ -29,6 +29,8 @@ import Testing
         #expect(TeamGrid.unitStep(rows: 2, units: 1024, members: 17) == 16)
         #expect(TeamGrid.unitStep(rows: 64, units: 1024, members: 32) == 32)
         #expect(TeamGrid.unitStep(rows: 64, units: 1024, members: 33) == 16)
+        // Two shares of 48, not of 64 and 32.
+        #expect(TeamGrid.unitStep(rows: 64, units: 96, members: 2) == 16)
         #expect(TeamGrid.unitStep(rows: 64, units: 100, members: 1) == 100)
         #expect(TeamGrid.mostMembers(units: 100) == 1)
     }
@@ -86,6 +88,15 @@ import Testing
         #expect(abs(read(8) - 2 * 6_291_456.0 / 8 / 100) < 1)
     }
 
+    /// A tile has 16 rows, full or not.
+    @Test func aRowOfTilesCostsAsMuchAsSixteen() {
+        var cost = Self.cost()
+        cost.rowStep = 16
+        let alone = TeamGrid(teams: 1, members: 1)
+        #expect(cost.nanoseconds(rows: 1, alone) == cost.nanoseconds(rows: 16, alone))
+        #expect(cost.nanoseconds(rows: 17, alone) == cost.nanoseconds(rows: 32, alone))
+    }
+
     @Test func theTutorialsTwoThreadsAreOneTeamAndSmallModelsHaveNone() {
         #expect(Self.cost().best(rows: 64, workers: 2) == TeamGrid(teams: 1, members: 2))
         #expect(Self.cost(units: 64).best(rows: 64, workers: 2) == TeamGrid(teams: 2, members: 1))
@@ -106,7 +117,7 @@ import Testing
     func theChosenGridIsTheCheapest(workers: Int, rows: Int) {
         let cost = Self.cost()
         let best = cost.best(rows: rows, workers: workers)
-        #expect(best.workers <= workers && best.teams <= rows)
+        #expect(best.teams * best.members <= workers && best.teams <= rows)
         for members in 1...workers {
             let other = TeamGrid(teams: max(1, min(workers / members, rows)), members: members)
             #expect(cost.nanoseconds(rows: rows, best) <= cost.nanoseconds(rows: rows, other))

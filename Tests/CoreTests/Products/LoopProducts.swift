@@ -4,7 +4,6 @@
 /// parts.
 struct LoopProducts: WeightProducts, PanelProducts {
     let format = OperandFormat.fp32
-    let columnStep = 1
 
     func packing(depth: Int, columns: Int, source: PackedMatrix.Source) -> any WeightPacking {
         Packing(depth: depth, columns: columns, source: source)

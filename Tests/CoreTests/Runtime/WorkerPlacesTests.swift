@@ -7,7 +7,16 @@ import Testing
 /// Which processors workers stay on.
 @Suite struct WorkerPlacesTests {
     /// A machine of two packages with two cores of two threads each; processor 0 is a thread of the second package's first core.
-    private static let topology = [(1, 0), (0, 0), (0, 1), (1, 1), (1, 0), (0, 0), (0, 1), (1, 1)]
+    private static let topology: [Place] = [
+        Place(1, 0), Place(0, 0), Place(0, 1), Place(1, 1), Place(1, 0), Place(0, 0), Place(0, 1), Place(1, 1),
+    ]
+
+    private struct Place: Equatable {
+        let package: Int
+        let core: Int
+
+        init(_ package: Int, _ core: Int) { (self.package, self.core) = (package, core) }
+    }
 
     /// Writes what Linux shows of the machine, and returns where.
     private func machine() throws -> URL {
@@ -15,9 +24,10 @@ import Testing
         for (processor, place) in Self.topology.enumerated() {
             let folder = root.appending(path: "sys/devices/system/cpu/cpu\(processor)/topology")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try "\(place.0)\n".write(
-                to: folder.appending(path: "physical_package_id"), atomically: true, encoding: .utf8)
-            try "\(place.1)\n".write(to: folder.appending(path: "core_id"), atomically: true, encoding: .utf8)
+            let siblings = Self.topology.indices.filter { Self.topology[$0] == place }.map(String.init)
+            for (name, text) in [
+                ("physical_package_id", "\(place.package)"), ("thread_siblings_list", siblings.joined(separator: ",")),
+            ] { try "\(text)\n".write(to: folder.appending(path: name), atomically: true, encoding: .utf8) }
         }
         return root
     }
@@ -25,14 +35,14 @@ import Testing
     @Test func workersHaveACoreEachByPackage() throws {
         let root = try machine()
         defer { try? FileManager.default.removeItem(at: root) }
-        func places(_ workers: Int, _ processors: some Sequence<Int>) -> [Int]? {
+        func places(_ workers: Int, _ processors: some Sequence<Int>) -> [[Int]]? {
             WorkerPlaces(workers: workers, on: ProcessorSet(processors), root: root.path)?.processors
         }
-        // The first thread of each core; package 0 first.
-        #expect(places(4, 0..<8) == [1, 2, 0, 3])
+        // Both threads of each core; package 0 first.
+        #expect(places(4, 0..<8) == [[1, 5], [2, 6], [0, 4], [3, 7]])
         // Both threads of a core are neighbours.
-        #expect(places(8, 0..<8) == [1, 5, 2, 6, 0, 4, 3, 7])
-        #expect(places(2, [4, 0]) == [0, 4])
+        #expect(places(8, 0..<8) == [[1], [5], [2], [6], [0], [4], [3], [7]])
+        #expect(places(2, [4, 0]) == [[0], [4]])
         // Some are left over, or too few: the system places them.
         #expect(places(3, 0..<8) == nil)
         #expect(places(9, 0..<8) == nil)
@@ -48,7 +58,7 @@ import Testing
         return lines.first { $0.hasPrefix(name) }.flatMap { ProcessorSet(list: $0.dropFirst(name.count)) }
     }
 
-    /// In a run, each worker may run on its own processor only; afterwards the calling thread on all of before.
+    /// Each worker may run on its own core only, and the calling thread on all of before.
     @Test func workersStayWhereTheyArePut() throws {
         let all = try #require(Self.allowed())
         guard all.count > 1, let places = WorkerPlaces(workers: all.count, on: all) else { return }
@@ -56,7 +66,7 @@ import Testing
         let stray = Mutex(0)
         for _ in 0..<20 {
             try pool.run { worker in
-                let own = ProcessorSet([places.processors[worker]])
+                let own = worker == 0 ? all : ProcessorSet(places.processors[worker])
                 if Self.allowed() != own { stray.withLock { $0 += 1 } }
             }
         }
