@@ -6,7 +6,9 @@ import CKernels
 ///
 /// N rows, H units, G gates.
 final class BackwardPass {
-    /// One recurrent layer. Addresses, since counting references to what all members share would slow each of them.
+    /// One recurrent layer.
+    ///
+    /// Addresses, since counting references to what all members share would slow each of them.
     private struct Layer {
         let hidden: UnsafeMutablePointer<Float>
         let memory: UnsafeMutablePointer<Float>

@@ -20,7 +20,8 @@ import Testing
         let sequenceLength = 5
 
         var testDescription: String {
-            "\(layers) × \(cell) H=\(units), batch \(batchSize) by \(microBatchSize), \(arithmetic?.rawValue ?? precision.rawValue) V=\(vocabularySize)"
+            "\(layers) × \(cell) H=\(units), batch \(batchSize) by \(microBatchSize), "
+                + "\(arithmetic?.rawValue ?? precision.rawValue) V=\(vocabularySize)"
         }
 
         /// The same with products of bf16 tiles, which any CPU can emulate.
