@@ -52,7 +52,8 @@ import Testing
                 batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
                 microBatches: microBatches)
             var configuration = try Replica.Configuration(
-                model: model, rankBatch: rankBatch, optimizer: optimizer, arithmetic: arithmetic ?? .best(for: precision),
+                model: model, rankBatch: rankBatch, optimizer: optimizer,
+                arithmetic: arithmetic ?? .best(for: precision),
                 threads: threads, members: members, ranks: ranks)
             configuration.logits = logits
             let replica = try Replica(configuration)
