@@ -38,7 +38,7 @@ struct PanelPieces {
 
     /// The rows of a product's result that a piece has.
     func rows(_ index: Int, of count: Int) -> Range<Int> {
-        let steps = Partition.balanced(count: count.groups(of: rowStep), parts: perTask)[index]
+        let steps = Partition.part(index, of: perTask, count: count.groups(of: rowStep))
         return min(count, steps.lowerBound * rowStep)..<min(count, steps.upperBound * rowStep)
     }
 

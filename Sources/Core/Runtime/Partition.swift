@@ -4,8 +4,13 @@ package enum Partition {
     ///
     /// With more parts than items, some runs are empty.
     package static func balanced(count: Int, parts: Int) -> [Range<Int>] {
+        (0..<parts).map { part($0, of: parts, count: count) }
+    }
+
+    /// The index-th of those runs.
+    package static func part(_ index: Int, of parts: Int, count: Int) -> Range<Int> {
         precondition(count >= 0 && parts > 0, "a partition needs a part")
         func start(_ part: Int) -> Int { count / parts * part + count % parts * part / parts }
-        return (0..<parts).map { start($0)..<start($0 + 1) }
+        return start(index)..<start(index + 1)
     }
 }
