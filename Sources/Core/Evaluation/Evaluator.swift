@@ -125,11 +125,7 @@ public final class Evaluator {
 /// The windows that a team advances together.
 private final class EvaluationTeam: @unchecked Sendable {
     let team: Team
-    /// Each member's.
-    private let forward: [ForwardPass]
-    private let logits: TeamLogits
-    private let bias: UnsafePointer<Float>
-    private let vocabularySize: Int
+    private let reading: ReadingTeam
     private let length: Int
     /// A row of `length + 1` ids for each window.
     private let text: AlignedBuffer<UInt16>
@@ -139,13 +135,7 @@ private final class EvaluationTeam: @unchecked Sendable {
     init(_ team: Team, length: Int, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
         self.team = team
         self.length = length
-        bias = parameters + weights.layout.denseBias
-        vocabularySize = weights.layout.configuration.vocabularySize
-        let states = try TeamStates(team, weights: weights)
-        forward = try (0..<team.count).map {
-            try ForwardPass(states, member: $0, weights: weights, parameters: parameters)
-        }
-        logits = try TeamLogits(team, weights: weights)
+        reading = try ReadingTeam(team, weights: weights, parameters: parameters)
         text = try AlignedBuffer(count: team.rows.count * (length + 1))
         ids = try (0..<team.count).map { _ in try AlignedBuffer(count: team.rows.count) }
     }
@@ -162,22 +152,21 @@ private final class EvaluationTeam: @unchecked Sendable {
             read(window * length, count(window) + 1, text.pointer + row * (length + 1))
             losses[window] = 0
         }
-        let (forward, ids) = (forward[member], ids[member])
-        forward.reset()
-        team.barrier.meet(member)
+        let (ids, vocabularySize) = (ids[member], reading.vocabularySize)
+        reading.reset(member: member)
+        reading.meet(member)
         // Only the text's last window may be shorter; it may be alone in its group.
         let longest = windows.map(count).max() ?? 0
         for time in 0..<longest {
             for row in 0..<windows.count { ids[row] = text[row * (length + 1) + time] }
-            forward.advance(ids.pointer)
-            logits.compute(forward, member: member)
+            reading.advance(ids.pointer, member: member)
             for row in own where time < count(windows.lowerBound + row) {
                 losses[windows.lowerBound + row] += dtrain_softmax_cross_entropy(
-                    logits.values.pointer + row * vocabularySize, bias, Int64(vocabularySize),
+                    reading.logits.pointer + row * vocabularySize, reading.bias, Int64(vocabularySize),
                     Int64(text[row * (length + 1) + time + 1]), 1, nil, nil)
             }
         }
         // The next windows replace the text, which others may still read.
-        team.barrier.meet(member)
+        reading.meet(member)
     }
 }

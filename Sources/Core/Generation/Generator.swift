@@ -62,7 +62,7 @@ public final class Generator {
                 team, prompts: Array(prompts[team.rows]), length: length, sampler: Sampler(method: method, seed: seed),
                 weights: weights, parameters: parameters.pointer)
         }
-        let places = runs.flatMap { run in (0..<run.team.count).map { (run: run, member: $0) } }
+        let places = runs.flatMap { run in (0..<run.members).map { (run: run, member: $0) } }
         try pool.run { worker in
             if worker < places.count { places[worker].run.run(member: places[worker].member) }
         }

@@ -74,7 +74,7 @@ import Testing
         let scratch = try AlignedBuffer<Float>(count: shape.units * shape.width)
         let product = try products.product(
             units: shape.units, width: shape.width, states: shape.states, of: shape.states + 1)
-        try addends.withUnsafeBufferPointer {
+        addends.withUnsafeBufferPointer {
             product(
                 hidden.bytes(0, from: 0), panel.pointer,
                 FoldDestination(scratch: scratch.pointer, addends: $0, out: out.pointer))
