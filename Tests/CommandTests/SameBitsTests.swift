@@ -29,6 +29,18 @@ struct SameBitsTests {
         #expect(rounded.keys == plain.keys && rounded.allSatisfy { $0.value != plain[$0.key] })
     }
 
+    /// Members with odd numbers of vectors, teams with some of the rows, alone and as ranks.
+    @Test(arguments: ["fp32", "bf16"])
+    func teamsDoNotShow(precision: String) throws {
+        var runs: [(Launch, String)] = [
+            (.alone, "--threads 1"), (.alone, "--threads 4 --members 2"), (.alone, "--threads 3 --members 3"),
+            (.alone, "--threads 2 --members 1"),
+        ]
+        if MPIRun.isAvailable { runs.append((.ranks(2), "--threads 2 --members 2")) }
+        try expectSameFiles(
+            "--batch-size 7 --max-steps 5 --rnn-units 112 --layers 2 --precision \(precision)", runs)
+    }
+
     /// Trains one epoch or less in each of these ways; all checkpoints must come out the same.
     @discardableResult
     private func expectSameFiles(_ flags: String, _ runs: [(Launch, String)]) throws -> Bench {
