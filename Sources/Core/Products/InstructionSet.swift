@@ -92,11 +92,11 @@ package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
                 hint: "give one of \(allCases.map(\.rawValue).joined(separator: ", "))")
         }
         guard set == .amxEmulated || best.includes(set) else {
-            let reason =
-                set == .amx && refusesAMX
-                ? "the kernel refuses AMX to this process" : "this CPU has \(best.rawValue) at most"
             throw DTrainError(
-                .usage, "\(limitVariable) is \(limit), but \(reason)",
+                .usage,
+                set == .amx && refusesAMX
+                    ? "\(limitVariable) is \(limit), but the kernel refuses AMX to this process"
+                    : "\(limitVariable) is \(limit), but this CPU has \(best.rawValue) at most",
                 hint: "unset it, or give \(best.rawValue)")
         }
         return set
