@@ -81,6 +81,7 @@ final class LossHead: @unchecked Sendable {
     ///
     /// - Throws: `DTrainError` with `internal` for a piece that the head wasn't prepared for.
     func run(_ piece: Piece, _ loss: RowLoss) throws {
+        tape.heartbeat.beat()
         let start = Clock.seconds
         defer { seconds += Clock.seconds - start }
         guard let products = products[piece.tokens.count] else {

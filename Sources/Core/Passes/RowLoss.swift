@@ -6,7 +6,7 @@ import CKernels
 public struct RowLoss: Sendable {
     /// Computes a row's loss.
     ///
-    /// Called in the forward pass, for every token, from several threads at once. The result must depend on the arguments
+    /// Called after the forward pass, for every token, from several threads at once. The result must depend on the arguments
     /// alone, or the weights depend on the number of ranks and threads.
     ///
     /// - Parameters:

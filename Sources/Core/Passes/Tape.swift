@@ -56,7 +56,7 @@ final class Tape: @unchecked Sendable {
     let inputs: AlignedBuffer<UInt16>
     let targets: AlignedBuffer<UInt16>
     let losses: AlignedBuffer<Double>
-    /// Beats with each time step.
+    /// Beats with each time step of a team, and with each piece of the head.
     let heartbeat: Heartbeat
 
     /// Allocates a tape.
