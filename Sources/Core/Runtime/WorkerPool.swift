@@ -2,7 +2,7 @@ import Synchronization
 
 /// A fixed team of worker threads; the calling thread is worker 0.
 ///
-/// One `run` after another is the only synchronization that a training step needs. Denormal numbers
+/// Beside the barriers of teams, one `run` after another is all the synchronization that a training step needs. Denormal numbers
 /// count as 0 in all work. The threads end with the pool.
 package final class WorkerPool: Sendable {
     /// The work of one run; its argument is the worker's index, from 0 to `count` − 1.

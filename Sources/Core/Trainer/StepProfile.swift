@@ -1,7 +1,7 @@
 /// Where the wall seconds of a step go on one rank; the parts add up to the step.
 ///
-/// Workers go through forward, head and backward on their own: there the parts are means over the workers, and what a worker
-/// waits for the slowest counts as wait.
+/// Forward, head and backward are means over the workers. What a worker waits for the slowest at the end of each counts as wait;
+/// what the members of a team wait for each other inside is part of forward and backward.
 public struct StepProfile: Hashable, Sendable, Codable {
     /// Packing the weights, building the first layer's table.
     public var pack = 0.0
