@@ -10,13 +10,14 @@ extension Checkpoint {
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.
     ///   - optimizer: the optimiser's state for a training checkpoint, nil for a generator.
+    ///   - states: the states of a training's streams; nil without streams.
     ///   - replaces: whether the file may be there already.
     ///   - calls: what writes the file.
     /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal`
     ///   when the metadata contradicts itself or the model.
     package static func write(
         to path: String, metadata: CheckpointMetadata, layout: ParameterLayout, parameters: UnsafePointer<Float>,
-        optimizer: OptimizerState?, replaces: Bool = true, with calls: FileCalls = .system
+        optimizer: OptimizerState?, states: StreamStates? = nil, replaces: Bool = true, with calls: FileCalls = .system
     ) throws {
         guard metadata.model == layout.configuration, (optimizer != nil) == (metadata.kind == .training),
             optimizer.map({ $0.count == layout.count }) ?? true
@@ -39,8 +40,15 @@ extension Checkpoint {
                 all += tensors(buffer.pointer) { SlotTensor.name(slot: slot, parameter: $0) }
             }
         }
-        let header = try CheckpointSeal.header(tensors: all, metadata: strings)
-        try SafetensorsWriter.write(to: path, header: header, tensors: all, replaces: replaces, with: calls)
+        try (states?.values ?? []).withUnsafeBufferPointer { values in
+            if let states, let base = values.baseAddress {
+                all += states.tensors.map {
+                    SafetensorsWriter.Tensor(name: $0.name, shape: $0.shape, pointer: base + $0.offset)
+                }
+            }
+            let header = try CheckpointSeal.header(tensors: all, metadata: strings)
+            try SafetensorsWriter.write(to: path, header: header, tensors: all, replaces: replaces, with: calls)
+        }
     }
 
     /// Writes the generator alone, without optimiser state, to `generator.safetensors` in a folder.

@@ -173,6 +173,24 @@ public struct Checkpoint: Sendable {
         state.steps = metadata.progress?.step ?? 0
     }
 
+    /// The states of the training's streams after its last step.
+    ///
+    /// - Parameter batchSize: the sequences of a batch.
+    /// - Throws: `DTrainError` with `badData` when they are missing, of another shape, or not finite.
+    package func states(batchSize: Int) throws -> StreamStates {
+        var states = StreamStates(layout.configuration, batchSize: batchSize)
+        for tensor in states.tensors {
+            try states.values.withUnsafeMutableBufferPointer { values in
+                guard let base = values.baseAddress else { return }
+                try source.file.copy(tensor.name, into: base + tensor.offset, expecting: tensor.shape)
+            }
+        }
+        guard states.values.allSatisfy(\.isFinite) else {
+            throw source.file.unfit("holds a state that is not a finite number")
+        }
+        return states
+    }
+
     private func list(_ slots: [String]) -> String {
         slots.isEmpty ? "no optimiser state" : slots.map(\.quotedForMessage).joined(separator: ", ")
     }

@@ -28,6 +28,12 @@ public struct CheckpointDirectory: Hashable, Sendable {
         "\(path)/\(name.fileName)"
     }
 
+    /// The name of the checkpoint with the least held-out loss.
+    public static let bestName = "ckpt_best.safetensors"
+
+    /// The path of the checkpoint with the least held-out loss, which is not among those of `list`.
+    public var best: String { "\(path)/\(Self.bestName)" }
+
     /// The checkpoints by name, newest first; none when the folder doesn't exist.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
@@ -60,9 +66,10 @@ public struct CheckpointDirectory: Hashable, Sendable {
     /// - Throws: `DTrainError` with `usage` that says what is there.
     public func requireFresh() throws {
         let names = try list()
-        guard let newest = names.first, let oldest = names.last else { return }
-        let found =
-            names.count == 1 ? newest.fileName : "\(oldest.fileName) to \(newest.fileName), \(names.count) files"
+        let newest = names.first?.fileName ?? (Folder.exists(best) ? Self.bestName : nil)
+        guard let newest else { return }
+        let oldest = names.last?.fileName ?? newest
+        let found = names.count <= 1 ? newest : "\(oldest) to \(newest), \(names.count) files"
         throw DTrainError(
             .usage, "folder '\(path)' already holds a training's checkpoints (\(found))",
             hint: "go on from them with `resume`, delete them with `overwrite`, or name another folder")
@@ -73,6 +80,17 @@ public struct CheckpointDirectory: Hashable, Sendable {
     /// - Throws: `DTrainError` with `inputOutput` when one can't be deleted.
     public func removeAll(after point: CheckpointName? = nil) throws {
         for name in try list() where point.map({ $0 < name }) ?? true { try remove(name) }
+    }
+
+    /// Deletes the best checkpoint unless it was saved at this step or before.
+    ///
+    /// - Parameter step: the steps that a training has done; nil deletes it in any case.
+    /// - Throws: `DTrainError` with `inputOutput` when it can't be deleted.
+    package func removeBest(after step: Int? = nil) throws {
+        guard Folder.exists(best) else { return }
+        // One that can't be read is of no use to the training that goes on.
+        if let step, let saved = (try? Checkpoint(path: best))?.metadata.progress?.step, saved <= step { return }
+        try remove(best)
     }
 
     /// Deletes all but the newest checkpoints; the newest sound one stays even when it isn't among them.
@@ -129,10 +147,12 @@ public struct CheckpointDirectory: Hashable, Sendable {
         throw DTrainError(.noInput, "folder '\(path)' holds no valid checkpoint; \(hint)")
     }
 
-    private func remove(_ name: CheckpointName) throws {
-        guard unlink(file(name)) == 0 || errno == ENOENT else {
+    private func remove(_ name: CheckpointName) throws { try remove(file(name)) }
+
+    private func remove(_ file: String) throws {
+        guard unlink(file) == 0 || errno == ENOENT else {
             throw DTrainError(
-                .inputOutput, "cannot delete '\(file(name))': \(systemMessage()); check the folder's permissions")
+                .inputOutput, "cannot delete '\(file)': \(systemMessage()); check the folder's permissions")
         }
     }
 }

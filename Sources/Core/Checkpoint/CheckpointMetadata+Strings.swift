@@ -8,6 +8,7 @@ enum CheckpointKey: String, CaseIterable {
     case kind, vocabulary, configuration, epoch, step
     case stepInEpoch = "step_in_epoch"
     case lossHistory = "loss_history"
+    case validationHistory = "validation_history"
     case corpusChecksum = "corpus_checksum"
     case tensorChecksum = "tensor_checksum"
     case metadataChecksum = "metadata_checksum"
@@ -18,14 +19,31 @@ enum CheckpointKey: String, CaseIterable {
 private struct StoredConfiguration: Codable {
     let model: ModelConfiguration
     let training: Settings?
-    /// In here, because the seal of a version that doesn't know it covers it all the same.
+    // In here, because the seal of a version that doesn't know them covers them all the same.
     let arithmetic: String?
+    let validationChecksum: String?
 }
 
 /// The value of `loss_history`; JSON numbers in their shortest form give the same double again.
 private struct StoredLosses: Encodable {
     let epochLosses: [Double]
     let lossSum: Double
+}
+
+/// The value of `validation_history`; a loss that isn't there yet is infinite.
+private struct StoredValidation: Encodable {
+    let epochLosses: [Double]
+    let bestLoss: Double?
+    let bestStep: Int
+    let reference: Double?
+    let waited: Int
+
+    init(_ validation: ValidationProgress) {
+        func known(_ loss: Double) -> Double? { loss.isFinite ? loss : nil }
+        epochLosses = validation.epochLosses
+        (bestLoss, bestStep) = (known(validation.bestLoss), validation.bestStep)
+        (reference, waited) = (known(validation.reference), validation.waited)
+    }
 }
 
 extension CheckpointMetadata {
@@ -41,7 +59,8 @@ extension CheckpointMetadata {
             .kind: kind.rawValue,
             .vocabulary: try Self.json(vocabulary),
             .configuration: try Self.json(
-                StoredConfiguration(model: model, training: settings, arithmetic: arithmetic)),
+                StoredConfiguration(
+                    model: model, training: settings, arithmetic: arithmetic, validationChecksum: validationChecksum)),
         ]
         strings[.corpusChecksum] = corpusChecksum
         if let progress {
@@ -50,6 +69,7 @@ extension CheckpointMetadata {
             strings[.stepInEpoch] = String(progress.stepInEpoch)
             strings[.lossHistory] = try Self.json(
                 StoredLosses(epochLosses: progress.epochLosses, lossSum: progress.lossSum))
+            strings[.validationHistory] = try progress.validation.map { try Self.json(StoredValidation($0)) }
         }
         return strings
     }
@@ -80,12 +100,14 @@ extension CheckpointMetadata {
             let losses = try Self.losses(of: file, epochs: epoch)
             progress = TrainingProgress(
                 epoch: epoch, stepInEpoch: try number(.stepInEpoch), step: try number(.step),
-                epochLosses: losses.epochLosses, lossSum: losses.lossSum)
+                epochLosses: losses.epochLosses, lossSum: losses.lossSum,
+                validation: try Self.validation(of: file, epochs: epoch))
         }
         self.init(
             kind: kind, model: model, settings: stored.training, arithmetic: stored.arithmetic,
             vocabulary: try Self.vocabulary(of: file, size: model.vocabularySize),
-            corpusChecksum: file.metadata[CheckpointKey.corpusChecksum.rawValue], progress: progress)
+            corpusChecksum: file.metadata[CheckpointKey.corpusChecksum.rawValue],
+            validationChecksum: stored.validationChecksum, progress: progress)
         if let problem { throw file.unfit(problem) }
     }
 
@@ -121,28 +143,57 @@ extension CheckpointMetadata {
 
     /// The loss history, which must have as many epochs as the progress says.
     private static func losses(of file: Safetensors, epochs: Int) throws -> StoredLosses {
-        let key = CheckpointKey.lossHistory
+        let record = try numbers(.lossHistory, of: file, lists: ["epochLosses"], numbers: ["lossSum"], atMost: epochs)
+        guard let epochLosses = record.lists["epochLosses"], let lossSum = record.numbers["lossSum"] else {
+            throw unreadable(.lossHistory, of: file, epochs: epochs)
+        }
+        return StoredLosses(epochLosses: epochLosses, lossSum: lossSum)
+    }
+
+    /// The held-out losses, which are there only where a training has some.
+    private static func validation(of file: Safetensors, epochs: Int) throws -> ValidationProgress? {
+        let key = CheckpointKey.validationHistory
+        guard file.metadata[key.rawValue] != nil else { return nil }
+        let record = try numbers(
+            key, of: file, lists: ["epochLosses"], numbers: ["bestLoss", "bestStep", "reference", "waited"],
+            atMost: epochs)
+        guard let epochLosses = record.lists["epochLosses"],
+            let bestStep = record.numbers["bestStep"].flatMap(Int.init(exactly:)),
+            let waited = record.numbers["waited"].flatMap(Int.init(exactly:))
+        else { throw unreadable(key, of: file, epochs: epochs) }
+        return ValidationProgress(
+            epochLosses: epochLosses, bestLoss: record.numbers["bestLoss"] ?? .infinity, bestStep: bestStep,
+            reference: record.numbers["reference"] ?? .infinity, waited: waited)
+    }
+
+    /// Reads an object of numbers and of lists of numbers, each at most once, with no other keys.
+    private static func numbers(
+        _ key: CheckpointKey, of file: Safetensors, lists: [String], numbers: [String], atMost epochs: Int
+    ) throws -> (lists: [String: [Double]], numbers: [String: Double]) {
         guard var text = file.metadata[key.rawValue] else { throw file.unfit("has no \(key.rawValue)") }
-        var epochLosses: [Double]?
-        var lossSum: Double?
+        var found: (lists: [String: [Double]], numbers: [String: Double]) = ([:], [:])
         let isRead = text.withUTF8 { bytes in
             var scanner = JSONScanner(UnsafeRawBufferPointer(bytes))
             let isWhole: ()? = try? scanner.sequence("{", "}") { scanner in
                 let name = try scanner.string()
                 try scanner.expect(":")
-                switch name {
-                case "epochLosses" where epochLosses == nil:
-                    epochLosses = try scanner.numbers(atMost: min(epochs, TrainingProgress.maximumEpochs))
-                case "lossSum" where lossSum == nil: lossSum = try scanner.number()
-                default: throw JSONScanner.Problem(text: "an unknown or repeated key")
+                if lists.contains(name), found.lists[name] == nil {
+                    found.lists[name] = try scanner.numbers(atMost: min(epochs, TrainingProgress.maximumEpochs))
+                } else if numbers.contains(name), found.numbers[name] == nil {
+                    found.numbers[name] = try scanner.number()
+                } else {
+                    throw JSONScanner.Problem(text: "an unknown or repeated key")
                 }
             }
             return isWhole != nil && scanner.isAtEnd()
         }
-        guard isRead, let epochLosses, let lossSum else {
-            throw file.unfit("has a \(key.rawValue) that is not one of \(epochs) epochs: \(text.quotedForMessage)")
-        }
-        return StoredLosses(epochLosses: epochLosses, lossSum: lossSum)
+        guard isRead else { throw unreadable(key, of: file, epochs: epochs) }
+        return found
+    }
+
+    private static func unreadable(_ key: CheckpointKey, of file: Safetensors, epochs: Int) -> DTrainError {
+        let text = file.metadata[key.rawValue] ?? ""
+        return file.unfit("has a \(key.rawValue) that is not one of \(epochs) epochs: \(text.quotedForMessage)")
     }
 
     private static func decode<Value: Decodable>(_ key: CheckpointKey, of file: Safetensors) throws -> Value {

@@ -21,6 +21,8 @@ public struct CheckpointMetadata: Hashable, Sendable {
     public var vocabulary: [String]
     /// The checksum of the text trained on; always there in a training checkpoint.
     public var corpusChecksum: String?
+    /// The checksum of the file of held-out data; nil where there is none.
+    public var validationChecksum: String?
     /// How far the training has come; always there in a training checkpoint.
     public var progress: TrainingProgress?
 
@@ -28,7 +30,7 @@ public struct CheckpointMetadata: Hashable, Sendable {
     package init(
         kind: Kind, model: ModelConfiguration, settings: Settings? = nil, arithmetic: String? = nil,
         vocabulary: [String],
-        corpusChecksum: String? = nil, progress: TrainingProgress? = nil
+        corpusChecksum: String? = nil, validationChecksum: String? = nil, progress: TrainingProgress? = nil
     ) {
         self.kind = kind
         self.model = model
@@ -36,6 +38,7 @@ public struct CheckpointMetadata: Hashable, Sendable {
         self.arithmetic = arithmetic
         self.vocabulary = vocabulary
         self.corpusChecksum = corpusChecksum
+        self.validationChecksum = validationChecksum
         self.progress = progress
     }
 
@@ -52,6 +55,9 @@ public struct CheckpointMetadata: Hashable, Sendable {
             else { return "has an impossible training progress" }
             guard progress.lossSum.isFinite, progress.epochLosses.allSatisfy(\.isFinite) else {
                 return "has a loss that is not finite"
+            }
+            if let problem = progress.validation?.problem(epochs: progress.epoch, step: progress.step) {
+                return problem
             }
         }
         return nil

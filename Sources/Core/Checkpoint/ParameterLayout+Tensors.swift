@@ -4,7 +4,8 @@ extension ParameterLayout {
 
     /// Deduces a model from the names and shapes of a file's tensors, and checks that none is missing.
     ///
-    /// - Returns: the model's layout, and the names of the tensors that are neither its parameters nor an optimiser's slots.
+    /// - Returns: the model's layout, and the names of the tensors that are neither its parameters nor an optimiser's slots nor
+    ///   states of streams.
     /// - Throws: `DTrainError` with `badData` that names the tensor that is missing, misshapen or of a layer that can't be.
     static func deduced(from file: Safetensors) throws -> (layout: ParameterLayout, ignored: [String]) {
         let configuration = try configuration(of: file)
@@ -17,6 +18,7 @@ extension ParameterLayout {
                 known.formUnion(names)
             }
         }
+        known.formUnion(file.stateNames(of: configuration))
         let ignored = file.names.filter { !known.contains($0) }
         // A layer above a gap would be left out of the model in silence.
         if let stranger = ignored.first(where: { isRecurrent($0, of: configuration.cell) }) {

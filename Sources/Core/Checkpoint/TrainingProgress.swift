@@ -13,14 +13,20 @@ public struct TrainingProgress: Hashable, Sendable, Codable {
     public var epochLosses: [Double]
     /// The sum of the step losses of the epoch that has begun, exactly as the training had it.
     public var lossSum: Double
+    /// What has been measured on held-out data; nil where nothing is held out.
+    public var validation: ValidationProgress?
 
     /// A point in a training; without arguments, its beginning.
-    public init(epoch: Int = 0, stepInEpoch: Int = 0, step: Int = 0, epochLosses: [Double] = [], lossSum: Double = 0) {
+    public init(
+        epoch: Int = 0, stepInEpoch: Int = 0, step: Int = 0, epochLosses: [Double] = [], lossSum: Double = 0,
+        validation: ValidationProgress? = nil
+    ) {
         self.epoch = epoch
         self.stepInEpoch = stepInEpoch
         self.step = step
         self.epochLosses = epochLosses
         self.lossSum = lossSum
+        self.validation = validation
     }
 
     /// Counts a step of the epoch that has begun.

@@ -11,6 +11,8 @@ public struct Batch: Sendable {
     public let sequenceLength: Int
     /// No id is larger.
     let largestID: UInt16
+    /// Whether the sequences go on from the states after the last applied batch; otherwise states start at 0.
+    public let continues: Bool
     let read: Reader
 
     /// A batch of chosen sequences.
@@ -33,10 +35,11 @@ public struct Batch: Sendable {
         }
     }
 
-    init(count: Int, sequenceLength: Int, largestID: UInt16, read: @escaping Reader) {
+    init(count: Int, sequenceLength: Int, largestID: UInt16, continues: Bool = false, read: @escaping Reader) {
         self.count = count
         self.sequenceLength = sequenceLength
         self.largestID = largestID
+        self.continues = continues
         self.read = read
     }
 }
@@ -56,7 +59,14 @@ extension SequenceDataset {
     private func batch(step: Int, of order: Permutation) -> Batch {
         let first = step * batchSize
         return Batch(
-            count: batchSize, sequenceLength: sequenceLength, largestID: UInt16(clamping: corpus.vocabulary.size - 1)
-        ) { [self] sequence, ids in read(window: order[first + sequence], into: ids) }
+            count: batchSize, sequenceLength: sequenceLength, largestID: UInt16(clamping: corpus.vocabulary.size - 1),
+            continues: stateful && step > 0
+        ) { [self] sequence, ids in
+            if let streams {
+                streams.read(stream: sequence, step: step, of: corpus, into: ids)
+            } else {
+                read(window: order[first + sequence], into: ids)
+            }
+        }
     }
 }

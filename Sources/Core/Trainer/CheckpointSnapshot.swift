@@ -23,12 +23,15 @@ package final class CheckpointSnapshot: Sendable {
     /// - Parameters:
     ///   - path: the file; its folder must exist.
     ///   - metadata: all of it.
+    ///   - states: the states of a training's streams; nil without streams.
     ///   - calls: what writes the file.
     /// - Throws: as `Checkpoint.write`.
-    package func write(to path: String, metadata: CheckpointMetadata, with calls: FileCalls = .system) throws {
+    package func write(
+        to path: String, metadata: CheckpointMetadata, states: StreamStates? = nil, with calls: FileCalls = .system
+    ) throws {
         try Checkpoint.write(
             to: path, metadata: metadata, layout: layout, parameters: parameters.pointer, optimizer: optimizer,
-            with: calls)
+            states: states, with: calls)
     }
 }
 
