@@ -1,4 +1,4 @@
-/// A layer's h after each token, packed by micro-batch for the weight gradient's products.
+/// A layer's h before or after each token, packed by micro-batch for the weight gradient's products.
 struct PackedStates {
     private let products: any PanelProducts
     private let rankBatch: RankBatch
@@ -21,7 +21,7 @@ struct PackedStates {
         storage = if let memory, memory.count >= count { memory } else { try AlignedBuffer(count: count) }
     }
 
-    /// Packs a micro-batch's states after each token, [tokens][units].
+    /// Packs a micro-batch's states, one for each token: [tokens][units].
     func fill(_ microBatch: Int, from hidden: UnsafePointer<Float>) {
         products.packStates(
             hidden, states: rankBatch.tokens(of: microBatch).count, units: units,

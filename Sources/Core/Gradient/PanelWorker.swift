@@ -1,10 +1,11 @@
 import CKernels
 
-/// A layer's states after each token, as the tape keeps them and packed for the products.
+/// A layer's states, packed for the products.
 struct LayerStates {
-    /// [T + 1 states per sequence][H].
-    let hidden: AlignedBuffer<Float>
-    let packed: PackedStates
+    /// Before each token; nil where those before the first are zero and add nothing: the others are in `after`.
+    let before: PackedStates?
+    /// After each token.
+    let after: PackedStates
 }
 
 /// One worker's products and partial sums for the weight gradients.
@@ -134,12 +135,16 @@ final class PanelWorker {
         let width = panel.width
         switch target.factor {
         case .hiddenBefore(let layer):
+            if let before = layers[layer].before {
+                let product = try self.product(rows.count, microBatch, width: width, skipped: 0)
+                return product(before.bytes(microBatch, from: rows.lowerBound), panel.tokens, sums)
+            }
             // The state before a token is the state after the previous token.
             let product = try self.product(rows.count, microBatch, width: width, skipped: 1)
-            return product(layers[layer].packed.bytes(microBatch, from: rows.lowerBound), panel.afterFirst, sums)
+            return product(layers[layer].after.bytes(microBatch, from: rows.lowerBound), panel.afterFirst, sums)
         case .hiddenAfter(let layer):
             let product = try self.product(rows.count, microBatch, width: width, skipped: 0)
-            return product(layers[layer].packed.bytes(microBatch, from: rows.lowerBound), panel.tokens, sums)
+            return product(layers[layer].after.bytes(microBatch, from: rows.lowerBound), panel.tokens, sums)
         case .ones:
             sums.scratch.update(repeating: 0, count: width)
             dtrain_column_sums(Int64(panel.rows), Int64(width), panel.tokens, sums.scratch)

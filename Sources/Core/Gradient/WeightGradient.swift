@@ -23,6 +23,7 @@ final class WeightGradient: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - tape: the gradients of gates and logits, and the states.
+    ///   - isStateful: whether the states before the first token may differ from zero.
     ///   - gradient: receives the sums of all nodes of the fold.
     ///   - logitsPanels: computes the panels of d(loss)/d(logits) if the tape doesn't keep them.
     ///   - products: the products of states with panels.
@@ -30,7 +31,7 @@ final class WeightGradient: @unchecked Sendable {
     ///   - pool: the workers.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        tape: Tape, gradient: GradientSums, logitsPanels: LogitsPanels?, products: any PanelProducts,
+        tape: Tape, isStateful: Bool, gradient: GradientSums, logitsPanels: LogitsPanels?, products: any PanelProducts,
         fold: ReductionTree.FoldPlan, pool: WorkerPool
     ) throws {
         self.logitsPanels = logitsPanels
@@ -43,10 +44,11 @@ final class WeightGradient: @unchecked Sendable {
             workers: pool.count, rowStep: logitsPanels == nil ? products.rowStep : nil)
         self.pieces = pieces
         finished = FinishedBlocks(gradient.blocks, tasks: gradient.tasks.count, pieces: pieces.perTask)
-        let layers = try tape.layers.enumerated().map { index, layer in
+        let layers = try tape.layers.indices.map { index in
             LayerStates(
-                hidden: layer.hidden,
-                packed: try PackedStates(
+                before: isStateful
+                    ? try PackedStates(rankBatch: tape.rankBatch, units: tape.units, products: products) : nil,
+                after: try PackedStates(
                     rankBatch: tape.rankBatch, units: tape.units, products: products,
                     reusing: index == tape.layers.count - 1 ? tape.outputGradients : nil))
         }
@@ -82,11 +84,11 @@ final class WeightGradient: @unchecked Sendable {
     private func packStates() {
         let batch = tape.rankBatch
         while let task = pool.nextTask(below: layers.count * batch.count) {
-            let (layer, microBatch) = (layers[task / batch.count], task % batch.count)
-            // The states before the first token are zero and add nothing.
-            layer.packed.fill(
-                microBatch, from: layer.hidden.pointer + batch.firstStateAfterToken(of: microBatch) * tape.units)
-            if task / batch.count == layers.count - 1 { logitsPanels?.prepare(microBatch) }
+            let (layer, microBatch) = (task / batch.count, task % batch.count)
+            let (packed, hidden) = (layers[layer], tape.layers[layer].hidden.pointer)
+            packed.after.fill(microBatch, from: hidden + batch.firstStateAfterToken(of: microBatch) * tape.units)
+            packed.before?.fill(microBatch, from: hidden + batch.firstState(of: microBatch) * tape.units)
+            if layer == layers.count - 1 { logitsPanels?.prepare(microBatch) }
         }
     }
 

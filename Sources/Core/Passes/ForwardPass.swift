@@ -93,6 +93,22 @@ final class ForwardPass {
         }
     }
 
+    /// Starts from the states before the recording's first token instead of zeros; when it returns, all members have.
+    func resume(_ recording: Recording) {
+        for (layer, tape) in zip(layers, recording.layers) {
+            let hidden = layer.state(present)
+            for (row, place) in recording.places.enumerated() {
+                let first = units.lowerBound
+                (hidden.pointer + row * width + first).update(from: tape.hidden(place, 0) + first, count: units.count)
+                hidden.round(row: row, columns: units)
+                guard memoryUnits > 0 else { continue }
+                (layer.memory + row * width + first).update(from: tape.memory(place, 0) + first, count: units.count)
+            }
+        }
+        isAtStart = false
+        barrier.meet(member)
+    }
+
     /// Feeds one character to each row; when it returns, all members have.
     ///
     /// - Parameters:

@@ -81,13 +81,9 @@ final class LossHead: @unchecked Sendable {
     ///
     /// - Throws: `DTrainError` with `internal` for a piece that the head wasn't prepared for.
     func run(_ piece: Piece, _ loss: RowLoss) throws {
-        tape.heartbeat.beat()
         let start = Clock.seconds
         defer { seconds += Clock.seconds - start }
-        guard let products = products[piece.tokens.count] else {
-            throw DTrainError(.internal, "no head for \(piece.tokens.count) tokens; please report this")
-        }
-        products.logits(operand(piece), weights.dense.bytes, logits.pointer)
+        let products = try computeLogits(piece)
         let (vocabularySize, scale) = (tape.vocabularySize, tape.rankBatch.lossScale)
         let before = tape.rankBatch.tokens(of: piece.microBatch).before
         for (row, index) in piece.tokens.enumerated() {
@@ -100,6 +96,28 @@ final class LossHead: @unchecked Sendable {
             gradient.round(row: row, columns: 0..<vocabularySize)
         }
         products.back(gradient.bytes, transposed.bytes, tape.outputGradient(from: before + piece.tokens.lowerBound))
+    }
+
+    /// Computes the cross-entropy of each token of a piece, and no gradient.
+    ///
+    /// - Throws: `DTrainError` with `internal` for a piece that the head wasn't prepared for.
+    func measure(_ piece: Piece) throws {
+        _ = try computeLogits(piece)
+        let (vocabularySize, before) = (tape.vocabularySize, tape.rankBatch.tokens(of: piece.microBatch).before)
+        for (row, index) in piece.tokens.enumerated() {
+            tape.losses[before + index] = dtrain_softmax_cross_entropy(
+                logits.pointer + row * vocabularySize, bias, Int64(vocabularySize),
+                Int64(tape.targets[before + index]), 1, nil, nil)
+        }
+    }
+
+    private func computeLogits(_ piece: Piece) throws -> Products {
+        tape.heartbeat.beat()
+        guard let products = products[piece.tokens.count] else {
+            throw DTrainError(.internal, "no head for \(piece.tokens.count) tokens; please report this")
+        }
+        products.logits(operand(piece), weights.dense.bytes, logits.pointer)
+        return products
     }
 
     /// The top layer's h after each of a piece's tokens.

@@ -140,6 +140,9 @@ final class PackedWeights: @unchecked Sendable {
         try host?.meet()
     }
 
+    /// Waits until all ranks of the host have read the packed weights, where no other message tells; collective.
+    func finishReading() throws { try host?.meet() }
+
     /// An upper bound of the bytes of a training's packed weights, padding included.
     ///
     /// - Parameter tableRows: the rows of the first layer's table.

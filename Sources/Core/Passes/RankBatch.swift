@@ -61,6 +61,9 @@ package struct RankBatch: Hashable, Sendable {
         return (rows.count * sequenceLength, rows.lowerBound * sequenceLength)
     }
 
+    /// The states before a micro-batch's first state, which is before a token.
+    func firstState(of microBatch: Int) -> Int { rows(of: microBatch).lowerBound * (sequenceLength + 1) }
+
     /// The states before a micro-batch's first state after a token; the state before the first token is none of those.
     func firstStateAfterToken(of microBatch: Int) -> Int {
         let rows = rows(of: microBatch)

@@ -43,7 +43,9 @@ final class Tape: @unchecked Sendable {
     let units: Int
     let vocabularySize: Int
     let layers: [Layer]
-    private let cell: Cell
+    let cell: Cell
+    /// Whether the states before the first token are carried ones instead of zeros.
+    var continues = false
     /// The panels of d(loss)/d(logits) for each micro-batch; nil where they are computed again.
     private let logitsGradient: AlignedBuffer<Float>?
     /// What remains of each token's softmax: enough for its gradient, with the logits.

@@ -40,8 +40,8 @@ final class TrainingWorker: @unchecked Sendable {
     /// Goes from the first time step to the last; all members call this.
     func forward() {
         let start = Clock.seconds
-        forwardPass.reset()
         var recording = ForwardPass.Recording(layers: layers, places: places, time: 0)
+        if tape.continues { forwardPass.resume(recording) } else { forwardPass.reset() }
         for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
             if isFirst { tape.heartbeat.beat() }

@@ -1,6 +1,6 @@
 /// A part of a training step.
 package enum TrainingPhase: Int, Sendable, CaseIterable, CustomStringConvertible {
-    case startUp, forward, exchange, update, save
+    case startUp, forward, exchange, update, validation, save
 
     /// The name that messages use.
     package var description: String {
@@ -9,6 +9,7 @@ package enum TrainingPhase: Int, Sendable, CaseIterable, CustomStringConvertible
         case .forward: "forward/backward"
         case .exchange: "exchange"
         case .update: "update"
+        case .validation: "validation"
         case .save: "save"
         }
     }

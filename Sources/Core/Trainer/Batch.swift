@@ -3,31 +3,36 @@
 /// B sequences, T tokens each. A sequence has T + 1 ids: the first T are the input, the last T the targets.
 public struct Batch: Sendable {
     /// Fills in the T + 1 ids of a sequence; called for all sequences, which every rank reads.
-    typealias Reader = @Sendable (_ sequence: Int, _ ids: UnsafeMutablePointer<UInt16>) -> Void
+    package typealias Reader = @Sendable (_ sequence: Int, _ ids: UnsafeMutablePointer<UInt16>) -> Void
 
     /// B, the number of sequences.
     public let count: Int
     /// T, the tokens of a sequence.
     public let sequenceLength: Int
+    /// Whether each sequence goes on from the state after the same row of the last applied batch, instead of zeros.
+    public let continues: Bool
     /// No id is larger.
     let largestID: UInt16
-    /// Whether the sequences go on from the states after the last applied batch; otherwise states start at 0.
-    public let continues: Bool
     let read: Reader
 
     /// A batch of chosen sequences.
     ///
     /// Collective use: the trainer of every rank gets the same batch.
     ///
-    /// - Parameter sequences: B lists of T + 1 vocabulary ids.
+    /// - Parameters:
+    ///   - sequences: B lists of T + 1 vocabulary ids.
+    ///   - continues: whether each sequence goes on from the state after the same row of the last applied batch, in a stateful
+    ///     trainer; otherwise from zeros.
     /// - Throws: `DTrainError` with `badData` when there are none, they differ in length, or have less than two ids.
-    public init(_ sequences: [[UInt16]]) throws {
+    public init(_ sequences: [[UInt16]], continues: Bool = false) throws {
         guard let length = sequences.first?.count, length >= 2, sequences.allSatisfy({ $0.count == length }) else {
             throw DTrainError(
                 .badData, "a batch needs sequences of the same length, at least 2 ids each; cut or drop the others")
         }
         let ids = sequences.flatMap(\.self)
-        self.init(count: sequences.count, sequenceLength: length - 1, largestID: ids.max() ?? 0) { sequence, target in
+        self.init(
+            count: sequences.count, sequenceLength: length - 1, largestID: ids.max() ?? 0, continues: continues
+        ) { sequence, target in
             ids.withUnsafeBufferPointer { ids in
                 guard let first = ids.baseAddress else { return }
                 target.update(from: first + sequence * length, count: length)
@@ -35,7 +40,17 @@ public struct Batch: Sendable {
         }
     }
 
-    init(count: Int, sequenceLength: Int, largestID: UInt16, continues: Bool = false, read: @escaping Reader) {
+    /// A batch that is read when it is used.
+    ///
+    /// - Parameters:
+    ///   - count: B.
+    ///   - sequenceLength: T.
+    ///   - largestID: no id is larger.
+    ///   - continues: whether the sequences go on from the states after the last applied batch.
+    ///   - read: fills in a sequence.
+    package init(
+        count: Int, sequenceLength: Int, largestID: UInt16, continues: Bool = false, read: @escaping Reader
+    ) {
         self.count = count
         self.sequenceLength = sequenceLength
         self.largestID = largestID

@@ -62,4 +62,5 @@ struct StepWork {
     let replica: Replica
     let batch: Batch
     let loss: RowLoss
+    let dropout: Dropout
 }

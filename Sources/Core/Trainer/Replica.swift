@@ -20,6 +20,10 @@ package final class Replica: @unchecked Sendable {
         package var members: Int?
         /// Where the threads stay; nil to let the system move them.
         package var places: WorkerPlaces?
+        /// Whether states are carried from step to step.
+        package var isStateful: Bool
+        /// The seed of dropout.
+        package var seed: UInt64
         /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
         /// How the dense layer's weights get d(loss)/d(logits); nil for the way that suits the sizes.
@@ -30,15 +34,16 @@ package final class Replica: @unchecked Sendable {
         /// Describes a rank's work.
         package init(
             model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, arithmetic: Arithmetic = .fp32,
-            threads: Int, members: Int? = nil, places: WorkerPlaces? = nil, ranks: Int = 1
+            threads: Int, members: Int? = nil, places: WorkerPlaces? = nil, isStateful: Bool = false,
+            seed: UInt64 = 0, ranks: Int = 1
         ) {
             self.model = model
             self.rankBatch = rankBatch
             self.optimizer = optimizer
             self.arithmetic = arithmetic
             self.threads = threads
-            (self.members, self.places) = (members, places)
-            self.ranks = ranks
+            (self.members, self.places, self.isStateful) = (members, places, isStateful)
+            (self.seed, self.ranks) = (seed, ranks)
         }
     }
 
@@ -50,6 +55,8 @@ package final class Replica: @unchecked Sendable {
     package let gradient: GradientSums
     /// The optimiser with its slots and step count.
     package let optimizerState: OptimizerState
+    /// The states after the last applied batch; nil unless the replica is stateful.
+    package let states: CarriedStates?
     /// The tree over all micro-batches of a step.
     package let tree: ReductionTree
 
@@ -70,6 +77,8 @@ package final class Replica: @unchecked Sendable {
     private let optimizerStep: OptimizerStep
     /// The loss of the current step.
     private var rowLoss = RowLoss.crossEntropy
+    /// Whether the current step's batch continues the last one.
+    private var isContinued = false
     /// Whether a `Gradient` of this replica is in use.
     private(set) var isStepOpen = false
 
@@ -110,6 +119,8 @@ package final class Replica: @unchecked Sendable {
             gradient, characters: characters, parameters: parameters.pointer,
             workers: pool.count)
         gradientNorm = try GradientNorm(gradient)
+        states =
+            configuration.isStateful ? try CarriedStates(configuration.model, rows: rankBatch.rows) : nil
         optimizerStep = OptimizerStep(optimizerState, parameters: parameters.pointer, gradient: gradient)
         _ = try workspace(sequenceLength: rankBatch.sequenceLength, loss: .crossEntropy)
     }
@@ -141,11 +152,13 @@ package final class Replica: @unchecked Sendable {
     /// - Parameters:
     ///   - batch: the global batch; its sequence length may differ from step to step, which allocates memory anew.
     ///   - loss: the loss of a row of logits.
+    ///   - dropout: the probabilities of dropping units.
     /// - Throws: `DTrainError` with `internal` when memory runs out, `usage` when a batch of longer sequences than those of the
     ///   configuration has too many different characters.
-    package func load(_ batch: Batch, for loss: RowLoss = .crossEntropy) throws {
+    package func load(_ batch: Batch, for loss: RowLoss = .crossEntropy, dropout: Dropout = .none) throws {
+        guard dropout == .none else { throw DTrainError(.usage, "dropout isn't implemented yet") }
         profile = StepProfile()
-        rowLoss = loss
+        (rowLoss, isContinued) = (loss, batch.continues)
         let workspace = try workspace(sequenceLength: batch.sequenceLength, loss: loss)
         try Clock.time(&profile.forward) { try workspace.load(batch, characters) }
     }
@@ -163,7 +176,7 @@ package final class Replica: @unchecked Sendable {
         // A rank without rows still packs its share of the host's weights.
         try Clock.time(&profile.pack) { try weights.pack() }
         guard workspace.rankBatch.rows > 0 else { return }
-        try workspace.run(rowLoss, &profile)
+        try workspace.run(rowLoss, from: isContinued ? states : nil, &profile)
         try Clock.time(&profile.weightGradient) { try workspace.weightGradient.run(advance) }
     }
 
@@ -180,7 +193,7 @@ package final class Replica: @unchecked Sendable {
         }
     }
 
-    /// Takes one optimiser step with the completed gradient, which must be finite.
+    /// Takes one optimiser step with the completed gradient, which must be finite; carried states move on.
     ///
     /// - Parameters:
     ///   - learningRate: the learning rate of this step.
@@ -192,6 +205,7 @@ package final class Replica: @unchecked Sendable {
                 while let task = pool.nextTask(below: optimizerStep.count) { optimizerStep.run(task: task) }
             }
             optimizerStep.finish()
+            if let states { workspace?.copyLastStates(to: states) }
         }
     }
 
@@ -212,6 +226,32 @@ package final class Replica: @unchecked Sendable {
     /// Names the parts of this rank's own nodes that aren't finite, before the sum over all ranks; nil if all are finite.
     package func nonFiniteInNodes() -> String? { gradient.nonFiniteInNodes(tableRows: characters.count) }
 
+    /// Sums the cross-entropies of each of the rank's rows, in training's arithmetic, without a gradient.
+    ///
+    /// Collective where the ranks of a host share memory. Weights, `states` and the next gradient stay what they are.
+    ///
+    /// - Parameters:
+    ///   - batch: the global batch.
+    ///   - counted: how many leading tokens of a sequence of the global batch count.
+    ///   - states: where the rows of a batch that continues start; receives the states after the batch.
+    /// - Returns: a sum for each of the rank's rows, of its tokens in order.
+    /// - Throws: as `load`.
+    package func sequenceLosses(
+        of batch: Batch, counted: (Int) -> Int, states: CarriedStates? = nil
+    ) throws -> [Double] {
+        let suits = workspace?.rankBatch.sequenceLength == batch.sequenceLength ? workspace : nil
+        let workspace = try suits ?? workspace(sequenceLength: batch.sequenceLength, loss: .crossEntropy)
+        try workspace.load(batch, characters)
+        try weights.pack()
+        let first = workspace.rankBatch.sequences.lowerBound
+        let losses =
+            workspace.rankBatch.rows == 0
+            ? [] : try workspace.losses(from: batch.continues ? states : nil) { counted(first + $0) }
+        if let states { workspace.copyLastStates(to: states) }
+        try weights.finishReading()
+        return losses
+    }
+
     /// The memory for sequences of a length and a loss, allocated unless the last batch needed the same.
     private func workspace(sequenceLength: Int, loss: RowLoss) throws -> Workspace {
         let rankBatch = configuration.rankBatch.with(sequenceLength: sequenceLength)
@@ -221,9 +261,9 @@ package final class Replica: @unchecked Sendable {
         // Releasing the old memory first limits the peak to the larger of the two.
         workspace = nil
         let made = try Workspace(
-            rankBatch, logits: logits, weights: weights, parameters: parameters.pointer, gradient: gradient,
-            products: configuration.arithmetic.operands.panelProducts(), fold: fold, grid: grid, pool: pool,
-            heartbeat: heartbeat)
+            rankBatch, logits: logits, isStateful: states != nil, weights: weights, parameters: parameters.pointer,
+            gradient: gradient, products: configuration.arithmetic.operands.panelProducts(), fold: fold, grid: grid,
+            pool: pool, heartbeat: heartbeat)
         workspace = made
         return made
     }

@@ -6,7 +6,7 @@
 ///     }
 ///
 /// The weights after any number of steps are bit for bit the same for any number of ranks and threads, as long as the
-/// micro-batch size is. Every method that says so is collective: all ranks call it, in the same order, with the same arguments.
+/// micro-batch size is, with dropout and in a stateful trainer, whose batches may continue one another, too. Every method that says so is collective: all ranks call it, in the same order, with the same arguments.
 /// A trainer belongs to one thread.
 public final class Trainer {
     /// The sizes of a step, which stay the same for a trainer's life.
@@ -43,7 +43,7 @@ public final class Trainer {
     public private(set) var profile = StepProfile()
     /// Of the last step; nil before the first.
     private(set) var learningRate: Double?
-    /// The seed of the initial values.
+    /// The seed of the initial values and of dropout.
     let seed: UInt64
     let ranks: any TrainingRanks
     package let replica: Replica
@@ -61,18 +61,19 @@ public final class Trainer {
     ///   - threads: worker threads of this rank; nil for the processors that it may use.
     ///   - members: the threads of a team, which share the units of the layers; a divisor of `threads`; nil for the number that suits
     ///     the sizes and the CPU's caches. It changes no bit.
-    ///   - seed: the seed of the initial values.
+    ///   - seed: the seed of the initial values and of dropout.
+    ///   - stateful: whether batches may continue the last applied one from its states; see `Batch.continues`.
     /// - Throws: `DTrainError` with `usage` for impossible sizes or where `DTRAIN_MAX_ISA` names what this CPU lacks, `internal` when
     ///   memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
-        members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue
+        members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue, stateful: Bool = false
     ) throws {
         let ranks = SoloRanks()
         try self.init(
             model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
-            threads: threads, members: members, seed: seed, ranks: ranks)
+            threads: threads, members: members, seed: seed, stateful: stateful, ranks: ranks)
         try initialize()
     }
 
@@ -81,7 +82,7 @@ public final class Trainer {
     /// Collective; the arithmetic is the one that the ranks have agreed on.
     package init(
         model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, arithmetic: Arithmetic, threads: Int?,
-        members: Int? = nil, seed: UInt64, ranks: any TrainingRanks
+        members: Int? = nil, seed: UInt64, stateful: Bool = false, ranks: any TrainingRanks
     ) throws {
         let threads = threads ?? ranks.defaultThreads
         try ranks.collectively {
@@ -104,7 +105,8 @@ public final class Trainer {
                         batchSize: shape.batchSize, microBatchSize: shape.microBatchSize,
                         sequenceLength: shape.sequenceLength, microBatches: runs[ranks.rank]),
                     optimizer: optimizer, arithmetic: arithmetic, threads: threads, members: members,
-                    places: ranks.ownProcessors.flatMap { WorkerPlaces(workers: threads, on: $0) }, ranks: ranks.size),
+                    places: ranks.ownProcessors.flatMap { WorkerPlaces(workers: threads, on: $0) },
+                    isStateful: stateful, seed: seed, ranks: ranks.size),
                 heartbeat: ranks.heartbeat, host: host)
         }
         reducer = try ranks.collectively {
@@ -136,22 +138,28 @@ public final class Trainer {
     /// - Parameters:
     ///   - batch: the sequences of the step, `shape.batchSize` of them.
     ///   - loss: the loss of a row of logits; the batch's loss is its mean over all tokens.
-    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use, or the batch has another size or too many
-    ///   different characters; `badData` when an id lies outside the vocabulary.
-    public func gradient(of batch: Batch, loss: RowLoss = .crossEntropy) throws -> Gradient {
-        try check(batch)
+    ///   - dropout: the probabilities of dropping units.
+    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use, the batch has another size or too many
+    ///   different characters, it continues although the trainer isn't stateful, or a probability is impossible; `badData` when an id lies outside the vocabulary.
+    public func gradient(
+        of batch: Batch, loss: RowLoss = .crossEntropy, dropout: Dropout = .none
+    ) throws -> Gradient {
+        try check(batch, states: replica.states)
+        try dropout.check()
         try replica.beginStep()
         do {
-            let norm = try withFlushedDenormals { try compute(batch, loss) }
+            let norm = try withFlushedDenormals { try compute(batch, loss, dropout) }
             return Gradient(
-                loss: replica.loss, norm: norm, work: StepWork(replica: replica, batch: batch, loss: loss))
+                loss: replica.loss, norm: norm,
+                work: StepWork(replica: replica, batch: batch, loss: loss, dropout: dropout))
         } catch {
             replica.endStep()
             throw error
         }
     }
 
-    /// Updates the weights with a gradient of this trainer, at the weights that it was computed with.
+    /// Updates the weights with a gradient of this trainer, at the weights that it was computed with; the states of a stateful
+    /// trainer move on to the end of the gradient's batch.
     ///
     /// Collective.
     ///
@@ -170,7 +178,7 @@ public final class Trainer {
         guard gradient.loss.isFinite, gradient.norm.isFinite else {
             let work = gradient.work
             throw try NonFiniteGradient(step: step + 1, loss: gradient.loss).diagnose(replica, ranks) {
-                try replica.load(work.batch, for: work.loss)
+                try replica.load(work.batch, for: work.loss, dropout: work.dropout)
                 try replica.computeGradient()
             }
         }
@@ -191,11 +199,11 @@ public final class Trainer {
         try shareState()
     }
 
-    private func compute(_ batch: Batch, _ loss: RowLoss) throws -> Double {
+    private func compute(_ batch: Batch, _ loss: RowLoss, _ dropout: Dropout) throws -> Double {
         let (heartbeat, next) = (ranks.heartbeat, step + 1)
         try heartbeat.enter(.forward, step: next)
         // What fails now leaves no reduction half done.
-        try replica.load(batch, for: loss)
+        try replica.load(batch, for: loss, dropout: dropout)
         let times = try reducer.reduce(replica.gradient.sums.pointer) { advance in
             try replica.computeGradient(advance: advance)
             try heartbeat.enter(.exchange, step: next)
@@ -207,7 +215,14 @@ public final class Trainer {
         return norm
     }
 
-    private func check(_ batch: Batch) throws {
+    /// Refuses a batch that doesn't fit the trainer.
+    ///
+    /// - Parameter states: where a batch that continues starts.
+    func check(_ batch: Batch, states: CarriedStates?) throws {
+        guard states != nil || !batch.continues else {
+            throw DTrainError(
+                .usage, "a batch that continues the last one needs carried states; make the trainer with `stateful`")
+        }
         guard batch.count == shape.batchSize else {
             throw DTrainError(
                 .usage, "a batch of \(batch.count) sequences for a trainer of \(shape.batchSize); give it as many")

@@ -17,9 +17,9 @@ final class Workspace {
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        _ rankBatch: RankBatch, logits: Tape.LogitsGradient, weights: PackedWeights, parameters: UnsafePointer<Float>,
-        gradient: GradientSums, products: any PanelProducts, fold: ReductionTree.FoldPlan, grid: TeamGrid,
-        pool: WorkerPool, heartbeat: Heartbeat
+        _ rankBatch: RankBatch, logits: Tape.LogitsGradient, isStateful: Bool, weights: PackedWeights,
+        parameters: UnsafePointer<Float>, gradient: GradientSums, products: any PanelProducts,
+        fold: ReductionTree.FoldPlan, grid: TeamGrid, pool: WorkerPool, heartbeat: Heartbeat
     ) throws {
         (self.rankBatch, self.logits, self.pool) = (rankBatch, logits, pool)
         let tape = try Tape(
@@ -27,7 +27,7 @@ final class Workspace {
         self.tape = tape
         window = try AlignedBuffer(count: rankBatch.sequenceLength + 1)
         weightGradient = try WeightGradient(
-            tape: tape, gradient: gradient,
+            tape: tape, isStateful: isStateful, gradient: gradient,
             logitsPanels: logits == .kept ? nil : LogitsPanels(tape, weights: weights, parameters: parameters),
             products: products, fold: fold, pool: pool)
         workers = try grid.divide(rows: rankBatch.rows, units: tape.units).flatMap {
@@ -42,12 +42,10 @@ final class Workspace {
 
     /// Runs forward, head and backward through time on all workers; the gradients of gates and logits end on the tape, as far as it
     /// keeps them.
-    func run(_ loss: RowLoss, _ profile: inout StepProfile) throws {
-        try time(&profile.forward, &profile.wait) { [workers] index in
-            if index < workers.count { workers[index].forward() }
-        } mean: {
-            workers.reduce(0) { $0 + $1.seconds.forward } / Double(max(1, workers.count))
-        }
+    ///
+    /// - Parameter states: where the rows start; nil for zeros.
+    func run(_ loss: RowLoss, from states: CarriedStates?, _ profile: inout StepProfile) throws {
+        try forward(from: states, &profile)
         try time(&profile.head, &profile.wait) { [heads, pieces, pool] index in
             heads[index].begin()
             while let piece = pool.nextTask(below: pieces.count) { try heads[index].run(pieces[piece], loss) }
@@ -58,6 +56,38 @@ final class Workspace {
             if index < workers.count { workers[index].backward() }
         } mean: {
             workers.reduce(0) { $0 + $1.seconds.backward } / Double(max(1, workers.count))
+        }
+    }
+
+    /// Runs forward and the head without gradients, and sums each row's losses in the order of its tokens.
+    ///
+    /// - Parameters:
+    ///   - states: where the rows start; nil for zeros.
+    ///   - counted: how many of a row's leading tokens count.
+    /// - Returns: a sum for each of the rank's rows.
+    func losses(from states: CarriedStates?, counted: (Int) -> Int) throws -> [Double] {
+        var profile = StepProfile()
+        try forward(from: states, &profile)
+        try pool.run { [heads, pieces, pool] index in
+            while let piece = pool.nextTask(below: pieces.count) { try heads[index].measure(pieces[piece]) }
+        }
+        return (0..<rankBatch.rows).map { row in
+            let place = rankBatch.place(of: row)
+            return (0..<min(counted(row), rankBatch.sequenceLength)).reduce(0) {
+                $0 + tape.losses[place.firstToken + place.token($1)]
+            }
+        }
+    }
+
+    /// Copies the rows' states after the last token.
+    func copyLastStates(to states: CarriedStates) { tape.copyLastStates(to: states) }
+
+    private func forward(from states: CarriedStates?, _ profile: inout StepProfile) throws {
+        tape.start(from: states)
+        try time(&profile.forward, &profile.wait) { [workers] index in
+            if index < workers.count { workers[index].forward() }
+        } mean: {
+            workers.reduce(0) { $0 + $1.seconds.forward } / Double(max(1, workers.count))
         }
     }
 
