@@ -129,6 +129,26 @@ public struct CheckpointDirectory: Hashable, Sendable {
         return newest
     }
 
+    /// Opens the checkpoint with the least held-out loss of a folder.
+    ///
+    /// - Parameters:
+    ///   - path: the folder.
+    ///   - vocabulary: as for `resolve`.
+    /// - Throws: `DTrainError` with `usage` when it isn't a folder, `noInput` when there is none in it, `badData` when it is unfit.
+    public static func resolveBest(_ path: String, vocabulary: Vocabulary? = nil) throws -> Checkpoint {
+        guard Folder.isFolder(path) else {
+            throw DTrainError(
+                .usage, "`best` looks for \(bestName) in a folder, but '\(path)' is none", hint: "name the folder, or leave `best` out")
+        }
+        let best = CheckpointDirectory(path: path).best
+        guard Folder.exists(best) else {
+            throw DTrainError(
+                .noInput, "folder '\(path)' holds no \(bestName), which a training with held-out data writes",
+                hint: "train with `validation-split` or `validation-data`, or leave `best` out")
+        }
+        return try Checkpoint(weights: best, vocabulary: vocabulary)
+    }
+
     /// A file itself, or of a folder the newest sound checkpoint, else the generator exported to it.
     ///
     /// - Parameters:

@@ -48,6 +48,11 @@ public struct HeldOutText: Sendable {
         (self.batchSize, self.sequenceLength) = (batchSize, sequenceLength)
     }
 
+    /// Whether states go on from batch to batch.
+    public var carriesStates: Bool {
+        if case .streams = cut { true } else { false }
+    }
+
     /// The characters that are predicted.
     public var predictions: Int {
         switch cut {

@@ -28,6 +28,8 @@ extension SoloRanks {
 
     package func allGather(_ text: String) throws -> [String] { [text] }
 
+    package func allGather(_ own: [UInt8]) throws -> [[UInt8]] { [own] }
+
     package func collectively<Value>(_ body: () throws -> Value) throws -> Value { try body() }
 
     package func shared(_ error: DTrainError) -> any Error { error }

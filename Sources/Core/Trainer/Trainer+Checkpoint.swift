@@ -15,6 +15,7 @@ extension Trainer {
     public func save(
         to path: String, data: SequenceDataset, progress: TrainingProgress, settings: Settings = Settings()
     ) throws {
+        let states = try gatherStates()
         try ranks.collectively {
             guard progress.step == step else {
                 throw DTrainError(
@@ -30,7 +31,8 @@ extension Trainer {
                     arithmetic: arithmetic.rawValue,
                     vocabulary: data.corpus.vocabulary.tokens, corpusChecksum: data.corpus.checksum,
                     progress: progress),
-                layout: layout, parameters: replica.parameters.pointer, optimizer: replica.optimizerState)
+                layout: layout, parameters: replica.parameters.pointer, optimizer: replica.optimizerState,
+                states: states)
         }
     }
 
@@ -65,16 +67,17 @@ extension Trainer {
     /// - Throws: `DTrainError` with `noInput` or `badData` when the file is missing, damaged, of another model, optimiser or text,
     ///   `usage` when a gradient is still in use.
     public func resume(from path: String, data: SequenceDataset) throws -> TrainingProgress {
-        let progress = try ranks.collectively {
+        let (progress, states) = try ranks.collectively {
             guard !replica.isStepOpen else {
                 throw DTrainError(.usage, "a gradient of the trainer is still in use; apply it or let it go first")
             }
-            return ranks.rank == 0 ? try load(path, data) : TrainingProgress()
+            return ranks.rank == 0 ? try load(path, data) : (TrainingProgress(), nil)
         }
         let encoded = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
         let shared = try JSONDecoder().decode(
             TrainingProgress.self, from: Data(try ranks.allGather(encoded)[0].utf8))
         try shareState()
+        try scatter(states)
         replica.optimizerState.steps = shared.step
         return shared
     }
@@ -86,7 +89,7 @@ extension Trainer {
         }
     }
 
-    private func load(_ path: String, _ data: SequenceDataset) throws -> TrainingProgress {
+    private func load(_ path: String, _ data: SequenceDataset) throws -> (TrainingProgress, StreamStates?) {
         let checkpoint = try Checkpoint(path: path, heartbeat: ranks.heartbeat)
         guard checkpoint.layout == layout else {
             throw DTrainError(.badData, "checkpoint '\(path)' is of another model; use a trainer of the same sizes")
@@ -99,7 +102,7 @@ extension Trainer {
         }
         try checkpoint.load(optimizer: replica.optimizerState)
         try checkpoint.load(parameters: replica.parameters.pointer)
-        return progress
+        return (progress, replica.states == nil ? nil : try checkpoint.states(batchSize: shape.batchSize))
     }
 
     private func requireFinite(_ path: String) throws {

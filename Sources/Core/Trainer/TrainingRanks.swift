@@ -36,6 +36,9 @@ package protocol TrainingRanks: AnyObject {
     /// Gathers one text of each rank, in rank order, on every rank.
     func allGather(_ text: String) throws -> [String]
 
+    /// Gathers bytes of each rank, in rank order, on every rank; lengths may differ.
+    func allGather(_ own: [UInt8]) throws -> [[UInt8]]
+
     /// Runs `body` on every rank, and throws on all of them if it throws on one; `body` itself doesn't communicate.
     func collectively<Value>(_ body: () throws -> Value) throws -> Value
 

@@ -60,6 +60,8 @@ package final class JobRanks: TrainingRanks {
 
     package func allGather(_ text: String) throws -> [String] { try communicator.allGather(text) }
 
+    package func allGather(_ own: [UInt8]) throws -> [[UInt8]] { try communicator.allGather(own) }
+
     package func collectively<Value>(_ body: () throws -> Value) throws -> Value {
         try agreement.collectively(body)
     }

@@ -8,6 +8,7 @@ final class CheckpointSaver {
     private let options: TrainingOptions
     private let directory: CheckpointDirectory
     private let corpus: Corpus
+    private let validationChecksum: String?
     private let agreement: ReplicaAgreement
     private let comparesReplicas: Bool
     /// On rank 0.
@@ -26,11 +27,12 @@ final class CheckpointSaver {
 
     /// Allocates the memory for a copy of the state; collective.
     init(
-        _ options: TrainingOptions, replica: Replica, corpus: Corpus, agreement: ReplicaAgreement,
-        communicator: any Communicator, calls: FileCalls = .system
+        _ options: TrainingOptions, replica: Replica, corpus: Corpus, validationChecksum: String? = nil,
+        agreement: ReplicaAgreement, communicator: any Communicator, calls: FileCalls = .system
     ) throws {
         self.options = options
         self.corpus = corpus
+        self.validationChecksum = validationChecksum
         self.agreement = agreement
         comparesReplicas = communicator.size > 1
         let directory = CheckpointDirectory(path: options[.checkpointDirectory])
@@ -68,15 +70,32 @@ final class CheckpointSaver {
             guard writer != nil, options[.overwrite] else { return }
             try directory.removeAll(after: start.isResumed ? CheckpointName(start.progress) : nil)
         }
+        try agreement.collectively {
+            guard writer != nil, options[.overwrite] || start.isResumed || options.start == .resume else { return }
+            try directory.removeBest(after: start.isResumed ? start.progress.step : nil)
+        }
+    }
+
+    /// The files that a save writes.
+    enum Target {
+        /// The checkpoint of a point in the training.
+        case point
+        /// The checkpoint with the least held-out loss.
+        case best
+        /// Both.
+        case pointAndBest
     }
 
     /// Takes the state after a step and starts to write it; collective.
     ///
-    /// - Returns: the file.
+    /// - Returns: the file, of two that of the point in the training.
     /// - Throws: `CollectiveError` when the ranks' weights differ or a weight or moment isn't a finite number; nothing is
     ///   written then.
-    func save(_ progress: TrainingProgress, _ replica: Replica, report: (TrainingEvent) -> Void) throws -> String {
-        let path = directory.file(for: progress)
+    func save(
+        _ progress: TrainingProgress, _ replica: Replica, _ states: StreamStates?, to target: Target,
+        report: (TrainingEvent) -> Void
+    ) throws -> String {
+        let path = target == .best ? directory.best : directory.file(for: progress)
         try requireSameReplica(progress, replica)
         try agreement.collectively {
             guard let writer else { return }
@@ -85,12 +104,12 @@ final class CheckpointSaver {
             failed = nil
             writer.start(
                 CheckpointWriter.Job(
-                    path: path,
+                    path: path, copy: target == .pointAndBest ? directory.best : nil,
                     metadata: CheckpointMetadata(
                         kind: .training, model: replica.layout.configuration, settings: options.settings.stored,
                         arithmetic: replica.arithmetic.rawValue, vocabulary: corpus.vocabulary.tokens,
-                        corpusChecksum: corpus.checksum, progress: progress),
-                    keep: options[.keep], first: first))
+                        corpusChecksum: corpus.checksum, validationChecksum: validationChecksum, progress: progress),
+                    states: states, keep: target == .best ? nil : options[.keep], first: first))
         }
         return path
     }
@@ -176,6 +195,7 @@ final class CheckpointSaver {
         switch outcome {
         case .saved(let job, let leftover):
             report(.saved(path: job.path))
+            if let copy = job.copy { report(.saved(path: copy)) }
             if let leftover { report(.warning("older checkpoints stay: \(leftover)")) }
         case .failed(let job, let error):
             failed = (job, error)

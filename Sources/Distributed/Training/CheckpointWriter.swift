@@ -8,7 +8,11 @@ final class CheckpointWriter {
     /// What to write, and where.
     struct Job: Sendable {
         let path: String
+        /// A second file for the same; nil for none.
+        let copy: String?
         let metadata: CheckpointMetadata
+        /// The states of streams; nil without streams.
+        let states: StreamStates?
         /// How many checkpoints stay; nil for all.
         let keep: Int?
         /// What must be on the disk before the file takes its name.
@@ -68,7 +72,9 @@ final class CheckpointWriter {
             return rename(old, new)
         }
         do {
-            try snapshot.write(to: job.path, metadata: job.metadata, with: calls)
+            for path in [job.path] + (job.copy.map { [$0] } ?? []) {
+                try snapshot.write(to: path, metadata: job.metadata, states: job.states, with: calls)
+            }
         } catch {
             return .failed(job, error as? DTrainError ?? DTrainError(.internal, "\(error)"))
         }

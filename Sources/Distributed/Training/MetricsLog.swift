@@ -30,11 +30,27 @@ final class MetricsLog {
         let epochLoss: Double
         let seconds: Double
         let tokensPerSecond: Double
+        let validationLoss: Double?
+        let validationSeconds: Double?
 
         enum CodingKeys: String, CodingKey {
             case epoch, seconds
             case epochLoss = "epoch_loss"
+            case validationLoss = "validation_loss"
+            case validationSeconds = "validation_seconds"
             case tokensPerSecond = "tokens_per_second"
+        }
+    }
+
+    private struct Validation: Encodable {
+        let step: Int
+        let epoch: Int
+        let validationLoss: Double
+        let seconds: Double
+
+        enum CodingKeys: String, CodingKey {
+            case step, epoch, seconds
+            case validationLoss = "validation_loss"
         }
     }
 
@@ -86,7 +102,14 @@ final class MetricsLog {
         try write(
             Epoch(
                 epoch: report.epoch, epochLoss: report.loss, seconds: report.seconds,
-                tokensPerSecond: report.tokensPerSecond), tell)
+                tokensPerSecond: report.tokensPerSecond, validationLoss: report.validation?.loss,
+                validationSeconds: report.validation?.seconds), tell)
+    }
+
+    func write(_ report: ValidationReport, _ tell: (TrainingEvent) -> Void) throws {
+        try write(
+            Validation(
+                step: report.step, epoch: report.epoch, validationLoss: report.loss, seconds: report.seconds), tell)
     }
 
     private func write(_ line: some Encodable, _ tell: (TrainingEvent) -> Void) throws {

@@ -22,6 +22,27 @@ enum ResumeRules {
         return "; vocabulary of \(now), then \(corpus.vocabulary.size)"
     }
 
+    /// Refuses other held-out data than the checkpoint's, in a file of its own.
+    ///
+    /// - Parameter heldOut: the file; nil where none is named.
+    /// - Throws: `DTrainError` with `badData` or `usage` that says what was held out.
+    static func check(_ start: StartingPoint.Summary, heldOut: Corpus?) throws {
+        guard start.isResumed, let path = start.path, heldOut?.checksum != start.validationChecksum else { return }
+        guard let checksum = start.validationChecksum else {
+            throw DTrainError(
+                .usage, "'\(path)' was trained without `validation-data`", hint: "leave it out, or start anew")
+        }
+        guard let heldOut else {
+            throw DTrainError(
+                .usage, "'\(path)' was trained with held-out data (checksum \(checksum))",
+                hint: "name the same file with `validation-data`")
+        }
+        throw DTrainError(
+            .badData,
+            "'\(heldOut.name)' is not the held-out data of '\(path)' (checksum \(heldOut.checksum), then \(checksum))",
+            hint: "name the same file with `validation-data`, or start anew")
+    }
+
     /// What the user should know of a resumed training's arithmetic; nil where it stays the same.
     static func compare(_ start: StartingPoint.Summary, with now: Arithmetic) -> TrainingEvent? {
         guard start.isResumed, let path = start.path else { return nil }

@@ -19,6 +19,8 @@ struct StartingPoint {
         var changes: [String] = []
         /// The text of a resumed training.
         var corpusChecksum: String?
+        /// The file of held-out data of a resumed training; nil where it had none.
+        var validationChecksum: String?
         /// The file, for messages.
         var path: String?
         /// What the user should know of the file, a line each.
@@ -161,7 +163,17 @@ struct StartingPoint {
                 model: metadata.model, vocabulary: metadata.vocabulary,
                 progress: metadata.progress ?? TrainingProgress(), settings: settings.stored,
                 arithmetic: metadata.arithmetic, changes: changes,
-                corpusChecksum: metadata.corpusChecksum, path: checkpoint.path, remarks: checkpoint.remarks)
+                corpusChecksum: metadata.corpusChecksum, validationChecksum: metadata.validationChecksum, path: checkpoint.path, remarks: checkpoint.remarks)
+        }
+    }
+
+    /// The states of the streams of a resumed training; nil on other ranks than 0 and without such.
+    ///
+    /// Collective.
+    func states(batchSize: Int, communicator: any Communicator) throws -> StreamStates? {
+        try ReplicaAgreement(communicator).collectively {
+            guard case .checkpoint(let checkpoint) = source else { return nil }
+            return try checkpoint.states(batchSize: batchSize)
         }
     }
 

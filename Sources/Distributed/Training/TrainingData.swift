@@ -5,6 +5,14 @@ struct TrainingData {
     let corpus: Corpus
     let dataset: SequenceDataset
     let model: ModelConfiguration
+    /// What the training is measured on and doesn't learn from; nil where nothing is held out.
+    let heldOut: HeldOutText?
+
+    /// The checksum of held-out data in a file of its own; nil where there is no such file.
+    var validationChecksum: String? {
+        guard let heldOut, heldOut.corpus !== corpus else { return nil }
+        return heldOut.corpus.checksum
+    }
 
     /// Opens the text on every rank; collective, reads only.
     ///
@@ -34,12 +42,22 @@ struct TrainingData {
             if start.isResumed, let path = start.path {
                 try ResumeRules.check(start.progress, stepsPerEpoch: dataset.stepsPerEpoch, path)
             }
-            return TrainingData(corpus: corpus, dataset: dataset, model: model)
+            let file = try options[.validationData].map {
+                try Corpus(path: $0, vocabulary: corpus.vocabulary, heartbeat: communicator.heartbeat)
+            }
+            try ResumeRules.check(start, heldOut: file)
+            return TrainingData(
+                corpus: corpus, dataset: dataset, model: model,
+                heldOut: try file.map { try HeldOutText($0, as: dataset) } ?? dataset.heldOut)
         }
         try agreement.requireSame(
             "the text's checksum (`data`)", data.corpus.checksum,
             shown: "\(data.corpus.checksum) of '\(data.corpus.name)'",
             hint: "give all ranks the same text: `data` must lead to the same bytes on every host")
+        try agreement.requireSame(
+            "the held-out text's checksum (`validation-data`)", data.validationChecksum ?? "",
+            shown: "\(data.validationChecksum ?? "none") of '\(data.heldOut?.corpus.name ?? "")'",
+            hint: "give all ranks the same text: `validation-data` must lead to the same bytes on every host")
         return data
     }
 
@@ -47,7 +65,8 @@ struct TrainingData {
         do {
             return try SequenceDataset(
                 corpus: corpus, sequenceLength: options[.sequenceLength], batchSize: options[.batchSize],
-                shuffle: options[.shuffle], seed: options[.seed])
+                shuffle: options[.shuffle], seed: options[.seed], stateful: options[.stateful],
+                validationSplit: options[.validationSplit])
         } catch {
             // A text that is too short may be something else.
             throw corpus.doubt.map { DTrainError(.badData, $0) } ?? error
@@ -67,6 +86,12 @@ struct TrainingData {
                     "\(corpus.unknownCount) of \(corpus.count) characters of '\(corpus.name)' are not in the vocabulary: "
                         + "trained as [UNK]"))
         }
+        if let other = heldOut?.corpus, other !== corpus, other.unknownCount > 0 {
+            report(
+                .warning(
+                    "\(other.unknownCount) of \(other.count) characters of '\(other.name)' are not in the vocabulary: "
+                        + "measured as [UNK]"))
+        }
         if start.model != nil, start.vocabulary == nil, let path = start.path {
             report(
                 .warning(
@@ -85,6 +110,14 @@ struct TrainingData {
         for change in start.changes { report(.notice(change)) }
         if let maxSteps = options[.maxSteps], start.progress.step >= maxSteps {
             report(.notice("all \(maxSteps) steps are done already; ask for more with `max-steps`"))
+        }
+        if let patience = options[.earlyStopping], let validation = start.progress.validation,
+            validation.isExhausted(patience: patience)
+        {
+            report(
+                .notice(
+                    "the training had stopped early, after \(validation.waited) held-out losses that were no improvement; go "
+                        + "on with a larger `early-stopping`, or with `early-stopping off`"))
         }
         if start.progress.epoch >= options[.epochs] {
             report(.notice("all \(options[.epochs]) epochs are done already; ask for more with `epochs`"))

@@ -16,6 +16,10 @@ package enum TrainingEvent: Sendable {
     case stoppedInEpoch(StepReport)
     /// An epoch is done.
     case epochEnded(EpochReport)
+    /// The held-out loss was measured inside an epoch.
+    case validated(ValidationReport)
+    /// The training ends because the held-out loss no longer falls.
+    case stoppedEarly(ValidationProgress)
     /// A checkpoint is on the disk.
     case saved(path: String)
     /// A signal has ended the training before its end.
@@ -44,8 +48,14 @@ package struct TrainingOverview: Sendable {
     package let files: Int
     /// Characters of the corpus.
     package let characters: Int
-    /// Sequences in it.
+    /// Sequences in it that are trained on; 0 with streams.
     package let sequences: Int
+    /// Whether the sequences of a batch are streams, which go on where they ended in the batch before.
+    package let carriesStates: Bool
+    /// Characters that are predicted to measure the held-out loss; nil where nothing is held out.
+    package let heldOut: Int?
+    /// What was named as held-out data; nil for a part of the corpus.
+    package let heldOutName: String?
     /// Steps of an epoch.
     package let stepsPerEpoch: Int
     /// Sequences of a step.
@@ -100,12 +110,28 @@ package struct EpochReport: Sendable {
     package let loss: Double
     /// Wall seconds spent on it in this process.
     package let seconds: Double
+    /// The loss on held-out data after its last step; nil where nothing is held out.
+    package var validation: ValidationReport?
     /// Its steps.
     package let steps: Int
     /// Mean wall seconds of the steps done in this process, which after a resume are not all of them.
     package let meanSeconds: Double
     /// Tokens a second in this process.
     package let tokensPerSecond: Double
+}
+
+/// A measurement on held-out data.
+package struct ValidationReport: Sendable {
+    /// Optimiser steps before it.
+    package let step: Int
+    /// The epoch that they belong to, from 1.
+    package let epoch: Int
+    /// The mean loss, in nats per character.
+    package let loss: Double
+    /// Whether it is the least so far.
+    package let isBest: Bool
+    /// Wall seconds on rank 0.
+    package let seconds: Double
 }
 
 /// A training that a signal has ended.

@@ -63,7 +63,7 @@ package struct TrainingPlan {
                 batchSize: options[.batchSize], microBatchSize: options[.microBatchSize],
                 sequenceLength: options[.sequenceLength]),
             optimizer: Adam(), arithmetic: arithmetic, threads: threads, members: options[.members],
-            seed: options[.seed], ranks: ranks)
+            seed: options[.seed], stateful: options[.stateful], ranks: ranks)
     }
 
     /// What is known before the first step.
@@ -73,6 +73,8 @@ package struct TrainingPlan {
             quota: communicator.processors.quota.map { ($0, of: communicator.processors.unionCount) },
             data: data.corpus.name, files: data.corpus.files.count,
             characters: data.corpus.count, sequences: data.dataset.windowCount,
+            carriesStates: data.dataset.stateful, heldOut: data.heldOut?.predictions,
+            heldOutName: data.validationChecksum == nil ? nil : data.heldOut?.corpus.name,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],
             instructionSets: instructionSets, lacksAMXPermission: lacksAMXPermission, arithmetic: arithmetic)

@@ -33,12 +33,17 @@ package final class TrainingRun {
         let profile: Bool
         let checkpointEverySteps: Int?
         let verifyReplicas: Int?
+        let validateEverySteps: Int?
+        let earlyStopping: Int?
+        let minDelta: Double
 
         init(_ options: TrainingOptions) {
             (epochs, maxSteps) = (options[.epochs], options[.maxSteps])
             (learningRate, clipNorm) = (options[.learningRate], options[.clipNorm])
             profile = options[.profile]
             (checkpointEverySteps, verifyReplicas) = (options[.checkpointEverySteps], options[.verifyReplicas])
+            (validateEverySteps, earlyStopping) = (options[.validateEverySteps], options[.earlyStopping])
+            minDelta = options[.minDelta]
         }
     }
 
@@ -60,14 +65,19 @@ package final class TrainingRun {
             stopSignal: stopSignal)
         trainer = try plan.makeTrainer(ranks)
         try plan.start.fill(trainer.replica, seed: plan.options[.seed], communicator: communicator)
+        if plan.options[.stateful] {
+            let states = try plan.start.states(batchSize: plan.options[.batchSize], communicator: communicator)
+            try trainer.scatter(states)
+        }
         saver = try CheckpointSaver(
-            plan.options, replica: trainer.replica, corpus: plan.data.corpus, agreement: agreement,
-            communicator: communicator)
+            plan.options, replica: trainer.replica, corpus: plan.data.corpus, validationChecksum: plan.data.validationChecksum,
+            agreement: agreement, communicator: communicator)
         (self.plan, options, dataset) = (plan, plan.options, plan.data.dataset)
         perStep = StepSettings(plan.options)
         (self.communicator, self.agreement) = (communicator, agreement)
         (self.stopSignal, self.report) = (stopSignal, report)
         progress = plan.start.summary.progress
+        if plan.data.heldOut != nil, progress.validation == nil { progress.validation = ValidationProgress() }
     }
 
     /// Trains to the last epoch or the last step, or until a rank is asked to stop; collective, once.
@@ -132,7 +142,12 @@ package final class TrainingRun {
         try saver.removeEarlier(start)
     }
 
-    private var isComplete: Bool { progress.epoch >= perStep.epochs || isFinished }
+    private var isComplete: Bool { progress.epoch >= perStep.epochs || isFinished || hasStoppedEarly }
+
+    private var hasStoppedEarly: Bool {
+        guard let patience = perStep.earlyStopping, let validation = progress.validation else { return false }
+        return validation.isExhausted(patience: patience)
+    }
 
     /// Compares the first batch's loss with that of guessing, before the step is counted; the line of a first epoch follows.
     private func tellFirstLoss(_ loss: Float) {
@@ -158,16 +173,24 @@ package final class TrainingRun {
             let last = try step(batch, timer)
             saver.tellOutcome(report: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
-            let isLast = isFinished || stop != nil
+            let validation = isDue(perStep.validateEverySteps) ? try validate(timer) : nil
+            if let validation {
+                try metrics?.write(validation, tell)
+                tell(.validated(validation))
+            }
+            let (isLast, isBest) = (isFinished || stop != nil || hasStoppedEarly, validation?.isBest ?? false)
             if isLast { tell(.stoppedInEpoch(last)) }
             if isLast || isDue(perStep.checkpointEverySteps) {
-                try save()
+                try save(isBest ? .pointAndBest : .point)
+            } else if isBest {
+                try save(.best)
             } else if isDue(perStep.verifyReplicas) {
                 try saver.requireSameReplica(progress, trainer.replica)
             }
-            if isLast { return }
+            if isLast { return tellEarlyStop() }
         }
         try endEpoch(timer)
+        tellEarlyStop()
     }
 
     /// Whether the step just done is one of every so many.
@@ -195,15 +218,41 @@ package final class TrainingRun {
 
     private func endEpoch(_ timer: EpochTimer) throws {
         guard let loss = progress.endEpoch() else { return }
-        let report = timer.epoch(progress.epoch, loss: loss)
+        var report = timer.epoch(progress.epoch, loss: loss)
+        report.validation = try validate(timer)
+        if let validation = report.validation { progress.validation?.epochLosses.append(validation.loss) }
         try metrics?.write(report, tell)
         tell(.epochEnded(report))
-        try save()
+        try save(report.validation?.isBest ?? false ? .pointAndBest : .point)
     }
 
-    private func save() throws {
+    /// Measures the held-out loss, if something is held out.
+    private func validate(_ timer: EpochTimer) throws -> ValidationReport? {
+        guard let heldOut = plan.data.heldOut else { return nil }
+        let start = Clock.seconds
+        let loss = try trainer.loss(on: heldOut)
+        guard loss.isFinite else {
+            throw CollectiveError(
+                DTrainError(
+                    .badData, "the held-out loss after step \(progress.step) is not a finite number",
+                    hint: "lower `learning-rate` and go on from the last checkpoint with `resume`"))
+        }
+        let seconds = Clock.seconds - start
+        timer.exclude(seconds)
+        let isBest = progress.validation?.note(loss, step: progress.step, minDelta: perStep.minDelta) ?? false
+        let epoch = progress.stepInEpoch > 0 ? progress.epoch + 1 : progress.epoch
+        return ValidationReport(step: progress.step, epoch: epoch, loss: loss, isBest: isBest, seconds: seconds)
+    }
+
+    private func tellEarlyStop() {
+        if hasStoppedEarly, let validation = progress.validation { tell(.stoppedEarly(validation)) }
+    }
+
+    private func save(_ target: CheckpointSaver.Target) throws {
         try communicator.heartbeat.enter(.save, step: progress.step)
-        lastSaved = try saver.save(progress, trainer.replica, report: tell)
+        let path = try saver.save(
+            progress, trainer.replica, trainer.gatherStates(), to: target, report: tell)
+        if target != .best { lastSaved = path }
     }
 
     private func tell(_ event: TrainingEvent) {

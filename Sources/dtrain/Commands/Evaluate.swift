@@ -27,7 +27,7 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         // All are opened before the first is evaluated, which may take long.
-        let models = try checkpoint.map { try LoadedModel($0, vocabulary: model.vocabulary) }
+        let models = try checkpoint.map { try LoadedModel($0, options: model.file) }
         let table = models.count > 1 && !json ? EvaluationTable(models.map(\.checkpoint)) : nil
         var corpus: Corpus?
         for (index, model) in models.enumerated() {

@@ -13,13 +13,13 @@ struct Export: ParsableCommand {
     @Option(help: .init("The folder to write generator.safetensors to.", valueName: "dir"))
     var output: String
 
-    @OptionGroup var vocabulary: VocabularyOption
+    @OptionGroup var file: ModelFileOptions
 
     @Flag(help: "Replace a generator that is there already.")
     var overwrite = false
 
     func run() throws {
         try CleanEnd.removingTemporaries(in: output)
-        try Console.output(try vocabulary.open(checkpoint).0.export(to: output, overwrite: overwrite) + "\n")
+        try Console.output(try file.open(checkpoint).0.export(to: output, overwrite: overwrite) + "\n")
     }
 }

@@ -43,7 +43,7 @@ struct Generate: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(checkpoint, vocabulary: model.vocabulary)
+        let loaded = try LoadedModel(checkpoint, options: model.file)
         for text in prompt {
             let missing = loaded.vocabulary.missing(in: text)
             guard missing.isEmpty else {

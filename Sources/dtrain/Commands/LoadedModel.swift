@@ -8,13 +8,13 @@ struct LoadedModel {
     let vocabulary: Vocabulary
 
     /// Opens a checkpoint, or any file of weights together with its vocabulary.
-    init(_ path: String, vocabulary: VocabularyOption) throws {
-        (checkpoint, self.vocabulary) = try vocabulary.open(path)
+    init(_ path: String, options: ModelFileOptions) throws {
+        (checkpoint, self.vocabulary) = try options.open(path)
     }
 }
 
-/// The vocabulary of weights that don't name their own.
-struct VocabularyOption: ParsableArguments {
+/// Which file of a folder is used, and the vocabulary of weights that don't name their own.
+struct ModelFileOptions: ParsableArguments {
     @Option(
         name: .customLong("vocabulary"),
         help: .init(
@@ -22,12 +22,18 @@ struct VocabularyOption: ParsableArguments {
             valueName: "file"))
     private var path: String?
 
+    @Flag(help: "Use ckpt_best.safetensors of the folder, which has the least held-out loss.")
+    private var best = false
+
     /// Opens a checkpoint, or any file of weights, and says what is to be known of it.
     func open(_ checkpoint: String) throws -> (Checkpoint, Vocabulary) {
         let given = try path.map { try Vocabulary(path: $0) }
-        let found = try CheckpointDirectory.resolve(checkpoint, vocabulary: given) {
-            Console.warning("passed over: \($0)")
-        }
+        let found =
+            best
+            ? try CheckpointDirectory.resolveBest(checkpoint, vocabulary: given)
+            : try CheckpointDirectory.resolve(checkpoint, vocabulary: given) {
+                Console.warning("passed over: \($0)")
+            }
         let vocabulary = try found.requireVocabulary()
         for remark in found.remarks { Console.notice(remark) }
         return (found, vocabulary)
@@ -36,7 +42,7 @@ struct VocabularyOption: ParsableArguments {
 
 /// Options that the commands share which only use a model.
 struct ModelUseOptions: ParsableArguments {
-    @OptionGroup var vocabulary: VocabularyOption
+    @OptionGroup var file: ModelFileOptions
 
     @Option(name: .customLong("threads"), help: "Worker threads (default: cores).", transform: positive)
     private var threadsOption: Int?

@@ -41,7 +41,12 @@ final class TrainingPrinter {
         case .epochEnded(let report):
             showEnd(
                 bar(report.steps, of: report.steps), seconds: report.seconds, meanSeconds: report.meanSeconds,
-                loss: report.loss)
+                loss: report.loss, validation: report.validation?.loss)
+        case .validated(let report): line("step \(report.step) - val_loss: \(report.loss.fixed(4))")
+        case .stoppedEarly(let validation):
+            Console.notice(
+                "stopped early: \(validation.waited) held-out losses in a row were no improvement; the least is "
+                    + "\(validation.bestLoss.fixed(4)), after step \(validation.bestStep): \(CheckpointDirectory.bestName)")
         case .stopped(let report): show(report)
         case .saved(let path): if !isQuiet { line("saved \(path)") }
         case .notice(let text): Console.notice(text)
@@ -65,8 +70,11 @@ final class TrainingPrinter {
         let ranks = overview.ranks == 1 ? "1 process" : "\(overview.ranks) ranks"
         line(
             "\(overview.data)\(files): \(overview.characters.grouped) characters, vocabulary "
-                + "\(overview.layout.configuration.vocabularySize), \(overview.sequences.grouped) sequences of "
-                + "\(overview.sequenceLength), \(overview.stepsPerEpoch) steps an epoch")
+                + "\(overview.layout.configuration.vocabularySize), \(sequences(overview)) \(overview.sequenceLength), "
+                + "\(overview.stepsPerEpoch) steps an epoch")
+        if let heldOut = overview.heldOut {
+            line("held out: \(heldOut.grouped) characters \(overview.heldOutName.map { "of \($0)" } ?? "at the text's end")")
+        }
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
         line(
             "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(teams(overview.grid))\(quota), "
@@ -87,6 +95,11 @@ final class TrainingPrinter {
         }
         line("output shape \(table.outputShape): (batch, sequence, vocabulary)")
         line(table.text)
+    }
+
+    private func sequences(_ overview: TrainingOverview) -> String {
+        overview.carriesStates
+            ? "\(overview.batchSize) streams read in pieces of" : "\(overview.sequences.grouped) sequences of"
     }
 
     /// The teams, where threads share units.
@@ -165,13 +178,14 @@ final class TrainingPrinter {
         }
     }
 
-    private func showEnd(_ bar: String, seconds: Double, meanSeconds: Double, loss: Double) {
+    private func showEnd(_ bar: String, seconds: Double, meanSeconds: Double, loss: Double, validation: Double? = nil) {
         let milliseconds = Int((meanSeconds * 1000).rounded())
         if showsBar, !isQuiet { write("\r") }
         // In the place of the moving bar.
         TerminalLine.isOpen = false
         line(
             "\(bar) - \(Int(seconds.rounded()))s \(milliseconds)ms/step - loss: " + loss.fixed(4)
+                + (validation.map { " - val_loss: \($0.fixed(4))" } ?? "")
                 + (showsBar ? "\u{1B}[K" : ""))
     }
 

@@ -1,0 +1,33 @@
+extension Trainer {
+    /// The mean loss over held-out text at the present weights, in nats per character: in training's precision, without dropout.
+    ///
+    /// Collective: each rank reads a part of the text. The losses are summed along a fixed tree over the sequences, so the result
+    /// has the same bits for any number of ranks and threads. Nothing of the training changes.
+    ///
+    /// - Parameter text: cut for this trainer's batch size.
+    /// - Throws: `DTrainError` with `usage` for another batch size or while a gradient is in use, `badData` when the vocabulary isn't
+    ///   the model's, `internal` when memory runs out.
+    public func loss(on text: HeldOutText) throws -> Double {
+        let carried = try ranks.collectively { text.carriesStates ? try CarriedStates(replica) : nil }
+        var sum = PairwiseSum()
+        for index in 0..<text.batchCount {
+            let (batch, counted) = text.batch(index)
+            let own = try sequenceLosses(of: batch, counted: counted, states: carried)
+            for losses in try ranks.allGather(numbers: own) {
+                for loss in losses { sum.add(loss) }
+            }
+        }
+        return sum.value / Double(text.predictions)
+    }
+}
+
+extension TrainingRanks {
+    /// Gathers the numbers of each rank, in rank order, on every rank; collective, lengths may differ.
+    fileprivate func allGather(numbers: [Double]) throws -> [[Double]] {
+        try allGather(numbers.withUnsafeBytes { Array($0) }).map { bytes in
+            var values = [Double](repeating: 0, count: bytes.count / MemoryLayout<Double>.stride)
+            values.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
+            return values
+        }
+    }
+}
