@@ -8,7 +8,10 @@ import Testing
             """
             --data --epochs --max-steps --batch-size --micro-batch-size --seq-length --shuffle --no-shuffle --cell --layers \
             --embedding-dim --rnn-units --learning-rate --seed --precision --threads --members --init --checkpoint-dir \
-            --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --quiet
+            --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --quiet \
+            --optimizer --beta1 --beta2 --epsilon --rho --momentum --weight-decay --clip-value --schedule --warmup-steps \
+            --decay-start --decay-steps --decay-rate --final-learning-rate --dropout --recurrent-dropout --stateful \
+            --validation-split --validation-data --validate-every-steps --early-stopping --min-delta
             """
         ),
         ("generate", "--checkpoint --vocabulary --prompt --length --temperature --seed --precision --greedy"),
@@ -27,13 +30,18 @@ import Testing
         let outcome = try Bench().run("\(command) --help")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stderr.isEmpty, "\(outcome)")
-        let words = Set(outcome.stdout.split { !$0.isLetter && $0 != "-" }.map(String.init))
+        let words = Set(outcome.stdout.split { !$0.isLetter && !$0.isNumber && $0 != "-" }.map(String.init))
         for flag in Bench.words(flags) { #expect(words.contains(flag), "\(flag): \(outcome)") }
     }
 
     @Test(arguments: [
         ("epochs", "20"), ("batch-size", "64"), ("seq-length", "100"), ("layers", "1"), ("embedding-dim", "256"),
         ("rnn-units", "1024"), ("learning-rate", "0.001"), ("seed", "42"), ("cell", "gru"), ("precision", "fp32"),
+        ("optimizer", "adam"), ("beta1", "0.9"), ("beta2", "0.999"), ("epsilon", "1e-07"), ("rho", "0.9"),
+        ("momentum", "0.0"), ("weight-decay", "0.004"), ("clip-value", "off"), ("schedule", "constant"),
+        ("warmup-steps", "0"), ("decay-start", "0"), ("decay-steps", "horizon"), ("decay-rate", "0.9"),
+        ("final-learning-rate", "0.0"), ("dropout", "0.0"), ("recurrent-dropout", "0.0"), ("validation-split", "none"),
+        ("validation-data", "none"), ("validate-every-steps", "off"), ("early-stopping", "off"), ("min-delta", "0.0"),
         ("stall-timeout", "300"), ("checkpoint-dir", "training_checkpoints"),
     ])
     func namesTheTutorialsDefaults(flag: String, value: String) throws {

@@ -27,6 +27,12 @@ extension Setting {
         if case .model = storage {
             return DTrainError(.usage, "the model of '\(path)' has \(values)", hint: "leave it out, or start anew")
         }
+        // What is off unless it is named has no other flag.
+        if isSwitch, !isOn(defaultValue) {
+            return DTrainError(
+                .usage, "'\(path)' was trained \(isOn(old) ? "with" : "without") `\(name)`",
+                hint: "\(isOn(old) ? "add it" : "leave it out"), or start anew")
+        }
         return DTrainError(
             .usage, "'\(path)' was trained with \(values)", hint: "resume with the same value, or start anew")
     }
@@ -34,8 +40,11 @@ extension Setting {
     /// `seed` 42, `shuffle`, `no-shuffle`.
     private func phrase(_ value: Value) -> String {
         guard isSwitch else { return "`\(name)` \(text(value))" }
-        return value.settingText == true.settingText ? "`\(name)`" : "`no-\(name)`"
+        return isOn(value) ? "`\(name)`" : "`no-\(name)`"
     }
+
+    /// Whether a value is that of a switch that is on.
+    private func isOn(_ value: Value) -> Bool { value.settingText == true.settingText }
 }
 
 extension Settings {

@@ -2,11 +2,11 @@
 
 extension Settings {
     /// The settings that checkpoints keep in `training`.
-    package static let training: [any AnySetting] = [
-        Setting.epochs, Setting.batchSize, Setting.microBatchSize, Setting.sequenceLength, Setting.shuffle,
-        Setting.learningRate, Setting.clipNorm, Setting.seed, Setting.precision, Setting.gradientSummation,
-        Setting.gradientCompression,
-    ]
+    package static let training: [any AnySetting] =
+        [
+            Setting.epochs, Setting.batchSize, Setting.microBatchSize, Setting.sequenceLength, Setting.shuffle,
+            Setting.stateful, Setting.seed, Setting.precision, Setting.gradientSummation, Setting.gradientCompression,
+        ] + optimizer + schedule + regularization + heldOut
 
     /// Sums and products of two such sizes can't overflow.
     fileprivate static let sizes = 1...Int(Int32.max)
@@ -48,26 +48,16 @@ extension Setting where Value == Bool {
     public static var shuffle: Setting {
         Setting(
             "shuffle", "Visit the sequences in a new order each epoch", default: true,
-            changesWeights: true, onResume: .fixed, storedIn: .training("shuffle"))
+            changesWeights: true, onResume: .fixed, storedIn: .training("shuffle"),
+            // Streams are read in the text's order.
+            fit: { $0 && !$1[.stateful] })
     }
-}
 
-extension Setting where Value == Double {
-    /// Adam's learning rate.
-    public static var learningRate: Setting {
+    /// Whether the text is cut into streams along which states are carried from step to step.
+    public static var stateful: Setting {
         Setting(
-            "learning-rate", "Adam's learning rate", default: 0.001, changesWeights: true, onResume: .mayChange,
-            storedIn: .training("learningRate"), where: { $0.isFinite })
-    }
-}
-
-extension Setting where Value == Double? {
-    /// The largest norm of a gradient over all parameters; nil for no limit.
-    public static var clipNorm: Setting {
-        Setting(
-            "clip-norm", "Clip the gradient's global norm to this value", default: nil, noValue: "off",
-            changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("clipNorm"),
-            where: { $0.map { $0 > 0 && $0.isFinite } ?? true })
+            "stateful", "Read the text in order, carrying states from step to step", default: false,
+            changesWeights: true, onResume: .fixed, storedIn: .trainingUnlessDefault("stateful"))
     }
 }
 

@@ -18,21 +18,13 @@ extension Settings {
     /// Whether a training can have the values of these settings.
     var arePossible: Bool { (Self.modelSizes + Self.training).allSatisfy { $0.isPossible(in: self) } }
 
-    /// Refuses values that no training can have.
+    /// Refuses values that no training can have, and settings that contradict each other.
     ///
+    /// - Parameter given: what was given on this start; nil for all that these settings hold.
     /// - Throws: `DTrainError` with `usage` that names the first of them.
-    package func requirePossible() throws {
+    package func requirePossible(given: Settings? = nil) throws {
         try requirePossible(Self.modelSizes + Self.training)
-        guard self[.microBatchSize] <= self[.batchSize] else {
-            throw DTrainError(
-                .usage, "`micro-batch-size` \(self[.microBatchSize]) is larger than `batch-size` \(self[.batchSize])",
-                hint: "lower it")
-        }
-        guard self[.gradientSummation] == .tree || self[.gradientCompression] == GradientCompression.none else {
-            throw DTrainError(
-                .usage, "`allreduce` \(self[.gradientSummation].rawValue) sends gradients as they are",
-                hint: "leave `gradient-compression` out")
-        }
+        try requireConsistent(given: given ?? self)
     }
 
     /// Refuses values of the settings in a table that no training can have.

@@ -5,9 +5,9 @@ import DTrainCore
 extension Settings {
     /// The settings of a single start.
     package static let job: [any AnySetting] = [
-        Setting.maxSteps, Setting.threads, Setting.members, Setting.checkpointDirectory, Setting.checkpointEverySteps,
-        Setting.keep,
-        Setting.overwrite, Setting.verifyReplicas, Setting.metrics, Setting.profile, Setting.stallTimeout,
+        Setting.maxSteps, Setting.threads, Setting.members, Setting.validationData,
+        Setting.checkpointDirectory, Setting.checkpointEverySteps, Setting.keep, Setting.overwrite,
+        Setting.verifyReplicas, Setting.metrics, Setting.profile, Setting.stallTimeout,
     ]
 
     /// The settings of a training, all of them.

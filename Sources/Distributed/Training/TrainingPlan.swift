@@ -34,13 +34,14 @@ package struct TrainingPlan {
         let agreement = ReplicaAgreement(communicator)
         try agreement.requireSameOnAllRanks(options.fingerprint)
         let start = try StartingPoint.find(options, communicator: communicator, report: report)
+        let given = options.settings
         var options = options
         if let settings = start.summary.settings { options.settings.take(settings) }
         try agreement.collectively {
             if communicator.isRoot, let metrics = options[.metrics] {
                 try MetricsTarget.check(metrics, data: options.data, after: start.predecessor(options))
             }
-            try options.settings.requirePossible()
+            try options.settings.requirePossible(given: given)
             try options.settings.requirePossible(Settings.job)
         }
         let arithmetic = try JobRanks(communicator).agreeOnArithmetic(for: options[.precision])

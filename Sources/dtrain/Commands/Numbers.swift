@@ -1,4 +1,5 @@
 import ArgumentParser
+import DTrainCore
 
 /// A whole number above 0, from what a user has typed.
 func positive(_ text: String) throws -> Int {
@@ -22,6 +23,48 @@ func positiveNumber(_ text: String) throws -> Double {
             "give a number from \(Float.leastNormalMagnitude) to \(Float.greatestFiniteMagnitude)")
     }
     return value
+}
+
+/// A number from 0 up to, but without, 1.
+func fraction(_ text: String) throws -> Double {
+    guard let value = Double(text), (0..<1).contains(value) else {
+        throw ValidationError("give a number from 0 to below 1")
+    }
+    return value
+}
+
+/// A number between 0 and 1, both excluded.
+func properFraction(_ text: String) throws -> Double {
+    guard let value = Double(text), value > 0, value < 1 else {
+        throw ValidationError("give a number between 0 and 1, such as 0.1")
+    }
+    return value
+}
+
+/// A factor above 0 and not above 1.
+func decayFactor(_ text: String) throws -> Double {
+    guard let value = Double(text), value > 0, value <= 1 else {
+        throw ValidationError("give a number above 0 and at most 1")
+    }
+    return value
+}
+
+/// 0, or a number above it that single precision has in full.
+func nonNegativeNumber(_ text: String) throws -> Double {
+    if Double(text) == 0 { return 0 }
+    guard let value = Double(text), value > 0, Float(value).isNormal else {
+        throw ValidationError(
+            "give 0 or a number from \(Float.leastNormalMagnitude) to \(Float.greatestFiniteMagnitude)")
+    }
+    return value
+}
+
+/// A number of steps, or of epochs with the unit behind it.
+func stepCount(_ text: String) throws -> StepCount {
+    guard let count = StepCount(text) else {
+        throw ValidationError("give a number of steps, such as 500, or of epochs, such as 3epochs")
+    }
+    return count
 }
 
 /// What divides the logits; 0 is what other programs call the likeliest character.

@@ -27,6 +27,21 @@ func positiveNumberOrOff(_ text: String) throws -> OrOff<Double> {
     text == "off" ? .off : .value(try positiveNumber(text))
 }
 
+/// A whole number above 0, or `off`.
+func positiveOrOff(_ text: String) throws -> OrOff<Int> {
+    text == "off" ? .off : .value(try positive(text))
+}
+
+/// A number of steps or epochs above 0, or `horizon`: to the end of the training.
+func stepCountOrHorizon(_ text: String) throws -> OrOff<StepCount> {
+    if text == "horizon" { return .off }
+    let count = try stepCount(text)
+    guard count != .steps(0), count != .epochs(0) else {
+        throw ValidationError("give at least one step, or horizon for the rest of the training")
+    }
+    return .value(count)
+}
+
 extension Settings {
     /// The flags that give the same values, of the settings in a table.
     func flags(_ table: [any AnySetting]) -> [String] {

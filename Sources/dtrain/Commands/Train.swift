@@ -17,6 +17,8 @@ struct Train: ParsableCommand {
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: LearningOptions
+    @OptionGroup(title: "Optimizer and schedule") var optimizer: OptimizerOptions
+    @OptionGroup(title: "Held-out data") var heldOut: HeldOutOptions
     @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
     @OptionGroup(title: "Job and output") var job: JobOptions
 
@@ -60,6 +62,8 @@ struct Train: ParsableCommand {
         data.collect(into: &options.settings)
         model.collect(into: &options.settings)
         training.collect(into: &options.settings)
+        optimizer.collect(into: &options.settings)
+        heldOut.collect(into: &options.settings)
         checkpoints.collect(into: &options.settings)
         job.collect(into: &options.settings)
         return options

@@ -6,6 +6,8 @@ extension Cell: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension GradientCompression: ExpressibleByArgument {}
 extension GradientSummation: ExpressibleByArgument {}
+extension OptimizerKind: ExpressibleByArgument {}
+extension ScheduleKind: ExpressibleByArgument {}
 
 // A flag of a setting has no default of its own: what isn't given is the checkpoint's on a resume, else the entry's.
 
@@ -69,11 +71,14 @@ struct LearningOptions: ParsableArguments {
     @Option(help: .setting(.microBatchSize), transform: positive)
     private var microBatchSize: Int?
 
-    @Option(help: .setting(.learningRate), transform: positiveNumber)
-    private var learningRate: Double?
+    @Flag(help: .setting(.stateful))
+    private var stateful = false
 
-    @Option(help: .setting(.clipNorm), transform: positiveNumberOrOff)
-    private var clipNorm: OrOff<Double>?
+    @Option(help: .setting(.dropout, valueName: "probability"), transform: fraction)
+    private var dropout: Double?
+
+    @Option(help: .setting(.recurrentDropout, valueName: "probability"), transform: fraction)
+    private var recurrentDropout: Double?
 
     @Option(help: .setting(.seed), transform: seedNumber)
     private var seed: UInt64?
@@ -85,8 +90,9 @@ struct LearningOptions: ParsableArguments {
         settings.take(.epochs, epochs)
         settings.take(.maxSteps, maxSteps)
         settings.take(.microBatchSize, microBatchSize)
-        settings.take(.learningRate, learningRate)
-        settings.take(.clipNorm, clipNorm.map(\.value))
+        settings.take(.stateful, stateful ? true : nil)
+        settings.take(.dropout, dropout)
+        settings.take(.recurrentDropout, recurrentDropout)
         settings.take(.seed, seed)
         settings.take(.precision, precision)
     }

@@ -12,6 +12,16 @@ import Testing
         "learning-rate": #"{"learningRate":0.25}"#, "clip-norm": #"{"clipNorm":1.5}"#,
         "seed": #"{"seed":18446744073709551615}"#, "precision": #"{"precision":"bf16"}"#,
         "allreduce": #"{"allreduce":"mpi"}"#, "gradient-compression": #"{"gradientCompression":"bf16"}"#,
+        "stateful": #"{"stateful":true}"#, "optimizer": #"{"optimizer":"sgd"}"#, "beta1": #"{"beta1":0.5}"#,
+        "beta2": #"{"beta2":0.5}"#, "epsilon": #"{"epsilon":0.5}"#, "rho": #"{"rho":0.5}"#,
+        "momentum": #"{"momentum":0.5}"#, "weight-decay": #"{"weightDecay":0.5}"#,
+        "clip-value": #"{"clipValue":0.5}"#, "schedule": #"{"schedule":"cosine"}"#,
+        "warmup-steps": #"{"warmupSteps":"5"}"#, "decay-start": #"{"decayStart":"0.5epochs"}"#,
+        "decay-steps": #"{"decaySteps":"3epochs"}"#, "decay-rate": #"{"decayRate":0.5}"#,
+        "final-learning-rate": #"{"finalLearningRate":0.5}"#, "dropout": #"{"dropout":0.5}"#,
+        "recurrent-dropout": #"{"recurrentDropout":0.5}"#, "validation-split": #"{"validationSplit":0.5}"#,
+        "validate-every-steps": #"{"validateEverySteps":5}"#, "early-stopping": #"{"earlyStopping":5}"#,
+        "min-delta": #"{"minDelta":0.5}"#,
     ]
     /// `training` as checkpoints of the first version have it, and those before `epochs` was kept.
     private static let usual =
@@ -121,8 +131,13 @@ import Testing
                 let error = try requireError(.usage) {
                     _ = try given.resume(from: Settings().stored, model: model, of: "file")
                 }
-                let values = setting.isSwitch ? "`shuffle`, not `no-shuffle`" : "`\(setting.name)` \(old), not \(new)"
-                #expect(error.message == "'file' was trained with \(values)")
+                let values =
+                    switch setting.name {
+                    case "shuffle": "with `shuffle`, not `no-shuffle`"
+                    case "stateful": "without `stateful`"
+                    default: "with `\(setting.name)` \(old), not \(new)"
+                    }
+                #expect(error.message == "'file' was trained \(values)")
                 #expect(given[.layers] == before[.layers])
             case .mayChange:
                 let changes = try given.resume(from: Settings().stored, model: model, of: "file")
@@ -177,7 +192,7 @@ import Testing
     @Test(arguments: [
         #"{"seed":-1}"#, #"{"batchSize":1.5}"#, #"{"batchSize":"64"}"#, #"{"precision":"fp8"}"#, #"{"shuffle":1}"#,
         "[]",
-        "1", #"{"learningRate":1e999}"#,
+        "1", #"{"learningRate":1e999}"#, #"{"optimizer":"lion"}"#, #"{"warmupSteps":5}"#, #"{"decaySteps":"-1"}"#,
     ])
     func valuesOfAnotherFormAreRefused(json: String) {
         #expect(throws: DecodingError.self) { try settings(json) }

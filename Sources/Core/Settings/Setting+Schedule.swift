@@ -1,0 +1,63 @@
+// How the learning rate changes from step to step.
+
+extension Settings {
+    /// The schedule's settings that checkpoints keep.
+    static let schedule: [any AnySetting] = [
+        Setting.schedule, Setting.warmupSteps, Setting.decayStart, Setting.decaySteps, Setting.decayRate,
+        Setting.finalLearningRate,
+    ]
+}
+
+extension Setting where Value == ScheduleKind {
+    /// The shape of the learning rate after the warm-up.
+    public static var schedule: Setting {
+        Setting(
+            "schedule", "Learning rate's course: constant, linear, cosine, exponential or step", default: .constant,
+            changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("schedule"))
+    }
+}
+
+extension Setting where Value == StepCount {
+    /// Steps at the start over which the learning rate rises from 0.
+    public static var warmupSteps: Setting {
+        count("warmup-steps", "Steps, or Nepochs, of a linear rise from 0", key: "warmupSteps")
+    }
+
+    /// Steps between the warm-up and the decay.
+    public static var decayStart: Setting {
+        count("decay-start", "Steps, or Nepochs, between warm-up and decay", key: "decayStart")
+    }
+
+    private static func count(_ name: String, _ summary: String, key: String) -> Setting {
+        Setting(
+            name, summary, default: .steps(0), changesWeights: true, onResume: .mayChange,
+            storedIn: .trainingUnlessDefault(key), where: \.isPossible)
+    }
+}
+
+extension Setting where Value == StepCount? {
+    /// Steps of the decay, for `exponential` and `step` those of one factor; nil for the rest of the training.
+    public static var decaySteps: Setting {
+        Setting(
+            "decay-steps", "Steps, or Nepochs, of the decay, or horizon: to the planned end", default: nil,
+            noValue: "horizon", changesWeights: true, onResume: .mayChange,
+            storedIn: .trainingUnlessDefault("decaySteps"), where: { $0.map { $0.isPossible && !$0.isZero } ?? true })
+    }
+}
+
+extension Setting where Value == Double {
+    /// The factor by which the learning rate falls every `decay-steps` steps.
+    public static var decayRate: Setting {
+        Setting(
+            "decay-rate", "Factor of each period of the decay (exponential, step)", default: 0.9, changesWeights: true,
+            onResume: .mayChange, storedIn: .trainingUnlessDefault("decayRate"), where: { $0 > 0 && $0 <= 1 })
+    }
+
+    /// The learning rate at which the decay ends.
+    public static var finalLearningRate: Setting {
+        Setting(
+            "final-learning-rate", "Learning rate at the end of the decay", default: 0, changesWeights: true,
+            onResume: .mayChange, storedIn: .trainingUnlessDefault("finalLearningRate"),
+            where: { $0 >= 0 && $0.isFinite })
+    }
+}

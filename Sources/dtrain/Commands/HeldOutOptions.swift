@@ -1,0 +1,28 @@
+import ArgumentParser
+import DTrainCore
+
+/// Text that is held out of the training.
+struct HeldOutOptions: ParsableArguments {
+    @Option(help: .setting(.validationSplit, valueName: "fraction"), transform: properFraction)
+    private var validationSplit: Double?
+
+    @Option(help: .setting(.validationData, valueName: "file"))
+    private var validationData: String?
+
+    @Option(help: .setting(.validateEverySteps), transform: positiveOrOff)
+    private var validateEverySteps: OrOff<Int>?
+
+    @Option(help: .setting(.earlyStopping), transform: positiveOrOff)
+    private var earlyStopping: OrOff<Int>?
+
+    @Option(help: .setting(.minDelta), transform: nonNegativeNumber)
+    private var minDelta: Double?
+
+    func collect(into settings: inout Settings) {
+        settings.take(.validationSplit, validationSplit)
+        settings.take(.validationData, validationData)
+        settings.take(.validateEverySteps, validateEverySteps.map(\.value))
+        settings.take(.earlyStopping, earlyStopping.map(\.value))
+        settings.take(.minDelta, minDelta)
+    }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import DTrainCore
+
+/// How parameters follow their gradient.
+struct OptimizerOptions: ParsableArguments {
+    @Option(help: .setting(.optimizer))
+    private var optimizer: OptimizerKind?
+
+    @Option(help: .setting(.learningRate), transform: positiveNumber)
+    private var learningRate: Double?
+
+    @Option(help: .setting(.beta1), transform: fraction)
+    private var beta1: Double?
+
+    @Option(help: .setting(.beta2), transform: fraction)
+    private var beta2: Double?
+
+    @Option(help: .setting(.epsilon), transform: positiveNumber)
+    private var epsilon: Double?
+
+    @Option(help: .setting(.rho), transform: fraction)
+    private var rho: Double?
+
+    @Option(help: .setting(.momentum), transform: fraction)
+    private var momentum: Double?
+
+    @Option(help: .setting(.weightDecay), transform: nonNegativeNumber)
+    private var weightDecay: Double?
+
+    @Option(help: .setting(.clipNorm), transform: positiveNumberOrOff)
+    private var clipNorm: OrOff<Double>?
+
+    @Option(help: .setting(.clipValue), transform: positiveNumberOrOff)
+    private var clipValue: OrOff<Double>?
+
+    @OptionGroup private var schedule: ScheduleOptions
+
+    func collect(into settings: inout Settings) {
+        settings.take(.optimizer, optimizer)
+        settings.take(.learningRate, learningRate)
+        settings.take(.beta1, beta1)
+        settings.take(.beta2, beta2)
+        settings.take(.epsilon, epsilon)
+        settings.take(.rho, rho)
+        settings.take(.momentum, momentum)
+        settings.take(.weightDecay, weightDecay)
+        settings.take(.clipNorm, clipNorm.map(\.value))
+        settings.take(.clipValue, clipValue.map(\.value))
+        schedule.collect(into: &settings)
+    }
+}
+
+/// How the learning rate changes from step to step.
+struct ScheduleOptions: ParsableArguments {
+    @Option(help: .setting(.schedule))
+    private var schedule: ScheduleKind?
+
+    @Option(help: .setting(.warmupSteps, valueName: "count"), transform: stepCount)
+    private var warmupSteps: StepCount?
+
+    @Option(help: .setting(.decayStart, valueName: "count"), transform: stepCount)
+    private var decayStart: StepCount?
+
+    @Option(help: .setting(.decaySteps, valueName: "count"), transform: stepCountOrHorizon)
+    private var decaySteps: OrOff<StepCount>?
+
+    @Option(help: .setting(.decayRate), transform: decayFactor)
+    private var decayRate: Double?
+
+    @Option(help: .setting(.finalLearningRate), transform: nonNegativeNumber)
+    private var finalLearningRate: Double?
+
+    func collect(into settings: inout Settings) {
+        settings.take(.schedule, schedule)
+        settings.take(.warmupSteps, warmupSteps)
+        settings.take(.decayStart, decayStart)
+        settings.take(.decaySteps, decaySteps.map(\.value))
+        settings.take(.decayRate, decayRate)
+        settings.take(.finalLearningRate, finalLearningRate)
+    }
+}

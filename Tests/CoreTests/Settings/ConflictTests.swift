@@ -1,0 +1,105 @@
+import Testing
+
+@testable import DTrainCore
+
+/// Settings that contradict each other or that have no effect.
+@Suite struct ConflictTests {
+    private func refusal(_ settings: Settings, given: Settings? = nil) throws -> String {
+        try requireError(.usage) { try settings.requirePossible(given: given) }.description
+    }
+
+    private func settings(_ change: (inout Settings) -> Void) -> Settings {
+        var settings = Settings()
+        change(&settings)
+        return settings
+    }
+
+    @Test func streamsAreReadInOrder() throws {
+        var settings = settings { $0[.stateful] = true }
+        try settings.requirePossible()
+        #expect(!settings[.shuffle])
+        // A resume reads what the checkpoint has stored.
+        #expect(settings.stored.isGiven(.shuffle) && !settings.stored[.shuffle])
+        try settings.stored.requirePossible()
+        settings[.shuffle] = true
+        #expect(
+            try refusal(settings)
+                == "`stateful` carries states along the text, which `shuffle` would mix up; leave one of them out")
+    }
+
+    @Test func oneSourceOfHeldOutData() throws {
+        var settings = settings { $0[.validationSplit] = 0.1 }
+        try settings.requirePossible()
+        settings[.validationData] = "other.txt"
+        #expect(try refusal(settings).hasPrefix("`validation-split` holds out a part of the text"))
+        settings[.validationSplit] = nil
+        try settings.requirePossible()
+    }
+
+    @Test func whatMeasuresHeldOutDataNeedsSome() throws {
+        let dependent = [
+            settings { $0[.earlyStopping] = 3 }, settings { $0[.validateEverySteps] = 10 },
+            settings { $0[.minDelta] = 0.1 },
+        ]
+        for (var settings, name) in zip(dependent, ["early-stopping", "validate-every-steps", "min-delta"]) {
+            #expect(
+                try refusal(settings)
+                    == "`\(name)` needs held-out data; add `validation-split` or `validation-data`, or leave it out")
+            settings[.validationSplit] = 0.1
+            try settings.requirePossible()
+        }
+        try settings { $0[.earlyStopping] = nil }.requirePossible()
+    }
+
+    @Test func oneKindOfClipping() throws {
+        var settings = settings { ($0[.clipNorm], $0[.clipValue]) = (1, 0.5) }
+        #expect(try refusal(settings).hasPrefix("`clip-norm` and `clip-value` exclude each other;"))
+        settings[.clipNorm] = nil
+        try settings.requirePossible()
+    }
+
+    @Test(arguments: [ScheduleKind.exponential, .step])
+    func aFactorNeedsAPeriod(kind: ScheduleKind) throws {
+        var settings = settings { $0[.schedule] = kind }
+        #expect(try refusal(settings).hasSuffix("; add `decay-steps`"))
+        settings[.decaySteps] = .epochs(0.5)
+        try settings.requirePossible()
+    }
+
+    @Test func whatTheOptimizerDoesNotUseIsRefusedWhereItIsGiven() throws {
+        var settings = settings { $0[.rho] = 0.5 }
+        #expect(
+            try refusal(settings)
+                == "`rho` has no effect with `optimizer` adam; leave it out, or use `optimizer` rmsprop")
+        // Stored by a checkpoint, not given.
+        try settings.requirePossible(given: Settings())
+        settings[.optimizer] = .rmsprop
+        try settings.requirePossible()
+        settings[.beta2] = 0.99
+        #expect(try refusal(settings).hasSuffix("; leave it out, or use `optimizer` adam or adamw"))
+    }
+
+    @Test func whatTheScheduleDoesNotUseIsRefusedWhereItIsGiven() throws {
+        var settings = settings { $0[.finalLearningRate] = 0.5 }
+        #expect(try refusal(settings).hasPrefix("`final-learning-rate` has no effect with `schedule` constant;"))
+        try settings.requirePossible(given: Settings())
+        settings[.schedule] = .linear
+        try settings.requirePossible()
+        settings[.decayRate] = 0.5
+        #expect(try refusal(settings).hasSuffix("; leave it out, or use `schedule` exponential or step"))
+        // A rise at the start suits a constant rate, too.
+        try self.settings { $0[.warmupSteps] = .steps(5) }.requirePossible()
+    }
+
+    @Test func valuesOutsideTheirRangesAreImpossible() {
+        let bad: [(inout Settings) -> Void] = [
+            { $0[.beta1] = 1 }, { $0[.beta2] = -0.1 }, { $0[.rho] = 1 }, { $0[.momentum] = .nan }, { $0[.epsilon] = 0 },
+            { $0[.weightDecay] = -1 }, { $0[.clipValue] = 0 }, { $0[.warmupSteps] = .steps(-1) },
+            { $0[.decayStart] = .epochs(.infinity) }, { $0[.decaySteps] = .steps(0) }, { $0[.decayRate] = 0 },
+            { $0[.decayRate] = 1.1 }, { $0[.finalLearningRate] = -1 }, { $0[.dropout] = 1 },
+            { $0[.recurrentDropout] = -0.1 }, { $0[.validationSplit] = 1 }, { $0[.validationSplit] = 0 },
+            { $0[.validateEverySteps] = 0 }, { $0[.earlyStopping] = 0 }, { $0[.minDelta] = -1 },
+        ]
+        for (index, change) in bad.enumerated() { #expect(!settings(change).arePossible, "\(index)") }
+    }
+}
