@@ -5,7 +5,7 @@ import Glibc
 ///
 /// The text is cut into windows of `sequenceLength` characters, each started from zero states as in
 /// training; a window's targets overlap the next window's inputs by one, so that every character
-/// but the very first is predicted exactly once.
+/// but the very first is predicted exactly once. Or it is cut into 64 streams of equal length, whose states are carried on to their ends.
 public final class Evaluator {
     /// The result of an evaluation.
     public struct Result: Hashable, Sendable {
@@ -70,10 +70,12 @@ public final class Evaluator {
 
     /// Evaluates the model on a text of at least two characters.
     ///
-    /// - Parameter corpus: the text, opened with the model's vocabulary.
+    /// - Parameters:
+    ///   - corpus: the text, opened with the model's vocabulary.
+    ///   - carryState: whether to read the text in 64 streams, whose states go on to their ends, instead of windows.
     /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, or one whose
     ///   vocabulary has another size than the model's; `internal` when memory runs out.
-    public func evaluate(_ corpus: Corpus) throws -> Result {
+    public func evaluate(_ corpus: Corpus, carryState: Bool = false) throws -> Result {
         let size = layout.configuration.vocabularySize
         guard corpus.vocabulary.size == size else {
             throw DTrainError(
@@ -81,92 +83,40 @@ public final class Evaluator {
                 "'\(corpus.name)' was opened with a vocabulary of \(corpus.vocabulary.size) entries, but the model has "
                     + "\(size); open it with the checkpoint's vocabulary")
         }
-        return try evaluate(characters: corpus.count) { corpus.read(from: $0, count: $1, into: $2) }
+        return try evaluate(characters: corpus.count, carryState: carryState) { corpus.read(from: $0, count: $1, into: $2) }
     }
 
     /// Evaluates the model on a text of at least two characters.
     ///
     /// - Parameters:
     ///   - characters: the length of the text.
+    ///   - carryState: as above.
     ///   - read: fills in the ids of a range of the text: its first character, its length, the
     ///     buffer. Called by several threads.
     /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, `internal`
     ///   when memory runs out.
     package func evaluate(
-        characters: Int, _ read: @Sendable (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
+        characters: Int, carryState: Bool = false, _ read: @Sendable (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
     ) throws -> Result {
         let predictions = characters - 1
         guard predictions > 0 else {
             throw DTrainError(.badData, "a text of \(characters) characters has nothing to predict; give a longer one")
         }
-        let length = min(sequenceLength, predictions)
-        let windows = (predictions + length - 1) / length
-        let losses = try AlignedBuffer<Double>(count: windows)
-        let rows = min(windows, Self.rows * pool.count)
+        let pieces = EvaluationPieces(
+            predictions: predictions, length: min(sequenceLength, predictions), mostRows: Self.rows * pool.count,
+            carriesState: carryState)
+        let losses = try AlignedBuffer<Double>(count: pieces.sums)
         let grid = TeamCost(layout.configuration, format: weights.products.format)
-            .best(rows: rows, workers: pool.count)
-        let teams = try grid.divide(rows: rows, units: layout.configuration.rnnUnits).map {
-            try EvaluationTeam($0, length: length, weights: weights, parameters: parameters.pointer)
+            .best(rows: pieces.rows, workers: pool.count)
+        let teams = try grid.divide(rows: pieces.rows, units: layout.configuration.rnnUnits).map {
+            try EvaluationTeam($0, pieces, weights: weights, parameters: parameters.pointer)
         }
         let places = teams.flatMap { team in (0..<team.team.count).map { (team: team, member: $0) } }
         try pool.run { worker in
             guard worker < places.count else { return }
             let (team, member) = places[worker]
-            // Each round takes the next windows of the text, of which each team has its rows.
-            for first in stride(from: team.team.rows.lowerBound, to: windows, by: rows) {
-                let part = first..<min(windows, first + team.team.rows.count)
-                team.run(member: member, windows: part, predictions, losses, read)
-            }
+            for round in 0..<pieces.rounds { team.run(member: member, round: round, losses, read) }
         }
         return Result(loss: losses.elements.reduce(0, +) / Double(predictions), characters: predictions)
-    }
-}
-
-/// The windows that a team advances together.
-private final class EvaluationTeam: @unchecked Sendable {
-    let team: Team
-    private let reading: ReadingTeam
-    private let length: Int
-    /// A row of `length + 1` ids for each window.
-    private let text: AlignedBuffer<UInt16>
-    /// The inputs of a time step, one for each window, for each member.
-    private let ids: [AlignedBuffer<UInt16>]
-
-    init(_ team: Team, length: Int, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
-        self.team = team
-        self.length = length
-        reading = try ReadingTeam(team, weights: weights, parameters: parameters)
-        text = try AlignedBuffer(count: team.rows.count * (length + 1))
-        ids = try (0..<team.count).map { _ in try AlignedBuffer(count: team.rows.count) }
-    }
-
-    /// Sums the losses of each of the windows into `losses`; all members call this.
-    func run(
-        member: Int, windows: Range<Int>, _ predictions: Int, _ losses: AlignedBuffer<Double>,
-        _ read: (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
-    ) {
-        func count(_ window: Int) -> Int { min(length, predictions - window * length) }
-        let own = Partition.balanced(count: windows.count, parts: team.count)[member]
-        for row in own {
-            let window = windows.lowerBound + row
-            read(window * length, count(window) + 1, text.pointer + row * (length + 1))
-            losses[window] = 0
-        }
-        let (ids, vocabularySize) = (ids[member], reading.vocabularySize)
-        reading.reset(member: member)
-        reading.meet(member)
-        // Only the text's last window may be shorter; it may be alone in its group.
-        let longest = windows.map(count).max() ?? 0
-        for time in 0..<longest {
-            for row in 0..<windows.count { ids[row] = text[row * (length + 1) + time] }
-            reading.advance(ids.pointer, member: member)
-            for row in own where time < count(windows.lowerBound + row) {
-                losses[windows.lowerBound + row] += dtrain_softmax_cross_entropy(
-                    reading.logits.pointer + row * vocabularySize, reading.bias, Int64(vocabularySize),
-                    Int64(text[row * (length + 1) + time + 1]), 1, nil, nil)
-            }
-        }
-        // The next windows replace the text, which others may still read.
-        reading.meet(member)
     }
 }

@@ -92,7 +92,7 @@ final class CheckpointSaver {
     /// - Throws: `CollectiveError` when the ranks' weights differ or a weight or moment isn't a finite number; nothing is
     ///   written then.
     func save(
-        _ progress: TrainingProgress, _ replica: Replica, _ states: StreamStates?, to target: Target,
+        _ progress: TrainingProgress, _ replica: Replica, _ states: StreamStates? = nil, to target: Target = .point,
         report: (TrainingEvent) -> Void
     ) throws -> String {
         let path = target == .best ? directory.best : directory.file(for: progress)

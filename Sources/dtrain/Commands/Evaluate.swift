@@ -22,6 +22,9 @@ struct Evaluate: ParsableCommand {
         transform: positive)
     var seqLength: Int?
 
+    @Flag(help: "Read the text in 64 streams whose states go on, instead of windows.")
+    var carryState = false
+
     @Flag(help: "Print one JSON object for each checkpoint.")
     var json = false
 
@@ -36,7 +39,7 @@ struct Evaluate: ParsableCommand {
             let evaluator = try Evaluator(
                 checkpoint: model.checkpoint, sequenceLength: seqLength, threads: self.model.threads)
             let evaluation = Evaluation(
-                checkpoint: model.checkpoint, corpus: read, result: try evaluator.evaluate(read))
+                checkpoint: model.checkpoint, corpus: read, result: try evaluator.evaluate(read, carryState: carryState))
             if index == 0, let table { try Console.output(table.header) }
             try Console.output(json ? evaluation.json() : table?.row(evaluation) ?? evaluation.text)
         }
