@@ -19,6 +19,7 @@
 
 #include "adam.h"
 #include "bf16.h"
+#include "dropout.h"
 #include "gru.h"
 #include "loss.h"
 #include "lstm.h"

@@ -44,6 +44,14 @@
     X(void, scatter_add,                                                                                              \
       (int64_t rows, int64_t columns, const float *matrix, const uint16_t *ids, float *table),                        \
       (rows, columns, matrix, ids, table))                                                                            \
+    X(void, dropout_mask,                                                                                             \
+      (uint32_t key_low, uint32_t key_high, uint32_t sequence, uint32_t time, uint32_t threshold, int64_t units,      \
+       uint8_t *mask),                                                                                                \
+      (key_low, key_high, sequence, time, threshold, units, mask))                                                    \
+    X(void, dropout, (int64_t n, const uint8_t *mask, float scale, const float *x, float *passed),                    \
+      (n, mask, scale, x, passed))                                                                                    \
+    X(void, dropout_add, (int64_t n, const uint8_t *mask, float scale, const float *x, float *sum),                   \
+      (n, mask, scale, x, sum))                                                                                       \
     X(float, dot, (int64_t n, const float *a, const float *b), (n, a, b))                                             \
     X(void, axpy, (int64_t n, float factor, const float *x, float *y), (n, factor, x, y))                             \
     X(void, pack, (int64_t rows, int64_t columns, const float *matrix, int64_t stride, float *packed),                \

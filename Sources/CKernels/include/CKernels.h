@@ -167,6 +167,19 @@ typedef struct {
 } dtrain_sgd_constants;
 void dtrain_sgd(dtrain_sgd_constants constants, int64_t n, const float *gradient, float *m, float *weights);
 
+// mask[j] = 1 for each of [units] units whose 16 random bits aren't below `threshold`, else 0. The bits are those of Philox4x32-10
+// with this key: of each 128 units, unit 16k + i has half k (of word k / 2, the lower first) of the i-th of 16 blocks, whose counters
+// are (16 * chunk + i, sequence, time, 0).
+void dtrain_dropout_mask(
+    uint32_t key_low, uint32_t key_high, uint32_t sequence, uint32_t time, uint32_t threshold, int64_t units,
+    uint8_t *mask);
+
+// passed[j] = mask[j] ? scale * x[j] : 0 for n elements.
+void dtrain_dropout(int64_t n, const uint8_t *mask, float scale, const float *x, float *passed);
+
+// sum[j] += mask[j] ? scale * x[j] : 0 for n elements.
+void dtrain_dropout_add(int64_t n, const uint8_t *mask, float scale, const float *x, float *sum);
+
 // The natural logarithm of a normal positive number; infinity and NaN stay what they are, other numbers give NaN.
 double dtrain_log(double x);
 

@@ -18,12 +18,15 @@ final class WeightGradient: @unchecked Sendable {
     private let lossSlots: AlignedBuffer<Float>
     private let foldRows: FoldRows
     private let logitsPanels: LogitsPanels?
+    /// Each worker's room for a micro-batch's states with some units dropped; empty without recurrent dropout.
+    private let maskedStates: [AlignedBuffer<Float>]
 
     /// Prepares the sums.
     ///
     /// - Parameters:
     ///   - tape: the gradients of gates and logits, and the states.
     ///   - isStateful: whether the states before the first token may differ from zero.
+    ///   - dropout: the kinds of dropout of the tape's passes.
     ///   - gradient: receives the sums of all nodes of the fold.
     ///   - logitsPanels: computes the panels of d(loss)/d(logits) if the tape doesn't keep them.
     ///   - products: the products of states with panels.
@@ -31,8 +34,9 @@ final class WeightGradient: @unchecked Sendable {
     ///   - pool: the workers.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        tape: Tape, isStateful: Bool, gradient: GradientSums, logitsPanels: LogitsPanels?, products: any PanelProducts,
-        fold: ReductionTree.FoldPlan, pool: WorkerPool
+        tape: Tape, isStateful: Bool = false, dropout: DropoutMasks.Use = DropoutMasks.Use(.none),
+        gradient: GradientSums, logitsPanels: LogitsPanels?,
+        products: any PanelProducts, fold: ReductionTree.FoldPlan, pool: WorkerPool
     ) throws {
         self.logitsPanels = logitsPanels
         self.tape = tape
@@ -46,7 +50,7 @@ final class WeightGradient: @unchecked Sendable {
         finished = FinishedBlocks(gradient.blocks, tasks: gradient.tasks.count, pieces: pieces.perTask)
         let layers = try tape.layers.indices.map { index in
             LayerStates(
-                before: isStateful
+                before: isStateful || dropout.isAny
                     ? try PackedStates(rankBatch: tape.rankBatch, units: tape.units, products: products) : nil,
                 after: try PackedStates(
                     rankBatch: tape.rankBatch, units: tape.units, products: products,
@@ -60,6 +64,10 @@ final class WeightGradient: @unchecked Sendable {
                 slotSize: slotSize, foldRows: foldRows, fillsRows: gradient.travel, logitsPanels: logitsPanels)
         }
         self.foldRows = foldRows
+        let masked =
+            dropout.recurrent
+            ? tape.rankBatch.microBatchSize * tape.rankBatch.sequenceLength * tape.units : 0
+        maskedStates = try (0..<pool.count).map { _ in try AlignedBuffer(count: masked) }
         lossSlots = try AlignedBuffer(count: max(fold.slotCount, 1))
         self.layers = layers
     }
@@ -71,7 +79,7 @@ final class WeightGradient: @unchecked Sendable {
     func run(_ advance: (Int) throws -> Void) throws {
         finished.reset()
         foldRows.update(tape.inputs.pointer)
-        try pool.run { _ in packStates() }
+        try pool.run(packStates)
         try pool.run { worker in
             try runTasks(on: worker) {}
         } onCallingThread: {
@@ -81,15 +89,36 @@ final class WeightGradient: @unchecked Sendable {
     }
 
     /// Packs the states of all layers and micro-batches, shared with the other workers.
-    private func packStates() {
-        let batch = tape.rankBatch
+    private func packStates(on worker: Int) {
+        let (batch, masks) = (tape.rankBatch, tape.layerMasks)
         while let task = pool.nextTask(below: layers.count * batch.count) {
             let (layer, microBatch) = (task / batch.count, task % batch.count)
-            let (packed, hidden) = (layers[layer], tape.layers[layer].hidden.pointer)
-            packed.after.fill(microBatch, from: hidden + batch.firstStateAfterToken(of: microBatch) * tape.units)
-            packed.before?.fill(microBatch, from: hidden + batch.firstState(of: microBatch) * tape.units)
+            let packed = layers[layer]
+            packed.after.fill(microBatch, from: tape.outputs(layer: layer, of: microBatch))
+            packed.before?.fill(
+                microBatch, from: statesBefore(layer, microBatch, masks?[layer].recurrent, maskedStates[worker]))
             if layer == layers.count - 1 { logitsPanels?.prepare(microBatch) }
         }
+    }
+
+    /// A layer's h before each of a micro-batch's tokens, as the recurrent product gets it: [tokens][H].
+    ///
+    /// - Parameters:
+    ///   - mask: which units are dropped.
+    ///   - masked: room for the result, if units are dropped.
+    private func statesBefore(
+        _ layer: Int, _ microBatch: Int, _ mask: LayerMasks.Mask?, _ masked: AlignedBuffer<Float>
+    ) -> UnsafePointer<Float> {
+        let (batch, units) = (tape.rankBatch, tape.units)
+        let (rows, tokens) = (batch.rows(of: microBatch), batch.tokens(of: microBatch).count)
+        let hidden = tape.layers[layer].hidden.pointer + batch.firstState(of: microBatch) * units
+        guard let mask else { return UnsafePointer(hidden) }
+        // One time step after another, each with the mask of all sequences.
+        let count = rows.count * units
+        for first in stride(from: 0, to: tokens * units, by: count) {
+            mask.drop(at: rows.lowerBound * units, count: count, hidden + first, to: masked.pointer + first)
+        }
+        return UnsafePointer(masked.pointer)
     }
 
     /// Takes tasks until none is left.

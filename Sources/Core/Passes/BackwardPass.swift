@@ -19,9 +19,9 @@ final class BackwardPass {
         /// The packed Uᵀ and Wᵀ.
         let weights: (recurrent: UnsafeRawPointer, kernel: UnsafeRawPointer?)
         let kept: LayerTape
-        /// hidden += gates · Uᵀ, for the member's units.
+        /// gates · Uᵀ, for the member's units: added to hidden, or to be masked before that.
         let recurrentProduct: any WeightProduct
-        /// How a layer above the first hands its gradient down: below.hidden += input gates · Wᵀ.
+        /// How a layer above the first hands its gradient down: input gates · Wᵀ, likewise for below.hidden.
         let inputProduct: (any WeightProduct)?
     }
 
@@ -41,21 +41,28 @@ final class BackwardPass {
     /// The member's columns of each gate.
     private let gateColumns: [Range<Int>]
     private let layers: [Layer]
+    /// Products that are masked; nil without dropout.
+    private let products: UnsafeMutablePointer<Float>?
+    /// The rank's rows before the team's.
+    private let firstRow: Int
 
     /// Makes a member's pass; the weights must be packed for training.
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(_ gradients: TeamGradients, member: Int, weights: PackedWeights, tape: Tape) throws {
+    init(
+        _ gradients: TeamGradients, member: Int, weights: PackedWeights, tape: Tape, dropout: DropoutMasks.Use
+    ) throws {
         let (team, cell, width) = (gradients.team, weights.layout.configuration.cell, tape.units)
         let units = team.units[member]
         let columns = units.count == width ? nil : ColumnGroups(first: units)
-        func accumulating(_ matrix: PackedMatrix) throws -> any WeightProduct {
-            try matrix.product(rows: team.rows.count, columns: columns, accumulate: true)
+        func product(_ matrix: PackedMatrix, isMasked: Bool) throws -> any WeightProduct {
+            try matrix.product(rows: team.rows.count, columns: columns, accumulate: !isMasked)
         }
         (owners, barrier, self.member, self.units) = ((gradients, weights), team.barrier, member, units)
         (self.tape, backward, isSeparate) = (tape, cell.backward, cell.separatesInputGradient)
         (self.columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
         places = team.rows.map(tape.rankBatch.place)
+        (products, firstRow) = (gradients.products?.pointer, team.rows.lowerBound)
         gateColumns = (0..<cell.gates).map { $0 * width + units.lowerBound..<$0 * width + units.upperBound }
         layers = try gradients.layers.indices.map { index in
             let (gradient, packed) = (gradients.layers[index], weights.layers[index])
@@ -66,18 +73,20 @@ final class BackwardPass {
                 hidden: gradient.hidden.pointer, memory: gradient.memory.pointer, gates: gradient.gates.map(\.place),
                 inputGates: gradient.inputGates?.map(\.place),
                 weights: (recurrent.bytes, packed.kernelTransposed?.bytes), kept: tape.layer(index),
-                recurrentProduct: try accumulating(recurrent),
-                inputProduct: try packed.kernelTransposed.map(accumulating))
+                recurrentProduct: try product(recurrent, isMasked: dropout.recurrent),
+                inputProduct: try packed.kernelTransposed.map { try product($0, isMasked: dropout.inputs) })
         }
     }
 
     /// Goes from the last time step to the first; all members call this.
-    func run() {
+    ///
+    /// - Parameter masks: each layer's; nil where no units are dropped.
+    func run(_ masks: [LayerMasks]? = nil) {
         clear()
         for time in (0..<tape.rankBatch.sequenceLength).reversed() {
             if member == 0 { tape.heartbeat.beat() }
-            addOutputGradients(time)
-            for index in layers.indices.reversed() { step(layer: index, time) }
+            addOutputGradients(time, masks?[layers.count - 1].output)
+            for index in layers.indices.reversed() { step(layer: index, time, masks) }
         }
     }
 
@@ -92,23 +101,52 @@ final class BackwardPass {
         }
     }
 
-    private func addOutputGradients(_ time: Int) {
+    private func addOutputGradients(_ time: Int, _ mask: LayerMasks.Mask?) {
         let (first, width, top) = (units.lowerBound, tape.units, layers[layers.count - 1].hidden)
         let gradients = tape.outputGradient(from: 0)
         for (row, place) in places.enumerated() {
             let token = place.firstToken + place.token(time)
-            dtrain_add(Int64(units.count), gradients + token * width + first, top + row * width + first)
+            let (from, to) = (gradients + token * width + first, top + row * width + first)
+            if let mask {
+                mask.dropAndAdd(at: token * width + first, count: units.count, from, to: to)
+            } else {
+                dtrain_add(Int64(units.count), from, to)
+            }
         }
     }
 
-    private func step(layer index: Int, _ time: Int) {
+    private func step(layer index: Int, _ time: Int, _ masks: [LayerMasks]?) {
         let layer = layers[index]
         let turn = time % layer.gates.count
         gates(layer, time, turn)
         barrier.meet(member)
-        if time > 0 { layer.recurrentProduct(layer.gates[turn].bytes, layer.weights.recurrent, layer.hidden) }
+        if time > 0 {
+            add(
+                { layer.recurrentProduct(layer.gates[turn].bytes, layer.weights.recurrent, $0) },
+                masks?[index].recurrent, to: layer.hidden
+            ) { row in firstRow + row }
+        }
         if let product = layer.inputProduct, let gates = layer.inputGates, let kernel = layer.weights.kernel {
-            product(gates[turn].bytes, kernel, layers[index - 1].hidden)
+            add(
+                { product(gates[turn].bytes, kernel, $0) }, masks?[index - 1].output, to: layers[index - 1].hidden
+            ) { row in places[row].firstToken + places[row].token(time) }
+        }
+    }
+
+    /// Adds a product to a gradient, as far as a mask lets it pass.
+    ///
+    /// - Parameter maskRow: the mask's row of a team's row.
+    private func add(
+        _ product: (UnsafeMutablePointer<Float>) -> Void, _ mask: LayerMasks.Mask?,
+        to sum: UnsafeMutablePointer<Float>, maskRow: (Int) -> Int
+    ) {
+        guard let mask, let products else { return product(sum) }
+        product(products)
+        let (first, width) = (units.lowerBound, tape.units)
+        for row in places.indices {
+            mask.dropAndAdd(
+                at: maskRow(row) * width + first, count: units.count, products + row * width + first,
+                to: sum + row * width + first)
         }
     }
 

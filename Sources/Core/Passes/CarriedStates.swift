@@ -27,13 +27,6 @@ package final class CarriedStates: @unchecked Sendable {
         }
     }
 
-    /// Makes states of zero for the rows of a replica.
-    ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
-    package convenience init(_ replica: Replica) throws {
-        try self.init(replica.layout.configuration, rows: replica.configuration.rankBatch.rows)
-    }
-
     /// Sets all states to zero.
     package func reset() {
         for layer in layers {

@@ -12,6 +12,10 @@ final class ForwardPass {
     private struct Layer {
         /// Both states: [N, H].
         let hidden: (OperandPlace, OperandPlace)
+        /// Both states as operands of h · U, with some units dropped; nil without recurrent dropout.
+        let masked: (OperandPlace, OperandPlace)?
+        /// The output with some units dropped, operand of the layer above; nil without dropout.
+        let dropped: OperandPlace?
         let memory: UnsafeMutablePointer<Float>
         /// h · U: [N, G·H].
         let recurrent: UnsafeMutablePointer<Float>
@@ -25,12 +29,18 @@ final class ForwardPass {
         let inputProduct: (any WeightProduct)?
 
         func state(_ index: Int) -> OperandPlace { index == 0 ? hidden.0 : hidden.1 }
+
+        func masked(_ index: Int) -> OperandPlace? { index == 0 ? masked?.0 : masked?.1 }
     }
 
     /// Where a training pass keeps what the backward pass needs: each layer's values, the rows' places among them, and the time.
     struct Recording {
         let layers: [LayerTape]
         let places: [RowPlace]
+        /// The rank's rows before the team's.
+        let firstRow: Int
+        /// Each layer's masks; nil where no units are dropped.
+        let masks: [LayerMasks]?
         var time: Int
     }
 
@@ -74,7 +84,9 @@ final class ForwardPass {
         lazyTable = try weights.lazyTable.map { ($0, try $0.product()) }
         layers = try zip(states.layers, weights.layers).map { state, layer in
             Layer(
-                hidden: (state.hidden[0].place, state.hidden[1].place), memory: state.memory.pointer,
+                hidden: (state.hidden[0].place, state.hidden[1].place),
+                masked: state.masked.map { ($0[0].place, $0[1].place) }, dropped: state.dropped?.place,
+                memory: state.memory.pointer,
                 recurrent: state.recurrent.pointer, input: state.input?.pointer,
                 weights: (layer.recurrent.bytes, layer.kernel?.bytes), bias: parameters + layer.place.bias,
                 recurrentProduct: try product(layer.recurrent), inputProduct: try layer.kernel.map(product))
@@ -95,12 +107,13 @@ final class ForwardPass {
 
     /// Starts from the states before the recording's first token instead of zeros; when it returns, all members have.
     func resume(_ recording: Recording) {
-        for (layer, tape) in zip(layers, recording.layers) {
+        for (index, (layer, tape)) in zip(layers, recording.layers).enumerated() {
             let hidden = layer.state(present)
             for (row, place) in recording.places.enumerated() {
                 let first = units.lowerBound
                 (hidden.pointer + row * width + first).update(from: tape.hidden(place, 0) + first, count: units.count)
                 hidden.round(row: row, columns: units)
+                mask(layer: index, row, recording, state: present)
                 guard memoryUnits > 0 else { continue }
                 (layer.memory + row * width + first).update(from: tape.memory(place, 0) + first, count: units.count)
             }
@@ -119,7 +132,7 @@ final class ForwardPass {
             for row in 0..<rows { lazyTable.table.fill(Int(ids[row]), with: lazyTable.product) }
         }
         for index in layers.indices {
-            multiply(layer: index)
+            multiply(layer: index, isDropping: recording?.masks != nil)
             gates(layer: index, ids, recording)
             barrier.meet(member)
         }
@@ -130,15 +143,17 @@ final class ForwardPass {
     /// The top layer's states, operand of a product with the dense layer's weights: [N, H].
     var top: UnsafeRawPointer { layers[layers.count - 1].state(present).bytes }
 
-    private func multiply(layer index: Int) {
+    private func multiply(layer index: Int, isDropping: Bool) {
         let layer = layers[index]
         if isAtStart {
             clear(layer.recurrent)
         } else {
-            layer.recurrentProduct(layer.state(present).bytes, layer.weights.recurrent, layer.recurrent)
+            let operand = (isDropping ? layer.masked(present) : nil) ?? layer.state(present)
+            layer.recurrentProduct(operand.bytes, layer.weights.recurrent, layer.recurrent)
         }
         if let product = layer.inputProduct, let kernel = layer.weights.kernel, let input = layer.input {
-            product(layers[index - 1].state(1 - present).bytes, kernel, input)
+            let below = layers[index - 1]
+            product(((isDropping ? below.dropped : nil) ?? below.state(1 - present)).bytes, kernel, input)
         }
     }
 
@@ -167,6 +182,37 @@ final class ForwardPass {
             }
             forward(&arguments)
             after.round(row: row, columns: units)
+            if let recording, recording.masks != nil {
+                mask(layer: index, row, recording, state: 1 - present)
+                dropOutput(layer: index, row, recording)
+            }
         }
+    }
+
+    /// Masks a row's new state as operand of the recurrent product, for the member's units.
+    private func mask(layer index: Int, _ row: Int, _ recording: Recording, state: Int) {
+        let layer = layers[index]
+        guard let mask = recording.masks?[index].recurrent, let masked = layer.masked(state) else { return }
+        let (first, place) = (units.lowerBound, row * width + units.lowerBound)
+        mask.drop(
+            at: (recording.firstRow + row) * width + first, count: units.count, layer.state(state).pointer + place,
+            to: masked.pointer + place)
+        masked.round(row: row, columns: units)
+    }
+
+    /// Drops units of a row's output, for the tape and the layer above.
+    private func dropOutput(layer index: Int, _ row: Int, _ recording: Recording) {
+        let (layer, rowPlace) = (layers[index], recording.places[row])
+        let token = rowPlace.firstToken + rowPlace.token(recording.time)
+        guard let mask = recording.masks?[index].output, let output = recording.layers[index].output(token) else {
+            return
+        }
+        let (first, place) = (units.lowerBound, row * width + units.lowerBound)
+        mask.drop(
+            at: token * width + first, count: units.count, layer.state(1 - present).pointer + place,
+            to: output + first)
+        guard let dropped = layer.dropped else { return }
+        (dropped.pointer + place).update(from: output + first, count: units.count)
+        dropped.round(row: row, columns: units)
     }
 }

@@ -8,6 +8,7 @@ struct LayerTape {
     private let hidden: UnsafeMutablePointer<Float>
     private let memory: UnsafeMutablePointer<Float>
     private let record: UnsafeMutablePointer<Float>
+    private let output: UnsafeMutablePointer<Float>?
     private let units: Int
     private let memoryUnits: Int
     /// Floats of each token's record.
@@ -17,6 +18,7 @@ struct LayerTape {
         hidden = layer.hidden.pointer
         memory = layer.memory.pointer
         record = layer.record.pointer
+        output = layer.output?.pointer
         self.units = units
         memoryUnits = cell.memoryUnits(units)
         recorded = cell.recordGroups * units
@@ -31,6 +33,9 @@ struct LayerTape {
     func memory(_ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float> {
         memory + (place.firstState + place.token(time)) * memoryUnits
     }
+
+    /// The dropped h of a token of the rank; nil where no outputs are dropped.
+    func output(_ token: Int) -> UnsafeMutablePointer<Float>? { output.map { $0 + token * units } }
 
     /// The record of a row's token for the kernels.
     func record(_ place: RowPlace, _ time: Int) -> dtrain_record {

@@ -1,4 +1,7 @@
 extension Tape {
+    /// Each layer's masks in the present pass; nil where no units are dropped.
+    var layerMasks: [LayerMasks]? { isDropping ? masks.map { layers.indices.map($0.layer) } : nil }
+
     /// Sets the states before the first token.
     ///
     /// - Parameter states: of the tape's rows; nil for zeros.

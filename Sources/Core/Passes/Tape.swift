@@ -12,6 +12,8 @@ final class Tape: @unchecked Sendable {
         let memory: AlignedBuffer<Float>
         /// The cell's groups of panels for each micro-batch, as `dtrain_record` describes.
         let record: AlignedBuffer<Float>
+        /// h after each token as the layer above or the head gets it, where units are dropped: [tokens][H].
+        let output: AlignedBuffer<Float>?
     }
 
     /// A matrix that is read in panels.
@@ -46,6 +48,10 @@ final class Tape: @unchecked Sendable {
     let cell: Cell
     /// Whether the states before the first token are carried ones instead of zeros.
     var continues = false
+    /// Which units are dropped; nil without dropout.
+    let masks: DropoutMasks?
+    /// Whether the present pass drops units.
+    var isDropping = false
     /// The panels of d(loss)/d(logits) for each micro-batch; nil where they are computed again.
     private let logitsGradient: AlignedBuffer<Float>?
     /// What remains of each token's softmax: enough for its gradient, with the logits.
@@ -63,9 +69,13 @@ final class Tape: @unchecked Sendable {
 
     /// Allocates a tape.
     ///
+    /// - Parameters:
+    ///   - dropout: the masks that passes may need.
+    ///   - seed: of the masks.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        _ configuration: ModelConfiguration, rankBatch: RankBatch, logits: LogitsGradient, heartbeat: Heartbeat
+        _ configuration: ModelConfiguration, rankBatch: RankBatch, logits: LogitsGradient,
+        dropout: DropoutMasks.Use = DropoutMasks.Use(.none), seed: UInt64 = 0, heartbeat: Heartbeat
     ) throws {
         self.rankBatch = rankBatch
         self.heartbeat = heartbeat
@@ -78,8 +88,10 @@ final class Tape: @unchecked Sendable {
             Layer(
                 hidden: try AlignedBuffer(count: states * units),
                 memory: try AlignedBuffer(count: states * cell.memoryUnits(units)),
-                record: try AlignedBuffer(count: tokens * cell.recordGroups * units + TapePanel.behind))
+                record: try AlignedBuffer(count: tokens * cell.recordGroups * units + TapePanel.behind),
+                output: dropout.inputs ? try AlignedBuffer(count: tokens * units) : nil)
         }
+        masks = dropout.isAny ? try DropoutMasks(dropout, configuration, rankBatch: rankBatch, seed: seed) : nil
         logitsGradient =
             logits == .kept
             ? try AlignedBuffer(count: tokens * vocabularySize, behind: TapePanel.behind) : nil
@@ -112,10 +124,18 @@ final class Tape: @unchecked Sendable {
         UnsafeMutableRawPointer(outputGradients.pointer).assumingMemoryBound(to: Float.self) + token * units
     }
 
-    /// The top layer's h after a run of a micro-batch's tokens, which it starts with one: [tokens][H].
+    /// The top layer's h after a run of a micro-batch's tokens, as the head gets it: [tokens][H].
     func topStates(of microBatch: Int, from token: Int = 0) -> UnsafePointer<Float> {
+        outputs(layer: layers.count - 1, of: microBatch, from: token)
+    }
+
+    /// A layer's h after a run of a micro-batch's tokens, as the layer above or the head gets it: [tokens][H].
+    func outputs(layer index: Int, of microBatch: Int, from token: Int = 0) -> UnsafePointer<Float> {
+        if isDropping, let output = layers[index].output {
+            return UnsafePointer(output.pointer + (rankBatch.tokens(of: microBatch).before + token) * units)
+        }
         let first = rankBatch.firstStateAfterToken(of: microBatch) + token
-        return UnsafePointer(layers[layers.count - 1].hidden.pointer + first * units)
+        return UnsafePointer(layers[index].hidden.pointer + first * units)
     }
 
     /// A panel of a micro-batch, from a group of a record or from d(loss)/d(logits); nil where the tape doesn't keep that.

@@ -15,15 +15,19 @@ final class TeamGradients {
     }
 
     let team: Team
+    /// Products of which some units are dropped before they are added to a gradient: [N, H]; nil without dropout.
+    let products: AlignedBuffer<Float>?
     let layers: [Layer]
 
     /// Allocates the gradients of a team.
     ///
+    /// - Parameter dropout: the kinds that its passes may need.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(_ team: Team, weights: PackedWeights) throws {
+    init(_ team: Team, weights: PackedWeights, dropout: DropoutMasks.Use = DropoutMasks.Use(.none)) throws {
         self.team = team
         let configuration = weights.layout.configuration
         let (rows, units, cell) = (team.rows.count, configuration.rnnUnits, configuration.cell)
+        products = dropout.isAny ? try AlignedBuffer(count: rows * units) : nil
         func operands() throws -> [OperandBuffer] {
             // One worker alone needs no second one.
             try (0..<min(2, team.count)).map { _ in

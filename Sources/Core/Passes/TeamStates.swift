@@ -6,6 +6,12 @@ final class TeamStates {
     struct Layer {
         /// [N, H], twice: a time step reads one and writes the other, so that members need to meet only once.
         let hidden: [OperandBuffer]
+        /// h as the operand of h · U with some units dropped, likewise; nil without recurrent dropout.
+        let masked: [OperandBuffer]?
+        /// h as the layer above gets it, with some units dropped: [N, H]; nil in the top layer and without dropout.
+        ///
+        /// Once: before a member writes it again, all have met behind the product of the layer above.
+        let dropped: OperandBuffer?
         /// [N, H]: the second state of cells that have one, else empty.
         let memory: AlignedBuffer<Float>
         /// h · U: [N, G·H].
@@ -19,17 +25,21 @@ final class TeamStates {
 
     /// Allocates the states of a team.
     ///
+    /// - Parameter dropout: the kinds that its passes may need.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(_ team: Team, weights: PackedWeights) throws {
+    init(_ team: Team, weights: PackedWeights, dropout: DropoutMasks.Use = DropoutMasks.Use(.none)) throws {
         self.team = team
         let configuration = weights.layout.configuration
         let (rows, units, cell) = (team.rows.count, configuration.rnnUnits, configuration.cell)
         let columns = cell.gates * units
-        layers = try weights.layers.map { layer in
+        func operand() throws -> OperandBuffer {
+            try OperandBuffer(rows: rows, columns: units, format: weights.products.format)
+        }
+        layers = try weights.layers.enumerated().map { index, layer in
             Layer(
-                hidden: try (0..<2).map { _ in
-                    try OperandBuffer(rows: rows, columns: units, format: weights.products.format)
-                },
+                hidden: [try operand(), try operand()],
+                masked: dropout.recurrent ? [try operand(), try operand()] : nil,
+                dropped: dropout.inputs && index + 1 < weights.layers.count ? try operand() : nil,
                 memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
                 recurrent: try AlignedBuffer(count: rows * columns),
                 input: layer.kernel == nil ? nil : try AlignedBuffer(count: rows * columns))

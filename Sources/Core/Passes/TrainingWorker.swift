@@ -3,6 +3,8 @@ final class TrainingWorker: @unchecked Sendable {
     private let tape: Tape
     private let layers: [LayerTape]
     private let places: [RowPlace]
+    /// The rank's rows before the team's.
+    private let firstRow: Int
     /// Whether it speaks for its team.
     private let isFirst: Bool
     private let forwardPass: ForwardPass
@@ -16,15 +18,16 @@ final class TrainingWorker: @unchecked Sendable {
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     static func all(
-        _ team: Team, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape
+        _ team: Team, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape,
+        dropout: DropoutMasks.Use = DropoutMasks.Use(.none)
     ) throws -> [TrainingWorker] {
-        let states = try TeamStates(team, weights: weights)
-        let gradients = try TeamGradients(team, weights: weights)
+        let states = try TeamStates(team, weights: weights, dropout: dropout)
+        let gradients = try TeamGradients(team, weights: weights, dropout: dropout)
         return try (0..<team.count).map { member in
             try TrainingWorker(
                 team, isFirst: member == 0,
                 ForwardPass(states, member: member, weights: weights, parameters: parameters),
-                BackwardPass(gradients, member: member, weights: weights, tape: tape), tape)
+                BackwardPass(gradients, member: member, weights: weights, tape: tape, dropout: dropout), tape)
         }
     }
 
@@ -34,13 +37,15 @@ final class TrainingWorker: @unchecked Sendable {
         (self.isFirst, self.tape, forwardPass, backwardPass) = (isFirst, tape, forward, backward)
         layers = tape.layers.indices.map(tape.layer)
         places = team.rows.map(tape.rankBatch.place)
+        firstRow = team.rows.lowerBound
         inputs = try AlignedBuffer(count: team.rows.count)
     }
 
     /// Goes from the first time step to the last; all members call this.
     func forward() {
         let start = Clock.seconds
-        var recording = ForwardPass.Recording(layers: layers, places: places, time: 0)
+        var recording = ForwardPass.Recording(
+            layers: layers, places: places, firstRow: firstRow, masks: tape.layerMasks, time: 0)
         if tape.continues { forwardPass.resume(recording) } else { forwardPass.reset() }
         for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
@@ -56,7 +61,7 @@ final class TrainingWorker: @unchecked Sendable {
     /// All members call this.
     func backward() {
         let start = Clock.seconds
-        backwardPass.run()
+        backwardPass.run(tape.layerMasks)
         seconds.backward = Clock.seconds - start
     }
 }

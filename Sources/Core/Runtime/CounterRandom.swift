@@ -11,6 +11,8 @@ package struct CounterRandom: Hashable, Sendable {
         case initialValues = 2
         /// The characters of a generated text; index: the position in the text, part: the prompt's number.
         case sampling = 3
+        /// The keys of dropout's masks; index: the step, part: the layer and the kind of mask.
+        case dropout = 4
     }
 
     let seed: UInt64

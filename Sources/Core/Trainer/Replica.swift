@@ -79,6 +79,8 @@ package final class Replica: @unchecked Sendable {
     private var rowLoss = RowLoss.crossEntropy
     /// Whether the current step's batch continues the last one.
     private var isContinued = false
+    /// The dropout of the current step.
+    private var dropout = Dropout.none
     /// Whether a `Gradient` of this replica is in use.
     private(set) var isStepOpen = false
 
@@ -156,10 +158,9 @@ package final class Replica: @unchecked Sendable {
     /// - Throws: `DTrainError` with `internal` when memory runs out, `usage` when a batch of longer sequences than those of the
     ///   configuration has too many different characters.
     package func load(_ batch: Batch, for loss: RowLoss = .crossEntropy, dropout: Dropout = .none) throws {
-        guard dropout == .none else { throw DTrainError(.usage, "dropout isn't implemented yet") }
         profile = StepProfile()
-        (rowLoss, isContinued) = (loss, batch.continues)
-        let workspace = try workspace(sequenceLength: batch.sequenceLength, loss: loss)
+        (rowLoss, isContinued, self.dropout) = (loss, batch.continues, dropout)
+        let workspace = try workspace(sequenceLength: batch.sequenceLength, loss: loss, dropout: dropout)
         try Clock.time(&profile.forward) { try workspace.load(batch, characters) }
     }
 
@@ -176,7 +177,8 @@ package final class Replica: @unchecked Sendable {
         // A rank without rows still packs its share of the host's weights.
         try Clock.time(&profile.pack) { try weights.pack() }
         guard workspace.rankBatch.rows > 0 else { return }
-        try workspace.run(rowLoss, from: isContinued ? states : nil, &profile)
+        try workspace.run(
+            rowLoss, from: isContinued ? states : nil, dropout, step: optimizerState.steps, &profile)
         try Clock.time(&profile.weightGradient) { try workspace.weightGradient.run(advance) }
     }
 
@@ -252,17 +254,21 @@ package final class Replica: @unchecked Sendable {
         return losses
     }
 
-    /// The memory for sequences of a length and a loss, allocated unless the last batch needed the same.
-    private func workspace(sequenceLength: Int, loss: RowLoss) throws -> Workspace {
+    /// The memory for sequences of a length, a loss and kinds of dropout, allocated unless the last batch needed the same.
+    private func workspace(sequenceLength: Int, loss: RowLoss, dropout: Dropout = .none) throws -> Workspace {
         let rankBatch = configuration.rankBatch.with(sequenceLength: sequenceLength)
         let suitable = configuration.logits ?? Tape.LogitsGradient(tokens: rankBatch.tokens, layout: layout)
         let logits = loss.isCrossEntropy ? suitable : .kept
-        if let workspace, workspace.rankBatch == rankBatch, workspace.logits == logits { return workspace }
+        let use = DropoutMasks.Use(dropout)
+        if let workspace, workspace.rankBatch == rankBatch, workspace.logits == logits, workspace.dropout == use {
+            return workspace
+        }
         // Releasing the old memory first limits the peak to the larger of the two.
         workspace = nil
         let made = try Workspace(
-            rankBatch, logits: logits, isStateful: states != nil, weights: weights, parameters: parameters.pointer,
-            gradient: gradient, products: configuration.arithmetic.operands.panelProducts(), fold: fold, grid: grid,
+            rankBatch, logits: logits, dropout: use, isStateful: states != nil, seed: configuration.seed,
+            weights: weights, parameters: parameters.pointer, gradient: gradient,
+            products: configuration.arithmetic.operands.panelProducts(), fold: fold, grid: grid,
             pool: pool, heartbeat: heartbeat)
         workspace = made
         return made

@@ -2,6 +2,7 @@
 final class Workspace {
     let rankBatch: RankBatch
     let logits: Tape.LogitsGradient
+    let dropout: DropoutMasks.Use
     private let tape: Tape
     /// The T + 1 ids of one sequence.
     private let window: AlignedBuffer<UInt16>
@@ -17,21 +18,23 @@ final class Workspace {
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        _ rankBatch: RankBatch, logits: Tape.LogitsGradient, isStateful: Bool, weights: PackedWeights,
-        parameters: UnsafePointer<Float>, gradient: GradientSums, products: any PanelProducts,
+        _ rankBatch: RankBatch, logits: Tape.LogitsGradient, dropout: DropoutMasks.Use, isStateful: Bool,
+        seed: UInt64, weights: PackedWeights, parameters: UnsafePointer<Float>, gradient: GradientSums,
+        products: any PanelProducts,
         fold: ReductionTree.FoldPlan, grid: TeamGrid, pool: WorkerPool, heartbeat: Heartbeat
     ) throws {
-        (self.rankBatch, self.logits, self.pool) = (rankBatch, logits, pool)
+        (self.rankBatch, self.logits, self.dropout, self.pool) = (rankBatch, logits, dropout, pool)
         let tape = try Tape(
-            weights.layout.configuration, rankBatch: rankBatch, logits: logits, heartbeat: heartbeat)
+            weights.layout.configuration, rankBatch: rankBatch, logits: logits, dropout: dropout, seed: seed,
+            heartbeat: heartbeat)
         self.tape = tape
         window = try AlignedBuffer(count: rankBatch.sequenceLength + 1)
         weightGradient = try WeightGradient(
-            tape: tape, isStateful: isStateful, gradient: gradient,
+            tape: tape, isStateful: isStateful, dropout: dropout, gradient: gradient,
             logitsPanels: logits == .kept ? nil : LogitsPanels(tape, weights: weights, parameters: parameters),
             products: products, fold: fold, pool: pool)
         workers = try grid.divide(rows: rankBatch.rows, units: tape.units).flatMap {
-            try TrainingWorker.all($0, weights: weights, parameters: parameters, tape: tape)
+            try TrainingWorker.all($0, weights: weights, parameters: parameters, tape: tape, dropout: dropout)
         }
         let pieces = LossHead.pieces(rankBatch, vocabularySize: tape.vocabularySize, workers: pool.count)
         self.pieces = pieces
@@ -43,8 +46,15 @@ final class Workspace {
     /// Runs forward, head and backward through time on all workers; the gradients of gates and logits end on the tape, as far as it
     /// keeps them.
     ///
-    /// - Parameter states: where the rows start; nil for zeros.
-    func run(_ loss: RowLoss, from states: CarriedStates?, _ profile: inout StepProfile) throws {
+    /// - Parameters:
+    ///   - states: where the rows start; nil for zeros.
+    ///   - probabilities: of dropping units, of the kinds that the memory is for.
+    ///   - step: the steps applied before.
+    func run(
+        _ loss: RowLoss, from states: CarriedStates?, _ probabilities: Dropout, step: Int, _ profile: inout StepProfile
+    ) throws {
+        try Clock.time(&profile.forward) { try tape.masks?.fill(probabilities, step: step, on: pool) }
+        tape.isDropping = tape.masks != nil
         try forward(from: states, &profile)
         try time(&profile.head, &profile.wait) { [heads, pieces, pool] index in
             heads[index].begin()
@@ -67,6 +77,7 @@ final class Workspace {
     /// - Returns: a sum for each of the rank's rows.
     func losses(from states: CarriedStates?, counted: (Int) -> Int) throws -> [Double] {
         var profile = StepProfile()
+        tape.isDropping = false
         try forward(from: states, &profile)
         try pool.run { [heads, pieces, pool] index in
             while let piece = pool.nextTask(below: pieces.count) { try heads[index].measure(pieces[piece]) }

@@ -13,6 +13,14 @@ struct ReferenceModel {
         var cell: [[Double]]
     }
 
+    /// What dropout multiplies one sequence's units by, of each layer.
+    struct Factors {
+        /// Of the layer's output at each time.
+        var outputs: [[[Double]]]
+        /// Of the operand of the recurrent product.
+        var recurrent: [[Double]]
+    }
+
     let layout: ParameterLayout
     var parameters: [Double]
 
@@ -28,41 +36,47 @@ struct ReferenceModel {
     }
 
     /// Feeds one character; returns the logits.
-    func advance(_ id: UInt16, _ state: inout State) -> [Double] {
+    func advance(_ id: UInt16, _ state: inout State, _ factors: Factors? = nil, time: Int = 0) -> [Double] {
         let configuration = layout.configuration
         let first = layout.embeddings + Int(id) * configuration.embeddingDim
         var x = Array(parameters[first..<first + configuration.embeddingDim])
         for layer in 0..<configuration.layers {
+            let operand = Self.product(state.hidden[layer], factors?.recurrent[layer])
             switch configuration.cell {
-            case .gru: gru(layer, x, &state)
-            case .lstm: lstm(layer, x, &state)
-            default: simpleRNN(layer, x, &state)
+            case .gru: gru(layer, x, operand, &state)
+            case .lstm: lstm(layer, x, operand, &state)
+            default: simpleRNN(layer, x, operand, &state)
             }
-            x = state.hidden[layer]
+            x = Self.product(state.hidden[layer], factors?.outputs[layer][time])
         }
         return affine(x, layout.denseKernel, bias: layout.denseBias, columns: configuration.vocabularySize)
     }
 
-    /// The cross-entropy of every character but the first, from zero states.
-    func losses(_ ids: [UInt16]) -> [Double] {
-        var state = zeroState
-        return zip(ids, ids.dropFirst()).map { id, target in
-            let logits = advance(id, &state)
+    private static func product(_ values: [Double], _ factors: [Double]?) -> [Double] {
+        factors.map { zip(values, $0).map(*) } ?? values
+    }
+
+    /// The cross-entropy of every character but the first, from zero states unless others are given.
+    func losses(_ ids: [UInt16], from start: State? = nil, _ factors: Factors? = nil) -> [Double] {
+        var state = start ?? zeroState
+        return zip(ids, ids.dropFirst()).enumerated().map { time, pair in
+            let (id, target) = pair
+            let logits = advance(id, &state, factors, time: time)
             return logSumExp(logits) - logits[Int(target)]
         }
     }
 
     /// The mean over all tokens of all sequences.
     func meanLoss(_ sequences: [[UInt16]]) -> Double {
-        let all = sequences.flatMap(losses)
+        let all = sequences.flatMap { losses($0) }
         return all.reduce(0, +) / Double(all.count)
     }
 
-    private func gru(_ layer: Int, _ x: [Double], _ state: inout State) {
+    private func gru(_ layer: Int, _ x: [Double], _ operand: [Double], _ state: inout State) {
         let (place, units) = (layout.recurrent[layer], layout.configuration.rnnUnits)
         let h = state.hidden[layer]
         let input = affine(x, place.kernel, bias: place.bias, columns: 3 * units)
-        let recurrent = affine(h, place.recurrentKernel, bias: place.bias + 3 * units, columns: 3 * units)
+        let recurrent = affine(operand, place.recurrentKernel, bias: place.bias + 3 * units, columns: 3 * units)
         state.hidden[layer] = (0..<units).map { j in
             let z = logistic(input[j] + recurrent[j])
             let r = logistic(input[units + j] + recurrent[units + j])
@@ -71,10 +85,10 @@ struct ReferenceModel {
         }
     }
 
-    private func lstm(_ layer: Int, _ x: [Double], _ state: inout State) {
+    private func lstm(_ layer: Int, _ x: [Double], _ operand: [Double], _ state: inout State) {
         let (place, units) = (layout.recurrent[layer], layout.configuration.rnnUnits)
         let input = affine(x, place.kernel, bias: place.bias, columns: 4 * units)
-        let recurrent = affine(state.hidden[layer], place.recurrentKernel, bias: nil, columns: 4 * units)
+        let recurrent = affine(operand, place.recurrentKernel, bias: nil, columns: 4 * units)
         let sum = zip(input, recurrent).map { $0 + $1 }
         for j in 0..<units {
             let (i, f, o) = (logistic(sum[j]), logistic(sum[units + j]), logistic(sum[3 * units + j]))
@@ -84,10 +98,10 @@ struct ReferenceModel {
         }
     }
 
-    private func simpleRNN(_ layer: Int, _ x: [Double], _ state: inout State) {
+    private func simpleRNN(_ layer: Int, _ x: [Double], _ operand: [Double], _ state: inout State) {
         let (place, units) = (layout.recurrent[layer], layout.configuration.rnnUnits)
         let input = affine(x, place.kernel, bias: place.bias, columns: units)
-        let recurrent = affine(state.hidden[layer], place.recurrentKernel, bias: nil, columns: units)
+        let recurrent = affine(operand, place.recurrentKernel, bias: nil, columns: units)
         state.hidden[layer] = zip(input, recurrent).map { tanh($0 + $1) }
     }
 
