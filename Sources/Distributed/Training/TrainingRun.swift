@@ -36,6 +36,7 @@ package final class TrainingRun {
         let validateEverySteps: Int?
         let earlyStopping: Int?
         let minDelta: Double
+        let dropout: Dropout
 
         init(_ options: TrainingOptions) {
             (epochs, maxSteps) = (options[.epochs], options[.maxSteps])
@@ -44,6 +45,7 @@ package final class TrainingRun {
             (checkpointEverySteps, verifyReplicas) = (options[.checkpointEverySteps], options[.verifyReplicas])
             (validateEverySteps, earlyStopping) = (options[.validateEverySteps], options[.earlyStopping])
             minDelta = options[.minDelta]
+            dropout = Dropout(inputs: options[.dropout], recurrent: options[.recurrentDropout])
         }
     }
 
@@ -198,7 +200,7 @@ package final class TrainingRun {
 
     private func step(_ batch: Batch, _ timer: EpochTimer) throws -> StepReport {
         let start = Clock.seconds
-        var gradient = try trainer.gradient(of: batch)
+        var gradient = try trainer.gradient(of: batch, dropout: perStep.dropout)
         let (loss, norm) = (gradient.loss, gradient.norm)
         tellFirstLoss(loss)
         if let limit = perStep.clipNorm { try gradient.clip(norm: limit) }

@@ -1,0 +1,41 @@
+import Testing
+
+@testable import DTrainCore
+
+/// The least loss, and the patience of early stopping: Keras's rule for the patience, whatever the improvement for the least.
+@Suite struct ValidationProgressTests {
+    private func expect(_ isLeast: Bool, _ noted: Bool) { #expect(noted == isLeast) }
+
+    @Test func theLeastLossAndTheWaitAreKept() {
+        var progress = ValidationProgress()
+        expect(true, progress.note(2, step: 10))
+        expect(false, progress.note(2, step: 20))
+        #expect(progress.waited == 1 && progress.bestStep == 10)
+        expect(true, progress.note(1.5, step: 30))
+        #expect((progress.bestLoss, progress.bestStep, progress.waited) == (1.5, 30, 0))
+    }
+
+    /// A small improvement is the least loss, but no reason to wait longer.
+    @Test func smallImprovementsDoNotRenewThePatience() {
+        var progress = ValidationProgress()
+        progress.note(2, step: 1, minDelta: 0.1)
+        expect(true, progress.note(1.95, step: 2, minDelta: 0.1))
+        expect(true, progress.note(1.91, step: 3, minDelta: 0.1))
+        #expect(progress.isExhausted(patience: 2) && !progress.isExhausted(patience: 3))
+        expect(true, progress.note(1.89, step: 4, minDelta: 0.1))
+        #expect(progress.waited == 0)
+    }
+
+    @Test func aRecordThatContradictsItselfIsRefused() {
+        func problem(_ losses: [Double], best: Double, at step: Int, waited: Int = 0) -> String? {
+            ValidationProgress(epochLosses: losses, bestLoss: best, bestStep: step, reference: best, waited: waited)
+                .problem(epochs: 1, step: 9)
+        }
+        #expect(problem([2], best: 2, at: 9) == nil)
+        #expect(problem([], best: 2, at: 9) != nil)
+        #expect(problem([2], best: 2, at: 10) != nil)
+        #expect(problem([2], best: .infinity, at: 9) != nil)
+        #expect(problem([2], best: 2, at: 9, waited: -1) != nil)
+        #expect(problem([.infinity], best: 2, at: 9) != nil)
+    }
+}

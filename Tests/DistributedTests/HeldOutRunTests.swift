@@ -1,0 +1,172 @@
+import DTrainCore
+import Foundation
+import Testing
+
+@testable import DTrainDistributed
+
+/// Trainings with held-out data and on streams, on ranks that are threads.
+@Suite struct HeldOutRunTests {
+    private let bench: TrainingBench
+
+    init() throws { bench = try TrainingBench() }
+
+    private func train(ranks: Int, _ options: TrainingOptions) throws {
+        for outcome in try bench.train(ranks: ranks, options, beforeReduction: { _, _, _ in 0 }) { _ = try outcome.get() }
+    }
+
+    private func options(in folder: String, _ change: (inout TrainingOptions) -> Void) -> TrainingOptions {
+        var options = bench.options
+        options[.checkpointDirectory] = "\(bench.folder)/\(folder)"
+        options[.metrics] = "\(bench.folder)/\(folder).jsonl"
+        change(&options)
+        return options
+    }
+
+    private func bytes(_ path: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(bench.folder)/\(path)"))
+    }
+
+    private struct Line: Decodable {
+        let step: Int?
+        let epoch: Int
+        let validation_loss: Double?
+    }
+
+    private func validations(_ folder: String) throws -> [Line] {
+        try String(contentsOfFile: "\(bench.folder)/\(folder).jsonl", encoding: .utf8).split(separator: "\n")
+            .map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }.filter { $0.validation_loss != nil }
+    }
+
+    /// The checkpoints' bytes, held-out losses included, whatever the ranks and wherever the training was resumed.
+    @Test(arguments: [(false, Cell.gru), (true, .gru), (true, .lstm)])
+    func ranksAndResumesChangeNoBit(stateful: Bool, cell: Cell) throws {
+        func change(_ options: inout TrainingOptions) {
+            options[.validationSplit] = 0.2
+            options[.validateEverySteps] = 7
+            options[.stateful] = stateful
+            options[.cell] = cell
+            options[.layers] = 2
+        }
+        try train(ranks: 1, options(in: "alone", change))
+        try train(ranks: 3, options(in: "three", change))
+        var part = options(in: "part", change)
+        part[.maxSteps] = 10
+        try train(ranks: 2, part)
+        var rest = part
+        rest.settings = Settings()
+        rest[.checkpointDirectory] = part[.checkpointDirectory]
+        rest[.metrics] = part[.metrics]
+        rest.start = .resume
+        try train(ranks: 3, rest)
+        for name in ["ckpt_1.safetensors", "ckpt_2.safetensors", "ckpt_best.safetensors"] {
+            let alone = try bytes("alone/\(name)")
+            #expect(try bytes("three/\(name)") == alone, "\(name) on three ranks")
+            #expect(try bytes("part/\(name)") == alone, "\(name) resumed")
+        }
+        let losses = try validations("alone")
+        #expect(losses.count >= 2 && losses.contains { $0.step == 7 })
+        #expect(try validations("part").map(\.validation_loss) == losses.map(\.validation_loss))
+    }
+
+    /// What is measured is what an evaluation of the saved weights on the held-out windows measures.
+    @Test func theLossIsThatOfAnEvaluation() throws {
+        try train(ranks: 2, options(in: "run") { $0[.validationSplit] = 0.2 })
+        let checkpoint = try Checkpoint(path: "\(bench.folder)/run/ckpt_2.safetensors")
+        let vocabulary = try checkpoint.requireVocabulary()
+        let corpus = try Corpus(path: "\(bench.folder)/text.txt", vocabulary: vocabulary)
+        let heldOut = try #require(
+            SequenceDataset(corpus: corpus, sequenceLength: 10, batchSize: 8, validationSplit: 0.2).heldOut)
+        // One window after the other: each has a loss of its own.
+        let evaluator = try Evaluator(checkpoint: checkpoint, sequenceLength: 10, threads: 1)
+        let windows = heldOut.predictions / 10
+        let first = corpus.count / 11 - windows
+        let losses = try (first..<first + windows).map { window in
+            let text = "\(bench.folder)/window.txt"
+            let ids = corpus[window * 11..<(window + 1) * 11]
+            try vocabulary.decode(ids).write(toFile: text, atomically: true, encoding: .utf8)
+            return try evaluator.evaluate(Corpus(path: text, vocabulary: vocabulary)).loss
+        }
+        let mean = losses.reduce(0, +) / Double(windows)
+        let measured = try #require(checkpoint.metadata.progress?.validation?.epochLosses.last)
+        #expect(abs(measured - mean) < 1e-6)
+        #expect(try validations("run").last?.validation_loss == measured)
+    }
+
+    /// Measuring changes nothing: the weights are those of a training that only leaves the same windows out.
+    @Test func measuringLeavesTheTrainingAlone() throws {
+        try train(ranks: 1, options(in: "often") { ($0[.validationSplit], $0[.validateEverySteps]) = (0.2, 1) })
+        try train(ranks: 1, options(in: "seldom") { $0[.validationSplit] = 0.2 })
+        func weights(_ folder: String) throws -> [Float] {
+            let checkpoint = try Checkpoint(path: "\(bench.folder)/\(folder)/ckpt_2.safetensors")
+            return try #require(checkpoint["gru.recurrent_kernel"])
+        }
+        #expect(try weights("often") == weights("seldom"))
+    }
+
+    @Test func theBestCheckpointIsTheLeastLoss() throws {
+        // A rate at which the loss soon rises again.
+        try train(
+            ranks: 1,
+            options(in: "run") {
+                ($0[.validationSplit], $0[.validateEverySteps], $0[.learningRate]) = (0.2, 1, 0.3)
+            })
+        let least = try #require(try validations("run").compactMap(\.validation_loss).min())
+        let best = try Checkpoint(path: "\(bench.folder)/run/ckpt_best.safetensors")
+        let record = try #require(best.metadata.progress?.validation)
+        #expect(record.bestLoss == least && record.bestStep == best.metadata.progress?.step)
+        let last = try Checkpoint(path: "\(bench.folder)/run/ckpt_2.safetensors")
+        #expect(last.metadata.progress?.validation?.bestLoss == least)
+    }
+
+    @Test func patienceEndsTheTrainingAndAResumeEndsAtOnce() throws {
+        func change(_ options: inout TrainingOptions) {
+            (options[.validationSplit], options[.validateEverySteps]) = (0.2, 1)
+            // No loss falls by that much.
+            (options[.earlyStopping], options[.minDelta]) = (3, 100)
+        }
+        let first = options(in: "run", change)
+        try train(ranks: 2, first)
+        // The first measurement counts as an improvement.
+        #expect(try validations("run").compactMap(\.step) == [1, 2, 3, 4])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(bench.folder)/run").contains("ckpt_1_4.safetensors"))
+        var again = first
+        again.start = .resume
+        try train(ranks: 1, again)
+        #expect(try validations("run").count == 4)
+        again[.earlyStopping] = 5
+        try train(ranks: 1, again)
+        #expect(try validations("run").count == 6)
+    }
+
+    @Test func aResumeFromBeforeDeletesTheBest() throws {
+        let first = options(in: "run") {
+            ($0[.validationSplit], $0[.validateEverySteps], $0[.checkpointEverySteps]) = (0.2, 5, 4)
+        }
+        try train(ranks: 1, first)
+        let best = "\(bench.folder)/run/ckpt_best.safetensors"
+        let step = try #require(try Checkpoint(path: best).metadata.progress?.step)
+        try #require(step > 4)
+        var again = first
+        again.start = .resumeFrom("\(bench.folder)/run/ckpt_1_4.safetensors")
+        (again[.overwrite], again[.maxSteps]) = (true, 4)
+        try train(ranks: 1, again)
+        #expect(!FileManager.default.fileExists(atPath: best))
+    }
+
+    @Test func otherHeldOutDataIsRefused() throws {
+        for (name, text) in [("a.txt", "the lazy dog jumps over the fox\n"), ("b.txt", "the quick fox runs over dogs\n")] {
+            try text.write(toFile: "\(bench.folder)/\(name)", atomically: true, encoding: .utf8)
+        }
+        let first = options(in: "run") { ($0[.validationData], $0[.maxSteps]) = ("\(bench.folder)/a.txt", 2) }
+        try train(ranks: 1, first)
+        var again = first
+        (again.start, again[.maxSteps]) = (.resume, 3)
+        for (file, word) in [("\(bench.folder)/b.txt", "is not the held-out data"), (nil, "was trained with held-out data")] {
+            again.settings = Settings()
+            again[.checkpointDirectory] = first[.checkpointDirectory]
+            again.settings.take(.validationData, file.map { Optional($0) })
+            let error = #expect(throws: (any Error).self) { try train(ranks: 2, again) }
+            #expect("\(try #require(error))".contains(word))
+        }
+    }
+}
