@@ -10,9 +10,49 @@ struct GoldenCase: Sendable, CustomStringConvertible {
         let batchSize: Int
         let epochs: Int
         let stepLosses: [Double]
+        /// The learning rate of each step, as Keras has it in single precision.
+        let learningRates: [Double]?
+        /// What differs from the defaults.
+        let options: Options?
         /// A prompt and its greedy continuation by the trained model, where the case has them.
         let greedyPrompt: String?
         let greedyContinuation: String?
+    }
+
+    struct Options: Decodable {
+        struct Schedule: Decodable {
+            let kind: String
+            let warmupSteps: Int?
+            let decaySteps: Int?
+            let decayRate: Double?
+            let finalLearningRate: Double?
+            let staircase: Bool?
+        }
+
+        let optimizer: String?
+        let learningRate: Double?
+        let weightDecay: Double?
+        let rho: Double?
+        let momentum: Double?
+        let clipNorm: Double?
+        let clipValue: Double?
+        let schedule: Schedule?
+        let stateful: Bool?
+        let validationSplit: Double?
+
+        /// The flags that ask for the same.
+        var flags: [String] {
+            let shape = schedule.map { $0.staircase == true ? "step" : $0.kind }
+            let values: [(String, Any?)] = [
+                ("optimizer", optimizer), ("learning-rate", learningRate), ("weight-decay", weightDecay), ("rho", rho),
+                ("momentum", momentum), ("clip-norm", clipNorm), ("clip-value", clipValue), ("schedule", shape),
+                ("warmup-steps", schedule?.warmupSteps), ("decay-steps", schedule?.decaySteps),
+                ("decay-rate", schedule?.decayRate), ("final-learning-rate", schedule?.finalLearningRate),
+                ("validation-split", validationSplit),
+            ]
+            return values.flatMap { name, value in value.map { ["--\(name)", "\($0)"] } ?? [] }
+                + (stateful == true ? ["--stateful"] : [])
+        }
     }
 
     let folder: String
@@ -39,7 +79,8 @@ struct GoldenTests {
     private static let tolerance = 1e-5
 
     @Test func casesAreThere() throws {
-        #expect(GoldenCase.all.count >= 4)
+        #expect(GoldenCase.all.count >= 7)
+        #expect(try GoldenCase.all.count { try $0.expected().options != nil } >= 3)
         #expect(try GoldenCase.all.count { try $0.expected().greedyContinuation != nil } >= 3)
     }
 
@@ -82,17 +123,42 @@ struct GoldenTests {
         #expect(loaded.allSatisfy { $0.isFinite })
     }
 
+    /// What an optimiser, a schedule and clipping need is in the checkpoint.
+    @Test(arguments: ["adamw-cosine", "rmsprop-exponential", "sgd-clipnorm"])
+    func aStopInMidEpochChangesNoBit(name: String) throws {
+        let golden = try #require(GoldenCase.all.first { $0.description == name })
+        let bench = try Bench()
+        try train(golden, bench, into: "whole", microBatchSize: 2, on: .alone)
+        let stops = [3, 50]
+        for (index, stop) in stops.enumerated() {
+            try train(
+                golden, bench, into: "parts", microBatchSize: 2, on: .alone,
+                flags: ["--max-steps", "\(stop)"] + (index > 0 ? ["--resume"] : []))
+        }
+        // The checkpoint says all but the text.
+        let outcome = try bench.run(
+            "train --resume --checkpoint-dir parts --metrics parts.jsonl", ["--data", "\(golden.folder)/corpus.txt"])
+        try #require(outcome.status == 0, "\(outcome)")
+        #expect(!outcome.stderr.contains("changes from") && !outcome.stderr.contains("still ends"), "\(outcome)")
+        let last = "ckpt_\(try golden.expected().epochs).safetensors"
+        #expect(try bench.read("parts/\(last)") == bench.read("whole/\(last)"))
+        let (parts, whole) = (try Metrics(bench.read("parts.jsonl")), try Metrics(bench.read("whole.jsonl")))
+        #expect(parts.learningRates == whole.learningRates && parts.losses == whole.losses)
+        #expect(parts.gradientNorms == whole.gradientNorms)
+    }
+
     private func train(
-        _ golden: GoldenCase, _ bench: Bench, into directory: String, microBatchSize: Int, on launch: Launch
+        _ golden: GoldenCase, _ bench: Bench, into directory: String, microBatchSize: Int, on launch: Launch,
+        flags: [String] = []
     ) throws {
         let expected = try golden.expected()
+        let start = flags.contains("--resume") ? [] : ["--init", "\(golden.folder)/init.safetensors"]
         let outcome = try bench.run(
             "train --no-shuffle --seq-length \(expected.seqLength) --batch-size \(expected.batchSize) --epochs "
                 + "\(expected.epochs) --micro-batch-size \(microBatchSize) --checkpoint-dir \(directory)",
             [
-                "--data", "\(golden.folder)/corpus.txt", "--init", "\(golden.folder)/init.safetensors",
-                "--metrics", "\(directory).jsonl",
-            ], on: launch)
+                "--data", "\(golden.folder)/corpus.txt", "--metrics", "\(directory).jsonl",
+            ] + start + (expected.options?.flags ?? []) + flags, on: launch)
         try #require(outcome.status == 0, "\(launch): \(outcome)")
     }
 
@@ -103,6 +169,12 @@ struct GoldenTests {
         let distances = zip(metrics.losses, expected.stepLosses).map { abs($0 - $1) }
         let first = distances.firstIndex { $0 > Self.tolerance }.map { $0 + 1 }
         #expect(first == nil, "\(what): from that step on the losses differ, by up to \(distances.max() ?? 0)")
+        if let rates = expected.learningRates, let base = rates.max() {
+            try #require(metrics.learningRates.count == rates.count, "\(what)")
+            // Keras computes a rate in single precision, from terms as large as the base rate: a few half units in its last place.
+            let distance = zip(metrics.learningRates, rates).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(distance <= 0x1p-23 * base, "\(what)")
+        }
         let checkpoint = "\(directory)/ckpt_\(expected.epochs).safetensors"
         try expectWeights(
             Safetensors(path: bench.path(checkpoint)), near: Safetensors(path: "\(golden.folder)/final.safetensors"),

@@ -13,6 +13,7 @@ struct Metrics {
         let tokens: Int?
         let tokensPerSecond: Double?
         let gradientNorm: Double?
+        let learningRate: Double?
         let profile: [String: Double]?
 
         enum CodingKeys: String, CodingKey {
@@ -20,6 +21,7 @@ struct Metrics {
             case epochLoss = "epoch_loss"
             case tokensPerSecond = "tokens_per_second"
             case gradientNorm = "gradient_norm"
+            case learningRate = "learning_rate"
         }
     }
 
@@ -35,6 +37,7 @@ struct Metrics {
     var steps: [Int] { lines.compactMap(\.step) }
     var losses: [Double] { lines.compactMap(\.loss) }
     var gradientNorms: [Double] { lines.compactMap(\.gradientNorm) }
+    var learningRates: [Double] { lines.compactMap(\.learningRate) }
     var epochs: [Int] { lines.filter { $0.step == nil }.map(\.epoch) }
     var epochLosses: [Double] { lines.compactMap(\.epochLoss) }
 }

@@ -8,8 +8,8 @@ import Testing
 @Suite struct MetricsLogTests {
     private func report(_ step: Int) -> StepReport {
         StepReport(
-            step: step, epoch: 1, stepInEpoch: step, stepsPerEpoch: 9, loss: 1, gradientNorm: 1, epochLoss: 1,
-            seconds: 1, epochSeconds: 1, meanSeconds: 1, tokens: 1, profile: nil, gradientBytes: nil)
+            step: step, epoch: 1, stepInEpoch: step, stepsPerEpoch: 9, loss: 1, gradientNorm: 1, learningRate: 1,
+            epochLoss: 1, seconds: 1, epochSeconds: 1, meanSeconds: 1, tokens: 1, profile: nil, gradientBytes: nil)
     }
 
     private func steps(_ path: String) throws -> [Int] {

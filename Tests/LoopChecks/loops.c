@@ -159,6 +159,8 @@ static void check_vectors(void) {
         const dtrain_adam_constants adam = {0.7f, 0.1f, 0.001f, 0.01f, 1e-7f};
         dtrain_adam(adam, n, x, m, v, weights);
         dtrain_sgd((dtrain_sgd_constants){0.7f, 0.1f, 0.9f}, n, x, m, weights);
+        dtrain_adamw(adam, 0.003f, n, x, m, v, weights);
+        dtrain_rmsprop((dtrain_rmsprop_constants){0.7f, 0.1f, 0.05f, 1e-7f}, n, x, v, weights);
         dtrain_axpy(n, 0.3f, x, weights);
         dtrain_round_bf16(n, x, rest, rounded);
         dtrain_add_bf16(n, rounded, weights);

@@ -18,6 +18,7 @@
 #include "vector_math.h"
 
 #include "adam.h"
+#include "adamw.h"
 #include "bf16.h"
 #include "dropout.h"
 #include "gru.h"
@@ -26,6 +27,7 @@
 #include "matrix.h"
 #include "norm.h"
 #include "pack.h"
+#include "rmsprop.h"
 #include "sgd.h"
 #include "simple_rnn.h"
 

@@ -32,6 +32,13 @@
     X(void, adam,                                                                                                     \
       (dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights),        \
       (constants, n, gradient, m, v, weights))                                                                        \
+    X(void, adamw,                                                                                                    \
+      (dtrain_adam_constants constants, float decay, int64_t n, const float *gradient, float *m, float *v,            \
+       float *weights),                                                                                               \
+      (constants, decay, n, gradient, m, v, weights))                                                                 \
+    X(void, rmsprop,                                                                                                  \
+      (dtrain_rmsprop_constants constants, int64_t n, const float *gradient, float *v, float *weights),               \
+      (constants, n, gradient, v, weights))                                                                           \
     X(void, sgd, (dtrain_sgd_constants constants, int64_t n, const float *gradient, float *m, float *weights),        \
       (constants, n, gradient, m, weights))                                                                           \
     X(void, add, (int64_t n, const float *addend, float *sum), (n, addend, sum))                                      \

@@ -158,6 +158,20 @@ typedef struct {
 void dtrain_adam(
     dtrain_adam_constants constants, int64_t n, const float *gradient, float *m, float *v, float *weights);
 
+// The weights' decay, w -= decay * w, then Adam.
+void dtrain_adamw(
+    dtrain_adam_constants constants, float decay, int64_t n, const float *gradient, float *m, float *v, float *weights);
+
+// RMSprop as in Keras, on [n] elements with g the gradient times `scale`: v += (g*g - v) * (1 - rho);
+// w -= learning_rate * g / sqrt(v + epsilon).
+typedef struct {
+    float scale;
+    float learning_rate;
+    float one_minus_rho;
+    float epsilon;
+} dtrain_rmsprop_constants;
+void dtrain_rmsprop(dtrain_rmsprop_constants constants, int64_t n, const float *gradient, float *v, float *weights);
+
 // Gradient descent with momentum, on [n] elements with g the gradient times `scale`:
 // m = momentum * m - learning_rate * g; w += m.
 typedef struct {

@@ -21,6 +21,7 @@ private struct StoredConfiguration: Codable {
     let training: Settings?
     // In here, because the seal of a version that doesn't know them covers them all the same.
     let arithmetic: String?
+    let horizon: Int?
     let validationChecksum: String?
 }
 
@@ -60,7 +61,8 @@ extension CheckpointMetadata {
             .vocabulary: try Self.json(vocabulary),
             .configuration: try Self.json(
                 StoredConfiguration(
-                    model: model, training: settings, arithmetic: arithmetic, validationChecksum: validationChecksum)),
+                    model: model, training: settings, arithmetic: arithmetic, horizon: horizon,
+                    validationChecksum: validationChecksum)),
         ]
         strings[.corpusChecksum] = corpusChecksum
         if let progress {
@@ -105,7 +107,7 @@ extension CheckpointMetadata {
         }
         self.init(
             kind: kind, model: model, settings: stored.training, arithmetic: stored.arithmetic,
-            vocabulary: try Self.vocabulary(of: file, size: model.vocabularySize),
+            horizon: stored.horizon, vocabulary: try Self.vocabulary(of: file, size: model.vocabularySize),
             corpusChecksum: file.metadata[CheckpointKey.corpusChecksum.rawValue],
             validationChecksum: stored.validationChecksum, progress: progress)
         if let problem { throw file.unfit(problem) }

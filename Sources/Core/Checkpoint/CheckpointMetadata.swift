@@ -17,6 +17,8 @@ public struct CheckpointMetadata: Hashable, Sendable {
     /// The `Arithmetic` of the training by its raw value, which a newer dtrain may have added; nil in a generator, and in checkpoints
     /// from before it was kept.
     public var arithmetic: String?
+    /// The steps of the training as it was planned at its first start; nil where its learning rate is constant.
+    public var horizon: Int?
     /// All entries by id: `[UNK]`, then one Unicode scalar each, ascending.
     public var vocabulary: [String]
     /// The checksum of the text trained on; always there in a training checkpoint.
@@ -29,13 +31,14 @@ public struct CheckpointMetadata: Hashable, Sendable {
     /// The metadata of a checkpoint.
     package init(
         kind: Kind, model: ModelConfiguration, settings: Settings? = nil, arithmetic: String? = nil,
-        vocabulary: [String],
+        horizon: Int? = nil, vocabulary: [String],
         corpusChecksum: String? = nil, validationChecksum: String? = nil, progress: TrainingProgress? = nil
     ) {
         self.kind = kind
         self.model = model
         self.settings = settings
         self.arithmetic = arithmetic
+        self.horizon = horizon
         self.vocabulary = vocabulary
         self.corpusChecksum = corpusChecksum
         self.validationChecksum = validationChecksum
@@ -49,6 +52,7 @@ public struct CheckpointMetadata: Hashable, Sendable {
             return "lacks the settings, the progress or the corpus checksum of its training"
         }
         if settings?.arePossible == false { return "has impossible training settings" }
+        if let horizon, !(1...StepCount.mostSteps).contains(horizon) { return "plans \(horizon) steps" }
         if let progress {
             guard (0...TrainingProgress.maximumEpochs).contains(progress.epoch), progress.stepInEpoch >= 0,
                 progress.step >= progress.stepInEpoch, progress.epochLosses.count == progress.epoch

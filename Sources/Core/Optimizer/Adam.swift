@@ -24,13 +24,17 @@ public struct Adam: Optimizer, Hashable {
         [OptimizerSlot(name: "m", title: "first moments"), OptimizerSlot(name: "v", title: "second moments")]
     }
 
-    /// The update of one step; α_t is computed in double precision.
+    /// The update of one step.
     public func update(step: Int, learningRate: Double, gradientScale: Float) -> any ParameterUpdate {
+        Update(constants: constants(step: step, learningRate: learningRate, gradientScale: gradientScale))
+    }
+
+    /// The loop's constants of one step; α_t is computed in double precision.
+    func constants(step: Int, learningRate: Double, gradientScale: Float) -> dtrain_adam_constants {
         let alpha = learningRate * (1 - beta2.raised(to: step)).squareRoot() / (1 - beta1.raised(to: step))
-        return Update(
-            constants: dtrain_adam_constants(
-                scale: gradientScale, one_minus_beta1: Float(1 - beta1), one_minus_beta2: Float(1 - beta2),
-                alpha: Float(alpha), epsilon: Float(epsilon)))
+        return dtrain_adam_constants(
+            scale: gradientScale, one_minus_beta1: Float(1 - beta1), one_minus_beta2: Float(1 - beta2),
+            alpha: Float(alpha), epsilon: Float(epsilon))
     }
 
     private struct Update: ParameterUpdate {
@@ -39,18 +43,5 @@ public struct Adam: Optimizer, Hashable {
         func apply(to run: ParameterRun) {
             dtrain_adam(constants, Int64(run.count), run.gradient, run.slot(0), run.slot(1), run.parameters)
         }
-    }
-}
-
-extension Double {
-    /// This number multiplied by itself, by squaring: rounded in the same way everywhere, as a library's `pow` isn't.
-    fileprivate func raised(to exponent: Int) -> Double {
-        var (result, square, rest) = (1.0, self, exponent)
-        while rest > 0 {
-            if rest & 1 == 1 { result *= square }
-            square *= square
-            rest >>= 1
-        }
-        return result
     }
 }

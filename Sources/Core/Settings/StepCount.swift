@@ -5,6 +5,8 @@ public enum StepCount: Hashable, Sendable {
     /// Epochs, fractions included.
     case epochs(Double)
 
+    /// More than any training takes; sums of a few such numbers can't overflow.
+    static let mostSteps = 1 << 53
     /// The unit of epochs.
     private static let epochs = "epochs"
 
@@ -21,18 +23,17 @@ public enum StepCount: Hashable, Sendable {
         if !isPossible { return nil }
     }
 
-    /// The nearest whole number of steps.
+    /// The nearest whole number of steps, at most 2⁵³.
     ///
     /// - Parameter stepsPerEpoch: the steps of an epoch.
     public func steps(perEpoch stepsPerEpoch: Int) -> Int {
         switch self {
         case .steps(let steps): steps
-        // What a Double holds and an Int doesn't is beyond any training.
-        case .epochs(let epochs): Int(exactly: (epochs * Double(stepsPerEpoch)).rounded()) ?? Int(Int32.max)
+        case .epochs(let epochs): Int(min((epochs * Double(stepsPerEpoch)).rounded(), Double(Self.mostSteps)))
         }
     }
 
-    /// Whether a training can have so many steps; sums of a few such counts can't overflow.
+    /// Whether a training can have so many steps.
     var isPossible: Bool {
         switch self {
         case .steps(let steps): (0...Int(Int32.max)).contains(steps)

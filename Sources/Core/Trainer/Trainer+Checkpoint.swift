@@ -9,7 +9,8 @@ extension Trainer {
     ///   - path: the file; what is there is replaced.
     ///   - data: the data of the training: its text, sequence length, order and seed are kept.
     ///   - progress: how far the training has come, of which `progress.step` steps must be this trainer's.
-    ///   - settings: further settings to keep, such as the total of epochs.
+    ///   - settings: further settings to keep, such as the total of epochs and the schedule of the learning rate, with its base
+    ///     rate.
     /// - Throws: `DTrainError` with `inputOutput` when writing fails, `badData` when a weight isn't finite, `usage` when the
     ///   progress isn't the trainer's.
     public func save(
@@ -29,6 +30,7 @@ extension Trainer {
                 metadata: CheckpointMetadata(
                     kind: .training, model: model, settings: stored(settings, data),
                     arithmetic: arithmetic.rawValue,
+                    horizon: settings.hasHorizon ? settings.horizon(stepsPerEpoch: data.stepsPerEpoch) : nil,
                     vocabulary: data.corpus.vocabulary.tokens, corpusChecksum: data.corpus.checksum,
                     progress: progress),
                 layout: layout, parameters: replica.parameters.pointer, optimizer: replica.optimizerState,
@@ -119,7 +121,9 @@ extension Trainer {
         settings[.shuffle] = data.shuffle
         settings[.seed] = data.seed
         settings[.precision] = precision
-        if let learningRate { settings[.learningRate] = learningRate }
+        // Of a schedule, the base rate is given.
+        if let learningRate, !settings.isGiven(.learningRate) { settings[.learningRate] = learningRate }
+        settings.describe(replica.optimizerState.optimizer)
         return settings.stored
     }
 }

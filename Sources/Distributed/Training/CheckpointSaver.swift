@@ -9,6 +9,7 @@ final class CheckpointSaver {
     private let directory: CheckpointDirectory
     private let corpus: Corpus
     private let validationChecksum: String?
+    private let horizon: Int?
     private let agreement: ReplicaAgreement
     private let comparesReplicas: Bool
     /// On rank 0.
@@ -28,11 +29,12 @@ final class CheckpointSaver {
     /// Allocates the memory for a copy of the state; collective.
     init(
         _ options: TrainingOptions, replica: Replica, corpus: Corpus, validationChecksum: String? = nil,
-        agreement: ReplicaAgreement, communicator: any Communicator, calls: FileCalls = .system
+        horizon: Int? = nil, agreement: ReplicaAgreement, communicator: any Communicator, calls: FileCalls = .system
     ) throws {
         self.options = options
         self.corpus = corpus
         self.validationChecksum = validationChecksum
+        self.horizon = horizon
         self.agreement = agreement
         comparesReplicas = communicator.size > 1
         let directory = CheckpointDirectory(path: options[.checkpointDirectory])
@@ -107,7 +109,7 @@ final class CheckpointSaver {
                     path: path, copy: target == .pointAndBest ? directory.best : nil,
                     metadata: CheckpointMetadata(
                         kind: .training, model: replica.layout.configuration, settings: options.settings.stored,
-                        arithmetic: replica.arithmetic.rawValue, vocabulary: corpus.vocabulary.tokens,
+                        arithmetic: replica.arithmetic.rawValue, horizon: horizon, vocabulary: corpus.vocabulary.tokens,
                         corpusChecksum: corpus.checksum, validationChecksum: validationChecksum, progress: progress),
                     states: states, keep: target == .best ? nil : options[.keep], first: first))
         }

@@ -25,14 +25,15 @@ final class EpochTimer {
 
     /// The report of a step that began and ended at these moments.
     func step(
-        _ progress: TrainingProgress, loss: Float, gradientNorm: Double, from stepStart: Double, to now: Double,
-        profile: StepProfile?, gradientBytes: Int?
+        _ progress: TrainingProgress, loss: Float, gradientNorm: Double, learningRate: Double, from stepStart: Double,
+        to now: Double, profile: StepProfile?, gradientBytes: Int?
     ) -> StepReport {
         StepReport(
             step: progress.step, epoch: progress.epoch + 1, stepInEpoch: progress.stepInEpoch,
-            stepsPerEpoch: stepsPerEpoch, loss: loss, gradientNorm: gradientNorm,
+            stepsPerEpoch: stepsPerEpoch, loss: loss, gradientNorm: gradientNorm, learningRate: learningRate,
             epochLoss: progress.lossSum / Double(progress.stepInEpoch), seconds: now - stepStart,
-            epochSeconds: seconds(until: now), meanSeconds: seconds(until: now) / Double(progress.stepInEpoch - firstStep),
+            epochSeconds: seconds(until: now),
+            meanSeconds: seconds(until: now) / Double(progress.stepInEpoch - firstStep),
             tokens: tokens, profile: profile, gradientBytes: gradientBytes)
     }
 

@@ -13,6 +13,7 @@ final class MetricsLog {
         let seconds: Double
         let tokens: Int
         let gradientNorm: Double
+        let learningRate: Double
         let profile: StepProfile?
         let gradientBytes: Int?
         let hiddenExchange: Double?
@@ -20,6 +21,7 @@ final class MetricsLog {
         enum CodingKeys: String, CodingKey {
             case step, epoch, loss, seconds, tokens, profile
             case gradientNorm = "gradient_norm"
+            case learningRate = "learning_rate"
             case gradientBytes = "gradient_bytes"
             case hiddenExchange = "hidden_exchange"
         }
@@ -94,8 +96,9 @@ final class MetricsLog {
         try write(
             Step(
                 step: report.step, epoch: report.epoch, loss: Double(report.loss), seconds: report.seconds,
-                tokens: report.tokens, gradientNorm: report.gradientNorm, profile: report.profile,
-                gradientBytes: report.gradientBytes, hiddenExchange: report.profile?.hiddenExchange), tell)
+                tokens: report.tokens, gradientNorm: report.gradientNorm, learningRate: report.learningRate,
+                profile: report.profile, gradientBytes: report.gradientBytes,
+                hiddenExchange: report.profile?.hiddenExchange), tell)
     }
 
     func write(_ report: EpochReport, _ tell: (TrainingEvent) -> Void) throws {

@@ -15,6 +15,10 @@ struct StartingPoint {
         var settings: Settings?
         /// The arithmetic of a resumed training; nil where the checkpoint doesn't say.
         var arithmetic: String?
+        /// The steps of a resumed training as it was planned; nil where the checkpoint doesn't say.
+        var horizon: Int?
+        /// The epochs of a resumed training before any change; nil where the checkpoint doesn't say.
+        var epochs: Int?
         /// A line for each setting that has changed.
         var changes: [String] = []
         /// The text of a resumed training.
@@ -28,6 +32,18 @@ struct StartingPoint {
 
         /// Whether an earlier training continues.
         var isResumed: Bool { settings != nil }
+
+        /// The steps of the training as it was planned at its first start.
+        ///
+        /// - Parameters:
+        ///   - options: those in force.
+        ///   - stepsPerEpoch: the steps of an epoch.
+        func horizon(_ options: TrainingOptions, stepsPerEpoch: Int) -> Int {
+            if let horizon { return horizon }
+            var settings = options.settings
+            settings.take(.epochs, epochs)
+            return settings.horizon(stepsPerEpoch: stepsPerEpoch)
+        }
     }
 
     /// Files that rank 0 has open; nil elsewhere.
@@ -162,8 +178,10 @@ struct StartingPoint {
             return Summary(
                 model: metadata.model, vocabulary: metadata.vocabulary,
                 progress: metadata.progress ?? TrainingProgress(), settings: settings.stored,
-                arithmetic: metadata.arithmetic, changes: changes,
-                corpusChecksum: metadata.corpusChecksum, validationChecksum: metadata.validationChecksum, path: checkpoint.path, remarks: checkpoint.remarks)
+                arithmetic: metadata.arithmetic, horizon: metadata.horizon,
+                epochs: metadata.settings.flatMap { $0.isGiven(.epochs) ? $0[.epochs] : nil }, changes: changes,
+                corpusChecksum: metadata.corpusChecksum, validationChecksum: metadata.validationChecksum,
+                path: checkpoint.path, remarks: checkpoint.remarks)
         }
     }
 

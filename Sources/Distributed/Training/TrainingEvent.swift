@@ -86,6 +86,8 @@ package struct StepReport: Sendable {
     package let loss: Float
     /// Norm of the gradient over all parameters, before any clipping.
     package let gradientNorm: Double
+    /// The learning rate of the step.
+    package let learningRate: Double
     /// Mean of the epoch's losses so far.
     package let epochLoss: Double
     /// Wall seconds of the step on rank 0.

@@ -6,6 +6,8 @@ package struct TrainingPlan {
     let options: TrainingOptions
     let start: StartingPoint
     let data: TrainingData
+    /// The steps of the training as it was planned at its first start; `max-steps` has no say in it.
+    let horizon: Int
     /// The best that all ranks' CPUs offer.
     let arithmetic: Arithmetic
     /// The instruction sets of the ranks, each once, in ascending order.
@@ -48,12 +50,27 @@ package struct TrainingPlan {
         let sets = try Set(communicator.allGather(InstructionSet.inUse().rawValue))
         let lacksPermission = try communicator.allGather(InstructionSet.lacksPermission()).contains(true)
         if communicator.size == 1 { options.settings.removeExchange() }
+        let data = try TrainingData.open(options, start.summary, communicator: communicator)
         return TrainingPlan(
-            options: options, start: start,
-            data: try TrainingData.open(options, start.summary, communicator: communicator),
-            arithmetic: arithmetic, instructionSets: InstructionSet.allCases.filter { sets.contains($0.rawValue) },
+            options: options, start: start, data: data,
+            horizon: start.summary.horizon(options, stepsPerEpoch: data.dataset.stepsPerEpoch), arithmetic: arithmetic,
+            instructionSets: InstructionSet.allCases.filter { sets.contains($0.rawValue) },
             lacksAMXPermission: lacksPermission, threads: options[.threads] ?? defaultThreads,
             communicator: communicator)
+    }
+
+    /// The learning rate of each step.
+    var schedule: LearningRateSchedule {
+        options.settings.schedule(stepsPerEpoch: data.dataset.stepsPerEpoch, horizon: horizon)
+    }
+
+    /// A line for a schedule that keeps its end although the epochs have changed; nil where there is none.
+    var scheduleNotice: String? {
+        guard start.summary.isResumed, options.settings.hasHorizon, options[.decaySteps] == nil,
+            horizon != options.settings.horizon(stepsPerEpoch: data.dataset.stepsPerEpoch)
+        else { return nil }
+        return "`schedule` \(options[.schedule].rawValue) still ends at step \(horizon), as planned at the first "
+            + "start, not with the last of \(options[.epochs]) epochs; set `decay-steps` for another end"
     }
 
     /// Allocates the model; collective.
@@ -63,8 +80,8 @@ package struct TrainingPlan {
             shape: Trainer.Shape(
                 batchSize: options[.batchSize], microBatchSize: options[.microBatchSize],
                 sequenceLength: options[.sequenceLength]),
-            optimizer: Adam(), arithmetic: arithmetic, threads: threads, members: options[.members],
-            seed: options[.seed], stateful: options[.stateful], ranks: ranks)
+            optimizer: options.settings.makeOptimizer(), arithmetic: arithmetic, threads: threads,
+            members: options[.members], seed: options[.seed], stateful: options[.stateful], ranks: ranks)
     }
 
     /// What is known before the first step.

@@ -28,8 +28,8 @@ package final class TrainingRun {
     private struct StepSettings {
         let epochs: Int
         let maxSteps: Int?
-        let learningRate: Double
-        let clipNorm: Double?
+        let schedule: LearningRateSchedule
+        let (clipNorm, clipValue): (Double?, Double?)
         let profile: Bool
         let checkpointEverySteps: Int?
         let verifyReplicas: Int?
@@ -38,9 +38,11 @@ package final class TrainingRun {
         let minDelta: Double
         let dropout: Dropout
 
-        init(_ options: TrainingOptions) {
+        init(_ plan: TrainingPlan) {
+            let options = plan.options
             (epochs, maxSteps) = (options[.epochs], options[.maxSteps])
-            (learningRate, clipNorm) = (options[.learningRate], options[.clipNorm])
+            schedule = plan.schedule
+            (clipNorm, clipValue) = (options[.clipNorm], options[.clipValue])
             profile = options[.profile]
             (checkpointEverySteps, verifyReplicas) = (options[.checkpointEverySteps], options[.verifyReplicas])
             (validateEverySteps, earlyStopping) = (options[.validateEverySteps], options[.earlyStopping])
@@ -72,10 +74,12 @@ package final class TrainingRun {
             try trainer.scatter(states)
         }
         saver = try CheckpointSaver(
-            plan.options, replica: trainer.replica, corpus: plan.data.corpus, validationChecksum: plan.data.validationChecksum,
-            agreement: agreement, communicator: communicator)
+            plan.options, replica: trainer.replica, corpus: plan.data.corpus,
+            validationChecksum: plan.data.validationChecksum,
+            horizon: plan.options.settings.hasHorizon ? plan.horizon : nil, agreement: agreement,
+            communicator: communicator)
         (self.plan, options, dataset) = (plan, plan.options, plan.data.dataset)
-        perStep = StepSettings(plan.options)
+        perStep = StepSettings(plan)
         (self.communicator, self.agreement) = (communicator, agreement)
         (self.stopSignal, self.report) = (stopSignal, report)
         progress = plan.start.summary.progress
@@ -127,6 +131,7 @@ package final class TrainingRun {
         if stop == nil { try openFiles() }
         plan.data.announce(
             plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: tell)
+        if let notice = plan.scheduleNotice { tell(.notice(notice)) }
         tell(.ready(plan.overview(trainer)))
     }
 
@@ -204,15 +209,17 @@ package final class TrainingRun {
         let (loss, norm) = (gradient.loss, gradient.norm)
         tellFirstLoss(loss)
         if let limit = perStep.clipNorm { try gradient.clip(norm: limit) }
-        try trainer.apply(gradient, learningRate: perStep.learningRate)
+        if let limit = perStep.clipValue { try gradient.clip(value: limit) }
+        let learningRate = perStep.schedule.rate(step: progress.step)
+        try trainer.apply(gradient, learningRate: learningRate)
         stop = ranks.stopRequest
         progress.add(loss: loss)
         let end = Clock.seconds
         var profile = trainer.profile
         profile.other = max(0, end - start - profile.total)
         let report = timer.step(
-            progress, loss: loss, gradientNorm: norm, from: start, to: end, profile: perStep.profile ? profile : nil,
-            gradientBytes: perStep.profile ? trainer.gradientBytes : nil)
+            progress, loss: loss, gradientNorm: norm, learningRate: learningRate, from: start, to: end,
+            profile: perStep.profile ? profile : nil, gradientBytes: perStep.profile ? trainer.gradientBytes : nil)
         try metrics?.write(report, tell)
         tell(.step(report))
         return report

@@ -4,7 +4,7 @@ import Testing
 
 /// What holds for every optimiser.
 @Suite struct OptimizerTests {
-    static let all: [any Optimizer] = [Adam(), SGD(), SGD(momentum: 0.9)]
+    static let all: [any Optimizer] = [Adam(), SGD(), SGD(momentum: 0.9), AdamW(), RMSprop()]
 
     @Test(arguments: all.indices, [[0, 500, 1000], [0, 1, 17, 333, 334, 1000], [0, 999, 1000]])
     func bitsDoNotDependOnHowTheParametersAreSplit(optimizer: Int, bounds: [Int]) throws {

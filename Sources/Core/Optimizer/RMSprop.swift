@@ -1,0 +1,36 @@
+import CKernels
+
+/// RMSprop with Keras's formula: v = ρ·v + (1 − ρ)·g²; θ −= lr·g/√(v + ε).
+///
+/// Tieleman & Hinton 2012, without momentum and not centred.
+public struct RMSprop: Optimizer, Hashable {
+    /// Decay of the mean squares.
+    public var rho: Double
+    /// Added to the mean square below the root.
+    public var epsilon: Double
+
+    /// RMSprop with these hyper-parameters; the defaults are Keras's.
+    public init(rho: Double = 0.9, epsilon: Double = 1e-7) { (self.rho, self.epsilon) = (rho, epsilon) }
+
+    /// `rmsprop`.
+    public var stateName: String { "rmsprop" }
+
+    /// The mean squares v.
+    public var slots: [OptimizerSlot] { [OptimizerSlot(name: "v", title: "mean squares")] }
+
+    /// The update of one step, which doesn't depend on the step's number.
+    public func update(step: Int, learningRate: Double, gradientScale: Float) -> any ParameterUpdate {
+        Update(
+            constants: dtrain_rmsprop_constants(
+                scale: gradientScale, learning_rate: Float(learningRate), one_minus_rho: Float(1 - rho),
+                epsilon: Float(epsilon)))
+    }
+
+    private struct Update: ParameterUpdate {
+        let constants: dtrain_rmsprop_constants
+
+        func apply(to run: ParameterRun) {
+            dtrain_rmsprop(constants, Int64(run.count), run.gradient, run.slot(0), run.parameters)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Glibc
+import Testing
+
+@testable import DTrainCore
+
+@Suite struct LearningRateScheduleTests {
+    /// 4 warm-up steps, 6 at the base rate, a decay of 8.
+    private func schedule(_ kind: ScheduleKind, final: Double = 0) -> LearningRateSchedule {
+        LearningRateSchedule(
+            kind, learningRate: 0.5, warmupSteps: 4, decayStart: 6, decaySteps: 8, decayRate: 0.25,
+            finalLearningRate: final)
+    }
+
+    @Test(arguments: ScheduleKind.allCases)
+    func theRateRisesFromZeroThenHolds(kind: ScheduleKind) {
+        let rates = (0...10).map { schedule(kind).rate(step: $0) }
+        #expect(rates == [0, 0.125, 0.25, 0.375, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    }
+
+    /// The rates at 0, ¼, ½, ¾ of the decay, at its end, and far beyond.
+    @Test(arguments: [
+        (ScheduleKind.constant, 0.0, [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]),
+        (.linear, 0, [0.5, 0.375, 0.25, 0.125, 0, 0]), (.linear, 0.1, [0.5, 0.4, 0.3, 0.2, 0.1, 0.1]),
+        // (1 + cos 45°) / 2 = (2 + √2) / 4.
+        (.cosine, 0, [0.5, (2 + 2.0.squareRoot()) / 8, 0.25, (2 - 2.0.squareRoot()) / 8, 0, 0]),
+        (.cosine, 0.1, [0.5, 0.1 + 0.1 * (2 + 2.0.squareRoot()), 0.3, 0.1 + 0.1 * (2 - 2.0.squareRoot()), 0.1, 0.1]),
+        // 4^(−¼) = 1/√2.
+        (.exponential, 0, [0.5, 0.5 / 2.0.squareRoot(), 0.25, 0.25 / 2.0.squareRoot(), 0.125, 0x1p-201]),
+        (.exponential, 0.3, [0.5, 0.5 / 2.0.squareRoot(), 0.3, 0.3, 0.3, 0.3]),
+        (.step, 0, [0.5, 0.5, 0.5, 0.5, 0.125, 0x1p-201]), (.step, 0.3, [0.5, 0.5, 0.5, 0.5, 0.3, 0.3]),
+    ])
+    func theDecayFollowsItsClosedForm(kind: ScheduleKind, final: Double, expected: [Double]) {
+        for (step, rate) in zip([10, 12, 14, 16, 18, 10 + 8 * 100], expected) {
+            let found = schedule(kind, final: final).rate(step: step)
+            #expect(isClose(found, rate, relative: 1e-14, absolute: 1e-17), "\(step)")
+        }
+    }
+
+    @Test func powersAgreeWithTheLibrarys() {
+        for numerator in [0, 1, 2, 5, 7, 100, 9999, 1 << 40] {
+            for denominator in [1, 2, 3, 7, 1000, Int.max] {
+                for base in [0.9, 0.25, 0.999_999, 1] {
+                    let expected = pow(base, Double(numerator) / Double(denominator))
+                    let found = base.raised(to: numerator, over: denominator)
+                    // `pow` itself has a rounded exponent.
+                    let slack = 1e-14 + 0x1p-52 * abs(log(base)) * Double(numerator) / Double(denominator)
+                    let power = "\(base)^\(numerator)/\(denominator)"
+                    #expect(isClose(found, expected, relative: slack, absolute: 1e-300), "\(power)")
+                }
+            }
+        }
+    }
+
+    /// Nothing divides by zero, nothing leaves the range of the rates.
+    @Test(arguments: ScheduleKind.allCases, [(0, 0, 0), (100, 0, 0), (0, 0, 1), (3, 5, 1000), (0, 1 << 53, 1 << 53)])
+    func everyRateLiesBetweenZeroAndTheBase(kind: ScheduleKind, steps: (warmup: Int, start: Int, decay: Int)) {
+        let schedule = LearningRateSchedule(
+            kind, learningRate: 0.002, warmupSteps: steps.warmup, decayStart: steps.start, decaySteps: steps.decay)
+        for step in Array(0...1100) + [1 << 40] {
+            let rate = schedule.rate(step: step)
+            #expect(rate >= 0 && rate <= 0.002, "\(step): \(rate)")
+        }
+    }
+
+    @Test func settingsCountInStepsAndEpochs() {
+        var settings = Settings()
+        #expect(settings.schedule(stepsPerEpoch: 10, horizon: 200) == LearningRateSchedule(decaySteps: 200))
+        settings[.schedule] = .cosine
+        settings[.learningRate] = 0.01
+        settings[.warmupSteps] = .epochs(0.5)
+        settings[.decayStart] = .steps(20)
+        settings[.finalLearningRate] = 0.001
+        let schedule = LearningRateSchedule(
+            .cosine, learningRate: 0.01, warmupSteps: 5, decayStart: 20, decaySteps: 175, finalLearningRate: 0.001)
+        #expect(settings.schedule(stepsPerEpoch: 10, horizon: 200) == schedule)
+        settings[.decaySteps] = .epochs(3)
+        #expect(settings.schedule(stepsPerEpoch: 10, horizon: 200).decaySteps == 30)
+        // A warm-up beyond the end leaves no decay.
+        (settings[.decaySteps], settings[.warmupSteps]) = (nil, .epochs(50))
+        #expect(settings.schedule(stepsPerEpoch: 10, horizon: 200).decaySteps == 0)
+        #expect(settings.horizon(stepsPerEpoch: 10) == 200)
+    }
+}
