@@ -17,18 +17,30 @@ import Testing
         #expect(rates == [0, 0.125, 0.25, 0.375, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
     }
 
-    /// The rates at 0, ¼, ½, ¾ of the decay, at its end, and far beyond.
-    @Test(arguments: [
-        (ScheduleKind.constant, 0.0, [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]),
-        (.linear, 0, [0.5, 0.375, 0.25, 0.125, 0, 0]), (.linear, 0.1, [0.5, 0.4, 0.3, 0.2, 0.1, 0.1]),
-        // (1 + cos 45°) / 2 = (2 + √2) / 4.
-        (.cosine, 0, [0.5, (2 + 2.0.squareRoot()) / 8, 0.25, (2 - 2.0.squareRoot()) / 8, 0, 0]),
-        (.cosine, 0.1, [0.5, 0.1 + 0.1 * (2 + 2.0.squareRoot()), 0.3, 0.1 + 0.1 * (2 - 2.0.squareRoot()), 0.1, 0.1]),
-        // 4^(−¼) = 1/√2.
-        (.exponential, 0, [0.5, 0.5 / 2.0.squareRoot(), 0.25, 0.25 / 2.0.squareRoot(), 0.125, 0x1p-201]),
-        (.exponential, 0.3, [0.5, 0.5 / 2.0.squareRoot(), 0.3, 0.3, 0.3, 0.3]),
+    private typealias Decay = (kind: ScheduleKind, final: Double, expected: [Double])
+
+    private static let root = 2.0.squareRoot()
+
+    /// (1 + cos 45°) / 2 = (2 + √2) / 4.
+    private static let cosines: [Decay] = [
+        (.cosine, 0, [0.5, (2 + root) / 8, 0.25, (2 - root) / 8, 0, 0]),
+        (.cosine, 0.1, [0.5, 0.1 + 0.1 * (2 + root), 0.3, 0.1 + 0.1 * (2 - root), 0.1, 0.1]),
+    ]
+
+    /// 4^(−¼) = 1/√2.
+    private static let powers: [Decay] = [
+        (.exponential, 0, [0.5, 0.5 / root, 0.25, 0.25 / root, 0.125, 0x1p-201]),
+        (.exponential, 0.3, [0.5, 0.5 / root, 0.3, 0.3, 0.3, 0.3]),
         (.step, 0, [0.5, 0.5, 0.5, 0.5, 0.125, 0x1p-201]), (.step, 0.3, [0.5, 0.5, 0.5, 0.5, 0.3, 0.3]),
-    ])
+    ]
+
+    private static let lines: [Decay] = [
+        (.constant, 0, [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]), (.linear, 0, [0.5, 0.375, 0.25, 0.125, 0, 0]),
+        (.linear, 0.1, [0.5, 0.4, 0.3, 0.2, 0.1, 0.1]),
+    ]
+
+    /// The rates at 0, ¼, ½, ¾ of the decay, at its end, and far beyond.
+    @Test(arguments: lines + cosines + powers)
     func theDecayFollowsItsClosedForm(kind: ScheduleKind, final: Double, expected: [Double]) {
         for (step, rate) in zip([10, 12, 14, 16, 18, 10 + 8 * 100], expected) {
             let found = schedule(kind, final: final).rate(step: step)
