@@ -166,7 +166,8 @@ import Testing
             again[.checkpointDirectory] = first[.checkpointDirectory]
             again.settings.take(.validationData, file.map { Optional($0) })
             let error = #expect(throws: (any Error).self) { try train(ranks: 2, again) }
-            #expect("\(try #require(error))".contains(word))
+            let text = "\(try #require(error))"
+            #expect(text.contains(word))
         }
     }
 }

@@ -31,7 +31,7 @@ private struct StoredLosses: Encodable {
     let lossSum: Double
 }
 
-/// The value of `validation_history`; a loss that isn't there yet is infinite.
+/// The value of `validation_history`.
 private struct StoredValidation: Encodable {
     let epochLosses: [Double]
     let bestLoss: Double?
@@ -40,10 +40,9 @@ private struct StoredValidation: Encodable {
     let waited: Int
 
     init(_ validation: ValidationProgress) {
-        func known(_ loss: Double) -> Double? { loss.isFinite ? loss : nil }
         epochLosses = validation.epochLosses
-        (bestLoss, bestStep) = (known(validation.bestLoss), validation.bestStep)
-        (reference, waited) = (known(validation.reference), validation.waited)
+        (bestLoss, bestStep) = (validation.bestLoss, validation.bestStep)
+        (reference, waited) = (validation.reference, validation.waited)
     }
 }
 
@@ -164,8 +163,8 @@ extension CheckpointMetadata {
             let waited = record.numbers["waited"].flatMap(Int.init(exactly:))
         else { throw unreadable(key, of: file, epochs: epochs) }
         return ValidationProgress(
-            epochLosses: epochLosses, bestLoss: record.numbers["bestLoss"] ?? .infinity, bestStep: bestStep,
-            reference: record.numbers["reference"] ?? .infinity, waited: waited)
+            epochLosses: epochLosses, bestLoss: record.numbers["bestLoss"], bestStep: bestStep,
+            reference: record.numbers["reference"], waited: waited)
     }
 
     /// Reads an object of numbers and of lists of numbers, each at most once, with no other keys.

@@ -132,11 +132,12 @@ extension CheckpointSeal {
     /// The seal over a file's metadata, parameters and slots; what else the file holds is none of dtrain's.
     private static func seal(of file: Safetensors, _ layout: ParameterLayout) throws -> String {
         let parameters = Set(layout.tensors.map(\.name))
+        let states = Set(file.stateNames(of: layout.configuration))
         var checksum = try Checksum()
         checksum.add(
             CheckpointKey.allCases.reduce(into: [:]) { metadata, key in metadata[key] = file[key] })
         for (name, view) in file.tensors.sorted(by: { $0.key < $1.key })
-        where parameters.contains(name) || parameters.contains(SlotTensor.parameter(of: name)) {
+        where parameters.contains(name) || parameters.contains(SlotTensor.parameter(of: name)) || states.contains(name) {
             checksum.add(name, type: view.elementType, shape: view.shape)
             file.add(CollectionOfOne(name), to: &checksum)
         }

@@ -1,7 +1,7 @@
 /// How far a training has come: all that a resumed one needs besides weights, moments and settings.
 public struct TrainingProgress: Hashable, Sendable, Codable {
     /// The most epochs that a checkpoint can tell of: the losses of all of them are read into memory.
-    public static let maximumEpochs = 1 << 20
+    public static let maximumEpochs = StepCount.maximumEpochs
 
     /// Finished epochs.
     public var epoch: Int

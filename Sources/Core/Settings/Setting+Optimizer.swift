@@ -27,18 +27,18 @@ extension Setting where Value == Double {
 
     /// Decay of the first moments, of `adam` and `adamw`.
     public static var beta1: Setting {
-        decay("beta1", "Decay of the first moments (adam, adamw)", default: Adam().beta1)
+        decay("beta1", "Decay of the first moments (adam, adamw)", default: 0.9)
     }
 
     /// Decay of the second moments, of `adam` and `adamw`.
     public static var beta2: Setting {
-        decay("beta2", "Decay of the second moments (adam, adamw)", default: Adam().beta2)
+        decay("beta2", "Decay of the second moments (adam, adamw)", default: 0.999)
     }
 
     /// What keeps a division by the root of the second moments finite, of `adam`, `adamw` and `rmsprop`.
     public static var epsilon: Setting {
         Setting(
-            "epsilon", "Added to the divisor of an update (adam, adamw, rmsprop)", default: Adam().epsilon,
+            "epsilon", "Added to the divisor of an update (adam, adamw, rmsprop)", default: 1e-7,
             changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("epsilon"),
             where: { $0 > 0 && Float($0).isNormal })
     }
@@ -47,7 +47,7 @@ extension Setting where Value == Double {
     public static var rho: Setting { decay("rho", "Decay of the mean squares (rmsprop)", default: 0.9) }
 
     /// Momentum, of `sgd`.
-    public static var momentum: Setting { decay("momentum", "Momentum (sgd)", default: SGD().momentum) }
+    public static var momentum: Setting { decay("momentum", "Momentum (sgd)", default: 0) }
 
     /// Decoupled weight decay, of `adamw`: the part of each parameter, times the learning rate, that a step takes away.
     public static var weightDecay: Setting {

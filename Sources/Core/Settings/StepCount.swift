@@ -1,5 +1,8 @@
 /// A number of optimiser steps, given as such or in epochs: `500`, `3epochs`, `0.5epochs`.
 public enum StepCount: Hashable, Sendable {
+    /// The most epochs that a training can have.
+    static let maximumEpochs = 1 << 20
+
     /// Optimiser steps.
     case steps(Int)
     /// Epochs, fractions included.
@@ -37,7 +40,7 @@ public enum StepCount: Hashable, Sendable {
     var isPossible: Bool {
         switch self {
         case .steps(let steps): (0...Int(Int32.max)).contains(steps)
-        case .epochs(let epochs): (0...Double(TrainingProgress.maximumEpochs)).contains(epochs)
+        case .epochs(let epochs): (0...Double(Self.maximumEpochs)).contains(epochs)
         }
     }
 

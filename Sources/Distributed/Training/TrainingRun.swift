@@ -248,9 +248,10 @@ package final class TrainingRun {
         }
         let seconds = Clock.seconds - start
         timer.exclude(seconds)
-        let isBest = progress.validation?.note(loss, step: progress.step, minDelta: perStep.minDelta) ?? false
+        let step = progress.step
+        let isBest = progress.validation?.note(loss, step: step, minDelta: perStep.minDelta) ?? false
         let epoch = progress.stepInEpoch > 0 ? progress.epoch + 1 : progress.epoch
-        return ValidationReport(step: progress.step, epoch: epoch, loss: loss, isBest: isBest, seconds: seconds)
+        return ValidationReport(step: step, epoch: epoch, loss: loss, isBest: isBest, seconds: seconds)
     }
 
     private func tellEarlyStop() {

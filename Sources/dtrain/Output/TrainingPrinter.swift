@@ -46,7 +46,7 @@ final class TrainingPrinter {
         case .stoppedEarly(let validation):
             Console.notice(
                 "stopped early: \(validation.waited) held-out losses in a row were no improvement; the least is "
-                    + "\(validation.bestLoss.fixed(4)), after step \(validation.bestStep): \(CheckpointDirectory.bestName)")
+                    + "\((validation.bestLoss ?? 0).fixed(4)), after step \(validation.bestStep): \(CheckpointDirectory.bestName)")
         case .stopped(let report): show(report)
         case .saved(let path): if !isQuiet { line("saved \(path)") }
         case .notice(let text): Console.notice(text)

@@ -27,14 +27,14 @@ import Testing
     }
 
     @Test func aRecordThatContradictsItselfIsRefused() {
-        func problem(_ losses: [Double], best: Double, at step: Int, waited: Int = 0) -> String? {
+        func problem(_ losses: [Double], best: Double?, at step: Int, waited: Int = 0) -> String? {
             ValidationProgress(epochLosses: losses, bestLoss: best, bestStep: step, reference: best, waited: waited)
                 .problem(epochs: 1, step: 9)
         }
         #expect(problem([2], best: 2, at: 9) == nil)
         #expect(problem([], best: 2, at: 9) != nil)
         #expect(problem([2], best: 2, at: 10) != nil)
-        #expect(problem([2], best: .infinity, at: 9) != nil)
+        #expect(problem([2], best: nil, at: 9) != nil)
         #expect(problem([2], best: 2, at: 9, waited: -1) != nil)
         #expect(problem([.infinity], best: 2, at: 9) != nil)
     }
