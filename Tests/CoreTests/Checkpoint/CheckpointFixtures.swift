@@ -72,7 +72,9 @@ struct SampleModel {
             settings: settings.stored,
             vocabulary: vocabulary, corpusChecksum: "0123456789abcdef0123456789abcdef",
             progress: TrainingProgress(
-                epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.1 + 0.2], lossSum: 1.0 / 3))
+                epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.1 + 0.2], lossSum: 1.0 / 3,
+                validation: ValidationProgress(
+                    epochLosses: [2.8, 1.0 / 7], bestLoss: 1.0 / 7, bestStep: 344, reference: 1.0 / 7, waited: 3)))
     }
 
     /// The optimiser state that the model is saved with.
