@@ -115,6 +115,14 @@ import Testing
         #expect(error.message.contains("impossible training settings"))
     }
 
+    @Test(arguments: [0, -1, (1 << 53) + 1, Int.max])
+    func aHorizonThatNoTrainingHasIsRefused(horizon: Int) throws {
+        let error = try refusal { strings in
+            strings[.configuration] = strings[.configuration].map { "{\"horizon\":\(horizon),\($0.dropFirst())" }
+        }
+        #expect(error.message.contains("plans \(horizon) steps"))
+    }
+
     @Test(arguments: [
         (["[UNK]", "a", "b", "c", "c"], "ascending"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
         (["[UN\u{212A}]", "a", "b", "c", "d"], "doesn't begin with [UNK]"),

@@ -95,6 +95,27 @@ import Testing
         #expect(metadata.settings == expected.stored)
     }
 
+    /// So `dtrain train --resume-from` continues a loop of one's own.
+    @Test func anOptimizerAndAScheduleAreKept() throws {
+        let trainer = try self.trainer(optimizer: RMSprop(rho: 0.75))
+        var settings = Settings()
+        (settings[.schedule], settings[.learningRate], settings[.epochs]) = (.cosine, 0.25, 3)
+        let schedule = settings.schedule(
+            stepsPerEpoch: data.stepsPerEpoch, horizon: settings.horizon(stepsPerEpoch: data.stepsPerEpoch))
+        var progress = TrainingProgress()
+        for batch in data.batches(epoch: 0).prefix(2) {
+            let gradient = try trainer.gradient(of: batch)
+            progress.add(loss: gradient.loss)
+            try trainer.apply(gradient, learningRate: schedule.rate(step: trainer.step))
+        }
+        let path = folder.file("ckpt.safetensors")
+        try trainer.save(to: path, data: data, progress: progress, settings: settings)
+        let metadata = try Checkpoint(path: path).metadata
+        #expect(metadata.settings?[.optimizer] == .rmsprop && metadata.settings?[.rho] == 0.75)
+        #expect(metadata.settings?[.learningRate] == 0.25 && metadata.settings?[.schedule] == .cosine)
+        #expect(metadata.horizon == 3 * data.stepsPerEpoch)
+    }
+
     /// Why a file can't be resumed from.
     enum Unfit: CaseIterable {
         case missing, damaged, foreign, exported, otherModel, otherOptimizer, otherText
