@@ -11,7 +11,7 @@ struct HeldOutTests {
     init() throws { bench = try Bench() }
 
     @Test func theHeldOutLossIsShownAndTheBestIsUsed() throws {
-        let outcome = try bench.run("train --data text.txt --epochs 2 --validation-split 0.2 --metrics metrics.jsonl")
+        let outcome = try bench.tryToTrain("--validation-split 0.2 --metrics metrics.jsonl")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout.contains("held out: "), "\(outcome)")
         #expect(outcome.stdout.matches(of: /loss: \d\.\d{4} - val_loss: \d\.\d{4}/).count == 2, "\(outcome)")
@@ -31,13 +31,14 @@ struct HeldOutTests {
     @Test func withoutHeldOutDataThereIsNoBest() throws {
         try bench.train("--max-steps 1")
         expectRefusal(
-            try bench.run("evaluate --checkpoint training_checkpoints --best --data text.txt"), 66, "--validation-split")
-        expectRefusal(try bench.run("train --data text.txt --early-stopping 2"), 64, "--early-stopping")
+            try bench.run("evaluate --checkpoint training_checkpoints --best --data text.txt"), 66, "--validation-split"
+        )
+        expectRefusal(try bench.tryToTrain("--early-stopping 2 --checkpoint-dir other"), 64, "--early-stopping")
     }
 
     @Test func anEarlyStopSaysSoAndAResumeEndsAtOnce() throws {
         let command =
-            "train --data text.txt --epochs 9 --validation-split 0.2 --validate-every-steps 1 --early-stopping 2 --min-delta 100"
+            Bench.train("--epochs 9 --validation-split 0.2 --validate-every-steps 1 --early-stopping 2 --min-delta 100")
         let outcome = try bench.run(command)
         #expect(outcome.status == 0 && outcome.stderr.contains("stopped early"), "\(outcome)")
         let again = try bench.run("\(command) --resume")

@@ -11,7 +11,9 @@ import Testing
     init() throws { bench = try TrainingBench() }
 
     private func train(ranks: Int, _ options: TrainingOptions) throws {
-        for outcome in try bench.train(ranks: ranks, options, beforeReduction: { _, _, _ in 0 }) { _ = try outcome.get() }
+        for outcome in try bench.train(ranks: ranks, options, beforeReduction: { _, _, _ in 0 }) {
+            _ = try outcome.get()
+        }
     }
 
     private func options(in folder: String, _ change: (inout TrainingOptions) -> Void) -> TrainingOptions {
@@ -128,7 +130,8 @@ import Testing
         try train(ranks: 2, first)
         // The first measurement counts as an improvement.
         #expect(try validations("run").compactMap(\.step) == [1, 2, 3, 4])
-        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(bench.folder)/run").contains("ckpt_1_4.safetensors"))
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: "\(bench.folder)/run").contains("ckpt_1_4.safetensors"))
         var again = first
         again.start = .resume
         try train(ranks: 1, again)
@@ -154,14 +157,18 @@ import Testing
     }
 
     @Test func otherHeldOutDataIsRefused() throws {
-        for (name, text) in [("a.txt", "the lazy dog jumps over the fox\n"), ("b.txt", "the quick fox runs over dogs\n")] {
+        for (name, text) in [
+            ("a.txt", "the lazy dog jumps over the fox\n"), ("b.txt", "the quick fox runs over dogs\n"),
+        ] {
             try text.write(toFile: "\(bench.folder)/\(name)", atomically: true, encoding: .utf8)
         }
         let first = options(in: "run") { ($0[.validationData], $0[.maxSteps]) = ("\(bench.folder)/a.txt", 2) }
         try train(ranks: 1, first)
         var again = first
         (again.start, again[.maxSteps]) = (.resume, 3)
-        for (file, word) in [("\(bench.folder)/b.txt", "is not the held-out data"), (nil, "was trained with held-out data")] {
+        for (file, word) in [
+            ("\(bench.folder)/b.txt", "is not the held-out data"), (nil, "was trained with held-out data"),
+        ] {
             again.settings = Settings()
             again[.checkpointDirectory] = first[.checkpointDirectory]
             again.settings.take(.validationData, file.map { Optional($0) })

@@ -138,7 +138,8 @@ public struct CheckpointDirectory: Hashable, Sendable {
     public static func resolveBest(_ path: String, vocabulary: Vocabulary? = nil) throws -> Checkpoint {
         guard Folder.isFolder(path) else {
             throw DTrainError(
-                .usage, "`best` looks for \(bestName) in a folder, but '\(path)' is none", hint: "name the folder, or leave `best` out")
+                .usage, "`best` looks for \(bestName) in a folder, but '\(path)' is none",
+                hint: "name the folder, or leave `best` out")
         }
         let best = CheckpointDirectory(path: path).best
         guard Folder.exists(best) else {

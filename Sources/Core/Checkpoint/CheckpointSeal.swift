@@ -137,7 +137,8 @@ extension CheckpointSeal {
         checksum.add(
             CheckpointKey.allCases.reduce(into: [:]) { metadata, key in metadata[key] = file[key] })
         for (name, view) in file.tensors.sorted(by: { $0.key < $1.key })
-        where parameters.contains(name) || parameters.contains(SlotTensor.parameter(of: name)) || states.contains(name) {
+        where parameters.contains(name) || parameters.contains(SlotTensor.parameter(of: name)) || states.contains(name)
+        {
             checksum.add(name, type: view.elementType, shape: view.shape)
             file.add(CollectionOfOne(name), to: &checksum)
         }

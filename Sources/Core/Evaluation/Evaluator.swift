@@ -83,7 +83,9 @@ public final class Evaluator {
                 "'\(corpus.name)' was opened with a vocabulary of \(corpus.vocabulary.size) entries, but the model has "
                     + "\(size); open it with the checkpoint's vocabulary")
         }
-        return try evaluate(characters: corpus.count, carryState: carryState) { corpus.read(from: $0, count: $1, into: $2) }
+        return try evaluate(characters: corpus.count, carryState: carryState) {
+            corpus.read(from: $0, count: $1, into: $2)
+        }
     }
 
     /// Evaluates the model on a text of at least two characters.

@@ -31,8 +31,9 @@ public struct HeldOutText: Sendable {
             : .windows(
                 TextWindows(
                     sequenceLength: data.sequenceLength,
-                    windows: 0..<TextWindows.count(
-                        characters: corpus.count, sequenceLength: data.sequenceLength)))
+                    windows:
+                        0..<TextWindows.count(
+                            characters: corpus.count, sequenceLength: data.sequenceLength)))
         self.init(corpus, cut, batchSize: data.batchSize, sequenceLength: data.sequenceLength)
         guard predictions > 0 else {
             let needed = data.stateful ? data.batchSize + 1 : data.sequenceLength + 1

@@ -79,7 +79,8 @@ public struct SequenceDataset: Sendable {
         if let validationSplit, rest.predictions == 0 {
             let held = stateful ? "\(all - trained) characters" : "none of its \(all) windows"
             throw DTrainError(
-                .badData, "`validation-split` \(validationSplit) holds out \(held) of '\(corpus.name)', too little to measure",
+                .badData,
+                "`validation-split` \(validationSplit) holds out \(held) of '\(corpus.name)', too little to measure",
                 hint: "raise it, or use a longer text")
         }
     }
@@ -96,7 +97,9 @@ public struct SequenceDataset: Sendable {
     }
 
     /// Reads the L + 1 ids of a window: the input from the first on, the target from the second on.
-    package func read(window: Int, into ids: UnsafeMutablePointer<UInt16>) { windows.read(window, of: corpus, into: ids) }
+    package func read(window: Int, into ids: UnsafeMutablePointer<UInt16>) {
+        windows.read(window, of: corpus, into: ids)
+    }
 
     private func tooShort(_ validationSplit: Double?) -> DTrainError {
         let length = sequenceLength.addingReportingOverflow(1)

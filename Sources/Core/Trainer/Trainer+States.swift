@@ -47,7 +47,8 @@ extension StreamStates {
     fileprivate mutating func copy(_ part: [Float], to sequences: Range<Int>) {
         let size = sequences.count * units
         for index in tensors.indices {
-            values.replaceSubrange(range(tensor: index, sequences: sequences), with: part[index * size..<(index + 1) * size])
+            values.replaceSubrange(
+                range(tensor: index, sequences: sequences), with: part[index * size..<(index + 1) * size])
         }
     }
 }

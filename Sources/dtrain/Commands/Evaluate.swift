@@ -39,7 +39,8 @@ struct Evaluate: ParsableCommand {
             let evaluator = try Evaluator(
                 checkpoint: model.checkpoint, sequenceLength: seqLength, threads: self.model.threads)
             let evaluation = Evaluation(
-                checkpoint: model.checkpoint, corpus: read, result: try evaluator.evaluate(read, carryState: carryState))
+                checkpoint: model.checkpoint, corpus: read, result: try evaluator.evaluate(read, carryState: carryState)
+            )
             if index == 0, let table { try Console.output(table.header) }
             try Console.output(json ? evaluation.json() : table?.row(evaluation) ?? evaluation.text)
         }

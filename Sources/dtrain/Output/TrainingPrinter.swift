@@ -46,7 +46,8 @@ final class TrainingPrinter {
         case .stoppedEarly(let validation):
             Console.notice(
                 "stopped early: \(validation.waited) held-out losses in a row were no improvement; the least is "
-                    + "\((validation.bestLoss ?? 0).fixed(4)), after step \(validation.bestStep): \(CheckpointDirectory.bestName)")
+                    + "\((validation.bestLoss ?? 0).fixed(4)), after step \(validation.bestStep): \(CheckpointDirectory.bestName)"
+            )
         case .stopped(let report): show(report)
         case .saved(let path): if !isQuiet { line("saved \(path)") }
         case .notice(let text): Console.notice(text)
@@ -73,7 +74,9 @@ final class TrainingPrinter {
                 + "\(overview.layout.configuration.vocabularySize), \(sequences(overview)) \(overview.sequenceLength), "
                 + "\(overview.stepsPerEpoch) steps an epoch")
         if let heldOut = overview.heldOut {
-            line("held out: \(heldOut.grouped) characters \(overview.heldOutName.map { "of \($0)" } ?? "at the text's end")")
+            line(
+                "held out: \(heldOut.grouped) characters \(overview.heldOutName.map { "of \($0)" } ?? "at the text's end")"
+            )
         }
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
         line(

@@ -6,7 +6,8 @@ import Testing
 @Suite struct HeldOutTextTests {
     /// A text whose characters tell their places: an id for each.
     private static func corpus(_ count: Int) throws -> (Corpus, TemporaryText) {
-        let text = try TemporaryText(String(String.UnicodeScalarView((0..<count).map { Unicode.Scalar(0x100 + $0) ?? " " })))
+        let text = try TemporaryText(
+            String(String.UnicodeScalarView((0..<count).map { Unicode.Scalar(0x100 + $0) ?? " " })))
         return (try Corpus(path: text.path), text)
     }
 
