@@ -12,6 +12,8 @@ struct GoldenCase: Sendable, CustomStringConvertible {
         let stepLosses: [Double]
         /// The learning rate of each step, as Keras has it in single precision.
         let learningRates: [Double]?
+        /// The held-out loss after each epoch.
+        let validationLosses: [Double]?
         /// What differs from the defaults.
         let options: Options?
         /// A prompt and its greedy continuation by the trained model, where the case has them.
@@ -79,8 +81,8 @@ struct GoldenTests {
     private static let tolerance = 1e-5
 
     @Test func casesAreThere() throws {
-        #expect(GoldenCase.all.count >= 7)
-        #expect(try GoldenCase.all.count { try $0.expected().options != nil } >= 3)
+        #expect(GoldenCase.all.count >= 9)
+        #expect(try GoldenCase.all.count { try $0.expected().options != nil } >= 5)
         #expect(try GoldenCase.all.count { try $0.expected().greedyContinuation != nil } >= 3)
     }
 
@@ -124,7 +126,7 @@ struct GoldenTests {
     }
 
     /// What an optimiser, a schedule and clipping need is in the checkpoint.
-    @Test(arguments: ["adamw-cosine", "rmsprop-exponential", "sgd-clipnorm"])
+    @Test(arguments: ["adamw-cosine", "rmsprop-exponential", "sgd-clipnorm", "stateful-gru", "validation"])
     func aStopInMidEpochChangesNoBit(name: String) throws {
         let golden = try #require(GoldenCase.all.first { $0.description == name })
         let bench = try Bench()
@@ -169,6 +171,11 @@ struct GoldenTests {
         let distances = zip(metrics.losses, expected.stepLosses).map { abs($0 - $1) }
         let first = distances.firstIndex { $0 > Self.tolerance }.map { $0 + 1 }
         #expect(first == nil, "\(what): from that step on the losses differ, by up to \(distances.max() ?? 0)")
+        if let losses = expected.validationLosses {
+            try #require(metrics.validationLosses.count == losses.count, "\(what)")
+            let distance = zip(metrics.validationLosses, losses).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(distance <= Self.tolerance, "\(what): held-out losses")
+        }
         if let rates = expected.learningRates, let base = rates.max() {
             try #require(metrics.learningRates.count == rates.count, "\(what)")
             // Keras computes a rate in single precision, from terms as large as the base rate: a few half units in its last place.

@@ -9,6 +9,7 @@ struct Metrics {
         let epoch: Int
         let loss: Double?
         let epochLoss: Double?
+        let validationLoss: Double?
         let seconds: Double
         let tokens: Int?
         let tokensPerSecond: Double?
@@ -19,6 +20,7 @@ struct Metrics {
         enum CodingKeys: String, CodingKey {
             case step, epoch, loss, seconds, tokens, profile
             case epochLoss = "epoch_loss"
+            case validationLoss = "validation_loss"
             case tokensPerSecond = "tokens_per_second"
             case gradientNorm = "gradient_norm"
             case learningRate = "learning_rate"
@@ -38,6 +40,7 @@ struct Metrics {
     var losses: [Double] { lines.compactMap(\.loss) }
     var gradientNorms: [Double] { lines.compactMap(\.gradientNorm) }
     var learningRates: [Double] { lines.compactMap(\.learningRate) }
+    var validationLosses: [Double] { lines.compactMap(\.validationLoss) }
     var epochs: [Int] { lines.filter { $0.step == nil }.map(\.epoch) }
     var epochLosses: [Double] { lines.compactMap(\.epochLoss) }
 }
