@@ -113,6 +113,18 @@ import Testing
         }
     }
 
+    /// Panels of d(loss)/d(logits) that are computed again read the dropped outputs, too.
+    @Test(arguments: layouts)
+    func logitsThatAreComputedAgainHaveTheBitsOfKeptOnes(_ test: Layout) throws {
+        let gradients = try [Tape.LogitsGradient.kept, .recomputed].map { logits in
+            let replica = try test.replica(0..<4, threads: 2, logits: logits)
+            try replica.load(test.batch(0), dropout: test.dropout)
+            try replica.computeGradient()
+            return bits(replica.gradient.flat()[replica.gradient.layout.summed])
+        }
+        #expect(differences(gradients[0], gradients[1]) == 0)
+    }
+
     /// Dropped and carried passes on any threads, teams and ranks.
     struct Layout: Sendable, CustomTestStringConvertible {
         let cell: Cell
@@ -121,14 +133,18 @@ import Testing
         let dropout: Dropout
         var testDescription: String { "2 × \(cell) H=\(units), \(arithmetic.rawValue), \(dropout)" }
 
-        func replica(_ run: Range<Int>, threads: Int, members: Int? = nil, ranks: Int = 1) throws -> Replica {
-            let replica = try Replica(
+        func replica(
+            _ run: Range<Int>, threads: Int, members: Int? = nil, ranks: Int = 1, logits: Tape.LogitsGradient? = nil
+        ) throws -> Replica {
+            var configuration =
                 Replica.Configuration(
                     model: ModelConfiguration(
                         cell: cell, layers: 2, embeddingDim: 6, rnnUnits: units, vocabularySize: 11),
                     rankBatch: RankBatch(batchSize: 7, microBatchSize: 2, sequenceLength: 5, microBatches: run),
                     optimizer: Adam(), arithmetic: arithmetic, threads: threads, members: members, isStateful: true,
-                    seed: 3, ranks: ranks))
+                    seed: 3, ranks: ranks)
+            configuration.logits = logits
+            let replica = try Replica(configuration)
             _ = replica.parameters.elements.update(from: testNumbers(replica.layout.count, limit: 0.3))
             return replica
         }
