@@ -23,6 +23,11 @@ public struct Settings: Hashable, Sendable {
         if let value { self[setting] = value }
     }
 
+    /// Takes a value where there is one; leaving it out is not the same as giving nil.
+    public mutating func take<Wrapped>(_ setting: Setting<Wrapped?>, _ value: Wrapped?) {
+        if let value { self[setting] = value }
+    }
+
     /// Takes all values given in other settings, instead of its own.
     public mutating func take(_ other: Settings) { given.merge(other.given) { $1 } }
 
