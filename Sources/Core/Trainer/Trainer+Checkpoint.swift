@@ -119,6 +119,7 @@ extension Trainer {
         settings[.microBatchSize] = shape.microBatchSize
         settings[.sequenceLength] = data.sequenceLength
         settings[.shuffle] = data.shuffle
+        settings[.stateful] = data.stateful
         settings[.seed] = data.seed
         settings[.precision] = precision
         // Of a schedule, the base rate is given.
