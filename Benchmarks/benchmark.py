@@ -330,10 +330,11 @@ def main():
     from avx2 import avx2
     from cores import cores as more_cores
     from network import network
+    from options import options
     from scaling import compression, exchange, scaling
     from vocabulary import vocabulary
     groups = {"training": training, "shares": shares, "avx2": avx2, "cores": more_cores, "vocabulary": vocabulary, "generation": generation,
-              "footprint": footprint, "saving": saving, "shapes": shapes, "exchange": exchange, "network": network,
+              "footprint": footprint, "options": options, "saving": saving, "shapes": shapes, "exchange": exchange, "network": network,
               "scaling": scaling, "compression": compression}
     usual = [name for name in groups if name != "compression"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
