@@ -150,4 +150,15 @@ struct EvaluateTests {
         #expect(new.status == 0, "\(new)")
         #expect(new.stdout.contains("text.txt: 1,180 characters"), "\(new)")
     }
+
+    @Test func aPrecisionOfItsOwn() throws {
+        func loss(_ flags: String) throws -> Double {
+            let outcome = try bench.run("evaluate --checkpoint training_checkpoints/ckpt_1_2.safetensors --data text.txt --json \(flags)")
+            struct Line: Decodable { let loss: Double }
+            return try JSONDecoder().decode(Line.self, from: Data(outcome.stdout.utf8)).loss
+        }
+        let (plain, rounded) = (try loss(""), try loss("--precision bf16"))
+        // Operands are rounded to 8 bits.
+        #expect(rounded != plain && abs(rounded - plain) < plain / 256)
+    }
 }

@@ -39,13 +39,18 @@ public final class Evaluator {
     ///   - checkpoint: a checkpoint of any kind; its weights are copied.
     ///   - sequenceLength: the characters of a window; nil for the length that the model was trained with,
     ///     or the setting's default where the checkpoint doesn't say.
+    ///   - precision: the precision of the products.
     ///   - threads: worker threads; nil for all processors that the process may use, as far as its CPU quota allows.
-    /// - Throws: `DTrainError` with `usage` for a length below 1, `internal` when memory or threads run out.
-    public convenience init(checkpoint: Checkpoint, sequenceLength: Int? = nil, threads: Int? = nil) throws {
+    /// - Throws: `DTrainError` with `usage` for a length below 1 or when `DTRAIN_MAX_ISA` can't be followed, `internal` when memory
+    ///   or threads run out.
+    public convenience init(
+        checkpoint: Checkpoint, sequenceLength: Int? = nil, precision: Precision = .fp32, threads: Int? = nil
+    ) throws {
         let length = sequenceLength ?? (checkpoint.metadata.settings ?? Settings())[.sequenceLength]
         guard length > 0 else { throw DTrainError(.usage, "the sequence length is \(length); give at least 1") }
         try self.init(
             layout: checkpoint.layout, parameters: checkpoint.parameters(), sequenceLength: length,
+            precision: precision,
             threads: threads ?? ProcessorSet.defaultThreads)
     }
 
@@ -55,16 +60,19 @@ public final class Evaluator {
     ///   - layout: the layout of the parameters.
     ///   - parameters: the flat parameters.
     ///   - sequenceLength: the characters of a window.
+    ///   - precision: the precision of the products.
     ///   - threads: worker threads.
-    /// - Throws: `DTrainError` with `internal` when memory or threads run out.
-    package init(layout: ParameterLayout, parameters: AlignedBuffer<Float>, sequenceLength: Int, threads: Int) throws {
+    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` can't be followed, `internal` when memory or threads run out.
+    package init(
+        layout: ParameterLayout, parameters: AlignedBuffer<Float>, sequenceLength: Int, precision: Precision = .fp32,
+        threads: Int
+    ) throws {
         self.layout = layout
         self.parameters = parameters
         self.sequenceLength = sequenceLength
         pool = try WorkerPool(count: threads)
-        weights = try PackedWeights(
-            layout: layout, parameters: parameters.pointer, products: OperandFormat.fp32.weightProducts(),
-            use: .reading, pool: pool)
+        weights = try PackedWeights.reading(
+            layout, parameters: parameters.pointer, precision: precision, pool: pool)
         try weights.pack()
     }
 

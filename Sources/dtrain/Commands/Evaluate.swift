@@ -25,6 +25,9 @@ struct Evaluate: ParsableCommand {
     @Flag(help: "Read the text in 64 streams whose states go on, instead of windows.")
     var carryState = false
 
+    @Option(help: "Operands of the big products: bf16 may be faster.")
+    var precision = Setting.precision.defaultValue
+
     @Flag(help: "Print one JSON object for each checkpoint.")
     var json = false
 
@@ -37,7 +40,8 @@ struct Evaluate: ParsableCommand {
             let read = try open(model, corpus)
             corpus = read
             let evaluator = try Evaluator(
-                checkpoint: model.checkpoint, sequenceLength: seqLength, threads: self.model.threads)
+                checkpoint: model.checkpoint, sequenceLength: seqLength, precision: precision,
+                threads: self.model.threads)
             let evaluation = Evaluation(
                 checkpoint: model.checkpoint, corpus: read, result: try evaluator.evaluate(read, carryState: carryState)
             )
