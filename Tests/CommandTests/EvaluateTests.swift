@@ -153,7 +153,8 @@ struct EvaluateTests {
 
     @Test func aPrecisionOfItsOwn() throws {
         func loss(_ flags: String) throws -> Double {
-            let outcome = try bench.run("evaluate --checkpoint training_checkpoints/ckpt_1_2.safetensors --data text.txt --json \(flags)")
+            let outcome = try bench.run(
+                "evaluate --checkpoint training_checkpoints/ckpt_1_2.safetensors --data text.txt --json \(flags)")
             struct Line: Decodable { let loss: Double }
             return try JSONDecoder().decode(Line.self, from: Data(outcome.stdout.utf8)).loss
         }

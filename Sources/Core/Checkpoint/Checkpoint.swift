@@ -185,7 +185,7 @@ public struct Checkpoint: Sendable {
                 try source.file.copy(tensor.name, into: base + tensor.offset, expecting: tensor.shape)
             }
         }
-        guard states.values.allSatisfy(\.isFinite) else {
+        guard allFinite(states.values, count: states.values.count) else {
             throw source.file.unfit("holds a state that is not a finite number")
         }
         return states
