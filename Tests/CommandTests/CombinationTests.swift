@@ -19,7 +19,7 @@ struct CombinationTests {
         ["", "--clip-norm 0.1", "--clip-value 0.001"],
         ["", "--dropout 0.25"],
         ["", "--recurrent-dropout 0.25"],
-        ["", "--no-shuffle", "--stateful"],
+        ["", "--no-shuffle", "--stateful", "--scheduled-sampling 0.6 --scheduled-sampling-ramp 0.5"],
         [
             "", "--validation-split 0.3", "--validation-split 0.3 --validate-every-steps 3",
             "--validation-data held.txt --validate-every-steps 4 --early-stopping 3",

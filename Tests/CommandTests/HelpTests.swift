@@ -10,7 +10,7 @@ import Testing
             --embedding-dim --rnn-units --learning-rate --seed --precision --threads --members --init --checkpoint-dir \
             --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --quiet \
             --optimizer --beta1 --beta2 --epsilon --rho --momentum --weight-decay --clip-value --schedule --warmup-steps \
-            --decay-start --decay-steps --decay-rate --final-learning-rate --dropout --recurrent-dropout --stateful \
+            --decay-start --decay-steps --decay-rate --final-learning-rate --dropout --recurrent-dropout --scheduled-sampling --scheduled-sampling-ramp --stateful \
             --validation-split --validation-data --validate-every-steps --early-stopping --min-delta
             """
         ),
@@ -40,7 +40,8 @@ import Testing
         ("optimizer", "adam"), ("beta1", "0.9"), ("beta2", "0.999"), ("epsilon", "1e-07"), ("rho", "0.9"),
         ("momentum", "0.0"), ("weight-decay", "0.004"), ("clip-value", "off"), ("schedule", "constant"),
         ("warmup-steps", "0"), ("decay-start", "0"), ("decay-steps", "horizon"), ("decay-rate", "0.9"),
-        ("final-learning-rate", "0.0"), ("dropout", "0.0"), ("recurrent-dropout", "0.0"), ("validation-split", "none"),
+        ("final-learning-rate", "0.0"), ("dropout", "0.0"), ("recurrent-dropout", "0.0"), ("scheduled-sampling", "0.0"),
+        ("scheduled-sampling-ramp", "10.0"), ("validation-split", "none"),
         ("validation-data", "none"), ("validate-every-steps", "off"), ("early-stopping", "off"), ("min-delta", "0.0"),
         ("stall-timeout", "300"), ("checkpoint-dir", "training_checkpoints"),
     ])

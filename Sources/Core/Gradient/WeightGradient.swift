@@ -26,6 +26,7 @@ final class WeightGradient: @unchecked Sendable {
     /// - Parameters:
     ///   - tape: the gradients of gates and logits, and the states.
     ///   - isStateful: whether the states before the first token may differ from zero.
+    ///   - samplesInputs: whether characters may be numbered that aren't fed after all.
     ///   - dropout: the kinds of dropout of the tape's passes.
     ///   - gradient: receives the sums of all nodes of the fold.
     ///   - logitsPanels: computes the panels of d(loss)/d(logits) if the tape doesn't keep them.
@@ -34,8 +35,8 @@ final class WeightGradient: @unchecked Sendable {
     ///   - pool: the workers.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
-        tape: Tape, isStateful: Bool = false, dropout: DropoutMasks.Use = DropoutMasks.Use(.none),
-        gradient: GradientSums, logitsPanels: LogitsPanels?,
+        tape: Tape, isStateful: Bool = false, samplesInputs: Bool = false,
+        dropout: DropoutMasks.Use = DropoutMasks.Use(.none), gradient: GradientSums, logitsPanels: LogitsPanels?,
         products: any PanelProducts, fold: ReductionTree.FoldPlan, pool: WorkerPool
     ) throws {
         self.logitsPanels = logitsPanels
@@ -61,7 +62,8 @@ final class WeightGradient: @unchecked Sendable {
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(
                 tape: tape, layers: layers, products: products, pieces: pieces, slots: max(fold.slotCount, 1),
-                slotSize: slotSize, foldRows: foldRows, fillsRows: gradient.travel, logitsPanels: logitsPanels)
+                slotSize: slotSize, foldRows: foldRows, fillsRows: gradient.travel || samplesInputs,
+                logitsPanels: logitsPanels)
         }
         self.foldRows = foldRows
         let masked =

@@ -20,10 +20,13 @@ final class BatchCharacters: @unchecked Sendable {
     ///   - vocabularySize: V; all ids are below it.
     ///   - batchSize: the sequences of the global batch.
     ///   - sequenceLength: the tokens of each, usually.
+    ///   - samplesInputs: whether a batch may need room for the whole vocabulary.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(vocabularySize: Int, batchSize: Int, sequenceLength: Int) throws {
-        capacity = Self.capacity(
-            vocabularySize: vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength)
+    init(vocabularySize: Int, batchSize: Int, sequenceLength: Int, samplesInputs: Bool = false) throws {
+        capacity =
+            samplesInputs
+            ? vocabularySize
+            : Self.capacity(vocabularySize: vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength)
         ids = try AlignedBuffer(count: capacity)
         rows = try AlignedBuffer(count: vocabularySize)
         occurs = try AlignedBuffer(count: vocabularySize)
@@ -45,6 +48,12 @@ final class BatchCharacters: @unchecked Sendable {
     func insert(_ text: UnsafeBufferPointer<UInt16>) {
         for id in text { occurs[Int(id)] = true }
     }
+
+    /// Adds all characters that can be drawn: any but `[UNK]`.
+    func insertAll() { for id in 1..<occurs.count { occurs[id] = true } }
+
+    /// The row of a character that occurs.
+    func row(of id: Int) -> UInt16 { rows[id] }
 
     /// Numbers the characters, when all are inserted.
     ///

@@ -30,6 +30,9 @@ final class ForwardPass {
 
         func state(_ index: Int) -> OperandPlace { index == 0 ? hidden.0 : hidden.1 }
 
+        /// As the layer above or the head gets it.
+        func output(_ index: Int, isDropping: Bool) -> OperandPlace { (isDropping ? dropped : nil) ?? state(index) }
+
         func masked(_ index: Int) -> OperandPlace? { index == 0 ? masked?.0 : masked?.1 }
     }
 
@@ -140,8 +143,12 @@ final class ForwardPass {
         present = 1 - present
     }
 
-    /// The top layer's states, operand of a product with the dense layer's weights: [N, H].
-    var top: UnsafeRawPointer { layers[layers.count - 1].state(present).bytes }
+    /// The top layer's output, operand of a product with the dense layer's weights: [N, H].
+    ///
+    /// - Parameter isDropping: whether to leave out dropped units, for a pass whose team keeps that.
+    func top(isDropping: Bool = false) -> UnsafeRawPointer {
+        layers[layers.count - 1].output(present, isDropping: isDropping).bytes
+    }
 
     private func multiply(layer index: Int, isDropping: Bool) {
         let layer = layers[index]
@@ -152,8 +159,7 @@ final class ForwardPass {
             layer.recurrentProduct(operand.bytes, layer.weights.recurrent, layer.recurrent)
         }
         if let product = layer.inputProduct, let kernel = layer.weights.kernel, let input = layer.input {
-            let below = layers[index - 1]
-            product(((isDropping ? below.dropped : nil) ?? below.state(1 - present)).bytes, kernel, input)
+            product(layers[index - 1].output(1 - present, isDropping: isDropping).bytes, kernel, input)
         }
     }
 

@@ -5,37 +5,28 @@
 /// N rows, V vocabulary.
 final class ReadingTeam {
     let team: Team
-    /// The dense layer's bias: [V].
-    let bias: UnsafePointer<Float>
-    /// V.
-    let vocabularySize: Int
-    /// Without the bias: [N, V].
-    let logits: AlignedBuffer<Float>
-    private let weights: PackedWeights
+    private let head: TeamLogits
     /// Each member's.
     private let forward: [ForwardPass]
-    /// Each member's; nil for one without columns.
-    private let products: [(any WeightProduct)?]
 
     /// Prepares a team.
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(_ team: Team, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
-        let (rows, columns) = (team.rows.count, weights.dense.columns)
-        (self.team, self.weights) = (team, weights)
-        (bias, vocabularySize) = (parameters + weights.layout.denseBias, columns)
-        logits = try AlignedBuffer(count: rows * columns)
+        self.team = team
+        head = try TeamLogits(team, weights: weights, parameters: parameters)
         let states = try TeamStates(team, weights: weights)
         forward = try (0..<team.count).map {
             try ForwardPass(states, member: $0, weights: weights, parameters: parameters)
         }
-        // Whole column blocks, of which the last may end with the vocabulary.
-        let step = BlockPacking.blockColumns
-        products = try Partition.balanced(count: columns.groups(of: step), parts: team.count).map { blocks in
-            let part = blocks.lowerBound * step..<min(columns, blocks.upperBound * step)
-            return part.isEmpty ? nil : try weights.dense.product(rows: rows, columns: ColumnGroups(first: part))
-        }
     }
+
+    /// The dense layer's bias: [V].
+    var bias: UnsafePointer<Float> { head.bias }
+    /// V.
+    var vocabularySize: Int { head.vocabularySize }
+    /// Without the bias: [N, V].
+    var logits: AlignedBuffer<Float> { head.logits }
 
     /// Forgets everything: all states become zero.
     func reset(member: Int) { forward[member].reset() }
@@ -45,7 +36,7 @@ final class ReadingTeam {
     /// - Parameter ids: the vocabulary id of each row.
     func advance(_ ids: UnsafePointer<UInt16>, member: Int) {
         forward[member].advance(ids)
-        products[member]?(forward[member].top, weights.dense.bytes, logits.pointer)
+        head.compute(forward[member].top(), member: member)
         meet(member)
     }
 

@@ -52,6 +52,8 @@ final class Tape: @unchecked Sendable {
     let masks: DropoutMasks?
     /// Whether the present pass drops units.
     var isDropping = false
+    /// How the present pass draws inputs, which then replace those of the text here; nil where it draws none.
+    var sampling: InputSampling.Rate?
     /// The panels of d(loss)/d(logits) for each micro-batch; nil where they are computed again.
     private let logitsGradient: AlignedBuffer<Float>?
     /// What remains of each token's softmax: enough for its gradient, with the logits.

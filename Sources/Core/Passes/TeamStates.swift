@@ -8,9 +8,10 @@ final class TeamStates {
         let hidden: [OperandBuffer]
         /// h as the operand of h · U with some units dropped, likewise; nil without recurrent dropout.
         let masked: [OperandBuffer]?
-        /// h as the layer above gets it, with some units dropped: [N, H]; nil in the top layer and without dropout.
+        /// h as the layer above or sampling gets it, with some units dropped: [N, H]; nil without dropout, and in a top layer without
+        /// sampling.
         ///
-        /// Once: before a member writes it again, all have met behind the product of the layer above.
+        /// Once: before a member writes it again, all have met behind the product that reads it.
         let dropped: OperandBuffer?
         /// [N, H]: the second state of cells that have one, else empty.
         let memory: AlignedBuffer<Float>
@@ -25,9 +26,14 @@ final class TeamStates {
 
     /// Allocates the states of a team.
     ///
-    /// - Parameter dropout: the kinds that its passes may need.
+    /// - Parameters:
+    ///   - dropout: the kinds that its passes may need.
+    ///   - samplesInputs: whether logits are computed on the way.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(_ team: Team, weights: PackedWeights, dropout: DropoutMasks.Use = DropoutMasks.Use(.none)) throws {
+    init(
+        _ team: Team, weights: PackedWeights, dropout: DropoutMasks.Use = DropoutMasks.Use(.none),
+        samplesInputs: Bool = false
+    ) throws {
         self.team = team
         let configuration = weights.layout.configuration
         let (rows, units, cell) = (team.rows.count, configuration.rnnUnits, configuration.cell)
@@ -39,7 +45,7 @@ final class TeamStates {
             Layer(
                 hidden: [try operand(), try operand()],
                 masked: dropout.recurrent ? [try operand(), try operand()] : nil,
-                dropped: dropout.inputs && index + 1 < weights.layers.count ? try operand() : nil,
+                dropped: dropout.inputs && (samplesInputs || index + 1 < weights.layers.count) ? try operand() : nil,
                 memory: try AlignedBuffer(count: rows * cell.memoryUnits(units)),
                 recurrent: try AlignedBuffer(count: rows * columns),
                 input: layer.kernel == nil ? nil : try AlignedBuffer(count: rows * columns))

@@ -5,10 +5,11 @@ final class TrainingWorker: @unchecked Sendable {
     private let places: [RowPlace]
     /// The rank's rows before the team's.
     private let firstRow: Int
-    /// Whether it speaks for its team.
-    private let isFirst: Bool
+    private let member: Int
     private let forwardPass: ForwardPass
     private let backwardPass: BackwardPass
+    /// The team's; nil where all inputs are those of the text.
+    private let sampling: InputSampling?
     /// The table rows of a time step's inputs, one per row.
     private let inputs: AlignedBuffer<UInt16>
     /// The worker's own seconds of the step, waiting for other members included.
@@ -19,22 +20,24 @@ final class TrainingWorker: @unchecked Sendable {
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     static func all(
         _ team: Team, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape,
-        dropout: DropoutMasks.Use = DropoutMasks.Use(.none)
+        dropout: DropoutMasks.Use = DropoutMasks.Use(.none), sampling: InputSampling? = nil
     ) throws -> [TrainingWorker] {
-        let states = try TeamStates(team, weights: weights, dropout: dropout)
+        let states = try TeamStates(team, weights: weights, dropout: dropout, samplesInputs: sampling != nil)
         let gradients = try TeamGradients(team, weights: weights, dropout: dropout)
         return try (0..<team.count).map { member in
             try TrainingWorker(
-                team, isFirst: member == 0,
+                team, member, sampling,
                 ForwardPass(states, member: member, weights: weights, parameters: parameters),
                 BackwardPass(gradients, member: member, weights: weights, tape: tape, dropout: dropout), tape)
         }
     }
 
     private init(
-        _ team: Team, isFirst: Bool, _ forward: ForwardPass, _ backward: BackwardPass, _ tape: Tape
+        _ team: Team, _ member: Int, _ sampling: InputSampling?, _ forward: ForwardPass, _ backward: BackwardPass,
+        _ tape: Tape
     ) throws {
-        (self.isFirst, self.tape, forwardPass, backwardPass) = (isFirst, tape, forward, backward)
+        (self.member, self.sampling, self.tape) = (member, sampling, tape)
+        (forwardPass, backwardPass) = (forward, backward)
         layers = tape.layers.indices.map(tape.layer)
         places = team.rows.map(tape.rankBatch.place)
         firstRow = team.rows.lowerBound
@@ -49,7 +52,11 @@ final class TrainingWorker: @unchecked Sendable {
         if tape.continues { forwardPass.resume(recording) } else { forwardPass.reset() }
         for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
-            if isFirst { tape.heartbeat.beat() }
+            if member == 0 { tape.heartbeat.beat() }
+            if time > 0, let rate = tape.sampling {
+                sampling?.draw(
+                    rate, time: time, after: forwardPass.top(isDropping: recording.masks != nil), member: member)
+            }
             for (row, place) in places.enumerated() { inputs[row] = tape.inputs[place.firstToken + place.token(time)] }
             forwardPass.advance(inputs.pointer, recording: recording)
         }

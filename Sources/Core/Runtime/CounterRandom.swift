@@ -13,6 +13,8 @@ package struct CounterRandom: Hashable, Sendable {
         case sampling = 3
         /// The keys of dropout's masks; index: the step, part: the layer and the kind of mask.
         case dropout = 4
+        /// The inputs that scheduled sampling draws; index: the step and, in its lower half, the sequence; part: the time.
+        case scheduledSampling = 5
     }
 
     let seed: UInt64
@@ -35,6 +37,11 @@ package struct CounterRandom: Hashable, Sendable {
 
     /// A number uniform on the multiples of 2⁻²⁴ in [0, 1), from the place's first word.
     package func uniform(_ index: UInt64, _ part: UInt32 = 0) -> Float {
-        Float(words(index, part).0 &>> 8) * 0x1p-24
+        words(index, part).0.uniform
     }
+}
+
+extension UInt32 {
+    /// Of a random word: a number uniform on the multiples of 2⁻²⁴ in [0, 1).
+    var uniform: Float { Float(self &>> 8) * 0x1p-24 }
 }

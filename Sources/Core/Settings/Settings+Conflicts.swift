@@ -29,6 +29,12 @@ extension Settings {
                 .usage, "`stateful` carries states along the text, which `shuffle` would mix up",
                 hint: "leave one of them out")
         }
+        if self[.stateful], self[.scheduledSampling] > 0 {
+            throw DTrainError(
+                .usage,
+                "`scheduled-sampling` feeds the model characters that aren't the text's, which `stateful` would carry on",
+                hint: "leave one of them out")
+        }
         if self[.validationSplit] != nil, self[.validationData] != nil {
             throw DTrainError(
                 .usage, "`validation-split` holds out a part of the text, `validation-data` is a text of its own",
@@ -58,6 +64,11 @@ extension Settings {
 
     /// Refuses what was given and has no effect.
     private func requireUse(of given: Settings) throws {
+        if Setting.scheduledSamplingRamp.isGiven(in: given), self[.scheduledSampling] == 0 {
+            throw DTrainError(
+                .usage, "`scheduled-sampling-ramp` has no effect without `scheduled-sampling`",
+                hint: "add that, or leave it out")
+        }
         let optimizer = self[.optimizer]
         let optimizers: [(any AnySetting, Set<OptimizerKind>)] = [
             (Setting.beta1, [.adam, .adamw]), (Setting.beta2, [.adam, .adamw]),

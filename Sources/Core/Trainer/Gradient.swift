@@ -63,4 +63,10 @@ struct StepWork {
     let batch: Batch
     let loss: RowLoss
     let dropout: Dropout
+    let scheduledSampling: Double
+
+    /// Reads the batch again or for the first time, as `Replica.load`.
+    func load() throws {
+        try replica.load(batch, for: loss, dropout: dropout, scheduledSampling: scheduledSampling)
+    }
 }

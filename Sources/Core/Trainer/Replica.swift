@@ -22,7 +22,9 @@ package final class Replica: @unchecked Sendable {
         package var places: WorkerPlaces?
         /// Whether states are carried from step to step.
         package var isStateful: Bool
-        /// The seed of dropout.
+        /// Whether steps may draw inputs.
+        package var samplesInputs: Bool
+        /// The seed of dropout and of drawn inputs.
         package var seed: UInt64
         /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
@@ -35,7 +37,7 @@ package final class Replica: @unchecked Sendable {
         package init(
             model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, arithmetic: Arithmetic = .fp32,
             threads: Int, members: Int? = nil, places: WorkerPlaces? = nil, isStateful: Bool = false,
-            seed: UInt64 = 0, ranks: Int = 1
+            samplesInputs: Bool = false, seed: UInt64 = 0, ranks: Int = 1
         ) {
             self.model = model
             self.rankBatch = rankBatch
@@ -43,7 +45,7 @@ package final class Replica: @unchecked Sendable {
             self.arithmetic = arithmetic
             self.threads = threads
             (self.members, self.places, self.isStateful) = (members, places, isStateful)
-            (self.seed, self.ranks) = (seed, ranks)
+            (self.samplesInputs, self.seed, self.ranks) = (samplesInputs, seed, ranks)
         }
     }
 
@@ -81,6 +83,8 @@ package final class Replica: @unchecked Sendable {
     private var isContinued = false
     /// The dropout of the current step.
     private var dropout = Dropout.none
+    /// The probability of the current step that an input is drawn.
+    private var scheduledSampling = 0.0
     /// Whether a `Gradient` of this replica is in use.
     private(set) var isStepOpen = false
 
@@ -106,7 +110,7 @@ package final class Replica: @unchecked Sendable {
             .best(rows: rankBatch.rows, workers: pool.count, members: configuration.members)
         characters = try BatchCharacters(
             vocabularySize: configuration.model.vocabularySize, batchSize: rankBatch.batchSize,
-            sequenceLength: rankBatch.sequenceLength)
+            sequenceLength: rankBatch.sequenceLength, samplesInputs: configuration.samplesInputs)
         weights = try PackedWeights(
             layout: layout, parameters: parameters.pointer,
             products: configuration.arithmetic.operands.weightProducts(),
@@ -138,9 +142,15 @@ package final class Replica: @unchecked Sendable {
     /// - Parameters:
     ///   - batchSize: the sequences of a global batch.
     ///   - sequenceLength: the tokens of each.
-    package static func sharedBytes(_ model: ModelConfiguration, batchSize: Int, sequenceLength: Int) -> Int {
-        let tableRows = BatchCharacters.capacity(
-            vocabularySize: model.vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength)
+    ///   - samplesInputs: whether steps may draw inputs.
+    package static func sharedBytes(
+        _ model: ModelConfiguration, batchSize: Int, sequenceLength: Int, samplesInputs: Bool
+    ) -> Int {
+        let tableRows =
+            samplesInputs
+            ? model.vocabularySize
+            : BatchCharacters.capacity(
+                vocabularySize: model.vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength)
         return PackedWeights.mostBytes(model, tableRows: tableRows)
     }
 
@@ -155,13 +165,17 @@ package final class Replica: @unchecked Sendable {
     ///   - batch: the global batch; its sequence length may differ from step to step, which allocates memory anew.
     ///   - loss: the loss of a row of logits.
     ///   - dropout: the probabilities of dropping units.
+    ///   - scheduledSampling: the probability of drawing an input, above 0 only where the configuration says so.
     /// - Throws: `DTrainError` with `internal` when memory runs out, `usage` when a batch of longer sequences than those of the
     ///   configuration has too many different characters.
-    package func load(_ batch: Batch, for loss: RowLoss = .crossEntropy, dropout: Dropout = .none) throws {
+    package func load(
+        _ batch: Batch, for loss: RowLoss = .crossEntropy, dropout: Dropout = .none, scheduledSampling: Double = 0
+    ) throws {
         profile = StepProfile()
         (rowLoss, isContinued, self.dropout) = (loss, batch.continues, dropout)
+        self.scheduledSampling = scheduledSampling
         let workspace = try workspace(sequenceLength: batch.sequenceLength, loss: loss, dropout: dropout)
-        try Clock.time(&profile.forward) { try workspace.load(batch, characters) }
+        try Clock.time(&profile.forward) { try workspace.load(batch, samplesInputs: scheduledSampling > 0) }
     }
 
     /// Computes this rank's nodes of the batch that was read, at the current weights.
@@ -177,8 +191,10 @@ package final class Replica: @unchecked Sendable {
         // A rank without rows still packs its share of the host's weights.
         try Clock.time(&profile.pack) { try weights.pack() }
         guard workspace.rankBatch.rows > 0 else { return }
-        try workspace.run(
-            rowLoss, from: isContinued ? states : nil, dropout, step: optimizerState.steps, &profile)
+        let step = optimizerState.steps
+        let sampling =
+            scheduledSampling > 0 ? InputSampling.Rate(probability: Float(scheduledSampling), step: step) : nil
+        try workspace.run(rowLoss, from: isContinued ? states : nil, dropout, sampling, step: step, &profile)
         try Clock.time(&profile.weightGradient) { try workspace.weightGradient.run(advance) }
     }
 
@@ -243,7 +259,7 @@ package final class Replica: @unchecked Sendable {
     ) throws -> [Double] {
         let suits = workspace?.rankBatch.sequenceLength == batch.sequenceLength ? workspace : nil
         let workspace = try suits ?? workspace(sequenceLength: batch.sequenceLength, loss: .crossEntropy)
-        try workspace.load(batch, characters)
+        try workspace.load(batch)
         try weights.pack()
         let first = workspace.rankBatch.sequences.lowerBound
         let losses =
@@ -266,7 +282,8 @@ package final class Replica: @unchecked Sendable {
         // Releasing the old memory first limits the peak to the larger of the two.
         workspace = nil
         let made = try Workspace(
-            rankBatch, logits: logits, dropout: use, isStateful: states != nil, seed: configuration.seed,
+            rankBatch, logits: logits, dropout: use, isStateful: states != nil,
+            samplesInputs: configuration.samplesInputs, characters: characters, seed: configuration.seed,
             weights: weights, parameters: parameters.pointer, gradient: gradient,
             products: configuration.arithmetic.operands.panelProducts(), fold: fold, grid: grid,
             pool: pool, heartbeat: heartbeat)

@@ -63,17 +63,20 @@ public final class Trainer {
     ///     the sizes and the CPU's caches. It changes no bit.
     ///   - seed: the seed of the initial values and of dropout.
     ///   - stateful: whether batches may continue the last applied one from its states; see `Batch.continues`.
+    ///   - samplesInputs: whether gradients may be asked for with scheduled sampling.
     /// - Throws: `DTrainError` with `usage` for impossible sizes or where `DTRAIN_MAX_ISA` names what this CPU lacks, `internal` when
     ///   memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
-        members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue, stateful: Bool = false
+        members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue, stateful: Bool = false,
+        samplesInputs: Bool = false
     ) throws {
         let ranks = SoloRanks()
         try self.init(
             model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
-            threads: threads, members: members, seed: seed, stateful: stateful, ranks: ranks)
+            threads: threads, members: members, seed: seed, stateful: stateful, samplesInputs: samplesInputs,
+            ranks: ranks)
         try initialize()
     }
 
@@ -82,7 +85,8 @@ public final class Trainer {
     /// Collective; the arithmetic is the one that the ranks have agreed on.
     package init(
         model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, arithmetic: Arithmetic, threads: Int?,
-        members: Int? = nil, seed: UInt64, stateful: Bool = false, ranks: any TrainingRanks
+        members: Int? = nil, seed: UInt64, stateful: Bool = false, samplesInputs: Bool = false,
+        ranks: any TrainingRanks
     ) throws {
         let threads = threads ?? ranks.defaultThreads
         try ranks.collectively {
@@ -96,7 +100,8 @@ public final class Trainer {
         let host = try ranks.prepare(
             threads: threads,
             sharedBytes: Replica.sharedBytes(
-                model, batchSize: shape.batchSize, sequenceLength: shape.sequenceLength))
+                model, batchSize: shape.batchSize, sequenceLength: shape.sequenceLength,
+                samplesInputs: samplesInputs))
         let replica = try ranks.collectively {
             try Replica(
                 Replica.Configuration(
@@ -106,7 +111,7 @@ public final class Trainer {
                         sequenceLength: shape.sequenceLength, microBatches: runs[ranks.rank]),
                     optimizer: optimizer, arithmetic: arithmetic, threads: threads, members: members,
                     places: ranks.ownProcessors.flatMap { WorkerPlaces(workers: threads, on: $0) },
-                    isStateful: stateful, seed: seed, ranks: ranks.size),
+                    isStateful: stateful, samplesInputs: samplesInputs, seed: seed, ranks: ranks.size),
                 heartbeat: ranks.heartbeat, host: host)
         }
         reducer = try ranks.collectively {
@@ -139,19 +144,23 @@ public final class Trainer {
     ///   - batch: the sequences of the step, `shape.batchSize` of them.
     ///   - loss: the loss of a row of logits; the batch's loss is its mean over all tokens.
     ///   - dropout: the probabilities of dropping units.
+    ///   - scheduledSampling: the probability that an input after a sequence's first is drawn from the softmax of the logits just
+    ///     computed, `[UNK]` left out, instead of read from the text.
     /// - Throws: `DTrainError` with `usage` when the last gradient is still in use, the batch has another size or too many
-    ///   different characters, it continues although the trainer isn't stateful, or a probability is impossible; `badData` when an id lies outside the vocabulary.
+    ///   different characters, it continues although the trainer isn't stateful, inputs shall be drawn although the trainer wasn't
+    ///   made for that, or a probability is impossible; `badData` when an id lies outside the vocabulary.
     public func gradient(
-        of batch: Batch, loss: RowLoss = .crossEntropy, dropout: Dropout = .none
+        of batch: Batch, loss: RowLoss = .crossEntropy, dropout: Dropout = .none, scheduledSampling: Double = 0
     ) throws -> Gradient {
         try check(batch, states: replica.states)
         try dropout.check()
+        try check(scheduledSampling: scheduledSampling)
         try replica.beginStep()
+        let work = StepWork(
+            replica: replica, batch: batch, loss: loss, dropout: dropout, scheduledSampling: scheduledSampling)
         do {
-            let norm = try withFlushedDenormals { try compute(batch, loss, dropout) }
-            return Gradient(
-                loss: replica.loss, norm: norm,
-                work: StepWork(replica: replica, batch: batch, loss: loss, dropout: dropout))
+            let norm = try withFlushedDenormals { try compute(work) }
+            return Gradient(loss: replica.loss, norm: norm, work: work)
         } catch {
             replica.endStep()
             throw error
@@ -178,7 +187,7 @@ public final class Trainer {
         guard gradient.loss.isFinite, gradient.norm.isFinite else {
             let work = gradient.work
             throw try NonFiniteGradient(step: step + 1, loss: gradient.loss).diagnose(replica, ranks) {
-                try replica.load(work.batch, for: work.loss, dropout: work.dropout)
+                try work.load()
                 try replica.computeGradient()
             }
         }
@@ -199,11 +208,11 @@ public final class Trainer {
         try shareState()
     }
 
-    private func compute(_ batch: Batch, _ loss: RowLoss, _ dropout: Dropout) throws -> Double {
+    private func compute(_ work: StepWork) throws -> Double {
         let (heartbeat, next) = (ranks.heartbeat, step + 1)
         try heartbeat.enter(.forward, step: next)
         // What fails now leaves no reduction half done.
-        try replica.load(batch, for: loss, dropout: dropout)
+        try work.load()
         let times = try reducer.reduce(replica.gradient.sums.pointer) { advance in
             try replica.computeGradient(advance: advance)
             try heartbeat.enter(.exchange, step: next)
@@ -213,6 +222,17 @@ public final class Trainer {
         profile = replica.profile
         profile.add(times)
         return norm
+    }
+
+    /// Refuses what isn't a probability, and drawn inputs that there is no room for.
+    private func check(scheduledSampling probability: Double) throws {
+        guard (0...1).contains(probability) else {
+            throw DTrainError(.usage, "the scheduled sampling is \(probability); give at least 0 and at most 1")
+        }
+        guard probability == 0 || replica.configuration.samplesInputs else {
+            throw DTrainError(
+                .usage, "the trainer has no room for drawn inputs; make it with `samplesInputs`")
+        }
     }
 
     /// Refuses a batch that doesn't fit the trainer.

@@ -12,6 +12,7 @@ final class Workspace {
     /// One for each worker of the pool.
     private let heads: [LossHead]
     private let pool: WorkerPool
+    private let characters: BatchCharacters
     let weightGradient: WeightGradient
 
     /// Allocates the memory.
@@ -19,22 +20,30 @@ final class Workspace {
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
         _ rankBatch: RankBatch, logits: Tape.LogitsGradient, dropout: DropoutMasks.Use, isStateful: Bool,
-        seed: UInt64, weights: PackedWeights, parameters: UnsafePointer<Float>, gradient: GradientSums,
+        samplesInputs: Bool, characters: BatchCharacters, seed: UInt64, weights: PackedWeights,
+        parameters: UnsafePointer<Float>, gradient: GradientSums,
         products: any PanelProducts,
         fold: ReductionTree.FoldPlan, grid: TeamGrid, pool: WorkerPool, heartbeat: Heartbeat
     ) throws {
-        (self.rankBatch, self.logits, self.dropout, self.pool) = (rankBatch, logits, dropout, pool)
+        (self.rankBatch, self.logits, self.dropout) = (rankBatch, logits, dropout)
+        (self.pool, self.characters) = (pool, characters)
         let tape = try Tape(
             weights.layout.configuration, rankBatch: rankBatch, logits: logits, dropout: dropout, seed: seed,
             heartbeat: heartbeat)
         self.tape = tape
         window = try AlignedBuffer(count: rankBatch.sequenceLength + 1)
         weightGradient = try WeightGradient(
-            tape: tape, isStateful: isStateful, dropout: dropout, gradient: gradient,
+            tape: tape, isStateful: isStateful, samplesInputs: samplesInputs, dropout: dropout, gradient: gradient,
             logitsPanels: logits == .kept ? nil : LogitsPanels(tape, weights: weights, parameters: parameters),
             products: products, fold: fold, pool: pool)
-        workers = try grid.divide(rows: rankBatch.rows, units: tape.units).flatMap {
-            try TrainingWorker.all($0, weights: weights, parameters: parameters, tape: tape, dropout: dropout)
+        workers = try grid.divide(rows: rankBatch.rows, units: tape.units).flatMap { team in
+            let sampling =
+                samplesInputs
+                ? try InputSampling(
+                    team, weights: weights, parameters: parameters, tape: tape, characters: characters, seed: seed)
+                : nil
+            return try TrainingWorker.all(
+                team, weights: weights, parameters: parameters, tape: tape, dropout: dropout, sampling: sampling)
         }
         let pieces = LossHead.pieces(rankBatch, vocabularySize: tape.vocabularySize, workers: pool.count)
         self.pieces = pieces
@@ -49,12 +58,15 @@ final class Workspace {
     /// - Parameters:
     ///   - states: where the rows start; nil for zeros.
     ///   - probabilities: of dropping units, of the kinds that the memory is for.
+    ///   - sampling: how inputs are drawn; nil for those of the text.
     ///   - step: the steps applied before.
     func run(
-        _ loss: RowLoss, from states: CarriedStates?, _ probabilities: Dropout, step: Int, _ profile: inout StepProfile
+        _ loss: RowLoss, from states: CarriedStates?, _ probabilities: Dropout, _ sampling: InputSampling.Rate?,
+        step: Int, _ profile: inout StepProfile
     ) throws {
         try Clock.time(&profile.forward) { try tape.masks?.fill(probabilities, step: step, on: pool) }
         tape.isDropping = tape.masks != nil
+        tape.sampling = sampling
         try forward(from: states, &profile)
         try time(&profile.head, &profile.wait) { [heads, pieces, pool] index in
             heads[index].begin()
@@ -78,6 +90,7 @@ final class Workspace {
     func losses(from states: CarriedStates?, counted: (Int) -> Int) throws -> [Double] {
         var profile = StepProfile()
         tape.isDropping = false
+        tape.sampling = nil
         try forward(from: states, &profile)
         try pool.run { [heads, pieces, pool] index in
             while let piece = pool.nextTask(below: pieces.count) { try heads[index].measure(pieces[piece]) }
@@ -115,8 +128,9 @@ final class Workspace {
 
     /// Reads a step's batch: the characters of all its sequences, and the rank's own sequences.
     ///
+    /// - Parameter samplesInputs: whether other characters than the batch's may be inputs.
     /// - Throws: `DTrainError` with `usage` when there are too many characters.
-    func load(_ batch: Batch, _ characters: BatchCharacters) throws {
+    func load(_ batch: Batch, samplesInputs: Bool = false) throws {
         characters.removeAll()
         for sequence in 0..<batch.count {
             batch.read(sequence, window.pointer)
@@ -125,6 +139,7 @@ final class Workspace {
                 tape.store(window.pointer, row: sequence - rankBatch.sequences.lowerBound)
             }
         }
+        if samplesInputs { characters.insertAll() }
         try characters.number()
         characters.replaceByRows(tape.inputs.elements)
     }

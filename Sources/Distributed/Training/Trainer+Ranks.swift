@@ -15,18 +15,20 @@ extension Trainer {
     ///     the sizes and the CPU's caches. It changes no bit.
     ///   - seed: the seed of the initial values and of dropout.
     ///   - stateful: whether batches may continue the last applied one from its states; see `Batch.continues`.
+    ///   - samplesInputs: whether gradients may be asked for with scheduled sampling.
     ///   - ranks: the ranks that train together.
     /// - Throws: `CollectiveError` for impossible sizes, an instruction set that a CPU lacks, or when memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
         members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue, stateful: Bool = false,
-        ranks: any Communicator
+        samplesInputs: Bool = false, ranks: any Communicator
     ) throws {
         let ranks = JobRanks(ranks)
         try self.init(
             model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
-            threads: threads, members: members, seed: seed, stateful: stateful, ranks: ranks)
+            threads: threads, members: members, seed: seed, stateful: stateful, samplesInputs: samplesInputs,
+            ranks: ranks)
         try initialize()
     }
 }

@@ -81,7 +81,8 @@ package struct TrainingPlan {
                 batchSize: options[.batchSize], microBatchSize: options[.microBatchSize],
                 sequenceLength: options[.sequenceLength]),
             optimizer: options.settings.makeOptimizer(), arithmetic: arithmetic, threads: threads,
-            members: options[.members], seed: options[.seed], stateful: options[.stateful], ranks: ranks)
+            members: options[.members], seed: options[.seed], stateful: options[.stateful],
+            samplesInputs: options[.scheduledSampling] > 0, ranks: ranks)
     }
 
     /// What is known before the first step.

@@ -205,7 +205,10 @@ package final class TrainingRun {
 
     private func step(_ batch: Batch, _ timer: EpochTimer) throws -> StepReport {
         let start = Clock.seconds
-        var gradient = try trainer.gradient(of: batch, dropout: perStep.dropout)
+        var gradient = try trainer.gradient(
+            of: batch, dropout: perStep.dropout,
+            scheduledSampling: options.settings.scheduledSampling(
+                step: progress.step, stepsPerEpoch: dataset.stepsPerEpoch))
         let (loss, norm) = (gradient.loss, gradient.norm)
         tellFirstLoss(loss)
         if let limit = perStep.clipNorm { try gradient.clip(norm: limit) }

@@ -33,6 +33,14 @@ func fraction(_ text: String) throws -> Double {
     return value
 }
 
+/// A number from 0 to 1.
+func probability(_ text: String) throws -> Double {
+    guard let value = Double(text), (0...1).contains(value) else {
+        throw ValidationError("give a number from 0 to 1")
+    }
+    return value
+}
+
 /// A number between 0 and 1, both excluded.
 func properFraction(_ text: String) throws -> Double {
     guard let value = Double(text), value > 0, value < 1 else {

@@ -80,6 +80,12 @@ struct LearningOptions: ParsableArguments {
     @Option(help: .setting(.recurrentDropout, valueName: "probability"), transform: fraction)
     private var recurrentDropout: Double?
 
+    @Option(help: .setting(.scheduledSampling, valueName: "probability"), transform: probability)
+    private var scheduledSampling: Double?
+
+    @Option(help: .setting(.scheduledSamplingRamp, valueName: "epochs"), transform: nonNegativeNumber)
+    private var scheduledSamplingRamp: Double?
+
     @Option(help: .setting(.seed), transform: seedNumber)
     private var seed: UInt64?
 
@@ -93,6 +99,8 @@ struct LearningOptions: ParsableArguments {
         settings.take(.stateful, stateful ? true : nil)
         settings.take(.dropout, dropout)
         settings.take(.recurrentDropout, recurrentDropout)
+        settings.take(.scheduledSampling, scheduledSampling)
+        settings.take(.scheduledSamplingRamp, scheduledSamplingRamp)
         settings.take(.seed, seed)
         settings.take(.precision, precision)
     }

@@ -57,11 +57,14 @@ struct ReferenceModel {
     }
 
     /// The cross-entropy of every character but the first, from zero states unless others are given.
-    func losses(_ ids: [UInt16], from start: State? = nil, _ factors: Factors? = nil) -> [Double] {
+    ///
+    /// - Parameter inputs: what is fed instead of the characters themselves.
+    func losses(
+        _ ids: [UInt16], from start: State? = nil, _ factors: Factors? = nil, inputs: [UInt16]? = nil
+    ) -> [Double] {
         var state = start ?? zeroState
-        return zip(ids, ids.dropFirst()).enumerated().map { time, pair in
-            let (id, target) = pair
-            let logits = advance(id, &state, factors, time: time)
+        return ids.dropFirst().enumerated().map { time, target in
+            let logits = advance((inputs ?? ids)[time], &state, factors, time: time)
             return logSumExp(logits) - logits[Int(target)]
         }
     }

@@ -27,6 +27,29 @@ import Testing
                 == "`stateful` carries states along the text, which `shuffle` would mix up; leave one of them out")
     }
 
+    @Test func drawnInputsAreNoStream() throws {
+        var settings = settings { ($0[.stateful], $0[.scheduledSampling]) = (true, 0.1) }
+        #expect(
+            try refusal(settings).hasPrefix("`scheduled-sampling` feeds the model characters that aren't the text's"))
+        settings[.scheduledSampling] = 0
+        try settings.requirePossible()
+        let ramp = self.settings { $0[.scheduledSamplingRamp] = 2 }
+        #expect(
+            try refusal(ramp, given: ramp)
+                == "`scheduled-sampling-ramp` has no effect without `scheduled-sampling`; add that, or leave it out")
+    }
+
+    /// P(step) = P · min(1, step / (E · steps of an epoch)).
+    @Test func scheduledSamplingRisesAlongItsRamp() {
+        let settings = settings { ($0[.scheduledSampling], $0[.scheduledSamplingRamp]) = (0.4, 2.5) }
+        for (step, probability) in [(0, 0), (1, 0.4 / 25), (10, 0.16), (25, 0.4), (1000, 0.4)] {
+            #expect(abs(settings.scheduledSampling(step: step, stepsPerEpoch: 10) - probability) < 1e-15)
+        }
+        let atOnce = self.settings { ($0[.scheduledSampling], $0[.scheduledSamplingRamp]) = (1, 0) }
+        #expect(atOnce.scheduledSampling(step: 0, stepsPerEpoch: 10) == 1)
+        #expect(Settings().scheduledSampling(step: 9, stepsPerEpoch: 1) == 0)
+    }
+
     @Test func oneSourceOfHeldOutData() throws {
         var settings = settings { $0[.validationSplit] = 0.1 }
         try settings.requirePossible()
