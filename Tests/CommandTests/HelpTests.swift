@@ -10,12 +10,14 @@ import Testing
             --embedding-dim --rnn-units --learning-rate --seed --precision --threads --members --init --checkpoint-dir \
             --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --quiet \
             --optimizer --beta1 --beta2 --epsilon --rho --momentum --weight-decay --clip-value --schedule --warmup-steps \
-            --decay-start --decay-steps --decay-rate --final-learning-rate --dropout --recurrent-dropout --scheduled-sampling --scheduled-sampling-ramp --stateful \
+            --decay-start --decay-steps --decay-rate --final-learning-rate --dropout --recurrent-dropout \
+            --scheduled-sampling --scheduled-sampling-ramp --stateful --recipe \
             --validation-split --validation-data --validate-every-steps --early-stopping --min-delta
             """
         ),
         ("generate", "--checkpoint --vocabulary --prompt --length --temperature --seed --precision --greedy"),
-        ("evaluate", "--checkpoint --vocabulary --data --json"), ("export", "--checkpoint --vocabulary --output"),
+        ("evaluate", "--checkpoint --vocabulary --data --json --carry-state --precision --best"),
+        ("export", "--checkpoint --vocabulary --output"),
         ("summary", "--checkpoint"),
         (
             "scale",

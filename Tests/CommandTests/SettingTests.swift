@@ -76,4 +76,16 @@ struct SettingTests {
         let checkpoint = try Checkpoint(path: bench.path("training_checkpoints/ckpt_1_1.safetensors"))
         #expect(checkpoint.metadata.settings?[.microBatchSize] == 4)
     }
+
+    @Test func aRecipeIsPrintedAndOverridden() throws {
+        let bench = try Bench()
+        let flags = "--recipe char-rnn --rnn-units 16 --seq-length 10 --batch-size 4 --epochs 1"
+        let outcome = try bench.run("train --data text.txt \(flags)")
+        #expect(outcome.status == 0 && outcome.stderr.contains("recipe char-rnn: cell lstm, layers 2"), "\(outcome)")
+        #expect(outcome.stdout.contains("lstm_1 (LSTM)") && outcome.stdout.contains("val_loss"), "\(outcome)")
+        let resumed = try bench.run(
+            "train --data text.txt \(flags) --epochs 2 --resume".replacing("--epochs 1 ", with: ""))
+        #expect(resumed.status == 0, "\(resumed)")
+        expectRefusal(try bench.run("train --data text.txt --recipe other"), 64, "char-rnn")
+    }
 }

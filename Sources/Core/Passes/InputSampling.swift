@@ -64,7 +64,9 @@ final class InputSampling {
         return Categorical.draw(own, first: 1, count: count, at: words(row, time, rate).1.uniform * sum)
     }
 
-    /// The first tells whether the input is drawn, the second which one. Steps and sequences stay below 2³².
+    /// Random words of a place: the first tells whether the input is drawn, the second which one.
+    ///
+    /// Steps and sequences stay below 2³².
     private func words(_ row: Int, _ time: Int, _ rate: Rate) -> Philox.Block {
         random.words(
             UInt64(truncatingIfNeeded: rate.step) &<< 32 | UInt64(truncatingIfNeeded: firstSequence + row),

@@ -14,6 +14,9 @@ struct Train: ParsableCommand {
             a checkpoint and exit code 75: run it again with --resume. A second Ctrl-C ends it at once.
             """)
 
+    @Option(help: "Start from a named set of flags, which others override.")
+    var recipe: Recipe?
+
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: LearningOptions
@@ -33,6 +36,9 @@ struct Train: ParsableCommand {
         var isComplete = true
         let code = Job.run(launch: launch, stallTimeout: options[.stallTimeout], spelling: Hints.spelled) {
             communicator in
+            if communicator.isRoot, let recipe {
+                printer.show(.notice("recipe \(recipe.rawValue): \(recipe.summary)"))
+            }
             let plan = try TrainingPlan.make(
                 try data.text.complete(options, communicator), communicator: communicator,
                 defaultThreads: communicator.processors.defaultThreads,
@@ -66,6 +72,7 @@ struct Train: ParsableCommand {
         heldOut.collect(into: &options.settings)
         checkpoints.collect(into: &options.settings)
         job.collect(into: &options.settings)
+        if let recipe { options.settings = recipe.settings(with: options.settings) }
         return options
     }
 }

@@ -3,6 +3,7 @@ import DTrainCore
 import DTrainDistributed
 
 extension Cell: ExpressibleByArgument {}
+extension Recipe: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension GradientCompression: ExpressibleByArgument {}
 extension GradientSummation: ExpressibleByArgument {}

@@ -1,0 +1,74 @@
+/// A named set of settings: a training that is known by its name.
+public enum Recipe: String, CaseIterable, Sendable {
+    /// The tutorial "Text generation with an RNN": the defaults.
+    case tutorial
+    /// Andrej Karpathy's char-rnn (2015), as its `train.lua` sets it up.
+    ///
+    /// Two things differ. Its input is a one-hot character; an embedding of 128 gives the first layer's products the same freedom. Its
+    /// RMSprop adds ε outside the root, g / (√v + ε), which for ε of 1e-8 and 1e-7 is no difference that shows.
+    case charRNN = "char-rnn"
+
+    /// What the recipe sets.
+    public var settings: Settings {
+        var settings = Settings()
+        switch self {
+        case .tutorial:
+            settings[.cell] = .gru
+            settings[.layers] = 1
+            settings[.embeddingDim] = 256
+            settings[.rnnUnits] = 1024
+            settings[.batchSize] = 64
+            settings[.sequenceLength] = 100
+            settings[.epochs] = 20
+            settings[.optimizer] = .adam
+            settings[.learningRate] = 0.001
+        case .charRNN:
+            settings[.cell] = .lstm
+            settings[.layers] = 2
+            settings[.embeddingDim] = 128
+            settings[.rnnUnits] = 128
+            settings[.batchSize] = 50
+            settings[.sequenceLength] = 50
+            settings[.stateful] = true
+            settings[.epochs] = 50
+            settings[.optimizer] = .rmsprop
+            settings[.learningRate] = 0.002
+            settings[.rho] = 0.95
+            settings[.clipValue] = 5
+            settings[.schedule] = .step
+            // After each epoch from the tenth on: the rate of the eleventh is the first that is lower.
+            settings[.decayStart] = .epochs(9)
+            settings[.decaySteps] = .epochs(1)
+            settings[.decayRate] = 0.97
+            settings[.validationSplit] = 0.05
+        }
+        return settings
+    }
+
+    /// The recipe's settings with others in their place.
+    ///
+    /// What a given setting makes useless or impossible goes with the one that it replaces: a recipe's ρ with its optimiser.
+    public func settings(with given: Settings) -> Settings {
+        var result = settings
+        if given.isGiven(.optimizer), given[.optimizer] != result[.optimizer] {
+            result.remove(.rho)
+        }
+        if given.isGiven(.schedule), given[.schedule] != result[.schedule] {
+            result.remove(.decayStart)
+            result.remove(.decaySteps)
+            result.remove(.decayRate)
+        }
+        if given[.clipNorm] != nil { result.remove(.clipValue) }
+        if given[.validationData] != nil { result.remove(.validationSplit) }
+        if given.isGiven(.shuffle) && given[.shuffle] || given[.scheduledSampling] > 0 { result.remove(.stateful) }
+        result.take(given)
+        return result
+    }
+
+    /// The settings as a user writes them: `cell lstm, layers 2, …`.
+    public var summary: String {
+        let settings = settings
+        return (Settings.modelSizes + Settings.training).filter { $0.isGiven(in: settings) }
+            .map { $0.isSwitch ? $0.name : "\($0.name) \($0.text(in: settings))" }.joined(separator: ", ")
+    }
+}
