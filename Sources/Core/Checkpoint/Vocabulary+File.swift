@@ -1,6 +1,7 @@
 extension Vocabulary {
     /// Reads a vocabulary: a JSON list of one-character strings in the order of their ids, or the text itself.
     ///
+    /// A list of `<00>`, `<01>` … `<ff>` is the vocabulary of bytes.
     /// The list may begin with `[UNK]`, which is id 0 in any case.
     ///
     /// - Parameter path: the file; a text may also be any that has the same characters.

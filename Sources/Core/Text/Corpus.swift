@@ -1,8 +1,10 @@
-/// A UTF-8 text as a sequence of character ids, read from mapped files when asked for.
+/// A text as a sequence of ids, read from mapped files when asked for: those of UTF-8's characters, or of the bytes of any file.
 ///
 /// Characters are Unicode scalars. Line ends stay as they are, and a byte order mark is a character like any other. Several files
 /// are one text, as `cat` joins them, also where one ends inside a character. Beside the page cache's own pages the corpus takes
 /// a 32nd of a byte per character for its index, and none for a text that is all ASCII.
+///
+/// Opened with `Vocabulary.bytes`, any file is a corpus; it needs no index, and nothing in it has a meaning of its own.
 ///
 /// The files must not change while they are in use: a change in place gives wrong ids, and cutting one off ends the process.
 public final class Corpus: Sendable {
@@ -15,7 +17,7 @@ public final class Corpus: Sendable {
     public var files: [String] { text.files.map(\.path) }
     /// What was given, for messages: the path, or some of the paths.
     public var name: String { text.name }
-    /// How many characters the text has.
+    /// How many characters or bytes the text has.
     public let count: Int
     /// The checksum of the text's bytes, as `Checksum` writes it.
     public let checksum: String
@@ -35,7 +37,7 @@ public final class Corpus: Sendable {
     ///
     /// - Parameters:
     ///   - path: the file, or a folder, which stands for its `*.txt`.
-    ///   - vocabulary: what the ids mean; nil builds it from the text.
+    ///   - vocabulary: what the ids mean; nil builds one of characters from the text.
     ///   - heartbeat: shows that reading goes on.
     /// - Throws: as `init(paths:vocabulary:heartbeat:)` does.
     public convenience init(path: String, vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
@@ -46,7 +48,7 @@ public final class Corpus: Sendable {
     ///
     /// - Parameters:
     ///   - paths: files and folders, in order; a folder stands for its `*.txt`, not deeper, in the order of their names' bytes.
-    ///   - vocabulary: what the ids mean; nil builds it from the text.
+    ///   - vocabulary: what the ids mean; nil builds one of characters from the text.
     ///   - heartbeat: shows that reading goes on.
     /// - Throws: `DTrainError` with `noInput` or `inputOutput` when a file can't be read, is a pipe or a device; with `badData`
     ///   when there is no text, too many distinct characters, or something else than UTF-8: it names the file, the offset where
@@ -71,9 +73,21 @@ public final class Corpus: Sendable {
     }
 
     private init(_ text: JoinedText, vocabulary: Vocabulary?, heartbeat: Heartbeat?) throws {
-        var scanner = try TextScanner(vocabulary: vocabulary)
         let pages = ResidentPages(of: text.mapped)
-        checksum = try Self.scan(text, with: &scanner, releasing: pages, heartbeat)
+        self.text = text
+        self.pages = pages
+        if let vocabulary, vocabulary.tokenization == .bytes {
+            checksum = try Self.readOnce(text, releasing: pages, heartbeat) { _, _ in }
+            self.vocabulary = vocabulary
+            (count, marks, unknownCount, doubt) = (text.byteCount, [], 0, nil)
+            return
+        }
+        var scanner = try TextScanner(vocabulary: vocabulary)
+        checksum = try Self.readOnce(text, releasing: pages, heartbeat) { part, limit in
+            do { try scanner.scan(part, before: limit) } catch let problem as IllFormedText {
+                throw TextDiagnosis.error(problem, in: text)
+            }
+        }
         guard scanner.scalars.count <= Vocabulary.maximumScalarCount else {
             throw DTrainError(
                 .badData,
@@ -81,29 +95,27 @@ public final class Corpus: Sendable {
                     + "\(Vocabulary.maximumScalarCount) that ids can name; use a text with fewer")
         }
         self.vocabulary = try vocabulary ?? Vocabulary(scalars: scanner.scalars)
-        self.text = text
-        self.pages = pages
         count = scanner.count
         marks = scanner.marks
         unknownCount = scanner.unknownCount
         doubt = TextDoubt.find(in: text, scanner.scalars)
     }
 
-    /// Scans all bytes and returns their checksum.
+    /// Reads all bytes and returns their checksum.
     ///
     /// Chunk by chunk, so that a text larger than the memory is read from the disk only once.
-    private static func scan(
-        _ text: JoinedText, with scanner: inout TextScanner, releasing pages: ResidentPages, _ heartbeat: Heartbeat?
+    ///
+    /// - Parameter scan: gets each part with the offset in it up to which it may be read, in order.
+    private static func readOnce(
+        _ text: JoinedText, releasing pages: ResidentPages, _ heartbeat: Heartbeat?,
+        scan: (TextPart, Int) throws -> Void
     ) throws -> String {
         var checksum = try Checksum()
         for part in text.parts {
-            scanner.begin(part)
             for start in stride(from: 0, to: part.bytes.count, by: scanChunk) {
                 let chunk = UnsafeRawBufferPointer(rebasing: part.bytes[start...].prefix(scanChunk))
                 checksum.update(chunk)
-                do { try scanner.scan(before: start + chunk.count) } catch let problem as IllFormedText {
-                    throw TextDiagnosis.error(problem, in: text)
-                }
+                try scan(part, start + chunk.count)
                 pages.release(chunk, of: part)
                 heartbeat?.beat()
             }
@@ -125,7 +137,10 @@ public final class Corpus: Sendable {
     /// What the index takes in memory.
     var indexByteCount: Int { marks.count * MemoryLayout<Int>.stride }
 
-    /// The ids of consecutive characters, a copy; the range must lie within the text.
+    /// Whether ids are characters or bytes.
+    public var tokenization: Tokenization { vocabulary.tokenization }
+
+    /// The ids of consecutive characters or bytes, a copy; the range must lie within the text.
     public subscript(characters: Range<Int>) -> [UInt16] {
         [UInt16](unsafeUninitializedCapacity: characters.count) { ids, count in
             guard let base = ids.baseAddress else { return }
@@ -142,10 +157,21 @@ public final class Corpus: Sendable {
     ///   - ids: where they go; room for `count`.
     package func read(from character: Int, count: Int, into ids: UnsafeMutablePointer<UInt16>) {
         precondition(character >= 0 && count >= 0 && character <= self.count - count, "characters out of range")
+        guard tokenization == .characters else { return readBytes(character..<character + count, into: ids) }
         var cursor = cursor(at: character)
         let start = cursor.position
         for index in 0..<count { ids[index] = vocabulary.id(ofCodePoint: cursor.next()) }
         pages.touch(cursor.position - start)
+    }
+
+    private func readBytes(_ range: Range<Int>, into ids: UnsafeMutablePointer<UInt16>) {
+        var next = ids
+        text.forEachPiece(of: range) { piece in
+            for index in piece.indices { next[index] = Vocabulary.id(ofByte: piece[index]) }
+            next += piece.count
+            return true
+        }
+        pages.touch(range.count)
     }
 
     private func cursor(at character: Int) -> TextCursor {

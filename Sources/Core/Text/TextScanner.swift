@@ -36,17 +36,14 @@ struct TextScanner {
         }
     }
 
-    /// Begins with the next part; the one before it must have been scanned.
-    mutating func begin(_ part: TextPart) {
-        bytes = part.bytes
-        start = part.start
-        offset = 0
-    }
-
     /// Scans all characters that start before a limit in the part.
     ///
+    /// - Parameters:
+    ///   - part: the part; the one before it must have been scanned to its end.
+    ///   - limit: an offset in the part, higher than before.
     /// - Throws: `IllFormedText` at the first sequence that is not UTF-8.
-    mutating func scan(before limit: Int) throws {
+    mutating func scan(_ part: TextPart, before limit: Int) throws {
+        if part.start != start || bytes.baseAddress == nil { begin(part) }
         while offset < limit {
             let run = knownASCII(before: limit)
             if run > 0 {
@@ -55,6 +52,12 @@ struct TextScanner {
                 try scanCharacter()
             }
         }
+    }
+
+    private mutating func begin(_ part: TextPart) {
+        bytes = part.bytes
+        start = part.start
+        offset = 0
     }
 
     /// How many of the next bytes, eight at a time, are ASCII and hold nothing new.

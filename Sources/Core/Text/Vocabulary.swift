@@ -1,13 +1,21 @@
-/// The characters that a model knows: id 0 is `[UNK]`, then the sorted Unicode scalars of its text from id 1 on.
+/// What a model's ids mean: id 0 is `[UNK]`, then the sorted Unicode scalars of its text from id 1 on, or all bytes.
 ///
 /// Characters are Unicode scalars, not grapheme clusters: a letter and its combining mark are two, as are CR and LF.
+/// In a vocabulary of bytes the id of byte b is b + 1, and id 0 never occurs.
 public struct Vocabulary: Hashable, Sendable {
     /// The token of id 0, which stands for every character that the vocabulary lacks.
     public static let unknownToken = "[UNK]"
     /// The most characters that 16-bit ids can name beside `[UNK]`.
     public static let maximumScalarCount = Int(UInt16.max)
 
-    /// The characters in ascending order; that of id n is at n − 1.
+    /// A vocabulary of all 256 bytes.
+    public static let bytes = Vocabulary()
+    /// How many bytes there are.
+    static let byteCount = 256
+
+    /// Whether ids are characters or bytes.
+    public let tokenization: Tokenization
+    /// The characters in ascending order, that of id n at n − 1; none in a vocabulary of bytes.
     public let scalars: [Unicode.Scalar]
     /// For each 256 consecutive code points the number of their page in `ids`; page 0 knows none.
     private let pageNumbers: [UInt16]
@@ -33,7 +41,7 @@ public struct Vocabulary: Hashable, Sendable {
 
     /// The vocabulary whose tokens a checkpoint lists.
     ///
-    /// - Parameter tokens: `[UNK]`, then one character each, ascending.
+    /// - Parameter tokens: `[UNK]`, then one character each, ascending, or `<00>`, `<01>` … `<ff>`.
     /// - Throws: `DTrainError` with `badData` for any other list.
     public init(tokens: [String]) throws {
         do {
@@ -57,6 +65,10 @@ public struct Vocabulary: Hashable, Sendable {
         }
         guard tokens.count > 1, tokens.count - 1 <= Self.maximumScalarCount else {
             throw Problem(text: "has \(tokens.count) tokens instead of 2 to \(Self.maximumScalarCount + 1)")
+        }
+        if Self.areBytes(tokens) {
+            self = .bytes
+            return
         }
         var scalars: [Unicode.Scalar] = []
         scalars.reserveCapacity(tokens.count - 1)
@@ -84,25 +96,52 @@ public struct Vocabulary: Hashable, Sendable {
             }
             ids[Int(pageNumbers[block]) << 8 | Int(scalar.value & 0xFF)] = UInt16(index + 1)
         }
+        tokenization = .characters
         scalars = ascending
         self.pageNumbers = pageNumbers
         self.ids = ids
     }
 
-    /// V, the number of ids: the characters and `[UNK]`.
-    public var size: Int { scalars.count + 1 }
+    /// The vocabulary of bytes, which knows no character.
+    private init() {
+        tokenization = .bytes
+        scalars = []
+        pageNumbers = [UInt16](repeating: 0, count: 0x110000 >> 8)
+        ids = [UInt16](repeating: 0, count: 256)
+    }
+
+    /// V, the number of ids: the characters or bytes, and `[UNK]`.
+    public var size: Int { (tokenization == .bytes ? Self.byteCount : scalars.count) + 1 }
 
     /// All tokens in the order of their ids.
     ///
     /// Compare them by their scalars: Swift's `==` of strings takes canonical equivalents for the same.
-    public var tokens: [String] { [Self.unknownToken] + scalars.map { String($0) } }
+    public var tokens: [String] {
+        let known = tokenization == .bytes ? (0..<Self.byteCount).map(Self.token(ofByte:)) : scalars.map { String($0) }
+        return [Self.unknownToken] + known
+    }
 
-    /// The id of a character, 0 when the vocabulary lacks it.
+    /// The id of a character, 0 when the vocabulary lacks it; one of bytes has no characters.
     public func id(of scalar: Unicode.Scalar) -> UInt16 { id(ofCodePoint: scalar.value) }
 
-    /// The character of an id, nil for `[UNK]` and for what is no id.
+    /// The character of an id, nil for `[UNK]`, for bytes and for what is no id.
     public func scalar(of id: UInt16) -> Unicode.Scalar? {
-        id > 0 && Int(id) < size ? scalars[Int(id) - 1] : nil
+        id > 0 && Int(id) <= scalars.count ? scalars[Int(id) - 1] : nil
+    }
+
+    /// The id of a byte in a vocabulary of bytes.
+    @inline(__always)
+    static func id(ofByte byte: UInt8) -> UInt16 { UInt16(byte) + 1 }
+
+    /// The entry of a byte: `<0a>`.
+    private static func token(ofByte byte: Int) -> String {
+        "<\(byte < 16 ? "0" : "")\(String(byte, radix: 16))>"
+    }
+
+    /// Whether these are the tokens of a vocabulary of bytes, `[UNK]` first.
+    private static func areBytes(_ tokens: [String]) -> Bool {
+        tokens.count == byteCount + 1
+            && (0..<byteCount).allSatisfy { tokens[$0 + 1].utf8.elementsEqual(token(ofByte: $0).utf8) }
     }
 
     func id(ofCodePoint value: UInt32) -> UInt16 {

@@ -26,7 +26,7 @@ struct TrainingData {
             ? .read { StopSignals.received == 0 } : .refuse("which the ranks of a job can't all read")
         let data = try agreement.collectively {
             let corpus = try Corpus(
-                paths: options.data, vocabulary: start.vocabulary.map { try Vocabulary(tokens: $0) }, pipes: pipes,
+                paths: options.data, vocabulary: try vocabulary(start, options[.tokens]), pipes: pipes,
                 heartbeat: communicator.heartbeat)
             try ResumeRules.check(start, corpus: corpus)
             if let path = start.path { try corpus.requireKnownCharacters(of: path) }
@@ -61,6 +61,12 @@ struct TrainingData {
         return data
     }
 
+    /// The vocabulary of the start; nil for that of the text's characters.
+    private static func vocabulary(_ start: StartingPoint.Summary, _ tokens: Tokenization) throws -> Vocabulary? {
+        if let tokens = start.vocabulary { return try Vocabulary(tokens: tokens) }
+        return tokens == .bytes ? .bytes : nil
+    }
+
     private static func cut(_ corpus: Corpus, _ options: TrainingOptions) throws -> SequenceDataset {
         do {
             return try SequenceDataset(
@@ -92,7 +98,7 @@ struct TrainingData {
                     "\(other.unknownCount) of \(other.count) characters of '\(other.name)' are not in the vocabulary: "
                         + "measured as [UNK]"))
         }
-        if start.model != nil, start.vocabulary == nil, let path = start.path {
+        if start.model != nil, start.vocabulary == nil, corpus.tokenization == .characters, let path = start.path {
             report(
                 .warning(
                     "'\(path)' names no vocabulary: its ids are taken for the sorted characters of '\(corpus.name)', "

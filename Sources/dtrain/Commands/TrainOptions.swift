@@ -8,11 +8,15 @@ extension GradientCompression: ExpressibleByArgument {}
 extension GradientSummation: ExpressibleByArgument {}
 extension OptimizerKind: ExpressibleByArgument {}
 extension ScheduleKind: ExpressibleByArgument {}
+extension Tokenization: ExpressibleByArgument {}
 
 // A flag of a setting has no default of its own: what isn't given is the checkpoint's on a resume, else the entry's.
 
 struct DataOptions: ParsableArguments {
     @OptionGroup var text: TextOptions
+
+    @Option(help: .setting(.tokens))
+    private var tokens: Tokenization?
 
     @Option(help: .setting(.batchSize), transform: positive)
     private var batchSize: Int?
@@ -24,6 +28,7 @@ struct DataOptions: ParsableArguments {
     private var shuffle: Bool?
 
     func collect(into settings: inout Settings) {
+        settings.take(.tokens, tokens)
         settings.take(.batchSize, batchSize)
         settings.take(.sequenceLength, seqLength)
         settings.take(.shuffle, shuffle)

@@ -81,8 +81,16 @@ import Testing
     }
 
     @Test func headerOfAnotherVersionIsNamed() throws {
-        let error = try refusal { $0[.formatVersion] = "2" }
-        #expect(error.message.contains("newer") && error.message.contains("version 2"))
+        let error = try refusal { $0[.formatVersion] = "3" }
+        #expect(error.message.contains("newer") && error.message.contains("version 3"))
+    }
+
+    @Test func settingsAndVocabularyHaveTheSameTokens() throws {
+        let error = try refusal {
+            $0[.configuration] = $0[.configuration]?.split(separator: "\"batchSize\"").joined(
+                separator: "\"tokens\":\"bytes\",\"batchSize\"")
+        }
+        #expect(error.message.contains("was trained on bytes"))
     }
 
     @Test(arguments: [

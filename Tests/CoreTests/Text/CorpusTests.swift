@@ -93,6 +93,41 @@ import Testing
         #expect(try Corpus(path: file.path).checksum == expected)
     }
 
+    /// Text in no encoding, with a byte order mark, NULs, CRLF and characters that are cut off.
+    private static let anyBytes: [UInt8] =
+        [0xEF, 0xBB, 0xBF, 0, 0x0D, 0x0A, 0xFF, 0xFE, 0xC3] + (0...255).reversed() + [0xE2, 0x82]
+
+    @Test func bytesOfAnyFileAreIds() throws {
+        let file = try TemporaryText(Self.anyBytes)
+        let corpus = try Corpus(path: file.path, vocabulary: .bytes)
+        let expected = Self.anyBytes.map { UInt16($0) + 1 }
+        #expect(corpus.count == Self.anyBytes.count && corpus.tokenization == .bytes)
+        #expect(corpus.unknownCount == 0 && corpus.doubt == nil && corpus.indexByteCount == 0)
+        #expect(corpus.checksum == Self.anyBytes.withUnsafeBytes { Checksum.hexadecimal(of: $0) })
+        for position in 0...corpus.count {
+            let count = min(5, corpus.count - position)
+            #expect(read(corpus, from: position, count: count) == Array(expected[position..<position + count]))
+        }
+    }
+
+    @Test func bytesOfSeveralFilesAreThoseOfTheJoinedFile() throws {
+        // Cuts inside the mark, inside what begins like a character, and at its end.
+        let files = try [0..<1, 1..<2, 2..<9, 9..<200, 200..<266, 266..<267].map {
+            try TemporaryText(Self.anyBytes[$0])
+        }
+        let corpus = try Corpus(paths: files.map(\.path), vocabulary: .bytes)
+        #expect(read(corpus, from: 0, count: corpus.count) == Self.anyBytes.map { UInt16($0) + 1 })
+        let whole = try TemporaryText(Self.anyBytes)
+        #expect(try corpus.checksum == Corpus(path: whole.path, vocabulary: .bytes).checksum)
+    }
+
+    @Test func theSameTextReadsAsBytesAfterCharacters() throws {
+        let file = try TemporaryText("aé")
+        let characters = try Corpus(path: file.path)
+        #expect(characters.count == 2)
+        #expect(try Corpus(characters, vocabulary: .bytes)[0..<3] == [98, 196, 170])
+    }
+
     @Test func emptyFileIsBadData() throws {
         let file = try TemporaryText("")
         let error = #expect(throws: DTrainError.self) { try Corpus(path: file.path) }

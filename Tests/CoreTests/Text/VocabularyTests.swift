@@ -74,6 +74,39 @@ import Testing
         #expect(vocabulary.encode("\u{2126}\u{3A9}") == [2, 1])
     }
 
+    @Test func bytesHaveTheIdsFromOneOn() throws {
+        let bytes = Vocabulary.bytes
+        #expect(bytes.size == 257 && bytes.tokenization == .bytes && bytes.scalars.isEmpty)
+        #expect(bytes.tokens.count == 257)
+        #expect(bytes.tokens[0] == "[UNK]" && bytes.tokens[1] == "<00>" && bytes.tokens[11] == "<0a>")
+        #expect(bytes.tokens[256] == "<ff>")
+        // 0xE2 0x82 0xAC is the UTF-8 of the euro sign.
+        #expect(bytes.encode("a€") == [98, 227, 131, 173])
+        #expect(bytes.decode([98, 227, 131, 173]) == "a€")
+        #expect(bytes.missing(in: Self.mixed).isEmpty)
+        #expect(bytes.id(of: "a") == 0 && bytes.scalar(of: 98) == nil)
+    }
+
+    @Test func idsOfBytesGoBackAsTheyAre() {
+        let all = (0...255 as ClosedRange<UInt8>).map { $0 }
+        #expect(Vocabulary.bytes.bytes(of: all.map { UInt16($0) + 1 }) == all)
+        #expect(Vocabulary.bytes.bytes(of: [256, 0, 257]) == [0xFF] + Array("[UNK][UNK]".utf8))
+        #expect(Vocabulary.bytes.decode([256]) == "\u{FFFD}")
+    }
+
+    @Test func onlyTheListOfAllBytesIsAVocabularyOfBytes() throws {
+        let tokens = Vocabulary.bytes.tokens
+        #expect(try Vocabulary(tokens: tokens) == .bytes)
+        var upper = tokens
+        upper[256] = "<FF>"
+        for other in [upper, tokens.dropLast(), tokens.dropLast() + ["a"], tokens + ["a"]] as [[String]] {
+            #expect(throws: DTrainError.self) { try Vocabulary(tokens: other) }
+        }
+        // As many characters are no bytes.
+        let characters = try Vocabulary(scalars: (0x100..<0x200).compactMap(Unicode.Scalar.init))
+        #expect(characters.size == 257 && characters.tokenization == .characters)
+    }
+
     @Test func sixteenBitsOfIdsAreTheLimit() throws {
         let scalars = (0..<0x110000 as Range<UInt32>).lazy.compactMap(Unicode.Scalar.init)
         let most = try Vocabulary(scalars: scalars.prefix(65_535))
