@@ -26,6 +26,7 @@ struct CombinationTests {
         ],
         ["", "--precision bf16"],
         ["", "--tokens bytes"],
+        ["", "--freeze embedding,dense"],
     ]
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"), arguments: covering(choices))

@@ -17,8 +17,7 @@ extension Vocabulary {
         } catch {
             throw DTrainError(
                 .badData,
-                "the list '\(path)' \(error.text): dtrain's ids follow the code points; name the text instead, or sort the list "
-                    + "and the weights' rows alike")
+                "the list '\(path)' \(error.text); correct it, or name the text that the weights were trained on")
         }
     }
 

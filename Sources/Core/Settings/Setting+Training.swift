@@ -7,7 +7,7 @@ extension Settings {
             Setting.epochs, Setting.tokens, Setting.batchSize, Setting.microBatchSize, Setting.sequenceLength,
             Setting.shuffle, Setting.stateful, Setting.seed, Setting.precision, Setting.gradientSummation,
             Setting.gradientCompression,
-        ] + optimizer + schedule + regularization + heldOut
+        ] + optimizer + schedule + regularization + fineTuning + heldOut
 
     /// Sums and products of two such sizes can't overflow.
     fileprivate static let sizes = 1...Int(Int32.max)

@@ -38,10 +38,14 @@ public final class Corpus: Sendable {
     /// - Parameters:
     ///   - path: the file, or a folder, which stands for its `*.txt`.
     ///   - vocabulary: what the ids mean; nil builds one of characters from the text.
+    ///   - extendsVocabulary: whether characters that the vocabulary lacks get ids behind its own, instead of `[UNK]`.
     ///   - heartbeat: shows that reading goes on.
-    /// - Throws: as `init(paths:vocabulary:heartbeat:)` does.
-    public convenience init(path: String, vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
-        try self.init(paths: [path], vocabulary: vocabulary, heartbeat: heartbeat)
+    /// - Throws: as `init(paths:vocabulary:extendsVocabulary:heartbeat:)` does.
+    public convenience init(
+        path: String, vocabulary: Vocabulary? = nil, extendsVocabulary: Bool = false, heartbeat: Heartbeat? = nil
+    ) throws {
+        try self.init(
+            paths: [path], vocabulary: vocabulary, extendsVocabulary: extendsVocabulary, heartbeat: heartbeat)
     }
 
     /// Opens, validates and indexes several files as one text, in one pass.
@@ -49,30 +53,37 @@ public final class Corpus: Sendable {
     /// - Parameters:
     ///   - paths: files and folders, in order; a folder stands for its `*.txt`, not deeper, in the order of their names' bytes.
     ///   - vocabulary: what the ids mean; nil builds one of characters from the text.
+    ///   - extendsVocabulary: whether characters that the vocabulary lacks get ids behind its own, instead of `[UNK]`.
     ///   - heartbeat: shows that reading goes on.
     /// - Throws: `DTrainError` with `noInput` or `inputOutput` when a file can't be read, is a pipe or a device; with `badData`
     ///   when there is no text, too many distinct characters, or something else than UTF-8: it names the file, the offset where
     ///   the first ill-formed sequence starts, and what the file seems to be.
-    public convenience init(paths: [String], vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
+    public convenience init(
+        paths: [String], vocabulary: Vocabulary? = nil, extendsVocabulary: Bool = false, heartbeat: Heartbeat? = nil
+    ) throws {
         try self.init(
-            paths: paths, vocabulary: vocabulary, pipes: .refuse("which can be read only once"), heartbeat: heartbeat)
+            paths: paths, vocabulary: vocabulary, extendsVocabulary: extendsVocabulary,
+            pipes: .refuse("which can be read only once"), heartbeat: heartbeat)
     }
 
     /// Opens files, or a pipe where the rule allows that.
     package convenience init(
-        paths: [String], vocabulary: Vocabulary?, pipes: PipeRule, heartbeat: Heartbeat? = nil
+        paths: [String], vocabulary: Vocabulary?, extendsVocabulary: Bool = false, pipes: PipeRule,
+        heartbeat: Heartbeat? = nil
     ) throws {
-        try self.init(JoinedText(paths: paths, pipes: pipes), vocabulary: vocabulary, heartbeat: heartbeat)
+        try self.init(
+            JoinedText(paths: paths, pipes: pipes), vocabulary: vocabulary, extends: extendsVocabulary,
+            heartbeat: heartbeat)
     }
 
     /// The same text with another vocabulary.
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     package convenience init(_ other: Corpus, vocabulary: Vocabulary?) throws {
-        try self.init(other.text, vocabulary: vocabulary, heartbeat: nil)
+        try self.init(other.text, vocabulary: vocabulary, extends: false, heartbeat: nil)
     }
 
-    private init(_ text: JoinedText, vocabulary: Vocabulary?, heartbeat: Heartbeat?) throws {
+    private init(_ text: JoinedText, vocabulary: Vocabulary?, extends: Bool, heartbeat: Heartbeat?) throws {
         let pages = ResidentPages(of: text.mapped)
         self.text = text
         self.pages = pages
@@ -82,7 +93,7 @@ public final class Corpus: Sendable {
             (count, marks, unknownCount, doubt) = (text.byteCount, [], 0, nil)
             return
         }
-        var scanner = try TextScanner(vocabulary: vocabulary)
+        var scanner = try TextScanner(vocabulary: vocabulary, collects: extends || vocabulary == nil)
         checksum = try Self.readOnce(text, releasing: pages, heartbeat) { part, limit in
             do { try scanner.scan(part, before: limit) } catch let problem as IllFormedText {
                 throw TextDiagnosis.error(problem, in: text)
@@ -94,11 +105,11 @@ public final class Corpus: Sendable {
                 "'\(text.name)' has \(scanner.scalars.count) distinct characters, more than the "
                     + "\(Vocabulary.maximumScalarCount) that ids can name; use a text with fewer")
         }
-        self.vocabulary = try vocabulary ?? Vocabulary(scalars: scanner.scalars)
+        self.vocabulary = try vocabulary?.extended(with: scanner.scalars) ?? Vocabulary(scalars: scanner.scalars)
         count = scanner.count
         marks = scanner.marks
         unknownCount = scanner.unknownCount
-        doubt = TextDoubt.find(in: text, scanner.scalars)
+        doubt = TextDoubt.find(in: text, vocabulary == nil ? scanner.scalars : [])
     }
 
     /// Reads all bytes and returns their checksum.

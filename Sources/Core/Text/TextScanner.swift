@@ -13,7 +13,7 @@ struct TextScanner {
     private let known: AlignedBuffer<UInt8>
     private let collects: Bool
 
-    /// The distinct characters in order of appearance; empty when a vocabulary was given.
+    /// The distinct characters in order of appearance, without those of a vocabulary; empty when unknown ones only count.
     private(set) var scalars: [Unicode.Scalar] = []
     /// How many characters the given vocabulary lacks.
     private(set) var unknownCount = 0
@@ -28,9 +28,14 @@ struct TextScanner {
     private var offset = 0
     private var nextMark = Int.max
 
-    init(vocabulary: Vocabulary?) throws {
+    /// Prepares a pass.
+    ///
+    /// - Parameters:
+    ///   - vocabulary: the characters that are known; nil for none.
+    ///   - collects: whether to list characters that aren't, rather than to count how often they occur.
+    init(vocabulary: Vocabulary?, collects: Bool) throws {
         known = try AlignedBuffer(count: 0x110000)
-        collects = vocabulary == nil
+        self.collects = collects
         for scalar in vocabulary?.scalars ?? [] {
             known[Int(scalar.value)] = 1
         }

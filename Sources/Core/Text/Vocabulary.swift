@@ -1,7 +1,7 @@
 /// What a model's ids mean: id 0 is `[UNK]`, then the sorted Unicode scalars of its text from id 1 on, or all bytes.
 ///
 /// Characters are Unicode scalars, not grapheme clusters: a letter and its combining mark are two, as are CR and LF.
-/// In a vocabulary of bytes the id of byte b is b + 1, and id 0 never occurs.
+/// Further characters may come behind those: the old ids stay what they were. In a vocabulary of bytes the id of byte b is b + 1, and id 0 never occurs.
 public struct Vocabulary: Hashable, Sendable {
     /// The token of id 0, which stands for every character that the vocabulary lacks.
     public static let unknownToken = "[UNK]"
@@ -15,7 +15,7 @@ public struct Vocabulary: Hashable, Sendable {
 
     /// Whether ids are characters or bytes.
     public let tokenization: Tokenization
-    /// The characters in ascending order, that of id n at n − 1; none in a vocabulary of bytes.
+    /// The characters, that of id n at n − 1: in ascending order unless the vocabulary was extended; none in one of bytes.
     public let scalars: [Unicode.Scalar]
     /// For each 256 consecutive code points the number of their page in `ids`; page 0 knows none.
     private let pageNumbers: [UInt16]
@@ -36,12 +36,28 @@ public struct Vocabulary: Hashable, Sendable {
                 "\(ascending.count) distinct characters are more than the \(Self.maximumScalarCount) that ids can name; "
                     + "use a text with fewer")
         }
-        self.init(ascending: ascending)
+        self.init(distinct: ascending)
+    }
+
+    /// This vocabulary with further characters behind its own, in ascending order.
+    ///
+    /// - Parameter characters: in any order; those that it has already don't count, and one of bytes lacks none.
+    /// - Throws: `DTrainError` with `badData` when there are more characters than ids.
+    public func extended(with characters: some Sequence<Unicode.Scalar>) throws -> Vocabulary {
+        let new = tokenization == .bytes ? [] : Set(characters).filter { id(of: $0) == 0 }.sorted()
+        guard !new.isEmpty else { return self }
+        guard scalars.count + new.count <= Self.maximumScalarCount else {
+            throw DTrainError(
+                .badData,
+                "\(new.count) new characters beside \(scalars.count) are more than the \(Self.maximumScalarCount) that ids "
+                    + "can name; use a text with fewer")
+        }
+        return Vocabulary(distinct: scalars + new)
     }
 
     /// The vocabulary whose tokens a checkpoint lists.
     ///
-    /// - Parameter tokens: `[UNK]`, then one character each, ascending, or `<00>`, `<01>` … `<ff>`.
+    /// - Parameter tokens: `[UNK]`, then one character each, none twice, or `<00>`, `<01>` … `<ff>`.
     /// - Throws: `DTrainError` with `badData` for any other list.
     public init(tokens: [String]) throws {
         do {
@@ -77,18 +93,22 @@ public struct Vocabulary: Hashable, Sendable {
             guard let scalar = view.first, view.index(after: view.startIndex) == view.endIndex else {
                 throw Problem(text: "has a token (id \(id)) that is not exactly one character")
             }
-            if let last = scalars.last, last >= scalar {
-                throw Problem(text: "is not in ascending order at id \(id)")
-            }
             scalars.append(scalar)
         }
-        self.init(ascending: scalars)
+        if let id = Self.firstRepeated(scalars) { throw Problem(text: "has a character twice (id \(id))") }
+        self.init(distinct: scalars)
     }
 
-    private init(ascending: [Unicode.Scalar]) {
+    /// The id of the first character that has a lower id already; nil where there is none.
+    private static func firstRepeated(_ scalars: [Unicode.Scalar]) -> Int? {
+        var seen: Set<Unicode.Scalar> = []
+        return scalars.firstIndex { !seen.insert($0).inserted }.map { $0 + 1 }
+    }
+
+    private init(distinct scalars: [Unicode.Scalar]) {
         var pageNumbers = [UInt16](repeating: 0, count: 0x110000 >> 8)
         var ids = [UInt16](repeating: 0, count: 256)
-        for (index, scalar) in ascending.enumerated() {
+        for (index, scalar) in scalars.enumerated() {
             let block = Int(scalar.value >> 8)
             if pageNumbers[block] == 0 {
                 pageNumbers[block] = UInt16(ids.count >> 8)
@@ -97,7 +117,7 @@ public struct Vocabulary: Hashable, Sendable {
             ids[Int(pageNumbers[block]) << 8 | Int(scalar.value & 0xFF)] = UInt16(index + 1)
         }
         tokenization = .characters
-        scalars = ascending
+        self.scalars = scalars
         self.pageNumbers = pageNumbers
         self.ids = ids
     }
@@ -112,6 +132,9 @@ public struct Vocabulary: Hashable, Sendable {
 
     /// V, the number of ids: the characters or bytes, and `[UNK]`.
     public var size: Int { (tokenization == .bytes ? Self.byteCount : scalars.count) + 1 }
+
+    /// Whether ids follow the code points.
+    var isAscending: Bool { zip(scalars, scalars.dropFirst()).allSatisfy(<) }
 
     /// All tokens in the order of their ids.
     ///

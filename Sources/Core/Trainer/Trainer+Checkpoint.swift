@@ -130,6 +130,7 @@ extension Trainer {
         settings[.stateful] = data.stateful
         settings[.seed] = data.seed
         settings[.precision] = precision
+        settings[.freeze] = frozen
         // Of a schedule, the base rate is given.
         if let learningRate, !settings.isGiven(.learningRate) { settings[.learningRate] = learningRate }
         settings.describe(replica.optimizerState.optimizer)

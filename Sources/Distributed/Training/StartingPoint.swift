@@ -213,7 +213,7 @@ struct StartingPoint {
             guard communicator.isRoot else { return }
             switch source {
             case .fresh: try replica.fillInitialValues(seed: seed)
-            case .weights(let weights, _): try weights.load(into: replica.parameters.pointer)
+            case .weights(let weights, _): try replica.take(weights, seed: seed)
             case .checkpoint(let checkpoint):
                 try checkpoint.load(parameters: replica.parameters.pointer)
                 try checkpoint.load(optimizer: replica.optimizerState)

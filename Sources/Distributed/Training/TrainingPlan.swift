@@ -78,13 +78,15 @@ package struct TrainingPlan {
 
     /// Allocates the model; collective.
     func makeTrainer(_ ranks: JobRanks) throws -> Trainer {
-        try Trainer(
+        let trainer = try Trainer(
             model: data.model,
             shape: Trainer.Shape(
                 batchSize: options[.batchSize], microBatchSize: options[.microBatchSize],
                 sequenceLength: options[.sequenceLength]),
             optimizer: options.settings.makeOptimizer(), arithmetic: arithmetic, threads: threads,
             members: options[.members], seed: options[.seed], stateful: options[.stateful], ranks: ranks)
+        try ranks.collectively { try trainer.freeze(options[.freeze]) }
+        return trainer
     }
 
     /// What is known before the first step.

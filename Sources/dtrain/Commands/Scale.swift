@@ -12,7 +12,8 @@ struct Scale: PassingCommand {
         "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps", "--keep",
         "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
         "--seq-length", "--tokens", "--threads", "--members", "--shuffle", "--no-shuffle", "--init", "--allreduce",
-        "--gradient-compression", "--stateful", "--validation-split", "--validation-data", "--validate-every-steps",
+        "--extend-vocabulary", "--gradient-compression", "--stateful", "--validation-split", "--validation-data",
+        "--validate-every-steps",
         "--early-stopping", "--min-delta",
     ]
 

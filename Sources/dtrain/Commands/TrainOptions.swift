@@ -114,6 +114,9 @@ struct CheckpointOptions: ParsableArguments {
         help: .init("Initialize from a safetensors file, which also sets the model's sizes.", valueName: "file"))
     var initialWeights: String?
 
+    @Flag(help: .setting(.extendVocabulary))
+    private var extendVocabulary = false
+
     @Option(help: .setting(.checkpointDirectory, valueName: "dir"))
     private var checkpointDir: String?
 
@@ -139,6 +142,7 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     func collect(into settings: inout Settings) {
+        settings.take(.extendVocabulary, extendVocabulary ? true : nil)
         settings.take(.checkpointDirectory, checkpointDir)
         settings.take(.checkpointEverySteps, checkpointEverySteps)
         settings.take(.keep, keep)
@@ -146,6 +150,11 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     func validate() throws {
+        if extendVocabulary, initialWeights == nil {
+            throw ValidationError(
+                "--extend-vocabulary needs --init: a new model has the text's characters anyway, and a resumed one keeps its "
+                    + "vocabulary")
+        }
         if initialWeights != nil, resume || resumeFrom != nil {
             throw ValidationError("--init starts a new training and --resume goes on with one: use one of them")
         }

@@ -132,13 +132,19 @@ import Testing
     }
 
     @Test(arguments: [
-        (["[UNK]", "a", "b", "c", "c"], "ascending"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
+        (["[UNK]", "a", "b", "c", "c"], "twice"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
         (["[UN\u{212A}]", "a", "b", "c", "d"], "doesn't begin with [UNK]"),
     ])
     func vocabularyThatTheModelCannotHaveIsRefusedWithTheFilesName(tokens: [String], reason: String) throws {
         let list = tokens.map { "\"\($0)\"" }.joined(separator: ",")
         let error = try refusal { $0[.vocabulary] = "[\(list)]" }
         #expect(error.message.contains("'\(path)' has a vocabulary that") && error.message.contains(reason))
+    }
+
+    /// Ids out of order are of format version 2.
+    @Test func anExtendedVocabularyInTheFirstFormatIsRefused() throws {
+        let error = try refusal { $0[.vocabulary] = #"["[UNK]","b","c","d","a"]"# }
+        #expect(error.message.contains("has a vocabulary that format version 2 has first"), "\(error)")
     }
 
     @Test func foreignFileIsNotACheckpoint() throws {

@@ -22,7 +22,7 @@ import Testing
         "final-learning-rate": #"{"finalLearningRate":0.5}"#, "dropout": #"{"dropout":0.5}"#,
         "recurrent-dropout": #"{"recurrentDropout":0.5}"#, "validation-split": #"{"validationSplit":0.5}"#,
         "validate-every-steps": #"{"validateEverySteps":5}"#, "early-stopping": #"{"earlyStopping":5}"#,
-        "min-delta": #"{"minDelta":0.5}"#,
+        "min-delta": #"{"minDelta":0.5}"#, "freeze": #"{"freeze":"dense,gru_1"}"#,
     ]
     /// `training` as checkpoints of the first version have it, and those before `epochs` was kept.
     private static let usual =

@@ -66,6 +66,18 @@ import Testing
         #expect(read(corpus, from: corpus.count - 3, count: 3) == [6, 0, 0])
     }
 
+    @Test func anExtendedVocabularyKnowsWhatTheGivenOneLacked() throws {
+        let file = try TemporaryText("abcabcabcabc\nצאb\u{5B7}abcdefgh")
+        let vocabulary = try Vocabulary(scalars: "abcdefצ".unicodeScalars)
+        let corpus = try Corpus(path: file.path, vocabulary: vocabulary, extendsVocabulary: true)
+        #expect(try corpus.vocabulary == vocabulary.extended(with: "\ngh\u{5B7}א".unicodeScalars))
+        #expect(corpus.unknownCount == 0 && corpus.count == 25)
+        // \n, g and h get 8, 9 and 10, the point 11 and the aleph 12.
+        #expect(read(corpus, from: 11, count: 6) == [3, 8, 7, 12, 2, 11])
+        let known = try Corpus(path: file.path, vocabulary: corpus.vocabulary, extendsVocabulary: true)
+        #expect(known.vocabulary == corpus.vocabulary)
+    }
+
     /// The index takes one word per 256 characters, nothing for ASCII, however many bytes a character has.
     @Test func indexTakesAThirtySecondOfAByteACharacter() throws {
         let ascii = try TemporaryText(String(repeating: "to be or not ", count: 5000))
