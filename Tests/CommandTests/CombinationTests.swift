@@ -25,6 +25,8 @@ struct CombinationTests {
             "--validation-data held.txt --validate-every-steps 4 --early-stopping 3",
         ],
         ["", "--precision bf16"],
+        ["", "--tokens bytes"],
+        ["", "--freeze embedding,dense"],
     ]
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"), arguments: covering(choices))

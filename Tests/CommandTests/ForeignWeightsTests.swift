@@ -71,8 +71,8 @@ struct ForeignWeightsTests {
         expectRefusal(
             try bench.run("generate --checkpoint training_checkpoints --prompt a --vocabulary abc.txt"), 64,
             "--vocabulary")
-        try bench.write("[\"b\",\"a\"]", to: "list.json")
-        expectRefusal(try bench.run("\(line) --vocabulary list.json"), 65, "'list.json' is not in ascending order")
+        try bench.write("[\"b\",\"a\",\"b\"]", to: "list.json")
+        expectRefusal(try bench.run("\(line) --vocabulary list.json"), 65, "'list.json' has a character twice (id 3)")
     }
 
     /// Each is named at once, and no path makes a command wait.

@@ -27,10 +27,11 @@ struct SuperviseTests {
     @Test func restartsGoOnFromTheLastCheckpoint() throws {
         let bench = try bench("\(Self.save)\n[ $n -lt 3 ] && exit 137\nexit 0")
         let outcome = try bench.run(
-            "supervise --backoff 0.01 -- sh job.sh --overwrite --init w --checkpoint-dir=saved --quiet")
+            "supervise --backoff 0.01 -- sh job.sh --overwrite --init w --extend-vocabulary --checkpoint-dir=saved --quiet"
+        )
         #expect(outcome.status == 0, "\(outcome)")
         #expect(
-            try log(bench) == ["--overwrite --init w --checkpoint-dir=saved --quiet"]
+            try log(bench) == ["--overwrite --init w --extend-vocabulary --checkpoint-dir=saved --quiet"]
                 + [String](repeating: "--checkpoint-dir=saved --quiet --resume", count: 2))
         let attempts = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("supervise: attempt ") }
         #expect(attempts.filter { $0.contains("exit code 137 (signal 9) after ") }.count == 2, "\(outcome)")

@@ -27,7 +27,7 @@ extension Checkpoint {
         }
         var strings = try metadata.strings()
         strings[.format] = format
-        strings[.formatVersion] = String(formatVersion)
+        strings[.formatVersion] = String(metadata.formatVersion)
         strings[.dtrainVersion] = dtrainVersion
         func tensors(_ buffer: UnsafePointer<Float>, _ name: (String) -> String) -> [SafetensorsWriter.Tensor] {
             layout.tensors.map {

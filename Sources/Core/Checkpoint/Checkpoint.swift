@@ -6,8 +6,8 @@
 public struct Checkpoint: Sendable {
     /// The value of `format` in the metadata.
     static let format = "dtrain"
-    /// The newest format version that is written and read.
-    static let formatVersion = 1
+    /// The newest format version that is read; a file has the oldest that suits it.
+    static let formatVersion = 2
 
     /// What the checkpoint says about itself.
     public let metadata: CheckpointMetadata

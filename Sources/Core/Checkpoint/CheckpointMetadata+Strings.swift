@@ -110,6 +110,9 @@ extension CheckpointMetadata {
             corpusChecksum: file.metadata[CheckpointKey.corpusChecksum.rawValue],
             validationChecksum: stored.validationChecksum, progress: progress)
         if let problem { throw file.unfit(problem) }
+        guard let version = file[.formatVersion].flatMap({ Int($0) }), version >= formatVersion else {
+            throw file.unfit("has a vocabulary that format version \(formatVersion) has first, but an older version")
+        }
     }
 
     /// The vocabulary of a file that has one.

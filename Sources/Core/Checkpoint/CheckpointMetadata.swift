@@ -19,7 +19,7 @@ public struct CheckpointMetadata: Hashable, Sendable {
     public var arithmetic: String?
     /// The steps of the training as it was planned at its first start; nil where its learning rate is constant.
     public var horizon: Int?
-    /// All entries by id: `[UNK]`, then one Unicode scalar each, ascending.
+    /// All entries by id: `[UNK]`, then one Unicode scalar each, or `<00>`, `<01>` … `<ff>` for bytes.
     public var vocabulary: [String]
     /// The checksum of the text trained on; always there in a training checkpoint.
     public var corpusChecksum: String?
@@ -45,9 +45,21 @@ public struct CheckpointMetadata: Hashable, Sendable {
         self.progress = progress
     }
 
+    /// The oldest format version with such a vocabulary: the first has only characters in ascending order.
+    var formatVersion: Int {
+        guard let vocabulary = try? Vocabulary(checking: vocabulary) else { return 1 }
+        return vocabulary.tokenization == .characters && vocabulary.isAscending ? 1 : 2
+    }
+
+    /// Whether the vocabulary's entries are characters or bytes.
+    private var tokenization: Tokenization? { (try? Vocabulary(checking: vocabulary))?.tokenization }
+
     /// What contradicts itself or is missing, nil when all is well.
     var problem: String? {
         if let problem = Self.vocabularyProblem(vocabulary, size: model.vocabularySize) { return problem }
+        if let settings, settings[.tokens] != tokenization {
+            return "was trained on \(settings[.tokens].rawValue), which its vocabulary doesn't have"
+        }
         if kind == .training, settings == nil || progress == nil || corpusChecksum == nil {
             return "lacks the settings, the progress or the corpus checksum of its training"
         }

@@ -34,4 +34,29 @@ package struct InitialWeights: Sendable {
     package func load(into parameters: UnsafeMutablePointer<Float>) throws {
         try source.load(parameters: parameters)
     }
+
+    /// Copies the weights to the first ids of a model with more of them; the other ids' stay what they are.
+    ///
+    /// - Parameters:
+    ///   - parameters: room for all parameters of `layout`.
+    ///   - layout: a model that differs from `configuration` in a larger vocabulary alone.
+    /// - Throws: `DTrainError` with `badData` when a weight isn't a finite number, `internal` when memory runs out.
+    func load(into parameters: UnsafeMutablePointer<Float>, extendedTo layout: ParameterLayout) throws {
+        var smaller = layout.configuration
+        smaller.vocabularySize = configuration.vocabularySize
+        precondition(
+            smaller == configuration && layout.configuration.vocabularySize >= smaller.vocabularySize,
+            "the model differs in a larger vocabulary alone")
+        let own = try AlignedBuffer<Float>(count: source.layout.count)
+        try load(into: own.pointer)
+        for (old, new) in zip(source.layout.tensors, layout.tensors) {
+            // Further ids are rows of the embedding, and columns of the dense layer.
+            let isKernel = old.shape.count == 2 && new.shape[0] == old.shape[0]
+            let (rows, oldWidth, newWidth) = isKernel ? (old.shape[0], old.shape[1], new.shape[1]) : (1, old.count, 0)
+            for row in 0..<rows {
+                (parameters + new.offset + row * newWidth).update(
+                    from: own.pointer + old.offset + row * oldWidth, count: oldWidth)
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 extension Vocabulary {
     /// Reads a vocabulary: a JSON list of one-character strings in the order of their ids, or the text itself.
     ///
+    /// A list of `<00>`, `<01>` … `<ff>` is the vocabulary of bytes.
     /// The list may begin with `[UNK]`, which is id 0 in any case.
     ///
     /// - Parameter path: the file; a text may also be any that has the same characters.
@@ -16,8 +17,7 @@ extension Vocabulary {
         } catch {
             throw DTrainError(
                 .badData,
-                "the list '\(path)' \(error.text): dtrain's ids follow the code points; name the text instead, or sort the list "
-                    + "and the weights' rows alike")
+                "the list '\(path)' \(error.text); correct it, or name the text that the weights were trained on")
         }
     }
 

@@ -1,6 +1,6 @@
 import CKernels
 
-/// The Euclidean norm of the gradient over all parameters, and the clipping of its elements.
+/// The Euclidean norm of the gradient over all parameters that are trained, and the clipping of its elements.
 ///
 /// The squares are summed in pieces of a fixed size and then piece after piece, so the bits depend
 /// on the gradient alone and not on which thread computes which piece.
@@ -21,17 +21,22 @@ final class GradientNorm: @unchecked Sendable {
 
     /// Prepares for a gradient.
     ///
+    /// - Parameters:
+    ///   - gradient: the gradient of the whole batch.
+    ///   - frozen: the tensors that aren't trained, by their places in the layout.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(_ gradient: GradientSums) throws {
+    init(_ gradient: GradientSums, frozen: Set<Int> = []) throws {
         func pieces(of range: Range<Int>, in buffer: AlignedBuffer<Float>) -> [Piece] {
             stride(from: range.lowerBound, to: range.upperBound, by: Self.pieceSize).map {
                 Piece(values: buffer.pointer + $0, count: min(range.upperBound - $0, Self.pieceSize))
             }
         }
         self.gradient = gradient
+        let trained = Self.trainedRanges(gradient.layout.parameters, frozen)
         self.pieces =
-            pieces(of: 0..<gradient.inputs.count, in: gradient.inputs)
-            + Self.parameterRanges(gradient).flatMap { pieces(of: $0, in: gradient.sums) }
+            trained.map { $0.clamped(to: 0..<gradient.inputs.count) }.filter { !$0.isEmpty }
+            .flatMap { pieces(of: $0, in: gradient.inputs) }
+            + Self.sumRanges(gradient, trained).flatMap { pieces(of: $0, in: gradient.sums) }
         squares = try AlignedBuffer(count: self.pieces.count)
     }
 
@@ -50,19 +55,33 @@ final class GradientNorm: @unchecked Sendable {
         dtrain_clip(Int64(piece.count), scale, limit, piece.values)
     }
 
-    /// The norm, when all pieces are done; finite exactly when every element is.
+    /// The norm, when all pieces are done; finite exactly when every element that is trained is.
     var value: Double { squares.elements.reduce(0, +).squareRoot() }
 
-    /// The parameters' sums in wire order, without those of the table and the loss; neighbours joined.
-    private static func parameterRanges(_ gradient: GradientSums) -> [Range<Int>] {
-        var ranges: [Range<Int>] = []
-        for place in gradient.blocks.places where place.matrix.offset < gradient.layout.parameters.count {
-            if let last = ranges.last, last.upperBound == place.start {
-                ranges[ranges.count - 1] = last.lowerBound..<place.elements.upperBound
+    /// The parameters that are trained, neighbours joined.
+    private static func trainedRanges(_ layout: ParameterLayout, _ frozen: Set<Int>) -> [Range<Int>] {
+        joined(
+            layout.tensors.indices.filter { !frozen.contains($0) }.map {
+                layout.tensors[$0].offset..<layout.tensors[$0].offset + layout.tensors[$0].count
+            })
+    }
+
+    /// The sums of trained parameters in wire order, without those of the table and the loss; neighbours joined.
+    private static func sumRanges(_ gradient: GradientSums, _ trained: [Range<Int>]) -> [Range<Int>] {
+        joined(
+            gradient.blocks.places.filter { place in trained.contains { $0.contains(place.matrix.offset) } }
+                .map(\.elements))
+    }
+
+    private static func joined(_ ranges: [Range<Int>]) -> [Range<Int>] {
+        var joined: [Range<Int>] = []
+        for range in ranges {
+            if let last = joined.last, last.upperBound == range.lowerBound {
+                joined[joined.count - 1] = last.lowerBound..<range.upperBound
             } else {
-                ranges.append(place.elements)
+                joined.append(range)
             }
         }
-        return ranges
+        return joined
     }
 }

@@ -16,15 +16,16 @@ package struct InitialValues: Sendable {
     ///   - seed: what the random numbers depend on.
     ///   - pool: the workers that compute.
     ///   - heartbeat: shows that the work goes on.
+    ///   - isWanted: whether a tensor is to be filled in; its values don't depend on what becomes of the others.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     package static func fill(
         _ parameters: AlignedBuffer<Float>, layout: ParameterLayout, seed: UInt64, pool: WorkerPool,
-        heartbeat: Heartbeat? = nil
+        heartbeat: Heartbeat? = nil, where isWanted: (ParameterLayout.Tensor) -> Bool = { _ in true }
     ) throws {
         precondition(parameters.count >= layout.count, "the parameters have room for all tensors")
         let values = InitialValues(parameters: parameters, pool: pool, heartbeat: heartbeat)
         try withFlushedDenormals {
-            for (part, tensor) in layout.tensors.enumerated() {
+            for (part, tensor) in layout.tensors.enumerated() where isWanted(tensor) {
                 try values.fill(tensor, TensorRandom(seed: seed, tensor: part), layout.configuration)
             }
         }

@@ -19,6 +19,13 @@ public struct ParameterLayout: Hashable, Sendable {
         public let offset: Int
         /// Elements of the tensor.
         public var count: Int { shape.reduce(1, *) }
+        /// Whether it has a row, a column or an element for each id.
+        var dependsOnVocabulary: Bool {
+            switch role {
+            case .embeddings, .denseKernel, .denseBias: true
+            case .recurrent: false
+            }
+        }
     }
 
     /// The offsets of one recurrent layer's three tensors; G gates, H units.

@@ -1,4 +1,4 @@
-/// A step of the optimiser over all parameters, row by row of each tensor.
+/// A step of the optimiser over all parameters that are trained, row by row of each tensor.
 ///
 /// A row's gradient is read from the column panels that hold it. So parameters and slots are read
 /// and written in order, and the gradient is never gathered.
@@ -28,7 +28,9 @@ final class OptimizerStep: @unchecked Sendable {
     private let gradient: GradientSums
     private let parameters: UnsafeMutablePointer<Float>
     private let tensors: [Tensor]
-    private let tasks: [Task]
+    /// Those of all tensors.
+    private let allTasks: [Task]
+    private var tasks: [Task]
     private var update: any ParameterUpdate
 
     /// Elements of a task, about.
@@ -51,15 +53,21 @@ final class OptimizerStep: @unchecked Sendable {
                 ? Self.summed(tensor, gradient) : Self.input(tensor, gradient)
         }
         self.tensors = tensors
-        tasks = tensors.indices.flatMap { index in
+        let tasks = tensors.indices.flatMap { index in
             let tensor = tensors[index]
             let height = max(1, Self.taskSize / max(1, tensor.columns))
             return stride(from: 0, to: tensor.rows, by: height).map {
                 Task(tensor: index, rows: $0..<min(tensor.rows, $0 + height))
             }
         }
+        (allTasks, self.tasks) = (tasks, tasks)
         update = state.nextUpdate(learningRate: 0, gradientScale: 1)
     }
+
+    /// Leaves out some tensors from now on, their slots, too; the others are updated as ever.
+    ///
+    /// - Parameter frozen: their places in the layout.
+    func freeze(_ frozen: Set<Int>) { tasks = allTasks.filter { !frozen.contains($0.tensor) } }
 
     /// The number of tasks.
     var count: Int { tasks.count }

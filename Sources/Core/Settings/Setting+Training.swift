@@ -4,9 +4,10 @@ extension Settings {
     /// The settings that checkpoints keep in `training`.
     package static let training: [any AnySetting] =
         [
-            Setting.epochs, Setting.batchSize, Setting.microBatchSize, Setting.sequenceLength, Setting.shuffle,
-            Setting.stateful, Setting.seed, Setting.precision, Setting.gradientSummation, Setting.gradientCompression,
-        ] + optimizer + schedule + regularization + heldOut
+            Setting.epochs, Setting.tokens, Setting.batchSize, Setting.microBatchSize, Setting.sequenceLength,
+            Setting.shuffle, Setting.stateful, Setting.seed, Setting.precision, Setting.gradientSummation,
+            Setting.gradientCompression,
+        ] + optimizer + schedule + regularization + fineTuning + heldOut
 
     /// Sums and products of two such sizes can't overflow.
     fileprivate static let sizes = 1...Int(Int32.max)
@@ -40,6 +41,15 @@ extension Setting where Value == Int {
         Setting(
             "seq-length", "Characters per sequence", default: 100, changesWeights: true, onResume: .fixed,
             storedIn: .training("sequenceLength"), where: { Settings.sizes.contains($0) })
+    }
+}
+
+extension Setting where Value == Tokenization {
+    /// What the text is cut into; that of initial weights comes with their vocabulary.
+    public static var tokens: Setting {
+        Setting(
+            "tokens", "Cut the text into characters or bytes, which any file has", default: .characters,
+            changesWeights: true, onResume: .fixed, storedIn: .trainingUnlessDefault("tokens"))
     }
 }
 

@@ -39,7 +39,8 @@ public struct HeldOutText: Sendable {
             let needed = data.stateful ? data.batchSize + 1 : data.sequenceLength + 1
             throw DTrainError(
                 .badData,
-                "'\(corpus.name)' has \(corpus.count) characters, but held-out data needs \(needed) at least",
+                "'\(corpus.name)' has \(corpus.count) \(corpus.tokenization.rawValue), but held-out data needs \(needed) at "
+                    + "least",
                 hint: "hold out a longer text")
         }
     }

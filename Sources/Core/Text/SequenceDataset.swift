@@ -77,7 +77,7 @@ public struct SequenceDataset: Sendable {
         heldOut = validationSplit == nil ? nil : rest
         guard stepsPerEpoch > 0 else { throw tooShort(validationSplit) }
         if let validationSplit, rest.predictions == 0 {
-            let held = stateful ? "\(all - trained) characters" : "none of its \(all) windows"
+            let held = stateful ? "\(all - trained) \(corpus.tokenization.rawValue)" : "none of its \(all) windows"
             throw DTrainError(
                 .badData,
                 "`validation-split` \(validationSplit) holds out \(held) of '\(corpus.name)', too little to measure",
@@ -108,8 +108,8 @@ public struct SequenceDataset: Sendable {
         let rest = validationSplit.map { " beside the \($0) held out" } ?? ""
         return DTrainError(
             .badData,
-            "'\(corpus.name)' has \(corpus.count) characters, but one batch of \(batchSize) sequences of "
-                + "\(sequenceLength) needs \(amount)\(rest)",
+            "'\(corpus.name)' has \(corpus.count) \(corpus.tokenization.rawValue), but one batch of \(batchSize) "
+                + "sequences of \(sequenceLength) needs \(amount)\(rest)",
             hint: "lower `batch-size` or `seq-length`, or use a longer text")
     }
 }

@@ -13,7 +13,7 @@ struct TextScanner {
     private let known: AlignedBuffer<UInt8>
     private let collects: Bool
 
-    /// The distinct characters in order of appearance; empty when a vocabulary was given.
+    /// The distinct characters in order of appearance, without those of a vocabulary; empty when unknown ones only count.
     private(set) var scalars: [Unicode.Scalar] = []
     /// How many characters the given vocabulary lacks.
     private(set) var unknownCount = 0
@@ -28,25 +28,27 @@ struct TextScanner {
     private var offset = 0
     private var nextMark = Int.max
 
-    init(vocabulary: Vocabulary?) throws {
+    /// Prepares a pass.
+    ///
+    /// - Parameters:
+    ///   - vocabulary: the characters that are known; nil for none.
+    ///   - collects: whether to list characters that aren't, rather than to count how often they occur.
+    init(vocabulary: Vocabulary?, collects: Bool) throws {
         known = try AlignedBuffer(count: 0x110000)
-        collects = vocabulary == nil
+        self.collects = collects
         for scalar in vocabulary?.scalars ?? [] {
             known[Int(scalar.value)] = 1
         }
     }
 
-    /// Begins with the next part; the one before it must have been scanned.
-    mutating func begin(_ part: TextPart) {
-        bytes = part.bytes
-        start = part.start
-        offset = 0
-    }
-
     /// Scans all characters that start before a limit in the part.
     ///
+    /// - Parameters:
+    ///   - part: the part; the one before it must have been scanned to its end.
+    ///   - limit: an offset in the part, higher than before.
     /// - Throws: `IllFormedText` at the first sequence that is not UTF-8.
-    mutating func scan(before limit: Int) throws {
+    mutating func scan(_ part: TextPart, before limit: Int) throws {
+        if part.start != start || bytes.baseAddress == nil { begin(part) }
         while offset < limit {
             let run = knownASCII(before: limit)
             if run > 0 {
@@ -55,6 +57,12 @@ struct TextScanner {
                 try scanCharacter()
             }
         }
+    }
+
+    private mutating func begin(_ part: TextPart) {
+        bytes = part.bytes
+        start = part.start
+        offset = 0
     }
 
     /// How many of the next bytes, eight at a time, are ASCII and hold nothing new.

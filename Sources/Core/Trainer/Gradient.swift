@@ -5,7 +5,7 @@
 public struct Gradient: ~Copyable {
     /// The batch's mean loss over all tokens, before the step.
     public let loss: Float
-    /// The Euclidean norm over all parameters, before any clipping; infinite or NaN when an element is.
+    /// The Euclidean norm over all parameters that aren't frozen, before any clipping; infinite or NaN when an element is.
     public let norm: Double
     /// The norm of the elements as they are stored: `norm`, until they are clipped by value.
     private var storedNorm: Double
@@ -51,7 +51,7 @@ public struct Gradient: ~Copyable {
 
     /// The gradient of a parameter tensor, row-major in the tensor's shape; nil for a name that the model doesn't have.
     ///
-    /// A copy, for a look at it: `gradient["gru.kernel"]`.
+    /// A copy, for a look at it: `gradient["gru.kernel"]`. That of a frozen layer isn't clipped by value.
     public subscript(name: String) -> [Float]? {
         work.replica.gradientTensor(name)?.map { $0 * scale }
     }

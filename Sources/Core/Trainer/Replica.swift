@@ -75,7 +75,7 @@ package final class Replica: @unchecked Sendable {
     /// The memory for the last used sequence length; nil when its allocation failed.
     private var workspace: Workspace?
     private let tableGradient: TableGradient
-    let gradientNorm: GradientNorm
+    private(set) var gradientNorm: GradientNorm
     private let optimizerStep: OptimizerStep
     /// The loss of the current step.
     private var rowLoss = RowLoss.crossEntropy
@@ -200,7 +200,7 @@ package final class Replica: @unchecked Sendable {
 
     /// Derives the gradients of the embedding and of the first kernel from the sums of all ranks, and the norm over all.
     ///
-    /// - Returns: the norm over all parameters; finite exactly when every element is.
+    /// - Returns: the norm over all parameters that are trained; finite exactly when every element of them is.
     package func completeGradient() throws -> Double {
         try Clock.time(&profile.adam) {
             try tableGradient.run(on: pool)
@@ -225,6 +225,15 @@ package final class Replica: @unchecked Sendable {
             optimizerStep.finish()
             if let states { workspace?.copyLastStates(to: states) }
         }
+    }
+
+    /// Leaves some tensors as they are from the next step on, and out of the gradient's norm.
+    ///
+    /// - Parameter frozen: their places in the layout.
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    func freeze(_ frozen: Set<Int>) throws {
+        gradientNorm = try GradientNorm(gradient, frozen: frozen)
+        optimizerStep.freeze(frozen)
     }
 
     /// Marks the gradient as in use, until `endStep`.

@@ -102,6 +102,13 @@ extension Trainer {
             throw DTrainError(
                 .badData, "checkpoint '\(path)' was not trained on '\(data.corpus.name)'; use the same text")
         }
+        let tokens = checkpoint.metadata.settings?[.tokens] ?? .characters
+        guard tokens == data.corpus.tokenization else {
+            throw DTrainError(
+                .badData,
+                "checkpoint '\(path)' was trained on \(tokens.rawValue), not \(data.corpus.tokenization.rawValue)",
+                hint: "open the text with the checkpoint's vocabulary")
+        }
         try checkpoint.load(optimizer: replica.optimizerState)
         try checkpoint.load(parameters: replica.parameters.pointer)
         return (progress, replica.states == nil ? nil : try checkpoint.states(batchSize: shape.batchSize))
@@ -117,11 +124,13 @@ extension Trainer {
         var settings = settings
         settings[.batchSize] = shape.batchSize
         settings[.microBatchSize] = shape.microBatchSize
+        settings[.tokens] = data.corpus.tokenization
         settings[.sequenceLength] = data.sequenceLength
         settings[.shuffle] = data.shuffle
         settings[.stateful] = data.stateful
         settings[.seed] = data.seed
         settings[.precision] = precision
+        settings[.freeze] = frozen
         // Of a schedule, the base rate is given.
         if let learningRate, !settings.isGiven(.learningRate) { settings[.learningRate] = learningRate }
         settings.describe(replica.optimizerState.optimizer)

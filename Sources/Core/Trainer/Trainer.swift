@@ -41,6 +41,8 @@ public final class Trainer {
     public var grid: TeamGrid { replica.grid }
     /// Where the seconds of the last step went on this rank.
     public private(set) var profile = StepProfile()
+    /// The layers that steps leave as they are; see `freeze`.
+    public private(set) var frozen = FrozenLayers.none
     /// Of the last step; nil before the first.
     private(set) var learningRate: Double?
     /// The seed of the initial values and of dropout.
@@ -194,6 +196,24 @@ public final class Trainer {
         try replica.applyGradient(learningRate: learningRate, scale: gradient.scale)
         self.learningRate = learningRate
         profile.adam = replica.profile.adam
+    }
+
+    /// Leaves the weights of some layers as they are from the next step on, in place of those frozen before.
+    ///
+    ///     try trainer.freeze(["embedding", "gru"])
+    ///
+    /// They aren't updated, nor do weight decay, the gradient's norm and clipping take account of them; what the optimiser keeps
+    /// for them stays, too. All ranks freeze the same layers. `save` keeps the names, `resume` leaves them to the caller.
+    ///
+    /// - Parameter layers: their names; `.none` to train all of them.
+    /// - Throws: `DTrainError` with `usage` when the model has no layer of a name, nothing would be left to train, or a gradient is
+    ///   still in use; nothing changes then.
+    public func freeze(_ layers: FrozenLayers) throws {
+        guard !replica.isStepOpen else {
+            throw DTrainError(.usage, "a gradient of the trainer is still in use; apply it or let it go first")
+        }
+        try replica.freeze(try layers.tensors(of: layout))
+        frozen = layers
     }
 
     /// Bytes of the gradient that ranks sum.

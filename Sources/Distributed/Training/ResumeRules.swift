@@ -16,9 +16,9 @@ enum ResumeRules {
 
     /// The sizes of the text's own vocabulary and of the checkpoint's, where they differ.
     private static func vocabularies(_ corpus: Corpus) -> String {
-        guard let now = (try? Corpus(corpus, vocabulary: nil))?.vocabulary.size, now != corpus.vocabulary.size else {
-            return ""
-        }
+        guard corpus.tokenization == .characters,
+            let now = (try? Corpus(corpus, vocabulary: nil))?.vocabulary.size, now != corpus.vocabulary.size
+        else { return "" }
         return "; vocabulary of \(now), then \(corpus.vocabulary.size)"
     }
 

@@ -5,7 +5,7 @@ import DTrainCore
 extension Settings {
     /// The settings of a single start.
     package static let job: [any AnySetting] = [
-        Setting.maxSteps, Setting.threads, Setting.members, Setting.validationData,
+        Setting.maxSteps, Setting.threads, Setting.members, Setting.validationData, Setting.extendVocabulary,
         Setting.checkpointDirectory, Setting.checkpointEverySteps, Setting.keep, Setting.overwrite,
         Setting.verifyReplicas, Setting.metrics, Setting.profile, Setting.stallTimeout,
     ]
@@ -83,6 +83,12 @@ extension Setting where Value == String? {
 }
 
 extension Setting where Value == Bool {
+    /// Whether characters that the vocabulary of initial weights lacks get ids behind its own.
+    package static var extendVocabulary: Setting {
+        Setting(
+            "extend-vocabulary", "Add the text's new characters to the vocabulary of initial weights", default: false)
+    }
+
     /// Whether an earlier training's checkpoints are deleted.
     package static var overwrite: Setting {
         Setting(

@@ -169,6 +169,7 @@ struct StartingPoint {
         case .fresh: return Summary()
         case .weights(let weights, let path):
             try settings.take(sizesOf: weights.configuration, of: path)
+            try requireSameTokens(weights, settings)
             return Summary(
                 model: weights.configuration, vocabulary: weights.vocabulary, path: path, remarks: weights.remarks)
         case .checkpoint(let checkpoint):
@@ -183,6 +184,17 @@ struct StartingPoint {
                 corpusChecksum: metadata.corpusChecksum, validationChecksum: metadata.validationChecksum,
                 path: checkpoint.path, remarks: checkpoint.remarks)
         }
+    }
+
+    /// Refuses to train weights on other tokens than those of their vocabulary.
+    private static func requireSameTokens(_ weights: InitialWeights, _ given: Settings) throws {
+        guard given.isGiven(.tokens), let tokens = weights.vocabulary else { return }
+        let own = try Vocabulary(tokens: tokens).tokenization
+        guard given[.tokens] != own else { return }
+        throw DTrainError(
+            .usage,
+            "the vocabulary of '\(weights.path)' has `tokens` \(own.rawValue), not \(given[.tokens].rawValue)",
+            hint: "leave it out")
     }
 
     /// The states of the streams of a resumed training; nil on other ranks than 0 and without such.
@@ -201,7 +213,7 @@ struct StartingPoint {
             guard communicator.isRoot else { return }
             switch source {
             case .fresh: try replica.fillInitialValues(seed: seed)
-            case .weights(let weights, _): try weights.load(into: replica.parameters.pointer)
+            case .weights(let weights, _): try replica.take(weights, seed: seed)
             case .checkpoint(let checkpoint):
                 try checkpoint.load(parameters: replica.parameters.pointer)
                 try checkpoint.load(optimizer: replica.optimizerState)

@@ -7,6 +7,8 @@ struct TrainingData {
     let model: ModelConfiguration
     /// What the training is measured on and doesn't learn from; nil where nothing is held out.
     let heldOut: HeldOutText?
+    /// How many characters were added to the vocabulary of the start; nil where that isn't wanted.
+    let added: Int?
 
     /// The checksum of held-out data in a file of its own; nil where there is no such file.
     var validationChecksum: String? {
@@ -25,12 +27,15 @@ struct TrainingData {
             communicator.size == 1
             ? .read { StopSignals.received == 0 } : .refuse("which the ranks of a job can't all read")
         let data = try agreement.collectively {
+            let known = try vocabulary(start, options)
             let corpus = try Corpus(
-                paths: options.data, vocabulary: start.vocabulary.map { try Vocabulary(tokens: $0) }, pipes: pipes,
+                paths: options.data, vocabulary: known, extendsVocabulary: options[.extendVocabulary], pipes: pipes,
                 heartbeat: communicator.heartbeat)
             try ResumeRules.check(start, corpus: corpus)
             if let path = start.path { try corpus.requireKnownCharacters(of: path) }
-            let model = start.model ?? options.settings.model(vocabularySize: corpus.vocabulary.size)
+            let added = options[.extendVocabulary] ? corpus.vocabulary.size - (known?.size ?? 0) : nil
+            var model = start.model ?? options.settings.model(vocabularySize: corpus.vocabulary.size)
+            model.vocabularySize += added ?? 0
             guard model.vocabularySize == corpus.vocabulary.size else {
                 throw DTrainError(
                     .badData,
@@ -46,9 +51,10 @@ struct TrainingData {
                 try Corpus(path: $0, vocabulary: corpus.vocabulary, heartbeat: communicator.heartbeat)
             }
             try ResumeRules.check(start, heldOut: file)
+            try options[.freeze].check(model)
             return TrainingData(
                 corpus: corpus, dataset: dataset, model: model,
-                heldOut: try file.map { try HeldOutText($0, as: dataset) } ?? dataset.heldOut)
+                heldOut: try file.map { try HeldOutText($0, as: dataset) } ?? dataset.heldOut, added: added)
         }
         try agreement.requireSame(
             "the text's checksum (`data`)", data.corpus.checksum,
@@ -59,6 +65,18 @@ struct TrainingData {
             shown: "\(data.validationChecksum ?? "none") of '\(data.heldOut?.corpus.name ?? "")'",
             hint: "give all ranks the same text: `validation-data` must lead to the same bytes on every host")
         return data
+    }
+
+    /// The vocabulary of the start; nil for that of the text's characters.
+    private static func vocabulary(_ start: StartingPoint.Summary, _ options: TrainingOptions) throws -> Vocabulary? {
+        if let tokens = start.vocabulary { return try Vocabulary(tokens: tokens) }
+        if options[.tokens] == .bytes { return .bytes }
+        guard !options[.extendVocabulary] else {
+            throw DTrainError(
+                .badData, "'\(start.path ?? "")' names no vocabulary that `extend-vocabulary` could extend",
+                hint: "add its vocabulary to the file's metadata")
+        }
+        return nil
     }
 
     private static func cut(_ corpus: Corpus, _ options: TrainingOptions) throws -> SequenceDataset {
@@ -84,7 +102,23 @@ struct TrainingData {
             report(
                 .warning(
                     "\(corpus.unknownCount) of \(corpus.count) characters of '\(corpus.name)' are not in the vocabulary: "
-                        + "trained as [UNK]"))
+                        + "trained as [UNK]" + (start.isResumed ? "" : "; learn them with `extend-vocabulary`")))
+        }
+        if let added {
+            report(
+                .notice(
+                    added > 0
+                        ? "`extend-vocabulary`: \(added) character\(added == 1 ? "" : "s") of '\(corpus.name)' "
+                            + "\(added == 1 ? "is" : "are") new: ids from \(corpus.vocabulary.size - added) on"
+                        : "`extend-vocabulary`: '\(corpus.name)' has nothing that '\(start.path ?? "")' lacks: nothing is "
+                            + "extended"))
+        }
+        if options[.freeze] != .none, !start.isResumed {
+            let names = options[.freeze].names
+            report(
+                .notice(
+                    "`freeze`: \(names.joined(separator: ", ")) will stay as \(names.count == 1 ? "it is" : "they are")"
+                ))
         }
         if let other = heldOut?.corpus, other !== corpus, other.unknownCount > 0 {
             report(
@@ -92,7 +126,7 @@ struct TrainingData {
                     "\(other.unknownCount) of \(other.count) characters of '\(other.name)' are not in the vocabulary: "
                         + "measured as [UNK]"))
         }
-        if start.model != nil, start.vocabulary == nil, let path = start.path {
+        if start.model != nil, start.vocabulary == nil, corpus.tokenization == .characters, let path = start.path {
             report(
                 .warning(
                     "'\(path)' names no vocabulary: its ids are taken for the sorted characters of '\(corpus.name)', "

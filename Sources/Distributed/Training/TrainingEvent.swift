@@ -46,13 +46,15 @@ package struct TrainingOverview: Sendable {
     package let data: String
     /// How many files it has.
     package let files: Int
-    /// Characters of the corpus.
-    package let characters: Int
+    /// Whether the corpus is one of characters or bytes.
+    package let tokenization: Tokenization
+    /// How many of them it has.
+    package let tokens: Int
     /// Sequences in it that are trained on; 0 with streams.
     package let sequences: Int
     /// Whether the sequences of a batch are streams, which go on where they ended in the batch before.
     package let carriesStates: Bool
-    /// Characters that are predicted to measure the held-out loss; nil where nothing is held out.
+    /// Characters or bytes that are predicted to measure the held-out loss; nil where nothing is held out.
     package let heldOut: Int?
     /// What was named as held-out data; nil for a part of the corpus.
     package let heldOutName: String?
@@ -60,7 +62,7 @@ package struct TrainingOverview: Sendable {
     package let stepsPerEpoch: Int
     /// Sequences of a step.
     package let batchSize: Int
-    /// Characters of a sequence.
+    /// Characters or bytes of a sequence.
     package let sequenceLength: Int
     /// How the gradients travel between ranks.
     package let gradientCompression: GradientCompression

@@ -60,7 +60,7 @@ package struct TrainingOptions: Hashable, Sendable {
         guard setting.isStored, !setting.isGiven(in: settings) else { return false }
         return switch start {
         case .fresh: false
-        case .weights: Settings.modelSizes.contains { $0.name == setting.name }
+        case .weights: (Settings.modelSizes + [Setting.tokens]).contains { $0.name == setting.name }
         case .resume, .resumeFrom: true
         }
     }

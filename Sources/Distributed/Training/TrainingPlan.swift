@@ -40,6 +40,9 @@ package struct TrainingPlan {
         var options = options
         if let settings = start.summary.settings { options.settings.take(settings) }
         try agreement.collectively {
+            if let vocabulary = start.summary.vocabulary {
+                options.settings[.tokens] = try Vocabulary(tokens: vocabulary).tokenization
+            }
             if communicator.isRoot, let metrics = options[.metrics] {
                 try MetricsTarget.check(metrics, data: options.data, after: start.predecessor(options))
             }
@@ -75,7 +78,7 @@ package struct TrainingPlan {
 
     /// Allocates the model; collective.
     func makeTrainer(_ ranks: JobRanks) throws -> Trainer {
-        try Trainer(
+        let trainer = try Trainer(
             model: data.model,
             shape: Trainer.Shape(
                 batchSize: options[.batchSize], microBatchSize: options[.microBatchSize],
@@ -83,6 +86,8 @@ package struct TrainingPlan {
             optimizer: options.settings.makeOptimizer(), arithmetic: arithmetic, threads: threads,
             members: options[.members], seed: options[.seed], stateful: options[.stateful],
             samplesInputs: options[.scheduledSampling] > 0, ranks: ranks)
+        try ranks.collectively { try trainer.freeze(options[.freeze]) }
+        return trainer
     }
 
     /// What is known before the first step.
@@ -91,7 +96,7 @@ package struct TrainingPlan {
             layout: trainer.layout, ranks: communicator.size, threads: threads, grid: trainer.grid,
             quota: communicator.processors.quota.map { ($0, of: communicator.processors.unionCount) },
             data: data.corpus.name, files: data.corpus.files.count,
-            characters: data.corpus.count, sequences: data.dataset.windowCount,
+            tokenization: data.corpus.tokenization, tokens: data.corpus.count, sequences: data.dataset.windowCount,
             carriesStates: data.dataset.stateful, heldOut: data.heldOut?.predictions,
             heldOutName: data.validationChecksum == nil ? nil : data.heldOut?.corpus.name,
             stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],

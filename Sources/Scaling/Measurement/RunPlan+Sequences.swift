@@ -5,11 +5,13 @@ extension RunPlan.Choice {
     ///
     /// - Parameters:
     ///   - paths: the files and folders of the text.
-    ///   - length: characters of a sequence.
+    ///   - length: characters or bytes of a sequence.
+    ///   - tokens: which of the two.
     /// - Throws: `DTrainError` as `Corpus` does, and with `usage` for too many ranks, naming the largest number that works.
-    public func requireSequences(of paths: [String], length: Int) throws {
+    public func requireSequences(of paths: [String], length: Int, tokens: Tokenization) throws {
         let corpus = try Corpus(
-            paths: paths, vocabulary: nil, pipes: .refuse("which only the first of many runs could read"))
+            paths: paths, vocabulary: tokens == .bytes ? .bytes : nil,
+            pipes: .refuse("which only the first of many runs could read"))
         try requireSequences(length < corpus.count ? corpus.count / (length + 1) : 0, of: corpus.name)
     }
 

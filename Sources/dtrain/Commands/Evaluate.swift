@@ -7,8 +7,8 @@ struct Evaluate: ParsableCommand {
         abstract: "Measure a model's loss on a text.",
         discussion: """
             The text is cut into windows of the sequence length that the model was trained with, each from a zero state as in \
-            training; every character but the first is predicted once. Several checkpoints give a line each; with --json a \
-            line is one object. What is evaluated is said on standard error.
+            training; every character or byte but the first is predicted once. Several checkpoints give a line each; with \
+            --json a line is one object. What is evaluated is said on standard error.
             """)
 
     @Option(parsing: .upToNextOption, help: .usedCheckpoint)
@@ -34,7 +34,7 @@ struct Evaluate: ParsableCommand {
     func run() throws {
         // All are opened before the first is evaluated, which may take long.
         let models = try checkpoint.map { try LoadedModel($0, options: model.file) }
-        let table = models.count > 1 && !json ? EvaluationTable(models.map(\.checkpoint)) : nil
+        let table = models.count > 1 && !json ? EvaluationTable(models) : nil
         var corpus: Corpus?
         for (index, model) in models.enumerated() {
             let read = try open(model, corpus)
@@ -64,8 +64,9 @@ struct Evaluate: ParsableCommand {
         try corpus.requireKnownCharacters(of: model.checkpoint.path)
         let step = model.checkpoint.metadata.progress.map { "step \($0.step)" } ?? "a generator"
         Console.notice(
-            "evaluating '\(model.checkpoint.path)' (\(step)) on '\(corpus.name)': \(corpus.count.grouped) characters, "
-                + "\(corpus.unknownCount.grouped) unknown")
+            "evaluating '\(model.checkpoint.path)' (\(step)) on '\(corpus.name)': \(corpus.count.grouped) "
+                + corpus.tokenization.rawValue
+                + (corpus.tokenization == .characters ? ", \(corpus.unknownCount.grouped) unknown" : ""))
         if let doubt = corpus.doubt { Console.warning(doubt) }
         if corpus.unknownCount > 0 {
             Console.warning(

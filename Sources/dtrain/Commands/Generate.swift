@@ -5,7 +5,10 @@ import DTrainCore
 struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Continue prompts with a trained model.",
-        discussion: "Prints each prompt with its continuation; everything else goes to standard error.")
+        discussion: """
+            Prints each prompt with its continuation; everything else goes to standard error. A model of bytes gets the \
+            prompt's UTF-8, and what it generates is written as it is.
+            """)
 
     @Option(help: .usedCheckpoint)
     var checkpoint: String
@@ -58,7 +61,9 @@ struct Generate: ParsableCommand {
         let generated = try generator.generate(
             prompts: prompt.map(loaded.vocabulary.encode), length: length,
             method: greedy ? .greedy : .temperature(Float(temperature ?? 1)), seed: seed)
-        for (text, ids) in zip(prompt, generated) { try Console.output(text + loaded.vocabulary.decode(ids) + "\n") }
+        for (text, ids) in zip(prompt, generated) {
+            try Console.output(Array(text.utf8) + loaded.vocabulary.bytes(of: ids) + [UInt8(ascii: "\n")])
+        }
     }
 
     /// `"ø" (U+00F8), "\n" (U+000A)`.

@@ -33,6 +33,9 @@ struct OptimizerOptions: ParsableArguments {
     @Option(help: .setting(.clipValue), transform: positiveNumberOrOff)
     private var clipValue: OrOff<Double>?
 
+    @Option(help: .setting(.freeze, valueName: "layers"), transform: layerList)
+    private var freeze: FrozenLayers?
+
     @OptionGroup private var schedule: ScheduleOptions
 
     func collect(into settings: inout Settings) {
@@ -46,8 +49,17 @@ struct OptimizerOptions: ParsableArguments {
         settings.take(.weightDecay, weightDecay)
         settings.take(.clipNorm, clipNorm.map(\.value))
         settings.take(.clipValue, clipValue.map(\.value))
+        settings.take(.freeze, freeze)
         schedule.collect(into: &settings)
     }
+}
+
+/// Names of layers with commas between them, or `none`.
+private func layerList(_ text: String) throws -> FrozenLayers {
+    guard let layers = FrozenLayers(text) else {
+        throw ValidationError("give names of layers with commas between them, such as embedding,gru, or none")
+    }
+    return layers
 }
 
 /// How the learning rate changes from step to step.

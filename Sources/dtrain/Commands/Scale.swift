@@ -11,8 +11,9 @@ struct Scale: PassingCommand {
     private static let reserved: Set = [
         "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps", "--keep",
         "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
-        "--seq-length", "--threads", "--members", "--shuffle", "--no-shuffle", "--init", "--allreduce",
-        "--gradient-compression", "--stateful", "--validation-split", "--validation-data", "--validate-every-steps",
+        "--seq-length", "--tokens", "--threads", "--members", "--shuffle", "--no-shuffle", "--init", "--allreduce",
+        "--extend-vocabulary", "--gradient-compression", "--stateful", "--validation-split", "--validation-data",
+        "--validate-every-steps",
         "--early-stopping", "--min-delta",
     ]
 
@@ -66,7 +67,7 @@ struct Scale: PassingCommand {
         let data = try data.text.given ?? DefaultCorpus.paths()
         let settings = settings
         try settings.requirePossible()
-        try choice(settings).requireSequences(of: data, length: settings[.sequenceLength])
+        try choice(settings).requireSequences(of: data, length: settings[.sequenceLength], tokens: settings[.tokens])
         let signals = ExperimentSignals()
         let output = try OutputFolder(
             experiment.output, overwrite: experiment.overwrite, resume: experiment.resume)
@@ -183,7 +184,9 @@ struct Scale: PassingCommand {
     private func trainArguments(_ paths: [String], _ settings: Settings) -> [String] {
         // With the defaults, too: each run has a batch size of its own.
         let sizes = ["--micro-batch-size", "\(settings[.microBatchSize])"]
-        let common: [any AnySetting] = [Setting.sequenceLength, Setting.shuffle, Setting.precision]
+        let common: [any AnySetting] = [
+            Setting.tokens, Setting.sequenceLength, Setting.shuffle, Setting.precision,
+        ]
         return paths.flatMap { ["--data", $0] } + sizes + settings.flags(common + Settings.modelSizes + Self.exchange)
             + trainFlags
     }

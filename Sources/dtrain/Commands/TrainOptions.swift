@@ -9,11 +9,15 @@ extension GradientCompression: ExpressibleByArgument {}
 extension GradientSummation: ExpressibleByArgument {}
 extension OptimizerKind: ExpressibleByArgument {}
 extension ScheduleKind: ExpressibleByArgument {}
+extension Tokenization: ExpressibleByArgument {}
 
 // A flag of a setting has no default of its own: what isn't given is the checkpoint's on a resume, else the entry's.
 
 struct DataOptions: ParsableArguments {
     @OptionGroup var text: TextOptions
+
+    @Option(help: .setting(.tokens))
+    private var tokens: Tokenization?
 
     @Option(help: .setting(.batchSize), transform: positive)
     private var batchSize: Int?
@@ -25,6 +29,7 @@ struct DataOptions: ParsableArguments {
     private var shuffle: Bool?
 
     func collect(into settings: inout Settings) {
+        settings.take(.tokens, tokens)
         settings.take(.batchSize, batchSize)
         settings.take(.sequenceLength, seqLength)
         settings.take(.shuffle, shuffle)
@@ -118,6 +123,9 @@ struct CheckpointOptions: ParsableArguments {
         help: .init("Initialize from a safetensors file, which also sets the model's sizes.", valueName: "file"))
     var initialWeights: String?
 
+    @Flag(help: .setting(.extendVocabulary))
+    private var extendVocabulary = false
+
     @Option(help: .setting(.checkpointDirectory, valueName: "dir"))
     private var checkpointDir: String?
 
@@ -143,6 +151,7 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     func collect(into settings: inout Settings) {
+        settings.take(.extendVocabulary, extendVocabulary ? true : nil)
         settings.take(.checkpointDirectory, checkpointDir)
         settings.take(.checkpointEverySteps, checkpointEverySteps)
         settings.take(.keep, keep)
@@ -150,6 +159,11 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     func validate() throws {
+        if extendVocabulary, initialWeights == nil {
+            throw ValidationError(
+                "--extend-vocabulary needs --init: a new model has the text's characters anyway, and a resumed one keeps its "
+                    + "vocabulary")
+        }
         if initialWeights != nil, resume || resumeFrom != nil {
             throw ValidationError("--init starts a new training and --resume goes on with one: use one of them")
         }

@@ -10,17 +10,20 @@ struct Evaluation {
     /// The form of `--json`.
     private struct Report: Encodable {
         let loss: Double
-        let bitsPerCharacter: Double
+        let bitsPerCharacter: Double?
+        let bitsPerByte: Double?
         let perplexity: Double
-        let characters: Int
-        let unknownCharacters: Int
+        let characters: Int?
+        let unknownCharacters: Int?
+        let bytes: Int?
         let checkpoint: String
         let step: Int?
         let data: [String]
 
         enum CodingKeys: String, CodingKey {
-            case loss, perplexity, characters, checkpoint, step, data
+            case loss, perplexity, characters, bytes, checkpoint, step, data
             case bitsPerCharacter = "bits_per_character"
+            case bitsPerByte = "bits_per_byte"
             case unknownCharacters = "unknown_characters"
         }
     }
@@ -36,31 +39,45 @@ struct Evaluation {
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let isBytes = corpus.tokenization == .bytes
         let report = Report(
-            loss: result.loss, bitsPerCharacter: result.bitsPerCharacter, perplexity: result.perplexity,
-            characters: result.characters, unknownCharacters: corpus.unknownCount, checkpoint: checkpoint.path,
+            loss: result.loss, bitsPerCharacter: isBytes ? nil : result.bitsPerCharacter,
+            bitsPerByte: isBytes ? result.bitsPerCharacter : nil, perplexity: result.perplexity,
+            characters: isBytes ? nil : result.characters, unknownCharacters: isBytes ? nil : corpus.unknownCount,
+            bytes: isBytes ? result.characters : nil, checkpoint: checkpoint.path,
             step: checkpoint.metadata.progress?.step, data: corpus.paths)
         return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
     }
 
     /// A sentence, for a single checkpoint.
     var text: String {
-        "loss \(result.loss.fixed(4)) nats, \(result.bitsPerCharacter.fixed(4)) bits per character, perplexity "
-            + "\(result.perplexity.fixed(4)), over \(result.characters.grouped) characters\n"
+        "loss \(result.loss.fixed(4)) nats, \(result.bitsPerCharacter.fixed(4)) bits per "
+            + "\(corpus.tokenization.unit), perplexity \(result.perplexity.fixed(4)), over "
+            + "\(result.characters.grouped) \(corpus.tokenization.rawValue)\n"
     }
 }
 
 /// A line for each of several checkpoints.
 struct EvaluationTable {
     private let width: Int
+    private let tokenizations: Set<Tokenization>
 
-    /// - Parameter checkpoints: those to come.
-    init(_ checkpoints: [Checkpoint]) {
-        width = checkpoints.map(\.path.count).max() ?? 0
+    /// - Parameter models: those to come.
+    init(_ models: [LoadedModel]) {
+        width = models.map(\.checkpoint.path.count).max() ?? 0
+        tokenizations = Set(models.map(\.vocabulary.tokenization))
     }
 
     /// The columns' names.
-    var header: String { row("checkpoint", "step", "loss", "bits/char", "perplexity", "characters", "unknown") }
+    var header: String {
+        let (unit, units) =
+            switch tokenizations {
+            case [.characters]: ("char", "characters")
+            case [.bytes]: ("byte", "bytes")
+            default: ("token", "tokens")
+            }
+        return row("checkpoint", "step", "loss", "bits/\(unit)", "perplexity", units, "unknown")
+    }
 
     /// A checkpoint's line.
     func row(_ evaluation: Evaluation) -> String {

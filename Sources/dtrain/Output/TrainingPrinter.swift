@@ -70,12 +70,12 @@ final class TrainingPrinter {
         let files = overview.files > 1 ? " (\(overview.files) files)" : ""
         let ranks = overview.ranks == 1 ? "1 process" : "\(overview.ranks) ranks"
         line(
-            "\(overview.data)\(files): \(overview.characters.grouped) characters, vocabulary "
-                + "\(overview.layout.configuration.vocabularySize), \(sequences(overview)) \(overview.sequenceLength), "
+            "\(overview.data)\(files): \(overview.tokens.grouped) \(overview.tokenization.rawValue), "
+                + "vocabulary \(overview.layout.configuration.vocabularySize), \(sequences(overview)) \(overview.sequenceLength), "
                 + "\(overview.stepsPerEpoch) steps an epoch")
         if let heldOut = overview.heldOut {
             line(
-                "held out: \(heldOut.grouped) characters \(overview.heldOutName.map { "of \($0)" } ?? "at the text's end")"
+                "held out: \(heldOut.grouped) \(overview.tokenization.rawValue) \(overview.heldOutName.map { "of \($0)" } ?? "at the text's end")"
             )
         }
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""

@@ -48,7 +48,9 @@ struct SupervisedCommand: Hashable, Sendable {
                 skipsNext = false
             } else if ["--init", "--resume-from"].contains(argument) {
                 skipsNext = true
-            } else if argument != "--overwrite", !argument.hasPrefix("--init="), !argument.hasPrefix("--resume-from=") {
+            } else if !["--overwrite", "--extend-vocabulary"].contains(argument), !argument.hasPrefix("--init="),
+                !argument.hasPrefix("--resume-from=")
+            {
                 result.append(argument)
             }
         }

@@ -81,8 +81,16 @@ import Testing
     }
 
     @Test func headerOfAnotherVersionIsNamed() throws {
-        let error = try refusal { $0[.formatVersion] = "2" }
-        #expect(error.message.contains("newer") && error.message.contains("version 2"))
+        let error = try refusal { $0[.formatVersion] = "3" }
+        #expect(error.message.contains("newer") && error.message.contains("version 3"))
+    }
+
+    @Test func settingsAndVocabularyHaveTheSameTokens() throws {
+        let error = try refusal {
+            $0[.configuration] = $0[.configuration]?.split(separator: "\"batchSize\"").joined(
+                separator: "\"tokens\":\"bytes\",\"batchSize\"")
+        }
+        #expect(error.message.contains("was trained on bytes"))
     }
 
     @Test(arguments: [
@@ -124,13 +132,19 @@ import Testing
     }
 
     @Test(arguments: [
-        (["[UNK]", "a", "b", "c", "c"], "ascending"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
+        (["[UNK]", "a", "b", "c", "c"], "twice"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
         (["[UN\u{212A}]", "a", "b", "c", "d"], "doesn't begin with [UNK]"),
     ])
     func vocabularyThatTheModelCannotHaveIsRefusedWithTheFilesName(tokens: [String], reason: String) throws {
         let list = tokens.map { "\"\($0)\"" }.joined(separator: ",")
         let error = try refusal { $0[.vocabulary] = "[\(list)]" }
         #expect(error.message.contains("'\(path)' has a vocabulary that") && error.message.contains(reason))
+    }
+
+    /// Ids out of order are of format version 2.
+    @Test func anExtendedVocabularyInTheFirstFormatIsRefused() throws {
+        let error = try refusal { $0[.vocabulary] = #"["[UNK]","b","c","d","a"]"# }
+        #expect(error.message.contains("has a vocabulary that format version 2 has first"), "\(error)")
     }
 
     @Test func foreignFileIsNotACheckpoint() throws {

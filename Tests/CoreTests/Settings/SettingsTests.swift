@@ -12,7 +12,8 @@ import Testing
         "learning-rate": #"{"learningRate":0.25}"#, "clip-norm": #"{"clipNorm":1.5}"#,
         "seed": #"{"seed":18446744073709551615}"#, "precision": #"{"precision":"bf16"}"#,
         "allreduce": #"{"allreduce":"mpi"}"#, "gradient-compression": #"{"gradientCompression":"bf16"}"#,
-        "stateful": #"{"stateful":true}"#, "optimizer": #"{"optimizer":"sgd"}"#, "beta1": #"{"beta1":0.5}"#,
+        "tokens": #"{"tokens":"bytes"}"#, "stateful": #"{"stateful":true}"#, "optimizer": #"{"optimizer":"sgd"}"#,
+        "beta1": #"{"beta1":0.5}"#,
         "beta2": #"{"beta2":0.5}"#, "epsilon": #"{"epsilon":0.5}"#, "rho": #"{"rho":0.5}"#,
         "momentum": #"{"momentum":0.5}"#, "weight-decay": #"{"weightDecay":0.5}"#,
         "clip-value": #"{"clipValue":0.5}"#, "schedule": #"{"schedule":"cosine"}"#,
@@ -23,6 +24,7 @@ import Testing
         "validate-every-steps": #"{"validateEverySteps":5}"#, "early-stopping": #"{"earlyStopping":5}"#,
         "min-delta": #"{"minDelta":0.5}"#, "scheduled-sampling": #"{"scheduledSampling":0.5}"#,
         "scheduled-sampling-ramp": #"{"scheduledSamplingRamp":0.5}"#,
+        "freeze": #"{"freeze":"dense,gru_1"}"#,
     ]
     /// `training` as checkpoints of the first version have it, and those before `epochs` was kept.
     private static let usual =

@@ -66,6 +66,18 @@ import Testing
         #expect(read(corpus, from: corpus.count - 3, count: 3) == [6, 0, 0])
     }
 
+    @Test func anExtendedVocabularyKnowsWhatTheGivenOneLacked() throws {
+        let file = try TemporaryText("abcabcabcabc\nצאb\u{5B7}abcdefgh")
+        let vocabulary = try Vocabulary(scalars: "abcdefצ".unicodeScalars)
+        let corpus = try Corpus(path: file.path, vocabulary: vocabulary, extendsVocabulary: true)
+        #expect(try corpus.vocabulary == vocabulary.extended(with: "\ngh\u{5B7}א".unicodeScalars))
+        #expect(corpus.unknownCount == 0 && corpus.count == 25)
+        // \n, g and h get 8, 9 and 10, the point 11 and the aleph 12.
+        #expect(read(corpus, from: 11, count: 6) == [3, 8, 7, 12, 2, 11])
+        let known = try Corpus(path: file.path, vocabulary: corpus.vocabulary, extendsVocabulary: true)
+        #expect(known.vocabulary == corpus.vocabulary)
+    }
+
     /// The index takes one word per 256 characters, nothing for ASCII, however many bytes a character has.
     @Test func indexTakesAThirtySecondOfAByteACharacter() throws {
         let ascii = try TemporaryText(String(repeating: "to be or not ", count: 5000))
@@ -91,6 +103,41 @@ import Testing
         let file = try TemporaryText(text)
         let expected = Array(text.utf8).withUnsafeBytes { Checksum.hexadecimal(of: $0) }
         #expect(try Corpus(path: file.path).checksum == expected)
+    }
+
+    /// Text in no encoding, with a byte order mark, NULs, CRLF and characters that are cut off.
+    private static let anyBytes: [UInt8] =
+        [0xEF, 0xBB, 0xBF, 0, 0x0D, 0x0A, 0xFF, 0xFE, 0xC3] + (0...255).reversed() + [0xE2, 0x82]
+
+    @Test func bytesOfAnyFileAreIds() throws {
+        let file = try TemporaryText(Self.anyBytes)
+        let corpus = try Corpus(path: file.path, vocabulary: .bytes)
+        let expected = Self.anyBytes.map { UInt16($0) + 1 }
+        #expect(corpus.count == Self.anyBytes.count && corpus.tokenization == .bytes)
+        #expect(corpus.unknownCount == 0 && corpus.doubt == nil && corpus.indexByteCount == 0)
+        #expect(corpus.checksum == Self.anyBytes.withUnsafeBytes { Checksum.hexadecimal(of: $0) })
+        for position in 0...corpus.count {
+            let count = min(5, corpus.count - position)
+            #expect(read(corpus, from: position, count: count) == Array(expected[position..<position + count]))
+        }
+    }
+
+    @Test func bytesOfSeveralFilesAreThoseOfTheJoinedFile() throws {
+        // Cuts inside the mark, inside what begins like a character, and at its end.
+        let files = try [0..<1, 1..<2, 2..<9, 9..<200, 200..<266, 266..<267].map {
+            try TemporaryText(Self.anyBytes[$0])
+        }
+        let corpus = try Corpus(paths: files.map(\.path), vocabulary: .bytes)
+        #expect(read(corpus, from: 0, count: corpus.count) == Self.anyBytes.map { UInt16($0) + 1 })
+        let whole = try TemporaryText(Self.anyBytes)
+        #expect(try corpus.checksum == Corpus(path: whole.path, vocabulary: .bytes).checksum)
+    }
+
+    @Test func theSameTextReadsAsBytesAfterCharacters() throws {
+        let file = try TemporaryText("aé")
+        let characters = try Corpus(path: file.path)
+        #expect(characters.count == 2)
+        #expect(try Corpus(characters, vocabulary: .bytes)[0..<3] == [98, 196, 170])
     }
 
     @Test func emptyFileIsBadData() throws {

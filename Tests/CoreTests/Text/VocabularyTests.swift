@@ -1,5 +1,6 @@
-import DTrainCore
 import Testing
+
+@testable import DTrainCore
 
 @Suite struct VocabularyTests {
     /// Hebrew with niqqud, a ZWJ family, a skin tone, a decomposed é, CRLF, a private and the last code point.
@@ -60,8 +61,8 @@ import Testing
 
     @Test(arguments: [
         [], ["[UNK]"], ["a", "b"], ["", "a"], ["[unk]", "a"], ["[UN\u{212A}]", "a"], ["[UNK]", ""], ["[UNK]", "ab"],
-        ["[UNK]", "e\u{301}"], ["[UNK]", "\r\n"], ["[UNK]", "b", "a"], ["[UNK]", "a", "a"], ["[UNK]", "a", "[UNK]"],
-        ["[UNK]", "\u{2126}", "\u{3A9}"],
+        ["[UNK]", "e\u{301}"], ["[UNK]", "\r\n"], ["[UNK]", "b", "a", "b"], ["[UNK]", "a", "a"],
+        ["[UNK]", "a", "[UNK]"],
     ])
     func hostileTokensAreBadData(tokens: [String]) {
         let error = #expect(throws: DTrainError.self) { try Vocabulary(tokens: tokens) }
@@ -72,6 +73,56 @@ import Testing
     @Test func canonicallyEquivalentTokensStayApart() throws {
         let vocabulary = try Vocabulary(tokens: ["[UNK]", "\u{3A9}", "\u{2126}"])
         #expect(vocabulary.encode("\u{2126}\u{3A9}") == [2, 1])
+        #expect(try Vocabulary(tokens: ["[UNK]", "\u{2126}", "\u{3A9}"]).encode("\u{2126}\u{3A9}") == [1, 2])
+    }
+
+    @Test func bytesHaveTheIdsFromOneOn() throws {
+        let bytes = Vocabulary.bytes
+        #expect(bytes.size == 257 && bytes.tokenization == .bytes && bytes.scalars.isEmpty)
+        #expect(bytes.tokens.count == 257)
+        #expect(bytes.tokens[0] == "[UNK]" && bytes.tokens[1] == "<00>" && bytes.tokens[11] == "<0a>")
+        #expect(bytes.tokens[256] == "<ff>")
+        // 0xE2 0x82 0xAC is the UTF-8 of the euro sign.
+        #expect(bytes.encode("a€") == [98, 227, 131, 173])
+        #expect(bytes.decode([98, 227, 131, 173]) == "a€")
+        #expect(bytes.missing(in: Self.mixed).isEmpty)
+        #expect(bytes.id(of: "a") == 0 && bytes.scalar(of: 98) == nil)
+    }
+
+    @Test func idsOfBytesGoBackAsTheyAre() {
+        let all = (0...255 as ClosedRange<UInt8>).map { $0 }
+        #expect(Vocabulary.bytes.bytes(of: all.map { UInt16($0) + 1 }) == all)
+        #expect(Vocabulary.bytes.bytes(of: [256, 0, 257]) == [0xFF] + Array("[UNK][UNK]".utf8))
+        #expect(Vocabulary.bytes.decode([256]) == "\u{FFFD}")
+    }
+
+    @Test func onlyTheListOfAllBytesIsAVocabularyOfBytes() throws {
+        let tokens = Vocabulary.bytes.tokens
+        #expect(try Vocabulary(tokens: tokens) == .bytes)
+        var upper = tokens
+        upper[256] = "<FF>"
+        for other in [upper, tokens.dropLast(), tokens.dropLast() + ["a"], tokens + ["a"]] as [[String]] {
+            #expect(throws: DTrainError.self) { try Vocabulary(tokens: other) }
+        }
+        // As many characters are no bytes.
+        let characters = try Vocabulary(scalars: (0x100..<0x200).compactMap(Unicode.Scalar.init))
+        #expect(characters.size == 257 && characters.tokenization == .characters)
+    }
+
+    @Test func furtherCharactersGetTheIdsBehindTheOldOnes() throws {
+        let old = try Vocabulary(scalars: "bd".unicodeScalars)
+        let extended = try old.extended(with: "dcéab".unicodeScalars)
+        #expect(extended.encode("bdacé") == [1, 2, 3, 4, 5])
+        #expect(extended.size == 6 && extended.decode([5, 3, 1]) == "éab")
+        #expect(try Vocabulary(tokens: extended.tokens) == extended)
+        #expect(try extended.extended(with: "A".unicodeScalars).encode("Aé") == [6, 5])
+        #expect(try old.extended(with: "db".unicodeScalars) == old)
+        #expect(try Vocabulary.bytes.extended(with: "é".unicodeScalars) == .bytes)
+        #expect(old.isAscending && !extended.isAscending)
+        let scalars = (0..<0x110000 as Range<UInt32>).lazy.compactMap(Unicode.Scalar.init)
+        let most = try Vocabulary(scalars: scalars.prefix(65_534))
+        #expect(try most.extended(with: ["\u{10FFFF}"]).size == 65_536)
+        #expect(throws: DTrainError.self) { try most.extended(with: ["\u{10FFFF}", "\u{10FFFE}"]) }
     }
 
     @Test func sixteenBitsOfIdsAreTheLimit() throws {

@@ -1,0 +1,96 @@
+/// Layers of a model whose weights a training leaves as they are.
+///
+/// `embedding`, `dense`, the recurrent layers together by their cell's name (`gru`, `lstm`, `rnn`), or one of them by its own, with
+/// its number: `gru_0`, `gru_1`.
+public struct FrozenLayers: Hashable, Sendable, ExpressibleByArrayLiteral {
+    /// No layer.
+    public static let none = FrozenLayers([])
+
+    /// The layers' names, each once, in ascending order.
+    public let names: [String]
+
+    /// Names layers; which of them a model has is checked where they are frozen.
+    public init(_ names: some Sequence<String>) { self.names = Set(names).sorted() }
+
+    /// Names layers.
+    public init(arrayLiteral names: String...) { self.init(names) }
+
+    /// Reads names with commas between them, or `none`; nil where a name is missing or can't be one.
+    public init?(_ text: String) {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        self.init(text == Self.noneText ? [] : parts)
+        if !isPossible { return nil }
+    }
+
+    /// The word for no layer.
+    static let noneText = "none"
+
+    /// Whether all names can be those of layers.
+    var isPossible: Bool {
+        names.allSatisfy { name in
+            !name.isEmpty && name != Self.noneText
+                && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
+        }
+    }
+
+    /// The tensors of these layers.
+    ///
+    /// - Parameter layout: the model's.
+    /// - Returns: their places in `layout.tensors`.
+    /// - Throws: `DTrainError` with `usage` when the model has no layer of a name, or no other layers.
+    func tensors(of layout: ParameterLayout) throws -> Set<Int> {
+        let parts = Self.parts(layout.configuration)
+        let layers = try names.flatMap { name in
+            guard let layers = parts.first(where: { $0.names.contains(name) })?.layers else {
+                throw DTrainError(
+                    .usage, "`freeze`: the model has no layer '\(name)'",
+                    hint: "name some of \(parts.compactMap(\.names.first).joined(separator: ", "))")
+            }
+            return layers
+        }
+        let frozen = layout.tensors.indices.filter { index in
+            layers.contains { layout.tensors[index].name.hasPrefix("\($0).") }
+        }
+        guard frozen.count < layout.tensors.count else {
+            throw DTrainError(
+                .usage, "`freeze` \(names.joined(separator: ",")) leaves nothing to train",
+                hint: "leave a layer out, or use 'dtrain evaluate' to measure a loss")
+        }
+        return Set(frozen)
+    }
+
+    /// Refuses names that a model doesn't have, and all of its layers.
+    ///
+    /// - Throws: as `tensors(of:)`.
+    package func check(_ model: ModelConfiguration) throws { _ = try tensors(of: ParameterLayout(model)) }
+
+    /// What can be named of a model: names with the same meaning, and the layers that they stand for.
+    private static func parts(_ model: ModelConfiguration) -> [(names: [String], layers: [String])] {
+        let cell = model.cell
+        let layers = (0..<model.layers).map(cell.layerName)
+        return [(["embedding"], ["embedding"]), ([cell.rawValue, cell.layerName], layers)]
+            + layers.enumerated().map { index, layer in
+                (index == 0 ? ["\(cell.layerName)_0"] : [layer], [layer])
+            } + [(["dense"], ["dense"])]
+    }
+}
+
+extension FrozenLayers: SettingValue {
+    /// The names with commas between them, nil for none.
+    public var settingText: String? { names.isEmpty ? nil : names.joined(separator: ",") }
+
+    /// Reads the form that a user writes.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let layers = FrozenLayers(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "no names of layers")
+        }
+        self = layers
+    }
+
+    /// Writes the form that a user writes.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(settingText ?? Self.noneText)
+    }
+}
