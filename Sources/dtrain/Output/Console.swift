@@ -7,8 +7,13 @@ enum Console {
     /// Results, on standard output.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
-    static func output(_ text: String) throws {
-        guard write(text, to: STDOUT_FILENO) else {
+    static func output(_ text: String) throws { try output(Array(text.utf8)) }
+
+    /// Results that may be no text, on standard output.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    static func output(_ bytes: [UInt8]) throws {
+        guard write(bytes, to: STDOUT_FILENO) else {
             throw DTrainError(
                 .inputOutput,
                 "cannot write to standard output: \(String(cString: strerror(errno))); check where it goes")
@@ -31,11 +36,11 @@ enum Console {
     // A message that can't be shown is no reason to stop.
     private static func write(_ text: String) {
         TerminalLine.close()
-        _ = write("\(TerminalLine.prefix)\(text)", to: STDERR_FILENO)
+        _ = write(Array("\(TerminalLine.prefix)\(text)".utf8), to: STDERR_FILENO)
     }
 
-    private static func write(_ text: String, to descriptor: Int32) -> Bool {
-        var rest = Array(text.utf8)[...]
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
