@@ -79,10 +79,7 @@ public final class Generator {
     public func stream(
         _ prompt: [UInt16], _ options: GenerationOptions, to receive: (ArraySlice<UInt16>) throws -> Void
     ) throws -> Continuation {
-        guard options.samples == 1 else {
-            throw DTrainError(.usage, "\(options.samples) samples can't be streamed; give 1")
-        }
-        return try withoutActuallyEscaping(receive) { try run([prompt], options, receive: $0) }[0]
+        try withoutActuallyEscaping(receive) { try run([prompt], options, receive: $0) }[0]
     }
 
     private func run(
@@ -90,6 +87,9 @@ public final class Generator {
     ) throws -> [Continuation] {
         try check(prompts)
         try options.check()
+        guard receive == nil || options.samples == 1 else {
+            throw DTrainError(.usage, "\(options.samples) samples can't be streamed; give 1")
+        }
         guard !prompts.isEmpty else { return [] }
         let texts = prompts.enumerated().flatMap { number, prompt in
             (0..<options.samples).map { GeneratedText(prompt, number: number, sample: $0, options) }
