@@ -25,6 +25,8 @@ import Testing
         ("-epochs 8", "'--epochs'"), ("--Epochs 8", "'--epochs'"), ("--epcohs 8", "'--epochs'"),
         ("--shufle", "'--shuffle'"), ("--checkpoint x", "'--checkpoint-dir'"), ("--micro 8", "'--micro-batch-size'"),
         ("generate --model x", "'--checkpoint'"), ("generate --start_string x", "'--prompt'"),
+        ("generate --num_samples 2", "'--samples'"), ("generate --k 2", "'--top-k'"),
+        ("generate --nucleus 0.5", "'--top-p'"), ("generate -f x", "'--prompt-file'"),
         ("scale --np 2", "'--ranks'"), ("scale -- --lr 2", "'--learning-rate'"), ("trian", "'dtrain train'"),
         ("gen", "'dtrain generate'"), ("sample", "'dtrain generate'"), ("exprot --output x", "'dtrain export'"),
     ])

@@ -68,7 +68,11 @@ struct BadInputTests {
         "generate --checkpoint c", "generate --prompt a", "generate --checkpoint c --prompt a --length -1",
         "generate --checkpoint c --prompt a --temperature 0", "generate --checkpoint c --prompt a --temperature nan",
         "generate --checkpoint c --prompt a --temperature x",
-        "generate --checkpoint c --prompt a --greedy --temperature 0.5", "evaluate",
+        "generate --checkpoint c --prompt a --greedy --temperature 0.5",
+        "generate --checkpoint c --prompt a --top-k 1.5", "generate --checkpoint c --prompt a --top-k -1",
+        "generate --checkpoint c --prompt a --top-p 0", "generate --checkpoint c --prompt a --top-p 1.01",
+        "generate --checkpoint c --prompt a --top-p nan", "generate --checkpoint c --prompt a --samples 0",
+        "generate --checkpoint c --prompt a --samples 10001", "evaluate",
         "evaluate --checkpoint c --seq-length 0",
         "export --checkpoint c", "export --output o", "summary --rnn-units 0", "summary --rnn-units 2147483647",
         "summary --layers 2147483647", "summary --vocabulary-size 2147483647",
@@ -90,6 +94,22 @@ struct BadInputTests {
         ("summary --layers 1001", "--layers 1001 is impossible: give at most 1000", "summary"),
         ("evaluate", "Missing expected argument '--checkpoint", "evaluate"),
         ("generate --checkpoint c", "a prompt is missing", "generate"),
+        ("generate --checkpoint c --prompt a --top-k 0", "leave --top-k out, which keeps all characters", "generate"),
+        ("generate --checkpoint c --prompt a --top-p 2", "give a number above 0 and at most 1", "generate"),
+        (
+            "generate --checkpoint c --prompt a --greedy --top-k 5", "likeliest character, whatever --top-k 5 says",
+            "generate"
+        ),
+        (
+            "generate --checkpoint c --prompt a --greedy --top-p 0.5", "likeliest character, whatever --top-p 0.5 says",
+            "generate"
+        ),
+        (
+            "generate --checkpoint c --prompt a --greedy --samples 2", "all 2 samples would be the same", "generate"
+        ),
+        ("generate --checkpoint c --prompt a --separator a\\x", "write \\n, \\t or, for a backslash, \\\\", "generate"),
+        ("generate --checkpoint c --prompt a --separator a\\", "write \\n, \\t or", "generate"),
+        ("generate --checkpoint c --prompt a --separator x --json", "whatever --separator says", "generate"),
     ])
     func saysWhatIsAllowedAndWhoseHelpToRead(line: String, message: String, command: String) throws {
         expectRefusal(try Bench().run(line), 64, message, "; see 'dtrain \(command) --help'")

@@ -15,7 +15,13 @@ import Testing
             --validation-split --validation-data --validate-every-steps --early-stopping --min-delta
             """
         ),
-        ("generate", "--checkpoint --vocabulary --prompt --length --temperature --seed --precision --greedy"),
+        (
+            "generate",
+            """
+            --checkpoint --vocabulary --prompt --prompt-file --length --temperature --top-k --top-p --seed --precision --greedy \
+            --samples --stop --separator --json
+            """
+        ),
         ("evaluate", "--checkpoint --vocabulary --data --json --carry-state --precision --best"),
         ("export", "--checkpoint --vocabulary --output"),
         ("summary", "--checkpoint"),

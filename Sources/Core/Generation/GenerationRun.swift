@@ -1,64 +1,97 @@
-/// A group of prompts and the team of workers that continues them.
-final class GenerationRun: @unchecked Sendable {
-    /// The most characters to reserve memory for; a longer text grows, since it may be stopped early.
-    private static let reservedCharacters = 1 << 16
+import CKernels
 
-    private let prompts: [[UInt16]]
-    private let firstPrompt: Int
-    private let length: Int
-    private let sampler: Sampler
+/// A group of texts and the team of workers that generates them.
+final class GenerationRun: @unchecked Sendable {
+    /// Takes ids of the first text as soon as they are settled.
+    typealias Receiver = (ArraySlice<UInt16>) throws -> Void
+
     private let reading: ReadingTeam
-    /// The next input of each row; written by member 0.
+    /// The next input of each row; written by member 0, as all that follows.
     private let ids: AlignedBuffer<UInt16>
-    private(set) var generated: [[UInt16]]
+    private var texts: [GeneratedText]
+    private var sampler: Sampler
+    /// A copy of a row of logits, for log-probabilities; nil where none are wanted.
+    private let logits: AlignedBuffer<Float>?
+    private var step = 0
+    private var isRunning: Bool
+    private var received = 0
+    /// The error of the receiver, which has ended the run.
+    private(set) var failure: (any Error)?
 
     init(
-        _ team: Team, prompts: [[UInt16]], length: Int, sampler: Sampler, weights: PackedWeights,
+        _ team: Team, texts: [GeneratedText], options: GenerationOptions, weights: PackedWeights,
         parameters: UnsafePointer<Float>
     ) throws {
         reading = try ReadingTeam(team, weights: weights, parameters: parameters)
-        self.prompts = prompts
-        self.length = length
-        self.sampler = sampler
-        firstPrompt = team.rows.lowerBound
-        ids = try AlignedBuffer(count: prompts.count)
-        for (row, prompt) in prompts.enumerated() { ids[row] = prompt[0] }
-        generated = prompts.map { _ in
-            var ids: [UInt16] = []
-            ids.reserveCapacity(min(length, Self.reservedCharacters))
-            return ids
-        }
+        self.texts = texts
+        sampler = Sampler(method: options.method, seed: options.seed)
+        logits = options.reportsLogProbabilities ? try AlignedBuffer(count: reading.vocabularySize) : nil
+        ids = try AlignedBuffer(count: texts.count)
+        for (row, text) in texts.enumerated() { ids[row] = text.prompt[0] }
+        isRunning = !texts.allSatisfy(\.isFinished)
     }
 
     /// The number of workers that the run takes.
     var members: Int { reading.team.count }
 
+    /// What has been generated.
+    var continuations: [Continuation] { texts.map(\.continuation) }
+
     /// Feeds each row its prompt and then its own output; shorter prompts begin to generate earlier.
     ///
     /// Called by all members at the same time, each on its own worker.
-    func run(member: Int) {
-        guard length > 0 else { return }
-        let steps = (prompts.map(\.count).max() ?? 0) + length - 1
-        for step in 0..<steps {
+    ///
+    /// - Parameter receive: called by member 0; an error ends the run.
+    func run(member: Int, receive: Receiver? = nil) {
+        while isRunning {
             reading.advance(ids.pointer, member: member)
-            if member == 0 { choose(after: step) }
+            if member == 0 { finishStep(receive) }
+            // The others look at `isRunning` before the next step's first meeting.
             reading.meet(member)
         }
     }
 
-    private func choose(after step: Int) {
-        for row in prompts.indices { ids[row] = next(row, after: step) }
+    private func finishStep(_ receive: Receiver?) {
+        isRunning = false
+        for row in texts.indices {
+            ids[row] = next(row)
+            isRunning = isRunning || !texts[row].isFinished
+        }
+        step += 1
+        guard let receive else { return }
+        do { try deliver(to: receive) } catch {
+            failure = error
+            isRunning = false
+        }
     }
 
-    /// Returns the input of a row after `step`.
-    private func next(_ row: Int, after step: Int) -> UInt16 {
-        let position = step + 1 - prompts[row].count
-        guard position >= 0 else { return prompts[row][step + 1] }
-        guard position < length else { return 0 }
+    /// Returns the next input of a row.
+    private func next(_ row: Int) -> UInt16 {
+        let prompt = texts[row].prompt
+        guard step + 1 >= prompt.count else { return prompt[step + 1] }
+        guard !texts[row].isFinished else { return 0 }
+        let size = reading.vocabularySize
+        let rowLogits = reading.logits.pointer + row * size
+        logits?.pointer.update(from: rowLogits, count: size)
         let chosen = sampler.choose(
-            reading.logits.pointer + row * reading.vocabularySize, bias: reading.bias, count: reading.vocabularySize,
-            position: position, prompt: firstPrompt + row)
-        generated[row].append(chosen)
+            rowLogits, bias: reading.bias, count: size, position: texts[row].count,
+            prompt: texts[row].continuation.prompt, sample: texts[row].continuation.sample)
+        texts[row].append(chosen, logProbability: logProbability(of: chosen))
         return chosen
+    }
+
+    private func logProbability(of id: UInt16) -> Float? {
+        guard let logits else { return nil }
+        let loss = dtrain_softmax_cross_entropy(
+            logits.pointer, reading.bias, Int64(reading.vocabularySize), Int64(id), 1, nil, nil)
+        // Not −loss, which may be −0.
+        return Float(0 - loss)
+    }
+
+    private func deliver(to receive: Receiver) throws {
+        let settled = texts[0].settled
+        guard settled > received else { return }
+        try receive(texts[0].continuation.ids[received..<settled])
+        received = settled
     }
 }

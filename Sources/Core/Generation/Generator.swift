@@ -1,7 +1,7 @@
-/// Continues a batch of prompts character by character; each prompt has its own state.
+/// Continues a batch of prompts character by character; each text has its own state.
 ///
-/// A continuation depends on the weights, the seed, the prompt and its number, not on the other
-/// prompts or on the threads.
+/// A continuation depends on the weights, the seed, the prompt, its number and that of the sample, not on the other
+/// prompts and samples or on the threads.
 public final class Generator {
     private let layout: ParameterLayout
     private let parameters: AlignedBuffer<Float>
@@ -46,30 +46,73 @@ public final class Generator {
     ///
     /// - Parameters:
     ///   - prompts: the ids of each prompt, at least one, all in the model's vocabulary.
-    ///   - length: the characters to generate for each prompt, at least 0.
+    ///   - length: the characters to generate for each prompt, 0 to 2³² − 1.
     ///   - method: how each character is chosen.
     ///   - seed: the random seed.
     /// - Returns: the generated ids of each prompt.
-    /// - Throws: `DTrainError` with `usage` for an empty prompt, an id outside the vocabulary, a negative length or
-    ///   a temperature that isn't above 0; `internal` when memory runs out.
+    /// - Throws: as `continuations(of:_:)` does.
     public func generate(prompts: [[UInt16]], length: Int, method: SamplingMethod, seed: UInt64) throws -> [[UInt16]] {
-        try check(prompts, length: length, method)
+        try continuations(of: prompts, GenerationOptions(length: length, method: method, seed: seed)).map(\.ids)
+    }
+
+    /// Continues prompts, all together.
+    ///
+    /// - Parameters:
+    ///   - prompts: the ids of each prompt, at least one, all in the model's vocabulary.
+    ///   - options: what to generate.
+    /// - Returns: the samples of the first prompt, then those of the next.
+    /// - Throws: `DTrainError` with `usage` for an empty prompt, an id outside the vocabulary and options that can't be followed, such
+    ///   as a temperature that isn't above 0; `internal` when memory runs out.
+    public func continuations(of prompts: [[UInt16]], _ options: GenerationOptions) throws -> [Continuation] {
+        try run(prompts, options, receive: nil)
+    }
+
+    /// Continues one prompt and hands out each character as soon as it is certain to stay.
+    ///
+    /// - Parameters:
+    ///   - prompt: the ids of the prompt, at least one, all in the model's vocabulary.
+    ///   - options: what to generate, with one sample.
+    ///   - receive: takes the next ids, at least one, on the calling thread; generation waits for it. Characters that may begin a text
+    ///     to stop at are held back.
+    /// - Returns: the whole continuation, all of which `receive` has got.
+    /// - Throws: as `continuations(of:_:)` does; what `receive` throws, which ends the generation.
+    public func stream(
+        _ prompt: [UInt16], _ options: GenerationOptions, to receive: (ArraySlice<UInt16>) throws -> Void
+    ) throws -> Continuation {
+        try withoutActuallyEscaping(receive) { try run([prompt], options, receive: $0) }[0]
+    }
+
+    private func run(
+        _ prompts: [[UInt16]], _ options: GenerationOptions, receive: GenerationRun.Receiver?
+    ) throws -> [Continuation] {
+        try check(prompts)
+        try options.check()
+        guard receive == nil || options.samples == 1 else {
+            throw DTrainError(.usage, "\(options.samples) samples can't be streamed; give 1")
+        }
         guard !prompts.isEmpty else { return [] }
+        let texts = prompts.enumerated().flatMap { number, prompt in
+            (0..<options.samples).map { GeneratedText(prompt, number: number, sample: $0, options) }
+        }
         let grid = TeamCost(layout.configuration, format: weights.products.format)
-            .best(rows: prompts.count, workers: pool.count)
-        let runs = try grid.divide(rows: prompts.count, units: layout.configuration.rnnUnits).map { team in
+            .best(rows: texts.count, workers: pool.count)
+        let runs = try grid.divide(rows: texts.count, units: layout.configuration.rnnUnits).map { team in
             try GenerationRun(
-                team, prompts: Array(prompts[team.rows]), length: length, sampler: Sampler(method: method, seed: seed),
-                weights: weights, parameters: parameters.pointer)
+                team, texts: Array(texts[team.rows]), options: options, weights: weights,
+                parameters: parameters.pointer)
         }
         let places = runs.flatMap { run in (0..<run.members).map { (run: run, member: $0) } }
         try pool.run { worker in
             if worker < places.count { places[worker].run.run(member: places[worker].member) }
+        } onCallingThread: {
+            // The calling thread is member 0 of the first run, which has the first text.
+            runs[0].run(member: 0, receive: receive)
         }
-        return runs.flatMap(\.generated)
+        if let failure = runs[0].failure { throw failure }
+        return runs.flatMap(\.continuations)
     }
 
-    private func check(_ prompts: [[UInt16]], length: Int, _ method: SamplingMethod) throws {
+    private func check(_ prompts: [[UInt16]]) throws {
         let size = layout.configuration.vocabularySize
         guard !prompts.contains(where: \.isEmpty) else {
             throw DTrainError(.usage, "a prompt is empty; give at least one character to start from")
@@ -77,10 +120,6 @@ public final class Generator {
         if let id = prompts.joined().first(where: { Int($0) >= size }) {
             throw DTrainError(
                 .usage, "a prompt holds id \(id), but the model's vocabulary has \(size) entries; encode it with that")
-        }
-        guard length >= 0 else { throw DTrainError(.usage, "the length is \(length); give at least 0") }
-        if case .temperature(let temperature) = method, !(temperature > 0) {
-            throw DTrainError(.usage, "the temperature is \(temperature); give one above 0")
         }
     }
 }

@@ -2,12 +2,14 @@ import CKernels
 
 /// Chooses the next character from a row of logits; `[UNK]` (id 0) is never chosen.
 struct Sampler: Sendable {
-    let method: SamplingMethod
+    private let method: SamplingMethod
     private let random: CounterRandom
+    private var filtered: FilteredWeights?
 
     init(method: SamplingMethod, seed: UInt64) {
         self.method = method
         random = CounterRandom(seed: seed, purpose: .sampling)
+        if case .temperature(_, let filter) = method { filtered = FilteredWeights(filter) }
     }
 
     /// Chooses the next id.
@@ -16,30 +18,30 @@ struct Sampler: Sendable {
     ///   - logits: [V], without bias; scratch afterwards.
     ///   - bias: [V].
     ///   - count: V, the size of the vocabulary.
-    ///   - position: the number of characters generated before.
+    ///   - position: the number of characters generated before, below 2³².
     ///   - prompt: the prompt's number.
-    func choose(
-        _ logits: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, count: Int, position: Int, prompt: Int
+    ///   - sample: the number of the prompt's sample.
+    mutating func choose(
+        _ logits: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, count: Int, position: Int, prompt: Int,
+        sample: Int
     ) -> UInt16 {
         switch method {
         case .greedy:
             var best = 1
             for id in 1..<count where logits[id] + bias[id] > logits[best] + bias[best] { best = id }
             return UInt16(best)
-        case .temperature(let temperature):
-            let sum = dtrain_sampling_weights(logits, bias, Int64(count), 1, 1 / temperature, logits)
-            var rest = random.uniform(UInt64(position), UInt32(truncatingIfNeeded: prompt)) * sum
-            for id in 1..<count {
-                rest -= logits[id]
-                if rest < 0 { return UInt16(id) }
+        case .temperature(let temperature, _):
+            filtered?.rank(logits, bias: bias, count: count)
+            var sum = dtrain_sampling_weights(logits, bias, Int64(count), 1, 1 / temperature, logits)
+            if filtered != nil {
+                filtered?.restrict(logits)
+                // In the order in which all weights are summed: a filter that keeps all changes no bit.
+                sum = (1..<count).reduce(0) { $0 + logits[$1] }
             }
-            return UInt16(lastPossible(logits, count))
+            let place = UInt64(sample) << 32 | UInt64(position)
+            let point = random.uniform(place, UInt32(truncatingIfNeeded: prompt)) * sum
+            return UInt16(Categorical.draw(logits, first: 1, count: count, at: point))
         }
-    }
-
-    /// The last id with a positive weight: rounding can leave a remainder after the last subtraction.
-    private func lastPossible(_ weights: UnsafePointer<Float>, _ count: Int) -> Int {
-        (1..<count).last { weights[$0] > 0 } ?? count - 1
     }
 }
 
@@ -47,6 +49,6 @@ struct Sampler: Sendable {
 public enum SamplingMethod: Hashable, Sendable {
     /// The most likely one; the lowest id among equals.
     case greedy
-    /// Drawn from softmax(logits / temperature); the temperature is above 0.
-    case temperature(Float)
+    /// Drawn from softmax(logits / temperature), restricted by a filter; the temperature is above 0.
+    case temperature(Float, SamplingFilter = .none)
 }

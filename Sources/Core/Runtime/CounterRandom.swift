@@ -9,7 +9,8 @@ package struct CounterRandom: Hashable, Sendable {
         case shuffle = 1
         /// A new model's weights; index: the element within its tensor, part: the tensor's number.
         case initialValues = 2
-        /// The characters of a generated text; index: the position in the text, part: the prompt's number.
+        /// The characters of a generated text; index: the position in the text and, times 2³², the sample's number; part: the
+        /// prompt's number.
         case sampling = 3
         /// The keys of dropout's masks; index: the step, part: the layer and the kind of mask.
         case dropout = 4

@@ -6,72 +6,70 @@ struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Continue prompts with a trained model.",
         discussion: """
-            Prints each prompt with its continuation; everything else goes to standard error. A model of bytes gets the \
-            prompt's UTF-8, and what it generates is written as it is.
+            Prints each prompt with its continuation, a single one as it is generated; everything else goes to standard \
+            error. A model of bytes gets the prompt's UTF-8, and what it generates is written as it is. \
+            docs/generation.md explains the flags.
             """)
 
     @Option(help: .usedCheckpoint)
     var checkpoint: String
 
     @OptionGroup var model: ModelUseOptions
-
-    @Option(help: .init("Text to continue; give it again for more, they are generated together.", valueName: "text"))
-    var prompt: [String] = []
+    @OptionGroup var prompts: PromptOptions
 
     @Option(help: "Characters to generate for each prompt (default: 1000).", transform: wholeNumber)
     var length = 1000
 
-    @Option(
-        help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).",
-        transform: temperatureNumber)
-    var temperature: Double?
+    @OptionGroup var sampling: SamplingOptions
 
-    @Option(help: .setting(.seed), transform: seedNumber)
-    var seed = Setting.seed.defaultValue
+    @Option(help: "Continuations of each prompt (default: 1).", transform: sampleCount)
+    var samples = 1
+
+    @Option(
+        help: .init(
+            "End a continuation before this text; give it again for more.", valueName: "text"))
+    var stop: [String] = []
+
+    @Option(
+        help: .init("Printed between texts; \\n, \\t and \\\\ are understood (default: \\n).", valueName: "text"),
+        transform: unescaped)
+    var separator: String?
+
+    @Flag(help: "Print one JSON object for each text, with the log-probability of each character.")
+    var json = false
 
     @Option(help: "Operands of the big products: bf16 may be faster, and other characters may follow.")
     var precision = Setting.precision.defaultValue
 
-    @Flag(help: "Always take the likeliest character.")
-    var greedy = false
-
     func validate() throws {
-        guard !prompt.isEmpty, !prompt.contains("") else {
-            throw ValidationError("a prompt is missing or empty: give --prompt with at least one character")
+        guard !stop.contains("") else {
+            throw ValidationError("a text to stop at is empty: give --stop with at least one character")
         }
-        if greedy, let temperature {
+        if sampling.greedy, samples > 1 {
             throw ValidationError(
-                "--greedy takes the likeliest character, whatever --temperature \(temperature) says: use one of them")
+                "--greedy takes the likeliest character, so all \(samples) samples would be the same: use one of "
+                    + "--greedy and --samples")
+        }
+        if json, separator != nil {
+            throw ValidationError("--json prints one object a line, whatever --separator says: use one of them")
         }
     }
 
     func run() throws {
         let loaded = try LoadedModel(checkpoint, options: model.file)
-        for text in prompt {
-            let missing = loaded.vocabulary.missing(in: text)
-            guard missing.isEmpty else {
-                throw DTrainError(
-                    .usage,
-                    "the vocabulary of '\(loaded.checkpoint.path)' lacks \(names(missing)) of the prompt; leave them out"
-                )
-            }
+        let prompts = try prompts.ids(for: loaded)
+        var options = GenerationOptions(length: length, method: sampling.method, seed: sampling.seed)
+        options.samples = samples
+        options.stops = try stop.map { try loaded.ids(of: $0, in: "--stop") }
+        options.reportsLogProbabilities = json
+        let generator = try Generator(checkpoint: loaded.checkpoint, precision: precision, threads: model.threads)
+        let output = GeneratedOutput(vocabulary: loaded.vocabulary, prompts: prompts, stops: stop)
+        if json {
+            try output.writeJSON(generator.continuations(of: prompts, options))
+        } else if prompts.count == 1, samples == 1 {
+            try output.stream { _ = try generator.stream(prompts[0], options, to: $0) }
+        } else {
+            try output.write(generator.continuations(of: prompts, options), separator: separator ?? "\n")
         }
-        let generator = try Generator(
-            checkpoint: loaded.checkpoint, precision: precision, threads: model.threads)
-        let generated = try generator.generate(
-            prompts: prompt.map(loaded.vocabulary.encode), length: length,
-            method: greedy ? .greedy : .temperature(Float(temperature ?? 1)), seed: seed)
-        for (text, ids) in zip(prompt, generated) {
-            try Console.output(Array(text.utf8) + loaded.vocabulary.bytes(of: ids) + [UInt8(ascii: "\n")])
-        }
-    }
-
-    /// `"ø" (U+00F8), "\n" (U+000A)`.
-    private func names(_ scalars: [Unicode.Scalar]) -> String {
-        scalars.map { scalar in
-            let code = String(scalar.value, radix: 16, uppercase: true)
-            let padded = String(repeating: "0", count: max(0, 4 - code.count)) + code
-            return "\"\(scalar.escaped(asASCII: false))\" (U+\(padded))"
-        }.joined(separator: ", ")
     }
 }

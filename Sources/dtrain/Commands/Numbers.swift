@@ -75,6 +75,25 @@ func stepCount(_ text: String) throws -> StepCount {
     return count
 }
 
+/// How many characters are likely enough; 0 is what other programs call all.
+func topKNumber(_ text: String) throws -> Int {
+    if Int(text) == 0 { throw ValidationError("leave --top-k out, which keeps all characters") }
+    return try positive(text)
+}
+
+/// The probability of the characters that are likely enough.
+func topPNumber(_ text: String) throws -> Double {
+    guard let value = Double(text), value > 0, value <= 1 else {
+        throw ValidationError("give a number above 0 and at most 1, which keeps all characters")
+    }
+    return value
+}
+
+/// How many texts are generated side by side after each prompt.
+func sampleCount(_ text: String) throws -> Int {
+    try integer(text, 1...10_000)
+}
+
 /// What divides the logits; 0 is what other programs call the likeliest character.
 func temperatureNumber(_ text: String) throws -> Double {
     if Double(text) == 0 { throw ValidationError("write --greedy instead, which takes the likeliest character always") }

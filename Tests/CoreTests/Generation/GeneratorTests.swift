@@ -3,39 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-@Suite struct GeneratorTests {
-    private static let vocabularySize = 9
-
-    private func layout(_ cell: Cell = .gru, layers: Int = 1) -> ParameterLayout {
-        ParameterLayout(
-            ModelConfiguration(
-                cell: cell, layers: layers, embeddingDim: 3, rnnUnits: 7, vocabularySize: Self.vocabularySize))
-    }
-
-    /// Weights whose logits follow the text rather than the bias.
-    private func values(_ layout: ParameterLayout) -> [Float] {
-        var values = testNumbers(layout.count)
-        for tensor in layout.tensors where !tensor.name.hasSuffix("bias") {
-            for index in tensor.offset..<tensor.offset + tensor.count { values[index] *= 4 }
-        }
-        return values
-    }
-
-    private func generator(
-        _ layout: ParameterLayout, threads: Int = 1, change: (inout [Float]) -> Void = { _ in }
-    ) throws -> Generator {
-        var values = values(layout)
-        change(&values)
-        return try Generator(layout: layout, parameters: buffer(values), threads: threads)
-    }
-
-    /// Prompts of these lengths, without `[UNK]`.
-    private func prompts(_ lengths: [Int], salt: UInt32 = 0) -> [[UInt16]] {
-        lengths.enumerated().map { number, length in
-            testText(length, vocabularySize: Self.vocabularySize - 1, salt: salt + UInt32(number)).map { $0 + 1 }
-        }
-    }
-
+@Suite struct GeneratorTests: SmallModels {
     @Test(arguments: Cell.allCases, [1, 2])
     func greedyTextIsTheReferences(cell: Cell, layers: Int) throws {
         let layout = layout(cell, layers: layers)

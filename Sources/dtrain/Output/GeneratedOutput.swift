@@ -1,0 +1,67 @@
+import DTrainCore
+import FoundationEssentials
+
+/// What `generate` prints: each text is its prompt and the continuation.
+struct GeneratedOutput {
+    let vocabulary: Vocabulary
+    /// The ids of each prompt.
+    let prompts: [[UInt16]]
+    /// The texts to stop at.
+    let stops: [String]
+
+    /// A text as an object of `--json`.
+    private struct Report: Encodable {
+        let prompt: String
+        let sample: Int
+        let text: String
+        let logProbabilities: [Float]
+        let stop: String?
+
+        enum CodingKeys: String, CodingKey {
+            case prompt, sample, text, stop
+            case logProbabilities = "log_probabilities"
+        }
+    }
+
+    /// Writes the first prompt at once with what is generated, which `generate` passes on.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when it can't be written; what `generate` throws.
+    func stream(_ generate: ((ArraySlice<UInt16>) throws -> Void) throws -> Void) throws {
+        var stream = OutputStream()
+        stream.hold(vocabulary.bytes(of: prompts[0]))
+        try generate { ids in try stream.write(vocabulary.bytes(of: Array(ids))) }
+        stream.hold(Array("\n".utf8))
+        try stream.flush()
+    }
+
+    /// Writes whole texts with a separator between them, and a newline behind the last.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    func write(_ texts: [Continuation], separator: String) throws {
+        for (index, text) in texts.enumerated() {
+            let end = index == texts.count - 1 ? "\n" : separator
+            try Console.output(vocabulary.bytes(of: prompts[text.prompt] + text.ids) + Array(end.utf8))
+        }
+    }
+
+    /// Writes one object a line for each text.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when they can't be written, with `badData` when a log-probability is no number that
+    ///   JSON has.
+    func writeJSON(_ texts: [Continuation]) throws {
+        guard texts.allSatisfy({ $0.logProbabilities.allSatisfy(\.isFinite) }) else {
+            throw DTrainError(
+                .badData, "the model's logits overflow, and JSON can't say their probabilities; check the checkpoint")
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        for text in texts {
+            let report = Report(
+                prompt: string(prompts[text.prompt]), sample: text.sample, text: string(text.ids),
+                logProbabilities: text.logProbabilities, stop: text.stop.map { stops[$0] })
+            try Console.output(try encoder.encode(report) + Array("\n".utf8))
+        }
+    }
+
+    private func string(_ ids: [UInt16]) -> String { vocabulary.decode(ids) }
+}
