@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["[UNK]", "a", "a"], ["[UNK]", "b", "a"], ["[UNK]", "ab"], ["[UNK]", ""], ["a", "b"],
+        ["[UNK]", "a", "a"], ["[UNK]", "b", "a", "b"], ["[UNK]", "ab"], ["[UNK]", ""], ["a", "b"],
     ]) func impossibleVocabularyIsNotSaved(vocabulary: [String]) throws {
         _ = try requireError(.internal) { try SampleModel(vocabulary: vocabulary).write(to: path) }
         #expect(try folder.names == [])
