@@ -23,9 +23,10 @@ struct SettingTests {
 
     @Test func everySettingHasAFlagAndShowsItsDefault() throws {
         let text = Self.help.split { $0.isWhitespace }.joined(separator: " ")
+        let flags = text.replacing("/--no-", with: " --no-")
         for setting in Settings.all {
             let part = try #require(
-                text.components(separatedBy: " --\(setting.name)").dropFirst().first, "\(setting.name)")
+                flags.components(separatedBy: " --\(setting.name) ").dropFirst().first, "\(setting.name)")
             guard !setting.isSwitch else { continue }
             let own = part.components(separatedBy: " --")[0]
             #expect(own.contains("(default: \(setting.defaultText))"), "\(setting.name): \(own)")

@@ -33,6 +33,7 @@ import Testing
     func eachFlagCanBeOverridden(recipe: Recipe) throws {
         #expect(try settings(recipe) { $0[.rnnUnits] = 7 }[.rnnUnits] == 7)
         #expect(try settings(recipe) { $0[.optimizer] = .sgd }[.optimizer] == .sgd)
+        #expect(try settings(recipe) { $0[.optimizer] = .adam }[.epsilon] == 1e-7)
         #expect(try settings(recipe) { $0[.schedule] = .constant }[.schedule] == .constant)
         #expect(try settings(recipe) { $0[.schedule] = .cosine }[.decaySteps] == nil)
         #expect(try settings(recipe) { $0[.clipNorm] = 1 }[.clipValue] == nil)

@@ -1,0 +1,119 @@
+"""What scheduled sampling does to text that a model writes on its own: the surprisal of generated text far from its prompt.
+
+  python3 Benchmarks/open_loop.py [--seeds '1 2 3'] [--threads 2]
+
+Models with and without scheduled sampling write 5,000 characters after each of 32 prompts. The 100 characters before the 100th, 500th,
+1,000th and 5,000th are measured by two judges that were trained on the whole text: the tutorial's model, and a 5-gram model. Takes
+more than an hour: what ended is kept in Benchmarks/results/open-loop, and a second call goes on. Prints a Markdown table.
+"""
+import argparse
+import json
+import math
+import statistics
+import sys
+from collections import Counter
+from pathlib import Path
+
+from benchmark import DTRAIN, HERE, ROOT, Failure, run
+
+RESULTS = HERE / "results" / "open-loop"
+PLACES = [100, 500, 1000, 5000]
+SLICE, PROMPTS, PROMPT = 100, 32, 100
+HOURS = 4 * 3600
+KINDS = {
+    "without": [],
+    "0.25": ["--scheduled-sampling", "0.25", "--scheduled-sampling-ramp", "10"],
+    "0.5": ["--scheduled-sampling", "0.5", "--scheduled-sampling-ramp", "10"],
+}
+
+
+class FiveGrams:
+    """Characters given the four before, interpolated down to single characters as Witten and Bell do."""
+
+    def __init__(self, text):
+        self.tables = []
+        for order in range(5):
+            counts, totals, kinds = Counter(), Counter(), Counter()
+            for i in range(order, len(text)):
+                counts[text[i - order : i + 1]] += 1
+            for gram, count in counts.items():
+                totals[gram[:-1]] += count
+                kinds[gram[:-1]] += 1
+            self.tables.append((counts, totals, kinds))
+        self.uniform = 1 / len(set(text))
+
+    def surprisal(self, text):
+        """Nats a character, over all but the first four."""
+        losses = []
+        for i in range(4, len(text)):
+            probability = self.uniform
+            for order, (counts, totals, kinds) in enumerate(self.tables):
+                context = text[i - order : i]
+                if totals[context]:
+                    seen, new = totals[context], kinds[context]
+                    probability = (counts[context + text[i]] + new * probability) / (seen + new)
+            losses.append(-math.log(probability))
+        return statistics.mean(losses)
+
+
+def train(name, corpus, threads, *flags):
+    """The folder of a finished training."""
+    folder = RESULTS / name
+    if not (folder / "finished").exists():
+        print(f"training {name} …", file=sys.stderr, flush=True)
+        run([DTRAIN, "train", "--data", corpus, "--quiet", "--resume", "--keep", "1", "--threads", str(threads),
+             "--checkpoint-dir", str(folder), *flags], timeout=HOURS)
+        (folder / "finished").touch()
+    return folder
+
+
+def written(folder, text, threads):
+    """What a model writes after passages of the text, kept beside its checkpoint."""
+    kept = folder / "written.json"
+    if not kept.exists():
+        step = len(text) // (PROMPTS + 1)
+        prompts = [text[(i + 1) * step : (i + 1) * step + PROMPT] for i in range(PROMPTS)]
+        flags = [word for prompt in prompts for word in ("--prompt", prompt)]
+        lines = run([DTRAIN, "generate", "--checkpoint", str(folder), "--length", str(max(PLACES)), "--json",
+                     "--threads", str(threads), *flags], timeout=HOURS).splitlines()
+        kept.write_text(json.dumps([json.loads(line)["text"] for line in lines]))
+    return json.loads(kept.read_text())
+
+
+def judge(model, grams, texts, place, threads):
+    slices = [text[place - SLICE : place] for text in texts]
+    file = RESULTS / "slice.txt"
+    file.write_text("".join(slices), encoding="utf-8")
+    said = run([DTRAIN, "evaluate", "--checkpoint", str(model), "--data", str(file), "--seq-length", str(SLICE), "--json",
+                "--threads", str(threads)])
+    return json.loads(said)["loss"], statistics.mean(grams.surprisal(part) for part in slices)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="1 2 3")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    seeds, threads = arguments.seeds.split(), arguments.threads
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    corpus = run([str(ROOT / "scripts" / "fetch-corpus")]).strip()
+    text = Path(corpus).read_text(encoding="utf-8")
+    model = train("judge", corpus, threads, "--epochs", "8")
+    grams = FiveGrams(text)
+    print("| scheduled sampling | " + " | ".join(f"{place}: model, 5-gram" for place in PLACES) + " |")
+    print("|---" * (len(PLACES) + 1) + "|")
+    for kind, flags in KINDS.items():
+        cells = []
+        for place in PLACES:
+            judged = [judge(model, grams, written(
+                train(f"{kind}-{seed}", corpus, threads, "--rnn-units", "512", "--epochs", "10", "--seed", seed, *flags),
+                text, threads), place, threads) for seed in seeds]
+            cells.append(", ".join(f"{statistics.mean(side):.3f} ({min(side):.3f}-{max(side):.3f})" for side in zip(*judged)))
+        print(f"| {kind} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"error: {failure}")
