@@ -23,17 +23,19 @@ final class BatchCharacters: @unchecked Sendable {
     ///   - samplesInputs: whether a batch may need room for the whole vocabulary.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(vocabularySize: Int, batchSize: Int, sequenceLength: Int, samplesInputs: Bool = false) throws {
-        capacity =
-            samplesInputs
-            ? vocabularySize
-            : Self.capacity(vocabularySize: vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength)
+        capacity = Self.capacity(
+            vocabularySize: vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength,
+            samplesInputs: samplesInputs)
         ids = try AlignedBuffer(count: capacity)
         rows = try AlignedBuffer(count: vocabularySize)
         occurs = try AlignedBuffer(count: vocabularySize)
     }
 
-    /// The most characters that a batch can have: no more than tokens, nor than the vocabulary has.
-    static func capacity(vocabularySize: Int, batchSize: Int, sequenceLength: Int) -> Int {
+    /// The most characters that a batch can have: no more than the vocabulary has, nor than tokens unless others may be drawn.
+    static func capacity(
+        vocabularySize: Int, batchSize: Int, sequenceLength: Int, samplesInputs: Bool = false
+    ) -> Int {
+        guard !samplesInputs else { return vocabularySize }
         let tokens = batchSize.multipliedReportingOverflow(by: sequenceLength)
         return tokens.overflow ? vocabularySize : min(vocabularySize, tokens.partialValue)
     }

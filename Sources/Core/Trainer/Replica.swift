@@ -146,11 +146,9 @@ package final class Replica: @unchecked Sendable {
     package static func sharedBytes(
         _ model: ModelConfiguration, batchSize: Int, sequenceLength: Int, samplesInputs: Bool
     ) -> Int {
-        let tableRows =
-            samplesInputs
-            ? model.vocabularySize
-            : BatchCharacters.capacity(
-                vocabularySize: model.vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength)
+        let tableRows = BatchCharacters.capacity(
+            vocabularySize: model.vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength,
+            samplesInputs: samplesInputs)
         return PackedWeights.mostBytes(model, tableRows: tableRows)
     }
 
