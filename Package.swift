@@ -17,7 +17,8 @@ let package = Package(
         .library(name: "DTrainDistributed", targets: ["DTrainDistributed"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ] + documentation,
     targets: [
         // What other people wrote, made visible to Swift.
@@ -30,7 +31,9 @@ let package = Package(
         // Everything that a single process needs.
         .target(
             name: "DTrainCore",
-            dependencies: ["CKernels", "CProcess", "CXXHash"],
+            dependencies: [
+                "CKernels", "CProcess", "CXXHash", .product(name: "HeapModule", package: "swift-collections"),
+            ],
             path: "Sources/Core"),
         // Ranks: the communicator, gradient synchronisation, the training loop.
         .target(

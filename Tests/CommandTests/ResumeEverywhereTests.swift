@@ -1,3 +1,4 @@
+import DTrainCore
 import DistributedTesting
 import Foundation
 import Testing
@@ -55,5 +56,30 @@ struct ResumeEverywhereTests {
             try bench.train("\(flags) --resume", on: .ranks(resumed))
             try expectWhole(bench, "parts\(step)", "\(saved) ranks, \(resumed) from step \(step)")
         }
+    }
+
+    /// A loop of one's own that reads streams stops inside an epoch; the program ends its training as if it had done all of it.
+    @Test func theProgramGoesOnWithStreamsOfALoop() throws {
+        let bench = try Bench()
+        try bench.train("--checkpoint-dir whole --stateful")
+        let corpus = try Corpus(path: bench.path("text.txt"))
+        let data = try SequenceDataset(corpus: corpus, sequenceLength: 10, batchSize: 8, stateful: true)
+        let trainer = try Trainer(
+            model: ModelConfiguration(embeddingDim: 8, rnnUnits: 16, vocabularySize: corpus.vocabulary.size),
+            shape: Trainer.Shape(batchSize: 8, microBatchSize: 2, sequenceLength: 10), threads: 1, stateful: true)
+        var progress = TrainingProgress()
+        for batch in data.batches(epoch: 0).prefix(data.stepsPerEpoch / 2) {
+            let gradient = try trainer.gradient(of: batch)
+            progress.add(loss: gradient.loss)
+            try trainer.apply(gradient, learningRate: 0.001)
+        }
+        var settings = Settings()
+        settings[.epochs] = 2
+        try trainer.save(
+            to: bench.path("loop/ckpt_1_\(progress.step).safetensors"), data: data, progress: progress,
+            settings: settings)
+        let outcome = try bench.run("train --data text.txt --checkpoint-dir loop --resume")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(try bench.tensors("loop/ckpt_2.safetensors") == bench.tensors("whole/ckpt_2.safetensors"))
     }
 }

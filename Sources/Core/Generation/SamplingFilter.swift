@@ -1,3 +1,5 @@
+import HeapModule
+
 /// Restricts draws to the likeliest characters; as it is made, to none.
 ///
 /// Characters are ordered by their logits, equal ones by their ids, the lower first. `[UNK]` isn't among them.
@@ -33,7 +35,8 @@ public struct SamplingFilter: Hashable, Sendable {
 /// Applies a filter to the weights of one draw after the other.
 struct FilteredWeights: Sendable {
     private let filter: SamplingFilter
-    private var ranking = LikelihoodRanking()
+    /// The draw's characters that haven't been found likely enough yet.
+    private var rest = Heap<ScoredCharacter>()
 
     /// Prepares to apply a filter; nil for one that keeps everything.
     init?(_ filter: SamplingFilter) {
@@ -50,73 +53,44 @@ struct FilteredWeights: Sendable {
     ///   - bias: [V].
     ///   - count: V.
     mutating func rank(_ logits: UnsafePointer<Float>, bias: UnsafePointer<Float>, count: Int) {
-        ranking.start(logits, bias: bias, count: count)
+        rest.removeAll(keepingCapacity: true)
+        rest.insert(contentsOf: (1..<max(1, count)).lazy.map { ScoredCharacter(score: logits[$0] + bias[$0], id: $0) })
     }
 
     /// Sets the weights of the characters that aren't kept to 0.
     ///
     /// - Parameter weights: [V], of the characters that were ranked; that of `[UNK]` is 0.
     mutating func restrict(_ weights: UnsafeMutablePointer<Float>) {
-        let size = ranking.rest.count
+        let size = rest.count
+        var likeliest: [ScoredCharacter] = []
         if let topK = filter.topK, topK < size {
-            while ranking.ranked.count < topK, ranking.takeNext() {}
-            for id in ranking.rest { weights[Int(id)] = 0 }
+            while likeliest.count < topK, let next = rest.popMax() { likeliest.append(next) }
+            for character in rest.unordered { weights[character.id] = 0 }
+            rest.removeAll(keepingCapacity: true)
         }
         guard let topP = filter.topP else { return }
         let mass = topP * (0...size).reduce(0.0) { $0 + Double(weights[$1]) }
         var (sum, kept) = (0.0, 0)
-        while sum < mass, kept < ranking.ranked.count || ranking.takeNext() {
-            sum += Double(weights[Int(ranking.ranked[kept])])
+        while sum < mass {
+            if kept == likeliest.count {
+                guard let next = rest.popMax() else { break }
+                likeliest.append(next)
+            }
+            sum += Double(weights[likeliest[kept].id])
             kept += 1
         }
-        for id in ranking.ranked[kept...] { weights[Int(id)] = 0 }
-        for id in ranking.rest { weights[Int(id)] = 0 }
+        for character in likeliest[kept...] { weights[character.id] = 0 }
+        for character in rest.unordered { weights[character.id] = 0 }
     }
 }
 
-/// The ids of characters, likeliest first, found only as far as they are wanted.
-struct LikelihoodRanking: Sendable {
-    /// The likeliest characters, in order.
-    private(set) var ranked: [UInt16] = []
-    /// The others: a heap whose first is the likeliest of them.
-    private(set) var rest: [UInt16] = []
-    private var scores: [Float] = []
+/// A character that may be drawn; the likelier is the greater.
+private struct ScoredCharacter: Comparable {
+    /// Its logit and bias.
+    let score: Float
+    let id: Int
 
-    /// Starts with all characters of some logits unranked; `[UNK]` is none.
-    mutating func start(_ logits: UnsafePointer<Float>, bias: UnsafePointer<Float>, count: Int) {
-        scores.removeAll(keepingCapacity: true)
-        for id in 0..<count { scores.append(logits[id] + bias[id]) }
-        ranked.removeAll(keepingCapacity: true)
-        rest.removeAll(keepingCapacity: true)
-        for id in 1..<max(1, count) { rest.append(UInt16(id)) }
-        for place in (0..<rest.count / 2).reversed() { sink(from: place) }
-    }
-
-    /// Ranks one more character; false when there is none.
-    mutating func takeNext() -> Bool {
-        guard let first = rest.first, let last = rest.popLast() else { return false }
-        ranked.append(first)
-        if !rest.isEmpty {
-            rest[0] = last
-            sink(from: 0)
-        }
-        return true
-    }
-
-    private mutating func sink(from start: Int) {
-        let id = rest[start]
-        var place = start
-        while case var child = 2 * place + 1, child < rest.count {
-            if child + 1 < rest.count, isLikelier(rest[child + 1], rest[child]) { child += 1 }
-            guard isLikelier(rest[child], id) else { break }
-            rest[place] = rest[child]
-            place = child
-        }
-        rest[place] = id
-    }
-
-    private func isLikelier(_ id: UInt16, _ other: UInt16) -> Bool {
-        let (score, otherScore) = (scores[Int(id)], scores[Int(other)])
-        return score > otherScore || score == otherScore && id < other
+    static func < (one: ScoredCharacter, other: ScoredCharacter) -> Bool {
+        one.score < other.score || one.score == other.score && one.id > other.id
     }
 }

@@ -4,6 +4,9 @@ public enum Recipe: String, CaseIterable, Sendable {
     case tutorial
     /// Andrej Karpathy's char-rnn (2015), as its `train.lua` sets up an LSTM; docs/training.md says what differs.
     case charRNN = "char-rnn"
+    /// The least held-out loss on the tutorial's text that an hour on two cores was found to give; docs/best-shakespeare.md has
+    /// what was tried.
+    case bestShakespeare = "best-shakespeare"
 
     /// What the recipe sets.
     public var settings: Settings {
@@ -40,6 +43,23 @@ public enum Recipe: String, CaseIterable, Sendable {
             settings[.decaySteps] = .epochs(1)
             settings[.decayRate] = 0.97
             settings[.validationSplit] = 0.05
+        case .bestShakespeare:
+            settings[.cell] = .gru
+            settings[.layers] = 1
+            settings[.embeddingDim] = 64
+            settings[.rnnUnits] = 512
+            settings[.batchSize] = 16
+            settings[.sequenceLength] = 64
+            settings[.stateful] = true
+            settings[.epochs] = 60
+            settings[.dropout] = 0.3
+            settings[.recurrentDropout] = 0.25
+            settings[.optimizer] = .adam
+            settings[.learningRate] = 0.004
+            settings[.clipNorm] = 1
+            settings[.schedule] = .cosine
+            settings[.warmupSteps] = .steps(100)
+            settings[.validationSplit] = 0.1
         }
         return settings
     }
@@ -47,8 +67,13 @@ public enum Recipe: String, CaseIterable, Sendable {
     /// The recipe's settings with others in their place.
     ///
     /// What a given setting makes useless or impossible goes with the one that it replaces: a recipe's ρ with its optimiser.
-    public func settings(with given: Settings) -> Settings {
+    ///
+    /// - Parameters:
+    ///   - given: the settings that override the recipe's.
+    ///   - hasInitialWeights: whether the training starts from a file of weights, whose sizes stand.
+    public func settings(with given: Settings, hasInitialWeights: Bool = false) -> Settings {
         var result = settings
+        if hasInitialWeights { result.removeModelSizes() }
         if given.isGiven(.optimizer), given[.optimizer] != result[.optimizer] {
             result.remove(.rho)
             result.remove(.epsilon)
@@ -59,6 +84,7 @@ public enum Recipe: String, CaseIterable, Sendable {
             result.remove(.decayRate)
         }
         if given[.clipNorm] != nil { result.remove(.clipValue) }
+        if given[.clipValue] != nil { result.remove(.clipNorm) }
         if given[.validationData] != nil { result.remove(.validationSplit) }
         if given.isGiven(.shuffle) && given[.shuffle] || given[.scheduledSampling] > 0 { result.remove(.stateful) }
         result.take(given)

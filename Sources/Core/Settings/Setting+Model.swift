@@ -6,6 +6,14 @@ extension Settings {
         Setting.cell, Setting.layers, Setting.embeddingDim, Setting.rnnUnits,
     ]
 
+    /// Takes the sizes out, so that those of a file stand.
+    mutating func removeModelSizes() {
+        remove(.cell)
+        remove(.layers)
+        remove(.embeddingDim)
+        remove(.rnnUnits)
+    }
+
     /// The sizes of a model of which none is given.
     fileprivate static let defaultModel = ModelConfiguration(vocabularySize: 1)
 }

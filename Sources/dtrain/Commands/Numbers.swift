@@ -50,7 +50,7 @@ func properFraction(_ text: String) throws -> Double {
 }
 
 /// A factor above 0 and not above 1.
-func decayFactor(_ text: String) throws -> Double {
+func factor(_ text: String) throws -> Double {
     guard let value = Double(text), value > 0, value <= 1 else {
         throw ValidationError("give a number above 0 and at most 1")
     }
@@ -83,10 +83,8 @@ func topKNumber(_ text: String) throws -> Int {
 
 /// The probability of the characters that are likely enough.
 func topPNumber(_ text: String) throws -> Double {
-    guard let value = Double(text), value > 0, value <= 1 else {
-        throw ValidationError("give a number above 0 and at most 1, which keeps all characters")
-    }
-    return value
+    if Double(text) == 0 { throw ValidationError("write --greedy instead, which takes the likeliest character always") }
+    return try factor(text)
 }
 
 /// How many texts are generated side by side after each prompt.

@@ -76,7 +76,7 @@ struct ScheduleOptions: ParsableArguments {
     @Option(help: .setting(.decaySteps, valueName: "count"), transform: stepCountOrHorizon)
     private var decaySteps: OrOff<StepCount>?
 
-    @Option(help: .setting(.decayRate), transform: decayFactor)
+    @Option(help: .setting(.decayRate), transform: factor)
     private var decayRate: Double?
 
     @Option(help: .setting(.finalLearningRate), transform: nonNegativeNumber)

@@ -7,7 +7,7 @@ struct PromptOptions: ParsableArguments {
     private var prompt: [String] = []
 
     @Option(
-        help: .init("One more prompt: all of a UTF-8 file, or - for standard input.", valueName: "file"))
+        help: .init("One more prompt: all of a file, or - for standard input.", valueName: "file"))
     private var promptFile: String?
 
     func validate() throws {

@@ -72,7 +72,10 @@ struct Train: ParsableCommand {
         heldOut.collect(into: &options.settings)
         checkpoints.collect(into: &options.settings)
         job.collect(into: &options.settings)
-        if let recipe { options.settings = recipe.settings(with: options.settings) }
+        if let recipe {
+            let hasInitialWeights = if case .weights = options.start { true } else { false }
+            options.settings = recipe.settings(with: options.settings, hasInitialWeights: hasInitialWeights)
+        }
         return options
     }
 }

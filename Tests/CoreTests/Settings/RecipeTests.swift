@@ -37,6 +37,7 @@ import Testing
         #expect(try settings(recipe) { $0[.schedule] = .constant }[.schedule] == .constant)
         #expect(try settings(recipe) { $0[.schedule] = .cosine }[.decaySteps] == nil)
         #expect(try settings(recipe) { $0[.clipNorm] = 1 }[.clipValue] == nil)
+        #expect(try settings(recipe) { $0[.clipValue] = 1 }[.clipNorm] == nil)
         #expect(try settings(recipe) { $0[.validationData] = "held.txt" }[.validationSplit] == nil)
         #expect(try !settings(recipe) { $0[.shuffle] = true }[.stateful])
         #expect(try !settings(recipe) { $0[.scheduledSampling] = 0.5 }[.stateful])
