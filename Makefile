@@ -10,6 +10,9 @@ STATIC      ?=
 DTRAIN := .build/release/dtrain
 MPIRUN ?= mpirun
 
+# For `dtrain --version`.
+export DTRAIN_COMMIT := $(shell git describe --always --dirty --abbrev=9 2>/dev/null)
+
 # Open MPI refuses to run as root, containers' usual user, without both of these.
 ifeq ($(shell id -u),0)
 export OMPI_ALLOW_RUN_AS_ROOT := 1

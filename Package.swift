@@ -4,6 +4,9 @@ import PackageDescription
 /// The pkg-config module of the MPI library; Debian's alternatives point `mpi-c` at Open MPI or MPICH.
 let mpiModule = Context.environment["DTRAIN_MPI_PKGCONFIG"] ?? "mpi-c"
 
+/// What `git describe` says of the sources, for `dtrain --version`; the Makefile asks it.
+let commit = Context.environment["DTRAIN_COMMIT"] ?? ""
+
 /// What `make docs` needs beside the package itself.
 let documentation: [Package.Dependency] =
     Context.environment["DTRAIN_DOCS"] == "1"
@@ -26,6 +29,8 @@ let package = Package(
             name: "CMPI", pkgConfig: mpiModule, providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CProcess"),
+        // The commit, in a module of its own: a new one compiles nothing else.
+        .target(name: "CBuild", cSettings: [.define("DTRAIN_COMMIT", to: "\"\(commit)\"")]),
         // The vectorised loops: Swift has neither function multiversioning nor the vector instructions.
         .target(name: "CKernels"),
         // Everything that a single process needs.
@@ -43,7 +48,7 @@ let package = Package(
         .executableTarget(
             name: "dtrain",
             dependencies: [
-                "DTrainCore", "CProcess", "DTrainDistributed", "Scaling",
+                "CBuild", "DTrainCore", "CProcess", "DTrainDistributed", "Scaling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["DTrainCore", "CKernels", "DistributedTesting"]),

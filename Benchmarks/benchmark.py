@@ -314,7 +314,7 @@ def allocations(library, command):
 def machine(python):
     """The CPU, the system, and the versions of what is compared; the peers' Python is None where there are none."""
     cpu = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M))
-    versions = [f"dtrain {run([DTRAIN, '--version']).strip()}", run(["mpirun", "--version"]).splitlines()[0]]
+    versions = [f"dtrain {run([DTRAIN, '--version']).splitlines()[0]}", run(["mpirun", "--version"]).splitlines()[0]]
     if python:
         names = "('torch', 'tensorflow_cpu', 'keras')"
         versions.append(run([

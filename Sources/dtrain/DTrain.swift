@@ -8,7 +8,7 @@ struct DTrain: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dtrain",
         abstract: "Trains character-level recurrent language models on CPUs, alone or data-parallel under mpirun.",
-        version: dtrainVersion,
+        version: VersionText.text,
         subcommands: [
             Train.self, Generate.self, Evaluate.self, Export.self, Summary.self, Scale.self, Supervise.self,
             DescribeRank.self,

@@ -1,3 +1,4 @@
+import DTrainCore
 import DistributedTesting
 import Foundation
 import Testing
@@ -5,7 +6,9 @@ import Testing
 /// What a training and `summary` show.
 @Suite(.serialized)
 struct OutputTests {
-    private static var lastBar: Regex<Substring> { /(?m)^13\/13 \[={30}\] - \d+s \d+ms\/step - loss: \d+\.\d{4}$/ }
+    private static var lastBar: Regex<Substring> {
+        /(?m)^13\/13 \[={30}\] - \d+:\d\d \d+ms\/step - loss: \d+\.\d{4} - \S+ chars\/s$/
+    }
 
     @Test func summaryOfTheTutorialsModel() throws {
         let outcome = try Bench().run("summary")
@@ -75,7 +78,7 @@ struct OutputTests {
         let bench = try Bench()
         let outcome = try bench.train("--max-steps 5 --metrics metrics.jsonl \(flags)")
         let losses = try Metrics(bench.read("metrics.jsonl")).losses
-        let line = /\ 5\/13 \[=+>\.+\] - \d+s \d+ms\/step - loss: (\d+\.\d{4})\n/
+        let line = /\ 5\/13 \[=+>\.+\] - \d+:\d\d \d+ms\/step - loss: (\d+\.\d{4}) - \S+ chars\/s\n/
         let shown = try #require(try line.firstMatch(in: outcome.stdout), "\(outcome)")
         let loss = try #require(Double(shown.1))
         let mean: Double = losses.reduce(0, +) / 5
@@ -128,12 +131,96 @@ struct OutputTests {
         let outcome = try MPIRun.onTerminal(try command(launch, "--epochs 1 --rnn-units 256"), folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
         #expect(
-            outcome.stdout.contains(/\r +\d+\/268 \[=*>\.+\] - ETA: \d+s - loss: \d+\.\d{4}\u{1B}\[K/), "\(outcome)")
+            outcome.stdout.contains(
+                /\r +\d+\/268 \[=*>\.+\] - ETA: \d+:\d\d - loss: \d+\.\d{4} - \S+ chars\/s\u{1B}\[K/),
+            "\(outcome)")
         #expect(
-            outcome.stdout.contains(/\r268\/268 \[={30}\] - \d+s \d+ms\/step - loss: \d+\.\d{4}\u{1B}\[K/), "\(outcome)"
-        )
+            outcome.stdout.contains(
+                /\r268\/268 \[=+\] - \d+:\d\d \d+ms\/step - loss: \d+\.\d{4} - \S+ chars\/s\u{1B}\[K/), "\(outcome)")
         let header = outcome.stdout.components(separatedBy: "Total params").count - 1
         #expect(header == 1, "\(outcome)")
+    }
+
+    /// `stty` gives the window its size.
+    @Test(
+        .enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each, [40, 60, 120])
+    func theBarFitsTheWindow(launch: Launch, columns: Int) throws {
+        let bench = try Bench()
+        try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
+        let flags = "--epochs 1 --rnn-units 256 --validation-split 0.1 --validate-every-steps 60"
+        let outcome = try MPIRun.onTerminal(
+            "stty cols \(columns); \(try command(launch, flags))", folder: bench.folder)
+        #expect(outcome.status == 0, "\(outcome)")
+        let bars = outcome.stdout.split(whereSeparator: { $0.isNewline || $0 == "\r" }).filter {
+            $0.contains(" - ETA: ")
+        }
+        #expect(!bars.isEmpty, "\(outcome)")
+        for bar in bars {
+            let shown = bar.replacing("\u{1B}[K", with: "")
+            #expect(shown.count < columns && shown.contains(" - loss: "), "\(shown)")
+            #expect(shown.contains("[") == (columns > 40) && shown.contains("chars/s") == (columns == 120), "\(shown)")
+        }
+        #expect(bars.contains { $0.contains("val_loss") } == (columns == 120), "\(outcome)")
+    }
+
+    @Test func aSaveIsToldBeforeTheNextEpoch() throws {
+        let outcome = try Bench().train("--epochs 3 --checkpoint-every-steps 5")
+        let lines = outcome.stdout.split(separator: "\n").filter { $0.hasPrefix("saved ") || $0.hasPrefix("Epoch ") }
+        for epoch in 1...2 {
+            let saved = "saved training_checkpoints/ckpt_\(epoch).safetensors (epoch \(epoch))"
+            let (before, after) = (lines.firstIndex { $0 == saved }, lines.firstIndex { $0 == "Epoch \(epoch + 1)/3" })
+            #expect(try #require(before, "\(outcome)") < #require(after, "\(outcome)"))
+        }
+        #expect(lines.contains("saved training_checkpoints/ckpt_2_7.safetensors (epoch 2, step 20)"), "\(outcome)")
+    }
+
+    @Test func aFinishedTrainingSaysWhatCameOfItAndWhatToTry() throws {
+        let bench = try Bench()
+        let flags = "--validation-split 0.2 --learning-rate 0.01"
+        let outcome = try bench.train(flags)
+        let lines = outcome.stdout.split(separator: "\n").map(String.init)
+        let result = try #require(lines.first { $0.hasPrefix("trained to epoch 2: ") }, "\(outcome)")
+        let epochs = try Checkpoint(path: bench.path("training_checkpoints/ckpt_2.safetensors")).metadata.progress
+        let loss = try #require(epochs?.epochLosses.last)
+        let heldOut = try #require(epochs?.validation?.epochLosses.last)
+        #expect(result.contains("chars/s, loss \(fourDecimals(loss)), held out \(fourDecimals(heldOut))"), "\(result)")
+        let command = try #require(lines.first { $0.hasPrefix("try: dtrain generate ") }, "\(outcome)")
+        #expect(
+            command == "try: dtrain generate --checkpoint training_checkpoints --best --prompt 'the quick brown fox'")
+        // The advice can be followed.
+        let text = try MPIRun.shell(
+            command.replacing("try: dtrain", with: "'\(try MPIRun.find("dtrain"))'"), folder: bench.folder)
+        #expect(text.status == 0 && text.stdout.hasPrefix("the quick brown fox"), "\(text)")
+
+        #expect(try !bench.train("\(flags) --overwrite --quiet").stdout.contains("try:"))
+        #expect(try !bench.train("\(flags) --overwrite --max-steps 3").stdout.contains("rose after epoch"))
+    }
+
+    private func fourDecimals(_ value: Double) -> String { String(format: "%.4f", value) }
+
+    @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"))
+    func colourIsLeftOutWhereItIsNotWanted() throws {
+        let bench = try Bench()
+        let program = "'\(try MPIRun.find("dtrain"))' train --data none.txt"
+        let coloured = try MPIRun.onTerminal("TERM=xterm \(program)", folder: bench.folder)
+        #expect(coloured.stdout.contains("\u{1B}[1;31merror:\u{1B}[0m cannot "), "\(coloured)")
+        for variable in ["NO_COLOR=1 TERM=xterm", "TERM=dumb"] {
+            let plain = try MPIRun.onTerminal("\(variable) \(program)", folder: bench.folder)
+            #expect(plain.stdout.contains("error: cannot ") && !plain.stdout.contains("\u{1B}["), "\(plain)")
+        }
+        #expect(try !MPIRun.shell("TERM=xterm \(program)", folder: bench.folder).stderr.contains("\u{1B}"))
+    }
+
+    @Test func symbolsFollowTheLocale() throws {
+        let bench = try Bench()
+        func ranks(_ locale: [String: String]) throws -> String {
+            let environment = ["LC_ALL": "", "LC_CTYPE": "", "LANG": ""].merging(locale) { $1 }
+            let outcome = try bench.run(Bench.train("--max-steps 1 --overwrite --threads 1"), environment: environment)
+            return outcome.stdout.split(separator: "\n").first { $0.contains("1 thread") }.map(String.init) ?? ""
+        }
+        #expect(try ranks(["LANG": "en_GB.UTF-8"]).hasPrefix("1 process × 1 thread, "))
+        #expect(try ranks(["LC_ALL": "C", "LANG": "en_GB.UTF-8"]).hasPrefix("1 process x 1 thread, "))
+        #expect(try ranks([:]).hasPrefix("1 process x 1 thread, "))
     }
 
     /// Open MPI gives rank 0 a terminal of its own even then.

@@ -52,7 +52,7 @@ final class SaverBench {
 
     func note(_ event: TrainingEvent) {
         switch event {
-        case .saved(let path): events.append("saved \(URL(fileURLWithPath: path).lastPathComponent)")
+        case .saved(let path, _): events.append("saved \(URL(fileURLWithPath: path).lastPathComponent)")
         case .warning(let text): events.append("warning \(text)")
         default: events.append("\(event)")
         }

@@ -177,6 +177,7 @@ public struct MPIRun: Sendable {
         process.executableURL = URL(fileURLWithPath: timeout)
         process.arguments = ["--kill-after=5", "\(seconds)"] + command
         process.environment = ProcessInfo.processInfo.environment
+            .merging(["LC_ALL": "C.UTF-8"]) { $1 }
             .merging(rootPermission) { $1 }
             .merging(places(temporary: folder, segments: segments)) { $1 }
             .merging(environment) { $1 }

@@ -196,8 +196,7 @@ final class CheckpointSaver {
     private func note(_ outcome: CheckpointWriter.Outcome, _ report: (TrainingEvent) -> Void) {
         switch outcome {
         case .saved(let job, let leftover):
-            report(.saved(path: job.path))
-            if let copy = job.copy { report(.saved(path: copy)) }
+            for path in [job.path] + [job.copy].compactMap(\.self) { report(.saved(path: path, job.metadata.progress)) }
             if let leftover { report(.warning("older checkpoints stay: \(leftover)")) }
         case .failed(let job, let error):
             failed = (job, error)

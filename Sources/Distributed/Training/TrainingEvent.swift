@@ -20,8 +20,8 @@ package enum TrainingEvent: Sendable {
     case validated(ValidationReport)
     /// The training ends because the held-out loss no longer falls.
     case stoppedEarly(ValidationProgress)
-    /// A checkpoint is on the disk.
-    case saved(path: String)
+    /// A checkpoint is on the disk, and what it holds.
+    case saved(path: String, TrainingProgress?)
     /// A signal has ended the training before its end.
     case stopped(StopReport)
     /// Something worth knowing.
@@ -58,8 +58,12 @@ package struct TrainingOverview: Sendable {
     package let heldOut: Int?
     /// What was named as held-out data; nil for a part of the corpus.
     package let heldOutName: String?
+    /// The first words of the corpus; empty where they aren't printable.
+    package let opening: String
     /// Steps of an epoch.
     package let stepsPerEpoch: Int
+    /// Steps of the whole training, those before a resume included.
+    package let plannedSteps: Int
     /// Sequences of a step.
     package let batchSize: Int
     /// Characters or bytes of a sequence.
@@ -72,6 +76,13 @@ package struct TrainingOverview: Sendable {
     package let lacksAMXPermission: Bool
     /// What all ranks compute with.
     package let arithmetic: Arithmetic
+    /// Whether inputs or states are dropped.
+    package let usesDropout: Bool
+    /// The folder of the checkpoints.
+    package let checkpointDirectory: String
+
+    /// What the corpus is cut into, as a unit: `chars` or `bytes`.
+    package var tokenUnit: String { tokenization == .bytes ? "bytes" : "chars" }
 }
 
 /// One optimiser step.

@@ -99,9 +99,17 @@ package struct TrainingPlan {
             tokenization: data.corpus.tokenization, tokens: data.corpus.count, sequences: data.dataset.windowCount,
             carriesStates: data.dataset.stateful, heldOut: data.heldOut?.predictions,
             heldOutName: data.validationChecksum == nil ? nil : data.heldOut?.corpus.name,
-            stepsPerEpoch: data.dataset.stepsPerEpoch, batchSize: options[.batchSize],
+            opening: data.corpus.opening, stepsPerEpoch: data.dataset.stepsPerEpoch, plannedSteps: plannedSteps,
+            batchSize: options[.batchSize],
             sequenceLength: options[.sequenceLength], gradientCompression: options[.gradientCompression],
-            instructionSets: instructionSets, lacksAMXPermission: lacksAMXPermission, arithmetic: arithmetic)
+            instructionSets: instructionSets, lacksAMXPermission: lacksAMXPermission, arithmetic: arithmetic,
+            usesDropout: options[.dropout] > 0 || options[.recurrentDropout] > 0,
+            checkpointDirectory: options[.checkpointDirectory])
+    }
+
+    private var plannedSteps: Int {
+        let (steps, overflows) = options[.epochs].multipliedReportingOverflow(by: data.dataset.stepsPerEpoch)
+        return min(overflows ? Int.max : steps, options[.maxSteps] ?? Int.max)
     }
 }
 
@@ -110,5 +118,21 @@ extension Settings {
     fileprivate mutating func removeExchange() {
         self[.gradientSummation] = Setting.gradientSummation.defaultValue
         self[.gradientCompression] = Setting.gradientCompression.defaultValue
+    }
+}
+
+extension Corpus {
+    /// The first words of its first line that has any, at most 20 characters; empty where not all of them are printable.
+    fileprivate var opening: String {
+        let text = vocabulary.decode(self[0..<min(count, 200)])
+        let line = text.split(whereSeparator: \.isNewline).first { $0.contains { !$0.isWhitespace } } ?? ""
+        var words = ""
+        for word in line.split(separator: " ") where words.count + word.count <= 20 {
+            words += (words.isEmpty ? "" : " ") + word
+        }
+        let isPrintable = words.unicodeScalars.allSatisfy {
+            $0.properties.generalCategory != .control && $0 != "\u{FFFD}"
+        }
+        return isPrintable ? words : ""
     }
 }

@@ -31,7 +31,9 @@ struct Generate: ParsableCommand {
     var stop: [String] = []
 
     @Option(
-        help: .init("Printed between texts; \\n, \\t and \\\\ are understood (default: \\n).", valueName: "text"),
+        help: .init(
+            "Printed between texts; \\n, \\t and \\\\ are understood (default: \\n, on a terminal a numbered line).",
+            valueName: "text"),
         transform: unescaped)
     var separator: String?
 
@@ -68,6 +70,8 @@ struct Generate: ParsableCommand {
             try output.writeJSON(generator.continuations(of: prompts, options))
         } else if prompts.count == 1, samples == 1 {
             try output.stream { _ = try generator.stream(prompts[0], options, to: $0) }
+        } else if separator == nil, Console.isTerminal(underLauncher: false) {
+            try output.writeHeaded(generator.continuations(of: prompts, options))
         } else {
             try output.write(generator.continuations(of: prompts, options), separator: separator ?? "\n")
         }

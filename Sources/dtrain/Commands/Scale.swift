@@ -143,7 +143,7 @@ struct Scale: PassingCommand {
             unfinished: isComplete ? nil : count)
         if let result = Experiment(setting, runner.measurements) {
             try ResultFiles.write(result, to: output.path)
-            try Console.output(ScaleSummary.text(result) + "\(output.path)/report.html\n")
+            try Console.output(Terminal.shown(ScaleSummary.text(result)) + "\(output.path)/report.html\n")
         } else if isComplete {
             throw DTrainError(.internal, "no step of the base was measured; raise --steps")
         }

@@ -32,7 +32,7 @@ struct Train: ParsableCommand {
         // A reader of the output that leaves must not take the training with it.
         signal(SIGPIPE, SIG_IGN)
         let printer = TrainingPrinter(
-            showsBar: Console.isTerminal(underLauncher: launch.usesMPI), isQuiet: job.quiet)
+            showsBar: Console.isTerminal(underLauncher: launch.usesMPI), isLaunched: launch.usesMPI, isQuiet: job.quiet)
         var isComplete = true
         let code = Job.run(launch: launch, stallTimeout: options[.stallTimeout], spelling: Hints.spelled) {
             communicator in
@@ -48,7 +48,7 @@ struct Train: ParsableCommand {
             // Whoever shows the error doesn't know of the bar.
             defer { printer.closeBar() }
             isComplete = try training.run()
-            printer.showProfile()
+            printer.showEnd(isComplete: isComplete)
         }
         throw ExitCode(code == 0 && !isComplete ? DTrainError.Category.stopped.rawValue : code)
     }

@@ -44,6 +44,17 @@ struct GeneratedOutput {
         }
     }
 
+    /// Writes whole texts for a terminal, a line before each that tells it from the others.
+    ///
+    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    func writeHeaded(_ texts: [Continuation]) throws {
+        for (index, text) in texts.enumerated() {
+            let heading = TextStyle.bold.text("--- \((index + 1).grouped) of \(texts.count.grouped) ---", isShown: true)
+            try Console.output(
+                Array("\(heading)\n".utf8) + vocabulary.bytes(of: prompts[text.prompt] + text.ids) + Array("\n".utf8))
+        }
+    }
+
     /// Writes one object a line for each text.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when they can't be written, with `badData` when a log-probability is no number that

@@ -7,9 +7,22 @@ import Glibc
 /// Used by rank 0 alone.
 final class TrainingPrinter {
     private let showsBar: Bool
+    private let isLaunched: Bool
     private let isQuiet: Bool
+    private var overview: TrainingOverview?
+    /// Wall seconds of the epoch at the last line or state of the bar.
     private var lastLine = 0.0
     private var profile = ProfileTable()
+    /// Whether a checkpoint is being written whose line should come before the next epoch's.
+    private var awaitsSave = false
+    /// The line of an epoch that waits for that of the save before it.
+    private var heldLine: String?
+    /// The held-out losses so far.
+    private var heldOut: [ValidationReport] = []
+    /// The epoch that was worked on last, and its loss.
+    private var last: (epoch: Int, loss: Double)?
+    /// The steps of this process, and the wall seconds that they took.
+    private var (steps, seconds) = (0, 0.0)
     /// Seconds between two lines of one epoch where there is no bar.
     private static let lineInterval = 10.0
     /// A loss this many times ln(vocabulary) is worse than knowing nothing, by more than a batch's chance.
@@ -17,39 +30,62 @@ final class TrainingPrinter {
     /// Seconds between two states of the bar.
     private static let barInterval = 0.1
 
-    init(showsBar: Bool, isQuiet: Bool) {
-        self.showsBar = showsBar
-        self.isQuiet = isQuiet
+    /// Prepares to show a training.
+    ///
+    /// - Parameters:
+    ///   - showsBar: whether standard output is shown by a terminal.
+    ///   - isLaunched: whether it reaches the terminal through a launcher.
+    ///   - isQuiet: whether only ends of epochs are wanted.
+    init(showsBar: Bool, isLaunched: Bool = false, isQuiet: Bool) {
+        (self.showsBar, self.isLaunched, self.isQuiet) = (showsBar, isLaunched, isQuiet)
     }
 
     func show(_ event: TrainingEvent) {
         switch event {
-        case .ready(let overview): show(overview)
+        case .saved: break
+        case .step where awaitsSave: break
+        default: showHeldLine()
+        }
+        switch event {
+        case .ready(let overview):
+            self.overview = overview
+            show(overview)
         case .untrainedLoss(let loss, let blind): show(untrainedLoss: Double(loss), blind: blind)
         case .loadedLoss(let loss, let blind, let path, let isResumed):
             show(loadedLoss: Double(loss), blind: blind, path: path, isResumed: isResumed)
         case .epochBegan(let epoch, let epochs):
-            line("Epoch \(epoch)/\(epochs)")
+            heldLine = TextStyle.bold.text("Epoch \(epoch.grouped)/\(epochs.grouped)", isShown: showsBar)
+            if !awaitsSave || isQuiet { showHeldLine() }
             lastLine = 0
         case .step(let report):
             profile.add(report)
+            last = (report.epoch, report.epochLoss)
+            (steps, seconds) = (steps + 1, seconds + report.seconds)
             show(report)
         case .stoppedInEpoch(let report):
+            awaitsSave = true
             showEnd(
-                bar(report.stepInEpoch, of: report.stepsPerEpoch), seconds: report.epochSeconds,
+                report.stepInEpoch, of: report.stepsPerEpoch, seconds: report.epochSeconds,
                 meanSeconds: report.meanSeconds, loss: report.epochLoss)
         case .epochEnded(let report):
+            awaitsSave = true
+            last = (report.epoch, report.loss)
+            heldOut += [report.validation].compactMap(\.self)
             showEnd(
-                bar(report.steps, of: report.steps), seconds: report.seconds, meanSeconds: report.meanSeconds,
+                report.steps, of: report.steps, seconds: report.seconds, meanSeconds: report.meanSeconds,
                 loss: report.loss, validation: report.validation?.loss)
-        case .validated(let report): line("step \(report.step) - val_loss: \(report.loss.fixed(4))")
+        case .validated(let report):
+            heldOut.append(report)
+            line("step \(report.step.grouped) - val_loss: \(report.loss.fixed(4))")
         case .stoppedEarly(let validation):
             Console.notice(
                 "stopped early: \(validation.waited) held-out losses in a row were no improvement; the least is "
-                    + "\((validation.bestLoss ?? 0).fixed(4)), after step \(validation.bestStep): \(CheckpointDirectory.bestName)"
+                    + "\((validation.bestLoss ?? 0).fixed(4)), after step \(validation.bestStep.grouped): \(CheckpointDirectory.bestName)"
             )
         case .stopped(let report): show(report)
-        case .saved(let path): if !isQuiet { line("saved \(path)") }
+        case .saved(let path, let progress):
+            awaitsSave = false
+            if !isQuiet { line("saved \(path)\(progress.map { " (\(place($0)))" } ?? "")") }
         case .notice(let text): Console.notice(text)
         case .warning(let text): Console.warning(text)
         }
@@ -60,9 +96,25 @@ final class TrainingPrinter {
         TerminalLine.close()
     }
 
-    /// Shows where the time went, if it was measured; last.
-    func showProfile() {
+    /// Shows where the time went, if it was measured, and what came of a training that has ended; last.
+    func showEnd(isComplete: Bool) {
         if let table = profile.text { line(table) }
+        guard isComplete, !isQuiet, steps > 0, let overview, let last else { return }
+        let summary = TrainingSummary(
+            overview: overview, epoch: last.epoch, loss: last.loss, steps: steps, seconds: seconds, heldOut: heldOut)
+        for text in summary.lines { line(text) }
+    }
+
+    /// Shows the line of an epoch that has waited long enough.
+    private func showHeldLine() {
+        if let text = heldLine { line(text) }
+        heldLine = nil
+    }
+
+    /// `epoch 2`, or `epoch 3, step 400` inside one.
+    private func place(_ progress: TrainingProgress) -> String {
+        progress.stepInEpoch == 0
+            ? "epoch \(progress.epoch.grouped)" : "epoch \((progress.epoch + 1).grouped), step \(progress.step.grouped)"
     }
 
     private func show(_ overview: TrainingOverview) {
@@ -72,7 +124,7 @@ final class TrainingPrinter {
         line(
             "\(overview.data)\(files): \(overview.tokens.grouped) \(overview.tokenization.rawValue), "
                 + "vocabulary \(overview.layout.configuration.vocabularySize), \(sequences(overview)) \(overview.sequenceLength), "
-                + "\(overview.stepsPerEpoch) steps an epoch")
+                + "\(overview.stepsPerEpoch.grouped) steps an epoch")
         if let heldOut = overview.heldOut {
             line(
                 "held out: \(heldOut.grouped) \(overview.tokenization.rawValue) \(overview.heldOutName.map { "of \($0)" } ?? "at the text's end")"
@@ -80,7 +132,7 @@ final class TrainingPrinter {
         }
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
         line(
-            "\(ranks) × \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(teams(overview.grid))\(quota), "
+            "\(ranks) \(Terminal.shown("×")) \(overview.threads) thread\(overview.threads == 1 ? "" : "s")\(teams(overview.grid))\(quota), "
                 + "\(overview.instructionSets.map(\.rawValue).joined(separator: " and ")) instructions"
                 + arithmetic(overview))
         if !overview.arithmetic.isFused {
@@ -145,7 +197,8 @@ final class TrainingPrinter {
         let place = again.lacksLauncher ? "go on, behind the same launcher, with" : "go on with"
         if let path = report.path {
             Console.notice(
-                "stopped by \(cause(report)) after step \(report.step); saved \(path); \(place): \(again.resuming)")
+                "stopped by \(cause(report)) after step \(report.step.grouped); saved \(path); \(place): \(again.resuming)"
+            )
         } else {
             Console.notice(
                 "stopped by \(cause(report)) before the first step, nothing is lost; \(place): \(again.line)")
@@ -168,11 +221,18 @@ final class TrainingPrinter {
         let isLast = report.stepInEpoch == report.stepsPerEpoch
         let interval = showsBar ? Self.barInterval : Self.lineInterval
         guard !isLast, report.epochSeconds - lastLine >= interval else { return }
+        if heldLine != nil, awaitsSave, report.epochSeconds < Self.lineInterval { return }
+        showHeldLine()
         lastLine = report.epochSeconds
-        let rest = report.meanSeconds * Double(report.stepsPerEpoch - report.stepInEpoch)
-        let line =
-            "\(bar(report.stepInEpoch, of: report.stepsPerEpoch)) - ETA: \(Int(rest.rounded()))s - loss: "
-            + report.epochLoss.fixed(4)
+        let line = ProgressLine(
+            step: report.stepInEpoch, steps: report.stepsPerEpoch,
+            fields: [
+                "ETA: \((report.meanSeconds * Double(report.stepsPerEpoch - report.stepInEpoch)).clock)",
+                "loss: \(report.epochLoss.fixed(4))",
+            ]
+                + [validationField(heldOut.last?.loss), rate(meanSeconds: report.meanSeconds), rest(report)].compactMap(
+                    \.self)
+        ).text(columns: showsBar ? columns : nil)
         if showsBar {
             write("\r\(line)\u{1B}[K")
             TerminalLine.isOpen = true
@@ -181,15 +241,38 @@ final class TrainingPrinter {
         }
     }
 
-    private func showEnd(_ bar: String, seconds: Double, meanSeconds: Double, loss: Double, validation: Double? = nil) {
-        let milliseconds = Int((meanSeconds * 1000).rounded())
+    private func showEnd(
+        _ step: Int, of steps: Int, seconds: Double, meanSeconds: Double, loss: Double, validation: Double? = nil
+    ) {
+        let line = ProgressLine(
+            step: step, steps: steps,
+            fields: [
+                "\(seconds.clock) \(Int((meanSeconds * 1000).rounded()).grouped)ms/step", "loss: \(loss.fixed(4))",
+            ] + [validationField(validation), rate(meanSeconds: meanSeconds)].compactMap(\.self)
+        ).text(columns: showsBar ? columns : nil)
         if showsBar, !isQuiet { write("\r") }
         // In the place of the moving bar.
         TerminalLine.isOpen = false
-        line(
-            "\(bar) - \(Int(seconds.rounded()))s \(milliseconds)ms/step - loss: " + loss.fixed(4)
-                + (validation.map { " - val_loss: \($0.fixed(4))" } ?? "")
-                + (showsBar ? "\u{1B}[K" : ""))
+        self.line(line + (showsBar ? "\u{1B}[K" : ""))
+    }
+
+    /// The columns of the window at this moment; where they aren't known, those of old terminals.
+    private var columns: Int { Terminal.columns(launched: isLaunched) ?? 80 }
+
+    private func validationField(_ loss: Double?) -> String? { loss.map { "val_loss: \($0.fixed(4))" } }
+
+    /// `11.2k chars/s`
+    private func rate(meanSeconds: Double) -> String? {
+        guard let overview, meanSeconds > 0 else { return nil }
+        return "\((Double(overview.batchSize * overview.sequenceLength) / meanSeconds).short) \(overview.tokenUnit)/s"
+    }
+
+    /// The time to the end of the training, where that isn't the epoch's.
+    private func rest(_ report: StepReport) -> String? {
+        guard let overview, overview.plannedSteps > report.step + report.stepsPerEpoch - report.stepInEpoch else {
+            return nil
+        }
+        return "\((report.meanSeconds * Double(overview.plannedSteps - report.step)).clock) in all"
     }
 
     private func line(_ text: String) {
@@ -199,17 +282,4 @@ final class TrainingPrinter {
 
     // A training doesn't stop because nobody can read how it goes.
     private func write(_ text: String) { try? Console.output(text) }
-
-    /// `17/172 [==>...........................]`.
-    private func bar(_ step: Int, of steps: Int) -> String {
-        let width = 30
-        let total = "\(steps)"
-        let done = step * width / max(1, steps)
-        let count = String(repeating: " ", count: total.count - "\(step)".count) + "\(step)/\(total)"
-        let bar =
-            done == width
-            ? String(repeating: "=", count: width)
-            : String(repeating: "=", count: done) + ">" + String(repeating: ".", count: width - done - 1)
-        return "\(count) [\(bar)]"
-    }
 }

@@ -1,0 +1,3 @@
+#include "CBuild.h"
+
+const char *dtrain_commit(void) { return DTRAIN_COMMIT; }

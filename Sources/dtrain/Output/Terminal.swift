@@ -1,0 +1,56 @@
+import Glibc
+
+/// What the terminal can show, if there is one.
+enum Terminal {
+    /// The columns of the window that shows standard output; nil where it isn't known.
+    ///
+    /// Asked for again, it follows a window whose size changes.
+    ///
+    /// - Parameter launched: whether the output reaches the terminal through a launcher, whose window counts.
+    static func columns(launched: Bool) -> Int? {
+        guard launched else { return columns(of: STDOUT_FILENO) }
+        let descriptor = open("/proc/\(getppid())/fd/\(STDOUT_FILENO)", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        return columns(of: descriptor)
+    }
+
+    private static func columns(of descriptor: Int32) -> Int? {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
+    /// Whether a stream that ends at a terminal may be coloured: see https://no-color.org.
+    static let allowsColor = (value("NO_COLOR") ?? "").isEmpty && !["dumb", ""].contains(value("TERM") ?? "")
+
+    /// Whether the locale has more than ASCII.
+    static let isUnicode: Bool = {
+        let name = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(value).first { !$0.isEmpty } ?? ""
+        return ["utf8", "utf-8"].contains { name.lowercased().contains($0) }
+    }()
+
+    /// The text with ASCII in place of the symbols that dtrain's own messages have, where the locale has no others.
+    static func shown(_ text: String, isUnicode: Bool = isUnicode) -> String {
+        guard !isUnicode, !text.utf8.allSatisfy({ $0 < 0x80 }) else { return text }
+        return String(text.flatMap { symbols[$0] ?? String($0) })
+    }
+
+    private static let symbols: [Character: String] = [
+        "×": "x", "÷": "/", "±": "+-", "…": "...", "–": "-", "−": "-", "·": "-", "µ": "u",
+    ]
+
+    private static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+}
+
+/// How a word stands out on a terminal that has colours.
+enum TextStyle: String {
+    case bold = "1"
+    case red = "1;31"
+    case yellow = "1;33"
+
+    /// The text in this style, if it is shown by a terminal.
+    func text(_ text: String, isShown: Bool) -> String {
+        isShown && Terminal.allowsColor ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
+    }
+}
