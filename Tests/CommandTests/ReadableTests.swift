@@ -44,6 +44,13 @@ import Testing
         for columns in 1...120 { #expect(line.text(columns: columns).count <= max(1, columns - 1)) }
     }
 
+    @Test func whatStaysMayWrap() {
+        var last = line
+        (last.neededFields, last.mayWrap) = (3, true)
+        #expect(last.text(columns: 40) == " 22/172 - ETA: 1:09 - loss: 3.9798 - 14.7k chars/s")
+        #expect(last.text(columns: 80) == line.text(columns: 80))
+    }
+
     @Test func aWiderWindowNeverShowsLess() {
         let fields = line.fields
         let counts = (1...120).map { columns in fields.filter(line.text(columns: columns).contains).count }

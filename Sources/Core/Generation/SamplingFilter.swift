@@ -53,8 +53,7 @@ struct FilteredWeights: Sendable {
     ///   - bias: [V].
     ///   - count: V.
     mutating func rank(_ logits: UnsafePointer<Float>, bias: UnsafePointer<Float>, count: Int) {
-        rest.removeAll(keepingCapacity: true)
-        rest.insert(contentsOf: (1..<max(1, count)).lazy.map { ScoredCharacter(score: logits[$0] + bias[$0], id: $0) })
+        rest = Heap((1..<max(1, count)).map { ScoredCharacter(score: logits[$0] + bias[$0], id: $0) })
     }
 
     /// Sets the weights of the characters that aren't kept to 0.
@@ -66,7 +65,7 @@ struct FilteredWeights: Sendable {
         if let topK = filter.topK, topK < size {
             while likeliest.count < topK, let next = rest.popMax() { likeliest.append(next) }
             for character in rest.unordered { weights[character.id] = 0 }
-            rest.removeAll(keepingCapacity: true)
+            rest = Heap()
         }
         guard let topP = filter.topP else { return }
         let mass = topP * (0...size).reduce(0.0) { $0 + Double(weights[$1]) }

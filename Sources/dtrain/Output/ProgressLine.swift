@@ -4,11 +4,13 @@ struct ProgressLine {
     let step, steps: Int
     /// What stands behind the bar, the most wanted first.
     let fields: [String]
+    /// So many fields are worth more than the bar.
+    var neededFields = 2
+    /// Whether the needed fields may go on in a second line, as they can where nothing is written in the line's place.
+    var mayWrap = false
 
     /// The bar's cells where there is room, and the fewest that still show something.
     private static let (widestBar, narrowestBar) = (30, 10)
-    /// So many fields are worth more than the bar.
-    private static let neededFields = 2
 
     /// The line, in a window of so many columns; nil where the line may be as long as it likes.
     ///
@@ -17,9 +19,10 @@ struct ProgressLine {
         // In the last column a terminal would begin a new line.
         guard let room = columns.map({ max(1, $0 - 1) }) else { return text(bar: Self.widestBar, fields.count) }
         var kept = fields.count
-        while kept > min(Self.neededFields, fields.count), length(bar: Self.narrowestBar, kept) > room { kept -= 1 }
+        while kept > min(neededFields, fields.count), length(bar: Self.narrowestBar, kept) > room { kept -= 1 }
         let cells = min(Self.widestBar, Self.narrowestBar + room - length(bar: Self.narrowestBar, kept))
         if cells >= Self.narrowestBar { return text(bar: cells, kept) }
+        if mayWrap { return text(bar: 0, kept) }
         while kept > 0, length(bar: 0, kept) > room { kept -= 1 }
         return String(text(bar: 0, kept).prefix(room))
     }

@@ -248,7 +248,8 @@ final class TrainingPrinter {
             step: step, steps: steps,
             fields: [
                 "\(seconds.clock) \(Int((meanSeconds * 1000).rounded()).grouped)ms/step", "loss: \(loss.fixed(4))",
-            ] + [validationField(validation), rate(meanSeconds: meanSeconds)].compactMap(\.self)
+            ] + [validationField(validation), rate(meanSeconds: meanSeconds)].compactMap(\.self),
+            neededFields: validation == nil ? 2 : 3, mayWrap: true
         ).text(columns: showsBar ? columns : nil)
         if showsBar, !isQuiet { write("\r") }
         // In the place of the moving bar.

@@ -15,13 +15,16 @@ struct TrainingSummary {
     let heldOut: [ValidationReport]
 
     /// Lines: what was done, then commands.
-    var lines: [String] { [result] + advice.map { "try: \($0)" } }
+    var lines: [String] { [work, losses] + advice.map { "try: \($0)" } }
 
-    private var result: String {
+    private var work: String {
         let rate = Double(steps * overview.batchSize * overview.sequenceLength) / seconds
-        var text =
-            "trained to epoch \(epoch): \(steps.grouped) steps in \(seconds.clock), \(rate.short) \(overview.tokenUnit)/s, "
-            + "loss \(loss.fixed(4))"
+        return
+            "trained to epoch \(epoch): \(steps.grouped) steps in \(seconds.clock), \(rate.short) \(overview.tokenUnit)/s"
+    }
+
+    private var losses: String {
+        var text = "loss \(loss.fixed(4))"
         if let last = heldOut.last { text += ", held out \(last.loss.fixed(4))" }
         if let best = heldOut.last(where: \.isBest), best.step != heldOut.last?.step {
             text += " (least \(best.loss.fixed(4)), in epoch \(best.epoch))"
