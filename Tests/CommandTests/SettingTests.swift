@@ -80,7 +80,8 @@ struct SettingTests {
 
     @Test func aRecipeIsPrintedAndOverridden() throws {
         let bench = try Bench()
-        let flags = "--recipe char-rnn --rnn-units 16 --seq-length 10 --batch-size 4 --epochs 1"
+        let small = "--seq-length 10 --batch-size 4"
+        let flags = "--recipe char-rnn --rnn-units 16 \(small) --epochs 1"
         let outcome = try bench.run("train --data text.txt \(flags)")
         #expect(outcome.status == 0 && outcome.stderr.contains("recipe char-rnn: cell lstm, layers 2"), "\(outcome)")
         #expect(outcome.stdout.contains("lstm_1 (LSTM)") && outcome.stdout.contains("val_loss"), "\(outcome)")
@@ -88,7 +89,7 @@ struct SettingTests {
             "train --data text.txt \(flags) --epochs 2 --resume".replacing("--epochs 1 ", with: ""))
         #expect(resumed.status == 0, "\(resumed)")
         let other = try bench.run(
-            "train --data text.txt --recipe tutorial --init training_checkpoints --checkpoint-dir other --max-steps 1")
+            "train --data text.txt --recipe tutorial --init training_checkpoints --checkpoint-dir other --max-steps 1 \(small)")
         #expect(other.status == 0 && other.stdout.contains("lstm_1 (LSTM)"), "the file's sizes stand: \(other)")
         expectRefusal(try bench.run("train --data text.txt --recipe other"), 64, "char-rnn")
     }

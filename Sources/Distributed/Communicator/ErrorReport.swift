@@ -16,7 +16,7 @@ func reportWarning(_ message: String) { report("warning", message) }
 
 private func report(_ kind: String, _ message: String) {
     let spelled = ErrorReport.spelling.withLock { $0 }(message)
-    let line = Array("\(TerminalLine.prefix)\(kind): \(spelled.oneLine)\n".utf8)
+    let line = Array("\(TerminalLine.prefix)\(TextStyle.label(kind)) \(spelled.oneLine)\n".utf8)
     TerminalLine.close()
     line.withUnsafeBytes { bytes in
         _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)

@@ -23,10 +23,10 @@ enum Console {
     // Settings that the library names are spelled as flags.
 
     /// An error, last thing before the process ends.
-    static func error(_ text: String) { write("\(styled("error:", .red)) \(oneLine(text))\n") }
+    static func error(_ text: String) { write("\(TextStyle.label("error")) \(oneLine(text))\n") }
 
     /// Something that is probably not wanted.
-    static func warning(_ text: String) { write("\(styled("warning:", .yellow)) \(oneLine(text))\n") }
+    static func warning(_ text: String) { write("\(TextStyle.label("warning")) \(oneLine(text))\n") }
 
     /// Something worth knowing.
     static func notice(_ text: String) { write("\(oneLine(text))\n") }
@@ -37,11 +37,6 @@ enum Console {
     private static func write(_ text: String) {
         TerminalLine.close()
         _ = write(Array("\(TerminalLine.prefix)\(Terminal.shown(text))".utf8), to: STDERR_FILENO)
-    }
-
-    /// A word of a message, which a launcher passes on to a terminal if that is known to show both streams.
-    private static func styled(_ word: String, _ style: TextStyle) -> String {
-        style.text(word, isShown: TerminalLine.isShared || isatty(STDERR_FILENO) == 1)
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {

@@ -1,4 +1,5 @@
 import DTrainCore
+import DTrainDistributed
 import FoundationEssentials
 
 /// What `generate` prints: each text is its prompt and the continuation.

@@ -21,9 +21,6 @@ enum Terminal {
         return Int(size.ws_col)
     }
 
-    /// Whether a stream that ends at a terminal may be coloured: see https://no-color.org.
-    static let allowsColor = (value("NO_COLOR") ?? "").isEmpty && !["dumb", ""].contains(value("TERM") ?? "")
-
     /// Whether the locale has more than ASCII.
     static let isUnicode: Bool = {
         let name = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(value).first { !$0.isEmpty } ?? ""
@@ -41,16 +38,4 @@ enum Terminal {
     ]
 
     private static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-}
-
-/// How a word stands out on a terminal that has colours.
-enum TextStyle: String {
-    case bold = "1"
-    case red = "1;31"
-    case yellow = "1;33"
-
-    /// The text in this style, if it is shown by a terminal.
-    func text(_ text: String, isShown: Bool) -> String {
-        isShown && Terminal.allowsColor ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
-    }
 }

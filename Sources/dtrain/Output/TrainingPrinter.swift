@@ -13,8 +13,8 @@ final class TrainingPrinter {
     /// Wall seconds of the epoch at the last line or state of the bar.
     private var lastLine = 0.0
     private var profile = ProfileTable()
-    /// Whether a checkpoint is being written whose line should come before the next epoch's.
-    private var awaitsSave = false
+    /// The step of a checkpoint that is being written, whose line should come before the next epoch's.
+    private var awaitedStep: Int?
     /// The line of an epoch that waits for that of the save before it.
     private var heldLine: String?
     /// The held-out losses so far.
@@ -43,7 +43,7 @@ final class TrainingPrinter {
     func show(_ event: TrainingEvent) {
         switch event {
         case .saved: break
-        case .step where awaitsSave: break
+        case .step where awaitedStep != nil: break
         default: showHeldLine()
         }
         switch event {
@@ -55,7 +55,7 @@ final class TrainingPrinter {
             show(loadedLoss: Double(loss), blind: blind, path: path, isResumed: isResumed)
         case .epochBegan(let epoch, let epochs):
             heldLine = TextStyle.bold.text("Epoch \(epoch.grouped)/\(epochs.grouped)", isShown: showsBar)
-            if !awaitsSave || isQuiet { showHeldLine() }
+            if awaitedStep == nil || isQuiet { showHeldLine() }
             lastLine = 0
         case .step(let report):
             profile.add(report)
@@ -63,12 +63,11 @@ final class TrainingPrinter {
             (steps, seconds) = (steps + 1, seconds + report.seconds)
             show(report)
         case .stoppedInEpoch(let report):
-            awaitsSave = true
             showEnd(
                 report.stepInEpoch, of: report.stepsPerEpoch, seconds: report.epochSeconds,
                 meanSeconds: report.meanSeconds, loss: report.epochLoss)
         case .epochEnded(let report):
-            awaitsSave = true
+            awaitedStep = report.epoch * report.steps
             last = (report.epoch, report.loss)
             heldOut += [report.validation].compactMap(\.self)
             showEnd(
@@ -84,7 +83,7 @@ final class TrainingPrinter {
             )
         case .stopped(let report): show(report)
         case .saved(let path, let progress):
-            awaitsSave = false
+            if let step = progress?.step, step >= awaitedStep ?? 0 { awaitedStep = nil }
             if !isQuiet { line("saved \(path)\(progress.map { " (\(place($0)))" } ?? "")") }
         case .notice(let text): Console.notice(text)
         case .warning(let text): Console.warning(text)
@@ -221,7 +220,7 @@ final class TrainingPrinter {
         let isLast = report.stepInEpoch == report.stepsPerEpoch
         let interval = showsBar ? Self.barInterval : Self.lineInterval
         guard !isLast, report.epochSeconds - lastLine >= interval else { return }
-        if heldLine != nil, awaitsSave, report.epochSeconds < Self.lineInterval { return }
+        if heldLine != nil, awaitedStep != nil, report.epochSeconds < Self.lineInterval { return }
         showHeldLine()
         lastLine = report.epochSeconds
         let line = ProgressLine(

@@ -1,0 +1,24 @@
+import Glibc
+
+/// How a word stands out on a terminal that has colours.
+package enum TextStyle: String {
+    case bold = "1"
+    case red = "1;31"
+    case yellow = "1;33"
+
+    /// Whether whoever looks at a terminal wants colours, and the terminal has them: see https://no-color.org.
+    private static let isWanted = (value("NO_COLOR") ?? "").isEmpty && !["dumb", ""].contains(value("TERM") ?? "")
+
+    /// The text in this style, if a terminal shows it.
+    package func text(_ text: String, isShown: Bool) -> String {
+        isShown && Self.isWanted ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    /// What a line on standard error begins with: `error:` or `warning:`.
+    package static func label(_ kind: String) -> String {
+        let style: TextStyle = kind == "error" ? .red : .yellow
+        return style.text("\(kind):", isShown: TerminalLine.isShared || isatty(STDERR_FILENO) == 1)
+    }
+
+    private static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+}
