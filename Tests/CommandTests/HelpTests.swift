@@ -66,7 +66,11 @@ import Testing
     @Test func theProgramNamesItsCommands() throws {
         let outcome = try Bench().run("--help")
         #expect(outcome.status == 0, "\(outcome)")
-        for command in ["train (default)", "generate", "evaluate", "export", "summary", "report", "compare", "inspect", "scale", "supervise"] {
+        let commands = [
+            "train (default)", "generate", "evaluate", "export", "summary", "report", "compare", "inspect", "scale",
+            "supervise",
+        ]
+        for command in commands {
             #expect(outcome.stdout.contains("  \(command) "), "\(outcome)")
         }
         let version = try Bench().run("--version")
