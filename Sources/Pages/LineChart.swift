@@ -80,7 +80,7 @@ package struct LineChart: Sendable {
         let legend = lines.enumerated().map { index, line -> Markup in
             let middle = 26 + row * Double(index)
             return sample(line, y: middle)
-                + "<text x=\"\(number(left + 30))\" y=\"\(number(middle + 3.5))\">\(line.name)</text>"
+                + "<text x=\"\(number(left + 30))\" y=\"\(number(middle + 3.5))\">\(shortened(line.name, to: 40))</text>"
         }
         let markup: Markup = """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(number(width)) \(number(height + head))" width="680" \

@@ -72,6 +72,12 @@ package func compact(_ value: Double) -> String {
 /// Bytes.
 package func bytes(_ value: Double) -> String { compact(value) + (abs(value) >= 0.9995e3 ? "B" : " B") }
 
+/// A text that has room where it doesn't wrap: the middle of a long one is left out.
+func shortened(_ text: String, to length: Int) -> String {
+    guard text.count > length else { return text }
+    return "\(text.prefix(length / 2))…\(text.suffix(length - length / 2 - 1))"
+}
+
 /// "1 thread", "2 threads".
 package func count(_ number: Int, _ noun: String) -> String { "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")" }
 

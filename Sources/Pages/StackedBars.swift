@@ -54,7 +54,8 @@ package struct StackedBars {
         let top = Double(index) * rowHeight
         let unit = (width - right) / longest
         var start = 0.0
-        var result: Markup = "<text x=\"0\" y=\"\(number(top + 13))\">\(name)</text>"
+        // A picture's text doesn't wrap.
+        var result: Markup = "<text x=\"0\" y=\"\(number(top + 13))\">\(shortened(name, to: 48))</text>"
         for (part, value) in zip(parts, values) {
             let length = value * unit
             result +=

@@ -64,6 +64,7 @@ enum Style {
         .key.rings i { width: 11px; height: 11px; border: 1.5px solid var(--c); border-radius: 50%; }
         .key.block i { width: 11px; height: 11px; border: 0; border-radius: 2px; background: var(--c); }
         .table { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 8px 0; }
+        .table.few { max-width: 34em; }
         table { border-collapse: collapse; font-size: .85rem; width: 100%; font-variant-numeric: tabular-nums; }
         th, td { padding: 6px 10px; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); }
         thead th { border-top: 0; color: var(--soft); font-weight: 600; }

@@ -22,7 +22,7 @@ package struct Table {
             return "<tr>\(cells.joined())</tr>"
         }
         return """
-            <div class="table" tabindex="0"><table><thead><tr>\(head.joined())</tr></thead><tbody>
+            <div class="table\(header.count <= 3 ? " few" : "")" tabindex="0"><table><thead><tr>\(head.joined())</tr></thead><tbody>
             \(body.joined(separator: "\n"))
             </tbody></table></div>
             """

@@ -24,8 +24,8 @@ import Testing
     }
 
     @Test func ticksHaveTheDecimalsThatAllNeed() {
-        let axis = Axis.range([2.3, 3.5])
-        #expect(axis.ticks.map(axis.text) == ["2.25", "2.50", "2.75", "3.00", "3.25", "3.50"])
+        let axis = Axis.range([2.3, 3.7])
+        #expect(axis.ticks.map(axis.text) == ["2.25", "2.50", "2.75", "3.00", "3.25", "3.50", "3.75"])
     }
 
     @Test func decadesHaveFewTicks() {
@@ -63,6 +63,11 @@ import Testing
         #expect(html.contains("role=\"img\" aria-label=\"A &amp; B: y by x; &lt;one&gt;\""))
         #expect(html.contains("<polyline class=\"solid c1\" points=\"64.0,198.0 330.0,8.0\"/>"), "\(html)")
         #expect(!html.contains("empty"))
+    }
+
+    @Test func longNamesAreShortenedWhereTheyDontWrap() {
+        #expect(shortened("0123456789", to: 10) == "0123456789")
+        #expect(shortened("0123456789a", to: 10) == "01234…789a")
     }
 
     @Test func aPictureIsAFileOfItsOwn() {

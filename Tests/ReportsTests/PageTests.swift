@@ -34,7 +34,7 @@ struct PageTests {
             let path = try scratch.write(
                 Scratch.metrics(epochs: 30, steps: 50, offset: 0.1 * Double(index), profile: true), to: "\(index).jsonl"
             )
-            return try Run("a training with a rather long name \(index)=\(path)")
+            return try Run("a training with a rather long name that no picture has room for, number \(index)=\(path)")
         }
         let samples = [[SampleText]](repeating: [Self.sample, Self.sample], count: count)
         let result = try show(RunReport.html(runs, samples: samples), "report.html", width: width)

@@ -85,7 +85,7 @@ public enum InspectionPage {
           .s3 { background: rgba(190,72,24,.36); } .s4 { background: rgba(190,72,24,.48); } .s5 { background: rgba(190,72,24,.62); }
           .s6 { background: rgba(190,72,24,.76); } .s7 { background: rgba(190,72,24,.92); } }
         #detail { position: sticky; bottom: 8px; min-height: 3.2em; max-width: none; box-shadow: 0 1px 6px rgba(0,0,0,.25); }
-        .narrow { max-width: 27em; } .narrow i.key { font-style: normal; border: 1px solid var(--line); }
+        .narrow { max-width: 24em; } .narrow i.key { font-style: normal; border: 1px solid var(--line); }
         .passages { padding-left: 2.4em; } .passages li { margin: 0 0 .7em; }
         @media print { #text { max-height: none; } #detail, #keys { display: none; } }
         """

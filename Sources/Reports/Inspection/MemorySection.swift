@@ -19,9 +19,10 @@ struct MemorySection {
 
     private func summary(_ curve: MemoryCurve) -> String {
         let units = inspection.units
-        let reached = [1, 0.1, 0.01, 0.001].compactMap { bits in
+        let bounds = [(1, "1 bit"), (0.1, "0.1 bits"), (0.01, "0.01 bits"), (0.001, "0.001 bits")]
+        let reached = bounds.compactMap { bits, text in
             curve.reach(bits).map {
-                "by \(bits == 1 ? "1 bit" : "\(scientific(bits)) bits") up to \(count($0, inspection.unit)) later"
+                "by \(text) up to \(count($0, inspection.unit)) later"
             }
         }
         let trained = inspection.trainedLength.map { " It was trained on sequences of \($0) \(units)." } ?? ""

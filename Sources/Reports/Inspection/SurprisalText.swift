@@ -62,7 +62,7 @@ struct SurprisalText {
         }
         return """
             <div class="table narrow"><table><thead><tr><th scope="col">bits</th><th scope="col">\(inspection.units), %</th>\
-            <th scope="col">of all bits, %</th></tr></thead><tbody>
+            <th scope="col">bits, %</th></tr></thead><tbody>
             \(rows.joined(separator: "\n"))
             </tbody></table></div>
             """

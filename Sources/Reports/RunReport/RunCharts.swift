@@ -33,9 +33,9 @@ struct RunCharts {
                 runs.contains { ($0.metrics?.heldOut.points.count ?? 0) > $0.epochHeldOut.count }
                     ? lines(\.heldOut) : [],
                 y: Axis.range),
-            chart("Learning rate", "step", "", lines(\.learningRate), y: { Axis.range([0] + $0) }, text: scientific),
+            chart("Learning rate", "step", "rate", lines(\.learningRate), y: { Axis.range([0] + $0) }),
             chart(
-                "Gradient norm, before clipping", "step", "", lines(\.gradientNorm) { $0 > 0 }, y: Axis.decades,
+                "Gradient norm, before clipping", "step", "norm", lines(\.gradientNorm) { $0 > 0 }, y: Axis.decades,
                 text: scientific),
             chart(
                 "Speed", "step", "\(speed.name.isEmpty ? "" : speed.name + " ")\(units) a second",
@@ -69,7 +69,7 @@ struct RunCharts {
         let points = lines.flatMap(\.points)
         guard !points.isEmpty else { return nil }
         return LineChart(
-            title: title, xLabel: xLabel, yLabel: yLabel, x: .counts(points.map(\.x)), y: y(points.map(\.y)),
+            title: title, xLabel: xLabel, yLabel: yLabel, x: .counts([1] + points.map(\.x)), y: y(points.map(\.y)),
             xText: Self.stepText, yText: text, lines: lines)
     }
 

@@ -10,14 +10,18 @@ enum TimeBars {
         ("waiting", 5, ["wait"]), ("other", 6, ["pack", "other"]),
     ]
 
-    static func html(_ runs: [Run]) -> Markup { parts(runs) + whole(runs) }
+    static func html(_ runs: [Run]) -> Markup {
+        let bars = [parts(runs), whole(runs)].compactMap(\.self).map(\.html)
+        let hint: Markup =
+            runs.contains { $0.metrics?.profiledSteps ?? 0 > 0 }
+            ? "" : "<p class=\"soft\">Train with --profile to see the parts of a step here.</p>"
+        return hint + (bars.isEmpty ? "" : "<div class=\"charts\">\n\(bars.joined())</div>")
+    }
 
     /// The mean step of those with a profile.
-    private static func parts(_ runs: [Run]) -> Markup {
+    private static func parts(_ runs: [Run]) -> StackedBars? {
         let profiled = runs.compactMap { run in run.metrics.map { (run.name, $0) } }.filter { $0.1.profiledSteps > 0 }
-        guard !profiled.isEmpty else {
-            return "<p class=\"soft\">Train with --profile to see the parts of a step here.</p>"
-        }
+        guard !profiled.isEmpty else { return nil }
         return StackedBars(
             title: "The parts of a step, on rank 0", description: "The mean seconds of each part of a step",
             parts: kinds.map { StackedBars.Part($0.name, color: $0.color) },
@@ -31,20 +35,18 @@ enum TimeBars {
                             / Double(metrics.profiledSteps)
                     }
                 )
-            }, text: seconds
-        ).html
+            }, text: seconds)
     }
 
     /// All of the time that is told of.
-    private static func whole(_ runs: [Run]) -> Markup {
+    private static func whole(_ runs: [Run]) -> StackedBars? {
         let timed = runs.compactMap { run in run.metrics.map { (run.name, $0) } }.filter { $0.1.stepSeconds > 0 }
-        guard timed.contains(where: { $0.1.heldOutSeconds > 0 }) else { return "" }
+        guard timed.contains(where: { $0.1.heldOutSeconds > 0 }) else { return nil }
         let unit = NumberUnit.duration(of: timed.map(\.1.stepSeconds))
         return StackedBars(
             title: "The whole training", description: "The time in steps and in measurements of the held-out loss",
             parts: [StackedBars.Part("steps", color: 1), StackedBars.Part("held-out loss", color: 5)],
             bars: timed.map { name, metrics in (name: name, values: [metrics.stepSeconds, metrics.heldOutSeconds]) },
-            text: { "\(unit.text($0)) \(unit.name)" }
-        ).html
+            text: { "\(unit.text($0)) \(unit.name)" })
     }
 }

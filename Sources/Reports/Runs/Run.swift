@@ -57,7 +57,8 @@ public struct Run: Sendable {
     /// - Throws: as `init(_:)`.
     public static func all(_ words: [String]) throws -> [Run] {
         var runs = try words.map { try Run($0) }
-        for (index, word) in words.enumerated() where runs.count(where: { $0.name == runs[index].name }) > 1 {
+        let names = runs.map(\.name)
+        for (index, word) in words.enumerated() where names.count(where: { $0 == names[index] }) > 1 {
             runs[index].name = word
         }
         for index in runs.indices where runs[..<index].contains(where: { $0.name == runs[index].name }) {
