@@ -75,6 +75,11 @@ import Testing
             ])
     }
 
+    @Test func aTrainingWithoutAnEpochHasItsStepsLoss() throws {
+        let begun = try Run(scratch.write("{\"step\":1,\"loss\":3}\n{\"step\":2,\"loss\":2}\n", to: "begun.jsonl"))
+        #expect(RunTables([begun]).results.rows == [["steps", "2"], ["train loss, last steps", "2.000"]])
+    }
+
     @Test func verdictsSayWhatTheCurvesShow() throws {
         let both = try runs(["one", "two"])
         #expect(RunVerdict.text(both) == "“one” has the least held-out loss, 3.000 in epoch 2, 0.500 below the next.")

@@ -26,7 +26,9 @@ public struct RunTables {
             ("parameters", { $0.parameterCount.map(grouped) }),
             ("epochs", { $0.epochs.map(grouped) }),
             ("steps", { $0.steps.map(grouped) }),
-            ("train loss, last epoch", { $0.epochLoss.last.map { loss($0.y) } ?? $0.metrics?.loss.last.map(loss) }),
+            ("train loss, last epoch", { $0.epochLoss.last.map { loss($0.y) } }),
+            // Where no epoch tells.
+            ("train loss, last steps", { $0.epochLoss.isEmpty ? $0.metrics?.loss.last.map(loss) : nil }),
             ("least held-out loss", { $0.best.map { loss($0.loss) } }),
             ("epoch of that", { $0.best.map { grouped($0.epoch) } }),
             ("last held-out loss", { $0.epochHeldOut.last.map { loss($0.y) } ?? $0.metrics?.heldOut.last.map(loss) }),

@@ -13,7 +13,7 @@ struct ReportRuns: ParsableCommand {
 
               dtrain report run.jsonl --output report.html
               dtrain report 'plain=run-0' 'dropout=run-0.4' --output report.html
-              dtrain report run-0 run-0.4 --output losses.svg           the losses by epoch alone, as a picture
+              dtrain report run-0 run-0.4 --output losses.svg
             """)
 
     @OptionGroup var runs: RunOptions
