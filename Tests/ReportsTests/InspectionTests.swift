@@ -49,13 +49,14 @@ enum SampleInspection {
         func glyph(_ scalar: Unicode.Scalar) -> Glyph { Glyph(vocabulary.id(of: scalar), vocabulary) }
         #expect(glyph("\n").style == "n" && glyph("\t").style == "t" && glyph(" ").name == "space")
         #expect(glyph("a").text == "a" && glyph("é").style == nil)
-        #expect(glyph("\u{7}").text == "␇" && glyph("\u{7}").style == "k")
+        #expect(glyph("\u{7}").text == "0007" && glyph("\u{7}").style == "k")
         // What turns the direction of the text around would do so with all that follows.
-        #expect(glyph("\u{202E}").text == "◌" && glyph("\u{202E}").name == "U+202E")
+        #expect(glyph("\u{202E}").text == "202e" && glyph("\u{202E}").name == "U+202E")
         #expect(Glyph(0, vocabulary).name == "[UNK]")
         #expect(
             Glyph(0x42, .bytes).text == "A" && Glyph(0x100, .bytes).name == "byte ff"
-                && Glyph(0x81, .bytes).text == "80")
+                && Glyph(0x81, .bytes).text == "80" && Glyph(1, .bytes).text == "00"
+                && Glyph(0x80, .bytes).name == "byte 7f")
     }
 
     @Test func coloursBeginAtTheirBounds() {

@@ -20,11 +20,11 @@ struct Glyph {
             self.init(scalar)
         } else if id == 0 || vocabulary.tokenization == .characters {
             self.init("�", "k", Vocabulary.unknownToken)
-        } else if id <= 0x80 {
-            self.init(Unicode.Scalar(UInt8(id - 1)))
         } else {
-            let digits = String(id - 1, radix: 16)
-            self.init(digits, "k", "byte \(digits)")
+            let byte = UInt8(truncatingIfNeeded: id - 1)
+            let isText = (0x20..<0x7F).contains(byte) || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\t")
+            let digits = Self.hexadecimal(UInt32(byte), digits: 2)
+            if isText { self.init(Unicode.Scalar(byte)) } else { self.init(digits, "k", "byte \(digits)") }
         }
     }
 
@@ -33,17 +33,17 @@ struct Glyph {
         case "\n": self.init("\n", "n", "↵")
         case "\t": self.init("\t", "t", "tab")
         case " ": self.init(" ", nil, "space")
-        case "\0"..."\u{1F}":
-            // Their pictures, one for each.
-            let picture = Unicode.Scalar(0x2400 + scalar.value).map { String($0) } ?? "�"
-            self.init(picture, "k", picture)
+        case _ where Self.isVisible(scalar): self.init(String(scalar), nil, String(scalar))
         default:
-            guard Self.isVisible(scalar) else {
-                self.init("◌", "k", "U+\(String(scalar.value, radix: 16, uppercase: true))")
-                return
-            }
-            self.init(String(scalar), nil, String(scalar))
+            // Not the control characters' pictures, which few fonts have.
+            let digits = Self.hexadecimal(scalar.value, digits: 4)
+            self.init(digits, "k", "U+\(digits.uppercased())")
         }
+    }
+
+    private static func hexadecimal(_ value: UInt32, digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: max(0, digits - text.count)) + text
     }
 
     /// Whether it shows something, and only at its own place.

@@ -53,7 +53,8 @@ extension Inspection {
         self.init(
             checkpoint: checkpoint.path, step: checkpoint.metadata.progress?.step,
             trainedLength: settings.flatMap { $0[.stateful] ? nil : $0[.sequenceLength] }, vocabulary: vocabulary,
-            name: corpus.name, count: corpus.count, ids: ids, surprisals: try reader.surprisals(of: ids),
+            name: corpus.name == "/dev/stdin" ? "standard input" : corpus.name, count: corpus.count, ids: ids,
+            surprisals: try reader.surprisals(of: ids),
             memory: try reader.memoryCurve(of: ids, seed: Setting.seed.defaultValue))
     }
 }
