@@ -43,16 +43,22 @@ let package = Package(
         // Ranks: the communicator, gradient synchronisation, the training loop.
         .target(
             name: "DTrainDistributed", dependencies: ["DTrainCore", "CMPI", "CProcess"], path: "Sources/Distributed"),
+        // The kit that all reports are made of: HTML, charts as SVG, tables, numbers as text.
+        .target(name: "Pages"),
+        // Trainings and models looked at: metrics files and checkpoint folders, surprisal, memory; their pages. No MPI.
+        .target(name: "Reports", dependencies: ["DTrainCore", "Pages"]),
         // Scaling experiments: measurements, statistics, the cost model and its predictions, the report. No MPI.
-        .target(name: "Scaling", dependencies: ["DTrainCore"]),
+        .target(name: "Scaling", dependencies: ["DTrainCore", "Pages"]),
         .executableTarget(
             name: "dtrain",
             dependencies: [
-                "CBuild", "DTrainCore", "CProcess", "DTrainDistributed", "Scaling",
+                "CBuild", "DTrainCore", "CProcess", "DTrainDistributed", "Pages", "Reports", "Scaling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["DTrainCore", "CKernels", "DistributedTesting"]),
-        .testTarget(name: "ScalingTests", dependencies: ["DTrainCore", "Scaling", "DistributedTesting"]),
+        .testTarget(name: "PagesTests", dependencies: ["Pages"]),
+        .testTarget(name: "ReportsTests", dependencies: ["DTrainCore", "Pages", "Reports", "DistributedTesting"]),
+        .testTarget(name: "ScalingTests", dependencies: ["DTrainCore", "Pages", "Scaling", "DistributedTesting"]),
         .testTarget(
             name: "DistributedTests", dependencies: ["DTrainCore", "DTrainDistributed", "DistributedTesting"]),
         // The built programs, alone and under mpirun; `make test` runs these one after the other.
@@ -72,7 +78,7 @@ let package = Package(
         .executableTarget(name: "dtrain-cores", dependencies: ["DTrainCore"], path: "Benchmarks/Cores"),
         // Every reader of files against hostile ones, in a process of its own with little memory.
         .executableTarget(
-            name: "dtrain-file-checks", dependencies: ["DTrainCore", "DTrainDistributed", "Scaling"],
+            name: "dtrain-file-checks", dependencies: ["DTrainCore", "DTrainDistributed", "Reports", "Scaling"],
             path: "Tests/FileChecks"),
     ],
     swiftLanguageModes: [.v6]

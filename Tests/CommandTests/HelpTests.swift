@@ -25,6 +25,8 @@ import Testing
         ("evaluate", "--checkpoint --vocabulary --data --json --carry-state --precision --best"),
         ("export", "--checkpoint --vocabulary --output"),
         ("summary", "--checkpoint"),
+        ("report", "--output --prompt --length --temperature --checkpoints --threads"), ("compare", "run jsonl NAME"),
+        ("inspect", "--checkpoint --vocabulary --best --data --output --limit --threads"),
         (
             "scale",
             """
@@ -64,7 +66,11 @@ import Testing
     @Test func theProgramNamesItsCommands() throws {
         let outcome = try Bench().run("--help")
         #expect(outcome.status == 0, "\(outcome)")
-        for command in ["train (default)", "generate", "evaluate", "export", "summary", "scale", "supervise"] {
+        let commands = [
+            "train (default)", "generate", "evaluate", "export", "summary", "report", "compare", "inspect", "scale",
+            "supervise",
+        ]
+        for command in commands {
             #expect(outcome.stdout.contains("  \(command) "), "\(outcome)")
         }
         let version = try Bench().run("--version")

@@ -21,7 +21,7 @@ import Testing
         #!/bin/sh
         small='--rnn-units 16 --embedding-dim 8 --seq-length 10'
         case $1 in
-        generate | evaluate | export | summary | supervise) exec "$0-real" "$@" ;;
+        generate | evaluate | export | summary | report | inspect | supervise) exec "$0-real" "$@" ;;
         scale) exec "$0-real" "$@" $small ;;
         *) exec "$0-real" "$@" $small --threads 1 ;;
         esac

@@ -89,7 +89,8 @@ struct SettingTests {
             "train --data text.txt \(flags) --epochs 2 --resume".replacing("--epochs 1 ", with: ""))
         #expect(resumed.status == 0, "\(resumed)")
         let other = try bench.run(
-            "train --data text.txt --recipe tutorial --init training_checkpoints --checkpoint-dir other --max-steps 1 \(small)")
+            "train --data text.txt --recipe tutorial --init training_checkpoints --checkpoint-dir other --max-steps 1 \(small)"
+        )
         #expect(other.status == 0 && other.stdout.contains("lstm_1 (LSTM)"), "the file's sizes stand: \(other)")
         expectRefusal(try bench.run("train --data text.txt --recipe other"), 64, "char-rnn")
     }

@@ -1,6 +1,7 @@
 /// Large files in which every byte is meant to cost a reader several.
 enum LargeFile: String, CaseIterable {
     case newlines, lineWithoutEnd, nestedLine, manyLines
+    case manySteps, runNewlines, runLineWithoutEnd
     case nestedHeader, escapedValue, manyTensors, manyMetadata
     case lossHistory, vocabulary, nestedConfiguration, longConfiguration
     case wideText, everyCharacter, zeros, invalidText
@@ -11,20 +12,24 @@ enum LargeFile: String, CaseIterable {
     var reader: Reader {
         switch self {
         case .newlines, .lineWithoutEnd, .nestedLine, .manyLines: .metrics
+        case .manySteps, .runNewlines, .runLineWithoutEnd: .run
         case .wideText, .everyCharacter, .zeros, .invalidText: .text
         case .nestedHeader, .escapedValue, .manyTensors, .manyMetadata: .weights
         case .lossHistory, .vocabulary, .nestedConfiguration, .longConfiguration: .checkpoint
         }
     }
 
-    var mustBeRefused: Bool { ![.manyLines, .wideText, .zeros, .escapedValue].contains(self) }
+    var mustBeRefused: Bool { ![.manyLines, .manySteps, .wideText, .zeros, .escapedValue].contains(self) }
 
     func bytes(_ scratch: Scratch) throws -> [UInt8] {
         switch self {
-        case .newlines: return Self.filled("\n")
-        case .lineWithoutEnd: return Array("{".utf8) + Self.filled("x")
+        case .newlines, .runNewlines: return Self.filled("\n")
+        case .lineWithoutEnd, .runLineWithoutEnd: return Array("{".utf8) + Self.filled("x")
         case .nestedLine: return Self.filled("[") + Array("\n".utf8)
         case .manyLines: return Self.filled("{\"epoch\":1,\"step\":1}\n")
+        case .manySteps:
+            let lines = (1...Self.size / 32).map { "{\"step\":\($0),\"loss\":1,\"seconds\":1}\n" }
+            return Array(lines.joined().utf8)
         case .nestedHeader: return Sealing.file(header: Array("{\"a\":".utf8) + Self.filled("["), data: [])
         case .escapedValue:
             return try Self.foreign(metadata: "\"format\": \"\(String(repeating: "\\n", count: Self.size / 2))\"")

@@ -1,11 +1,12 @@
 import DTrainCore
 import DTrainDistributed
+import Reports
 import Scaling
 import Glibc
 
 /// A reader of files, and what holds of whatever it accepts.
 enum Reader: String, CaseIterable {
-    case checkpoint, weights, text, metrics
+    case checkpoint, weights, text, metrics, run
     case message, address, profile, ranks, environment
 
     /// Opens the input as the program does, and uses what it accepts.
@@ -23,6 +24,12 @@ enum Reader: String, CaseIterable {
                 throw CheckFailure("no metrics file")
             }
             try metrics.cutBack(to: TrainingProgress(epoch: 1, stepInEpoch: 2, step: 5))
+        case .run:
+            let run = try Run(scratch.input)
+            let page = RunReport.html([run], samples: [[]]) + RunTables([run]).text
+            guard !page.contains("nan"), !page.contains("inf,"), page.utf8.count < 1 << 20 else {
+                throw CheckFailure("a page that can't be shown")
+            }
         case .message, .address, .profile, .ranks, .environment: try openForeign(scratch.read(scratch.input))
         }
     }

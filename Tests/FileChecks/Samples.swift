@@ -24,6 +24,16 @@ extension Reader {
             let epoch = "{\"epoch\":1,\"epoch_loss\":2.74,\"seconds\":61.2,\"tokens_per_second\":1e4}\n"
             let whole = (1...4).map(line).joined() + epoch + (5...8).map(line).joined()
             return [Array(whole.utf8), Array(whole.utf8.dropLast(9)), []]
+        case .run:
+            let line = { (step: Int) in
+                "{\"epoch\":1,\"gradient_norm\":0.5,\"learning_rate\":0.001,\"loss\":4.19,\"profile\":{\"forward\":0.1,\"wait\":0.2},"
+                    + "\"seconds\":0.33,\"step\":\(step),\"tokens\":6400}\n"
+            }
+            let epoch =
+                "{\"epoch\":1,\"epoch_loss\":2.74,\"seconds\":61.2,\"validation_loss\":2.5,\"validation_seconds\":3}\n"
+            let inside = "{\"epoch\":2,\"seconds\":1,\"step\":8,\"validation_loss\":2.25}\n"
+            let whole = (1...4).map(line).joined() + epoch + (5...8).map(line).joined() + inside
+            return [Array(whole.utf8), Array(whole.utf8.dropLast(9))]
         case .message, .address, .profile, .ranks, .environment: return try foreignSamples()
         }
     }

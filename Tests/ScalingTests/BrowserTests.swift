@@ -13,7 +13,7 @@ struct BrowserTests {
         deinit { try? FileManager.default.removeItem(at: url) }
     }
 
-    @Test(arguments: [375, 1280])
+    @Test(arguments: [380, 800, 1280])
     func nothingOverflowsOrOverlaps(width: Int) throws {
         let folder = try Folder()
         try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
@@ -22,6 +22,7 @@ struct BrowserTests {
         #expect(result.fits && result.out == 0, "\(result)")
         #expect(result.overlaps == 0, "\(result)")
         #expect(result.charts == 12, "\(result)")
+        #expect(result.console.isEmpty, "\(result)")
         // Digits of 10 pixels are as small as text may be.
         #expect(result.smallest >= 5, "\(result)")
     }

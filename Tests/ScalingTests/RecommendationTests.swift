@@ -1,3 +1,4 @@
+import Pages
 import Testing
 
 @testable import Scaling
@@ -130,7 +131,7 @@ import Testing
         // All four compute as long, and only ranks exchange and repeat the optimiser: one process is the fastest.
         #expect(experiment.recommendation.machine == options[2])
         #expect(experiment.recommendation.hosts == nil)
-        #expect(Report.html(experiment).contains(escaped(experiment.recommendation.sentence)))
+        #expect(Report.html(experiment).contains(Markup(text: experiment.recommendation.sentence).source))
     }
 
     /// Hosts of four cores: one to four ranks each, of which those with one thread a host were measured.

@@ -93,7 +93,8 @@ import Testing
     @Test func reportHasTheCurveAndItsParts() throws {
         let html = Report.html(try #require(Synthetic().experiment()))
         for part in [
-            "Seconds a step, by threads", "Speed-up, by threads", "serial fraction", "<th class=\"text\">part</th>",
+            "Seconds a step, by threads", "Speed-up, by threads", "serial fraction",
+            "<th scope=\"col\" class=\"text\">part</th>",
         ] {
             #expect(html.contains(part), "\(part)")
         }

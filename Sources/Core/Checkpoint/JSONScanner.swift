@@ -1,22 +1,25 @@
-/// Reads the few JSON forms that a safetensors header consists of, straight from the file's bytes.
+/// Reads the few JSON forms that safetensors headers and lines of metrics consist of, straight from the file's bytes.
 ///
 /// A general decoder builds a tree many times the size of its input, recurses as deep as the input wants and lets the
 /// last of two equal keys win; a header may come from anywhere, so none of these will do.
-struct JSONScanner {
+package struct JSONScanner {
     /// What is wrong with the text.
-    struct Problem: Error {
+    package struct Problem: Error {
         let text: String
+
+        package init(text: String) { self.text = text }
     }
 
     private let bytes: UnsafeRawBufferPointer
     private(set) var position = 0
 
-    init(_ bytes: UnsafeRawBufferPointer) {
+    /// Reads from the first byte on.
+    package init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
 
     /// Skips white space; then whether that was the end.
-    mutating func isAtEnd() -> Bool {
+    package mutating func isAtEnd() -> Bool {
         while position < bytes.count {
             switch bytes[position] {
             case 0x20, 0x09, 0x0A, 0x0D: position += 1
@@ -27,19 +30,19 @@ struct JSONScanner {
     }
 
     /// Skips white space and the character, if it comes next.
-    mutating func take(_ character: Unicode.Scalar) -> Bool {
+    package mutating func take(_ character: Unicode.Scalar) -> Bool {
         guard !isAtEnd(), bytes[position] == UInt8(ascii: character) else { return false }
         position += 1
         return true
     }
 
     /// Skips white space and the character, which must come next.
-    mutating func expect(_ character: Unicode.Scalar) throws {
+    package mutating func expect(_ character: Unicode.Scalar) throws {
         guard take(character) else { throw Problem(text: "'\(character)' expected at byte \(position) of the header") }
     }
 
     /// Reads `OPEN element, element, … CLOSE`; each call of `element` reads one.
-    mutating func sequence(
+    package mutating func sequence(
         _ open: Unicode.Scalar, _ close: Unicode.Scalar, element: (inout JSONScanner) throws -> Void
     ) throws {
         try expect(open)
@@ -81,7 +84,7 @@ struct JSONScanner {
     }
 
     /// Reads a number; one too large for a double is infinite.
-    mutating func number() throws -> Double {
+    package mutating func number() throws -> Double {
         _ = isAtEnd()
         let start = position
         // The longest shortest form of a double has 24 characters.
@@ -101,8 +104,37 @@ struct JSONScanner {
         return value
     }
 
+    /// Skips any value, in which values are nested no deeper than `depth`.
+    package mutating func skipValue(depth: Int = 4) throws {
+        guard depth > 0 else { throw Problem(text: "values nested too deep at byte \(position)") }
+        guard !isAtEnd() else { throw Problem(text: "a value expected at the end") }
+        switch bytes[position] {
+        case UInt8(ascii: "\""): _ = try string()
+        case UInt8(ascii: "["): try sequence("[", "]") { try $0.skipValue(depth: depth - 1) }
+        case UInt8(ascii: "{"):
+            try sequence("{", "}") { scanner in
+                _ = try scanner.string()
+                try scanner.expect(":")
+                try scanner.skipValue(depth: depth - 1)
+            }
+        case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
+            guard ["true", "false", "null"].contains(where: { takeWord($0) }) else {
+                throw Problem(text: "a value expected at byte \(position)")
+            }
+        default: _ = try number()
+        }
+    }
+
+    private mutating func takeWord(_ word: StaticString) -> Bool {
+        let end = position + word.utf8CodeUnitCount
+        guard end <= bytes.count else { return false }
+        for (index, place) in (position..<end).enumerated() where bytes[place] != word.utf8Start[index] { return false }
+        position = end
+        return true
+    }
+
     /// Reads a string.
-    mutating func string() throws -> String {
+    package mutating func string() throws -> String {
         try stringAndRange().0
     }
 

@@ -16,6 +16,8 @@ package struct CounterRandom: Hashable, Sendable {
         case dropout = 4
         /// The inputs that scheduled sampling draws; index: the step and, in its lower half, the sequence; part: the time.
         case scheduledSampling = 5
+        /// The characters that a measurement of memory puts in other ones' place; index: the attempt, part: the place's number.
+        case memory = 6
     }
 
     let seed: UInt64

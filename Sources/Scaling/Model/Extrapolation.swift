@@ -1,3 +1,5 @@
+import Pages
+
 extension CostModel {
     /// Why a step lies outside of what the model was fitted to, in words; empty where it doesn't.
     func extrapolations(_ layout: Layout, _ workload: Workload) -> [String] {

@@ -1,3 +1,5 @@
+import Pages
+
 /// Ranks × threads that a training could be started with, and how long a step of the base's batch takes then.
 public struct LayoutOption: Hashable, Sendable, Codable {
     /// Where its seconds come from.

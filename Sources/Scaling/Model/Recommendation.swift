@@ -1,3 +1,5 @@
+import Pages
+
 /// Which ranks × threads to train with, on this machine and, where several were measured, on the hosts.
 public struct Recommendation: Hashable, Sendable, Codable {
     /// One sentence.

@@ -1,3 +1,5 @@
+import Pages
+
 /// One sentence on what limits an experiment.
 enum Verdict {
     static func sentence(_ measurements: [Measurement], base: Measurement) -> String {

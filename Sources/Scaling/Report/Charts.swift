@@ -1,3 +1,5 @@
+import Pages
+
 /// Measured throughput, efficiency and step time against the model.
 struct MeasuredCharts {
     let experiment: Experiment
@@ -12,7 +14,7 @@ struct MeasuredCharts {
         .ranks(series.flatMap { experiment.measured($0.series).map { Double($0.layout.ranks) } })
     }
 
-    var html: String { stepTime.html + throughput.html + efficiency.html }
+    var html: Markup { Parts.charts([stepTime, throughput, efficiency]) }
 
     private var stepTime: LineChart {
         let lines = lines { $1 }
@@ -77,25 +79,28 @@ struct ProjectedCharts {
 
     init(_ experiment: Experiment) { self.experiment = experiment }
 
-    var html: String {
-        [Series.strong, .weak].map { series in
-            let curves = experiment.projections.filter { $0.series == series }
-            guard !curves.isEmpty else { return "" }
-            let name = series.rawValue
-            return chart("Seconds a step, \(name) scaling", "seconds", curves, .seconds)
-                + chart("Throughput, \(name) scaling", "tokens a second", curves, .rate)
-                + chart("Efficiency, \(name) scaling", "of the base, a core", curves, .percent)
-        }.joined()
+    var html: Markup {
+        Parts.charts(
+            [Series.strong, .weak].flatMap { series -> [LineChart] in
+                let curves = experiment.projections.filter { $0.series == series }
+                guard !curves.isEmpty else { return [] }
+                let name = series.rawValue
+                return [
+                    chart("Seconds a step, \(name) scaling", "seconds", curves, .seconds),
+                    chart("Throughput, \(name) scaling", "tokens a second", curves, .rate),
+                    chart("Efficiency, \(name) scaling", "of the base, a core", curves, .percent),
+                ]
+            })
     }
 
-    private enum Quantity { case seconds, rate, percent }
+    private enum Quantity: Sendable { case seconds, rate, percent }
 
-    private func chart(_ title: String, _ label: String, _ curves: [Projection], _ quantity: Quantity) -> String {
+    private func chart(_ title: String, _ label: String, _ curves: [Projection], _ quantity: Quantity) -> LineChart {
         let lines = curves.enumerated().flatMap { self.lines($1, quantity, color: $0 + 1) }
         let points = curves.flatMap(\.points)
         let values = points.map { value($0, quantity) }
         let axis: Axis = quantity == .percent ? .linear(values, atLeast: 1) : .decades(values)
-        let text = { (value: Double) in
+        let text = { @Sendable (value: Double) in
             switch quantity {
             case .seconds: secondsText(value)
             case .rate: axisText(value)
@@ -105,8 +110,7 @@ struct ProjectedCharts {
         let ranks: [Double] = points.map { Double($0.ranks) }
         return LineChart(
             title: title, xLabel: "ranks, one a host", yLabel: label, x: Axis.ranks(ranks), y: axis, yText: text,
-            lines: lines
-        ).html
+            lines: lines)
     }
 
     private func value(_ point: ProjectedPoint, _ quantity: Quantity) -> Double {

@@ -1,26 +1,24 @@
+import Pages
+
 /// The report: one HTML page that needs nothing from elsewhere.
 public enum Report {
     /// The whole page.
     public static func html(_ experiment: Experiment) -> String {
+        Page(title: "dtrain scaling report", body: body(experiment)).html
+    }
+
+    private static func body(_ experiment: Experiment) -> Markup {
         """
-        <!DOCTYPE html>
-        <html lang="en"><head><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>dtrain scaling report</title>
-        <style>
-        \(Style.sheet)
-        </style></head><body><main>
-        <h1>\(escaped(title(experiment)))</h1>
-        <p class="soft">\(escaped(subtitle(experiment.setting)))</p>
-        <p class="verdict">\(escaped(experiment.verdict))</p>
-        <p class="verdict">\(escaped(experiment.recommendation.sentence))</p>
+        <h1>\(title(experiment))</h1>
+        <p class="soft">\(subtitle(experiment.setting))</p>
+        <p class="verdict">\(experiment.verdict)</p>
+        <p class="verdict">\(experiment.recommendation.sentence)</p>
         \(tiles(experiment))
         <h2>Measured</h2>
-        <p>\(escaped(sharing(experiment)))</p>
-        <div class="charts">
-        \(MeasuredCharts(experiment).html)</div>
+        <p>\(sharing(experiment))</p>
+        \(MeasuredCharts(experiment).html)
         <h2>The split of a step</h2>
-        \(StepBars(bars: bars(experiment)).html)
+        \(StepBars.html(bars(experiment)))
         \(Tables.measured(experiment))
         <h2>Threads of one process</h2>
         \(ThreadSection.html(experiment))
@@ -36,8 +34,6 @@ public enum Report {
         \(Tables.model(experiment))
         <p class="soft">All raw data: steps.csv, summary.csv and experiment.json beside this file.
         docs/scaling.md of dtrain has the definitions and formulas.</p>
-        </main></body></html>
-
         """
     }
 
@@ -52,7 +48,7 @@ public enum Report {
         return "\(setting.model) · \(setting.date)\(unfinished)"
     }
 
-    private static func tiles(_ experiment: Experiment) -> String {
+    private static func tiles(_ experiment: Experiment) -> Markup {
         let scaled = experiment.measurements.filter(\.plan.isScaled)
         var tiles = [
             (
@@ -74,8 +70,7 @@ public enum Report {
         if let error = experiment.largestError {
             tiles.append((percent(error), "largest error of a prediction of trainings it hadn't seen"))
         }
-        let html = tiles.map { "<div class=\"tile\"><b>\(escaped($0.0))</b><span>\(escaped($0.1))</span></div>" }
-        return "<div class=\"tiles\">\(html.joined())</div>"
+        return Parts.tiles(tiles.map { (number: $0.0, words: $0.1) })
     }
 
     private static func sharing(_ experiment: Experiment) -> String {
@@ -97,7 +92,7 @@ public enum Report {
             }
     }
 
-    private static func checked(_ experiment: Experiment) -> String {
+    private static func checked(_ experiment: Experiment) -> Markup {
         let note =
             "Each number of ranks is predicted by a model that was fitted without the trainings on that number of ranks: from "
             + "single processes, trainings on other numbers of ranks, and exchanges with next to nothing to compute."
@@ -107,7 +102,7 @@ public enum Report {
         return "<p>\(note)</p>" + Tables.checks(experiment)
     }
 
-    private static func projected(_ experiment: Experiment) -> String {
+    private static func projected(_ experiment: Experiment) -> Markup {
         guard let first = experiment.projections.first, let point = first.points.first else {
             return "<p>Nothing could be predicted.</p>"
         }
@@ -117,13 +112,9 @@ public enum Report {
                 ? "No network was measured: the networks are assumed, and every point above one rank extrapolates. "
                 : "Beyond \(count(experiment.model.mostRanks, "rank")) the points extrapolate. ")
             + "These are predictions, not measurements."
-        return "<p>\(escaped(hosts))</p><div class=\"charts\">\n\(ProjectedCharts(experiment).html)</div>"
-            + Tables.projections(experiment)
+        return "<p>\(hosts)</p>" + ProjectedCharts(experiment).html + Tables.projections(experiment)
     }
 }
-
-/// "1 thread", "2 threads".
-func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
 /// A process that no launcher started.
 func processText(_ layout: Layout) -> String { "1 process × \(count(layout.threads, "thread"))" }

@@ -1,6 +1,8 @@
+import Pages
+
 extension Tables {
     /// The base's curve, a line for each number of threads.
-    static func threads(_ curve: [ThreadPoint]) -> String {
+    static func threads(_ curve: [ThreadPoint]) -> Markup {
         table(
             [
                 "threads", "step", "interval", "tokens/s", "speed-up", "a thread", "model", "predicted unseen", "error",
@@ -20,7 +22,7 @@ extension Tables {
     }
 
     /// What threads make of each part of a step, a line for each; nothing where one number of threads was measured.
-    static func threadParts(_ experiment: Experiment) -> String {
+    static func threadParts(_ experiment: Experiment) -> Markup {
         let base = experiment.measured(.base).filter { $0.layout.turns == 1 }
         guard let one = base.first, let most = base.last, one.layout.threads == 1, most.layout.threads > 1
         else { return "" }
@@ -44,7 +46,7 @@ extension Tables {
     }
 
     /// The layouts that were compared, the chosen ones marked.
-    static func options(_ recommendation: Recommendation) -> String {
+    static func options(_ recommendation: Recommendation) -> Markup {
         let rows = recommendation.options.map { option in
             let marks = [
                 recommendation.machine == option ? "this machine" : nil,

@@ -1,6 +1,8 @@
+import Pages
+
 /// The tables of the report.
 enum Tables {
-    static func measured(_ experiment: Experiment) -> String {
+    static func measured(_ experiment: Experiment) -> Markup {
         let series: [Series] = [.base, .strong, .weak, .exchange]
         let rows = series.flatMap { series in
             experiment.measured(series).map { measurement -> [String] in
@@ -27,7 +29,7 @@ enum Tables {
                 ], rows, textColumns: [1])
     }
 
-    static func checks(_ experiment: Experiment) -> String {
+    static func checks(_ experiment: Experiment) -> Markup {
         table(
             ["", "ranks", "fitted to trainings on", "measured", "predicted", "error", "placement"],
             experiment.checks.map {
@@ -39,8 +41,8 @@ enum Tables {
             }, textColumns: [6])
     }
 
-    static func projections(_ experiment: Experiment) -> String {
-        experiment.projections.map { projection in
+    static func projections(_ experiment: Experiment) -> Markup {
+        experiment.projections.map { projection -> Markup in
             let rows = projection.points.map { point in
                 [
                     "\(point.ranks)", seconds(point.seconds), compact(point.tokensPerSecond), percent(point.efficiency),
@@ -49,14 +51,14 @@ enum Tables {
                 ]
             }
             return
-                "<details><summary>\(projection.series.rawValue) scaling over \(escaped(projection.linkName))</summary>"
+                "<details><summary>\(projection.series.rawValue) scaling over \(projection.linkName)</summary>"
                 + table(
                     ["ranks", "step", "tokens/s", "efficiency", "exchange", "limit", "extrapolates"], rows,
                     textColumns: [5, 6]) + "</details>"
         }.joined(separator: "\n")
     }
 
-    static func machine(_ experiment: Experiment) -> String {
+    static func machine(_ experiment: Experiment) -> Markup {
         let setting = experiment.setting
         let hosts = Set(setting.hosts.map(\.host)).sorted().joined(separator: ", ")
         let machines = Set(setting.hosts.map(\.boot)).count
@@ -71,7 +73,7 @@ enum Tables {
         ])
     }
 
-    static func model(_ experiment: Experiment) -> String {
+    static func model(_ experiment: Experiment) -> Markup {
         let model = experiment.model
         let busy = model.mostBusyCores
         let threads = experiment.base.layout.threads
@@ -112,19 +114,9 @@ enum Tables {
         return list(entries)
     }
 
-    private static func list(_ entries: [(name: String, text: String)]) -> String {
-        let items = entries.map { "<dt>\(escaped($0.name))</dt><dd>\(escaped($0.text))</dd>" }
-        return "<dl class=\"card\">\(items.joined(separator: "\n"))</dl>"
-    }
+    private static func list(_ entries: [(name: String, text: String)]) -> Markup { Parts.list(entries) }
 
-    static func table(_ header: [String], _ rows: [[String]], textColumns: Set<Int>) -> String {
-        func cells(_ row: [String], _ tag: String) -> String {
-            row.enumerated().map { index, text in
-                "<\(tag)\(textColumns.contains(index) ? " class=\"text\"" : "")>\(escaped(text))</\(tag)>"
-            }.joined()
-        }
-        let body = rows.map { "<tr>\(cells($0, "td"))</tr>" }.joined(separator: "\n")
-        return "<div class=\"table\"><table><thead><tr>\(cells(header, "th"))</tr></thead><tbody>\n\(body)\n"
-            + "</tbody></table></div>"
+    static func table(_ header: [String], _ rows: [[String]], textColumns: Set<Int>) -> Markup {
+        Table(header, rows, textColumns: textColumns).html
     }
 }

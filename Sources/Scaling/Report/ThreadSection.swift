@@ -1,13 +1,14 @@
+import Pages
+
 /// The base's curve over its threads: charts and tables.
 enum ThreadSection {
-    static func html(_ experiment: Experiment) -> String {
+    static func html(_ experiment: Experiment) -> Markup {
         let curve = experiment.threadCurve
         guard let most = curve.last(where: { $0.seconds != nil }) else { return "<p>No process was measured.</p>" }
         let note =
             "One unbound process with a whole batch. Beyond \(count(most.threads, "thread")) the curve is a prediction for a "
             + "machine with a core for each thread."
-        return "<p>\(escaped(note))</p><div class=\"charts\">\n\(ThreadCharts(experiment).html)</div>"
-            + Tables.threads(curve) + Tables.threadParts(experiment)
+        return "<p>\(note)</p>" + ThreadCharts(experiment).html + Tables.threads(curve) + Tables.threadParts(experiment)
     }
 }
 
@@ -25,19 +26,19 @@ struct ThreadCharts {
         single = curve.first { $0.threads == 1 && $0.seconds != nil }?.tokensPerSecond
     }
 
-    var html: String {
+    var html: Markup {
         let times = lines { $0 }
         let values = times.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
         let stepTime = LineChart(
             title: "Seconds a step, by threads", xLabel: "threads of one process", yLabel: "seconds", x: threads,
             y: .linear(values), yText: secondsText, lines: times)
-        guard let single else { return stepTime.html }
+        guard let single else { return Parts.charts([stepTime]) }
         let speedups = lines { tokens / $0 / single }
         let speedup = LineChart(
             title: "Speed-up, by threads", xLabel: "threads of one process", yLabel: "times one thread", x: threads,
             y: .linear(speedups.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }), yText: plain,
             lines: speedups)
-        return stepTime.html + speedup.html
+        return Parts.charts([stepTime, speedup])
     }
 
     private var threads: Axis { .ranks(curve.map { Double($0.threads) }) }

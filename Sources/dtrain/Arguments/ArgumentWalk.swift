@@ -34,7 +34,11 @@ struct ArgumentWalk {
         var previous: CommandFlag?
         rest = words[...]
         while let word = rest.popFirst() {
-            guard Self.beginsWithADash(word) else { throw stray(word, after: previous) }
+            guard Self.beginsWithADash(word) else {
+                guard flags.takesWords else { throw stray(word, after: previous) }
+                result.append(word)
+                continue
+            }
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard let flag = flags[parts[0]] else {
                 throw UnknownFlag(name: parts[0], flags: flags, others: others, passing: passing).error

@@ -32,6 +32,8 @@ struct CommandFlags: Sendable {
     private let flags: [String: CommandFlag]
     /// The names that the help shows, in its order.
     let names: [String]
+    /// Whether words that are no flag's values are expected, too.
+    let takesWords: Bool
 
     /// Reads them from the parser's own description of the command.
     ///
@@ -51,6 +53,7 @@ struct CommandFlags: Sendable {
         command = type._commandName
         self.flags = flags
         self.names = names
+        takesWords = arguments.contains { $0.kind == "positional" && $0.parsingStrategy != "postTerminator" }
     }
 
     subscript(name: String) -> CommandFlag? { flags[name] }

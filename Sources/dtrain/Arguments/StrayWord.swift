@@ -27,7 +27,7 @@ enum StrayWord {
         "fit": "train", "learn": "train", "run": "train", "resume": "train --resume", "sample": "generate",
         "predict": "generate", "eval": "evaluate", "test": "evaluate", "score": "evaluate", "convert": "export",
         "save": "export", "info": "summary", "show": "summary", "bench": "scale", "benchmark": "scale",
-        "restart": "supervise", "watch": "supervise",
+        "restart": "supervise", "watch": "supervise", "plot": "report", "diff": "compare", "surprisal": "inspect",
     ]
 
     /// A word among a command's flags.

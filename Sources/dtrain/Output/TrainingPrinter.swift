@@ -261,7 +261,7 @@ final class TrainingPrinter {
 
     private func validationField(_ loss: Double?) -> String? { loss.map { "val_loss: \($0.fixed(4))" } }
 
-    /// `11.2k chars/s`
+    /// The speed, such as `11.2k chars/s`.
     private func rate(meanSeconds: Double) -> String? {
         guard let overview, meanSeconds > 0 else { return nil }
         return "\((Double(overview.batchSize * overview.sequenceLength) / meanSeconds).short) \(overview.tokenUnit)/s"

@@ -1,0 +1,92 @@
+import DTrainCore
+import Glibc
+import Pages
+
+/// The page that shows what a model expects of a text.
+public enum InspectionPage {
+    /// The most passages that are listed.
+    private static let mostPassages = 10
+
+    /// The whole page.
+    public static func html(_ inspection: Inspection) -> String {
+        Page(
+            title: "dtrain: \(inspection.name) inspected", sheet: sheet, script: InspectionScript.script,
+            body: body(inspection)
+        ).html
+    }
+
+    private static func body(_ inspection: Inspection) -> Markup {
+        let passages = Passage.dearest(
+            mostPassages, of: [0] + inspection.surprisals.map(\.bits),
+            newlines: inspection.ids.map { Glyph($0, inspection.vocabulary).style == "n" })
+        let text = SurprisalText(inspection: inspection, anchors: Set(passages.map(\.range.lowerBound)))
+        return """
+            <h1>What the model expects of “\(inspection.name)”</h1>
+            <p class="soft">\(subtitle(inspection))</p>
+            \(tiles(inspection))
+            <h2>The text by surprisal</h2>
+            <p>The darker a \(inspection.unit), the less the model expected it: \(inspection.unit)s of probability ½ cost 1 bit, of ¼ 2 bits.</p>
+            \(text.html)
+            \(text.legend)
+            <h2>The dearest passages</h2>
+            \(list(passages, inspection))
+            <h2>Memory</h2>
+            \(MemorySection(inspection: inspection).html)
+            """
+    }
+
+    private static func subtitle(_ inspection: Inspection) -> String {
+        let step = inspection.step.map { ", step \(grouped($0))" } ?? ""
+        let shown =
+            inspection.ids.count < inspection.count
+            ? "the first \(grouped(inspection.ids.count)) of \(grouped(inspection.count)) \(inspection.units) (--limit shows more)"
+            : "all \(grouped(inspection.count)) \(inspection.units)"
+        return "Model \(inspection.checkpoint)\(step); \(shown), with the state carried on from the first."
+    }
+
+    private static func tiles(_ inspection: Inspection) -> Markup {
+        Parts.tiles([
+            ("\(threeDigits(inspection.bits)) bits", "a \(inspection.unit), the mean surprisal"),
+            (threeDigits(exp2(inspection.bits)), "perplexity: as unsure as among so many"),
+            ("\(decimal(inspection.accuracy(1) * 100, 1)) %", "were the likeliest at their places"),
+            ("\(decimal(inspection.accuracy(5) * 100, 1)) %", "were among the five likeliest"),
+        ])
+    }
+
+    private static func list(_ passages: [Passage], _ inspection: Inspection) -> Markup {
+        let items = passages.map { passage -> Markup in
+            let words = passage.range.map { place -> Markup in
+                let glyph = Glyph(inspection.ids[place], inspection.vocabulary)
+                let bits = place > 0 ? inspection.surprisals[place - 1].bits : 0
+                let text = glyph.style == "n" ? "↵" : glyph.style == "t" ? "→" : glyph.text
+                return "<i class=\"s\(SurprisalText.level(bits))\">\(text)</i>"
+            }
+            return """
+                <li><a href="#c\(passage.range.lowerBound)">line \(grouped(passage.line)), \(inspection.unit) \(grouped(passage.range.lowerBound + 1))</a>: \
+                \(bitsText(passage.bits)) bits a \(inspection.unit)<pre>\(words.joined())</pre></li>
+                """
+        }
+        return """
+            <p class="soft">Of \(Passage.length) \(inspection.unit)s each, those with the most bits first.</p>
+            <ol class="card passages">
+            \(items.joined(separator: "\n"))
+            </ol>
+            """
+    }
+
+    private static let sheet: Markup = """
+        #text { line-height: 1.6; max-height: 32em; overflow-y: auto; } #text i, .passages i { font-style: normal; border-radius: 2px; }
+        #text i.n::before { content: "↵"; opacity: .45; } #text i.t { border-bottom: 1px dotted var(--soft); }
+        i.k { font-size: .8em; white-space: nowrap; border: 1px solid var(--line); } #text i.at, #text i:target { outline: 2px solid var(--text); }
+        .s1 { background: rgba(196,84,28,.08); } .s2 { background: rgba(196,84,28,.16); } .s3 { background: rgba(196,84,28,.26); }
+        .s4 { background: rgba(196,84,28,.36); } .s5 { background: rgba(196,84,28,.48); } .s6 { background: rgba(196,84,28,.62); }
+        .s7 { background: rgba(196,84,28,.78); }
+        @media (prefers-color-scheme: dark) { .s1 { background: rgba(190,72,24,.14); } .s2 { background: rgba(190,72,24,.24); }
+          .s3 { background: rgba(190,72,24,.36); } .s4 { background: rgba(190,72,24,.48); } .s5 { background: rgba(190,72,24,.62); }
+          .s6 { background: rgba(190,72,24,.76); } .s7 { background: rgba(190,72,24,.92); } }
+        #detail { position: sticky; bottom: 8px; min-height: 3.2em; max-width: none; box-shadow: 0 1px 6px rgba(0,0,0,.25); }
+        .narrow { max-width: 24em; } .narrow i.key { font-style: normal; border: 1px solid var(--line); }
+        .passages { padding-left: 2.4em; } .passages li { margin: 0 0 .7em; }
+        @media print { #text { max-height: none; } #detail, #keys { display: none; } }
+        """
+}

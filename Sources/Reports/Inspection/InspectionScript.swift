@@ -1,0 +1,60 @@
+import Pages
+
+/// What moves the selection on an inspection's page; without it each character still has its title.
+enum InspectionScript {
+    static let script = Page.Script(source: source, hash: hash)
+
+    /// The SHA-256 of the source in Base64; the test that compares them says what it must be.
+    static let hash = "JFKAe47dQK4JDG5h2JGt99jrVF7h6eyQqUJb1/cwNZ0="
+
+    static let source: Markup = """
+        "use strict";
+        (() => {
+          const text = document.getElementById("text"), detail = document.getElementById("detail");
+          const all = Array.from(text.children), place = new Map(all.map((element, index) => [element, index]));
+          const start = text.dataset.unit, dear = /^s[67]/;
+          let at = -1;
+          const tell = (index) => { detail.textContent = start + " " + (index + 1).toLocaleString("en") + ", " + all[index].title; };
+          const select = (index) => {
+            if (at >= 0) all[at].classList.remove("at");
+            at = Math.max(0, Math.min(all.length - 1, index));
+            all[at].classList.add("at");
+            all[at].scrollIntoView({ block: "nearest" });
+            tell(at);
+          };
+          const line = (direction) => {
+            const from = all[at].getBoundingClientRect();
+            let best = at, distance = Infinity, top = null;
+            for (let index = at + direction; index >= 0 && index < all.length; index += direction) {
+              const box = all[index].getBoundingClientRect();
+              if ((box.top - from.top) * direction < 4) continue;
+              if (top !== null && Math.abs(box.top - top) > 4) break;
+              top = box.top;
+              if (Math.abs(box.left - from.left) < distance) { best = index; distance = Math.abs(box.left - from.left); }
+            }
+            return best;
+          };
+          const jump = (direction) => {
+            for (let index = at + direction; index >= 0 && index < all.length; index += direction)
+              if (dear.test(all[index].className)) return index;
+            return at;
+          };
+          const moves = {
+            ArrowRight: () => at + 1, ArrowLeft: () => at - 1, ArrowDown: () => line(1), ArrowUp: () => line(-1),
+            Home: () => 0, End: () => all.length - 1, n: () => jump(1), p: () => jump(-1),
+          };
+          text.addEventListener("keydown", (event) => {
+            const move = moves[event.key] || moves[event.key.toLowerCase()];
+            if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
+            event.preventDefault();
+            select(at < 0 ? 0 : move());
+          });
+          text.addEventListener("click", (event) => { if (place.has(event.target)) select(place.get(event.target)); });
+          text.addEventListener("mouseover", (event) => { if (place.has(event.target)) tell(place.get(event.target)); });
+          addEventListener("hashchange", () => {
+            const target = document.getElementById(location.hash.slice(1));
+            if (place.has(target)) { select(place.get(target)); text.focus({ preventScroll: true }); }
+          });
+        })();
+        """
+}

@@ -1,0 +1,91 @@
+import DTrainCore
+import Pages
+
+/// The report on one training, or on several side by side.
+public enum RunReport {
+    /// The whole page.
+    ///
+    /// - Parameters:
+    ///   - runs: at most `Run.mostOnAPage`.
+    ///   - samples: what the checkpoints of each have written.
+    public static func html(_ runs: [Run], samples: [[SampleText]]) -> String {
+        Page(title: "dtrain: \(title(runs))", body: body(runs, samples)).html
+    }
+
+    /// The losses by epoch as an SVG picture of its own.
+    ///
+    /// - Throws: `DTrainError` with `badData` when no epoch is finished.
+    public static func picture(_ runs: [Run]) throws -> String {
+        guard let chart = RunCharts(runs).losses else {
+            throw DTrainError(
+                .badData,
+                "no epoch is finished in '\(runs.map(\.name).joined(separator: "', '"))'; train for one, or write a page of .html"
+            )
+        }
+        return chart.picture
+    }
+
+    private static func title(_ runs: [Run]) -> String {
+        runs.count == 1 ? "training \(runs.first?.name ?? "")" : "\(runs.count) trainings"
+    }
+
+    private static func body(_ runs: [Run], _ samples: [[SampleText]]) -> Markup {
+        let charts = RunCharts(runs)
+        let tables = RunTables(runs)
+        let remarks = runs.flatMap(\.remarks).map { remark -> Markup in "<p class=\"soft\">Note: \(remark).</p>" }
+        return """
+            <h1>\(runs.count == 1 ? "Training “\(runs.first?.name ?? "")”" : "\(runs.count) trainings side by side")</h1>
+            <p class="soft">\(sources(runs))</p>
+            <p class="verdict">\(RunVerdict.text(runs))</p>
+            \(remarks.joined(separator: "\n"))
+            \(tables.results.html)
+            <h2>Losses</h2>
+            \(losses(runs, charts))
+            <h2>By step</h2>
+            \(steps(charts))
+            <h2>Where the time went</h2>
+            \(TimeBars.html(runs))
+            <h2>\(runs.count == 1 ? "Settings other than the defaults" : "Settings that differ")</h2>
+            \(settings(runs, tables.settings))
+            <h2>What the checkpoints write</h2>
+            \(SampleSection.html(runs, samples))
+            """
+    }
+
+    private static func sources(_ runs: [Run]) -> String {
+        let files = runs.map { run in
+            [run.metrics?.path, run.folder.map { "checkpoints in \($0)" }].compactMap { $0 }.joined(separator: ", ")
+        }
+        return "From " + files.joined(separator: "; ")
+    }
+
+    private static func losses(_ runs: [Run], _ charts: RunCharts) -> Markup {
+        guard let chart = charts.losses else { return "<p>No epoch is finished yet.</p>" }
+        let epochs = Set(runs.flatMap { ($0.epochLoss + $0.epochHeldOut).map { Int($0.x) } }).sorted()
+        let columns = runs.flatMap { run -> [(name: String, losses: [Int: Double])] in
+            let name = runs.count > 1 ? "\(run.name): " : ""
+            return [("\(name)train", run.epochLoss), ("\(name)held out", run.epochHeldOut)].filter { !$0.1.isEmpty }
+                .map { ($0.0, Dictionary($0.1.map { (Int($0.x), $0.y) }) { $1 }) }
+        }
+        let table = Table(
+            ["epoch"] + columns.map(\.name),
+            epochs.map { epoch in [grouped(epoch)] + columns.map { $0.losses[epoch].map(loss) ?? "" } })
+        return Parts.charts([chart]) + Parts.details("The same as a table", table.html)
+    }
+
+    private static func steps(_ charts: RunCharts) -> Markup {
+        let all = charts.bySteps
+        guard !all.isEmpty else { return "<p>No metrics file was found: train with --metrics FILE.</p>" }
+        let note: Markup = charts.merged.map { "<p class=\"soft\">A point is the mean of up to \($0) steps.</p>" } ?? ""
+        return note + Parts.charts(all)
+    }
+
+    private static func settings(_ runs: [Run], _ table: Table) -> Markup {
+        let known = runs.filter { $0.settings != nil }
+        guard !known.isEmpty else { return "<p>No checkpoint was found, and only those tell the settings.</p>" }
+        guard !table.rows.isEmpty else {
+            return runs.count == 1 ? "<p>All are the defaults.</p>" : "<p>None of those that checkpoints tell.</p>"
+        }
+        return table.html
+    }
+}

@@ -1,0 +1,58 @@
+/// A series of numbers by step, of which only so many points are kept: neighbours are merged where there are more.
+///
+/// However long a training was, its trace takes the same memory, and shows the mean of what it has merged.
+struct Trace: Hashable {
+    /// Consecutive values that are one point.
+    private struct Bin: Hashable {
+        var last: Int
+        var weight: Double
+        var sum: Double
+        var count: Int
+    }
+
+    /// The most points that are kept.
+    static let mostPoints = 600
+
+    private var bins: [Bin] = []
+    /// Values of a full point.
+    private(set) var valuesPerPoint = 1
+
+    /// Adds a value behind all others.
+    ///
+    /// - Parameters:
+    ///   - step: where it belongs.
+    ///   - weight: what it counts in a mean.
+    mutating func add(_ value: Double, at step: Int, weight: Double = 1) {
+        if var bin = bins.last, bin.count < valuesPerPoint {
+            bin.last = step
+            bin.weight += weight
+            bin.sum += value * weight
+            bin.count += 1
+            bins[bins.count - 1] = bin
+            return
+        }
+        if bins.count == Self.mostPoints { halve() }
+        bins.append(Bin(last: step, weight: weight, sum: value * weight, count: 1))
+    }
+
+    private mutating func halve() {
+        bins = stride(from: 0, to: bins.count - 1, by: 2).map { index in
+            let (left, right) = (bins[index], bins[index + 1])
+            return Bin(
+                last: right.last, weight: left.weight + right.weight, sum: left.sum + right.sum,
+                count: left.count + right.count)
+        }
+        valuesPerPoint *= 2
+    }
+
+    /// The mean of each point's values, at the last of their steps.
+    var points: [(x: Double, y: Double)] {
+        bins.filter { $0.weight > 0 }.map { (x: Double($0.last), y: $0.sum / $0.weight) }
+    }
+
+    var isEmpty: Bool { bins.isEmpty }
+    /// The last point.
+    var last: Double? { points.last?.y }
+    /// The largest step.
+    var lastStep: Int { bins.last?.last ?? 0 }
+}

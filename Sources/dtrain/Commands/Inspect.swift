@@ -1,0 +1,55 @@
+import ArgumentParser
+import DTrainCore
+import Reports
+
+/// `dtrain inspect`: what a model expects of a text, as a page.
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a page that shows how surprising each character of a text is to a model.",
+        discussion: """
+            Each character has the colour of its surprisal, with the likeliest alternatives; the dearest passages are listed, and a curve \
+            shows how far back a changed character still changes the predictions. Works on the beginning of a text, as far as --limit.
+
+              dtrain inspect --checkpoint run --data play.txt --output inspect.html
+            """)
+
+    @Option(help: .usedCheckpoint)
+    var checkpoint: String
+
+    @OptionGroup var model: ModelUseOptions
+    @OptionGroup var text: TextOptions
+
+    @Option(help: .init("The page.", valueName: "file"))
+    var output: String
+
+    @Option(
+        help: "Characters of the text that are shown, at most \(Inspection.mostCharacters) (default: 10000).",
+        transform: positive)
+    var limit = 10_000
+
+    func validate() throws {
+        guard limit >= 2, limit <= Inspection.mostCharacters else {
+            throw ValidationError("--limit \(limit) is not from 2 to \(Inspection.mostCharacters): give such a number")
+        }
+    }
+
+    func run() throws {
+        let loaded = try LoadedModel(checkpoint, options: model.file)
+        let corpus = try Corpus(
+            paths: try text.given ?? DefaultCorpus.paths(), vocabulary: loaded.vocabulary, pipes: .read { true })
+        try corpus.requireKnownCharacters(of: loaded.checkpoint.path)
+        if corpus.unknownCount > 0 {
+            Console.warning(
+                "\(corpus.unknownCount) characters of '\(corpus.name)' are not in the model's vocabulary: shown as [UNK]"
+            )
+        }
+        let inspection = try Inspection(
+            loaded.checkpoint, vocabulary: loaded.vocabulary, corpus: corpus, limit: limit, threads: model.threads)
+        try OutputPage.write(InspectionPage.html(inspection), to: output)
+        if corpus.count > limit {
+            Console.notice(
+                "shown are the first \(limit.grouped) of \(corpus.count.grouped) \(corpus.tokenization.rawValue): see --limit"
+            )
+        }
+    }
+}

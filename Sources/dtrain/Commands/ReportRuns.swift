@@ -1,0 +1,65 @@
+import ArgumentParser
+import DTrainCore
+import Reports
+
+/// `dtrain report`: trainings looked at, as a page.
+struct ReportRuns: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Write a page about one training, or several side by side.",
+        discussion: """
+            Shows losses, learning rate, gradient norm, speed, where the time went, settings that differ and texts that the checkpoints \
+            write. The page needs nothing from elsewhere. \(RunOptions.discussion)
+
+              dtrain report run.jsonl --output report.html
+              dtrain report 'plain=run-0' 'dropout=run-0.4' --output report.html
+              dtrain report run-0 run-0.4 --output losses.svg
+            """)
+
+    @OptionGroup var runs: RunOptions
+
+    @Option(help: .init("The page (.html), or a picture of the losses by epoch (.svg).", valueName: "file"))
+    var output: String
+
+    @Option(help: "What the checkpoints' texts continue (default: a new line).")
+    var prompt: String?
+
+    @Option(help: "Characters that each checkpoint writes; 0 for none (default: 300).", transform: wholeNumber)
+    var length = 300
+
+    @Option(help: "Temperature of these texts (default: 1).", transform: temperatureNumber)
+    var temperature = 1.0
+
+    @Option(help: "The most checkpoints of a training that write (default: 8).", transform: positive)
+    var checkpoints = 8
+
+    @Option(help: "Worker threads (default: cores).", transform: positive)
+    var threads: Int?
+
+    private var isPicture: Bool { output.hasSuffix(".svg") }
+
+    func validate() throws {
+        guard runs.words.count <= Run.mostOnAPage else {
+            throw ValidationError(
+                "\(runs.words.count) trainings are more than the \(Run.mostOnAPage) that a page shows: name fewer, or use 'dtrain compare'"
+            )
+        }
+        guard prompt != "" else { throw ValidationError("--prompt is empty: give at least one character") }
+        guard length <= 100_000 else {
+            throw ValidationError("--length \(length) is too long for a page: give at most 100000")
+        }
+        guard isPicture || output.hasSuffix(".html") || output.hasSuffix(".htm") else {
+            throw ValidationError("--output '\(output)' is neither .html nor .svg: name a file that ends so")
+        }
+    }
+
+    func run() throws {
+        let found = try runs.read()
+        guard !isPicture else { return try OutputPage.write(RunReport.picture(found), to: output) }
+        let options = SampleOptions(
+            prompt: prompt, length: length, temperature: temperature, checkpoints: checkpoints,
+            threads: threads ?? ProcessorSet.defaultThreads)
+        let samples = try found.map { try $0.samples(options) { Console.warning($0) } }
+        try OutputPage.write(RunReport.html(found, samples: samples), to: output)
+    }
+}

@@ -1,0 +1,155 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// `report`, `compare` and `inspect` on trainings that have happened.
+@Suite(.serialized)
+struct ReportTests {
+    private let bench: Bench
+
+    init() throws {
+        bench = try Bench()
+        try bench.train("--metrics one.jsonl --checkpoint-dir one --validation-split 0.2 --profile --quiet")
+        try bench.train(
+            "--metrics two.jsonl --checkpoint-dir two --validation-split 0.2 --learning-rate 0.01 --seed 7 --epochs 3 --quiet"
+        )
+    }
+
+    private func page(_ name: String) throws -> String { String(decoding: try bench.read(name), as: UTF8.self) }
+
+    private func losses(_ name: String) throws -> (train: Double, heldOut: Double) {
+        let metrics = try Metrics(bench.read(name))
+        return (try #require(metrics.epochLosses.last), try #require(metrics.validationLosses.min()))
+    }
+
+    @Test func comparesTrainingsOnTheTerminal() throws {
+        let outcome = try bench.run("compare one.jsonl second=two")
+        #expect(outcome.status == 0 && outcome.stderr.isEmpty, "\(outcome)")
+        let lines = outcome.stdout.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        func row(_ name: String) throws -> [String] {
+            let words = Bench.words(name)
+            return try Array(
+                #require(lines.first { Array($0.prefix(words.count)) == words }, "\(outcome)").dropFirst(words.count))
+        }
+        #expect(lines.first == ["one", "second"])
+        #expect(try row("epochs") == ["2", "3"])
+        let (one, two) = (try losses("one.jsonl"), try losses("two.jsonl"))
+        #expect(
+            try row("train loss, last epoch") == [String(format: "%.3f", one.train), String(format: "%.3f", two.train)])
+        #expect(
+            try row("least held-out loss") == [
+                String(format: "%.3f", one.heldOut), String(format: "%.3f", two.heldOut),
+            ])
+        #expect(try row("learning-rate") == ["0.001", "0.01"] && row("seed") == ["42", "7"])
+        // What is the same isn't listed.
+        #expect(!outcome.stdout.contains("rnn-units"))
+    }
+
+    @Test func aReportHoldsBothTrainings() throws {
+        let outcome = try bench.run(
+            "report a<b=one two --output pages/report.html --length 30 --prompt the --checkpoints 2")
+        #expect(outcome.status == 0 && outcome.stdout == "pages/report.html\n" && outcome.stderr.isEmpty, "\(outcome)")
+        let page = try page("pages/report.html")
+        for part in [
+            "a&lt;b: held out", "two: train", "Learning rate", "The parts of a step", "<td class=\"text\">seed</td>",
+        ] {
+            #expect(page.contains(part), "\(part)")
+        }
+        #expect(!page.contains("a<b"))
+        // Of each training the first and the last checkpoint, and the best.
+        for name in ["ckpt_1.safetensors", "ckpt_2.safetensors", "ckpt_3.safetensors", "ckpt_best.safetensors"] {
+            #expect(page.contains("<h3>\(name), after "), "\(name)")
+        }
+        #expect(page.components(separatedBy: "<pre><b>the</b>").count == 7)
+        let sample = try bench.run("generate --checkpoint one/ckpt_1.safetensors --length 30", ["--prompt", "the"])
+        let text = sample.stdout.dropFirst(3).dropLast()
+        #expect(page.contains("<pre><b>the</b>\(text)</pre>"), "\(text)")
+    }
+
+    @Test func checkpointsAloneAreEnough() throws {
+        try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
+        try Data("damaged".utf8).write(to: URL(fileURLWithPath: bench.path("one/ckpt_2.safetensors")))
+        let outcome = try bench.run("report one --output one.html --length 10")
+        #expect(outcome.status == 0, "\(outcome)")
+        let warnings = outcome.stderr.split(separator: "\n")
+        #expect(
+            warnings.count == 2
+                && warnings.allSatisfy { $0.hasPrefix("warning: ") && $0.contains("ckpt_2.safetensors") })
+        let page = try page("one.html")
+        #expect(page.contains("<h3>Loss by epoch") && page.contains("No metrics file was found"))
+        let metricsOnly = try bench.run("compare two.jsonl")
+        #expect(metricsOnly.status == 0 && metricsOnly.stdout.contains("learning-rate"), "\(metricsOnly)")
+    }
+
+    /// A folder and a file of one name needn't belong together.
+    @Test func anotherTrainingsMetricsAreNotMixedIn() throws {
+        try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
+        try FileManager.default.copyItem(atPath: bench.path("two.jsonl"), toPath: bench.path("one.jsonl"))
+        let outcome = try bench.run("compare one")
+        #expect(outcome.status == 0 && outcome.stderr.contains("holds another training's losses"), "\(outcome)")
+        #expect(!outcome.stdout.contains("speed"), "\(outcome)")
+    }
+
+    @Test func thePictureIsSVG() throws {
+        let outcome = try bench.run("report one two --output losses.svg")
+        #expect(outcome.status == 0 && outcome.stdout == "losses.svg\n", "\(outcome)")
+        let picture = try page("losses.svg")
+        #expect(picture.hasPrefix("<svg xmlns=") && picture.contains("two: held out") && picture.contains("polyline"))
+    }
+
+    @Test func mistakesAreNamed() throws {
+        try bench.write("hello\n", to: "no.jsonl")
+        expectRefusal(try bench.run("compare nowhere"), 66, "'nowhere'")
+        expectRefusal(try bench.run("compare no.jsonl"), 65, "'no.jsonl' holds no line of metrics", "--metrics")
+        expectRefusal(try bench.run("compare"), 64, "<run>")
+        expectRefusal(try bench.run("report one --output report.pdf"), 64, "neither .html nor .svg")
+        expectRefusal(try bench.run("report one"), 64, "--output")
+        expectRefusal(try bench.run("report one --output r.html --prompt QQ"), 64, "lacks")
+        expectRefusal(
+            try bench.run("report 1=one 2=one 3=one 4=one 5=one 6=one 7=one 8=one 9=one --output r.html"), 64,
+            "9 trainings")
+        expectRefusal(
+            try bench.run("inspect --checkpoint one --data text.txt --output r.html --limit 1"), 64, "--limit 1")
+        expectRefusal(try bench.run("inspect --checkpoint one --data nowhere --output r.html"), 66, "nowhere")
+        try FileManager.default.createDirectory(atPath: bench.path("folder.html"), withIntermediateDirectories: true)
+        expectRefusal(try bench.run("report one --output folder.html --length 0"), 64, "'folder.html' is a folder")
+        #expect(!bench.exists("r.html"))
+    }
+
+    @Test func badLinesAreWarnedOf() throws {
+        let lines = String(decoding: try bench.read("two.jsonl"), as: UTF8.self).split(separator: "\n").map(String.init)
+        try bench.write((lines.prefix(3) + ["oops"] + lines.dropFirst(3)).joined(separator: "\n"), to: "bad.jsonl")
+        let outcome = try bench.run("compare bad.jsonl")
+        #expect(
+            outcome.status == 0 && outcome.stderr.contains("warning: 'bad.jsonl': line 4 is not of metrics"),
+            "\(outcome)")
+    }
+
+    /// On prose and on a C source, as long as allowed.
+    @Test(arguments: ["text.txt", "source.c"])
+    func inspectsTexts(name: String) throws {
+        try bench.write(String(repeating: "int main(void) { return a[0] < 1 && \"x\"; }\n", count: 30), to: "source.c")
+        let outcome = try bench.run("inspect --checkpoint two --data \(name) --output inspect.html --limit 400")
+        #expect(outcome.status == 0 && outcome.stdout == "inspect.html\n", "\(outcome)")
+        #expect(outcome.stderr.contains("shown are the first 400 of 1,"), "\(outcome)")
+        let page = try page("inspect.html")
+        let text = try #require(
+            page.components(separatedBy: "<pre id=\"text\"").last?.components(separatedBy: "</pre>").first)
+        #expect(text.components(separatedBy: "<i ").count == 401)
+        #expect(page.contains("<h3>Memory") && page.contains("<ol class=\"card passages\">"))
+        #expect(!page.contains("return a[0] <"))
+        guard name == "source.c" else { return }
+        #expect(outcome.stderr.contains("are not in the model's vocabulary: shown as [UNK]"), "\(outcome)")
+    }
+
+    /// The mean surprisal is what `evaluate` measures where it carries the state on.
+    @Test func surprisalIsTheLoss() throws {
+        let short = String(Bench.text.prefix(60))
+        try bench.write(short, to: "short.txt")
+        try bench.run("inspect --checkpoint two --data short.txt --output inspect.html")
+        let outcome = try bench.run("evaluate --checkpoint two --data short.txt --seq-length 100 --json")
+        struct Report: Decodable { let bits_per_character: Double }
+        let bits = try JSONDecoder().decode(Report.self, from: Data(outcome.stdout.utf8)).bits_per_character
+        #expect(try page("inspect.html").contains("<b>\(String(format: "%.2f", bits)) bits</b>"), "\(bits)")
+    }
+}

@@ -1,0 +1,100 @@
+import Testing
+
+@testable import Pages
+
+/// Axes, charts, tables and numbers.
+@Suite struct ChartTests {
+    @Test(arguments: [
+        ([0.72, 2.74], 0.5, 3.0), ([1.492, 1.55], 1.49, 1.55), ([4.0, 4.0], 3.6, 4.4), ([0.0, 0.0], -1.0, 1.0),
+        ([], 0.0, 1.0),
+        ([-3.0, 5.0], -4.0, 6.0),
+    ])
+    func aRangeEnclosesItsValuesBetweenRoundNumbers(values: [Double], lowest: Double, highest: Double) {
+        let axis = Axis.range(values)
+        #expect(abs(axis.lowest - lowest) < 1e-9 && abs(axis.highest - highest) < 1e-9, "\(axis)")
+        #expect((3...8).contains(axis.ticks.count), "\(axis)")
+        #expect(axis.position(axis.lowest) == 0 && axis.position(axis.highest) == 1)
+    }
+
+    @Test func countsBeginAndEndWithTheirValues() {
+        let axis = Axis.counts([1, 40])
+        #expect(axis.lowest == 1 && axis.highest == 40)
+        #expect(axis.ticks == [1, 10, 20, 30, 40])
+        #expect(Axis.counts([1, 1400]).ticks == [1, 500, 1000])
+    }
+
+    @Test func ticksHaveTheDecimalsThatAllNeed() {
+        let axis = Axis.range([2.3, 3.7])
+        #expect(axis.ticks.map(axis.text) == ["2.25", "2.50", "2.75", "3.00", "3.25", "3.50", "3.75"])
+    }
+
+    @Test func decadesHaveFewTicks() {
+        #expect(Axis.decades([0.02, 3]).ticks.map { scientific($0) } == ["0.01", "0.1", "1", "10"])
+        #expect(Axis.decades([1e-300, 1e300]).ticks.count <= 8)
+    }
+
+    @Test(arguments: [
+        (0.0, "0"), (0.001, "1e-3"), (0.01, "0.01"), (0.002, "2e-3"), (1, "1"), (12.34, "12.3"), (1500, "1500"),
+        (123456, "1.23e5"), (-0.5, "-0.5"), (100, "100"), (.nan, "–"), (45.678, "45.7"), (0.0456, "0.0456"),
+    ])
+    func numbersHaveThreeDigits(value: Double, text: String) { #expect(scientific(value) == text) }
+
+    @Test func aRowOrColumnHasOneUnit() {
+        let time = NumberUnit.duration(of: [30, 600, 4000])
+        #expect(time.name == "min")
+        #expect([30.0, 600, 4000].map(time.text) == ["0.50", "10.0", "66.7"])
+        let speed = NumberUnit.large(of: [11_234, 900])
+        #expect(speed.name == "k" && speed.text(11_234) == "11.2")
+        #expect(NumberUnit.large(of: []).name == "")
+        #expect(grouped(1_234_567) == "1,234,567" && grouped(-1000) == "-1,000" && grouped(999) == "999")
+    }
+
+    private var chart: LineChart {
+        LineChart(
+            title: "A & B", xLabel: "x", yLabel: "y", x: .counts([1, 3]), y: .range([1, 2]), yText: plain,
+            lines: [
+                LineChart.Line(name: "<one>", color: 1, style: .solid, points: [(1, 1), (3, 2)]),
+                LineChart.Line(name: "empty", color: 2, style: .dashed, points: []),
+            ])
+    }
+
+    @Test func aChartSaysWhatItShows() {
+        let html = chart.html.source
+        #expect(html.contains("role=\"img\" aria-label=\"A &amp; B: y by x; &lt;one&gt;\""))
+        #expect(html.contains("<polyline class=\"solid c1\" points=\"64.0,198.0 330.0,8.0\"/>"), "\(html)")
+        #expect(!html.contains("empty"))
+    }
+
+    @Test func longNamesAreShortenedWhereTheyDontWrap() {
+        #expect(shortened("0123456789", to: 10) == "0123456789")
+        #expect(shortened("0123456789a", to: 10) == "01234…789a")
+    }
+
+    @Test func aPictureIsAFileOfItsOwn() {
+        let picture = chart.picture
+        #expect(picture.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\""))
+        #expect(picture.contains("&lt;one&gt;</text>") && picture.contains("prefers-color-scheme: dark"))
+    }
+
+    @Test func barsAddUp() {
+        let bars = StackedBars(
+            title: "t", description: "d", parts: [.init("a", color: 1), .init("b", color: 2)],
+            bars: [(name: "<x>", values: [1, 3]), (name: "y", values: [2, 0])], text: plain
+        ).html.source
+        // The longest takes 280 of 340, 60 are for its number.
+        #expect(
+            bars.contains("x=\"0.0\" y=\"18.0\" width=\"70.00\"")
+                && bars.contains("x=\"70.0\" y=\"18.0\" width=\"210.00\""))
+        #expect(bars.contains(">4</text>") && bars.contains("&lt;x&gt;"))
+    }
+
+    @Test func aTableIsTheSameOnAPageAndATerminal() {
+        let table = Table(
+            ["", "one", "b"], [["loss", "1.5", "2"], ["<name>", "10", "a\u{1B}[31m"]], textColumns: [2])
+        #expect(table.text == "        one  b\nloss    1.5  2\n<name>   10  a\u{FFFD}[31m\n")
+        let html = table.html.source
+        #expect(
+            html.contains("<th scope=\"col\">one</th>")
+                && html.contains("<td class=\"text\">&lt;name&gt;</td><td>10</td>"))
+    }
+}

@@ -1,0 +1,104 @@
+import DTrainCore
+import DistributedTesting
+import Foundation
+import Testing
+
+@testable import Reports
+
+/// The pages in a real browser, at the widths of a phone, a tablet and a screen.
+@Suite(.serialized, .enabled(if: Browser.path != nil, "\(Browser.missing)"), .timeLimit(.minutes(10)))
+struct PageTests {
+    private let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    private func show(_ page: String, _ name: String, width: Int, question: String = "''") throws -> ReportLayout {
+        try scratch.write(page, to: name)
+        let result = try ReportLayout(scratch.url, name, width: width, question: question)
+        #expect(result.width == width)
+        #expect(result.fits && result.out == 0, "\(result)")
+        #expect(result.overlaps == 0, "\(result)")
+        #expect(result.console.isEmpty, "\(result)")
+        // Digits of 10 pixels are as small as text may be.
+        #expect(result.smallest >= 5, "\(result)")
+        return result
+    }
+
+    private static let sample = SampleText(
+        file: "ckpt_1.safetensors", epoch: 1, step: 5, prompt: "\n",
+        text: String(repeating: "long", count: 100) + "\n<script>alert(1)</script>")
+
+    @Test(arguments: [380, 800, 1280], [1, 2])
+    func aReportFits(width: Int, count: Int) throws {
+        let runs = try (0..<count).map { index in
+            let path = try scratch.write(
+                Scratch.metrics(epochs: 30, steps: 50, offset: 0.1 * Double(index), profile: true), to: "\(index).jsonl"
+            )
+            return try Run("a training with a rather long name that no picture has room for, number \(index)=\(path)")
+        }
+        let samples = [[SampleText]](repeating: [Self.sample, Self.sample], count: count)
+        let result = try show(RunReport.html(runs, samples: samples), "report.html", width: width)
+        #expect(result.charts == 7, "\(result)")
+    }
+
+    /// A play's lines, and C.
+    private static let text = String(
+        repeating:
+            "First Citizen:\nWe are accounted poor citizens.\n\tif (a < b && *p++ != '\\0') { return \"x\"; } /* é 漢 */\n",
+        count: 12)
+
+    private static func inspection() throws -> Inspection {
+        let count = text.unicodeScalars.count - 1
+        return try SampleInspection.make(text, bits: (0..<count).map { Double($0 * 7 % 15) + 0.5 })
+    }
+
+    @Test(arguments: [380, 800, 1280])
+    func anInspectionFits(width: Int) throws {
+        let result = try show(InspectionPage.html(try Self.inspection()), "inspect.html", width: width)
+        #expect(result.charts == 1)
+    }
+
+    /// Keys move the selection, whose words a screen reader says.
+    @Test func anInspectionAnswersKeysAndPointer() throws {
+        let question = """
+            (() => {
+              const text = page.getElementById("text"), detail = page.getElementById("detail"), said = [];
+              const Event = frame.contentWindow.KeyboardEvent;
+              for (const key of ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "End", "Home", "n", "ArrowLeft", "p"]) {
+                text.dispatchEvent(new Event("keydown", { key, bubbles: true, cancelable: true }));
+                said.push(detail.textContent.split(",")[0]);
+              }
+              text.children[6].click();
+              said.push(detail.textContent);
+              said.push([detail.getAttribute("aria-live"), text.tabIndex, text.querySelectorAll(".at").length].join(" "));
+              return said.join("|");
+            })()
+            """
+        let inspection = try Self.inspection()
+        let result = try show(InspectionPage.html(inspection), "inspect.html", width: 800, question: question)
+        let said = result.answer.components(separatedBy: "|")
+        let last = inspection.ids.count
+        // Bits are 0.5, 7.5, 14.5 …: of the characters behind the first, the third is the first of 8 bits or more, the fifth the second.
+        #expect(
+            said.prefix(9) == [
+                "character 1", "character 2", "character 17", "character 2",
+                "character \(last / 1000),\(last % 1000)".components(separatedBy: ",")[0],
+                "character 1", "character 4", "character 3", "character 3",
+            ], "\(said)")
+        #expect(said[9].hasPrefix("character 7, C: "), "\(said)")
+        #expect(said[10] == "polite 0 1", "\(said)")
+    }
+
+    /// A picture opens by itself, in which no name is markup.
+    @Test func aPictureIsSoundXML() throws {
+        let path = try scratch.write(Scratch.metrics(), to: "run.jsonl")
+        let picture = try RunReport.picture([try Run("<&\"'>\u{1}=\(path)")])
+        try scratch.write(picture, to: "picture.svg")
+        try scratch.write(
+            "<!DOCTYPE html><main><img src=\"picture.svg\" style=\"width: 340px\"></main>", to: "page.html")
+        let result = try ReportLayout(
+            scratch.url, "page.html", width: 380, question: "page.querySelector('img').naturalWidth")
+        // A browser gives a broken picture no size.
+        #expect(result.answer == "680", "\(result)")
+    }
+}

@@ -1,0 +1,42 @@
+import Foundation
+
+/// A folder that lives as long as this object.
+final class Scratch {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-reports-\(UUID().uuidString)")
+
+    init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+    @discardableResult
+    func write(_ text: String, to name: String) throws -> String {
+        let file = url.appendingPathComponent(name)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: file)
+        return file.path
+    }
+
+    /// The metrics of a training whose held-out loss rises again after its second epoch.
+    static func metrics(epochs: Int = 4, steps: Int = 5, offset: Double = 0, profile: Bool = false) -> String {
+        let parts =
+            #"{"adam":0.25,"backward":1,"exchange":0,"forward":0.5,"head":0.25,"other":0,"pack":0,"wait":0,"weightGradient":1}"#
+        var lines: [String] = []
+        for epoch in 1...epochs {
+            for place in 1...steps {
+                let step = (epoch - 1) * steps + place
+                let rest = profile ? #","profile":\#(parts)"# : ""
+                lines.append(
+                    #"{"epoch":\#(epoch),"gradient_norm":0.5,"learning_rate":0.001,"loss":\#(4 - 0.1 * Double(step) + offset)"#
+                        + #","seconds":2,"step":\#(step),"tokens":6400\#(rest)}"#)
+            }
+            let heldOut = 3 + Double(abs(epoch - 2)) * 0.25 + offset
+            lines.append(
+                #"{"epoch":\#(epoch),"epoch_loss":\#(4 - 0.5 * Double(epoch) + offset),"seconds":10,"tokens_per_second":3200,"#
+                    + #""validation_loss":\#(heldOut),"validation_seconds":1}"#)
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}
