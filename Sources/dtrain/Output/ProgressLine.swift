@@ -35,13 +35,13 @@ struct ProgressLine {
         count.count + (cells > 0 ? cells + 3 : 0) + fields.prefix(kept).reduce(0) { $0 + $1.count + 3 }
     }
 
-    /// ` 17/172`: as wide at every step.
+    /// The count, as wide at every step: ` 17/172`.
     private var count: String {
         let (done, all) = ("\(step)", "\(steps)")
         return String(repeating: " ", count: max(0, all.count - done.count)) + "\(done)/\(all)"
     }
 
-    /// `==>.......`
+    /// The bar: `==>.......`.
     private func bar(_ cells: Int) -> String {
         let done = min(cells, step * cells / max(1, steps))
         guard done < cells else { return String(repeating: "=", count: cells) }
