@@ -17,7 +17,8 @@ let package = Package(
         .library(name: "DTrainDistributed", targets: ["DTrainDistributed"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ] + documentation,
     targets: [
         // What other people wrote, made visible to Swift.
@@ -37,14 +38,20 @@ let package = Package(
             name: "DTrainDistributed", dependencies: ["DTrainCore", "CMPI", "CProcess"], path: "Sources/Distributed"),
         // Scaling experiments: measurements, statistics, the cost model and its predictions, the report. No MPI.
         .target(name: "Scaling", dependencies: ["DTrainCore"]),
+        // Models for other programs and from them, a file each format. The ONNX folder says how its Swift code is generated.
+        .target(
+            name: "Exchange",
+            dependencies: ["DTrainCore", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["ONNX/README.md", "ONNX/onnx.proto"]),
         .executableTarget(
             name: "dtrain",
             dependencies: [
-                "DTrainCore", "CProcess", "DTrainDistributed", "Scaling",
+                "DTrainCore", "CProcess", "DTrainDistributed", "Exchange", "Scaling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["DTrainCore", "CKernels", "DistributedTesting"]),
         .testTarget(name: "ScalingTests", dependencies: ["DTrainCore", "Scaling", "DistributedTesting"]),
+        .testTarget(name: "ExchangeTests", dependencies: ["DTrainCore", "Exchange"]),
         .testTarget(
             name: "DistributedTests", dependencies: ["DTrainCore", "DTrainDistributed", "DistributedTesting"]),
         // The built programs, alone and under mpirun; `make test` runs these one after the other.
@@ -64,7 +71,7 @@ let package = Package(
         .executableTarget(name: "dtrain-cores", dependencies: ["DTrainCore"], path: "Benchmarks/Cores"),
         // Every reader of files against hostile ones, in a process of its own with little memory.
         .executableTarget(
-            name: "dtrain-file-checks", dependencies: ["DTrainCore", "DTrainDistributed", "Scaling"],
+            name: "dtrain-file-checks", dependencies: ["DTrainCore", "DTrainDistributed", "Exchange", "Scaling"],
             path: "Tests/FileChecks"),
     ],
     swiftLanguageModes: [.v6]

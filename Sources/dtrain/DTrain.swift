@@ -10,8 +10,8 @@ struct DTrain: ParsableCommand {
         abstract: "Trains character-level recurrent language models on CPUs, alone or data-parallel under mpirun.",
         version: dtrainVersion,
         subcommands: [
-            Train.self, Generate.self, Evaluate.self, Export.self, Summary.self, Scale.self, Supervise.self,
-            DescribeRank.self,
+            Train.self, Generate.self, Evaluate.self, Export.self, Import.self, Summary.self, Scale.self,
+            Supervise.self, DescribeRank.self,
         ],
         defaultSubcommand: Train.self)
 

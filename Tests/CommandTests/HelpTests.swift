@@ -23,7 +23,8 @@ import Testing
             """
         ),
         ("evaluate", "--checkpoint --vocabulary --data --json --carry-state --precision --best"),
-        ("export", "--checkpoint --vocabulary --output"),
+        ("export", "--checkpoint --vocabulary --format --output --best --overwrite"),
+        ("import", "--from --vocabulary --map --output --overwrite"),
         ("summary", "--checkpoint"),
         (
             "scale",
@@ -64,7 +65,8 @@ import Testing
     @Test func theProgramNamesItsCommands() throws {
         let outcome = try Bench().run("--help")
         #expect(outcome.status == 0, "\(outcome)")
-        for command in ["train (default)", "generate", "evaluate", "export", "summary", "scale", "supervise"] {
+        for command in ["train (default)", "generate", "evaluate", "export", "import", "summary", "scale", "supervise"]
+        {
             #expect(outcome.stdout.contains("  \(command) "), "\(outcome)")
         }
         let version = try Bench().run("--version")

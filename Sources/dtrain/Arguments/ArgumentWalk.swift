@@ -13,6 +13,8 @@ struct ArgumentWalk {
 
     private var given: [String: String] = [:]
     private var rest: ArraySlice<String> = []
+    /// The words so far that belong to no flag.
+    private var wordCount = 0
 
     init(flags: CommandFlags, others: [any ParsableCommand.Type], passing: ArgumentCheck.Passing) {
         self.flags = flags
@@ -34,7 +36,12 @@ struct ArgumentWalk {
         var previous: CommandFlag?
         rest = words[...]
         while let word = rest.popFirst() {
-            guard Self.beginsWithADash(word) else { throw stray(word, after: previous) }
+            guard Self.beginsWithADash(word) else {
+                guard wordCount < flags.words else { throw stray(word, after: previous) }
+                wordCount += 1
+                result.append(word)
+                continue
+            }
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard let flag = flags[parts[0]] else {
                 throw UnknownFlag(name: parts[0], flags: flags, others: others, passing: passing).error
@@ -56,10 +63,10 @@ struct ArgumentWalk {
 
     private func stray(_ word: String, after flag: CommandFlag?) -> DTrainError {
         guard let flag, flag.values == .none else {
-            return StrayWord.argument(word, after: flag, command: flags.command, passing: passing, others: others)
+            return StrayWord.argument(word, after: flag, flags: flags, passing: passing, others: others)
         }
         if Self.switches.contains(word.lowercased()) { return withoutValue(flag) }
-        return StrayWord.argument(word, after: nil, command: flags.command, passing: passing, others: others)
+        return StrayWord.argument(word, after: nil, flags: flags, passing: passing, others: others)
     }
 
     /// Refuses a flag that was there already.

@@ -32,6 +32,8 @@ struct CommandFlags: Sendable {
     private let flags: [String: CommandFlag]
     /// The names that the help shows, in its order.
     let names: [String]
+    /// How many words the command takes beside its flags.
+    let words: Int
 
     /// Reads them from the parser's own description of the command.
     ///
@@ -51,6 +53,8 @@ struct CommandFlags: Sendable {
         command = type._commandName
         self.flags = flags
         self.names = names
+        let positional = arguments.filter { $0.kind == "positional" }
+        words = positional.contains(where: \.isRepeating) ? .max : positional.count
     }
 
     subscript(name: String) -> CommandFlag? { flags[name] }
