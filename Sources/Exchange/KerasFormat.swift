@@ -3,7 +3,7 @@ import DTrainCore
 /// The weights of a Keras model of `Embedding`, `GRU`, `LSTM` or `SimpleRNN` layers and `Dense`, as a safetensors file.
 ///
 /// Names, shapes and the order of gates are dtrain's own, see `ParameterLayout`. Read are also the paths that Keras gives its
-/// variables: `gru/gru_cell/kernel` is `gru.kernel`. Absent biases (`use_bias=False`) are zeros.
+/// variables: `sequential/gru/gru_cell/kernel` is `gru.kernel`. Absent biases (`use_bias=False`) are zeros.
 ///
 /// Not supported: `Bidirectional` and GRUs with `reset_after=False` (refused), other activations than Keras's defaults (whose weights
 /// look the same).
@@ -12,11 +12,12 @@ struct KerasFormat: ForeignWeights {
     private static let denseKernel = "dense.kernel"
     private static let denseBias = "dense.bias"
 
-    /// Keras's own separators, and its cells inside of layers.
+    /// Of a variable's path the layer and the tensor, without the model before them and the cell inside the layer.
     static let spelling: @Sendable (String) -> String = { name in
+        guard name.contains("/") else { return name }
         let words = name.split(whereSeparator: { $0 == "/" || $0 == "." }).map(String.init)
         let cells = Set(Cell.allCases.map { "\($0.layerName)_cell" })
-        return words.filter { !cells.contains($0) }.joined(separator: ".")
+        return words.filter { !cells.contains($0) }.suffix(2).joined(separator: ".")
     }
 
     let configuration: ModelConfiguration

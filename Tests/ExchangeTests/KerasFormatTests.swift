@@ -33,12 +33,16 @@ import Testing
         let own = KerasFormat.tensors(of: model).map { tensor in
             let words = tensor.name.split(separator: ".").map(String.init)
             let cell = words[0].hasPrefix("gru") ? ["gru_cell"] : []
-            return TensorFile.Tensor((words.prefix(1) + cell + words.dropFirst()).joined(separator: "/"), tensor)
+            let path = ["sequential"] + words.prefix(1) + cell + words.dropFirst()
+            return TensorFile.Tensor(path.joined(separator: "/"), tensor)
         }
-        #expect(own.contains { $0.name == "gru_1/gru_cell/recurrent_kernel" })
+        #expect(own.contains { $0.name == "sequential/gru_1/gru_cell/recurrent_kernel" })
         #expect(try read(own).bits == model.bits)
         let renamed = own.map { TensorFile.Tensor($0.name.replacing("dense/", with: "logits/"), $0) }
-        #expect(try read(renamed, map: ["logits=dense"]).bits == model.bits)
+        #expect(try read(renamed, map: ["sequential/logits=dense"]).bits == model.bits)
+        // Dots are no path: an optimiser's slots are none of the weights.
+        let slot = TensorFile.Tensor.counted("adam.m.gru.bias", [2, 9])
+        #expect(try read(KerasFormat.tensors(of: model) + [slot]).bits == model.bits)
     }
 
     @Test(arguments: [(Cell.gru, "gru.bias", 18), (.lstm, "lstm.bias", 12), (.simpleRNN, "dense.bias", 5)])
@@ -54,8 +58,8 @@ import Testing
         try expectRefusal(.badData, "'gru.bias'", "reset_after=False") {
             _ = try read(gru.map { $0.name == "gru.bias" ? .counted("gru.bias", [9]) : $0 })
         }
-        try expectRefusal(.badData, "'bidirectional/forward_gru/gru_cell/kernel'", "bidirectional") {
-            _ = try read(gru + [.counted("bidirectional/forward_gru/gru_cell/kernel", [2, 9])])
+        try expectRefusal(.badData, "'sequential/bidirectional/forward_gru/gru_cell/kernel'", "bidirectional") {
+            _ = try read(gru + [.counted("sequential/bidirectional/forward_gru/gru_cell/kernel", [2, 9])])
         }
         try expectRefusal(.badData, "GRU and LSTM layers") {
             _ = try read(gru + [.counted("lstm.recurrent_kernel", [3, 12])])

@@ -39,6 +39,7 @@ struct ArgumentWalk {
             guard Self.beginsWithADash(word) else {
                 guard wordCount < flags.words else { throw stray(word, after: previous) }
                 wordCount += 1
+                previous = nil
                 result.append(word)
                 continue
             }

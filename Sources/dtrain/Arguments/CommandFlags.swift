@@ -53,7 +53,8 @@ struct CommandFlags: Sendable {
         command = type._commandName
         self.flags = flags
         self.names = names
-        let positional = arguments.filter { $0.kind == "positional" }
+        // Others stand behind `--`.
+        let positional = arguments.filter { $0.kind == "positional" && $0.parsingStrategy == "default" }
         words = positional.contains(where: \.isRepeating) ? .max : positional.count
     }
 
