@@ -12,16 +12,24 @@ def run(session, ids, states):
     return session.run(None, inputs)
 
 
-def difference(session, tensors, cell, layers, batch, time):
-    """The largest difference of logits and of states from float64, from random ids and random states."""
-    ids = random.integers(0, len(tensors["dense.bias"]), (batch, time))
+def difference(session, tensors, vocabulary, cell, layers, batch, time):
+    """The largest differences of logits and of states from float64, from random states.
+
+    Few ids are random; many are of the text: float32 rounds as well in PyTorch to 6e-6 where an LSTM reads noise for long. An
+    LSTM's c grows with time: a difference of states counts relative to those above 1.
+    """
+    ids = random.integers(0, len(vocabulary), (batch, time))
+    if time > 20:
+        starts = random.integers(0, len(TEXT) - time, batch)
+        ids = np.array([[vocabulary.index(character) for character in TEXT[start:start + time]] for start in starts])
     units = tensors["dense.kernel"].shape[0]
     count = layers * (2 if cell == "lstm" else 1)
     states = [random.uniform(-0.9, 0.9, (batch, units)).astype(np.float32) for _ in range(count)]
     logits, last = reference(tensors, cell, layers, ids, states)
     found, *outputs = run(session, ids, states)
     assert found.shape == logits.shape
-    return max(np.abs(a - b).max() for a, b in zip([found, *outputs], [logits, *last], strict=True))
+    states = max((np.abs(a - b) / np.maximum(1, np.abs(b))).max() for a, b in zip(outputs, last, strict=True))
+    return np.abs(found - logits).max(), states
 
 
 def probabilities(session, vocabulary, text):
@@ -45,9 +53,9 @@ def examine(cell, layers, folder, bound, sizes):
     tensors, vocabulary = tensors_of(newest(folder))
     metadata = json.loads(session.get_modelmeta().custom_metadata_map["vocabulary"])
     check(f"{name}: the vocabulary is in the metadata", metadata == vocabulary)
-    found = {size: difference(session, tensors, cell, layers, *size) for size in sizes}
-    check(f"{name}: logits and states agree with float64 within {bound:g}", max(found.values()) < bound,
-          ", ".join(f"{batch} x {time} {value:.1e}" for (batch, time), value in found.items()))
+    found = {size: difference(session, tensors, vocabulary, cell, layers, *size) for size in sizes}
+    check(f"{name}: logits and states agree with float64 within {bound:g}", max(map(max, found.values())) < bound,
+          ", ".join(f"{batch} x {time} {logits:.1e} {states:.1e}" for (batch, time), (logits, states) in found.items()))
     text, logs = greedy(folder)
     apart = np.abs(probabilities(session, vocabulary, text) - logs).max()
     check(f"{name}: log-probabilities are those of dtrain generate --json within {bound:g}", apart < bound, f"{apart:.1e}")
@@ -56,7 +64,7 @@ def examine(cell, layers, folder, bound, sizes):
 
 
 for cell, layers in CASES:
-    examine(cell, layers, trained(cell, layers), 1e-5, [(1, 1), (3, 17), (8, 2), (1, 64)])
+    examine(cell, layers, trained(cell, layers), 1e-5, [(1, 1), (3, 17), (8, 2), (2, 100)])
 examine("gru", 1, trained("gru", 1, units=1024, width=256, steps=12, rate=0.003), 1e-4, [(1, 1), (4, 100)])
 
 dtrain("train", "--data", "text.txt", "--rnn-units", 8, "--embedding-dim", 4, "--epochs", 1, "--checkpoint-dir", "metered",
