@@ -18,7 +18,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        // Without its traits, two of which need all of Foundation, a library of tens of megabytes.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     ] + documentation,
     targets: [
         // What other people wrote, made visible to Swift.
