@@ -65,9 +65,9 @@ public struct ExchangeModel: Sendable {
 
 extension ExchangeModel {
     /// A copy of a tensor as a matrix; a tensor of one dimension is one row.
-    func matrix(_ name: String) -> Matrix {
+    func matrix(_ name: String) throws -> Matrix {
         guard let tensor = layout.tensors.first(where: { $0.name == name }) else {
-            preconditionFailure("the layout has all tensors of its cell")
+            throw DTrainError(.internal, "the model has no tensor '\(name)'; please report this")
         }
         let values = parameters.elements[tensor.offset..<tensor.offset + tensor.count]
         let columns = tensor.shape.last ?? 1
@@ -75,7 +75,7 @@ extension ExchangeModel {
     }
 
     /// A copy of a tensor of a recurrent layer.
-    func matrix(_ tensor: Cell.Tensor, layer: Int) -> Matrix {
-        matrix(configuration.cell.name(of: tensor, layer: layer))
+    func matrix(_ tensor: Cell.Tensor, layer: Int) throws -> Matrix {
+        try matrix(configuration.cell.name(of: tensor, layer: layer))
     }
 }

@@ -96,9 +96,9 @@ struct KerasFormat: ForeignWeights {
 
 extension KerasFormat {
     /// A model's tensors, which are dtrain's own.
-    static func tensors(of model: ExchangeModel) -> [TensorFile.Tensor] {
-        model.layout.tensors.map { tensor in
-            let matrix = model.matrix(tensor.name)
+    static func tensors(of model: ExchangeModel) throws -> [TensorFile.Tensor] {
+        try model.layout.tensors.map { tensor in
+            let matrix = try model.matrix(tensor.name)
             return tensor.shape.count == 1
                 ? TensorFile.Tensor(tensor.name, vector: matrix.values) : TensorFile.Tensor(tensor.name, matrix)
         }

@@ -120,14 +120,14 @@ struct PyTorchFormat: ForeignWeights {
             let state = try tensors.rowIfThere(Part.biasHH.name(layer: layer), count: rows)
             let zeros = Matrix.zeros(rows: 1, columns: rows)
             guard configuration.cell.biasRows == 1 else {
-                return own((state ?? zeros).withFirstRow((input ?? zeros).values))
+                return try own((state ?? zeros).withFirstRow((input ?? zeros).values))
             }
-            return own(Self.sum(input ?? zeros, state ?? zeros))
+            return try own(Self.sum(input ?? zeros, state ?? zeros))
         }
     }
 
-    private func own(_ matrix: Matrix) -> Matrix {
-        matrix.regrouped(from: gates, to: GateOrder.own(configuration.cell))
+    private func own(_ matrix: Matrix) throws -> Matrix {
+        try matrix.regrouped(from: gates, to: GateOrder.own(configuration.cell))
     }
 
     /// The sum of two rows; with 0 it is the other, to the sign of a zero.
@@ -138,18 +138,18 @@ struct PyTorchFormat: ForeignWeights {
 
 extension PyTorchFormat {
     /// A model's tensors, as PyTorch names and lays them out.
-    static func tensors(of model: ExchangeModel) -> [TensorFile.Tensor] {
+    static func tensors(of model: ExchangeModel) throws -> [TensorFile.Tensor] {
         let cell = model.configuration.cell
-        let gates = gates[cell] ?? ""
-        func theirs(_ matrix: Matrix) -> Matrix { matrix.regrouped(from: GateOrder.own(cell), to: gates) }
-        var tensors = [TensorFile.Tensor(embedding, model.matrix("embedding.embeddings"))]
+        let (own, gates) = try (GateOrder.own(cell), GateOrder.require(gates[cell], of: cell, in: "PyTorch"))
+        func theirs(_ matrix: Matrix) -> Matrix { matrix.regrouped(from: own, to: gates) }
+        var tensors = [TensorFile.Tensor(embedding, try model.matrix("embedding.embeddings"))]
         for layer in 0..<model.configuration.layers {
-            let bias = theirs(model.matrix(.bias, layer: layer))
+            let bias = theirs(try model.matrix(.bias, layer: layer))
             // The only bias of an LSTM or RNN is PyTorch's first; its second is 0.
             let second =
                 bias.rows == 2
                 ? Array(bias.values[bias.columns...]) : Matrix.zeros(rows: 1, columns: bias.columns).values
-            tensors += [
+            tensors += try [
                 .init(Part.weightIH.name(layer: layer), theirs(model.matrix(.kernel, layer: layer)).transposed),
                 .init(
                     Part.weightHH.name(layer: layer), theirs(model.matrix(.recurrentKernel, layer: layer)).transposed),
@@ -157,7 +157,7 @@ extension PyTorchFormat {
                 .init(Part.biasHH.name(layer: layer), vector: second),
             ]
         }
-        return tensors + [
+        return try tensors + [
             .init(headWeight, model.matrix("dense.kernel").transposed),
             .init(headBias, vector: model.matrix("dense.bias").values),
         ]

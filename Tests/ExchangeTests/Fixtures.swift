@@ -65,7 +65,9 @@ func sampleModel(_ cell: Cell, layers: Int = 1) throws -> ExchangeModel {
 
 extension ExchangeModel {
     /// The bits of all weights, in the layout's order.
-    var bits: [UInt32] { layout.tensors.flatMap { matrix($0.name).values.map(\.bitPattern) } }
+    var bits: [UInt32] {
+        get throws { try layout.tensors.flatMap { try matrix($0.name).values.map(\.bitPattern) } }
+    }
 }
 
 /// The error that the body throws, which must be a `DTrainError` of that category in one line that names these parts.

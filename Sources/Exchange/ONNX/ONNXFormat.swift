@@ -51,24 +51,24 @@ enum ONNXFormat {
         file.opsetImport = [.with { $0.version = operatorSet }]
         let vocabulary = try TensorFile.list(model.vocabulary)
         file.metadataProps = [.with { ($0.key, $0.value) = ("vocabulary", vocabulary) }]
-        file.graph = graph(model)
+        file.graph = try graph(model)
         return file
     }
 
-    private static func graph(_ model: ExchangeModel) -> ONNXGraphProto {
+    private static func graph(_ model: ExchangeModel) throws -> ONNXGraphProto {
         let sizes = model.configuration
         var graph = ONNXGraph(name: "character_model")
         graph.input("ids", .int64, [.free("batch"), .free("time")])
         graph.constant("axis_0", integers: [0])
         graph.constant("axis_1", integers: [1])
-        graph.constant("embedding.embeddings", model.matrix("embedding.embeddings"))
+        graph.constant("embedding.embeddings", try model.matrix("embedding.embeddings"))
         graph.node("Transpose", ["ids"], ["ids_by_time"], [("perm", .list([1, 0]))])
         graph.node("Gather", ["embedding.embeddings", "ids_by_time"], ["layer_0_input"], [("axis", .one(0))])
         graph.output("logits", .float, [.free("batch"), .free("time"), .fixed(sizes.vocabularySize)])
-        for layer in 0..<sizes.layers { add(layer, of: model, to: &graph) }
+        for layer in 0..<sizes.layers { try add(layer, of: model, to: &graph) }
         let states = "layer_\(sizes.layers)_input"
-        graph.constant("dense.kernel", model.matrix("dense.kernel"))
-        graph.constant("dense.bias", vector: model.matrix("dense.bias").values)
+        graph.constant("dense.kernel", try model.matrix("dense.kernel"))
+        graph.constant("dense.bias", vector: try model.matrix("dense.bias").values)
         graph.node("Transpose", [states], ["states"], [("perm", .list([1, 0, 2]))])
         graph.node("MatMul", ["states", "dense.kernel"], ["products"])
         graph.node("Add", ["products", "dense.bias"], ["logits"])
@@ -76,9 +76,9 @@ enum ONNXFormat {
     }
 
     /// Adds a recurrent layer: its states in and out, its weights, its operator.
-    private static func add(_ layer: Int, of model: ExchangeModel, to graph: inout ONNXGraph) {
+    private static func add(_ layer: Int, of model: ExchangeModel, to graph: inout ONNXGraph) throws {
         let sizes = model.configuration
-        guard let (name, _) = operators[sizes.cell] else { preconditionFailure("each cell has an operator") }
+        let name = try GateOrder.require(operators[sizes.cell], of: sizes.cell, in: "ONNX").name
         let states = sizes.cell.hasMemory ? ["h_\(layer)", "c_\(layer)"] : ["h_\(layer)"]
         for state in states {
             graph.input(state, .float, [.free("batch"), .fixed(sizes.rnnUnits)])
@@ -87,7 +87,7 @@ enum ONNXFormat {
             graph.node("Unsqueeze", [state, "axis_0"], ["\(state)_in"])
         }
         let prefix = sizes.cell.layerName(layer)
-        let weights = weights(layer, of: model)
+        let weights = try weights(layer, of: model)
         let names = ["W", "R", "B"].map { "\(prefix).\($0)" }
         for (name, matrix) in zip(names, [weights.input, weights.state]) {
             graph.constant(name, matrix, inOneDirection: true)
@@ -105,17 +105,19 @@ enum ONNXFormat {
     /// A layer's weights as the operator has them: gates in rows, and a row of both halves of the biases.
     private static func weights(
         _ layer: Int, of model: ExchangeModel
-    ) -> (input: Matrix, state: Matrix, bias: Matrix) {
+    ) throws -> (input: Matrix, state: Matrix, bias: Matrix) {
         let cell = model.configuration.cell
-        func theirs(_ tensor: Cell.Tensor) -> Matrix {
-            model.matrix(tensor, layer: layer)
-                .regrouped(from: GateOrder.own(cell), to: operators[cell]?.gates ?? GateOrder.own(cell))
+        let (own, gates) = try (
+            GateOrder.own(cell), GateOrder.require(operators[cell], of: cell, in: "ONNX").gates
+        )
+        func theirs(_ tensor: Cell.Tensor) throws -> Matrix {
+            try model.matrix(tensor, layer: layer).regrouped(from: own, to: gates)
         }
-        let bias = theirs(.bias)
+        let bias = try theirs(.bias)
         // The only bias of an LSTM or SimpleRNN is the input's half.
         let second = cell.biasRows == 1 ? [Float](repeating: 0, count: bias.columns) : []
         return (
-            theirs(.kernel).transposed, theirs(.recurrentKernel).transposed,
+            try theirs(.kernel).transposed, try theirs(.recurrentKernel).transposed,
             Matrix(rows: 1, columns: 2 * bias.columns, values: bias.values + second)
         )
     }
