@@ -23,7 +23,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 examples torture sanitize benchmark lint strict docs install clean
+.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 test-exchange examples torture sanitize benchmark lint strict docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ test-slurm: setup ## start a Slurm of one node and run srun, salloc, sbatch and 
 
 test-arm64: ## compare the C loops on emulated ARM64 with this machine's, bit for bit (Debian, Ubuntu)
 	scripts/test-arm64
+
+test-exchange: build ## run exported models in ONNX Runtime, PyTorch and Keras, and import theirs; ONLY=onnx one of them
+	scripts/test-exchange $(ONLY)
 
 examples: build ## build the example packages and compare what they train with dtrain
 	scripts/test-examples

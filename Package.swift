@@ -22,6 +22,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        // Without its traits, two of which need all of Foundation, a library of tens of megabytes.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     ] + documentation,
     targets: [
         // What other people wrote, made visible to Swift.
@@ -49,16 +51,22 @@ let package = Package(
         .target(name: "Reports", dependencies: ["DTrainCore", "Pages"]),
         // Scaling experiments: measurements, statistics, the cost model and its predictions, the report. No MPI.
         .target(name: "Scaling", dependencies: ["DTrainCore", "Pages"]),
+        // Models for other programs and from them, a file each format. The ONNX folder says how its Swift code is generated.
+        .target(
+            name: "Exchange",
+            dependencies: ["DTrainCore", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["ONNX/README.md", "ONNX/onnx.proto"]),
         .executableTarget(
             name: "dtrain",
             dependencies: [
-                "CBuild", "DTrainCore", "CProcess", "DTrainDistributed", "Pages", "Reports", "Scaling",
+                "CBuild", "DTrainCore", "CProcess", "DTrainDistributed", "Exchange", "Pages", "Reports", "Scaling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["DTrainCore", "CKernels", "DistributedTesting"]),
         .testTarget(name: "PagesTests", dependencies: ["Pages"]),
         .testTarget(name: "ReportsTests", dependencies: ["DTrainCore", "Pages", "Reports", "DistributedTesting"]),
         .testTarget(name: "ScalingTests", dependencies: ["DTrainCore", "Pages", "Scaling", "DistributedTesting"]),
+        .testTarget(name: "ExchangeTests", dependencies: ["DTrainCore", "Exchange"]),
         .testTarget(
             name: "DistributedTests", dependencies: ["DTrainCore", "DTrainDistributed", "DistributedTesting"]),
         // The built programs, alone and under mpirun; `make test` runs these one after the other.
@@ -78,7 +86,8 @@ let package = Package(
         .executableTarget(name: "dtrain-cores", dependencies: ["DTrainCore"], path: "Benchmarks/Cores"),
         // Every reader of files against hostile ones, in a process of its own with little memory.
         .executableTarget(
-            name: "dtrain-file-checks", dependencies: ["DTrainCore", "DTrainDistributed", "Reports", "Scaling"],
+            name: "dtrain-file-checks",
+            dependencies: ["DTrainCore", "DTrainDistributed", "Exchange", "Reports", "Scaling"],
             path: "Tests/FileChecks"),
     ],
     swiftLanguageModes: [.v6]

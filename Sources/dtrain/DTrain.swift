@@ -10,10 +10,9 @@ struct DTrain: ParsableCommand {
         abstract: "Trains character-level recurrent language models on CPUs, alone or data-parallel under mpirun.",
         version: VersionText.text,
         subcommands: [
-            Train.self, Generate.self, Evaluate.self, Export.self, Summary.self, ReportRuns.self, Compare.self,
-            Inspect.self,
-            Scale.self, Supervise.self,
-            DescribeRank.self,
+            Train.self, Generate.self, Evaluate.self, Export.self, Import.self, Summary.self, ReportRuns.self,
+            Compare.self,
+            Inspect.self, Scale.self, Supervise.self, DescribeRank.self,
         ],
         defaultSubcommand: Train.self)
 

@@ -48,6 +48,8 @@ import Testing
         ("generate --prompt two words", "put a value with spaces in quotes"), ("nonsense", "the commands are train, "),
         ("--data", "write --data <"), ("--data --quiet", "no value before --quiet"),
         ("--data --x", "write '--data=--x'"),
+        ("import --from keras a b", "'b': import takes 1 word beside its flags"),
+        ("import a --output b c", "'c' behind --output"), ("scale 1,2", "scale takes flags alone"),
         ("--lr-of-another-program 1", "unknown flag '--lr-of-another-program'; see"),
     ])
     func saysWhereItBelongs(line: String, advice: String) throws {

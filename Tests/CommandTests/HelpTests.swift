@@ -23,7 +23,8 @@ import Testing
             """
         ),
         ("evaluate", "--checkpoint --vocabulary --data --json --carry-state --precision --best"),
-        ("export", "--checkpoint --vocabulary --output"),
+        ("export", "--checkpoint --vocabulary --format --output --best --overwrite"),
+        ("import", "--from --vocabulary --map --output --overwrite"),
         ("summary", "--checkpoint"),
         ("report", "--output --prompt --length --temperature --checkpoints --threads"), ("compare", "run jsonl NAME"),
         ("inspect", "--checkpoint --vocabulary --best --data --output --limit --threads"),
@@ -67,7 +68,8 @@ import Testing
         let outcome = try Bench().run("--help")
         #expect(outcome.status == 0, "\(outcome)")
         let commands = [
-            "train (default)", "generate", "evaluate", "export", "summary", "report", "compare", "inspect", "scale",
+            "train (default)", "generate", "evaluate", "export", "import", "summary", "report", "compare", "inspect",
+            "scale",
             "supervise",
         ]
         for command in commands {

@@ -7,7 +7,8 @@ import Testing
 /// The work is done by `dtrain-file-checks`, whose memory is limited; a crash ends that process alone.
 @Suite struct HostileFileTests {
     @Test(arguments: [
-        "checkpoint", "weights", "text", "metrics", "run", "message", "address", "profile", "ranks", "environment",
+        "checkpoint", "weights", "pytorch", "keras", "text", "metrics", "run", "message", "address", "profile", "ranks",
+        "environment",
     ])
     func mutatedFilesAreReadOrRefused(reader: String) throws {
         let count = Torture.count(fast: 1_000, full: 100_000)

@@ -27,7 +27,7 @@ struct JobFlagTests {
             let parts = try #require(step.profile)
             #expect(parts.count == 9)
             // "other" is what the parts leave, so they must have been measured themselves.
-            for part in ["pack", "forward", "head", "backward", "weightGradient", "adam"] {
+            for part in ["pack", "forward", "head", "backward", "weight_gradient", "adam"] {
                 #expect(parts[part, default: 0] > 0, "\(part)")
             }
             #expect(abs(parts.values.reduce(0, +) - step.seconds) <= 1e-6 + 0.01 * step.seconds)

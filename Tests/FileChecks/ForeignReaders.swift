@@ -60,7 +60,7 @@ extension Reader {
         case .profile:
             let line = { (step: Int) in
                 "{\"epoch\":1,\"gradient_bytes\":64,\"hidden_exchange\":0.1,\"profile\":{\"adam\":0.1,\"backward\":0.1,\"exchange\":0.1,"
-                    + "\"forward\":0.1,\"head\":0.1,\"other\":0.1,\"pack\":0.1,\"wait\":0.1,\"weightGradient\":0.1},"
+                    + "\"forward\":0.1,\"head\":0.1,\"other\":0.1,\"pack\":0.1,\"wait\":0.1,\"weight_gradient\":0.1},"
                     + "\"seconds\":0.33,\"step\":\(step)}\n"
             }
             return [Array((1...4).map(line).joined().utf8)]

@@ -1,7 +1,8 @@
 extension Reader {
     /// A changed file: bytes, or the structure of what it holds; most files of tensors get right checksums again.
     func mutate(_ sample: [UInt8], among samples: [[UInt8]], _ random: inout SplitMix64) -> [UInt8] {
-        guard self == .checkpoint || self == .weights, var (header, data) = Sealing.parts(sample) else {
+        guard [.checkpoint, .weights, .pytorch, .keras].contains(self), var (header, data) = Sealing.parts(sample)
+        else {
             return Mutation.several(sample, among: samples, &random)
         }
         if Int.random(in: 0..<8, using: &random) == 0 { return Mutation.several(sample, among: samples, &random) }

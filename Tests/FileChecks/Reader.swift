@@ -1,12 +1,13 @@
 import DTrainCore
 import DTrainDistributed
+import Exchange
+import Glibc
 import Reports
 import Scaling
-import Glibc
 
 /// A reader of files, and what holds of whatever it accepts.
 enum Reader: String, CaseIterable {
-    case checkpoint, weights, text, metrics, run
+    case checkpoint, weights, pytorch, keras, text, metrics, run
     case message, address, profile, ranks, environment
 
     /// Opens the input as the program does, and uses what it accepts.
@@ -18,6 +19,8 @@ enum Reader: String, CaseIterable {
             let parameters = try AlignedBuffer<Float>(count: ParameterLayout(weights.configuration).count)
             try weights.load(into: parameters.pointer)
             if let vocabulary = weights.vocabulary { _ = try Vocabulary(tokens: vocabulary) }
+        case .pytorch: try use(ImportFormat.pytorch.read(scratch.input, vocabulary: nil).model)
+        case .keras: try use(ImportFormat.keras.read(scratch.input, vocabulary: nil).model)
         case .text: _ = try Corpus(path: scratch.input)
         case .metrics:
             guard let metrics = try EarlierMetrics(path: scratch.input, data: ["/dev/null"]) else {
@@ -55,6 +58,12 @@ enum Reader: String, CaseIterable {
         if self == .text { try compare(bytes, scratch) }
         if self == .metrics { try requireWholeLines(try scratch.read(scratch.input)) }
         return true
+    }
+
+    private func use(_ model: ExchangeModel) throws {
+        guard model.vocabulary.size == model.configuration.vocabularySize else {
+            throw CheckFailure("accepted, and contradicts itself: \(model.configuration)")
+        }
     }
 
     private func use(_ checkpoint: Checkpoint) throws {

@@ -1,4 +1,5 @@
 import DTrainCore
+import Exchange
 import Glibc
 
 extension Reader {
@@ -11,6 +12,8 @@ extension Reader {
                 Sample.file(.gru, layers: 1, .generator, scratch),
             ]
             return self == .checkpoint ? sealed : sealed + [Sample.foreign]
+        case .pytorch: return try Sample.exported(.pytorch, scratch)
+        case .keras: return try Sample.exported(.keras, scratch)
         case .text:
             let mixed = "The quick brown fox\r\n\u{FEFF}é ≤ 😀 \u{10FFFF}\u{0}e\u{301}\n"
             return [
@@ -65,6 +68,16 @@ enum Sample {
             to: path, metadata: metadata, layout: layout, parameters: values,
             optimizer: kind == .training ? state : nil)
         return try scratch.read(path)
+    }
+
+    /// What dtrain has written for another program: each cell, one layer and two.
+    static func exported(_ format: ExchangeFormat, _ scratch: Scratch) throws -> [[UInt8]] {
+        try zip(Cell.allCases, [1, 2, 1]).map { cell, layers in
+            try scratch.write(file(cell, layers: layers, .generator, scratch))
+            let checkpoint = try Checkpoint(path: scratch.input)
+            let model = try ExchangeModel(checkpoint, vocabulary: checkpoint.requireVocabulary())
+            return try scratch.read(format.write(model, to: "\(scratch.folder)/sample", overwrite: true))
+        }
     }
 
     /// A file of another program: no metadata but a framework's.

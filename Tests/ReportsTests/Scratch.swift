@@ -22,7 +22,7 @@ final class Scratch {
     /// The metrics of a training whose held-out loss rises again after its second epoch.
     static func metrics(epochs: Int = 4, steps: Int = 5, offset: Double = 0, profile: Bool = false) -> String {
         let parts =
-            #"{"adam":0.25,"backward":1,"exchange":0,"forward":0.5,"head":0.25,"other":0,"pack":0,"wait":0,"weightGradient":1}"#
+            #"{"adam":0.25,"backward":1,"exchange":0,"forward":0.5,"head":0.25,"other":0,"pack":0,"wait":0,"weight_gradient":1}"#
         var lines: [String] = []
         for epoch in 1...epochs {
             for place in 1...steps {

@@ -9,7 +9,7 @@ import Testing
     private func line(step: Int, seconds: Double, exchange: Double) -> String {
         """
         {"epoch":1,"gradient_bytes":1000,"gradient_norm":0.5,"hidden_exchange":0.125,"loss":1,"profile":{"adam":0,\
-        "backward":0,"exchange":\(exchange),"forward":0.25,"head":0,"other":0,"pack":0,"wait":0,"weightGradient":0},\
+        "backward":0,"exchange":\(exchange),"forward":0.25,"head":0,"other":0,"pack":0,"wait":0,"weight_gradient":0},\
         "seconds":\(seconds),"step":\(step),"tokens":10}
 
         """

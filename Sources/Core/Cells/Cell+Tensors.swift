@@ -1,6 +1,6 @@
 extension Cell {
     /// One of a layer's three tensors, under the name that Keras gives it.
-    enum Tensor: String, Hashable, Sendable {
+    package enum Tensor: String, Hashable, Sendable {
         /// W: [in, G·H].
         case kernel
         /// U: [H, G·H].
@@ -10,13 +10,13 @@ extension Cell {
     }
 
     /// Keras's name of a layer; those after the first have a number, as in `gru_1`.
-    func layerName(_ index: Int) -> String { index == 0 ? layerName : "\(layerName)_\(index)" }
+    package func layerName(_ index: Int) -> String { index == 0 ? layerName : "\(layerName)_\(index)" }
 
     /// The name of a layer's tensor in a checkpoint.
-    func name(of tensor: Tensor, layer: Int) -> String { "\(layerName(layer)).\(tensor.rawValue)" }
+    package func name(of tensor: Tensor, layer: Int) -> String { "\(layerName(layer)).\(tensor.rawValue)" }
 
     /// The shape of a tensor of a layer.
-    func shape(of tensor: Tensor, inputDim: Int, units: Int) -> [Int] {
+    package func shape(of tensor: Tensor, inputDim: Int, units: Int) -> [Int] {
         let columns = gates * units
         return switch tensor {
         case .kernel: [inputDim, columns]

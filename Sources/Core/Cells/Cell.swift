@@ -19,7 +19,7 @@ public struct Cell: Sendable, CaseIterable {
     /// The initial values of the bias: for each of its rows, one of each gate.
     let initialBias: [[Float]]
     /// Whether the cell has a second state beside h, as the LSTM's c.
-    let hasMemory: Bool
+    package let hasMemory: Bool
     /// For each group of a token's record, the weight gradients that are summed from it.
     let routes: [Route]
     /// Advances some units of one row by one time step.
@@ -34,6 +34,9 @@ public struct Cell: Sendable, CaseIterable {
 }
 
 extension Cell {
+    /// The rows of the bias: one of each operand of the products, or one for both.
+    package var biasRows: Int { initialBias.count }
+
     /// Values that a record keeps for each unit and token.
     var recordGroups: Int { routes.count }
 

@@ -61,19 +61,44 @@ extension Checkpoint {
     ///   known or a weight isn't finite, `inputOutput` when writing fails.
     @discardableResult
     public func export(to folder: String, overwrite: Bool = false) throws -> String {
-        let target = "\(folder)/\(Self.generatorName)"
+        let target = try Self.freeGenerator(in: folder, overwrite: overwrite)
+        let parameters = try parameters()
+        try Self.writeGenerator(
+            to: target, vocabulary: try requireVocabulary(), layout: layout, parameters: parameters.pointer,
+            overwrite: overwrite)
+        return target
+    }
+
+    /// The path of a folder's generator, before anything is read for it.
+    ///
+    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced.
+    package static func freeGenerator(in folder: String, overwrite: Bool) throws -> String {
+        let target = "\(folder)/\(generatorName)"
         guard overwrite || !Folder.exists(target) else {
             throw DTrainError(.usage, "'\(target)' exists already", hint: "name another folder or add `overwrite`")
         }
-        let parameters = try parameters()
-        let vocabulary = try requireVocabulary()
-        try Folder.create(folder)
+        return target
+    }
+
+    /// Writes a generator: weights and vocabulary.
+    ///
+    /// - Parameters:
+    ///   - target: what `freeGenerator` has given; its folder is created when missing.
+    ///   - vocabulary: what the ids mean.
+    ///   - layout: the tensors of the model.
+    ///   - parameters: the flat weights.
+    ///   - overwrite: whether an existing file may be replaced.
+    /// - Throws: `DTrainError` with `inputOutput` when writing fails.
+    package static func writeGenerator(
+        to target: String, vocabulary: Vocabulary, layout: ParameterLayout, parameters: UnsafePointer<Float>,
+        overwrite: Bool
+    ) throws {
+        try Folder.create(Folder.parent(of: target))
         AtomicFile.removeStaleTemporaries(of: target)
         let generator = CheckpointMetadata(
-            kind: .generator, model: metadata.model, vocabulary: vocabulary.tokens)
-        try Self.write(
-            to: target, metadata: generator, layout: layout, parameters: parameters.pointer, optimizer: nil,
+            kind: .generator, model: layout.configuration, vocabulary: vocabulary.tokens)
+        try write(
+            to: target, metadata: generator, layout: layout, parameters: parameters, optimizer: nil,
             replaces: overwrite)
-        return target
     }
 }

@@ -124,7 +124,7 @@ extension CheckpointMetadata {
     /// The vocabulary in a file's metadata, which must have as many entries as the model wants.
     ///
     /// No entry beyond that number is read, so that memory stays in proportion to the tensors.
-    static func vocabulary(of file: Safetensors, size: Int) throws -> [String] {
+    package static func vocabulary(of file: Safetensors, size: Int) throws -> [String] {
         guard var text = file.metadata[CheckpointKey.vocabulary.rawValue] else { throw file.unfit("has no vocabulary") }
         guard size <= Vocabulary.maximumScalarCount + 1 else {
             throw file.unfit("has a vocabulary of \(size) entries, more than ids can name")

@@ -25,7 +25,7 @@ package enum ForeignFormat {
 
     private static let headCount = 1024
     private static let convert =
-        "save the weights as safetensors with Python's safetensors library, under the names in docs/weights.md"
+        "save the weights as safetensors with Python's safetensors library, as docs/python.md shows"
     private static let zip: [UInt8] = [0x50, 0x4B, 0x03, 0x04]
 
     /// Beginnings of files that are what they are whatever follows.

@@ -129,7 +129,7 @@ package struct Safetensors: Sendable {
 
     /// The tensor of that name, which must have that shape.
     @discardableResult
-    func require(_ name: String, shape: [Int]) throws -> TensorView {
+    package func require(_ name: String, shape: [Int]) throws -> TensorView {
         guard let view = tensors[name] else {
             throw unfit("has no tensor \(name.quotedForMessage), of shape \(shape), which the model needs")
         }
@@ -153,7 +153,7 @@ package struct Safetensors: Sendable {
     }
 
     /// The error for a sound file that isn't what is needed: `reason` goes on after the file's name.
-    func unfit(_ reason: String) -> DTrainError {
+    package func unfit(_ reason: String) -> DTrainError {
         DTrainError(.badData, "\(kind) '\(path)' \(reason); use another file")
     }
 

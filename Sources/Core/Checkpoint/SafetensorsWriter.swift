@@ -1,16 +1,16 @@
 /// Writes safetensors files of float32 tensors; the same content always gives the same bytes.
-enum SafetensorsWriter {
+package enum SafetensorsWriter {
     /// A tensor to write.
-    struct Tensor {
+    package struct Tensor {
         /// Its name in the file.
-        let name: String
+        package let name: String
         /// The sizes of its dimensions, row-major.
-        let shape: [Int]
+        package let shape: [Int]
         /// Its elements, as many as the shape says.
         let elements: UnsafeBufferPointer<Float>
 
         /// Names a tensor in memory.
-        init(name: String, shape: [Int], pointer: UnsafePointer<Float>) {
+        package init(name: String, shape: [Int], pointer: UnsafePointer<Float>) {
             self.name = name
             self.shape = shape
             elements = UnsafeBufferPointer(start: pointer, count: shape.reduce(1, *))
@@ -22,7 +22,7 @@ enum SafetensorsWriter {
     /// Writes a file atomically: its header and, in the header's order, the tensors.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when writing fails.
-    static func write(
+    package static func write(
         to path: String, header: [UInt8], tensors: [Tensor], replaces: Bool = true, with calls: FileCalls = .system
     ) throws {
         try AtomicFile.write(to: path, replaces: replaces, with: calls) { writer in
@@ -41,7 +41,7 @@ enum SafetensorsWriter {
     }
 
     /// The header of a file of float32 tensors.
-    static func header(tensors: [Tensor], metadata: [String: String]) -> [UInt8] {
+    package static func header(tensors: [Tensor], metadata: [String: String]) -> [UInt8] {
         header(
             entries: tensors.map {
                 Entry(

@@ -7,13 +7,18 @@ extension Vocabulary {
     /// - Parameter path: the file; a text may also be any that has the same characters.
     /// - Throws: `DTrainError` with `noInput` when it can't be read, `badData` when it is neither.
     public init(path: String) throws {
-        guard let list = try Self.list(path) else {
-            self = try Corpus(path: path).vocabulary
-            return
-        }
-        let tokens = list.first == Self.unknownToken ? list : [Self.unknownToken] + list
+        self = try Self.file(path).vocabulary
+    }
+
+    /// Reads a vocabulary as `init(path:)` does; also whether the file itself names `[UNK]`.
+    ///
+    /// - Throws: as `init(path:)`.
+    package static func file(_ path: String) throws -> (vocabulary: Vocabulary, namesUnknown: Bool) {
+        guard let list = try list(path) else { return (try Corpus(path: path).vocabulary, false) }
+        let namesUnknown = list.first == unknownToken
+        let tokens = namesUnknown ? list : [unknownToken] + list
         do {
-            try self.init(checking: tokens)
+            return (try Vocabulary(checking: tokens), namesUnknown)
         } catch {
             throw DTrainError(
                 .badData,

@@ -36,16 +36,16 @@ package struct InitialValues: Sendable {
     ) throws {
         switch tensor.role {
         case .embeddings: try fillPieces(of: tensor) { random.uniform($0, from: $1, limit: 0.05) }
-        case .recurrent(.kernel), .denseKernel:
+        case .recurrent(.kernel, _), .denseKernel:
             let limit = (6 / Float(tensor.shape[0] + tensor.shape[1])).squareRoot()
             try fillPieces(of: tensor) { random.uniform($0, from: $1, limit: limit) }
-        case .recurrent(.recurrentKernel):
+        case .recurrent(.recurrentKernel, _):
             try fillPieces(of: tensor) { random.normal($0, from: $1) }
             try OrthonormalRows(
                 buffer: parameters, offset: tensor.offset, rows: tensor.shape[0], columns: tensor.shape[1],
                 pool: pool, heartbeat: heartbeat
             ).compute()
-        case .recurrent(.bias): fillBias(elements(of: tensor), configuration)
+        case .recurrent(.bias, _): fillBias(elements(of: tensor), configuration)
         case .denseBias: elements(of: tensor).update(repeating: 0)
         }
     }

@@ -3,14 +3,15 @@ public struct ParameterLayout: Hashable, Sendable {
     /// One tensor, row-major, under the name that the checkpoint gives it.
     public struct Tensor: Hashable, Sendable {
         /// What the tensor is to the model.
-        enum Role: Hashable, Sendable {
+        package enum Role: Hashable, Sendable {
             case embeddings
-            /// A tensor of a recurrent layer.
-            case recurrent(Cell.Tensor)
+            /// A tensor of a recurrent layer, counted from 0.
+            case recurrent(Cell.Tensor, layer: Int)
             case denseKernel, denseBias
         }
 
-        let role: Role
+        /// What it is to the model.
+        package let role: Role
         /// The name in a checkpoint, such as `gru.kernel`.
         public let name: String
         /// Rows and columns, or one length.
@@ -74,7 +75,7 @@ public struct ParameterLayout: Hashable, Sendable {
             let inputDim = index == 0 ? configuration.embeddingDim : units
             func offset(_ tensor: Cell.Tensor) -> Int {
                 place(
-                    .recurrent(tensor), cell.name(of: tensor, layer: index),
+                    .recurrent(tensor, layer: index), cell.name(of: tensor, layer: index),
                     cell.shape(of: tensor, inputDim: inputDim, units: units))
             }
             return RecurrentLayer(

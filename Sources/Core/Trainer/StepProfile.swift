@@ -29,7 +29,8 @@ public struct StepProfile: Hashable, Sendable, Codable {
 
     // The parts alone: they add up.
     private enum CodingKeys: String, CodingKey {
-        case pack, forward, head, backward, weightGradient, exchange, wait, adam, other
+        case pack, forward, head, backward, exchange, wait, adam, other
+        case weightGradient = "weight_gradient"
     }
 
     /// Each part under the name that users see, in the order of the step.

@@ -5,7 +5,7 @@ enum TimeBars {
     /// The parts of a step that are shown, by what they consist of.
     private static let kinds: [(name: String, color: Int, parts: [String])] = [
         ("forward", 1, ["forward"]), ("loss", 7, ["head"]), ("backward", 2, ["backward"]),
-        ("weight gradient", 4, ["weightGradient"]), ("optimiser", 3, ["adam"]),
+        ("weight gradient", 4, ["weight_gradient"]), ("optimiser", 3, ["adam"]),
         ("exchange between ranks", 8, ["exchange"]),
         ("waiting", 5, ["wait"]), ("other", 6, ["pack", "other"]),
     ]

@@ -78,7 +78,7 @@ struct MetricsLine: Hashable {
 /// Where the seconds of a step went, as `--profile` tells.
 struct PhaseSeconds: Hashable {
     /// The parts by their names in a metrics file, in the order of a step.
-    static let names = ["pack", "forward", "head", "backward", "weightGradient", "wait", "exchange", "adam", "other"]
+    static let names = ["pack", "forward", "head", "backward", "weight_gradient", "wait", "exchange", "adam", "other"]
     /// How each is called on a page.
     static let titles = [
         "pack weights", "forward", "loss", "backward", "weight gradient", "wait", "exchange", "optimiser", "other",
@@ -91,10 +91,9 @@ struct PhaseSeconds: Hashable {
 
     fileprivate init(_ scanner: inout JSONScanner) throws {
         try scanner.sequence("{", "}") { scanner in
-            // Newer files may spell it weight_gradient, as all other keys.
             let key = try scanner.string()
             try scanner.expect(":")
-            if let index = Self.names.firstIndex(of: key == "weight_gradient" ? "weightGradient" : key) {
+            if let index = Self.names.firstIndex(of: key) {
                 seconds[index] = max(0, try MetricsLine.number(&scanner))
             } else {
                 try scanner.skipValue()

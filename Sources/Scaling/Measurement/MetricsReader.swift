@@ -30,6 +30,11 @@ public struct MetricsReader {
     private struct Profile: Decodable {
         let pack, forward, head, backward, weightGradient, exchange, wait, adam, other: Double
 
+        enum CodingKeys: String, CodingKey {
+            case pack, forward, head, backward, exchange, wait, adam, other
+            case weightGradient = "weight_gradient"
+        }
+
         var parts: StepParts {
             var parts = StepParts()
             (parts.pack, parts.forward, parts.head, parts.backward) = (pack, forward, head, backward)

@@ -13,6 +13,8 @@ struct ArgumentWalk {
 
     private var given: [String: String] = [:]
     private var rest: ArraySlice<String> = []
+    /// The words so far that belong to no flag.
+    private var wordCount = 0
 
     init(flags: CommandFlags, others: [any ParsableCommand.Type], passing: ArgumentCheck.Passing) {
         self.flags = flags
@@ -35,7 +37,9 @@ struct ArgumentWalk {
         rest = words[...]
         while let word = rest.popFirst() {
             guard Self.beginsWithADash(word) else {
-                guard flags.takesWords else { throw stray(word, after: previous) }
+                guard wordCount < flags.words else { throw stray(word, after: previous) }
+                wordCount += 1
+                previous = nil
                 result.append(word)
                 continue
             }
@@ -60,10 +64,10 @@ struct ArgumentWalk {
 
     private func stray(_ word: String, after flag: CommandFlag?) -> DTrainError {
         guard let flag, flag.values == .none else {
-            return StrayWord.argument(word, after: flag, command: flags.command, passing: passing, others: others)
+            return StrayWord.argument(word, after: flag, flags: flags, passing: passing, others: others)
         }
         if Self.switches.contains(word.lowercased()) { return withoutValue(flag) }
-        return StrayWord.argument(word, after: nil, command: flags.command, passing: passing, others: others)
+        return StrayWord.argument(word, after: nil, flags: flags, passing: passing, others: others)
     }
 
     /// Refuses a flag that was there already.

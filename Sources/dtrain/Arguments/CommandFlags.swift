@@ -32,8 +32,8 @@ struct CommandFlags: Sendable {
     private let flags: [String: CommandFlag]
     /// The names that the help shows, in its order.
     let names: [String]
-    /// Whether words that are no flag's values are expected, too.
-    let takesWords: Bool
+    /// How many words the command takes beside its flags.
+    let words: Int
 
     /// Reads them from the parser's own description of the command.
     ///
@@ -53,7 +53,9 @@ struct CommandFlags: Sendable {
         command = type._commandName
         self.flags = flags
         self.names = names
-        takesWords = arguments.contains { $0.kind == "positional" && $0.parsingStrategy != "postTerminator" }
+        // Others stand behind `--`.
+        let positional = arguments.filter { $0.kind == "positional" && $0.parsingStrategy != "postTerminator" }
+        words = positional.contains(where: \.isRepeating) ? .max : positional.count
     }
 
     subscript(name: String) -> CommandFlag? { flags[name] }

@@ -25,16 +25,18 @@ enum StrayWord {
     /// What other programs call dtrain's commands.
     private static let otherNames = [
         "fit": "train", "learn": "train", "run": "train", "resume": "train --resume", "sample": "generate",
-        "predict": "generate", "eval": "evaluate", "test": "evaluate", "score": "evaluate", "convert": "export",
+        "predict": "generate", "load": "import", "eval": "evaluate", "test": "evaluate", "score": "evaluate",
+        "convert": "export",
         "save": "export", "info": "summary", "show": "summary", "bench": "scale", "benchmark": "scale",
         "restart": "supervise", "watch": "supervise", "plot": "report", "diff": "compare", "surprisal": "inspect",
     ]
 
     /// A word among a command's flags.
     static func argument(
-        _ word: String, after flag: CommandFlag?, command: String, passing: ArgumentCheck.Passing,
+        _ word: String, after flag: CommandFlag?, flags: CommandFlags, passing: ArgumentCheck.Passing,
         others: [any ParsableCommand.Type]
     ) -> DTrainError {
+        let command = flags.command
         let help = "see 'dtrain \(command) --help'"
         let unexpected = "unexpected argument '\(word)'"
         if case .job = passing {
@@ -51,6 +53,8 @@ enum StrayWord {
                 flag.isRepeatable ? "\(Self.quotes), or write \(flag.name) before each value" : Self.quotes
             return DTrainError(.usage, "\(unexpected) behind \(flag.name): \(advice)", hint: help)
         }
-        return DTrainError(.usage, "\(unexpected): \(command) takes flags alone", hint: help)
+        let limit =
+            flags.words == 0 ? "flags alone" : "\(flags.words) word\(flags.words == 1 ? "" : "s") beside its flags"
+        return DTrainError(.usage, "\(unexpected): \(command) takes \(limit)", hint: help)
     }
 }

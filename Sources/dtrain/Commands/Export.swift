@@ -1,25 +1,40 @@
 import ArgumentParser
 import DTrainCore
+import Exchange
 
-/// `dtrain export`: the generator alone.
+extension ExchangeFormat: ExpressibleByArgument {}
+
+/// `dtrain export`: the generator alone, for dtrain or another program.
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write the generator alone: weights and vocabulary, without optimiser state.",
-        discussion: "'dtrain generate --checkpoint DIR' runs what was written.")
+        abstract: "Write the generator alone, for dtrain or for another program.",
+        discussion: """
+            Weights and vocabulary, without optimiser state. 'dtrain generate --checkpoint DIR' runs what the format dtrain \
+            writes; docs/python.md has loaders for the others.
+            """)
 
     @Option(help: .init("A checkpoint, or a folder of checkpoints (its newest valid one).", valueName: "file-or-dir"))
     var checkpoint: String
 
-    @Option(help: .init("The folder to write generator.safetensors to.", valueName: "dir"))
+    @Option(
+        help: .init(
+            "dtrain: a folder with generator.safetensors; pytorch, keras: a safetensors file with their names and layouts; onnx: a "
+                + "graph."))
+    var format = ExchangeFormat.dtrain
+
+    @Option(help: .init("The folder to write to with the format dtrain, the file with the others.", valueName: "path"))
     var output: String
 
     @OptionGroup var file: ModelFileOptions
 
-    @Flag(help: "Replace a generator that is there already.")
+    @Flag(help: "Replace a file that is there already.")
     var overwrite = false
 
     func run() throws {
-        try CleanEnd.removingTemporaries(in: output)
-        try Console.output(try file.open(checkpoint).0.export(to: output, overwrite: overwrite) + "\n")
+        try CleanEnd.removingTemporaries(in: format == .dtrain ? output : Folder.parent(of: output))
+        let (checkpoint, vocabulary) = try file.open(checkpoint)
+        let model = try ExchangeModel(checkpoint, vocabulary: vocabulary)
+        let written = try format.write(model, to: output, overwrite: overwrite)
+        try Console.output("\(written)\n")
     }
 }

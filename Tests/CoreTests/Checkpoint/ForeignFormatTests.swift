@@ -14,7 +14,7 @@ import Testing
             Array("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n".utf8),
             ["Git LFS pointer", "git lfs pull"]
         ),
-        (zip("archive/data.pkl"), ["PyTorch", "docs/weights.md"]), (zip("metadata.json"), ["Keras"]),
+        (zip("archive/data.pkl"), ["PyTorch", "docs/python.md"]), (zip("metadata.json"), ["Keras"]),
         (zip("gru.kernel.npy"), ["NumPy", ".npz"]), (zip("weights.bin"), ["a zip archive", "unzip"]),
         ([0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20] + filler, ["Python pickle"]),
         ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A] + filler, ["HDF5", "Keras"]),

@@ -1,0 +1,100 @@
+import DTrainCore
+
+/// What `export` writes.
+public enum ExchangeFormat: String, CaseIterable, Sendable {
+    /// A folder with dtrain's own generator.
+    case dtrain
+    /// A safetensors file with the names of PyTorch's modules.
+    case pytorch
+    /// A safetensors file with the names of Keras's layers.
+    case keras
+    /// An ONNX graph.
+    case onnx
+
+    /// Writes a model, and says where it is.
+    ///
+    /// - Parameters:
+    ///   - model: what to write.
+    ///   - output: the folder for `dtrain`; the file for the others.
+    ///   - overwrite: whether a file that is there may be replaced.
+    /// - Returns: the path of the file.
+    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced, or the path is that of a folder; `badData` when
+    ///   the format can't hold the model; `inputOutput` when writing fails.
+    @discardableResult
+    public func write(_ model: ExchangeModel, to output: String, overwrite: Bool = false) throws -> String {
+        if self == .dtrain { return try model.save(to: output, overwrite: overwrite) }
+        guard !Folder.isFolder(output) else {
+            throw DTrainError(
+                .usage,
+                "'\(output)' is a folder, but the format \(rawValue) is one file; name a file, such as "
+                    + "'\(output)/model.\(suffix)'")
+        }
+        guard overwrite || !Folder.exists(output) else {
+            throw DTrainError(.usage, "'\(output)' exists already", hint: "name another file or add `overwrite`")
+        }
+        try Folder.create(Folder.parent(of: output))
+        AtomicFile.removeStaleTemporaries(of: output)
+        switch self {
+        case .dtrain: break
+        case .pytorch: try TensorFile.write(PyTorchFormat.tensors(of: model), of: model, to: output, overwrite)
+        case .keras: try TensorFile.write(KerasFormat.tensors(of: model), of: model, to: output, overwrite)
+        case .onnx: try ONNXFormat.write(model, to: output, overwrite: overwrite)
+        }
+        return output
+    }
+
+    private var suffix: String { self == .onnx ? "onnx" : "safetensors" }
+}
+
+/// What `import` reads.
+public enum ImportFormat: String, CaseIterable, Sendable {
+    /// A safetensors file with the names of PyTorch's modules.
+    case pytorch
+    /// A safetensors file with the names of Keras's layers.
+    case keras
+
+    /// Reads a model.
+    ///
+    /// - Parameters:
+    ///   - path: a safetensors file.
+    ///   - vocabulary: the file that says what the ids mean: a JSON list or the text; nil when the weights' own metadata does.
+    ///   - names: the file's own names for the format's.
+    /// - Returns: the model, and what the user should know of it, a line each.
+    /// - Throws: `DTrainError` with `noInput` when a file can't be opened, `badData` when it holds no such model or one that dtrain
+    ///   can't compute, `usage` when vocabulary or names don't fit.
+    public func read(
+        _ path: String, vocabulary: String?, names: NameMap = NameMap()
+    ) throws -> (model: ExchangeModel, remarks: [String]) {
+        let reader: any ForeignWeights.Type =
+            switch self {
+            case .pytorch: PyTorchFormat.self
+            case .keras: KerasFormat.self
+            }
+        let tensors = try ForeignTensors(path: path, names: names, spelling: reader.spelling)
+        let weights = try reader.init(tensors)
+        var remarks = tensors.remarks(used: weights.names)
+        let source = try ForeignVocabulary(vocabulary, of: tensors.file, ids: weights.configuration.vocabularySize)
+        if !source.hasUnknown { remarks.append(ForeignVocabulary.addedUnknown) }
+        return (try source.model(weights), remarks)
+    }
+}
+
+/// A model in another program's file, found and checked: its tensors are converted when they are asked for.
+protocol ForeignWeights {
+    /// How a name of a file is to be read, after what the user says of it.
+    static var spelling: @Sendable (String) -> String { get }
+
+    /// Finds the model; nothing is allocated for it yet.
+    ///
+    /// - Throws: `DTrainError` with `badData` that names what is missing, misshapen or not to be computed by dtrain.
+    init(_ tensors: ForeignTensors) throws
+
+    /// The sizes, as the file has them.
+    var configuration: ModelConfiguration { get }
+
+    /// The format's names of the tensors that are read.
+    var names: Set<String> { get }
+
+    /// A tensor in dtrain's layout, as a matrix.
+    func matrix(_ tensor: ParameterLayout.Tensor) throws -> Matrix
+}

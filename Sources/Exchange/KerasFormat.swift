@@ -1,0 +1,106 @@
+import DTrainCore
+
+/// The weights of a Keras model of `Embedding`, `GRU`, `LSTM` or `SimpleRNN` layers and `Dense`, as a safetensors file.
+///
+/// Names, shapes and the order of gates are dtrain's own, see `ParameterLayout`. Read are also the paths that Keras gives its
+/// variables: `sequential/gru/gru_cell/kernel` is `gru.kernel`. Absent biases (`use_bias=False`) are zeros.
+///
+/// Not supported: `Bidirectional` and GRUs with `reset_after=False` (refused), other activations than Keras's defaults (whose weights
+/// look the same).
+struct KerasFormat: ForeignWeights {
+    private static let embedding = "embedding.embeddings"
+    private static let denseKernel = "dense.kernel"
+    private static let denseBias = "dense.bias"
+
+    /// Of a variable's path the layer and the tensor, without the model before them and the cell inside the layer.
+    static let spelling: @Sendable (String) -> String = { name in
+        guard name.contains("/") else { return name }
+        let words = name.split(whereSeparator: { $0 == "/" || $0 == "." }).map(String.init)
+        let cells = Set(Cell.allCases.map { "\($0.layerName)_cell" })
+        return words.filter { !cells.contains($0) }.suffix(2).joined(separator: ".")
+    }
+
+    let configuration: ModelConfiguration
+    private let tensors: ForeignTensors
+
+    init(_ tensors: ForeignTensors) throws {
+        self.tensors = tensors
+        if let name = tensors.names.filter(Self.isBidirectional).min() {
+            throw tensors.file.unfit(
+                "holds \(tensors.label(name)) of a bidirectional layer, which reads the characters that it would have to predict"
+            )
+        }
+        let cell = try Self.cell(of: tensors)
+        let embedding = try tensors.matrixShape(Self.embedding)
+        let recurrent = try tensors.matrixShape(cell.name(of: .recurrentKernel, layer: 0))
+        var layers = 1
+        while tensors.shape(cell.name(of: .recurrentKernel, layer: layers)) != nil { layers += 1 }
+        configuration = ModelConfiguration(
+            cell: cell, layers: layers, embeddingDim: embedding.columns, rnnUnits: recurrent.rows,
+            vocabularySize: embedding.rows)
+        try check()
+    }
+
+    var names: Set<String> { Set(ParameterLayout(configuration).tensors.map(\.name)) }
+
+    private static func isBidirectional(_ name: String) -> Bool {
+        name.split(separator: ".").contains {
+            $0.hasPrefix("bidirectional") || $0.hasPrefix("forward_") || $0.hasPrefix("backward_")
+        }
+    }
+
+    /// The one cell whose recurrent kernel the file holds.
+    private static func cell(of tensors: ForeignTensors) throws -> Cell {
+        let cells = Cell.allCases.filter { tensors.shape($0.name(of: .recurrentKernel, layer: 0)) != nil }
+        guard let cell = cells.first else { throw tensors.missing(Cell.gru.name(of: .recurrentKernel, layer: 0)) }
+        guard cells.count == 1 else {
+            throw tensors.file.unfit(
+                "holds \(cells.map(\.layerClass).joined(separator: " and ")) layers, which dtrain's models don't mix")
+        }
+        return cell
+    }
+
+    private func check() throws {
+        let layout = ParameterLayout(configuration)
+        for tensor in layout.tensors {
+            switch tensor.role {
+            case .recurrent(.bias, _): try checkBias(tensor)
+            case .denseBias: try tensors.requireIfThere(tensor.name, tensor.shape)
+            default: try tensors.require(tensor.name, tensor.shape)
+            }
+        }
+        let known = names
+        let stranger = tensors.names.filter { name in
+            name.hasPrefix("\(configuration.cell.layerName)_") && !known.contains(name)
+        }.min()
+        if let stranger {
+            throw tensors.file.unfit("holds \(tensors.label(stranger)), but not all of the layers below it")
+        }
+    }
+
+    private func checkBias(_ tensor: ParameterLayout.Tensor) throws {
+        if configuration.cell.biasRows == 2, tensors.shape(tensor.name)?.count == 1 {
+            throw tensors.file.unfit(
+                "holds \(tensors.label(tensor.name)) of a GRU with reset_after=False, which dtrain doesn't have")
+        }
+        try tensors.requireIfThere(tensor.name, tensor.shape)
+    }
+
+    func matrix(_ tensor: ParameterLayout.Tensor) throws -> Matrix {
+        let columns = tensor.shape.last ?? 1
+        let rows = tensor.count / columns
+        guard tensors.shape(tensor.name) != nil else { return .zeros(rows: rows, columns: columns) }
+        return try tensors.matrix(tensor.name, rows: rows, columns: columns, isVector: tensor.shape.count == 1)
+    }
+}
+
+extension KerasFormat {
+    /// A model's tensors, which are dtrain's own.
+    static func tensors(of model: ExchangeModel) throws -> [TensorFile.Tensor] {
+        try model.layout.tensors.map { tensor in
+            let matrix = try model.matrix(tensor.name)
+            return tensor.shape.count == 1
+                ? TensorFile.Tensor(tensor.name, vector: matrix.values) : TensorFile.Tensor(tensor.name, matrix)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import DTrainCore
+
+/// The state of a PyTorch module of `embedding` (`nn.Embedding`), `rnn` (`nn.GRU`, `nn.LSTM` or `nn.RNN`) and `head`
+/// (`nn.Linear`), as a safetensors file.
+///
+/// With V ids, an embedding of E, H units, G gates:
+///
+///     embedding.weight [V, E]
+///     rnn.weight_ih_l0 [G·H, E]   rnn.weight_hh_l0 [G·H, H]   rnn.bias_ih_l0 [G·H]   rnn.bias_hh_l0 [G·H]   (l1, l2 … above)
+///     head.weight [V, H]          head.bias [V]
+///
+/// Not supported: bidirectional layers and projections (refused), pickles (refused by the reader of files), RNNs with ReLU (whose
+/// weights look the same as those with tanh).
+struct PyTorchFormat: ForeignWeights {
+    /// PyTorch's order of the gates in its rows; h is its n, c its g.
+    private static let gates: [Cell: String] = [.gru: "rzh", .lstm: "ifco", .simpleRNN: "h"]
+
+    /// One of a layer's four tensors.
+    private enum Part: String, CaseIterable {
+        case weightIH = "weight_ih"
+        case weightHH = "weight_hh"
+        case biasIH = "bias_ih"
+        case biasHH = "bias_hh"
+
+        func name(layer: Int) -> String { "rnn.\(rawValue)_l\(layer)" }
+    }
+
+    private static let embedding = "embedding.weight"
+    private static let headWeight = "head.weight"
+    private static let headBias = "head.bias"
+
+    static let spelling: @Sendable (String) -> String = { $0 }
+
+    let configuration: ModelConfiguration
+    private let tensors: ForeignTensors
+    private let gates: String
+
+    init(_ tensors: ForeignTensors) throws {
+        self.tensors = tensors
+        try Self.refuseOtherModules(tensors)
+        let embedding = try tensors.matrixShape(Self.embedding)
+        let recurrent = try tensors.matrixShape(Part.weightHH.name(layer: 0))
+        guard let (cell, gates) = Self.gates.first(where: { recurrent.rows == $0.value.count * recurrent.columns })
+        else {
+            throw tensors.file.unfit(
+                "holds \(tensors.label(Part.weightHH.name(layer: 0))) in shape [\(recurrent.rows), \(recurrent.columns)], which "
+                    + "is that of no GRU [3·H, H], LSTM [4·H, H] or RNN [H, H]")
+        }
+        var layers = 1
+        while tensors.shape(Part.weightHH.name(layer: layers)) != nil { layers += 1 }
+        self.gates = gates
+        configuration = ModelConfiguration(
+            cell: cell, layers: layers, embeddingDim: embedding.columns, rnnUnits: recurrent.columns,
+            vocabularySize: embedding.rows)
+        try check()
+    }
+
+    var names: Set<String> {
+        let layers = (0..<configuration.layers).flatMap { layer in Part.allCases.map { $0.name(layer: layer) } }
+        return Set(layers + [Self.embedding, Self.headWeight, Self.headBias])
+    }
+
+    /// Refuses what dtrain doesn't compute, by name.
+    private static func refuseOtherModules(_ tensors: ForeignTensors) throws {
+        for name in tensors.names.sorted() {
+            if name.hasSuffix("_reverse") {
+                throw tensors.file.unfit(
+                    "holds \(tensors.label(name)) of a bidirectional layer, which reads the characters that it would have to "
+                        + "predict")
+            }
+            if name.split(separator: ".").last?.hasPrefix("weight_hr_l") == true {
+                throw tensors.file.unfit(
+                    "holds \(tensors.label(name)) of an LSTM with projections (proj_size), which dtrain doesn't have")
+            }
+        }
+    }
+
+    /// Checks all shapes, and that no tensor of a layer above a gap is left over.
+    private func check() throws {
+        let (units, ids) = (configuration.rnnUnits, configuration.vocabularySize)
+        let rows = gates.count * units
+        for layer in 0..<configuration.layers {
+            try tensors.require(Part.weightIH.name(layer: layer), [rows, inputDim(layer)])
+            try tensors.require(Part.weightHH.name(layer: layer), [rows, units])
+            for bias in [Part.biasIH, .biasHH] { try tensors.requireIfThere(bias.name(layer: layer), [rows]) }
+        }
+        try tensors.require(Self.embedding, [ids, configuration.embeddingDim])
+        try tensors.require(Self.headWeight, [ids, units])
+        try tensors.requireIfThere(Self.headBias, [ids])
+        let known = names
+        if let stranger = tensors.names.filter({ $0.hasPrefix("rnn.") && !known.contains($0) }).min() {
+            throw tensors.file.unfit(
+                "holds \(tensors.label(stranger)), which is no tensor of \(configuration.layers) layers from l0 up")
+        }
+    }
+
+    private func inputDim(_ layer: Int) -> Int { layer == 0 ? configuration.embeddingDim : configuration.rnnUnits }
+
+    func matrix(_ tensor: ParameterLayout.Tensor) throws -> Matrix {
+        let (units, ids) = (configuration.rnnUnits, configuration.vocabularySize)
+        switch tensor.role {
+        case .embeddings:
+            return try tensors.matrix(Self.embedding, rows: ids, columns: configuration.embeddingDim)
+        case .recurrent(let part, let layer): return try recurrent(part, layer)
+        case .denseKernel: return try tensors.matrix(Self.headWeight, rows: ids, columns: units).transposed
+        case .denseBias: return try tensors.rowIfThere(Self.headBias, count: ids) ?? .zeros(rows: 1, columns: ids)
+        }
+    }
+
+    private func recurrent(_ part: Cell.Tensor, _ layer: Int) throws -> Matrix {
+        let rows = gates.count * configuration.rnnUnits
+        func kernel(_ part: Part, columns: Int) throws -> Matrix {
+            try own(tensors.matrix(part.name(layer: layer), rows: rows, columns: columns).transposed)
+        }
+        switch part {
+        case .kernel: return try kernel(.weightIH, columns: inputDim(layer))
+        case .recurrentKernel: return try kernel(.weightHH, columns: configuration.rnnUnits)
+        case .bias:
+            let input = try tensors.rowIfThere(Part.biasIH.name(layer: layer), count: rows)
+            let state = try tensors.rowIfThere(Part.biasHH.name(layer: layer), count: rows)
+            let zeros = Matrix.zeros(rows: 1, columns: rows)
+            guard configuration.cell.biasRows == 1 else {
+                return try own((state ?? zeros).withFirstRow((input ?? zeros).values))
+            }
+            return try own(Self.sum(input ?? zeros, state ?? zeros))
+        }
+    }
+
+    private func own(_ matrix: Matrix) throws -> Matrix {
+        try matrix.regrouped(from: gates, to: GateOrder.own(configuration.cell))
+    }
+
+    /// The sum of two rows; with 0 it is the other, to the sign of a zero.
+    private static func sum(_ a: Matrix, _ b: Matrix) -> Matrix {
+        Matrix(rows: 1, columns: a.columns, values: zip(a.values, b.values).map { $1 == 0 ? $0 : $0 + $1 })
+    }
+}
+
+extension PyTorchFormat {
+    /// A model's tensors, as PyTorch names and lays them out.
+    static func tensors(of model: ExchangeModel) throws -> [TensorFile.Tensor] {
+        let cell = model.configuration.cell
+        let (own, gates) = try (GateOrder.own(cell), GateOrder.require(gates[cell], of: cell, in: "PyTorch"))
+        func theirs(_ matrix: Matrix) -> Matrix { matrix.regrouped(from: own, to: gates) }
+        var tensors = [TensorFile.Tensor(embedding, try model.matrix("embedding.embeddings"))]
+        for layer in 0..<model.configuration.layers {
+            let bias = theirs(try model.matrix(.bias, layer: layer))
+            // The only bias of an LSTM or RNN is PyTorch's first; its second is 0.
+            let second =
+                bias.rows == 2
+                ? Array(bias.values[bias.columns...]) : Matrix.zeros(rows: 1, columns: bias.columns).values
+            tensors += try [
+                .init(Part.weightIH.name(layer: layer), theirs(model.matrix(.kernel, layer: layer)).transposed),
+                .init(
+                    Part.weightHH.name(layer: layer), theirs(model.matrix(.recurrentKernel, layer: layer)).transposed),
+                .init(Part.biasIH.name(layer: layer), vector: Array(bias.values[..<bias.columns])),
+                .init(Part.biasHH.name(layer: layer), vector: second),
+            ]
+        }
+        return try tensors + [
+            .init(headWeight, model.matrix("dense.kernel").transposed),
+            .init(headBias, vector: model.matrix("dense.bias").values),
+        ]
+    }
+}

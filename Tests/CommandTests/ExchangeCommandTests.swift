@@ -1,0 +1,69 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// `export --format` and `import`, without the other programs; `make test-exchange` runs those.
+@Suite(.serialized)
+struct ExchangeCommandTests {
+    private func bench(_ flags: String = "") throws -> Bench {
+        let bench = try Bench()
+        try bench.train("--max-steps 5 \(flags)")
+        return bench
+    }
+
+    @Test(arguments: ["pytorch", "keras"], ["gru", "lstm --layers 2", "rnn"])
+    func thereAndBackGeneratesTheSame(format: String, cell: String) throws {
+        let bench = try bench("--cell \(cell)")
+        let exported = try bench.run(
+            "export --checkpoint training_checkpoints --format \(format) --output out/model.safetensors")
+        #expect(exported.status == 0 && exported.stdout == "out/model.safetensors\n", "\(exported)")
+        #expect(try bench.names(in: "out") == ["model.safetensors"])
+        let imported = try bench.run("import --from \(format) out/model.safetensors --output back")
+        #expect(imported.status == 0 && imported.stdout == "back/generator.safetensors\n", "\(imported)")
+        #expect(imported.stderr.isEmpty, "\(imported)")
+        // Bit for bit what dtrain exports itself.
+        try bench.run("export --checkpoint training_checkpoints --output own")
+        #expect(try bench.read("back/generator.safetensors") == bench.read("own/generator.safetensors"))
+        try bench.train("--init back --max-steps 1 --checkpoint-dir next")
+    }
+
+    @Test func graphsAreOneFile() throws {
+        let bench = try bench()
+        let line = "export --checkpoint training_checkpoints --format onnx --output model.onnx"
+        #expect(try bench.run(line).stdout == "model.onnx\n")
+        let bytes = try bench.read("model.onnx")
+        #expect(bytes.range(of: Data("linear_before_reset".utf8)) != nil)
+        expectRefusal(try bench.run(line), 64, "'model.onnx' exists already", "--overwrite")
+        #expect(try bench.run("\(line) --overwrite").status == 0)
+        #expect(try bench.read("model.onnx") == bytes)
+        expectRefusal(
+            try bench.run("export --checkpoint training_checkpoints --format onnx --output training_checkpoints"), 64,
+            "is a folder", "name a file")
+    }
+
+    @Test func theirNamesAndVocabularyAreTaken() throws {
+        let bench = try bench("--cell rnn")
+        try bench.run("export --checkpoint training_checkpoints --format pytorch --output model.safetensors")
+        // The text says the same as the metadata.
+        #expect(
+            try bench.run("import --from pytorch model.safetensors --vocabulary text.txt --output back").status == 0)
+        let line = "import --from pytorch model.safetensors --output other"
+        expectRefusal(
+            try bench.run("\(line) --map rnn=decoder"), 65, "has no tensor 'rnn.weight_hh_l0'", "--map THEIRS")
+        expectRefusal(try bench.run("\(line) --map gru=rnn"), 64, "--map names 'gru'")
+        expectRefusal(try bench.run("\(line) --map rnn"), 64, "--map takes THEIRS=OURS")
+        expectRefusal(try bench.run("import --from keras model.safetensors --output other"), 65, "'embedding.weight'")
+        try bench.write("abc", to: "abc.txt")
+        expectRefusal(try bench.run("\(line) --vocabulary abc.txt"), 64, "--vocabulary")
+        expectRefusal(try bench.run("import --from pytorch missing.pt --output other"), 66, "'missing.pt'")
+        expectRefusal(
+            try bench.run("import --from pytorch --output other"), 64, "see 'dtrain import --help'")
+        expectRefusal(
+            try bench.run("import --from pytorch model.safetensors more --output other"), 64, "'more'",
+            "1 word beside its flags")
+        #expect(!bench.exists("other"))
+        expectRefusal(
+            try bench.run("import --from pytorch model.safetensors --output back"), 64,
+            "'back/generator.safetensors' exists already", "--overwrite")
+    }
+}

@@ -1,0 +1,92 @@
+import DTrainCore
+import Testing
+
+@testable import Exchange
+
+/// What Keras's layers hold, there and back.
+@Suite struct KerasFormatTests {
+    private let scratch: Scratch
+    private let vocabulary: String
+
+    init() throws {
+        scratch = try Scratch()
+        vocabulary = try scratch.write(#"["[UNK]","\n","a","é","😀"]"#, to: "list.json")
+    }
+
+    private func read(_ tensors: Tensors, map: [String] = []) throws -> ExchangeModel {
+        try ImportFormat.keras.read(scratch.write(tensors), vocabulary: vocabulary, names: NameMap(map)).model
+    }
+
+    @Test(arguments: Cell.allCases, 1...3)
+    func thereAndBackAreTheSameBits(cell: Cell, layers: Int) throws {
+        let model = try sampleModel(cell, layers: layers)
+        let path = try ExchangeFormat.keras.write(model, to: scratch.file("m.safetensors"))
+        let file = try Safetensors(path: path)
+        #expect(file.names == model.layout.tensors.map(\.name))
+        for tensor in model.layout.tensors { #expect(file.tensors[tensor.name]?.shape == tensor.shape) }
+        let (back, remarks) = try ImportFormat.keras.read(path, vocabulary: nil)
+        #expect(try back.bits == model.bits && back.vocabulary == model.vocabulary && remarks.isEmpty)
+    }
+
+    @Test func pathsOfKerasVariablesAreRead() throws {
+        let model = try sampleModel(.gru, layers: 2)
+        let own = try KerasFormat.tensors(of: model).map { tensor in
+            let words = tensor.name.split(separator: ".").map(String.init)
+            let cell = words[0].hasPrefix("gru") ? ["gru_cell"] : []
+            let path = ["sequential"] + words.prefix(1) + cell + words.dropFirst()
+            return TensorFile.Tensor(path.joined(separator: "/"), tensor)
+        }
+        #expect(own.contains { $0.name == "sequential/gru_1/gru_cell/recurrent_kernel" })
+        #expect(try read(own).bits == model.bits)
+        let renamed = own.map { TensorFile.Tensor($0.name.replacing("dense/", with: "logits/"), $0) }
+        #expect(try read(renamed, map: ["sequential/logits=dense"]).bits == model.bits)
+        // Dots are no path: an optimiser's slots are none of the weights.
+        let slot = TensorFile.Tensor.counted("adam.m.gru.bias", [2, 9])
+        #expect(try read(KerasFormat.tensors(of: model) + [slot]).bits == model.bits)
+    }
+
+    @Test(arguments: [(Cell.gru, "gru.bias", 18), (.lstm, "lstm.bias", 12), (.simpleRNN, "dense.bias", 5)])
+    func absentBiasesAreZeros(cell: Cell, name: String, count: Int) throws {
+        let model = try sampleModel(cell)
+        let back = try read(KerasFormat.tensors(of: model).filter { $0.name != name })
+        #expect(try back.matrix(name).values == [Float](repeating: 0, count: count))
+        #expect(try back.matrix("dense.kernel") == model.matrix("dense.kernel"))
+    }
+
+    @Test func whatDtrainDoesNotComputeIsRefusedByName() throws {
+        let gru = try KerasFormat.tensors(of: sampleModel(.gru))
+        try expectRefusal(.badData, "'gru.bias'", "reset_after=False") {
+            _ = try read(gru.map { $0.name == "gru.bias" ? .counted("gru.bias", [9]) : $0 })
+        }
+        try expectRefusal(.badData, "'sequential/bidirectional/forward_gru/gru_cell/kernel'", "bidirectional") {
+            _ = try read(gru + [.counted("sequential/bidirectional/forward_gru/gru_cell/kernel", [2, 9])])
+        }
+        try expectRefusal(.badData, "GRU and LSTM layers") {
+            _ = try read(gru + [.counted("lstm.recurrent_kernel", [3, 12])])
+        }
+        try expectRefusal(.badData, "'gru_2.kernel'", "layers below") {
+            _ = try read(gru + [.counted("gru_2.kernel", [3, 9])])
+        }
+        let hdf5 = try scratch.write("x", to: "m.keras")
+        try expectRefusal(.badData, "'\(hdf5)'") { _ = try ImportFormat.keras.read(hdf5, vocabulary: vocabulary) }
+    }
+
+    @Test(arguments: ["embedding.embeddings", "gru.kernel", "gru.recurrent_kernel", "dense.kernel"])
+    func missingAndMisshapenTensorsAreNamed(name: String) throws {
+        let gru = try KerasFormat.tensors(of: sampleModel(.gru))
+        try expectRefusal(.badData, "has no tensor '\(name)'") { _ = try read(gru.filter { $0.name != name }) }
+        try expectRefusal(.badData, "'\(name)' ", "[7]") {
+            _ = try read(gru.map { $0.name == name ? .counted(name, [7]) : $0 })
+        }
+    }
+}
+
+extension TensorFile.Tensor {
+    /// The same tensor under another name.
+    init(_ name: String, _ other: TensorFile.Tensor) {
+        self =
+            other.shape.count == 1
+            ? TensorFile.Tensor(name, vector: other.values)
+            : TensorFile.Tensor(name, Matrix(rows: other.shape[0], columns: other.shape[1], values: other.values))
+    }
+}
