@@ -198,6 +198,24 @@ struct OutputTests {
         #expect(try !bench.train("\(flags) --overwrite --max-steps 3").stdout.contains("rose after epoch"))
     }
 
+    @Test(arguments: Launch.each)
+    func aTextIsContinuedAfterEachEpoch(launch: Launch) throws {
+        let bench = try Bench()
+        let outcome = try bench.train("--sample the --seed 7 --quiet", on: launch)
+        try bench.train("--seed 7 --checkpoint-dir plain")
+        for epoch in 1...2 {
+            let file = "ckpt_\(epoch).safetensors"
+            #expect(try bench.read("training_checkpoints/\(file)") == bench.read("plain/\(file)"), "it changes nothing")
+            let text = try bench.run("generate --checkpoint plain/\(file) --prompt the --length 200 --seed 7").stdout
+            #expect(text.hasPrefix("the") && text.count == 204)
+            #expect(outcome.stdout.contains("--- epoch \(epoch) ---\n\(text)---\n"), "\(outcome)")
+        }
+        #expect(outcome.stdout.components(separatedBy: "--- epoch").count == 3, "\(outcome)")
+        let other = try bench.tryToTrain("--overwrite --sample thé", on: launch)
+        expectRefusal(other, 64, "the vocabulary lacks a character of --sample, \"é\" (U+E9)")
+        #expect(bench.exists("training_checkpoints/ckpt_2.safetensors"), "nothing was deleted")
+    }
+
     private func fourDecimals(_ value: Double) -> String { String(format: "%.4f", value) }
 
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"))

@@ -7,7 +7,7 @@ extension Settings {
     package static let job: [any AnySetting] = [
         Setting.maxSteps, Setting.threads, Setting.members, Setting.validationData, Setting.extendVocabulary,
         Setting.checkpointDirectory, Setting.checkpointEverySteps, Setting.keep, Setting.overwrite,
-        Setting.verifyReplicas, Setting.metrics, Setting.profile, Setting.stallTimeout,
+        Setting.verifyReplicas, Setting.metrics, Setting.sample, Setting.profile, Setting.stallTimeout,
     ]
 
     /// The settings of a training, all of them.
@@ -79,6 +79,11 @@ extension Setting where Value == String? {
     /// A file for metrics, JSON lines; nil for none.
     package static var metrics: Setting {
         Setting("metrics", "Write a JSON line for each step and each epoch", default: nil)
+    }
+
+    /// A text that is continued after each epoch; nil for none.
+    package static var sample: Setting {
+        Setting("sample", "Continue this text after each epoch, to see what the model has learned", default: nil)
     }
 }
 

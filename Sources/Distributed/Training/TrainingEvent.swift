@@ -20,6 +20,8 @@ package enum TrainingEvent: Sendable {
     case validated(ValidationReport)
     /// The training ends because the held-out loss no longer falls.
     case stoppedEarly(ValidationProgress)
+    /// The text of `sample` with its continuation after an epoch.
+    case sampled(String, epoch: Int)
     /// A checkpoint is on the disk, and what it holds.
     case saved(path: String, TrainingProgress?)
     /// A signal has ended the training before its end.

@@ -15,6 +15,7 @@ package final class TrainingRun {
     let trainer: Trainer
     private let ranks: JobRanks
     private let saver: CheckpointSaver
+    private let sample: EpochSample?
     private let stopSignal: () -> Int32
     private var progress: TrainingProgress
     /// On rank 0, once the run has begun.
@@ -78,6 +79,12 @@ package final class TrainingRun {
             validationChecksum: plan.data.validationChecksum,
             horizon: plan.options.settings.hasHorizon ? plan.horizon : nil, agreement: agreement,
             communicator: communicator)
+        sample = try agreement.collectively {
+            try plan.options[.sample].map {
+                try EpochSample(
+                    $0, plan.data.corpus.vocabulary, seed: plan.options[.seed], threads: trainer.threads)
+            }
+        }
         (self.plan, options, dataset) = (plan, plan.options, plan.data.dataset)
         perStep = StepSettings(plan)
         (self.communicator, self.agreement) = (communicator, agreement)
@@ -236,6 +243,16 @@ package final class TrainingRun {
         try metrics?.write(report, tell)
         tell(.epochEnded(report))
         try save(report.validation?.isBest ?? false ? .pointAndBest : .point)
+        try tellSample()
+    }
+
+    /// Continues the text that people want to see continued, if there is one.
+    private func tellSample() throws {
+        guard let sample else { return }
+        try agreement.collectively {
+            guard communicator.isRoot else { return }
+            tell(.sampled(try sample.text(of: trainer.replica), epoch: progress.epoch))
+        }
     }
 
     /// Measures the held-out loss, if something is held out.

@@ -82,6 +82,8 @@ final class TrainingPrinter {
                     + "\((validation.bestLoss ?? 0).fixed(4)), after step \(validation.bestStep.grouped): \(CheckpointDirectory.bestName)"
             )
         case .stopped(let report): show(report)
+        case .sampled(let text, let epoch):
+            line(TextStyle.bold.text("--- epoch \(epoch.grouped) ---", isShown: showsBar) + "\n\(text)\n---")
         case .saved(let path, let progress):
             if let step = progress?.step, step >= awaitedStep ?? 0 { awaitedStep = nil }
             if !isQuiet { line("saved \(path)\(progress.map { " (\(place($0)))" } ?? "")") }

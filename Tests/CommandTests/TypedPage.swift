@@ -1,0 +1,61 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// A page of the docs whose indented lines are commands, for tests that type them.
+struct TypedPage {
+    /// The commands in their order.
+    let commands: [String]
+
+    /// The folder of the sources.
+    static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// Goes in place of the installed program: trains a small model instead of the tutorial's.
+    static let small = """
+        #!/bin/sh
+        small='--embedding-dim 8 --seq-length 10'
+        case " $* " in *' --rnn-units '*) ;; *) small="$small --rnn-units 16" ;; esac
+        case $1 in
+        generate | evaluate | export | import | summary | report | compare | inspect | supervise) exec "$0-real" "$@" ;;
+        scale) exec "$0-real" "$@" $small ;;
+        *) exec "$0-real" "$@" $small --threads 1 ;;
+        esac
+        """
+
+    /// Reads a page.
+    ///
+    /// - Parameters:
+    ///   - path: the page, from the top of the sources.
+    ///   - heading: the section to read; nil for all.
+    init(_ path: String, section heading: String? = nil) throws {
+        var text = try Self.text(path)
+        if let heading {
+            text = try #require(text.components(separatedBy: "\n## ").first { $0.hasPrefix("\(heading)\n") })
+        }
+        var isFenced = false
+        commands = text.components(separatedBy: "\n").filter { line in
+            if line.hasPrefix("```") { isFenced.toggle() }
+            return line.hasPrefix("    ") && !isFenced
+        }.map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+
+    private init(commands: [String]) { self.commands = commands }
+
+    /// The page without some of its commands.
+    func without(_ isLeftOut: (String) -> Bool) -> TypedPage { TypedPage(commands: commands.filter { !isLeftOut($0) }) }
+
+    /// The text of a file of the sources.
+    static func text(_ path: String) throws -> String {
+        try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+    }
+
+    /// The commands as lines of a script that shows each and ends at the first that fails; with other lines behind some.
+    func script(after more: (String) -> String? = { _ in nil }) -> String {
+        let shown = "try() { echo \"$1\" >&2; eval \"$1\" || { echo \"code $?: $1\"; exit 1; }; }\n"
+        return shown
+            + commands.map { command in
+                "try '\(command.replacingOccurrences(of: "'", with: "'\\''"))'\n" + (more(command) ?? "")
+            }.joined()
+    }
+}
