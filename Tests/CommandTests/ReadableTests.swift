@@ -22,11 +22,11 @@ import Testing
     func threeDigits(value: Double, expected: String) { #expect(value.short == expected) }
 
     private let line = ProgressLine(
-        step: 22, steps: 172, fields: ["ETA: 1:09", "loss: 3.9798", "14.7k chars/s", "23:40 in all"])
+        step: 22, steps: 172, fields: ["ETA: 1:09", "loss: 3.9798", "14.7k chars/s", "23:40 left"])
 
     @Test func aLineWithoutAWindowHasEverything() {
         let bar = "===>" + String(repeating: ".", count: 26)
-        #expect(line.text(columns: nil) == " 22/172 [\(bar)] - ETA: 1:09 - loss: 3.9798 - 14.7k chars/s - 23:40 in all")
+        #expect(line.text(columns: nil) == " 22/172 [\(bar)] - ETA: 1:09 - loss: 3.9798 - 14.7k chars/s - 23:40 left")
         let done = ProgressLine(step: 5, steps: 5, fields: []).text(columns: nil)
         #expect(done == "5/5 [" + String(repeating: "=", count: 30) + "]")
     }
@@ -35,7 +35,7 @@ import Testing
         let whole = line.text(columns: nil)
         #expect(line.text(columns: whole.count + 1) == whole)
         let bar = line.text(columns: 80)
-        #expect(bar.count == 79 && bar.contains("[=>....") && bar.hasSuffix(" in all"), "\(bar)")
+        #expect(bar.count == 79 && bar.contains("[=>....") && bar.hasSuffix(" left"), "\(bar)")
         // 59 columns less the count, two fields and the brackets leave 22 cells.
         #expect(line.text(columns: 60) == " 22/172 [==>...................] - ETA: 1:09 - loss: 3.9798")
         #expect(line.text(columns: 40) == " 22/172 - ETA: 1:09 - loss: 3.9798")

@@ -6,7 +6,7 @@ package enum TextStyle: String {
     case red = "1;31"
     case yellow = "1;33"
 
-    /// Whether whoever looks at a terminal wants colours, and the terminal has them: see https://no-color.org.
+    /// Whether NO_COLOR is unset and TERM names a terminal with colours; see https://no-color.org.
     private static let isWanted = (value("NO_COLOR") ?? "").isEmpty && !["dumb", ""].contains(value("TERM") ?? "")
 
     /// The text in this style, if a terminal shows it.

@@ -12,7 +12,7 @@ extension Double {
         return seconds < 3600 ? "\(minutes):\(rest)" : "\(seconds / 3600):\(padded(minutes)):\(rest)"
     }
 
-    /// Three digits, with k, M or G for thousands, millions or milliards: `874`, `11.2k`, `1.05M`.
+    /// Three digits, with k, M or G for thousands, millions or billions: `874`, `11.2k`, `1.05M`.
     var short: String {
         guard isFinite else { return "?" }
         var (value, units) = (self, ["", "k", "M", "G"][...])

@@ -4,7 +4,7 @@ import Glibc
 enum Terminal {
     /// The columns of the window that shows standard output; nil where it isn't known.
     ///
-    /// Asked for again, it follows a window whose size changes.
+    /// Read on each call, so it follows a resized window.
     ///
     /// - Parameter launched: whether the output reaches the terminal through a launcher, whose window counts.
     static func columns(launched: Bool) -> Int? {

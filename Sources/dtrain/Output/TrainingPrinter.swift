@@ -56,7 +56,7 @@ final class TrainingPrinter {
         case .epochBegan(let epoch, let epochs):
             heldLine = TextStyle.bold.text("Epoch \(epoch.grouped)/\(epochs.grouped)", isShown: showsBar)
             if awaitedStep == nil || isQuiet { showHeldLine() }
-            lastLine = 0
+            lastLine = firstLine
         case .step(let report):
             profile.add(report)
             last = (report.epoch, report.epochLoss)
@@ -75,6 +75,7 @@ final class TrainingPrinter {
                 loss: report.loss, validation: report.validation?.loss)
         case .validated(let report):
             heldOut.append(report)
+            lastLine = firstLine
             line("step \(report.step.grouped) - val_loss: \(report.loss.fixed(4))")
         case .stoppedEarly(let validation):
             Console.notice(
@@ -258,6 +259,9 @@ final class TrainingPrinter {
         self.line(line + (showsBar ? "\u{1B}[K" : ""))
     }
 
+    /// The time of the last line where none was shown yet: a bar shows the first step, lines wait for their interval.
+    private var firstLine: Double { showsBar ? -.infinity : 0 }
+
     /// The columns of the window at this moment; where they aren't known, those of old terminals.
     private var columns: Int { Terminal.columns(launched: isLaunched) ?? 80 }
 
@@ -274,7 +278,7 @@ final class TrainingPrinter {
         guard let overview, overview.plannedSteps > report.step + report.stepsPerEpoch - report.stepInEpoch else {
             return nil
         }
-        return "\((report.meanSeconds * Double(overview.plannedSteps - report.step)).clock) in all"
+        return "\((report.meanSeconds * Double(overview.plannedSteps - report.step)).clock) left"
     }
 
     private func line(_ text: String) {

@@ -14,13 +14,16 @@ struct TrainingSummary {
     /// The held-out losses of this process, in order.
     let heldOut: [ValidationReport]
 
+    /// A held-out loss that is higher by this factor than the least has risen, not just wavered.
+    private static let rise = 1.01
+
     /// Lines: what was done, then commands.
     var lines: [String] { [work, losses] + advice.map { "try: \($0)" } }
 
     private var work: String {
         let rate = Double(steps * overview.batchSize * overview.sequenceLength) / seconds
         return
-            "trained to epoch \(epoch): \(steps.grouped) steps in \(seconds.clock), \(rate.short) \(overview.tokenUnit)/s"
+            "trained to epoch \(epoch.grouped): \(steps.grouped) steps in \(seconds.clock), \(rate.short) \(overview.tokenUnit)/s"
     }
 
     private var losses: String {
@@ -41,10 +44,12 @@ struct TrainingSummary {
 
     /// What the losses suggest.
     private var learning: String? {
-        guard let last = heldOut.last else {
+        guard overview.heldOut != nil else {
             return "--validation-split 0.1, to see how it does on text that it hasn't read"
         }
-        guard let best = heldOut.last(where: \.isBest), best.epoch < last.epoch else { return nil }
+        guard let last = heldOut.last, let best = heldOut.last(where: \.isBest), last.loss > best.loss * Self.rise else {
+            return nil
+        }
         return overview.usesDropout
             ? "more --dropout: the held-out loss rose after epoch \(best.epoch)"
             : "--dropout 0.3: the held-out loss rose after epoch \(best.epoch)"
