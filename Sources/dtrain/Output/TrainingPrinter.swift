@@ -75,7 +75,7 @@ final class TrainingPrinter {
                 loss: report.loss, validation: report.validation?.loss)
         case .validated(let report):
             heldOut.append(report)
-            lastLine = firstLine
+            if showsBar { lastLine = firstLine }
             line("step \(report.step.grouped) - val_loss: \(report.loss.fixed(4))")
         case .stoppedEarly(let validation):
             Console.notice(

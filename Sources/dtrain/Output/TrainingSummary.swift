@@ -47,7 +47,8 @@ struct TrainingSummary {
         guard overview.heldOut != nil else {
             return "--validation-split 0.1, to see how it does on text that it hasn't read"
         }
-        guard let last = heldOut.last, let best = heldOut.last(where: \.isBest), last.loss > best.loss * Self.rise else {
+        guard let last = heldOut.last, let best = heldOut.last(where: \.isBest), last.loss > best.loss * Self.rise
+        else {
             return nil
         }
         return overview.usesDropout
