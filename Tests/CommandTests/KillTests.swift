@@ -86,7 +86,11 @@ struct KillTests {
         if bench.exists("output") {
             let output = String(decoding: try bench.read("output"), as: UTF8.self)
             let saved = output.split(separator: "\n").filter { $0.hasPrefix("saved ") }.last
-            let name = saved.flatMap { CheckpointName(URL(fileURLWithPath: String($0.dropFirst(6))).lastPathComponent) }
+            let name = saved.flatMap { line in
+                let path = line.dropFirst(6).prefix { $0 != " " }
+                return CheckpointName(URL(fileURLWithPath: String(path)).lastPathComponent)
+            }
+            #expect(name != nil || saved == nil)
             let found = newest.flatMap { CheckpointName(URL(fileURLWithPath: $0.path).lastPathComponent) }
             if let name { #expect(try #require(found) >= name) }
         }
