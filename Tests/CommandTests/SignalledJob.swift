@@ -80,8 +80,10 @@ struct SignalledJob {
 
     /// What the report names: the signal, and rank if any, the step, the file, and the command to go on with.
     var parts: (cause: Substring, step: Int, file: Substring, command: Substring)? {
-        let pattern = /^stopped by (.+) after step (\d+); saved (\S+); go on with: (.+)$/
-        guard let match = report.flatMap({ try? pattern.wholeMatch(in: $0) }), let step = Int(match.2) else {
+        let pattern = /^stopped by (.+) after step ([\d,]+); saved (\S+); go on with: (.+)$/
+        guard let match = report.flatMap({ try? pattern.wholeMatch(in: $0) }),
+            let step = Int(match.2.replacing(",", with: ""))
+        else {
             return nil
         }
         return (match.1, step, match.3, match.4)
