@@ -79,10 +79,10 @@ package final class TrainingRun {
             validationChecksum: plan.data.validationChecksum,
             horizon: plan.options.settings.hasHorizon ? plan.horizon : nil, agreement: agreement,
             communicator: communicator)
+        let threads = trainer.threads
         sample = try agreement.collectively {
             try plan.options[.sample].map {
-                try EpochSample(
-                    $0, plan.data.corpus.vocabulary, seed: plan.options[.seed], threads: trainer.threads)
+                try EpochSample($0, plan.data.corpus.vocabulary, seed: plan.options[.seed], threads: threads)
             }
         }
         (self.plan, options, dataset) = (plan, plan.options, plan.data.dataset)
