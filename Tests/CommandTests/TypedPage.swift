@@ -18,7 +18,7 @@ struct TypedPage {
         case " $* " in *' --rnn-units '*) ;; *) small="$small --rnn-units 16" ;; esac
         case $1 in
         generate | evaluate | export | import | summary | report | compare | inspect | supervise) exec "$0-real" "$@" ;;
-        scale) exec "$0-real" "$@" $small ;;
+        scale) shift && exec "$0-real" scale $small "$@" ;;
         *) exec "$0-real" "$@" $small --threads 1 ;;
         esac
         """
