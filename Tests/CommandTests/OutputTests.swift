@@ -215,7 +215,9 @@ struct OutputTests {
         #expect(outcome.stdout.components(separatedBy: "--- epoch").count == 3, "\(outcome)")
         let other = try bench.tryToTrain("--overwrite --sample thé", on: launch)
         #expect(other.status == 64, "\(other)")
-        #expect(other.stderr.contains("the vocabulary lacks a character of --sample, \"é\" (U+E9); leave it out"), "\(other)")
+        #expect(
+            other.stderr.contains("the vocabulary lacks a character of --sample, \"é\" (U+E9); leave it out"),
+            "\(other)")
         #expect(bench.exists("training_checkpoints/ckpt_2.safetensors"), "nothing was deleted")
     }
 
