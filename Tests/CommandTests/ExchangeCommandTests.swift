@@ -66,4 +66,22 @@ struct ExchangeCommandTests {
             try bench.run("import --from pytorch model.safetensors --output back"), 64,
             "'back/generator.safetensors' exists already", "--overwrite")
     }
+
+    /// Nothing is read before it is known that the result can be written.
+    @Test func outputsAreCheckedFirst() throws {
+        let bench = try bench()
+        for line in ["import --from keras missing", "export --checkpoint missing"] {
+            expectRefusal(try bench.run(line, ["--output", ""]), 64, "--output is empty; name a folder")
+        }
+        let export = "export --checkpoint missing --format keras"
+        expectRefusal(try bench.run(export, ["--output", ""]), 64, "--output is empty; name a file")
+        try bench.run("export --checkpoint training_checkpoints --output back")
+        expectRefusal(try bench.run("import --from keras missing --output back"), 64, "exists already")
+        expectRefusal(try bench.run("export --checkpoint missing --output back"), 64, "exists already")
+        expectRefusal(try bench.run("\(export) --output text.txt"), 64, "'text.txt' exists already")
+        expectRefusal(try bench.run("\(export) --output new/"), 64, "'new/' names a folder", "leave out the slash")
+        #expect(!bench.exists("new"))
+        #expect(mkfifo(bench.path("pipe"), 0o600) == 0)
+        expectRefusal(try bench.run("\(export) --output pipe --overwrite"), 64, "'pipe' is a pipe", "name a file")
+    }
 }

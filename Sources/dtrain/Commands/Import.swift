@@ -39,6 +39,7 @@ struct Import: ParsableCommand {
 
     func run() throws {
         let names = try NameMap(map)
+        try ExchangeFormat.dtrain.requireFree(output, overwrite: overwrite)
         try CleanEnd.removingTemporaries(in: output)
         let (model, remarks) = try from.read(file, vocabulary: vocabulary, names: names)
         for remark in remarks { Console.notice(remark) }
