@@ -91,12 +91,10 @@ public enum ImportFormat: String, CaseIterable, Sendable {
     ///   - path: a safetensors file.
     ///   - vocabulary: the file that says what the ids mean: a JSON list or the text; nil when the weights' own metadata does.
     ///   - names: the file's own names for the format's.
-    /// - Returns: the model, and what the user should know of it, a line each.
+    /// - Returns: the model, and what the user should know of it.
     /// - Throws: `DTrainError` with `noInput` when a file can't be opened, `badData` when it holds no such model or one that dtrain
     ///   can't compute, `usage` when vocabulary or names don't fit.
-    public func read(
-        _ path: String, vocabulary: String?, names: NameMap = NameMap()
-    ) throws -> (model: ExchangeModel, remarks: [String]) {
+    public func read(_ path: String, vocabulary: String?, names: NameMap = NameMap()) throws -> ImportedModel {
         let reader: any ForeignWeights.Type =
             switch self {
             case .pytorch: PyTorchFormat.self
@@ -104,11 +102,27 @@ public enum ImportFormat: String, CaseIterable, Sendable {
             }
         let tensors = try ForeignTensors(path: path, names: names, spelling: reader.spelling)
         let weights = try reader.init(tensors)
+        if let rule = names.misdirected(in: tensors.file.names, wanted: weights.names, spelling: reader.spelling) {
+            throw DTrainError(
+                .usage,
+                "`map` \(rule.quotedForMessage) names no tensor of \(rawValue); use \(weights.modules.alternatives)")
+        }
         var remarks = tensors.remarks(used: weights.names)
         let source = try ForeignVocabulary(vocabulary, of: tensors.file, ids: weights.configuration.vocabularySize)
         if !source.hasUnknown { remarks.append(ForeignVocabulary.addedUnknown) }
-        return (try source.model(weights), remarks)
+        return ImportedModel(
+            model: try source.model(weights), remarks: remarks, warnings: tensors.warnings(used: weights.names))
     }
+}
+
+/// A model that was read from another program's file.
+public struct ImportedModel: Sendable {
+    /// The model.
+    public let model: ExchangeModel
+    /// What was converted or added, a line each.
+    public let remarks: [String]
+    /// What is probably not wanted, a line each.
+    public let warnings: [String]
 }
 
 /// A model in another program's file, found and checked: its tensors are converted when they are asked for.
@@ -126,6 +140,9 @@ protocol ForeignWeights {
 
     /// The format's names of the tensors that are read.
     var names: Set<String> { get }
+
+    /// What stands before the first dot of `names`, in the order of the layers.
+    var modules: [String] { get }
 
     /// A tensor in dtrain's layout, as a matrix.
     func matrix(_ tensor: ParameterLayout.Tensor) throws -> Matrix

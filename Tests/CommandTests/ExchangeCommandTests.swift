@@ -84,4 +84,23 @@ struct ExchangeCommandTests {
         #expect(mkfifo(bench.path("pipe"), 0o600) == 0)
         expectRefusal(try bench.run("\(export) --output pipe --overwrite"), 64, "'pipe' is a pipe", "name a file")
     }
+
+    /// A file with a bias of another name: one tensor too few, one too many.
+    @Test func whatIsLeftOutIsSaidOfAModelThatIsWritten() throws {
+        let bench = try bench()
+        try bench.run("export --checkpoint training_checkpoints --format keras --output whole")
+        var bytes = try bench.read("whole")
+        let name = try #require(bytes.range(of: Data("dense.bias".utf8)))
+        bytes.replaceSubrange(name, with: Data("dense.bits".utf8))
+        try bench.write(bytes, to: "other")
+        let imported = try bench.run("import --from keras other --output back")
+        #expect(imported.status == 0 && imported.stdout == "back/generator.safetensors\n", "\(imported)")
+        let lines = imported.stderr.split(separator: "\n")
+        #expect(lines.count == 2, "\(imported)")
+        #expect(lines.first?.hasPrefix("warning: 'other' holds tensors") == true, "\(imported)")
+        #expect(lines.first?.hasSuffix("ignored: 'dense.bits'") == true, "\(imported)")
+        #expect(lines.last == "'other' has no 'dense.bias': zeros are used", "\(imported)")
+        // What isn't written isn't spoken of.
+        expectRefusal(try bench.run("import --from keras other --output other"), 74, "not a folder")
+    }
 }
