@@ -6,7 +6,7 @@ import DTrainCore
 /// the input, forget and output gates of an LSTM, c its candidate (PyTorch's g).
 enum GateOrder {
     /// dtrain's order, which is Keras's.
-    static func own(_ cell: Cell) throws -> String { try require(own[cell], of: cell, in: "dtrain") }
+    static func dtrainOrder(_ cell: Cell) throws -> String { try require(dtrainOrders[cell], of: cell, in: "dtrain") }
 
     /// What a table of a format has for a cell.
     ///
@@ -19,5 +19,5 @@ enum GateOrder {
         return entry
     }
 
-    private static let own: [Cell: String] = [.gru: "zrh", .lstm: "ifco", .simpleRNN: "h"]
+    private static let dtrainOrders: [Cell: String] = [.gru: "zrh", .lstm: "ifco", .simpleRNN: "h"]
 }

@@ -5,8 +5,8 @@ import DTrainCore
 /// Names, shapes and the order of gates are dtrain's own, see `ParameterLayout`. Read are also the paths that Keras gives its
 /// variables: `sequential/gru/gru_cell/kernel` is `gru.kernel`. Absent biases (`use_bias=False`) are zeros.
 ///
-/// Not supported: `Bidirectional` and GRUs with `reset_after=False` (refused), other activations than Keras's defaults (whose weights
-/// look the same).
+/// Not supported: `Bidirectional` and GRUs with `reset_after=False` (refused); activations other than Keras's defaults, and GRUs with
+/// `reset_after=False` and `use_bias=False` (whose weights look the same).
 struct KerasFormat: ForeignWeights {
     private static let embedding = "embedding.embeddings"
     private static let denseKernel = "dense.kernel"
@@ -25,10 +25,11 @@ struct KerasFormat: ForeignWeights {
 
     init(_ tensors: ForeignTensors) throws {
         self.tensors = tensors
-        if let name = tensors.names.filter(Self.isBidirectional).min() {
+        // Under the file's names: a rule may have given one direction the name of a plain layer.
+        if let name = tensors.file.names.filter(Self.isBidirectional).min() {
             throw tensors.file.unfit(
-                "holds \(tensors.label(name)) of a bidirectional layer, which reads the characters that it would have to predict"
-            )
+                "holds \(name.quotedForMessage) of a bidirectional layer, which reads the characters that it would have to "
+                    + "predict", advice: "train one that reads forward only")
         }
         let cell = try Self.cell(of: tensors)
         let embedding = try tensors.matrixShape(Self.embedding)
@@ -43,16 +44,25 @@ struct KerasFormat: ForeignWeights {
 
     var names: Set<String> { Set(ParameterLayout(configuration).tensors.map(\.name)) }
 
-    private static func isBidirectional(_ name: String) -> Bool {
-        name.split(separator: ".").contains {
-            $0.hasPrefix("bidirectional") || $0.hasPrefix("forward_") || $0.hasPrefix("backward_")
+    var modules: [String] {
+        ParameterLayout(configuration).tensors.reduce(into: []) { modules, tensor in
+            let module = String(tensor.name.prefix { $0 != "." })
+            if modules.last != module { modules.append(module) }
+        }
+    }
+
+    /// Whether a tensor is of a `Bidirectional`, by the layer's name or by that of its second half.
+    private static func isBidirectional(_ fileName: String) -> Bool {
+        fileName.split(whereSeparator: { $0 == "/" || $0 == "." }).contains {
+            $0.hasPrefix("bidirectional") || $0.hasPrefix("backward_")
         }
     }
 
     /// The one cell whose recurrent kernel the file holds.
     private static func cell(of tensors: ForeignTensors) throws -> Cell {
-        let cells = Cell.allCases.filter { tensors.shape($0.name(of: .recurrentKernel, layer: 0)) != nil }
-        guard let cell = cells.first else { throw tensors.missing(Cell.gru.name(of: .recurrentKernel, layer: 0)) }
+        let kernels = Cell.allCases.map { $0.name(of: .recurrentKernel, layer: 0) }
+        let cells = zip(Cell.allCases, kernels).filter { tensors.shape($1) != nil }.map(\.0)
+        guard let cell = cells.first else { throw tensors.missing(kernels) }
         guard cells.count == 1 else {
             throw tensors.file.unfit(
                 "holds \(cells.map(\.layerClass).joined(separator: " and ")) layers, which dtrain's models don't mix")
@@ -81,7 +91,8 @@ struct KerasFormat: ForeignWeights {
     private func checkBias(_ tensor: ParameterLayout.Tensor) throws {
         if configuration.cell.biasRows == 2, tensors.shape(tensor.name)?.count == 1 {
             throw tensors.file.unfit(
-                "holds \(tensors.label(tensor.name)) of a GRU with reset_after=False, which dtrain doesn't have")
+                "holds \(tensors.label(tensor.name)) of a GRU with reset_after=False, which dtrain doesn't have",
+                advice: "train it with reset_after=True")
         }
         try tensors.requireIfThere(tensor.name, tensor.shape)
     }

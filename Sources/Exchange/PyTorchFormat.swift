@@ -60,13 +60,15 @@ struct PyTorchFormat: ForeignWeights {
         return Set(layers + [Self.embedding, Self.headWeight, Self.headBias])
     }
 
+    let modules = ["embedding", "rnn", "head"]
+
     /// Refuses what dtrain doesn't compute, by name.
     private static func refuseOtherModules(_ tensors: ForeignTensors) throws {
         for name in tensors.names.sorted() {
             if name.hasSuffix("_reverse") {
                 throw tensors.file.unfit(
                     "holds \(tensors.label(name)) of a bidirectional layer, which reads the characters that it would have to "
-                        + "predict")
+                        + "predict", advice: "train one that reads forward only")
             }
             if name.split(separator: ".").last?.hasPrefix("weight_hr_l") == true {
                 throw tensors.file.unfit(
@@ -90,7 +92,8 @@ struct PyTorchFormat: ForeignWeights {
         let known = names
         if let stranger = tensors.names.filter({ $0.hasPrefix("rnn.") && !known.contains($0) }).min() {
             throw tensors.file.unfit(
-                "holds \(tensors.label(stranger)), which is no tensor of \(configuration.layers) layers from l0 up")
+                "holds \(tensors.label(stranger)), which belongs to no layer below the first gap, or to no nn.GRU, nn.LSTM "
+                    + "or nn.RNN")
         }
     }
 
@@ -110,7 +113,7 @@ struct PyTorchFormat: ForeignWeights {
     private func recurrent(_ part: Cell.Tensor, _ layer: Int) throws -> Matrix {
         let rows = gates.count * configuration.rnnUnits
         func kernel(_ part: Part, columns: Int) throws -> Matrix {
-            try own(tensors.matrix(part.name(layer: layer), rows: rows, columns: columns).transposed)
+            try dtrainOrder(tensors.matrix(part.name(layer: layer), rows: rows, columns: columns).transposed)
         }
         switch part {
         case .kernel: return try kernel(.weightIH, columns: inputDim(layer))
@@ -120,19 +123,27 @@ struct PyTorchFormat: ForeignWeights {
             let state = try tensors.rowIfThere(Part.biasHH.name(layer: layer), count: rows)
             let zeros = Matrix.zeros(rows: 1, columns: rows)
             guard configuration.cell.biasRows == 1 else {
-                return try own((state ?? zeros).withFirstRow((input ?? zeros).values))
+                return try dtrainOrder((state ?? zeros).withFirstRow((input ?? zeros).values))
             }
-            return try own(Self.sum(input ?? zeros, state ?? zeros))
+            return try dtrainOrder(sum(input ?? zeros, state ?? zeros, layer: layer))
         }
     }
 
-    private func own(_ matrix: Matrix) throws -> Matrix {
-        try matrix.regrouped(from: gates, to: GateOrder.own(configuration.cell))
+    private func dtrainOrder(_ matrix: Matrix) throws -> Matrix {
+        try matrix.regrouped(from: gates, to: GateOrder.dtrainOrder(configuration.cell))
     }
 
-    /// The sum of two rows; with 0 it is the other, to the sign of a zero.
-    private static func sum(_ a: Matrix, _ b: Matrix) -> Matrix {
-        Matrix(rows: 1, columns: a.columns, values: zip(a.values, b.values).map { $1 == 0 ? $0 : $0 + $1 })
+    /// Sums two rows; adding 0 keeps the sign of a zero.
+    ///
+    /// - Throws: `DTrainError` with `badData` when a sum isn't finite.
+    private func sum(_ a: Matrix, _ b: Matrix, layer: Int) throws -> Matrix {
+        let values = zip(a.values, b.values).map { $1 == 0 ? $0 : $0 + $1 }
+        guard values.allSatisfy(\.isFinite) else {
+            let (first, second) = (Part.biasIH.name(layer: layer), Part.biasHH.name(layer: layer))
+            throw tensors.file.unfit(
+                "holds \(tensors.label(first)) and \(tensors.label(second)), whose sum is not a finite float32 number")
+        }
+        return Matrix(rows: 1, columns: a.columns, values: values)
     }
 }
 
@@ -140,8 +151,8 @@ extension PyTorchFormat {
     /// A model's tensors, as PyTorch names and lays them out.
     static func tensors(of model: ExchangeModel) throws -> [TensorFile.Tensor] {
         let cell = model.configuration.cell
-        let (own, gates) = try (GateOrder.own(cell), GateOrder.require(gates[cell], of: cell, in: "PyTorch"))
-        func theirs(_ matrix: Matrix) -> Matrix { matrix.regrouped(from: own, to: gates) }
+        let (ours, gates) = try (GateOrder.dtrainOrder(cell), GateOrder.require(gates[cell], of: cell, in: "PyTorch"))
+        func theirs(_ matrix: Matrix) -> Matrix { matrix.regrouped(from: ours, to: gates) }
         var tensors = [TensorFile.Tensor(embedding, try model.matrix("embedding.embeddings"))]
         for layer in 0..<model.configuration.layers {
             let bias = theirs(try model.matrix(.bias, layer: layer))

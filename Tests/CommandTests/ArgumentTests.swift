@@ -36,8 +36,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("scale --learning-rate 1", "write it behind '--', as in 'dtrain scale … -- --learning-rate …'"),
-        ("scale --lr 1", "write it behind '--', as in 'dtrain scale … -- --learning-rate …'"),
+        ("scale --learning-rate 1", "write it after '--', as in 'dtrain scale … -- --learning-rate …'"),
+        ("scale --lr 1", "write it after '--', as in 'dtrain scale … -- --learning-rate …'"),
         ("scale --epochs 1", "sets itself: leave it out"), ("scale --rnn-units 8 -- --rnn-units 9", "is given twice"),
         ("supervise --lr 1", "as in 'dtrain supervise … -- dtrain train --learning-rate …'"),
         ("supervise mpirun -np 2", "as in 'dtrain supervise -- mpirun …'"),
@@ -48,8 +48,8 @@ import Testing
         ("generate --prompt two words", "put a value with spaces in quotes"), ("nonsense", "the commands are train, "),
         ("--data", "write --data <"), ("--data --quiet", "no value before --quiet"),
         ("--data --x", "write '--data=--x'"),
-        ("import --from keras a b", "'b': import takes 1 word beside its flags"),
-        ("import a --output b c", "'c' behind --output"), ("scale 1,2", "scale takes flags alone"),
+        ("import --from keras a b", "'b': import takes 1 word besides its flags"),
+        ("import a --output b c", "'c' after --output"), ("scale 1,2", "scale takes flags alone"),
         ("--lr-of-another-program 1", "unknown flag '--lr-of-another-program'; see"),
     ])
     func saysWhereItBelongs(line: String, advice: String) throws {
@@ -81,6 +81,16 @@ import Testing
         #expect(
             try refusal("--no-shuffle --shuffle")?.contains("--no-shuffle and --shuffle exclude each other") == true)
         #expect(try refusal("--epochs 3 --epochs=3") != nil)
+    }
+
+    /// A word for the first command is none of the second's.
+    @Test func anotherCommandHasWordsOfItsOwn() throws {
+        let flags = try CommandFlags(of: Import.self)
+        var walk = ArgumentWalk(flags: flags, others: [], passing: .none)
+        #expect(try walk.checked(["a"]) == ["a"])
+        #expect(throws: DTrainError.self) { try walk.checked(["b"]) }
+        walk.switchCommand(to: flags)
+        #expect(try walk.checked(["b"]) == ["b"])
     }
 
     @Test func wordsThatAreRightStayAsTheyAre() throws {

@@ -60,10 +60,47 @@ struct ExchangeCommandTests {
             try bench.run("import --from pytorch --output other"), 64, "see 'dtrain import --help'")
         expectRefusal(
             try bench.run("import --from pytorch model.safetensors more --output other"), 64, "'more'",
-            "1 word beside its flags")
+            "1 word besides its flags")
         #expect(!bench.exists("other"))
         expectRefusal(
             try bench.run("import --from pytorch model.safetensors --output back"), 64,
             "'back/generator.safetensors' exists already", "--overwrite")
+    }
+
+    /// Nothing is read before it is known that the result can be written.
+    @Test func outputsAreCheckedFirst() throws {
+        let bench = try bench()
+        for line in ["import --from keras missing", "export --checkpoint missing"] {
+            expectRefusal(try bench.run(line, ["--output", ""]), 64, "--output is empty; name a folder")
+        }
+        let export = "export --checkpoint missing --format keras"
+        expectRefusal(try bench.run(export, ["--output", ""]), 64, "--output is empty; name a file")
+        try bench.run("export --checkpoint training_checkpoints --output back")
+        expectRefusal(try bench.run("import --from keras missing --output back"), 64, "exists already")
+        expectRefusal(try bench.run("export --checkpoint missing --output back"), 64, "exists already")
+        expectRefusal(try bench.run("\(export) --output text.txt"), 64, "'text.txt' exists already")
+        expectRefusal(try bench.run("\(export) --output new/"), 64, "'new/' names a folder", "leave out the slash")
+        #expect(!bench.exists("new"))
+        #expect(mkfifo(bench.path("pipe"), 0o600) == 0)
+        expectRefusal(try bench.run("\(export) --output pipe --overwrite"), 64, "'pipe' is a pipe", "name a file")
+    }
+
+    /// A file with a bias of another name: one tensor too few, one too many.
+    @Test func whatIsLeftOutIsSaidOfAModelThatIsWritten() throws {
+        let bench = try bench()
+        try bench.run("export --checkpoint training_checkpoints --format keras --output whole")
+        var bytes = try bench.read("whole")
+        let name = try #require(bytes.range(of: Data("dense.bias".utf8)))
+        bytes.replaceSubrange(name, with: Data("dense.bits".utf8))
+        try bench.write(bytes, to: "other")
+        let imported = try bench.run("import --from keras other --output back")
+        #expect(imported.status == 0 && imported.stdout == "back/generator.safetensors\n", "\(imported)")
+        let lines = imported.stderr.split(separator: "\n")
+        #expect(lines.count == 2, "\(imported)")
+        #expect(lines.first?.hasPrefix("warning: 'other' holds tensors") == true, "\(imported)")
+        #expect(lines.first?.hasSuffix("ignored: 'dense.bits'") == true, "\(imported)")
+        #expect(lines.last == "'other' has no 'dense.bias': zeros are used", "\(imported)")
+        // What isn't written isn't spoken of.
+        expectRefusal(try bench.run("import --from keras other --output other"), 74, "not a folder")
     }
 }

@@ -12,7 +12,7 @@ LAYERS = {"gru": tf.keras.layers.GRU, "lstm": tf.keras.layers.LSTM, "rnn": tf.ke
 
 
 class CharacterModel(tf.keras.Model):
-    """As in the tutorial: states go in and come out beside the logits."""
+    """As in the tutorial: states go in and come out alongside the logits."""
 
     def __init__(self, cell, ids, width, units, layers):
         super().__init__()
@@ -114,4 +114,34 @@ model(np.zeros((1, 1), np.int64))
 save_keras.save(model, WORK / "before.safetensors", characters)
 error = dtrain("import", "--from", "keras", "before.safetensors", "--output", "no", fails=True)
 check("a GRU with reset_after=False is refused by name", "'gru.bias'" in error and "reset_after=False" in error, error.strip())
+
+
+def sequential(recurrent):
+    tf.keras.backend.clear_session()
+    model = tf.keras.Sequential([tf.keras.layers.Embedding(len(characters), 12), recurrent, tf.keras.layers.Dense(len(characters))])
+    model(np.zeros((1, 1), np.int64))
+    return model, {weight.path: weight.numpy() for layer in model.layers for weight in layer.weights}
+
+
+model, tensors = sequential(tf.keras.layers.GRU(24, return_sequences=True, name="my_gru"))
+save_keras.save(model, WORK / "named.safetensors", characters)
+save_file(tensors, WORK / "named-paths.safetensors")
+path = next(path for path in tensors if path.endswith("my_gru/gru_cell/kernel")).removesuffix("/gru_cell/kernel")
+dtrain("import", "--from", "keras", "named.safetensors", "--map", "my_gru=gru", "--output", "named")
+dtrain("import", "--from", "keras", "named-paths.safetensors", "--vocabulary", "text.txt", "--map", f"{path}=gru", "--output", "named-paths")
+check(f"a layer of another name is mapped by its name, or by its path ({path}=gru)",
+      (WORK / "named/generator.safetensors").read_bytes() == (WORK / "named-paths/generator.safetensors").read_bytes())
+
+model, tensors = sequential(tf.keras.layers.Bidirectional(tf.keras.layers.GRU(24, return_sequences=True)))
+try:
+    save_keras.save(model, WORK / "twice.safetensors", characters)
+    said = ""
+except ValueError as problem:
+    said = str(problem)
+check("the page's script saves no layers without names of their own", "bidirectional" in said, said)
+save_file(tensors, WORK / "both.safetensors")
+path = next(path for path in tensors if path.endswith("forward_gru/gru_cell/kernel")).removesuffix("/gru_cell/kernel")
+for rules in ([], ["--map", f"{path}=gru"]):
+    error = dtrain("import", "--from", "keras", "both.safetensors", "--vocabulary", "text.txt", *rules, "--output", "no", fails=True)
+    check(f"a Bidirectional is refused by name {' '.join(rules)}", "/gru_cell/" in error and "bidirectional layer" in error, error.strip())
 finish()

@@ -1,5 +1,6 @@
 """Exported weights in PyTorch, and PyTorch's in dtrain."""
 import numpy as np, torch
+from safetensors.torch import load_file, save_file
 from common import *
 
 pages_scripts()
@@ -51,17 +52,29 @@ for cell, layers in CASES:
 
 
 class Theirs(torch.nn.Module):
-    """A model of someone else: other names, no [UNK], two biases that aren't 0."""
+    """A module with other names: no [UNK], two biases that aren't 0."""
 
-    def __init__(self, layer, ids, bias=True):
+    def __init__(self, layer, ids, bias=True, width=6):
         super().__init__()
-        self.encoder = torch.nn.Embedding(ids, 6)
-        self.layers = layer(6, 10, num_layers=2, batch_first=True, bias=bias)
+        self.encoder = torch.nn.Embedding(ids, width)
+        self.layers = layer(width, 10, num_layers=2, batch_first=True, bias=bias)
         self.decoder = torch.nn.Linear(10, ids, bias=bias)
 
     def forward(self, ids, state=None):
         states, state = self.layers(self.encoder(ids), state)
         return self.decoder(states), state
+
+
+def theirs_text(model):
+    """What a model without [UNK] writes, whose ids begin with a character."""
+    return greedy_text(lambda ids, state: (lambda logits, state: (
+        torch.nn.functional.pad(logits, (1, 0)), state))(*model(ids - 1, state)), ["[UNK]", *characters], 60)
+
+
+def randomize(model):
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.uniform_(-1, 1)
 
 
 torch.manual_seed(3)
@@ -70,17 +83,27 @@ names = ["--map", "encoder=embedding", "--map", "layers=rnn", "--map", "decoder=
 for layer in (torch.nn.GRU, torch.nn.LSTM, torch.nn.RNN):
     for bias in (True, False):
         model = Theirs(layer, len(characters), bias)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.uniform_(-1, 1)
+        randomize(model)
         path, output = WORK / "theirs.safetensors", WORK / f"theirs-{layer.__name__}-{bias}"
         save_pytorch.save(model, path, characters)
         dtrain("import", "--from", "pytorch", path, "--vocabulary", "text.txt", *names, "--output", output)
-        found = greedy(output)[0]
-        # Without [UNK] in PyTorch, its ids begin with a character.
-        text = greedy_text(lambda ids, state: (lambda logits, state: (
-            torch.nn.functional.pad(logits, (1, 0)), state))(*model(ids - 1, state)), ["[UNK]", *characters], 60)
-        check(f"{layer.__name__}, {'biases' if bias else 'no biases'}: dtrain writes the text of somebody's module", found == text)
+        check(f"{layer.__name__}, {'biases' if bias else 'no biases'}: dtrain writes the text of a module with other names",
+              greedy(output)[0] == theirs_text(model))
+
+# Tied weights: the script saves them twice, other programs once.
+model = Theirs(torch.nn.GRU, len(characters), width=10)
+model.decoder.weight = model.encoder.weight
+randomize(model)
+save_pytorch.save(model, WORK / "tied.safetensors", characters)
+dtrain("import", "--from", "pytorch", "tied.safetensors", "--vocabulary", "text.txt", *names, "--output", "tied")
+check("tied weights: dtrain writes the module's text", greedy("tied")[0] == theirs_text(model))
+once = load_file(WORK / "tied.safetensors")
+check("tied weights: the page's script saves both names", torch.equal(once.pop("decoder.weight"), once["encoder.weight"]))
+save_file(once, WORK / "once.safetensors")
+dtrain("import", "--from", "pytorch", "once.safetensors", "--vocabulary", "text.txt", "--map", "encoder.weight=embedding.weight",
+       "--map", "encoder.weight=head.weight", *names[2:], "--output", "once")
+check("tied weights: a file that holds them once gives the same", (WORK / "once/generator.safetensors").read_bytes()
+      == (WORK / "tied/generator.safetensors").read_bytes())
 
 model = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(5, 6), "rnn": torch.nn.GRU(6, 4, bidirectional=True)})
 save_pytorch.save(model, WORK / "both.safetensors", characters)

@@ -6,27 +6,36 @@ import Testing
 /// What another program's ids mean.
 @Suite struct ForeignVocabularyTests {
     private let scratch: Scratch
-    private let weights: String
 
-    init() throws {
-        scratch = try Scratch()
-        // V = 4, E = 2, H = 1.
-        weights = try scratch.write([
-            .counted("embedding.weight", [4, 2]), .counted("rnn.weight_ih_l0", [1, 2]),
-            .counted("rnn.weight_hh_l0", [1, 1]), .counted("head.weight", [4, 1]), .counted("head.bias", [4], from: 7),
-        ])
+    init() throws { scratch = try Scratch() }
+
+    /// Weights of V = 4, E = 2, H = 1, and what their metadata says.
+    private func weights(_ list: String? = nil) throws -> String {
+        try scratch.write(
+            [
+                .counted("embedding.weight", [4, 2]), .counted("rnn.weight_ih_l0", [1, 2]),
+                .counted("rnn.weight_hh_l0", [1, 1]), .counted("rnn.bias_ih_l0", [1]),
+                .counted("rnn.bias_hh_l0", [1]), .counted("head.weight", [4, 1]),
+                .counted("head.bias", [4], from: 7),
+            ], metadata: list.map { ["vocabulary": $0] } ?? [:])
     }
 
-    private func read(_ vocabulary: String) throws -> (model: ExchangeModel, remarks: [String]) {
-        try ImportFormat.pytorch.read(weights, vocabulary: scratch.write(vocabulary, to: "vocabulary"))
+    private func read(_ vocabulary: String, metadata: String? = nil) throws -> ImportedModel {
+        try ImportFormat.pytorch.read(weights(metadata), vocabulary: scratch.write(vocabulary, to: "vocabulary"))
+    }
+
+    /// With nothing but the metadata.
+    private func read(metadata: String) throws -> ImportedModel {
+        try ImportFormat.pytorch.read(weights(metadata), vocabulary: nil)
     }
 
     /// Three characters and `[UNK]`, which the list may leave out.
     @Test(arguments: [#"["[UNK]","c","a","b"]"#, #"["c","a","b"]"#])
     func listsGiveTheIdsTheirOrder(list: String) throws {
-        let (model, remarks) = try read(list)
-        #expect(model.vocabulary.tokens == ["[UNK]", "c", "a", "b"] && remarks.isEmpty)
-        #expect(try model.matrix("embedding.embeddings").values == (1...8).map(Float.init))
+        for imported in [try read(list), try read(metadata: list)] {
+            #expect(imported.model.vocabulary.tokens == ["[UNK]", "c", "a", "b"] && imported.remarks.isEmpty)
+            #expect(try imported.model.matrix("embedding.embeddings").values == (1...8).map(Float.init))
+        }
     }
 
     @Test func aTextGivesItsCharactersInAscendingOrder() throws {
@@ -36,12 +45,23 @@ import Testing
     /// Four characters for four ids: the model has none for `[UNK]`.
     @Test(arguments: [#"["d","c","a","b"]"#, "abcd"])
     func aModelMayLackUnknown(vocabulary: String) throws {
-        let (model, remarks) = try read(vocabulary)
+        try requireAddedUnknown(read(vocabulary))
+    }
+
+    @Test func aModelWhoseMetadataLacksUnknownGetsIt() throws {
+        let imported = try read(metadata: #"["d","c","a","b"]"#)
+        try requireAddedUnknown(imported)
+        #expect(imported.model.vocabulary.tokens == ["[UNK]", "d", "c", "a", "b"])
+    }
+
+    private func requireAddedUnknown(_ imported: ImportedModel) throws {
+        let (model, remarks) = (imported.model, imported.remarks)
         #expect(model.vocabulary.size == 5 && model.vocabulary.tokens[0] == "[UNK]")
-        #expect(remarks.count == 1 && remarks[0].contains("[UNK]"), "\(remarks)")
+        #expect(remarks.count == 1 && remarks[0].contains("id for [UNK]"), "\(remarks)")
+        #expect(remarks[0].hasSuffix("; characters that it lacks count against it"), "\(remarks)")
         #expect(try model.matrix("embedding.embeddings").values == [0, 0] + (1...8).map(Float.init))
         #expect(try model.matrix("dense.kernel").values == [0, 1, 2, 3, 4])
-        #expect(try model.matrix("dense.bias").values == [-10_000, 7, 8, 9, 10])
+        #expect(try model.matrix("dense.bias").values == [-100, 7, 8, 9, 10])
         #expect(try model.matrix("simple_rnn.kernel").values == [1, 2])
     }
 
@@ -50,9 +70,29 @@ import Testing
         try expectRefusal(.usage, "has 4 ids", "`vocabulary`") { _ = try read(vocabulary) }
     }
 
+    @Test(arguments: [
+        (#"["[UNK]","a","b"]"#, "has 3 entries, but its model has 4 ids"),
+        (#"["a","b"]"#, "has 2, or 3 with [UNK], entries, but its model has 4 ids"),
+        (#"["[UNK]","a","b","c","d"]"#, "not a list of 4 strings"), (#"["a","the","b"]"#, "has a token (id 2)"),
+    ])
+    func otherSizesInTheMetadataAreRefused(list: String, problem: String) throws {
+        try expectRefusal(.badData, problem, "`vocabulary`") { _ = try read(metadata: list) }
+        // One that is given takes its place.
+        #expect(try read("cab", metadata: list).model.vocabulary.tokens == ["[UNK]", "a", "b", "c"])
+    }
+
+    @Test func aGivenVocabularyIsThatOfTheMetadata() throws {
+        #expect(try read("cab", metadata: #"["[UNK]","a","b","c"]"#).remarks.isEmpty)
+        for other in ["abd", #"["a","c","b"]"#, "abcd"] {
+            try expectRefusal(.usage, "is not the one that", "leave out `vocabulary`") {
+                _ = try read(other, metadata: #"["a","b","c"]"#)
+            }
+        }
+    }
+
     @Test func weightsWithoutAVocabularyNeedOne() throws {
         try expectRefusal(.badData, "its 4 ids mean", "`vocabulary`") {
-            _ = try ImportFormat.pytorch.read(weights, vocabulary: nil)
+            _ = try ImportFormat.pytorch.read(weights(), vocabulary: nil)
         }
         try expectRefusal(.badData, "has a token (id 2)") { _ = try read(#"["a","the","b"]"#) }
     }

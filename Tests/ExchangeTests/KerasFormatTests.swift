@@ -1,4 +1,5 @@
 import DTrainCore
+import Foundation
 import Testing
 
 @testable import Exchange
@@ -24,8 +25,28 @@ import Testing
         let file = try Safetensors(path: path)
         #expect(file.names == model.layout.tensors.map(\.name))
         for tensor in model.layout.tensors { #expect(file.tensors[tensor.name]?.shape == tensor.shape) }
-        let (back, remarks) = try ImportFormat.keras.read(path, vocabulary: nil)
-        #expect(try back.bits == model.bits && back.vocabulary == model.vocabulary && remarks.isEmpty)
+        let back = try ImportFormat.keras.read(path, vocabulary: nil)
+        #expect(try back.model.bits == model.bits && back.model.vocabulary == model.vocabulary)
+        #expect(back.remarks.isEmpty && back.warnings.isEmpty)
+    }
+
+    /// Written anew, a damaged one would look sound.
+    @Test func dtrainsOwnFilesAreRefused() throws {
+        let model = try sampleModel(.gru)
+        let path = try model.save(to: scratch.file("own"))
+        func refuse() throws {
+            try expectRefusal(.badData, "'\(path)' has dtrain's metadata", "`init` or 'dtrain export'") {
+                _ = try ImportFormat.keras.read(path, vocabulary: nil)
+            }
+        }
+        try refuse()
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        bytes[bytes.count - 1] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: path))
+        try refuse()
+        // What is exported isn't sealed.
+        let exported = try ExchangeFormat.keras.write(model, to: scratch.file("exported"))
+        #expect(try Array(Safetensors(path: exported).metadata.keys) == ["vocabulary"])
     }
 
     @Test func pathsOfKerasVariablesAreRead() throws {
@@ -55,11 +76,19 @@ import Testing
 
     @Test func whatDtrainDoesNotComputeIsRefusedByName() throws {
         let gru = try KerasFormat.tensors(of: sampleModel(.gru))
-        try expectRefusal(.badData, "'gru.bias'", "reset_after=False") {
+        try expectRefusal(.badData, "'gru.bias'", "reset_after=False", "train it with reset_after=True") {
             _ = try read(gru.map { $0.name == "gru.bias" ? .counted("gru.bias", [9]) : $0 })
         }
         try expectRefusal(.badData, "'sequential/bidirectional/forward_gru/gru_cell/kernel'", "bidirectional") {
             _ = try read(gru + [.counted("sequential/bidirectional/forward_gru/gru_cell/kernel", [2, 9])])
+        }
+        // Also where one direction alone is called a plain layer.
+        let half = gru.map { TensorFile.Tensor($0.name.replacing("gru.", with: "m/bidirectional/forward_gru/"), $0) }
+        try expectRefusal(.badData, "'m/bidirectional/forward_gru/bias'", "train one that reads forward only") {
+            _ = try read(half, map: ["m/bidirectional/forward_gru=gru"])
+        }
+        try expectRefusal(.badData, "'both/backward_gru/kernel'") {
+            _ = try read(gru + [.counted("both/backward_gru/kernel", [2, 9])])
         }
         try expectRefusal(.badData, "GRU and LSTM layers") {
             _ = try read(gru + [.counted("lstm.recurrent_kernel", [3, 12])])
@@ -69,6 +98,38 @@ import Testing
         }
         let hdf5 = try scratch.write("x", to: "m.keras")
         try expectRefusal(.badData, "'\(hdf5)'") { _ = try ImportFormat.keras.read(hdf5, vocabulary: vocabulary) }
+    }
+
+    @Test func eachCellsKernelIsLookedFor() throws {
+        let dense = try KerasFormat.tensors(of: sampleModel(.gru)).filter { !$0.name.hasPrefix("gru.") }
+        try expectRefusal(
+            .badData,
+            "has no tensor 'gru.recurrent_kernel', 'lstm.recurrent_kernel' or 'simple_rnn.recurrent_kernel': it holds"
+        ) { _ = try read(dense) }
+    }
+
+    @Test func twoTensorsOfOneNameAreRefusedWhereItIsTheModels() throws {
+        let model = try sampleModel(.gru)
+        let gru = try KerasFormat.tensors(of: model)
+        let others: Tensors = [.counted("a/norm/gamma", [3]), .counted("b/norm/gamma", [3])]
+        let imported = try ImportFormat.keras.read(scratch.write(gru + others), vocabulary: vocabulary)
+        #expect(try imported.model.bits == model.bits)
+        #expect(imported.warnings.count == 1, "\(imported.warnings)")
+        #expect(imported.warnings.first?.hasSuffix("ignored: 'a/norm/gamma', 'b/norm/gamma'") == true)
+        try expectRefusal(.usage, "'dense.bias' and 'head/dense/bias'", "are both 'dense.bias'; `map` one of them") {
+            _ = try read(gru + [.counted("head/dense/bias", [5])])
+        }
+    }
+
+    @Test func rulesNameTensorsOfTheFormat() throws {
+        let model = try sampleModel(.gru, layers: 2)
+        let own = try KerasFormat.tensors(of: model).map {
+            TensorFile.Tensor($0.name == "dense.bias" ? "out_bias" : $0.name, $0)
+        }
+        #expect(try read(own, map: ["out_bias=dense.bias"]).bits == model.bits)
+        try expectRefusal(.usage, "'out_bias=dense.bais' names no tensor of keras", "embedding, gru, gru_1 or dense") {
+            _ = try read(own, map: ["out_bias=dense.bais"])
+        }
     }
 
     @Test(arguments: ["embedding.embeddings", "gru.kernel", "gru.recurrent_kernel", "dense.kernel"])

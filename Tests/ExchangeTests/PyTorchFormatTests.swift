@@ -13,7 +13,7 @@ import Testing
         vocabulary = try scratch.write(#"["[UNK]","\n","a","é","😀"]"#, to: "list.json")
     }
 
-    private func read(_ tensors: Tensors, map: [String] = []) throws -> (model: ExchangeModel, remarks: [String]) {
+    private func read(_ tensors: Tensors, map: [String] = []) throws -> ImportedModel {
         try ImportFormat.pytorch.read(scratch.write(tensors), vocabulary: vocabulary, names: NameMap(map))
     }
 
@@ -39,9 +39,9 @@ import Testing
         #expect(Set(file.names) == Set(expected.map(\.name)))
         for tensor in expected { #expect(file.tensors[tensor.name]?.shape == tensor.shape) }
         // The vocabulary is in the file.
-        let (back, remarks) = try ImportFormat.pytorch.read(path, vocabulary: nil)
-        #expect(try back.bits == model.bits && back.vocabulary == model.vocabulary)
-        #expect(back.configuration == model.configuration && remarks.isEmpty)
+        let back = try ImportFormat.pytorch.read(path, vocabulary: nil)
+        #expect(try back.model.bits == model.bits && back.model.vocabulary == model.vocabulary)
+        #expect(back.model.configuration == model.configuration && back.remarks.isEmpty && back.warnings.isEmpty)
     }
 
     /// With one unit and one input, a kernel is a letter a gate.
@@ -82,6 +82,31 @@ import Testing
         #expect(gru == [4, 5, 6, 1, 2, 3, 7, 8, 9, 203, 204, 205, 200, 201, 202, 206, 207, 208])
     }
 
+    @Test(arguments: [(3, "rnn.bias_ih_l0"), (12, "rnn.bias_ih_l1")])
+    func sumsOfBiasesAreFinite(rows: Int, name: String) throws {
+        let (large, other) = (Float.greatestFiniteMagnitude, name.replacing("ih", with: "hh"))
+        func tensors(_ second: Float) -> Tensors {
+            let values = [name: large, other: second]
+            return state(rows: rows, layers: 2).map { tensor in
+                guard let value = values[tensor.name] else { return tensor }
+                return TensorFile.Tensor(tensor.name, vector: [Float](repeating: value, count: rows))
+            }
+        }
+        #expect(throws: Never.self) { try read(tensors(-1)) }
+        try expectRefusal(.badData, "'\(name)' and '\(other)'", "sum is not a finite") {
+            _ = try read(tensors(large))
+        }
+    }
+
+    @Test func absentBiasesAreNamed() throws {
+        let remarks = try read(state(rows: 9).filter { $0.name != "head.bias" }).remarks
+        #expect(remarks.count == 1 && remarks[0].hasSuffix("has no 'head.bias': zeros are used"), "\(remarks)")
+        let without = try read(state(rows: 9).filter { !$0.name.contains("bias") }).remarks
+        #expect(
+            without.first?.hasSuffix("no 'head.bias', 'rnn.bias_hh_l0', 'rnn.bias_ih_l0': zeros are used") == true,
+            "\(without)")
+    }
+
     @Test func absentBiasesAreZeros() throws {
         func model(rows: Int, without parts: String...) throws -> ExchangeModel {
             try read(state(rows: rows).filter { tensor in !parts.contains { tensor.name.contains($0) } }).model
@@ -115,14 +140,14 @@ import Testing
 
     @Test func whatDtrainDoesNotComputeIsRefusedByName() throws {
         let gru = state(rows: 9)
-        try expectRefusal(.badData, "'rnn.weight_ih_l0_reverse'", "bidirectional") {
+        try expectRefusal(.badData, "'rnn.weight_ih_l0_reverse'", "train one that reads forward only") {
             _ = try read(gru + [.counted("rnn.weight_ih_l0_reverse", [9, 2])])
         }
         try expectRefusal(.badData, "'rnn.weight_hr_l0'", "projections") {
             _ = try read(state(rows: 12) + [.counted("rnn.weight_hr_l0", [2, 3])])
         }
         // A third layer without a second.
-        try expectRefusal(.badData, "'rnn.weight_hh_l2'", "1 layers") {
+        try expectRefusal(.badData, "'rnn.weight_hh_l2'", "no layer below the first gap") {
             _ = try read(gru + [.counted("rnn.weight_hh_l2", [9, 3])])
         }
         let pickle = try scratch.write("PK\u{3}\u{4}................archive/data.pkl....", to: "m.pt")
@@ -140,19 +165,39 @@ import Testing
             return .counted(name, tensor.shape)
         }
         let same = state(rows: 9).map { TensorFile.Tensor.counted($0.name, $0.shape) }
-        let (model, remarks) = try read(own, map: ["module.gru=rnn", "out=head.weight"])
-        #expect(try model.bits == read(same).model.bits && remarks.isEmpty)
+        let imported = try read(own, map: ["module.gru=rnn", "out=head.weight"])
+        let model = imported.model
+        #expect(try model.bits == read(same).model.bits && imported.remarks.isEmpty && imported.warnings.isEmpty)
         // A rule for one tensor goes before that for its module.
         let special = same.map {
             TensorFile.Tensor.counted($0.name.replacing("rnn.weight_ih_l0", with: "rnn.x"), $0.shape)
         }
         #expect(try read(special, map: ["rnn=rnn", "rnn.x=rnn.weight_ih_l0"]).model.bits == model.bits)
         try expectRefusal(.usage, "`map` names 'gpu'", "'embedding.weight'") { _ = try read(same, map: ["gpu=rnn"]) }
-        try expectRefusal(.usage, "are both 'head.bias'") {
-            _ = try read(same + [.counted("other", [5])], map: ["other=head.bias"])
-        }
         for rule in ["rnn", "=rnn", "rnn=", "a=b=c"] {
             try expectRefusal(.usage, "THEIRS=OURS") { _ = try NameMap([rule]) }
+        }
+    }
+
+    @Test func aRuleBeatsATensorThatHasTheName() throws {
+        let imported = try read(state(rows: 9) + [.counted("other", [5], from: 50)], map: ["other=head.bias"])
+        #expect(try imported.model.matrix("dense.bias").values == (50...54).map(Float.init))
+        #expect(imported.warnings.first?.hasSuffix("ignored: 'head.bias'") == true, "\(imported.warnings)")
+        try expectRefusal(.usage, "'a' and 'b'", "are both 'head.bias'; `map` one of them") {
+            _ = try read(
+                state(rows: 9) + [.counted("a", [5]), .counted("b", [5])], map: ["a=head.bias", "b=head.bias"])
+        }
+    }
+
+    /// A bias may be left out: a mistyped rule would give zeros.
+    @Test(arguments: ["out_bias=head.bais", "out_bias=heads.bias", "out_bias=head"])
+    func rulesNameTensorsOfTheFormat(rule: String) throws {
+        let own = state(rows: 9).map {
+            $0.name == "head.bias" ? TensorFile.Tensor("out_bias", vector: $0.values) : $0
+        }
+        #expect(try read(own, map: ["out_bias=head.bias"]).remarks.isEmpty)
+        try expectRefusal(.usage, "`map` '\(rule)' names no tensor of pytorch; use embedding, rnn or head") {
+            _ = try read(own, map: [rule])
         }
     }
 
@@ -166,7 +211,8 @@ import Testing
     }
 
     @Test func othersTensorsAreNamedAndIgnored() throws {
-        let remarks = try read(state(rows: 9) + [.counted("norm.weight", [3])]).remarks
-        #expect(remarks.count == 1 && remarks[0].contains("ignored: 'norm.weight'"), "\(remarks)")
+        let imported = try read(state(rows: 9) + [.counted("norm.weight", [3])])
+        #expect(imported.remarks.isEmpty && imported.warnings.count == 1, "\(imported)")
+        #expect(imported.warnings[0].contains("ignored: 'norm.weight'"), "\(imported.warnings)")
     }
 }

@@ -71,8 +71,9 @@ extension Checkpoint {
 
     /// The path of a folder's generator, before anything is read for it.
     ///
-    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced.
+    /// - Throws: `DTrainError` with `usage` when the folder has no name, or the file exists and may not be replaced.
     package static func freeGenerator(in folder: String, overwrite: Bool) throws -> String {
+        guard !folder.isEmpty else { throw DTrainError(.usage, "`output` is empty", hint: "name a folder") }
         let target = "\(folder)/\(generatorName)"
         guard overwrite || !Folder.exists(target) else {
             throw DTrainError(.usage, "'\(target)' exists already", hint: "name another folder or add `overwrite`")

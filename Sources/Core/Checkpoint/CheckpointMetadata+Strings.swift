@@ -123,9 +123,35 @@ extension CheckpointMetadata {
 
     /// The vocabulary in a file's metadata, which must have as many entries as the model wants.
     ///
-    /// No entry beyond that number is read, so that memory stays in proportion to the tensors.
-    package static func vocabulary(of file: Safetensors, size: Int) throws -> [String] {
-        guard var text = file.metadata[CheckpointKey.vocabulary.rawValue] else { throw file.unfit("has no vocabulary") }
+    /// - Throws: `DTrainError` with `badData`.
+    static func vocabulary(of file: Safetensors, size: Int) throws -> [String] {
+        guard let entries = try entries(of: file, size: size, advice: "use another file") else {
+            throw file.unfit("has no vocabulary")
+        }
+        if let problem = vocabularyProblem(entries, size: size) { throw file.unfit(problem) }
+        return entries
+    }
+
+    /// The vocabulary in the metadata of another program's file, which may leave out `[UNK]`; nil when there is none.
+    ///
+    /// - Throws: `DTrainError` with `badData` when it is no list of characters, or has more entries than `size`.
+    package static func foreignVocabulary(
+        of file: Safetensors, size: Int
+    ) throws -> (vocabulary: Vocabulary, namesUnknown: Bool)? {
+        let advice = "pass the list or text it was trained with as `vocabulary`"
+        guard let entries = try entries(of: file, size: size, advice: advice) else { return nil }
+        do {
+            return try Vocabulary.vocabulary(of: entries)
+        } catch {
+            throw file.unfit("has a vocabulary that \(error.text)", advice: advice)
+        }
+    }
+
+    /// The strings of a file's vocabulary; nil when there is none.
+    ///
+    /// No entry beyond `size` is read, so that memory stays in proportion to the tensors.
+    private static func entries(of file: Safetensors, size: Int, advice: String) throws -> [String]? {
+        guard var text = file.metadata[CheckpointKey.vocabulary.rawValue] else { return nil }
         guard size <= Vocabulary.maximumScalarCount + 1 else {
             throw file.unfit("has a vocabulary of \(size) entries, more than ids can name")
         }
@@ -139,9 +165,9 @@ extension CheckpointMetadata {
             return isWhole != nil && scanner.isAtEnd()
         }
         guard isRead else {
-            throw file.unfit("has a vocabulary that is not a list of \(size) strings: \(text.quotedForMessage)")
+            throw file.unfit(
+                "has a vocabulary that is not a list of \(size) strings: \(text.quotedForMessage)", advice: advice)
         }
-        if let problem = vocabularyProblem(entries, size: size) { throw file.unfit(problem) }
         return entries
     }
 

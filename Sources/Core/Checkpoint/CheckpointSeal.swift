@@ -6,7 +6,7 @@
 /// Two further checksums are also those of files written before there was a seal. `tensor_checksum` is over all tensor bytes
 /// in the order of the file. `metadata_checksum` is over the header as it stands in the file, padding included, with its
 /// own digits read as zeros: it finds any change of a file that nobody has saved again.
-enum CheckpointSeal {
+package enum CheckpointSeal {
     /// What is known of a file.
     enum Verdict: Hashable, Sendable {
         /// Tensors and metadata are those that dtrain has saved.
@@ -32,7 +32,7 @@ enum CheckpointSeal {
     ]
 
     /// Whether a file claims to come from dtrain; one damaged byte can't hide it.
-    static func isPresent(in file: Safetensors) -> Bool {
+    package static func isPresent(in file: Safetensors) -> Bool {
         file[.format] == Checkpoint.format || ownKeys.contains { file[$0] != nil }
     }
 

@@ -152,9 +152,13 @@ package struct Safetensors: Sendable {
         )
     }
 
-    /// The error for a sound file that isn't what is needed: `reason` goes on after the file's name.
-    package func unfit(_ reason: String) -> DTrainError {
-        DTrainError(.badData, "\(kind) '\(path)' \(reason); use another file")
+    /// The error for a sound file that isn't what is needed.
+    ///
+    /// - Parameters:
+    ///   - reason: continues the sentence that the file's name begins.
+    ///   - advice: what to do next.
+    package func unfit(_ reason: String, advice: String = "use another file") -> DTrainError {
+        DTrainError(.badData, "\(kind) '\(path)' \(reason); \(advice)")
     }
 
     private static func unreadable(

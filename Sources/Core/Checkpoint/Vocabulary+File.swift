@@ -15,15 +15,19 @@ extension Vocabulary {
     /// - Throws: as `init(path:)`.
     package static func file(_ path: String) throws -> (vocabulary: Vocabulary, namesUnknown: Bool) {
         guard let list = try list(path) else { return (try Corpus(path: path).vocabulary, false) }
-        let namesUnknown = list.first == unknownToken
-        let tokens = namesUnknown ? list : [unknownToken] + list
         do {
-            return (try Vocabulary(checking: tokens), namesUnknown)
+            return try vocabulary(of: list)
         } catch {
             throw DTrainError(
                 .badData,
                 "the list '\(path)' \(error.text); correct it, or name the text that the weights were trained on")
         }
+    }
+
+    /// The vocabulary of a list that may leave out `[UNK]`; also whether it names it.
+    static func vocabulary(of list: [String]) throws(Problem) -> (vocabulary: Vocabulary, namesUnknown: Bool) {
+        let namesUnknown = list.first == unknownToken
+        return (try Vocabulary(checking: namesUnknown ? list : [unknownToken] + list), namesUnknown)
     }
 
     /// The strings of a file that is a JSON list of strings and nothing else; nil for any other.

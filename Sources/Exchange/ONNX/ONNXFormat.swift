@@ -107,11 +107,11 @@ enum ONNXFormat {
         _ layer: Int, of model: ExchangeModel
     ) throws -> (input: Matrix, state: Matrix, bias: Matrix) {
         let cell = model.configuration.cell
-        let (own, gates) = try (
-            GateOrder.own(cell), GateOrder.require(operators[cell], of: cell, in: "ONNX").gates
+        let (ours, gates) = try (
+            GateOrder.dtrainOrder(cell), GateOrder.require(operators[cell], of: cell, in: "ONNX").gates
         )
         func theirs(_ tensor: Cell.Tensor) throws -> Matrix {
-            try model.matrix(tensor, layer: layer).regrouped(from: own, to: gates)
+            try model.matrix(tensor, layer: layer).regrouped(from: ours, to: gates)
         }
         let bias = try theirs(.bias)
         // The only bias of an LSTM or SimpleRNN is the input's half.

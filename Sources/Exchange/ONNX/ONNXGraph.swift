@@ -21,7 +21,7 @@ struct ONNXGraph {
         case free(String)
     }
 
-    /// What an operator is told beside its inputs.
+    /// An operator's attribute.
     enum Attribute {
         case one(Int64)
         case list([Int64])
@@ -41,14 +41,14 @@ struct ONNXGraph {
         proto.output.append(Self.value(name, element, shape))
     }
 
-    /// Adds a node behind those that compute its inputs; an empty name is an input left out.
+    /// Adds a node after those that compute its inputs; an empty name is an input left out.
     mutating func node(
         _ type: String, _ inputs: [String], _ outputs: [String], _ attributes: [(String, Attribute)] = []
     ) {
         proto.node.append(
             .with {
                 $0.opType = type
-                // Unique: nobody else computes it.
+                // Unique: one node computes each output.
                 $0.name = outputs[0]
                 ($0.input, $0.output) = (inputs, outputs)
                 $0.attribute = attributes.map { Self.attribute($0, $1) }

@@ -9,7 +9,7 @@
 //   https://github.com/apple/swift-protobuf/
 
 /// The part of ONNX's model format that dtrain writes. Names and numbers of the fields are those of the ONNX
-/// specification (onnx.proto3), so that any reader of ONNX takes what is written for a model of its own.
+/// specification (onnx.proto3), so any ONNX reader accepts the file.
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

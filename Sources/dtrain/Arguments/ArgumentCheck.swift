@@ -10,9 +10,9 @@ struct ArgumentCheck {
     enum Passing {
         /// Nowhere.
         case none
-        /// Behind `--`, where the command takes further flags of the default command, but for those that it sets itself.
+        /// After `--`, where the command takes further flags of the default command, but for those that it sets itself.
         case flags(except: Set<String>)
-        /// Into the command line of a job behind `--`.
+        /// Into the command line of a job after `--`.
         case job
     }
 
@@ -44,14 +44,14 @@ struct ArgumentCheck {
         let checked = try walk.checked(Array(named == nil ? own : own.dropFirst()))
         if case .flags = passing {
             // A mistake there would otherwise show only when the first training has been started.
-            walk.goOn(with: try CommandFlags(of: defaultCommand))
+            walk.switchCommand(to: try CommandFlags(of: defaultCommand))
             _ = try walk.checked(Array(words[end...].dropFirst()))
         }
         return (named == nil ? [] : [first]) + checked + words[end...]
     }
 }
 
-/// A command that passes what stands behind `--` on.
+/// A command that passes on what stands after `--`.
 protocol PassingCommand: ParsableCommand {
     static var passing: ArgumentCheck.Passing { get }
 }

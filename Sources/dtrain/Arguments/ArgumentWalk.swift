@@ -8,7 +8,7 @@ struct ArgumentWalk {
     let others: [any ParsableCommand.Type]
     private(set) var passing: ArgumentCheck.Passing
 
-    /// What other programs take behind a switch.
+    /// What other programs take after a switch.
     private static let switches: Set<String> = ["true", "false", "yes", "no", "on", "off", "0", "1"]
 
     private var given: [String: String] = [:]
@@ -23,8 +23,9 @@ struct ArgumentWalk {
     }
 
     /// Takes the words that follow for those of another command, which can't repeat what was given to the first.
-    mutating func goOn(with flags: CommandFlags) {
+    mutating func switchCommand(to flags: CommandFlags) {
         self.flags = flags
+        wordCount = 0
         passing = .none
     }
 

@@ -32,7 +32,7 @@ struct CommandFlags: Sendable {
     private let flags: [String: CommandFlag]
     /// The names that the help shows, in its order.
     let names: [String]
-    /// How many words the command takes beside its flags.
+    /// How many words the command takes besides its flags.
     let words: Int
 
     /// Reads them from the parser's own description of the command.
@@ -53,7 +53,7 @@ struct CommandFlags: Sendable {
         command = type._commandName
         self.flags = flags
         self.names = names
-        // Others stand behind `--`.
+        // Others stand after `--`.
         let positional = arguments.filter { $0.kind == "positional" && $0.parsingStrategy != "postTerminator" }
         words = positional.contains(where: \.isRepeating) ? .max : positional.count
     }

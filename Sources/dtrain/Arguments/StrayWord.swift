@@ -51,10 +51,10 @@ enum StrayWord {
         if let flag {
             let advice =
                 flag.isRepeatable ? "\(Self.quotes), or write \(flag.name) before each value" : Self.quotes
-            return DTrainError(.usage, "\(unexpected) behind \(flag.name): \(advice)", hint: help)
+            return DTrainError(.usage, "\(unexpected) after \(flag.name): \(advice)", hint: help)
         }
         let limit =
-            flags.words == 0 ? "flags alone" : "\(flags.words) word\(flags.words == 1 ? "" : "s") beside its flags"
+            flags.words == 0 ? "flags alone" : "\(flags.words) word\(flags.words == 1 ? "" : "s") besides its flags"
         return DTrainError(.usage, "\(unexpected): \(command) takes \(limit)", hint: help)
     }
 }

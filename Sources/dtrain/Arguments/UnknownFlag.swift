@@ -47,7 +47,7 @@ struct UnknownFlag {
             case .flags(let except) where owner.command == "train":
                 return except.contains(candidate)
                     ? "\(flag), which 'dtrain \(flags.command)' sets itself: leave it out"
-                    : "\(flag): write it behind '--', as in 'dtrain \(flags.command) … -- \(candidate) …'"
+                    : "\(flag): write it after '--', as in 'dtrain \(flags.command) … -- \(candidate) …'"
             case .job:
                 return "\(flag): write it into the job's command, as in "
                     + "'dtrain \(flags.command) … -- dtrain \(owner.command) \(candidate) …'"

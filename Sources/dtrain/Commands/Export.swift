@@ -7,19 +7,16 @@ extension ExchangeFormat: ExpressibleByArgument {}
 /// `dtrain export`: the generator alone, for dtrain or another program.
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write the generator alone, for dtrain or for another program.",
+        abstract: "Export a model for dtrain or another program.",
         discussion: """
-            Weights and vocabulary, without optimiser state. 'dtrain generate --checkpoint DIR' runs what the format dtrain \
-            writes; docs/python.md has loaders for the others.
+            Weights and vocabulary, without optimiser state. 'dtrain generate --checkpoint DIR' runs the dtrain format; \
+            docs/python.md has loaders for the others.
             """)
 
     @Option(help: .init("A checkpoint, or a folder of checkpoints (its newest valid one).", valueName: "file-or-dir"))
     var checkpoint: String
 
-    @Option(
-        help: .init(
-            "dtrain: a folder with generator.safetensors; pytorch, keras: a safetensors file with their names and layouts; onnx: a "
-                + "graph."))
+    @Option(help: "File format; dtrain writes a folder, the others one file.")
     var format = ExchangeFormat.dtrain
 
     @Option(help: .init("The folder to write to with the format dtrain, the file with the others.", valueName: "path"))
@@ -31,6 +28,7 @@ struct Export: ParsableCommand {
     var overwrite = false
 
     func run() throws {
+        try format.requireFree(output, overwrite: overwrite)
         try CleanEnd.removingTemporaries(in: format == .dtrain ? output : Folder.parent(of: output))
         let (checkpoint, vocabulary) = try file.open(checkpoint)
         let model = try ExchangeModel(checkpoint, vocabulary: vocabulary)

@@ -7,13 +7,13 @@ extension ImportFormat: ExpressibleByArgument {}
 /// `dtrain import`: another program's weights as a generator of dtrain's.
 struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make a generator of another program's weights.",
+        abstract: "Convert another program's weights to a dtrain generator.",
         discussion: """
-            The weights are a safetensors file of one embedding, GRU, LSTM or tanh RNN layers, and a dense layer. What is written is \
-            for 'generate', 'evaluate', 'export' and 'train --init'. docs/formats.md lists the tensors.
+            The weights are a safetensors file of one embedding, GRU, LSTM or tanh RNN layers, and a dense layer. The result works \
+            with 'generate', 'evaluate', 'export' and 'train --init'. docs/formats.md lists the tensors.
             """)
 
-    @Option(help: "Whose names and layouts the tensors have.")
+    @Option(help: "Program whose names and layouts the file uses.")
     var from: ImportFormat
 
     @Argument(help: "A safetensors file.")
@@ -21,14 +21,13 @@ struct Import: ParsableCommand {
 
     @Option(
         help: .init(
-            "What the ids mean: a JSON list of characters in their order, or the text trained on (default: what the weights' "
-                + "metadata says).", valueName: "file"))
+            "Vocabulary: a JSON list of characters, or the training text (default: the file's metadata).",
+            valueName: "file"))
     var vocabulary: String?
 
     @Option(
         help: .init(
-            "The file's own name of a tensor or module for that of the format, such as decoder=rnn; give it again for more.",
-            valueName: "theirs=ours"))
+            "Rename a tensor or module, as in decoder=rnn; repeatable.", valueName: "theirs=ours"))
     var map: [String] = []
 
     @Option(help: .init("The folder to write generator.safetensors to.", valueName: "dir"))
@@ -39,9 +38,12 @@ struct Import: ParsableCommand {
 
     func run() throws {
         let names = try NameMap(map)
+        try ExchangeFormat.dtrain.requireFree(output, overwrite: overwrite)
         try CleanEnd.removingTemporaries(in: output)
-        let (model, remarks) = try from.read(file, vocabulary: vocabulary, names: names)
-        for remark in remarks { Console.notice(remark) }
-        try Console.output("\(try model.save(to: output, overwrite: overwrite))\n")
+        let imported = try from.read(file, vocabulary: vocabulary, names: names)
+        let written = try imported.model.save(to: output, overwrite: overwrite)
+        for warning in imported.warnings { Console.warning(warning) }
+        for remark in imported.remarks { Console.notice(remark) }
+        try Console.output("\(written)\n")
     }
 }

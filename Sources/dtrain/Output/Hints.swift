@@ -4,7 +4,7 @@ import DTrainDistributed
 /// The flags of the settings and starts that the library's messages name in back quotes.
 enum Hints {
     /// Flags that stand for no setting.
-    private static let others = ["data", "init", "resume", "resume-from", "vocabulary", "map"]
+    private static let others = ["data", "init", "resume", "resume-from", "vocabulary", "map", "output"]
 
     private static let names = Set(
         Settings.all.flatMap { $0.isSwitch ? [$0.name, "no-\($0.name)"] : [$0.name] } + others)

@@ -1,0 +1,40 @@
+import DTrainCore
+import Foundation
+import Testing
+
+@testable import Exchange
+
+/// Where models may be written to.
+@Suite struct ExchangeFormatTests {
+    private static let files: [ExchangeFormat] = [.pytorch, .keras, .onnx]
+
+    @Test(arguments: files)
+    func onlyFilesAreReplaced(format: ExchangeFormat) throws {
+        let scratch = try Scratch()
+        let model = try sampleModel(.gru)
+        let pipe = scratch.file("pipe")
+        #expect(mkfifo(pipe, 0o600) == 0)
+        try expectRefusal(.usage, "'\(pipe)' is a pipe", "name a file") {
+            try format.write(model, to: pipe, overwrite: true)
+        }
+        #expect(FileKind(path: pipe) == .pipe)
+        try expectRefusal(.usage, "'\(scratch.path)/' is a folder", "'\(scratch.path)/model.") {
+            try format.write(model, to: "\(scratch.path)/")
+        }
+    }
+
+    @Test(arguments: files)
+    func aSlashAtTheEndIsNoFile(format: ExchangeFormat) throws {
+        let scratch = try Scratch()
+        try expectRefusal(.usage, "model/' names a folder", "leave out the slash") {
+            try format.write(sampleModel(.gru), to: scratch.file("new/model/"))
+        }
+        #expect(!Folder.exists(scratch.file("new")))
+    }
+
+    @Test(arguments: ExchangeFormat.allCases)
+    func anEmptyPathIsRefused(format: ExchangeFormat) throws {
+        let kind = format == .dtrain ? "folder" : "file"
+        try expectRefusal(.usage, "`output` is empty; name a \(kind)") { try format.write(sampleModel(.gru), to: "") }
+    }
+}
