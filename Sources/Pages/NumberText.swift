@@ -3,11 +3,22 @@ import Glibc
 /// Decimal notation with a fixed number of decimals.
 package func decimal(_ value: Double, _ decimals: Int) -> String {
     guard value.isFinite else { return "–" }
-    var buffer = [CChar](repeating: 0, count: 400)
-    let count = withVaList([decimals, value]) { vsnprintf(&buffer, buffer.count, "%.*f", $0) }
-    guard count > 0, count < buffer.count else { return "\(value)" }
-    let text = String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let text = formatted("%.*f", [decimals, value]) ?? "\(value)"
     return text.hasPrefix("-") && text.allSatisfy({ "-0.".contains($0) }) ? String(text.dropFirst()) : text
+}
+
+/// What `printf` writes, of at most 399 characters; nil for more.
+private func formatted(_ format: String, _ arguments: [any CVarArg]) -> String? {
+    var buffer = [CChar](repeating: 0, count: 400)
+    let count = withVaList(arguments) { vsnprintf(&buffer, buffer.count, format, $0) }
+    guard count > 0, count < buffer.count else { return nil }
+    return String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Without zeros at the end of the decimals, nor a point behind which nothing is left.
+private func trimmed(_ text: some StringProtocol) -> String {
+    guard text.contains(".") else { return String(text) }
+    return String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed())
 }
 
 /// With as many decimals as three digits take.
@@ -21,17 +32,16 @@ private func decimalsOfThreeDigits(_ value: Double) -> Int {
 /// A number without needless decimals.
 package func plain(_ value: Double) -> String { value.rounded() == value ? decimal(value, 0) : threeDigits(value) }
 
-/// Any number in at most three digits; very small and very large ones with a power of ten.
+/// Three significant digits, whole numbers below 100,000 in full.
+///
+/// Numbers below 0.01 and from 100,000 on are written with a power of ten.
 package func scientific(_ value: Double) -> String {
-    guard value.isFinite, value != 0 else { return value == 0 ? "0" : "–" }
-    let power = floor(log10(abs(value)) + 1e-9)
-    guard power < -2 || power > 4 else {
-        let text = decimal(value, max(0, 2 - Int(power)))
-        return text.contains(".") ? String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed()) : text
-    }
-    var digits = plain(value / pow(10, power))
-    if digits.contains(".") { digits = String(digits.reversed().drop { $0 == "0" }.reversed()) }
-    return "\(digits)e\(Int(power))"
+    guard value.isFinite else { return "–" }
+    // The power is that of the rounded number: 9.996 is 1e1.
+    let parts = (formatted("%.2e", [value]) ?? "").split(separator: "e")
+    guard parts.count == 2, let power = Int(parts[1]) else { return "\(value)" }
+    let isPlain = power >= -2 && abs(value) < 99_999.5
+    return isPlain ? trimmed(decimal(value, max(0, 2 - power))) : "\(trimmed(parts[0]))e\(power)"
 }
 
 /// A whole number with commas between groups of three digits.

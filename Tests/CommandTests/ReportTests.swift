@@ -72,9 +72,9 @@ struct ReportTests {
         let outcome = try bench.run("report one --output one.html --length 10")
         #expect(outcome.status == 0, "\(outcome)")
         let warnings = outcome.stderr.split(separator: "\n")
+        #expect(warnings.count == 1, "\(outcome)")
         #expect(
-            warnings.count == 2
-                && warnings.allSatisfy { $0.hasPrefix("warning: ") && $0.contains("ckpt_2.safetensors") })
+            warnings.first?.hasPrefix("warning: ") == true && warnings.first?.contains("ckpt_2.safetensors") == true)
         let page = try page("one.html")
         #expect(page.contains("<h3>Loss by epoch") && page.contains("No metrics file was found"))
         let metricsOnly = try bench.run("compare two.jsonl")
@@ -86,8 +86,64 @@ struct ReportTests {
         try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
         try FileManager.default.copyItem(atPath: bench.path("two.jsonl"), toPath: bench.path("one.jsonl"))
         let outcome = try bench.run("compare one")
-        #expect(outcome.status == 0 && outcome.stderr.contains("holds another training's losses"), "\(outcome)")
+        #expect(
+            outcome.status == 0
+                && outcome.stderr.contains("are of different trainings (their losses of epoch 1 differ)"), "\(outcome)")
         #expect(!outcome.stdout.contains("speed"), "\(outcome)")
+    }
+
+    /// A folder may hold other files of that ending.
+    @Test(arguments: ["hello\n", ""])
+    func strayFilesInAFolderArePassedOver(text: String) throws {
+        try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
+        try bench.write(text, to: "one/notes.jsonl")
+        let outcome = try bench.run("compare one")
+        #expect(outcome.status == 0 && outcome.stdout.contains("least held-out loss"), "\(outcome)")
+        #expect(
+            outcome.stderr.hasPrefix("warning: passed over: 'one/notes.jsonl' holds no line of metrics")
+                && outcome.stderr.split(separator: "\n").count == 1, "\(outcome)")
+        expectRefusal(try bench.run("compare one/notes.jsonl"), 65, "holds no line of metrics")
+    }
+
+    @Test func theBestCheckpointStandsInForDamagedOnes() throws {
+        try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
+        for epoch in 1...2 { try bench.write("damaged", to: "one/ckpt_\(epoch).safetensors") }
+        let outcome = try bench.run("report one --output one.html --length 10")
+        #expect(outcome.status == 0 && outcome.stderr.split(separator: "\n").count == 2, "\(outcome)")
+        #expect(try page("one.html").components(separatedBy: "<pre><b>").count == 2)
+        try bench.write("damaged", to: "one/ckpt_best.safetensors")
+        expectRefusal(try bench.run("compare one"), 65, "neither metrics nor a sound checkpoint")
+    }
+
+    /// Metrics and the checkpoint tell the same of a training that ends inside an epoch.
+    @Test func aStopInAnEpochIsSeenInBoth() throws {
+        try bench.train(
+            "--metrics part.jsonl --checkpoint-dir part --validation-split 0.2 --validate-every-steps 4 --max-steps 8 --quiet"
+        )
+        let both = try bench.run("compare part")
+        let metrics = try Metrics(bench.read("part.jsonl"))
+        #expect(metrics.epochLosses.isEmpty)
+        try FileManager.default.removeItem(atPath: bench.path("part.jsonl"))
+        let alone = try bench.run("compare part")
+        for name in ["least held-out loss", "epoch of that", "last held-out loss"] {
+            let lines = [both, alone].map { outcome in
+                outcome.stdout.split(separator: "\n").first { $0.hasPrefix(name) }?.split(separator: " ").last
+            }
+            #expect(lines[0] != nil && lines[0] == lines[1], "\(name): \(both) \(alone)")
+        }
+        try bench.run("report part --output part.html --length 0")
+        #expect(try page("part.html").contains("The held-out loss is least at the end"))
+    }
+
+    /// Not every terminal has more than ASCII.
+    @Test func aTableFitsItsTerminal() throws {
+        try FileManager.default.copyItem(atPath: bench.path("two.jsonl"), toPath: bench.path("lone.jsonl"))
+        let outcome = try bench.run("compare one lone.jsonl", environment: ["LC_ALL": "C"])
+        #expect(outcome.status == 0 && outcome.stdout.utf8.allSatisfy { $0 < 0x80 }, "\(outcome)")
+        let line = outcome.stdout.split(separator: "\n").first { $0.hasPrefix("parameters") }
+        #expect(line?.split(separator: " ").last == "-", "\(outcome)")
+        let unicode = try bench.run("compare one lone.jsonl", environment: ["LC_ALL": "C.UTF-8"])
+        #expect(unicode.stdout.contains("–"), "\(unicode)")
     }
 
     @Test func thePictureIsSVG() throws {
@@ -113,7 +169,27 @@ struct ReportTests {
         expectRefusal(try bench.run("inspect --checkpoint one --data nowhere --output r.html"), 66, "nowhere")
         try FileManager.default.createDirectory(atPath: bench.path("folder.html"), withIntermediateDirectories: true)
         expectRefusal(try bench.run("report one --output folder.html --length 0"), 64, "'folder.html' is a folder")
+        // Before anything is read.
+        expectRefusal(try bench.run("report nowhere --output folder.html"), 64, "'folder.html' is a folder")
+        expectRefusal(
+            try bench.run("inspect --checkpoint nowhere --data text.txt --output folder.html"), 64,
+            "'folder.html' is a folder")
+        expectRefusal(
+            try bench.run("inspect --checkpoint one --data text.txt --output text.txt/a.html"), 74, "text.txt")
+        expectRefusal(
+            try bench.run("inspect --checkpoint one --data text.txt", ["--output", ""]), 64, "--output is empty")
         #expect(!bench.exists("r.html"))
+    }
+
+    /// What has no effect is a mistake.
+    @Test(arguments: ["--prompt the", "--temperature 1", "--checkpoints 8", "--threads 1", "--length 0"])
+    func flagsWithoutEffectAreRefused(flag: String) throws {
+        let name = try #require(Bench.words(flag).first)
+        expectRefusal(
+            try bench.run("report one --output losses.svg \(flag)"), 64, "\(name) does nothing with a picture (.svg)")
+        guard name != "--length" else { return }
+        expectRefusal(
+            try bench.run("report one --output r.html --length 0 \(flag)"), 64, "\(name) does nothing with --length 0")
     }
 
     @Test func badLinesAreWarnedOf() throws {
@@ -139,7 +215,13 @@ struct ReportTests {
         #expect(page.contains("<h3>Memory") && page.contains("<ol class=\"card passages\">"))
         #expect(!page.contains("return a[0] <"))
         guard name == "source.c" else { return }
-        #expect(outcome.stderr.contains("are not in the model's vocabulary: shown as [UNK]"), "\(outcome)")
+        let known = Set(Bench.text)
+        let unknown = String(decoding: try bench.read(name), as: UTF8.self).prefix(400).count { !known.contains($0) }
+        #expect(
+            outcome.stderr.contains(
+                "\(unknown) characters of the first 400 of 'source.c' are not in the model's vocabulary: shown as [UNK]"
+            ),
+            "\(outcome)")
     }
 
     /// The mean surprisal is what `evaluate` measures where it carries the state on.

@@ -7,7 +7,8 @@ import Testing
     @Test(arguments: [
         ([0.72, 2.74], 0.5, 3.0), ([1.492, 1.55], 1.49, 1.55), ([4.0, 4.0], 3.6, 4.4), ([0.0, 0.0], -1.0, 1.0),
         ([], 0.0, 1.0),
-        ([-3.0, 5.0], -4.0, 6.0),
+        ([-3.0, 5.0], -4.0, 6.0), ([0.0, .leastNonzeroMagnitude], -1.0, 1.0), ([1.7e308], 0.0, 1.0),
+        ([2.0, .infinity, .nan, -1e200], 1.8, 2.2),
     ])
     func aRangeEnclosesItsValuesBetweenRoundNumbers(values: [Double], lowest: Double, highest: Double) {
         let axis = Axis.range(values)
@@ -26,16 +27,42 @@ import Testing
     @Test func ticksHaveTheDecimalsThatAllNeed() {
         let axis = Axis.range([2.3, 3.7])
         #expect(axis.ticks.map(axis.text) == ["2.25", "2.50", "2.75", "3.00", "3.25", "3.50", "3.75"])
+        let rates = Axis.range([0, 7e-7])
+        #expect(rates.ticks.map(rates.text) == ["0", "2e-7", "4e-7", "6e-7", "8e-7"])
+        let losses = Axis.range([1000, 1000.01])
+        #expect(losses.ticks.map(losses.text).first == "1000.000")
     }
 
     @Test func decadesHaveFewTicks() {
         #expect(Axis.decades([0.02, 3]).ticks.map { scientific($0) } == ["0.01", "0.1", "1", "10"])
-        #expect(Axis.decades([1e-300, 1e300]).ticks.count <= 8)
+        #expect(Axis.decades([1e-99, 1e99]).ticks.count <= 7)
+    }
+
+    /// Metrics and checkpoints may hold any number, the sums of which are infinite.
+    @Test(arguments: [
+        [1.7e308], [1e308, -1e308], [1e100, -1e100], [.infinity], [-.infinity, .nan], [.leastNonzeroMagnitude],
+        [0, .leastNonzeroMagnitude],
+        [-.leastNonzeroMagnitude, .leastNonzeroMagnitude],
+        [1e15, 1e15 + 0.125], [.leastNonzeroMagnitude, 1e308], [1e-100, 1e100],
+    ])
+    func everyAxisHasFewFiniteTicks(values: [Double]) {
+        let axes = [
+            Axis.linear(values), .linear(values, atLeast: 1), .range(values), .counts(values), .ranks(values),
+            .decades(values),
+        ]
+        for axis in axes {
+            #expect((1...11).contains(axis.ticks.count) && axis.ticks.allSatisfy(\.isFinite), "\(axis)")
+            #expect(axis.lowest.isFinite && axis.highest.isFinite && axis.lowest < axis.highest, "\(axis)")
+            #expect(axis.ticks == axis.ticks.sorted() && Set(axis.ticks).count == axis.ticks.count, "\(axis)")
+        }
     }
 
     @Test(arguments: [
         (0.0, "0"), (0.001, "1e-3"), (0.01, "0.01"), (0.002, "2e-3"), (1, "1"), (12.34, "12.3"), (1500, "1500"),
         (123456, "1.23e5"), (-0.5, "-0.5"), (100, "100"), (.nan, "–"), (45.678, "45.7"), (0.0456, "0.0456"),
+        (0.002004, "2e-3"), (999_900, "1e6"), (3e-7, "3e-7"), (1.05e-8, "1.05e-8"), (99_999, "99999"),
+        (99_999.6, "1e5"),
+        (0.009999, "0.01"), (99.97, "100"), (-2.996e9, "-3e9"), (1e100, "1e100"), (.leastNonzeroMagnitude, "4.94e-324"),
     ])
     func numbersHaveThreeDigits(value: Double, text: String) { #expect(scientific(value) == text) }
 

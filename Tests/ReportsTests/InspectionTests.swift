@@ -19,7 +19,7 @@ enum SampleInspection {
             MemoryCurve.Point(distance: $0, mean: pow(Double($0), -2), median: pow(Double($0), -3))
         }
         return Inspection(
-            checkpoint: "run/ckpt_1.safetensors", step: 1234, trainedLength: 100, vocabulary: vocabulary,
+            checkpoint: "run/ckpt_1.safetensors", step: 1234, trainedLength: 1000, vocabulary: vocabulary,
             name: "text.txt",
             count: limit ?? ids.count, ids: ids, surprisals: surprisals,
             memory: MemoryCurve(points: points, places: 48, context: 200))
@@ -28,20 +28,20 @@ enum SampleInspection {
 
 /// Passages, characters and the page of an inspection.
 @Suite struct InspectionTests {
-    @Test func theDearestPassagesDontOverlap() {
+    @Test func theMostSurprisingPassagesDontOverlap() {
         var costs = [Double](repeating: 1, count: 200)
         costs[50] = 100
         costs[52] = 90
         costs[150] = 95
-        let found = Passage.dearest(3, of: costs, newlines: (0..<200).map { $0 % 10 == 9 })
+        let found = Passage.mostSurprising(3, of: costs, newlines: (0..<200).map { $0 % 10 == 9 })
         #expect(found.count == 3)
         // The earliest of those with the same sum.
         #expect(found[0].range == 13..<53 && found[0].bits == Double(38 + 190) / 40)
         #expect(found[1].range == 111..<151)
         #expect(found[0].line == 2 && found[1].line == 12)
         #expect(zip(found, found.dropFirst()).allSatisfy { !$0.range.overlaps($1.range) })
-        #expect(Passage.dearest(3, of: [0, 2], newlines: [false, false]).map(\.range) == [0..<2])
-        #expect(Passage.dearest(3, of: [], newlines: []).isEmpty)
+        #expect(Passage.mostSurprising(3, of: [0, 2], newlines: [false, false]).map(\.range) == [0..<2])
+        #expect(Passage.mostSurprising(3, of: [], newlines: []).isEmpty)
     }
 
     @Test func charactersThatShowNothingHaveSigns() throws {
@@ -72,7 +72,9 @@ enum SampleInspection {
         #expect(page.contains("class=\"s0\" title=\"&lt;: 70.7 %, 0.50 bits."))
         #expect(page.contains("class=\"s6 n\" title=\"↵:") && page.contains(">\n</i>"))
         #expect(page.contains("the first 6 of 50,000 characters (--limit shows more)"))
-        #expect(page.contains("<b>5.20 bits</b>") && page.contains("trained on sequences of 100 characters"))
+        #expect(page.contains("<b>5.20 bits</b><span>per character, the mean surprisal"))
+        #expect(page.contains("trained on sequences of 1,000 characters"))
+        #expect(page.contains("a character of probability ½ carries 1 bit, one of ¼ carries 2."))
         #expect(
             page.contains(
                 "by 1 bit up to 1 character later, by 0.1 bits up to 3 characters later, by 0.01 bits up to 10 characters"

@@ -1,6 +1,7 @@
 import DTrainCore
 import DistributedTesting
 import Foundation
+import Pages
 import Testing
 
 @testable import Reports
@@ -60,33 +61,49 @@ struct PageTests {
 
     /// Keys move the selection, whose words a screen reader says.
     @Test func anInspectionAnswersKeysAndPointer() throws {
-        let question = """
+        let question = #"""
             (() => {
               const text = page.getElementById("text"), detail = page.getElementById("detail"), said = [];
               const Event = frame.contentWindow.KeyboardEvent;
               for (const key of ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "End", "Home", "n", "ArrowLeft", "p"]) {
                 text.dispatchEvent(new Event("keydown", { key, bubbles: true, cancelable: true }));
-                said.push(detail.textContent.split(",")[0]);
+                said.push(detail.textContent.match(/^\w+ [\d,]+(?=, )/)[0]);
               }
               text.children[6].click();
               said.push(detail.textContent);
               said.push([detail.getAttribute("aria-live"), text.tabIndex, text.querySelectorAll(".at").length].join(" "));
               return said.join("|");
             })()
-            """
+            """#
         let inspection = try Self.inspection()
         let result = try show(InspectionPage.html(inspection), "inspect.html", width: 800, question: question)
         let said = result.answer.components(separatedBy: "|")
-        let last = inspection.ids.count
         // Bits are 0.5, 7.5, 14.5 …: of the characters behind the first, the third is the first of 8 bits or more, the fifth the second.
         #expect(
             said.prefix(9) == [
                 "character 1", "character 2", "character 17", "character 2",
-                "character \(last / 1000),\(last % 1000)".components(separatedBy: ",")[0],
-                "character 1", "character 4", "character 3", "character 3",
+                "character \(grouped(inspection.ids.count))", "character 1", "character 4", "character 3",
+                "character 3",
             ], "\(said)")
         #expect(said[9].hasPrefix("character 7, C: "), "\(said)")
         #expect(said[10] == "polite 0 1", "\(said)")
+    }
+
+    /// The first key may be any: only arrows begin with the first character.
+    @Test(
+        arguments: [("ArrowRight", "1"), ("ArrowUp", "1"), ("Home", "1"), ("n", "4"), ("End", nil)]
+            as [(String, String?)])
+    func theFirstKeyMoves(key: String, character: String?) throws {
+        let question = #"""
+            (() => {
+              const text = page.getElementById("text"), Event = frame.contentWindow.KeyboardEvent;
+              text.dispatchEvent(new Event("keydown", { key: "\#(key)", bubbles: true, cancelable: true }));
+              return page.getElementById("detail").textContent.match(/^\w+ [\d,]+(?=, )/)[0];
+            })()
+            """#
+        let inspection = try Self.inspection()
+        let result = try show(InspectionPage.html(inspection), "inspect.html", width: 800, question: question)
+        #expect(result.answer == "character \(character ?? grouped(inspection.ids.count))", "\(key): \(result)")
     }
 
     /// A picture opens by itself, in which no name is markup.

@@ -19,21 +19,22 @@ import Testing
         #expect(metrics.remark == nil)
         #expect(metrics.steps == 20 && metrics.epochs == 4)
         #expect(metrics.loss.points.map(\.x) == (1...20).map(Double.init))
-        #expect(abs((metrics.loss.last ?? 0) - 2) < 1e-9)
+        #expect(abs((metrics.loss.lastValue ?? 0) - 2) < 1e-9)
         #expect(metrics.learningRate.points.map(\.y) == [Double](repeating: 0.001, count: 20))
-        #expect(metrics.gradientNorm.last == 0.5)
-        #expect(metrics.speed.last == 3200 && metrics.meanSpeed == 3200)
+        #expect(metrics.gradientNorm.lastValue == 0.5)
+        #expect(metrics.speed.lastValue == 3200 && metrics.meanSpeed == 3200)
         #expect(metrics.epochLoss.points.map(\.y) == [3.5, 3, 2.5, 2])
         #expect(metrics.epochHeldOut.points.map(\.y) == [3.25, 3, 3.25, 3.5])
         #expect(metrics.heldOut.points.map(\.x) == [5, 10, 15, 20])
-        #expect(metrics.best?.loss == 3 && metrics.best?.epoch == 2)
+        #expect(metrics.best == HeldOutLoss(loss: 3, epoch: 2, step: 10, endsEpoch: true))
+        #expect(metrics.latest == HeldOutLoss(loss: 3.5, epoch: 4, step: 20, endsEpoch: true))
         #expect(metrics.stepSeconds == 40 && metrics.heldOutSeconds == 4 && metrics.tokens == 128_000)
         #expect(metrics.profiledSteps == 20)
         #expect(metrics.parts.seconds == [0, 10, 5, 20, 20, 0, 0, 5, 0])
     }
 
-    /// One spelling for all keys may come; both are read.
-    @Test func bothSpellingsOfAPartAreRead() throws {
+    /// A newer dtrain may measure more.
+    @Test func unknownPartsAreSkipped() throws {
         let line =
             #"{"step":1,"epoch":1,"loss":2,"seconds":1,"profile":{"weight_gradient":0.5,"new_part":[1,{"a":null}]}}"#
         #expect(try read(line).parts.seconds[4] == 0.5)
@@ -48,7 +49,23 @@ import Testing
             {"epoch":1,"epoch_loss":2,"validation_loss":1.75,"validation_seconds":3}
             """)
         #expect(metrics.heldOut.points.map(\.y) == [1.5, 1.75])
-        #expect(metrics.best?.loss == 1.5 && metrics.heldOutSeconds == 6)
+        #expect(metrics.best == HeldOutLoss(loss: 1.5, epoch: 1, step: 1, endsEpoch: false))
+        #expect(metrics.latest == HeldOutLoss(loss: 1.75, epoch: 1, step: 2, endsEpoch: true))
+        #expect(metrics.heldOutSeconds == 6)
+    }
+
+    /// Speeds are quotients; those of such seconds would be infinite.
+    @Test func impossiblyShortStepsHaveNoSpeed() throws {
+        let metrics = try read(
+            """
+            {"step":1,"loss":1,"seconds":5.6e-294,"tokens":1e15}
+            {"step":2,"loss":1,"seconds":1e15,"tokens":0}
+            {"step":3,"loss":1,"seconds":1e-9,"tokens":1e15}
+            """)
+        #expect(metrics.speed.points.map(\.x) == [2, 3] && metrics.loss.valueCount == 3)
+        #expect(metrics.tokens == 1e15 && metrics.stepSeconds == 1e15)
+        let page = RunReport.html([try Run(scratch.path("run.jsonl"))], samples: [[]])
+        #expect(page.contains("<h3>Speed") && !page.contains("inf,") && !page.contains("nan"))
     }
 
     @Test(arguments: [
@@ -71,6 +88,10 @@ import Testing
         let metrics = try read("x\n{\"step\":1,\"loss\":3}\ny\n{\"step\":2,\"loss\":3}\n\u{1B}[31m\n")
         #expect(metrics.steps == 2)
         #expect(metrics.remark?.contains("3 lines, the first is line 1, are not of metrics") == true)
+        let many = (1...1200).map { "{\"step\":\($0),\"loss\":3}" } + [String](repeating: "x", count: 1001) + [""]
+        #expect(
+            try read(many.joined(separator: "\n")).remark?
+                .contains("1,001 lines, the first is line 1,201, are not of metrics") == true)
     }
 
     /// As while a training writes.
@@ -90,7 +111,7 @@ import Testing
             "{\"step\":\($0),\"epoch\":1,\"loss\":\($0 % 2 == 0 ? 3 : 1),\"seconds\":1,\"tokens\":\($0)}"
         }
         let metrics = try read(lines.joined(separator: "\n"))
-        #expect(metrics.steps == 5000 && metrics.loss.lastStep == 5000)
+        #expect(metrics.steps == 5000 && metrics.loss.points.last?.x == 5000)
         #expect(metrics.loss.points.count <= Trace.mostPoints && metrics.loss.points.count > Trace.mostPoints / 2)
         // Pairs of 3 and 1.
         #expect(metrics.loss.points.allSatisfy { $0.y == 2 })
@@ -106,6 +127,7 @@ import Testing
         #expect(trace.points[0].x == 2 && trace.points[0].y == 1.25)
         #expect(trace.points[1].y == 3.5)
         trace.add(4, at: Trace.mostPoints + 2)
-        #expect(trace.last == 2 && trace.lastStep == Trace.mostPoints + 2)
+        #expect(trace.points.last?.y == 2 && trace.points.last?.x == Double(Trace.mostPoints + 2))
+        #expect(trace.firstValue == 1 && trace.lastValue == 4 && trace.valueCount == Trace.mostPoints + 2)
     }
 }

@@ -77,7 +77,7 @@ import Testing
 
     @Test func aTrainingWithoutAnEpochHasItsStepsLoss() throws {
         let begun = try Run(scratch.write("{\"step\":1,\"loss\":3}\n{\"step\":2,\"loss\":2}\n", to: "begun.jsonl"))
-        #expect(RunTables([begun]).results.rows == [["steps", "2"], ["train loss, last steps", "2.000"]])
+        #expect(RunTables([begun]).results.rows == [["steps", "2"], ["train loss, last step", "2.000"]])
     }
 
     @Test func verdictsSayWhatTheCurvesShow() throws {
@@ -92,13 +92,24 @@ import Testing
         #expect(RunVerdict.text([plain]).contains("from 2.000 to 1.500 in 2 epochs; nothing was held out"))
     }
 
+    /// More values than points are kept of, whose means are not what the training ended with.
+    @Test func longTrainingsHaveExactLosses() throws {
+        let lines = (1...1300).map { epoch in
+            "{\"step\":\(epoch),\"epoch\":\(epoch),\"loss\":2}\n{\"epoch\":\(epoch),\"epoch_loss\":\(epoch == 1 ? 9 : epoch == 1300 ? 1 : 2)}\n"
+        }
+        let run = try Run(scratch.write(lines.joined(), to: "long.jsonl"))
+        #expect(RunVerdict.text([run]).contains("from 9.000 to 1.000 in 1,300 epochs"))
+        #expect(RunTables([run]).results.rows.contains(["train loss, last epoch", "1.000"]))
+        #expect(RunReport.html([run], samples: [[]]).contains("A point is the mean of up to 4 epochs."))
+    }
+
     @Test func aPageHoldsAllPartsAndEscapesNames() throws {
         let runs = try runs(["<b>one", "two"])
         let sample = SampleText(file: "ckpt_1.safetensors", epoch: 1, step: 5, prompt: "\n", text: "<script>x</script>")
         let page = RunReport.html(runs, samples: [[sample], []])
         for title in [
             "Loss by epoch", "Training loss", "Learning rate", "Gradient norm", "Speed", "The parts of a step",
-            "The whole training",
+            "Steps and held-out evaluation",
         ] {
             #expect(page.contains("<h3>\(title)"), "\(title)")
         }
@@ -114,6 +125,15 @@ import Testing
         let begun = try Run(scratch.write("{\"step\":1,\"loss\":2}\n", to: "begun.jsonl"))
         #expect(throws: DTrainError.self) { try RunReport.picture([begun]) }
         #expect(RunReport.html([begun], samples: [[]]).contains("No epoch is finished yet."))
+    }
+
+    @Test func missingPartsAreExplained() throws {
+        let begun = try Run(scratch.write("{\"step\":1,\"loss\":2}\n", to: "begun.jsonl"))
+        let page = RunReport.html([begun], samples: [[]])
+        #expect(page.contains("<p>No sample texts: no readable checkpoint was found, or --length is 0.</p>"))
+        #expect(page.contains("<p>No checkpoint was found; settings are read from checkpoints.</p>"))
+        let once = try Run(scratch.write("{\"epoch\":1,\"epoch_loss\":2}\n", to: "once.jsonl"))
+        #expect(RunVerdict.text([once]) == "Only one epoch is finished.")
     }
 
     @Test func checkpointsAreSpreadWithFirstAndLast() {

@@ -22,7 +22,7 @@ public struct Inspection: Sendable {
     /// The most characters that a page shows.
     public static let mostCharacters = 200_000
 
-    /// Mean bits a character.
+    /// Mean bits per character.
     var bits: Double { surprisals.reduce(0) { $0 + $1.bits } / Double(surprisals.count) }
 
     /// The share of characters among the n likeliest ones at their places.

@@ -16,7 +16,7 @@ public enum InspectionPage {
     }
 
     private static func body(_ inspection: Inspection) -> Markup {
-        let passages = Passage.dearest(
+        let passages = Passage.mostSurprising(
             mostPassages, of: [0] + inspection.surprisals.map(\.bits),
             newlines: inspection.ids.map { Glyph($0, inspection.vocabulary).style == "n" })
         let text = SurprisalText(inspection: inspection, anchors: Set(passages.map(\.range.lowerBound)))
@@ -25,10 +25,10 @@ public enum InspectionPage {
             <p class="soft">\(subtitle(inspection))</p>
             \(tiles(inspection))
             <h2>The text by surprisal</h2>
-            <p>The darker a \(inspection.unit), the less the model expected it: \(inspection.unit)s of probability ½ cost 1 bit, of ¼ 2 bits.</p>
+            <p>The darker a \(inspection.unit), the less the model expected it: a \(inspection.unit) of probability ½ carries 1 bit, one of ¼ carries 2.</p>
             \(text.html)
             \(text.legend)
-            <h2>The dearest passages</h2>
+            <h2>The most surprising passages</h2>
             \(list(passages, inspection))
             <h2>Memory</h2>
             \(MemorySection(inspection: inspection).html)
@@ -46,8 +46,11 @@ public enum InspectionPage {
 
     private static func tiles(_ inspection: Inspection) -> Markup {
         Parts.tiles([
-            ("\(threeDigits(inspection.bits)) bits", "a \(inspection.unit), the mean surprisal"),
-            (threeDigits(exp2(inspection.bits)), "perplexity: as unsure as among so many"),
+            ("\(threeDigits(inspection.bits)) bits", "per \(inspection.unit), the mean surprisal"),
+            (
+                threeDigits(exp2(inspection.bits)),
+                "perplexity: as uncertain as among that many equally likely \(inspection.unit)s"
+            ),
             ("\(decimal(inspection.accuracy(1) * 100, 1)) %", "were the likeliest at their places"),
             ("\(decimal(inspection.accuracy(5) * 100, 1)) %", "were among the five likeliest"),
         ])
@@ -63,7 +66,7 @@ public enum InspectionPage {
             }
             return """
                 <li><a href="#c\(passage.range.lowerBound)">line \(grouped(passage.line)), \(inspection.unit) \(grouped(passage.range.lowerBound + 1))</a>: \
-                \(bitsText(passage.bits)) bits a \(inspection.unit)<pre>\(words.joined())</pre></li>
+                \(bitsText(passage.bits)) bits per \(inspection.unit)<pre>\(words.joined())</pre></li>
                 """
         }
         return """

@@ -5,14 +5,14 @@ enum InspectionScript {
     static let script = Page.Script(source: source, hash: hash)
 
     /// The SHA-256 of the source in Base64; the test that compares them says what it must be.
-    static let hash = "JFKAe47dQK4JDG5h2JGt99jrVF7h6eyQqUJb1/cwNZ0="
+    static let hash = "rlgQfKJ5w1ktMO1S30iyUZFVXo7BJTM6oM+pOb4J2+I="
 
     static let source: Markup = """
         "use strict";
         (() => {
           const text = document.getElementById("text"), detail = document.getElementById("detail");
           const all = Array.from(text.children), place = new Map(all.map((element, index) => [element, index]));
-          const start = text.dataset.unit, dear = /^s[67]/;
+          const start = text.dataset.unit, surprising = /^s[67]/;
           let at = -1;
           const tell = (index) => { detail.textContent = start + " " + (index + 1).toLocaleString("en") + ", " + all[index].title; };
           const select = (index) => {
@@ -36,7 +36,7 @@ enum InspectionScript {
           };
           const jump = (direction) => {
             for (let index = at + direction; index >= 0 && index < all.length; index += direction)
-              if (dear.test(all[index].className)) return index;
+              if (surprising.test(all[index].className)) return index;
             return at;
           };
           const moves = {
@@ -47,7 +47,10 @@ enum InspectionScript {
             const move = moves[event.key] || moves[event.key.toLowerCase()];
             if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
             event.preventDefault();
-            select(at < 0 ? 0 : move());
+            // Nothing is selected at first: an arrow begins with the first character, the others start from there.
+            const begins = at < 0 && event.key.startsWith("Arrow");
+            at = Math.max(at, 0);
+            select(begins ? 0 : move());
           });
           text.addEventListener("click", (event) => { if (place.has(event.target)) select(place.get(event.target)); });
           text.addEventListener("mouseover", (event) => { if (place.has(event.target)) tell(place.get(event.target)); });

@@ -25,10 +25,11 @@ struct MemorySection {
                 "by \(text) up to \(count($0, inspection.unit)) later"
             }
         }
-        let trained = inspection.trainedLength.map { " The model was trained on sequences of \($0) \(units)." } ?? ""
+        let trained =
+            inspection.trainedLength.map { " The model was trained on sequences of \(grouped($0)) \(units)." } ?? ""
         guard !reached.isEmpty else { return "A changed \(inspection.unit) hardly changes the predictions.\(trained)" }
         let end = curve.points.last?.distance ?? 0
-        let bound = curve.reach(0.001) == end ? " (\(end) is as far as was looked)" : ""
+        let bound = curve.reach(0.001) == end ? " (\(grouped(end)) is as far as was looked)" : ""
         return
             "A changed \(inspection.unit) still changes the prediction, on average, \(reached.joined(separator: ", "))\(bound).\(trained)"
     }

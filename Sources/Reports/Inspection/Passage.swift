@@ -1,6 +1,6 @@
 import DTrainCore
 
-/// A part of a text that costs a model many bits.
+/// A part of a text that surprises a model.
 struct Passage: Hashable {
     /// Its characters, by their places among the ids.
     let range: Range<Int>
@@ -12,16 +12,16 @@ struct Passage: Hashable {
     /// Characters of a passage.
     static let length = 40
 
-    /// The dearest passages that don't overlap, dearest first.
+    /// The most surprising passages that don't overlap, in descending order.
     ///
-    /// - Parameter costs: the bits of each character, the first character's included, which costs nothing.
-    static func dearest(_ most: Int, of costs: [Double], newlines: [Bool]) -> [Passage] {
-        let length = min(Self.length, costs.count)
+    /// - Parameter bits: the surprisal of each character, 0 for the first.
+    static func mostSurprising(_ most: Int, of bits: [Double], newlines: [Bool]) -> [Passage] {
+        let length = min(Self.length, bits.count)
         guard length > 0 else { return [] }
         var sums = [0.0]
-        for cost in costs { sums.append(sums[sums.count - 1] + cost) }
-        let totals = (0...costs.count - length).map { sums[$0 + length] - sums[$0] }
-        var isTaken = [Bool](repeating: false, count: costs.count)
+        for value in bits { sums.append(sums[sums.count - 1] + value) }
+        let totals = (0...bits.count - length).map { sums[$0 + length] - sums[$0] }
+        var isTaken = [Bool](repeating: false, count: bits.count)
         var starts: [Int] = []
         for start in totals.indices.sorted(by: { (totals[$1], $0) < (totals[$0], $1) }) {
             guard starts.count < most else { break }

@@ -13,12 +13,12 @@ struct RunCharts {
             let name = runs.count > 1 ? "\(run.name): " : ""
             let train = LineChart.Line(
                 name: hasHeldOut ? "\(name)train" : run.name, color: index + 1, style: hasHeldOut ? .dashed : .solid,
-                points: run.epochLoss)
+                points: run.epochLoss.points)
             let heldOut = LineChart.Line(
-                name: "\(name)held out", color: index + 1, style: .solid, points: run.epochHeldOut)
+                name: "\(name)held out", color: index + 1, style: .solid, points: run.epochHeldOut.points)
             return [train, heldOut]
         }
-        return chart("Loss by epoch", "epoch", "nats a \(unit)", lines, y: Axis.range)
+        return chart("Loss by epoch", "epoch", "nats per \(unit)", lines, y: Axis.range)
     }
 
     /// All curves by step.
@@ -26,11 +26,11 @@ struct RunCharts {
         let speed = NumberUnit.large(of: runs.compactMap { $0.metrics?.meanSpeed })
         let units = Set(runs.map(\.units)).count == 1 ? runs[0].units : "tokens"
         return [
-            chart("Training loss", "step", "nats a \(unit)", lines(\.loss), y: Axis.range),
+            chart("Training loss", "step", "nats per \(unit)", lines(\.loss), y: Axis.range),
             chart(
-                "Held-out loss", "step", "nats a \(unit)",
+                "Held-out loss", "step", "nats per \(unit)",
                 // By epochs it is in the first chart.
-                runs.contains { ($0.metrics?.heldOut.points.count ?? 0) > $0.epochHeldOut.count }
+                runs.contains { ($0.metrics?.heldOut.valueCount ?? 0) > $0.epochHeldOut.valueCount }
                     ? lines(\.heldOut) : [],
                 y: Axis.range),
             chart("Learning rate", "step", "rate", lines(\.learningRate), y: { Axis.range([0] + $0) }),
@@ -38,14 +38,19 @@ struct RunCharts {
                 "Gradient norm, before clipping", "step", "norm", lines(\.gradientNorm) { $0 > 0 }, y: Axis.decades,
                 text: scientific),
             chart(
-                "Speed", "step", "\(speed.name.isEmpty ? "" : speed.name + " ")\(units) a second",
+                "Speed", "step", "\(speed.name.isEmpty ? "" : speed.name + " ")\(units) per second",
                 lines(\.speed, in: speed.size), y: { Axis.linear($0) }),
         ].compactMap { $0 }
     }
 
     /// How many steps a point stands for; nil where each is one.
-    var merged: Int? {
-        runs.compactMap { $0.metrics?.loss.valuesPerPoint }.max().flatMap { $0 > 1 ? $0 : nil }
+    var mergedSteps: Int? { Self.merged(runs.compactMap { $0.metrics?.loss }) }
+
+    /// How many epochs a point stands for; nil where each is one.
+    var mergedEpochs: Int? { Self.merged(runs.flatMap { [$0.epochLoss, $0.epochHeldOut] }) }
+
+    private static func merged(_ traces: [Trace]) -> Int? {
+        traces.map(\.valuesPerPoint).max().flatMap { $0 > 1 ? $0 : nil }
     }
 
     private var unit: String {

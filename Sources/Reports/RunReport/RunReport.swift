@@ -61,30 +61,34 @@ public enum RunReport {
 
     private static func losses(_ runs: [Run], _ charts: RunCharts) -> Markup {
         guard let chart = charts.losses else { return "<p>No epoch is finished yet.</p>" }
-        let epochs = Set(runs.flatMap { ($0.epochLoss + $0.epochHeldOut).map { Int($0.x) } }).sorted()
+        let epochs = Set(runs.flatMap { ($0.epochLoss.points + $0.epochHeldOut.points).map { Int($0.x) } }).sorted()
         let columns = runs.flatMap { run -> [(name: String, losses: [Int: Double])] in
             let name = runs.count > 1 ? "\(run.name): " : ""
             return [("\(name)train", run.epochLoss), ("\(name)held out", run.epochHeldOut)].filter { !$0.1.isEmpty }
-                .map { ($0.0, Dictionary($0.1.map { (Int($0.x), $0.y) }) { $1 }) }
+                .map { ($0.0, Dictionary($0.1.points.map { (Int($0.x), $0.y) }) { $1 }) }
         }
         let table = Table(
             ["epoch"] + columns.map(\.name),
             epochs.map { epoch in [grouped(epoch)] + columns.map { $0.losses[epoch].map(loss) ?? "" } })
-        return Parts.charts([chart]) + Parts.details("The same as a table", table.html)
+        return note(charts.mergedEpochs, "epochs") + Parts.charts([chart])
+            + Parts.details("The same as a table", table.html)
     }
 
     private static func steps(_ charts: RunCharts) -> Markup {
         let all = charts.bySteps
         guard !all.isEmpty else { return "<p>No metrics file was found: train with --metrics FILE.</p>" }
-        let note: Markup = charts.merged.map { "<p class=\"soft\">A point is the mean of up to \($0) steps.</p>" } ?? ""
-        return note + Parts.charts(all)
+        return note(charts.mergedSteps, "steps") + Parts.charts(all)
+    }
+
+    private static func note(_ merged: Int?, _ unit: String) -> Markup {
+        merged.map { "<p class=\"soft\">A point is the mean of up to \(grouped($0)) \(unit).</p>" } ?? ""
     }
 
     private static func settings(_ runs: [Run], _ table: Table) -> Markup {
         let known = runs.filter { $0.settings != nil }
-        guard !known.isEmpty else { return "<p>No checkpoint was found, and only those tell the settings.</p>" }
+        guard !known.isEmpty else { return "<p>No checkpoint was found; settings are read from checkpoints.</p>" }
         guard !table.rows.isEmpty else {
-            return runs.count == 1 ? "<p>All are the defaults.</p>" : "<p>None of those that checkpoints tell.</p>"
+            return runs.count == 1 ? "<p>All are the defaults.</p>" : "<p>The recorded settings are the same.</p>"
         }
         return table.html
     }

@@ -1,48 +1,91 @@
 import Pages
 
-/// What the curves of one or several trainings say, in one or two sentences.
+/// What the curves of one or several trainings say, in a few sentences.
 enum RunVerdict {
     static func text(_ runs: [Run]) -> String {
         runs.count == 1 ? runs.first.map(single) ?? "" : several(runs)
     }
 
     private static func single(_ run: Run) -> String {
-        guard let best = run.best, let last = run.epochHeldOut.last?.y ?? run.metrics?.heldOut.last else {
-            guard let first = run.epochLoss.first?.y, let last = run.epochLoss.last?.y, run.epochLoss.count > 1 else {
-                return "No epoch is finished yet."
-            }
+        guard let best = run.best else { return withoutHeldOut(run) }
+        if let latest = run.latest, latest.isAtPoint(of: best) {
+            let length = best.endsEpoch ? count(best.epoch, "epoch") : count(best.step, "step")
             return
-                "The training loss went from \(loss(first)) to \(loss(last)) in \(count(run.epochLoss.count, "epoch")); nothing was held "
-                + "out, so how well it predicts other text isn't known."
+                "The held-out loss is least at the end, \(loss(best.loss)) after \(length): longer training may lower it."
         }
-        if best.epoch == run.epochs, best.loss == last {
-            return
-                "The held-out loss is least at the end, \(loss(last)) after \(count(best.epoch, "epoch")): more epochs may lower it."
-        }
-        let least = "The held-out loss is least in epoch \(best.epoch), \(loss(best.loss))"
-        guard last > best.loss * 1.01 else {
-            return "\(least), and \(loss(last)) at the end: more epochs would hardly lower it."
+        let place = best.endsEpoch ? "in epoch \(grouped(best.epoch))" : "after \(count(best.step, "step"))"
+        let least = "The held-out loss is least \(place), \(loss(best.loss))"
+        guard let latest = run.latest else { return "\(least). Later losses are known from metrics only." }
+        guard latest.loss > best.loss * 1.01 else {
+            return "\(least), and \(loss(latest.loss)) at the end: longer training would hardly lower it."
         }
         return
-            "\(least), and \(loss(last)) at the end: the model overfits after that epoch. Use ckpt_best.safetensors, stop earlier, "
-            + "or try --dropout."
+            "\(least), and \(loss(latest.loss)) at the end: the model overfits after that \(best.endsEpoch ? "epoch" : "step"). Use "
+            + "ckpt_best.safetensors, stop earlier, or try --dropout."
+    }
+
+    private static func withoutHeldOut(_ run: Run) -> String {
+        let losses = run.epochLoss
+        guard losses.valueCount > 1, let first = losses.firstValue, let last = losses.lastValue else {
+            return losses.isEmpty ? "No epoch is finished yet." : "Only one epoch is finished."
+        }
+        return
+            "The training loss went from \(loss(first)) to \(loss(last)) in \(count(losses.valueCount, "epoch")); nothing was held "
+            + "out, so how well it predicts other text isn't known."
     }
 
     private static func several(_ runs: [Run]) -> String {
-        let held = runs.compactMap { run in run.best.map { (run: run, loss: $0.loss, epoch: $0.epoch) } }
-        if held.count > 1, let best = held.min(by: { $0.loss < $1.loss }) {
-            let others = held.filter { $0.run.name != best.run.name }.map { $0.loss - best.loss }.min() ?? 0
-            let texts = Set(runs.compactMap { $0.metadata?.corpusChecksum })
-            let doubt = texts.count > 1 ? " The texts differ, though, so the losses can't be compared." : ""
-            return
-                "“\(best.run.name)” has the least held-out loss, \(loss(best.loss)) in epoch \(best.epoch), \(loss(others)) below the next.\(doubt)"
+        let held = runs.compactMap { run in run.best.map { (run: run, best: $0) } }
+        guard held.count > 1, let least = held.min(by: { $0.best.loss < $1.best.loss }) else {
+            return byTrainingLoss(runs)
         }
-        let trained = runs.compactMap { run in run.epochLoss.last.map { (name: run.name, loss: $0.y) } }
-        guard trained.count > 1, let best = trained.min(by: { $0.loss < $1.loss }) else {
+        let missing = runs.filter { $0.best == nil }.map(\.name)
+        let rest = missing.isEmpty ? "" : " \(quoted(missing)) \(missing.count == 1 ? "has" : "have") no held-out loss."
+        if let reason = difference(held.map(\.run), heldOut: true) {
+            return "The held-out losses can't be compared: the trainings' \(reason) differ.\(rest)"
+        }
+        let others = held.filter { $0.run.name != least.run.name }.map { $0.best.loss - least.best.loss }.min() ?? 0
+        return
+            "“\(least.run.name)” has the least held-out loss, \(loss(least.best.loss)) in epoch \(grouped(least.best.epoch)), "
+            + "\(loss(others)) below the next.\(rest)"
+    }
+
+    private static func byTrainingLoss(_ runs: [Run]) -> String {
+        let trained = runs.compactMap { run in run.epochLoss.lastValue.map { (run: run, loss: $0) } }
+        guard trained.count > 1, let least = trained.min(by: { $0.loss < $1.loss }) else {
             return "The trainings have no losses in common that could be compared."
         }
+        let missing = runs.filter { $0.best == nil }.map(\.name)
+        if let reason = difference(trained.map(\.run), heldOut: false) {
+            return
+                "The training losses can't be compared: the trainings' \(reason) differ. Held-out losses are missing for "
+                + "\(quoted(missing))."
+        }
         return
-            "“\(best.name)” has the least training loss, \(loss(best.loss)). Held-out losses, which would tell which model predicts best, "
-            + "are missing."
+            "“\(least.run.name)” has the least training loss, \(loss(least.loss)). Held-out losses, which would tell which model "
+            + "predicts best, are missing for \(quoted(missing))."
+    }
+
+    /// What makes losses of different trainings incomparable, as far as checkpoints tell; nil for nothing.
+    private static func difference(_ runs: [Run], heldOut: Bool) -> String? {
+        func differ(_ value: (Run) -> String?) -> Bool { Set(runs.compactMap(value)).count > 1 }
+        var names: [String] = []
+        if differ({ $0.settings?[.tokens].rawValue }) { names.append("units") }
+        if differ({ $0.metadata?.corpusChecksum }) { names.append("texts") }
+        if heldOut, differ(heldOutText) { names.append("held-out texts") }
+        return names.isEmpty ? nil : list(names)
+    }
+
+    /// What identifies the held-out part of a text, or the text that is held out.
+    private static func heldOutText(_ run: Run) -> String? {
+        guard let metadata = run.metadata, let settings = metadata.settings else { return nil }
+        return metadata.validationChecksum ?? settings[.validationSplit].map { "\($0)" }
+    }
+
+    private static func quoted(_ names: [String]) -> String { list(names.map { "“\($0)”" }) }
+
+    private static func list(_ words: [String]) -> String {
+        guard words.count > 1, let last = words.last else { return words.first ?? "" }
+        return "\(words.dropLast().joined(separator: ", ")) and \(last)"
     }
 }

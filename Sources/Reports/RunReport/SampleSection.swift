@@ -8,7 +8,7 @@ enum SampleSection {
             return heading + "<div class=\"charts\">\n\(texts.map(sample).joined(separator: "\n"))</div>"
         }
         guard !sections.isEmpty else {
-            return "<p>None was asked: no checkpoints were found, or no text was wanted.</p>"
+            return "<p>No sample texts: no readable checkpoint was found, or --length is 0.</p>"
         }
         let prompt = samples.joined().first?.prompt ?? ""
         let start = prompt == "\n" ? "a new line" : "“\(prompt)”"

@@ -38,14 +38,14 @@ enum TimeBars {
             }, text: seconds)
     }
 
-    /// All of the time that is told of.
+    /// The time of steps and of held-out evaluation; nil where nothing was held out.
     private static func whole(_ runs: [Run]) -> StackedBars? {
         let timed = runs.compactMap { run in run.metrics.map { (run.name, $0) } }.filter { $0.1.stepSeconds > 0 }
         guard timed.contains(where: { $0.1.heldOutSeconds > 0 }) else { return nil }
         let unit = NumberUnit.duration(of: timed.map(\.1.stepSeconds))
         return StackedBars(
-            title: "The whole training", description: "The time in steps and in measurements of the held-out loss",
-            parts: [StackedBars.Part("steps", color: 1), StackedBars.Part("held-out loss", color: 5)],
+            title: "Steps and held-out evaluation", description: "The time in steps and in held-out evaluation",
+            parts: [StackedBars.Part("steps", color: 1), StackedBars.Part("held-out evaluation", color: 5)],
             bars: timed.map { name, metrics in (name: name, values: [metrics.stepSeconds, metrics.heldOutSeconds]) },
             text: { "\(unit.text($0)) \(unit.name)" })
     }

@@ -14,7 +14,6 @@ struct MetricsLine: Hashable {
     var validationSeconds: Double?
     var seconds: Double?
     var tokens: Double?
-    var tokensPerSecond: Double?
     var gradientNorm: Double?
     var learningRate: Double?
     /// Seconds of the step's parts; nil without a profile.
@@ -55,7 +54,6 @@ struct MetricsLine: Hashable {
         case "validation_seconds": validationSeconds = try Self.number(&scanner)
         case "seconds": seconds = try Self.number(&scanner)
         case "tokens": tokens = try Self.number(&scanner)
-        case "tokens_per_second": tokensPerSecond = try Self.number(&scanner)
         case "gradient_norm": gradientNorm = try Self.number(&scanner)
         case "learning_rate": learningRate = try Self.number(&scanner)
         case "profile": parts = try PhaseSeconds(&scanner)
@@ -79,10 +77,6 @@ struct MetricsLine: Hashable {
 struct PhaseSeconds: Hashable {
     /// The parts by their names in a metrics file, in the order of a step.
     static let names = ["pack", "forward", "head", "backward", "weight_gradient", "wait", "exchange", "adam", "other"]
-    /// How each is called on a page.
-    static let titles = [
-        "pack weights", "forward", "loss", "backward", "weight gradient", "wait", "exchange", "optimiser", "other",
-    ]
 
     /// In the order of `names`.
     private(set) var seconds = [Double](repeating: 0, count: names.count)

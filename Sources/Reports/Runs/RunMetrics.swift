@@ -1,5 +1,6 @@
 import DTrainCore
 import Glibc
+import Pages
 
 /// What a metrics file tells of a training, in memory that doesn't grow with the file.
 public struct RunMetrics: Sendable {
@@ -22,7 +23,8 @@ public struct RunMetrics: Sendable {
 
     /// The last step, 0 for none; finished epochs.
     private(set) var (steps, epochs) = (0, 0)
-    private(set) var best: (loss: Double, epoch: Int)?
+    /// The least and the last held-out loss.
+    private(set) var (best, latest): (HeldOutLoss?, HeldOutLoss?) = (nil, nil)
     /// The mean loss of epoch 1, to its last bit; nil where there is none.
     private(set) var firstEpochLoss: Double?
     /// Wall seconds of steps and of measurements of the held-out loss.
@@ -32,6 +34,8 @@ public struct RunMetrics: Sendable {
     private(set) var (parts, profiledSteps) = (PhaseSeconds(), 0)
 
     private var (badLines, firstBadLine) = (0, 0)
+
+    private static let leastSeconds = 1e-9
 
     /// Reads a file line by line; lines that aren't of metrics are left out and counted.
     ///
@@ -54,7 +58,9 @@ public struct RunMetrics: Sendable {
         }
         guard badLines > 0 else { return }
         let place =
-            badLines == 1 ? "line \(firstBadLine) is" : "\(badLines) lines, the first is line \(firstBadLine), are"
+            badLines == 1
+            ? "line \(grouped(firstBadLine)) is"
+            : "\(grouped(badLines)) lines, the first is line \(grouped(firstBadLine)), are"
         remark = "'\(path)': \(place) not of metrics or out of order, and left out"
     }
 
@@ -89,7 +95,8 @@ public struct RunMetrics: Sendable {
         loss.add(value, at: step)
         if let rate = line.learningRate { learningRate.add(rate, at: step) }
         if let norm = line.gradientNorm { gradientNorm.add(norm, at: step) }
-        if let seconds = line.seconds, seconds > 0 {
+        // No step is that short, and a speed must stay a number.
+        if let seconds = line.seconds, seconds >= Self.leastSeconds {
             stepSeconds += seconds
             if let count = line.tokens, count >= 0 {
                 tokens += count
@@ -111,7 +118,8 @@ public struct RunMetrics: Sendable {
         heldOutSeconds += max(0, line.validationSeconds ?? 0)
         if let held = line.validationLoss {
             epochHeldOut.add(held, at: epoch)
-            takeHeldOut(held, epoch: epoch)
+            if steps > 0 { heldOut.add(held, at: steps) }
+            note(HeldOutLoss(loss: held, epoch: epoch, step: steps, endsEpoch: true))
         }
         return true
     }
@@ -120,13 +128,13 @@ public struct RunMetrics: Sendable {
         guard let step = line.step, step >= steps, let value = line.validationLoss else { return false }
         heldOutSeconds += max(0, line.seconds ?? 0)
         heldOut.add(value, at: step)
-        if value < best?.loss ?? .infinity { best = (value, line.epoch ?? epochs + 1) }
+        note(HeldOutLoss(loss: value, epoch: line.epoch ?? epochs + 1, step: step, endsEpoch: false))
         return true
     }
 
-    private mutating func takeHeldOut(_ value: Double, epoch: Int) {
-        if steps > 0 { heldOut.add(value, at: steps) }
-        if value < best?.loss ?? .infinity { best = (value, epoch) }
+    private mutating func note(_ measurement: HeldOutLoss) {
+        latest = measurement
+        if measurement.loss < best?.loss ?? .infinity { best = measurement }
     }
 
     /// Characters or bytes a second over all steps; nil where none has a time.

@@ -26,12 +26,12 @@ public struct RunTables {
             ("parameters", { $0.parameterCount.map(grouped) }),
             ("epochs", { $0.epochs.map(grouped) }),
             ("steps", { $0.steps.map(grouped) }),
-            ("train loss, last epoch", { $0.epochLoss.last.map { loss($0.y) } }),
-            // Where no epoch tells.
-            ("train loss, last steps", { $0.epochLoss.isEmpty ? $0.metrics?.loss.last.map(loss) : nil }),
+            ("train loss, last epoch", { $0.epochLoss.lastValue.map(loss) }),
+            // Where no epoch is finished.
+            ("train loss, last step", { $0.epochLoss.isEmpty ? $0.metrics?.loss.lastValue.map(loss) : nil }),
             ("least held-out loss", { $0.best.map { loss($0.loss) } }),
             ("epoch of that", { $0.best.map { grouped($0.epoch) } }),
-            ("last held-out loss", { $0.epochHeldOut.last.map { loss($0.y) } ?? $0.metrics?.heldOut.last.map(loss) }),
+            ("last held-out loss", { $0.latest.map { loss($0.loss) } }),
             (
                 "speed, \(speed.name.isEmpty ? "" : speed.name + " ")\(units)/s",
                 { $0.metrics?.meanSpeed.map(speed.text) }

@@ -1,6 +1,6 @@
-/// A series of numbers by step, of which only so many points are kept: neighbours are merged where there are more.
+/// A series of numbers by step, kept to at most 600 points by averaging neighbours.
 ///
-/// However long a training was, its trace takes the same memory, and shows the mean of what it has merged.
+/// However long a training was, its trace takes the same memory.
 struct Trace: Hashable {
     /// Consecutive values that are one point.
     private struct Bin: Hashable {
@@ -16,6 +16,12 @@ struct Trace: Hashable {
     private var bins: [Bin] = []
     /// Values of a full point.
     private(set) var valuesPerPoint = 1
+    /// How many values were added.
+    private(set) var valueCount = 0
+    /// The first of them as it was added; nil for none.
+    private(set) var firstValue: Double?
+    /// The last of them as it was added; nil for none.
+    private(set) var lastValue: Double?
 
     /// Adds a value behind all others.
     ///
@@ -23,6 +29,9 @@ struct Trace: Hashable {
     ///   - step: where it belongs.
     ///   - weight: what it counts in a mean.
     mutating func add(_ value: Double, at step: Int, weight: Double = 1) {
+        valueCount += 1
+        firstValue = firstValue ?? value
+        lastValue = value
         if var bin = bins.last, bin.count < valuesPerPoint {
             bin.last = step
             bin.weight += weight
@@ -51,8 +60,4 @@ struct Trace: Hashable {
     }
 
     var isEmpty: Bool { bins.isEmpty }
-    /// The last point.
-    var last: Double? { points.last?.y }
-    /// The largest step.
-    var lastStep: Int { bins.last?.last ?? 0 }
 }

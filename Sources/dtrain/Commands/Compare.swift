@@ -14,5 +14,5 @@ struct Compare: ParsableCommand {
 
     @OptionGroup var runs: RunOptions
 
-    func run() throws { try Console.output(RunTables(try runs.read()).text) }
+    func run() throws { try Console.output(Terminal.shown(RunTables(try runs.read()).text)) }
 }

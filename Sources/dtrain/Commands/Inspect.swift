@@ -7,7 +7,7 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a page that shows how surprising each character of a text is to a model.",
         discussion: """
-            Each character has the colour of its surprisal, with the likeliest alternatives; the dearest passages are listed, and a curve \
+            Each character has the colour of its surprisal, with the likeliest alternatives; the most surprising passages are listed, and a curve \
             shows how far back a changed character still changes the predictions. Works on the beginning of a text, as far as --limit.
 
               dtrain inspect --checkpoint run --data play.txt --output inspect.html
@@ -34,22 +34,31 @@ struct Inspect: ParsableCommand {
     }
 
     func run() throws {
+        let page = try OutputPage(output)
         let loaded = try LoadedModel(checkpoint, options: model.file)
         let corpus = try Corpus(
             paths: try text.given ?? DefaultCorpus.paths(), vocabulary: loaded.vocabulary, pipes: .read { true })
         try corpus.requireKnownCharacters(of: loaded.checkpoint.path)
-        if corpus.unknownCount > 0 {
-            Console.warning(
-                "\(corpus.unknownCount) characters of '\(corpus.name)' are not in the model's vocabulary: shown as [UNK]"
-            )
-        }
+        warnOfUnknownCharacters(corpus)
         let inspection = try Inspection(
             loaded.checkpoint, vocabulary: loaded.vocabulary, corpus: corpus, limit: limit, threads: model.threads)
-        try OutputPage.write(InspectionPage.html(inspection), to: output)
+        try page.write(InspectionPage.html(inspection))
         if corpus.count > limit {
             Console.notice(
                 "shown are the first \(limit.grouped) of \(corpus.count.grouped) \(corpus.tokenization.rawValue): see --limit"
             )
         }
+    }
+
+    /// Names the number of characters that are shown without being in the vocabulary.
+    private func warnOfUnknownCharacters(_ corpus: Corpus) {
+        guard corpus.unknownCount > 0 else { return }
+        let shown = min(limit, corpus.count)
+        let unknown = corpus[0..<shown].count { $0 == 0 }
+        guard unknown > 0 else { return }
+        let part = shown < corpus.count ? "of the first \(shown.grouped) of" : "of"
+        Console.warning(
+            "\(unknown.grouped) \(unknown == 1 ? "character" : "characters") \(part) '\(corpus.name)' "
+                + "\(unknown == 1 ? "is" : "are") not in the model's vocabulary: shown as [UNK]")
     }
 }

@@ -21,17 +21,17 @@ struct ReportRuns: ParsableCommand {
     @Option(help: .init("The page (.html), or a picture of the losses by epoch (.svg).", valueName: "file"))
     var output: String
 
-    @Option(help: "What the checkpoints' texts continue (default: a new line).")
+    @Option(help: "Prompt of the sample texts (default: a new line).")
     var prompt: String?
 
     @Option(help: "Characters that each checkpoint writes; 0 for none (default: 300).", transform: wholeNumber)
-    var length = 300
+    var length: Int?
 
     @Option(help: "Temperature of these texts (default: 1).", transform: temperatureNumber)
-    var temperature = 1.0
+    var temperature: Double?
 
-    @Option(help: "The most checkpoints of a training that write (default: 8).", transform: positive)
-    var checkpoints = 8
+    @Option(help: "Checkpoints sampled per run, spread evenly (default: 8).", transform: positive)
+    var checkpoints: Int?
 
     @Option(help: "Worker threads (default: cores).", transform: positive)
     var threads: Int?
@@ -45,21 +45,35 @@ struct ReportRuns: ParsableCommand {
             )
         }
         guard prompt != "" else { throw ValidationError("--prompt is empty: give at least one character") }
-        guard length <= 100_000 else {
+        if let length, length > 100_000 {
             throw ValidationError("--length \(length) is too long for a page: give at most 100000")
         }
         guard isPicture || output.hasSuffix(".html") || output.hasSuffix(".htm") else {
             throw ValidationError("--output '\(output)' is neither .html nor .svg: name a file that ends so")
         }
+        try refuseUselessFlags()
+    }
+
+    /// Refuses flags of sample texts where none are written.
+    private func refuseUselessFlags() throws {
+        guard isPicture || length == 0 else { return }
+        let given = [
+            ("--prompt", prompt != nil), ("--temperature", temperature != nil), ("--checkpoints", checkpoints != nil),
+            ("--threads", threads != nil), ("--length", length != nil && isPicture),
+        ]
+        guard let flag = given.first(where: \.1)?.0 else { return }
+        let reason = isPicture ? "a picture (.svg), which has no sample texts" : "--length 0"
+        throw ValidationError("\(flag) does nothing with \(reason): leave one of them out")
     }
 
     func run() throws {
+        let page = try OutputPage(output)
         let found = try runs.read()
-        guard !isPicture else { return try OutputPage.write(RunReport.picture(found), to: output) }
+        guard !isPicture else { return try page.write(RunReport.picture(found)) }
         let options = SampleOptions(
-            prompt: prompt, length: length, temperature: temperature, checkpoints: checkpoints,
+            prompt: prompt, length: length ?? 300, temperature: temperature ?? 1, checkpoints: checkpoints ?? 8,
             threads: threads ?? ProcessorSet.defaultThreads)
         let samples = try found.map { try $0.samples(options) { Console.warning($0) } }
-        try OutputPage.write(RunReport.html(found, samples: samples), to: output)
+        try page.write(RunReport.html(found, samples: samples))
     }
 }
