@@ -4,8 +4,8 @@ public enum Recipe: String, CaseIterable, Sendable {
     case tutorial
     /// Andrej Karpathy's char-rnn (2015), as its `train.lua` sets up an LSTM; docs/training.md says what differs.
     case charRNN = "char-rnn"
-    /// The least held-out loss on the tutorial's text that an hour on two cores was found to give; docs/best-shakespeare.md has
-    /// what was tried.
+    /// Aims at the least held-out loss on the tutorial's text in an hour on two cores; docs/best-shakespeare.md has what was
+    /// tried.
     case bestShakespeare = "best-shakespeare"
 
     /// What the recipe sets.
