@@ -60,6 +60,8 @@ public enum Recipe: String, CaseIterable, Sendable {
             settings[.schedule] = .cosine
             settings[.warmupSteps] = .steps(100)
             settings[.validationSplit] = 0.1
+            // Nearly twice as fast where the CPU has instructions for it, and no slower elsewhere.
+            settings[.precision] = .bf16
         }
         return settings
     }
