@@ -33,7 +33,13 @@ struct DTrain: ParsableCommand {
     ///
     /// - Throws: `DTrainError` with `usage`.
     static func checked(_ words: [String]) throws -> [String] {
-        try ArgumentCheck.checked(words, default: Train.self, commands: configuration.subcommands)
+        try ArgumentCheck.checked(withFullHelp(words), default: Train.self, commands: configuration.subcommands)
+    }
+
+    /// The words with the parser's name for `--help-all`, up to `--`.
+    private static func withFullHelp(_ words: [String]) -> [String] {
+        let end = words.firstIndex(of: "--") ?? words.endIndex
+        return words[..<end].map { $0 == "--help-all" ? "--help-hidden" : $0 } + words[end...]
     }
 
     /// Help, version and usage errors.

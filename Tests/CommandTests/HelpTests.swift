@@ -38,7 +38,7 @@ import Testing
         ("supervise", "--restarts --backoff"),
     ])
     func namesEveryFlag(command: String, flags: String) throws {
-        let outcome = try Bench().run("\(command) --help")
+        let outcome = try Bench().run("\(command) --help-all")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stderr.isEmpty, "\(outcome)")
         let words = Set(outcome.stdout.split { !$0.isLetter && !$0.isNumber && $0 != "-" }.map(String.init))
@@ -57,11 +57,41 @@ import Testing
         ("stall-timeout", "300"), ("checkpoint-dir", "training_checkpoints"),
     ])
     func namesTheTutorialsDefaults(flag: String, value: String) throws {
-        let help = try Bench().run("train --help").stdout.split { $0.isWhitespace }.joined(separator: " ")
+        let help = try Bench().run("train --help-all").stdout.split { $0.isWhitespace }.joined(separator: " ")
         // From the flag to the next one.
         let part = try #require(help.components(separatedBy: " --\(flag) <").dropFirst().first)
         let own = part.components(separatedBy: " --").first
         #expect(own?.contains("default: \(value))") == true, "\(part)")
+    }
+
+    @Test func theShortHelpListsWhatMostPeopleNeed() throws {
+        let short = try Bench().run("train --help")
+        let full = try Bench().run("train --help-all")
+        #expect(short.status == 0 && full.status == 0, "\(short) \(full)")
+        for flag in ["--data", "--epochs", "--learning-rate", "--validation-split", "--resume", "--help-all"] {
+            #expect(short.stdout.contains(flag), "\(flag)")
+        }
+        for flag in ["--beta1", "--decay-rate", "--stall-timeout", "--members"] {
+            #expect(!short.stdout.contains(flag) && full.stdout.contains("\(flag) <"), "\(flag)")
+        }
+        // Behind `--` the flag is another program's.
+        let passed = try Bench().run("supervise -- no-such-program --help-all")
+        #expect(passed.status != 0 && !passed.stdout.contains("USAGE"), "\(passed)")
+    }
+
+    @Test(arguments: [
+        "train", "generate", "evaluate", "export", "import", "summary", "report", "compare", "inspect", "scale",
+        "supervise",
+    ])
+    func eachLineFitsAndSaysItsDefaultOnce(command: String) throws {
+        let lines = try Bench().run("\(command) --help-all").stdout.components(separatedBy: "\n")
+        #expect(lines.count > 10)
+        for line in lines { #expect(line.count <= 80, "\(line)") }
+        for entry in lines.joined(separator: " ").components(separatedBy: " --").dropFirst() {
+            #expect(entry.components(separatedBy: "(default: ").count <= 2, "\(entry)")
+        }
+        // A flag or value alone would have no description behind it.
+        #expect(!lines.contains { $0.hasSuffix(" -") }, "\(lines)")
     }
 
     @Test func theProgramNamesItsCommands() throws {

@@ -6,8 +6,9 @@ import Testing
 /// The program's side of the table of settings: a flag for each entry, and the flags in messages.
 @Suite(.serialized)
 struct SettingTests {
-    private static let help = (try? Bench().run("train --help").stdout) ?? ""
-    private static let otherHelp = ["generate", "export"].map { (try? Bench().run("\($0) --help").stdout) ?? "" }.joined()
+    private static let help = (try? Bench().run("train --help-all").stdout) ?? ""
+    private static let otherHelp = ["generate", "export"].map { (try? Bench().run("\($0) --help-all").stdout) ?? "" }
+        .joined()
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 

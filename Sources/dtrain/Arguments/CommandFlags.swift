@@ -30,7 +30,7 @@ struct CommandFlags: Sendable {
     /// The command, such as `train`.
     let command: String
     private let flags: [String: CommandFlag]
-    /// The names that the help shows, in its order.
+    /// The names in the order of the full help.
     let names: [String]
     /// How many words the command takes besides its flags.
     let words: Int
@@ -47,7 +47,7 @@ struct CommandFlags: Sendable {
         for argument in arguments {
             for name in argument.longNames {
                 flags[name] = argument.flag(name, among: all)
-                if argument.shouldDisplay { names.append(name) }
+                names.append(name)
             }
         }
         command = type._commandName
@@ -72,7 +72,6 @@ private struct Description: Decodable {
 
     struct Argument: Decodable {
         let kind: String
-        let shouldDisplay: Bool
         let isRepeating: Bool
         let parsingStrategy: String
         let names: [Name]?

@@ -9,13 +9,13 @@ struct HeldOutOptions: ParsableArguments {
     @Option(help: .setting(.validationData, valueName: "file"))
     private var validationData: String?
 
-    @Option(help: .setting(.validateEverySteps), transform: positiveOrOff)
+    @Option(help: .setting(.validateEverySteps, isCommon: false), transform: positiveOrOff)
     private var validateEverySteps: OrOff<Int>?
 
     @Option(help: .setting(.earlyStopping), transform: positiveOrOff)
     private var earlyStopping: OrOff<Int>?
 
-    @Option(help: .setting(.minDelta), transform: nonNegativeNumber)
+    @Option(help: .setting(.minDelta, isCommon: false), transform: nonNegativeNumber)
     private var minDelta: Double?
 
     func collect(into settings: inout Settings) {

@@ -9,31 +9,31 @@ struct OptimizerOptions: ParsableArguments {
     @Option(help: .setting(.learningRate), transform: positiveNumber)
     private var learningRate: Double?
 
-    @Option(help: .setting(.beta1), transform: fraction)
+    @Option(help: .setting(.beta1, isCommon: false), transform: fraction)
     private var beta1: Double?
 
-    @Option(help: .setting(.beta2), transform: fraction)
+    @Option(help: .setting(.beta2, isCommon: false), transform: fraction)
     private var beta2: Double?
 
-    @Option(help: .setting(.epsilon), transform: positiveNumber)
+    @Option(help: .setting(.epsilon, isCommon: false), transform: positiveNumber)
     private var epsilon: Double?
 
-    @Option(help: .setting(.rho), transform: fraction)
+    @Option(help: .setting(.rho, isCommon: false), transform: fraction)
     private var rho: Double?
 
-    @Option(help: .setting(.momentum), transform: fraction)
+    @Option(help: .setting(.momentum, isCommon: false), transform: fraction)
     private var momentum: Double?
 
-    @Option(help: .setting(.weightDecay), transform: nonNegativeNumber)
+    @Option(help: .setting(.weightDecay, isCommon: false), transform: nonNegativeNumber)
     private var weightDecay: Double?
 
     @Option(help: .setting(.clipNorm), transform: positiveNumberOrOff)
     private var clipNorm: OrOff<Double>?
 
-    @Option(help: .setting(.clipValue), transform: positiveNumberOrOff)
+    @Option(help: .setting(.clipValue, isCommon: false), transform: positiveNumberOrOff)
     private var clipValue: OrOff<Double>?
 
-    @Option(help: .setting(.freeze, valueName: "layers"), transform: layerList)
+    @Option(help: .setting(.freeze, valueName: "layers", isCommon: false), transform: layerList)
     private var freeze: FrozenLayers?
 
     @OptionGroup private var schedule: ScheduleOptions
@@ -70,16 +70,16 @@ struct ScheduleOptions: ParsableArguments {
     @Option(help: .setting(.warmupSteps, valueName: "count"), transform: stepCount)
     private var warmupSteps: StepCount?
 
-    @Option(help: .setting(.decayStart, valueName: "count"), transform: stepCount)
+    @Option(help: .setting(.decayStart, valueName: "count", isCommon: false), transform: stepCount)
     private var decayStart: StepCount?
 
-    @Option(help: .setting(.decaySteps, valueName: "count"), transform: stepCountOrHorizon)
+    @Option(help: .setting(.decaySteps, valueName: "count", isCommon: false), transform: stepCountOrHorizon)
     private var decaySteps: OrOff<StepCount>?
 
-    @Option(help: .setting(.decayRate), transform: factor)
+    @Option(help: .setting(.decayRate, isCommon: false), transform: factor)
     private var decayRate: Double?
 
-    @Option(help: .setting(.finalLearningRate), transform: nonNegativeNumber)
+    @Option(help: .setting(.finalLearningRate, isCommon: false), transform: nonNegativeNumber)
     private var finalLearningRate: Double?
 
     func collect(into settings: inout Settings) {

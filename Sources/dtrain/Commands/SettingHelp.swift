@@ -3,11 +3,16 @@ import DTrainCore
 
 extension ArgumentHelp {
     /// The help of a setting's flag: its summary, and its default from the same entry.
-    static func setting<Value>(_ setting: Setting<Value>, valueName: String? = nil) -> ArgumentHelp {
+    ///
+    /// - Parameter isCommon: whether `--help` lists the flag; `--help-all` lists every one.
+    static func setting<Value>(_ setting: Setting<Value>, valueName: String? = nil, isCommon: Bool = true)
+        -> ArgumentHelp
+    {
         // A switch that is off needs no mention.
         let shownDefault = setting.isSwitch ? (setting.defaultText == "true" ? "on" : nil) : setting.defaultText
         return ArgumentHelp(
-            "\(setting.summary)\(shownDefault.map { " (default: \($0))" } ?? "").", valueName: valueName)
+            "\(setting.summary)\(shownDefault.map { " (default: \($0))" } ?? "").", valueName: valueName,
+            visibility: isCommon ? .default : .hidden)
     }
 }
 

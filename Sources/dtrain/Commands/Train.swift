@@ -6,12 +6,15 @@ import Glibc
 /// `dtrain train`: the main job.
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train a model (the default command).",
+        abstract: "Train a model.",
         discussion: """
-            Alone it is one process; under 'mpirun -np N' each rank works on its share of every batch, and the weights are the \
-            same, bit for bit, for any number of ranks and threads. The defaults are those of the tutorial "Text generation \
-            with an RNN". Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 or another polite signal to any rank ends the job after the step, with \
-            a checkpoint and exit code 75: run it again with --resume. A second Ctrl-C ends it at once.
+            Trains in one process, or data-parallel under 'mpirun -np N'. The weights are the same, bit for bit, for any \
+            number of ranks and threads. The defaults are those of the tutorial "Text generation with an RNN".
+
+            Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 to any rank saves a checkpoint after the current step and exits with \
+            code 75; resume with --resume. A second Ctrl-C stops at once.
+
+            This is the short help: 'dtrain train --help-all' lists every flag.
             """)
 
     @Option(help: "Start from a named set of flags, which others override.")

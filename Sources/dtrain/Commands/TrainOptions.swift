@@ -16,7 +16,7 @@ extension Tokenization: ExpressibleByArgument {}
 struct DataOptions: ParsableArguments {
     @OptionGroup var text: TextOptions
 
-    @Option(help: .setting(.tokens))
+    @Option(help: .setting(.tokens, isCommon: false))
     private var tokens: Tokenization?
 
     @Option(help: .setting(.batchSize), transform: positive)
@@ -25,7 +25,7 @@ struct DataOptions: ParsableArguments {
     @Option(help: .setting(.sequenceLength), transform: positive)
     private var seqLength: Int?
 
-    @Flag(inversion: .prefixedNo, help: .setting(.shuffle))
+    @Flag(inversion: .prefixedNo, help: .setting(.shuffle, isCommon: false))
     private var shuffle: Bool?
 
     func collect(into settings: inout Settings) {
@@ -74,7 +74,7 @@ struct LearningOptions: ParsableArguments {
     @Option(help: .setting(.maxSteps), transform: positive)
     private var maxSteps: Int?
 
-    @Option(help: .setting(.microBatchSize), transform: positive)
+    @Option(help: .setting(.microBatchSize, isCommon: false), transform: positive)
     private var microBatchSize: Int?
 
     @Flag(help: .setting(.stateful))
@@ -83,13 +83,13 @@ struct LearningOptions: ParsableArguments {
     @Option(help: .setting(.dropout, valueName: "probability"), transform: fraction)
     private var dropout: Double?
 
-    @Option(help: .setting(.recurrentDropout, valueName: "probability"), transform: fraction)
+    @Option(help: .setting(.recurrentDropout, valueName: "probability", isCommon: false), transform: fraction)
     private var recurrentDropout: Double?
 
-    @Option(help: .setting(.scheduledSampling, valueName: "probability"), transform: probability)
+    @Option(help: .setting(.scheduledSampling, valueName: "probability", isCommon: false), transform: probability)
     private var scheduledSampling: Double?
 
-    @Option(help: .setting(.scheduledSamplingRamp, valueName: "epochs"), transform: nonNegativeNumber)
+    @Option(help: .setting(.scheduledSamplingRamp, valueName: "epochs", isCommon: false), transform: nonNegativeNumber)
     private var scheduledSamplingRamp: Double?
 
     @Option(help: .setting(.seed), transform: seedNumber)
@@ -123,13 +123,13 @@ struct CheckpointOptions: ParsableArguments {
         help: .init("Initialize from a safetensors file, which also sets the model's sizes.", valueName: "file"))
     var initialWeights: String?
 
-    @Flag(help: .setting(.extendVocabulary))
+    @Flag(help: .setting(.extendVocabulary, isCommon: false))
     private var extendVocabulary = false
 
     @Option(help: .setting(.checkpointDirectory, valueName: "dir"))
     private var checkpointDir: String?
 
-    @Option(help: .setting(.checkpointEverySteps), transform: positive)
+    @Option(help: .setting(.checkpointEverySteps, isCommon: false), transform: positive)
     private var checkpointEverySteps: Int?
 
     @Option(help: .setting(.keep), transform: positive)
@@ -141,7 +141,7 @@ struct CheckpointOptions: ParsableArguments {
     @Flag(help: "Resume from the newest valid checkpoint of the folder, or start fresh if there is none.")
     var resume = false
 
-    @Option(help: .init("Resume from one checkpoint file.", valueName: "file"))
+    @Option(help: .init("Resume from one checkpoint file.", valueName: "file", visibility: .hidden))
     var resumeFrom: String?
 
     var start: TrainingOptions.Start {
@@ -180,10 +180,10 @@ struct ExchangeOptions: ParsableArguments {
     @Option(help: .setting(.threads), transform: positive)
     private var threads: Int?
 
-    @Option(help: .setting(.gradientSummation))
+    @Option(help: .setting(.gradientSummation, isCommon: false))
     private var allreduce: GradientSummation?
 
-    @Option(help: .setting(.gradientCompression))
+    @Option(help: .setting(.gradientCompression, isCommon: false))
     private var gradientCompression: GradientCompression?
 
     func collect(into settings: inout Settings) {
@@ -196,13 +196,13 @@ struct ExchangeOptions: ParsableArguments {
 struct JobOptions: ParsableArguments {
     @OptionGroup private var exchange: ExchangeOptions
 
-    @Option(help: .setting(.members), transform: positive)
+    @Option(help: .setting(.members, isCommon: false), transform: positive)
     private var members: Int?
 
-    @Option(help: .setting(.verifyReplicas), transform: positive)
+    @Option(help: .setting(.verifyReplicas, isCommon: false), transform: positive)
     private var verifyReplicas: Int?
 
-    @Option(help: .setting(.stallTimeout, valueName: "seconds"), transform: positive)
+    @Option(help: .setting(.stallTimeout, valueName: "seconds", isCommon: false), transform: positive)
     private var stallTimeout: Int?
 
     @Option(help: .setting(.metrics, valueName: "file"))
@@ -211,7 +211,7 @@ struct JobOptions: ParsableArguments {
     @Option(help: .setting(.sample, valueName: "text"))
     private var sample: String?
 
-    @Flag(help: .setting(.profile))
+    @Flag(help: .setting(.profile, isCommon: false))
     private var profile = false
 
     @Flag(help: "No progress bar.")
