@@ -2,13 +2,13 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Types the commands of README.md's quick start in their order.
+/// Types the commands of README.md's install section and quick start in their order.
 @Suite struct QuickStartTests {
     @Test(
         .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"),
         .enabled(if: Launch.cores >= 2, "the quick start wants two cores"))
     func everyCommandWorksInItsOrder() throws {
-        let page = try TypedPage("README.md", section: "Quick start").without { $0.hasPrefix("make demo") }
+        let page = try TypedPage("README.md", sections: "Install", "Quick start").without { $0.hasPrefix("make demo") }
         #expect(page.commands.filter { $0.contains("dtrain") }.count >= 10)
         let bench = try Bench()
         // Of the letters of the prompts.

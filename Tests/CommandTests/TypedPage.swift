@@ -27,11 +27,14 @@ struct TypedPage {
     ///
     /// - Parameters:
     ///   - path: the page, from the top of the sources.
-    ///   - heading: the section to read; nil for all.
-    init(_ path: String, section heading: String? = nil) throws {
+    ///   - headings: the sections to read; none for all.
+    init(_ path: String, sections headings: String...) throws {
         var text = try Self.text(path)
-        if let heading {
-            text = try #require(text.components(separatedBy: "\n## ").first { $0.hasPrefix("\(heading)\n") })
+        if !headings.isEmpty {
+            let sections = text.components(separatedBy: "\n## ")
+            text = try headings.map { heading in
+                try #require(sections.first { $0.hasPrefix("\(heading)\n") }, "\(heading)")
+            }.joined(separator: "\n")
         }
         var isFenced = false
         commands = text.components(separatedBy: "\n").filter { line in
