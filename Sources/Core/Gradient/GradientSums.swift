@@ -2,7 +2,7 @@
 /// from them.
 ///
 /// At first the sums are those of this rank's nodes of the reduction tree, laid out as `blocks`
-/// describes. Then the sum over all ranks replaces them block by block.
+/// describes. Then the sum over all ranks replaces them block by block, from the front.
 package final class GradientSums: @unchecked Sendable {
     /// The layout of the flat gradient.
     let layout: GradientLayout
