@@ -34,7 +34,7 @@ import Testing
     private static func total(_ check: GradientCheck, steps: Int, _ ranks: InMemoryCommunicator) throws -> [Double] {
         let tree = ReductionTree(leafCount: check.leaves)
         let runs = Partition.balanced(count: check.leaves, parts: ranks.size)
-        let blocks = GradientBlocks(contiguous: check.count, ranks: ranks.size, leastBytes: 900)
+        let blocks = GradientBlocks(contiguous: check.count, ranks: ranks.size, minBytes: 900)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, compression: .bf16)
         let nodes = try AlignedBuffer<Float>(count: max(1, synchronizer.ownNodes.count) * check.count)

@@ -13,10 +13,10 @@ import Testing
             let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
                 let check = GradientCheck(leaves: leaves, count: count)
                 try check.run(ranks)
-                try check.run(ranks, leastBytes: 900)
+                try check.run(ranks, minBytes: 900)
                 // Four blocks of two tasks and a rest; few elements are a block each, and most
                 // ranks have no part of it.
-                try check.run(ranks, leastBytes: count < 20 ? 4 : count)
+                try check.run(ranks, minBytes: count < 20 ? 4 : count)
             }
             for result in results { try result.get() }
         }
@@ -27,7 +27,7 @@ import Testing
         for leaves in [1, 3, 8] {
             let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
                 try GradientCheck(leaves: leaves, count: 100).run(ranks, mode: .library)
-                try GradientCheck(leaves: leaves, count: 100).run(ranks, mode: .library, leastBytes: 100)
+                try GradientCheck(leaves: leaves, count: 100).run(ranks, mode: .library, minBytes: 100)
             }
             for result in results { try result.get() }
         }
@@ -65,7 +65,7 @@ import Testing
     /// A block that is on its way while this rank computes the others; nothing where all are sent at the end.
     @Test(arguments: [true, false], [GradientCompression.none, .bf16])
     func exchangeBesideTheComputationIsHidden(isEarly: Bool, compression: GradientCompression) throws {
-        let blocks = GradientBlocks(contiguous: 100, ranks: 2, leastBytes: 160)
+        let blocks = GradientBlocks(contiguous: 100, ranks: 2, minBytes: 160)
         let results = try InMemoryCommunicator.run(ranks: 2) { ranks in
             let synchronizer = try GradientSynchronizer(
                 communicator: ranks, tree: ReductionTree(leafCount: 2), runs: [0..<1, 1..<2], blocks: blocks,
@@ -153,7 +153,7 @@ import Testing
     /// Ranks with 1, 0 and 2 nodes; rank 2's plan of two blocks of 48 elements, and of the last one
     /// with the loss.
     @Test func planCountsBytesOfAllRanks() throws {
-        let blocks = GradientBlocks(contiguous: 97, ranks: 3, leastBytes: 192)
+        let blocks = GradientBlocks(contiguous: 97, ranks: 3, minBytes: 192)
         let shares = GradientShares(
             tree: ReductionTree(leafCount: 4), runs: [0..<1, 1..<1, 1..<4], blocks: blocks, rank: 2)
         #expect(shares.nodeCounts == [1, 0, 2])

@@ -79,7 +79,7 @@ import Glibc
             for count in [1, 16, 1000, 5003] {
                 let check = GradientCheck(leaves: leaves, count: count)
                 try check.run(ranks)
-                try check.run(ranks, leastBytes: 900)
+                try check.run(ranks, minBytes: 900)
                 try check.run(ranks, mode: .library)
             }
         }

@@ -51,13 +51,13 @@ package struct GradientCheck: Sendable {
     /// - Parameters:
     ///   - ranks: the ranks.
     ///   - mode: with `library` the sums need only be close.
-    ///   - leastBytes: the minimum size of a block.
+    ///   - minBytes: the minimum size of a block.
     package func run(
-        _ ranks: any Communicator, mode: GradientSummation = .tree, leastBytes: Int? = nil
+        _ ranks: any Communicator, mode: GradientSummation = .tree, minBytes: Int? = nil
     ) throws {
         let tree = ReductionTree(leafCount: leaves)
         let runs = Partition.balanced(count: leaves, parts: ranks.size)
-        let blocks = GradientBlocks(contiguous: count, ranks: ranks.size, leastBytes: leastBytes)
+        let blocks = GradientBlocks(contiguous: count, ranks: ranks.size, minBytes: minBytes)
         let synchronizer = try GradientSynchronizer(
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, mode: mode)
         let nodes = try AlignedBuffer<Float>(count: max(1, synchronizer.ownNodes.count) * count)
@@ -116,12 +116,12 @@ package struct GradientCheck: Sendable {
 
 extension GradientBlocks {
     /// Forms blocks of a vector that is in wire order already; its last element stands for the loss.
-    package init(contiguous count: Int, ranks: Int, leastBytes: Int? = nil) {
-        let length = max(1, (leastBytes ?? 5 << 18) / MemoryLayout<Float>.stride)
+    package init(contiguous count: Int, ranks: Int, minBytes: Int? = nil) {
+        let length = max(1, (minBytes ?? 5 << 18) / MemoryLayout<Float>.stride)
         let tasks = stride(from: 0, to: count - 1, by: length).map { start in
             let width = min(length, count - 1 - start)
             return [Matrix(rows: 1, width: width, offset: start, stride: width)]
         }
-        self.init(tasks: tasks, lossOffset: count - 1, ranks: ranks, leastBytes: leastBytes)
+        self.init(tasks: tasks, lossOffset: count - 1, ranks: ranks, minBytes: minBytes)
     }
 }

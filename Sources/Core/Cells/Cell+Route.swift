@@ -1,17 +1,17 @@
 extension Cell {
-    /// The way from one group of a token's record to the weight gradients.
+    /// The weight gradients that one group of a token's record contributes to.
     struct Route: Hashable, Sendable {
-        /// A gradient that is summed from a record group.
+        /// A gradient summed from a record group.
         enum Destination: Hashable, Sendable {
-            /// The gate's columns of W, multiplied with the layer's input.
+            /// The gate's columns of W, which multiply the layer's input.
             case kernel
-            /// The gate's columns of U, multiplied with the state before the token.
+            /// The gate's columns of U, which multiply the state before the token.
             case recurrentKernel
             /// The gate's columns of one row of the bias.
             case bias(row: Int)
         }
 
-        /// The gate whose columns the group yields.
+        /// The gate whose columns the group contributes to.
         let gate: Int
         /// The gradients, in the order in which they are stored, exchanged and summed into the norm.
         let destinations: [Destination]

@@ -1,5 +1,5 @@
 extension Cell {
-    /// One of a layer's three tensors, under the name that Keras gives it.
+    /// One of a layer's three tensors, with its Keras name.
     package enum Tensor: String, Hashable, Sendable {
         /// W: [in, G·H].
         case kernel
@@ -9,13 +9,13 @@ extension Cell {
         case bias
     }
 
-    /// Keras's name of a layer; those after the first have a number, as in `gru_1`.
+    /// Returns Keras's name of a layer; layers after the first are numbered, as in `gru_1`.
     package func layerName(_ index: Int) -> String { index == 0 ? layerName : "\(layerName)_\(index)" }
 
-    /// The name of a layer's tensor in a checkpoint.
+    /// Returns the name of a layer's tensor in a checkpoint.
     package func name(of tensor: Tensor, layer: Int) -> String { "\(layerName(layer)).\(tensor.rawValue)" }
 
-    /// The shape of a tensor of a layer.
+    /// Returns the shape of a layer's tensor.
     package func shape(of tensor: Tensor, inputDim: Int, units: Int) -> [Int] {
         let columns = gates * units
         return switch tensor {

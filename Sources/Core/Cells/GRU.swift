@@ -7,7 +7,7 @@ extension Cell {
     ///     h̃ = tanh(x·Wh + bh + r ⊙ (h·Uh + ch))     h' = z ⊙ h + (1 − z) ⊙ h̃
     ///
     /// The bias has a row b for the input and a row c for the state: [2, 3H]. z and r have one
-    /// gradient for both products; h̃ has one for h·Uh + ch and another for x·Wh + bh.
+    /// gradient for both products; h̃ has one for h·Uh + ch and one for x·Wh + bh.
     public static let gru = Cell(
         rawValue: "gru", layerName: "gru", layerClass: "GRU", gates: 3, initialBias: [[0, 0, 0], [0, 0, 0]],
         hasMemory: false,

@@ -1,7 +1,7 @@
 import CKernels
 
 extension Cell {
-    /// The long short-term memory; its memory is c, its forget gate begins open.
+    /// The long short-term memory, whose second state is c; the forget gate's bias starts at 1.
     ///
     ///     i = σ(x·Wi + h·Ui + bi)     f = σ(x·Wf + h·Uf + bf)
     ///     c̃ = tanh(x·Wc + h·Uc + bc)     o = σ(x·Wo + h·Uo + bo)

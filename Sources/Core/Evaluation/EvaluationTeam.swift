@@ -4,7 +4,7 @@ import CKernels
 final class EvaluationTeam: @unchecked Sendable {
     let team: Team
     private let pieces: EvaluationPieces
-    private let reading: ReadingTeam
+    private let reading: InferenceTeam
     /// A row of `length + 1` ids for each of the team's rows.
     private let text: AlignedBuffer<UInt16>
     /// The inputs of a time step, one for each row, for each member.
@@ -12,7 +12,7 @@ final class EvaluationTeam: @unchecked Sendable {
 
     init(_ team: Team, _ pieces: EvaluationPieces, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
         (self.team, self.pieces) = (team, pieces)
-        reading = try ReadingTeam(team, weights: weights, parameters: parameters)
+        reading = try InferenceTeam(team, weights: weights, parameters: parameters)
         text = try AlignedBuffer(count: team.rows.count * (pieces.length + 1))
         ids = try (0..<team.count).map { _ in try AlignedBuffer(count: team.rows.count) }
     }

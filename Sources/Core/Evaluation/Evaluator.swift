@@ -71,7 +71,7 @@ public final class Evaluator {
         self.parameters = parameters
         self.sequenceLength = sequenceLength
         pool = try WorkerPool(count: threads)
-        weights = try PackedWeights.reading(
+        weights = try PackedWeights.forInference(
             layout, parameters: parameters.pointer, precision: precision, pool: pool)
         try weights.pack()
     }

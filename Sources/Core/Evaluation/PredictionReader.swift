@@ -28,7 +28,7 @@ public final class PredictionReader {
         self.layout = layout
         self.parameters = parameters
         pool = try WorkerPool(count: threads)
-        weights = try PackedWeights.reading(layout, parameters: parameters.pointer, precision: .fp32, pool: pool)
+        weights = try PackedWeights.forInference(layout, parameters: parameters.pointer, precision: .fp32, pool: pool)
         try weights.pack()
     }
 
@@ -52,7 +52,7 @@ public final class PredictionReader {
         precondition(
             texts.allSatisfy { $0.count == length } && texts.count.isMultiple(of: group), "texts of one length")
         precondition(texts.allSatisfy { $0.allSatisfy { Int($0) < vocabularySize } }, "ids of the vocabulary")
-        let members = min(pool.count, TeamGrid.mostMembers(units: layout.configuration.rnnUnits))
+        let members = min(pool.count, TeamGrid.maxMembers(units: layout.configuration.rnnUnits))
         let teams = TeamGrid(teams: 1, members: members)
             .divide(rows: texts.count, units: layout.configuration.rnnUnits)
         guard let team = teams.first else { return }
@@ -65,7 +65,7 @@ public final class PredictionReader {
 
 /// The texts that a team reads side by side.
 private final class PredictionRun: @unchecked Sendable {
-    private let reading: ReadingTeam
+    private let reading: InferenceTeam
     private let texts: [[UInt16]]
     private let group: Int
     /// The inputs of a time step, one for each text, for each member.
@@ -76,7 +76,7 @@ private final class PredictionRun: @unchecked Sendable {
     init(
         _ team: Team, texts: [[UInt16]], group: Int, weights: PackedWeights, parameters: UnsafePointer<Float>
     ) throws {
-        reading = try ReadingTeam(team, weights: weights, parameters: parameters)
+        reading = try InferenceTeam(team, weights: weights, parameters: parameters)
         (self.texts, self.group) = (texts, group)
         ids = try (0..<team.count).map { _ in try AlignedBuffer(count: texts.count) }
         let size = group * reading.vocabularySize

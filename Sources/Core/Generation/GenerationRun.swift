@@ -5,7 +5,7 @@ final class GenerationRun: @unchecked Sendable {
     /// Takes ids of the first text as soon as they are settled.
     typealias Receiver = (ArraySlice<UInt16>) throws -> Void
 
-    private let reading: ReadingTeam
+    private let reading: InferenceTeam
     /// The next input of each row; written by member 0, as all that follows.
     private let ids: AlignedBuffer<UInt16>
     private var texts: [GeneratedText]
@@ -22,7 +22,7 @@ final class GenerationRun: @unchecked Sendable {
         _ team: Team, texts: [GeneratedText], options: GenerationOptions, weights: PackedWeights,
         parameters: UnsafePointer<Float>
     ) throws {
-        reading = try ReadingTeam(team, weights: weights, parameters: parameters)
+        reading = try InferenceTeam(team, weights: weights, parameters: parameters)
         self.texts = texts
         sampler = Sampler(method: options.method, seed: options.seed)
         logits = options.reportsLogProbabilities ? try AlignedBuffer(count: reading.vocabularySize) : nil

@@ -37,7 +37,7 @@ public final class Generator {
         self.layout = layout
         self.parameters = parameters
         pool = try WorkerPool(count: threads)
-        weights = try PackedWeights.reading(
+        weights = try PackedWeights.forInference(
             layout, parameters: parameters.pointer, precision: precision, pool: pool)
         try weights.pack()
     }

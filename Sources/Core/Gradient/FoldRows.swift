@@ -6,17 +6,18 @@ struct RowList {
     var elements: UnsafeBufferPointer<UInt16> { UnsafeBufferPointer(start: rows, count: count) }
 }
 
-/// The rows of the first layer's table that each sum of a fold has: those of the characters of its micro-batches.
+/// The rows of the first layer's table in each sum of a fold, which are the characters of the sum's
+/// micro-batches.
 ///
-/// Worked out once a step, for all panels and workers.
+/// Computed once per step for all panels and workers.
 final class FoldRows: @unchecked Sendable {
-    /// A list in the storage.
+    /// The place of a list in the storage.
     private struct Place {
         let start: Int
         var count = 0
     }
 
-    /// An addition of a step: its operands' and its result's rows.
+    /// An addition of a step, with the lists of its operands and its result.
     private struct Addition {
         let left: Int
         let right: Int
@@ -34,10 +35,10 @@ final class FoldRows: @unchecked Sendable {
     /// Whether each row occurs in a micro-batch.
     private let occurs: AlignedBuffer<Bool>
 
-    /// Makes room for the lists of any step.
+    /// Allocates the lists, large enough for any step.
     ///
     /// - Parameter tableRows: R; all rows are below it.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ fold: ReductionTree.FoldPlan, rankBatch: RankBatch, tableRows: Int) throws {
         self.fold = fold
         self.rankBatch = rankBatch
@@ -69,22 +70,23 @@ final class FoldRows: @unchecked Sendable {
         occurs = try AlignedBuffer(count: tableRows)
     }
 
-    /// Works out the rows of a step from the table row of each of the rank's tokens.
+    /// Computes the lists of a step.
+    /// - Parameter inputs: the table row of each of the rank's tokens.
     func update(_ inputs: UnsafePointer<UInt16>) {
         for (index, step) in fold.steps.enumerated() {
             let tokens = rankBatch.tokens(of: step.leaf)
             collect(UnsafeBufferPointer(start: inputs + tokens.before, count: tokens.count), into: leaves[index])
-            for addition in additions[index] { unite(addition) }
+            for addition in additions[index] { merge(addition) }
         }
     }
 
-    /// The rows of a step's own micro-batch.
+    /// Returns the rows of a fold step's micro-batch.
     func leaf(ofStep step: Int) -> RowList { list(leaves[step]) }
 
-    /// The rows of one of the addends of a step.
+    /// Returns the rows of an addend of a fold step.
     func addend(_ index: Int, ofStep step: Int) -> RowList { list(additions[step][index].right) }
 
-    /// The rows of a step's sum once some of its addends are added.
+    /// Returns the rows of a fold step's sum after the first `addends` additions.
     func sum(ofStep step: Int, addends: Int) -> RowList {
         addends == 0 ? leaf(ofStep: step) : list(additions[step][addends - 1].sum)
     }
@@ -105,12 +107,12 @@ final class FoldRows: @unchecked Sendable {
         lists[index].count = count
     }
 
-    private func unite(_ addition: Addition) {
+    private func merge(_ addition: Addition) {
         let (left, right) = (list(addition.left), list(addition.right))
         let target = storage.pointer + lists[addition.sum].start
         var (i, k, count) = (0, 0, 0)
         while i < left.count || k < right.count {
-            // Beyond a list's end is no row, which is larger than all.
+            // An exhausted list counts as larger than all rows.
             let (a, b) = (i < left.count ? Int(left.rows[i]) : Int.max, k < right.count ? Int(right.rows[k]) : Int.max)
             target[count] = UInt16(truncatingIfNeeded: min(a, b))
             count += 1

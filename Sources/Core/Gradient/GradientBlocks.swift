@@ -1,27 +1,28 @@
 import CKernels
 
-/// The order in which the sums over micro-batches travel between ranks ("wire order"), and their
+/// The order in which sums over micro-batches are sent between ranks ("wire order"), and their
 /// division into blocks.
 ///
-/// A column panel's rows lie far apart in the parameters' layout. The sums are kept and sent as
-/// they are computed, task after task, and the optimizer reads them in that order. A block is a few
-/// tasks that finish at about the same time; it travels while the next one is computed. Each block
-/// is cut into one part per rank: the elements that this rank adds up.
+/// In the parameters' layout a column panel's rows are far apart. So the sums are stored and sent
+/// in the order in which the tasks compute them, and the optimizer reads them in that order. A
+/// block is a few tasks that finish at about the same time, and it is sent while the next one is
+/// computed. Each block is divided into one part per rank, which that rank sums.
 package struct GradientBlocks: Sendable {
-    /// A matrix inside the flat gradient; in wire order its elements follow each other.
+    /// A matrix inside the flat gradient; its elements are contiguous in wire order.
     package struct Matrix: Hashable, Sendable {
         /// The number of rows.
         package let rows: Int
-        /// The elements of a row.
+        /// The number of elements per row.
         package let width: Int
-        /// The place of the first element in the flat gradient.
+        /// The offset of the first element in the flat gradient.
         package let offset: Int
         /// The distance between rows in the flat gradient.
         package let stride: Int
-        /// Whether a row stands for something else from step to step, as those of characters that occur.
+        /// Whether a row's meaning varies from step to step, as for the characters that occur in a
+        /// batch.
         package let rowsVary: Bool
 
-        /// Describes a matrix.
+        /// Creates a matrix.
         package init(rows: Int, width: Int, offset: Int, stride: Int, rowsVary: Bool = false) {
             self.rows = rows
             self.width = width
@@ -49,7 +50,7 @@ package struct GradientBlocks: Sendable {
         /// The elements in wire order.
         package let elements: Range<Int>
 
-        /// Describes elements of a block.
+        /// Creates a segment of a block.
         package init(block: Int, elements: Range<Int>) {
             self.block = block
             self.elements = elements
@@ -59,13 +60,13 @@ package struct GradientBlocks: Sendable {
     fileprivate struct Block {
         let elements: Range<Int>
         let taskCount: Int
-        /// The part of each rank.
+        /// The parts of the ranks.
         let parts: [Range<Int>]
     }
 
-    /// The number of ranks that share the work.
+    /// The number of ranks that share the summation.
     package let ranks: Int
-    /// The step's mean loss, the only element of its task; never compressed.
+    /// The segment of the step's mean loss, its task's only element; never compressed.
     let lossSegment: Segment
     /// All matrices, in wire order.
     let places: [Place]
@@ -75,29 +76,29 @@ package struct GradientBlocks: Sendable {
         (self.ranks, self.lossSegment, self.places, self.blocks) = (ranks, lossSegment, places, blocks)
     }
 
-    /// Forms blocks of whole tasks; the loss is a task of its own and comes last.
+    /// Creates blocks of whole tasks; the loss is a separate task and comes last.
     ///
     /// - Parameters:
-    ///   - tasks: the matrices that each task fills, in the order of the tasks.
-    ///   - lossOffset: the place of the loss in the flat gradient.
-    ///   - ranks: the number of ranks that share the work.
-    ///   - leastBytes: the size at which a block is complete; nil for one that suits the number of
+    ///   - tasks: the matrices that each task computes, in the order of the tasks.
+    ///   - lossOffset: the offset of the loss in the flat gradient.
+    ///   - ranks: the number of ranks that share the summation.
+    ///   - minBytes: the size at which a block is complete; nil for one that suits the number of
     ///     ranks.
-    package init(tasks: [[Matrix]], lossOffset: Int, ranks: Int, leastBytes: Int? = nil) {
-        var builder = Builder(ranks: ranks, leastBytes: leastBytes)
+    package init(tasks: [[Matrix]], lossOffset: Int, ranks: Int, minBytes: Int? = nil) {
+        var builder = Builder(ranks: ranks, minBytes: minBytes)
         for matrices in tasks { builder.append(matrices) }
         self = builder.finish(lossOffset: lossOffset)
     }
 
-    /// The minimum size of a block in bytes, large enough to amortise the latency of a transfer.
-    private static let leastBytes = 5 << 18
+    /// The minimum size of a block in bytes, large enough to amortize the latency of a transfer.
+    private static let minBytes = 5 << 18
     /// The minimum size of a part in bytes.
-    private static let leastPartBytes = 1 << 16
+    private static let minPartBytes = 1 << 16
 
-    /// Estimates the number of blocks of a gradient of many small tasks; at least 1.
-    package static func usualCount(bytes: Int, ranks: Int) -> Int { max(1, bytes / usualBytes(ranks: ranks)) }
+    /// Estimates the number of blocks of a gradient with many small tasks; at least 1.
+    package static func estimatedCount(bytes: Int, ranks: Int) -> Int { max(1, bytes / defaultMinBytes(ranks: ranks)) }
 
-    fileprivate static func usualBytes(ranks: Int) -> Int { max(leastBytes, leastPartBytes * ranks) }
+    fileprivate static func defaultMinBytes(ranks: Int) -> Int { max(minBytes, minPartBytes * ranks) }
 
     /// The number of elements.
     package var count: Int { blocks.last?.elements.upperBound ?? 0 }
@@ -105,34 +106,34 @@ package struct GradientBlocks: Sendable {
     /// The number of blocks.
     package var blockCount: Int { blocks.count }
 
-    /// The element in wire order that holds the step's mean loss.
+    /// The index in wire order of the step's mean loss.
     package var loss: Int { lossSegment.elements.lowerBound }
 
-    /// A block's elements in wire order.
+    /// Returns a block's elements in wire order.
     package func elements(of block: Int) -> Range<Int> { blocks[block].elements }
 
-    /// The elements of a block that stand for something else from step to step, in wire order.
+    /// Returns the elements of a block whose meaning varies from step to step, in wire order.
     package func varying(in block: Int) -> [Range<Int>] {
         let elements = blocks[block].elements
         return places.filter { $0.matrix.rowsVary && elements.overlaps($0.elements) }
             .map { $0.elements.clamped(to: elements) }
     }
 
-    /// The number of tasks that fill a block, the loss included.
+    /// Returns the number of tasks that fill a block, including the loss.
     func taskCount(of block: Int) -> Int { blocks[block].taskCount }
 
-    /// The elements of a block that a rank adds up, in wire order; possibly empty.
+    /// Returns the elements of a block that a rank sums, in wire order; possibly empty.
     package func part(of block: Int, rank: Int) -> Range<Int> { blocks[block].parts[rank] }
 
-    /// The index of one node's sums of a part, in the buffer of a rank that has `nodes` nodes.
+    /// Returns the offset of one node's sums of a part, in the buffer of a rank with `nodes` nodes.
     ///
-    /// The parts follow each other, and in a part its nodes, so that everything a peer receives is
-    /// contiguous.
+    /// Parts are contiguous, and a part's nodes are contiguous within it, so each peer receives one
+    /// contiguous range.
     package func offset(of part: Range<Int>, node: Int, nodes: Int) -> Int {
         part.lowerBound * nodes + node * part.count
     }
 
-    /// Copies a segment of one of `nodes` nodes to the buffer that is sent.
+    /// Copies a segment of one of `nodes` nodes to the send buffer.
     package func store(
         _ values: UnsafePointer<Float>, _ segment: Segment, node: Int, of nodes: Int,
         to base: UnsafeMutablePointer<Float>
@@ -146,13 +147,13 @@ package struct GradientBlocks: Sendable {
         }
     }
 
-    /// Copies a vector in wire order to the flat gradient; slow, for diagnosis.
+    /// Copies a vector in wire order to the flat gradient; slow, for diagnostics.
     func unpack(_ elements: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
         for place in places { place.unpack(elements, to: flat + place.matrix.offset) }
     }
 
-    /// Returns one of `nodes` nodes in wire order, read from the buffer that is sent; slow, for
-    /// diagnosis.
+    /// Returns one of `nodes` nodes in wire order, read from the send buffer; slow, for
+    /// diagnostics.
     func wireOrder(node: Int, of nodes: Int, from base: UnsafePointer<Float>) -> [Float] {
         blocks.flatMap(\.parts).flatMap { part in
             UnsafeBufferPointer(start: base + offset(of: part, node: node, nodes: nodes), count: part.count)
@@ -161,7 +162,8 @@ package struct GradientBlocks: Sendable {
 }
 
 extension GradientBlocks.Place {
-    /// Copies the matrix from a vector in wire order to the place of its first row.
+    /// Copies the matrix from a vector in wire order to the flat gradient, where `first` is its
+    /// first row.
     func unpack(_ elements: UnsafePointer<Float>, to first: UnsafeMutablePointer<Float>) {
         for row in 0..<matrix.rows {
             (first + row * matrix.stride).update(from: elements + start + row * matrix.width, count: matrix.width)
@@ -170,32 +172,32 @@ extension GradientBlocks.Place {
 }
 
 extension GradientBlocks {
-    /// Forms blocks task by task.
+    /// A builder that forms blocks task by task.
     struct Builder {
         private let ranks: Int
-        private let leastBytes: Int
+        private let minBytes: Int
         private var places: [Place] = []
         private var blocks: [Block] = []
-        /// The elements of the tasks so far.
+        /// The number of elements so far.
         private var count = 0
-        // The block that is still open.
+        // The start and the task count of the open block.
         private var start = 0
         private var taskCount = 0
 
-        /// Starts without tasks.
+        /// Creates a builder without tasks.
         ///
         /// - Parameters:
-        ///   - ranks: the number of ranks that share the work.
-        ///   - leastBytes: the size at which a block is complete; nil for one that suits the number
+        ///   - ranks: the number of ranks that share the summation.
+        ///   - minBytes: the size at which a block is complete; nil for one that suits the number
         ///     of ranks.
-        init(ranks: Int, leastBytes: Int? = nil) {
+        init(ranks: Int, minBytes: Int? = nil) {
             self.ranks = ranks
-            self.leastBytes = leastBytes ?? GradientBlocks.usualBytes(ranks: ranks)
+            self.minBytes = minBytes ?? GradientBlocks.defaultMinBytes(ranks: ranks)
         }
 
-        /// Appends a task that fills some matrices, one after another.
+        /// Appends a task that computes some matrices, one after another.
         ///
-        /// - Returns: where the task's sums belong.
+        /// - Returns: the segment of the task's sums.
         @discardableResult
         mutating func append(_ matrices: [Matrix]) -> Segment {
             let first = count
@@ -205,7 +207,7 @@ extension GradientBlocks {
             }
             let segment = Segment(block: blocks.count, elements: first..<count)
             taskCount += 1
-            if (count - start) * MemoryLayout<Float>.stride >= leastBytes { closeBlock() }
+            if (count - start) * MemoryLayout<Float>.stride >= minBytes { closeBlock() }
             return segment
         }
 
@@ -217,12 +219,13 @@ extension GradientBlocks {
         }
 
         private mutating func closeBlock() {
-            blocks.append(Block(elements: start..<count, taskCount: taskCount, parts: Self.cut(start..<count, ranks)))
+            blocks.append(
+                Block(elements: start..<count, taskCount: taskCount, parts: Self.divide(start..<count, ranks)))
             (start, taskCount) = (count, 0)
         }
 
-        /// Cuts a range into balanced parts that begin on whole cache lines of it.
-        private static func cut(_ range: Range<Int>, _ ranks: Int) -> [Range<Int>] {
+        /// Divides a range into balanced parts that start at whole cache lines of the range.
+        private static func divide(_ range: Range<Int>, _ ranks: Int) -> [Range<Int>] {
             let line = Int(DTRAIN_LINE)
             return Partition.balanced(count: (range.count + line - 1) / line, parts: ranks).map {
                 range.lowerBound + min($0.lowerBound * line, range.count)..<range.lowerBound

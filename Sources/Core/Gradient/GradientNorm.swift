@@ -1,16 +1,17 @@
 import CKernels
 
-/// The Euclidean norm of the gradient over all parameters that are trained, and the clipping of its elements.
+/// The Euclidean norm of the gradient over all trained parameters, and the clipping of its
+/// elements.
 ///
-/// The squares are summed in pieces of a fixed size and then piece after piece, so the bits depend
-/// on the gradient alone and not on which thread computes which piece.
+/// The squares are summed within pieces of a fixed size and then piece after piece. So the bits
+/// don't depend on which thread computes which piece.
 final class GradientNorm: @unchecked Sendable {
     private struct Piece {
         let values: UnsafeMutablePointer<Float>
         let count: Int
     }
 
-    /// Owns the pieces' memory.
+    /// Keeps the pieces' memory alive.
     private let gradient: GradientSums
     private let pieces: [Piece]
     /// The sum of the squares of each piece.
@@ -19,12 +20,12 @@ final class GradientNorm: @unchecked Sendable {
     /// The most elements of a piece.
     private static let pieceSize = 1 << 16
 
-    /// Prepares for a gradient.
+    /// Divides a gradient into pieces.
     ///
     /// - Parameters:
     ///   - gradient: the gradient of the whole batch.
-    ///   - frozen: the tensors that aren't trained, by their places in the layout.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - frozen: the indices in the layout of the tensors that aren't trained.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ gradient: GradientSums, frozen: Set<Int> = []) throws {
         func pieces(of range: Range<Int>, in buffer: AlignedBuffer<Float>) -> [Piece] {
             stride(from: range.lowerBound, to: range.upperBound, by: Self.pieceSize).map {
@@ -49,16 +50,18 @@ final class GradientNorm: @unchecked Sendable {
         squares.pointer[index] = dtrain_squared_norm(Int64(piece.count), piece.values)
     }
 
-    /// Multiplies one piece's elements by `scale` and limits them to [−limit, limit]; pieces may run on different threads.
+    /// Multiplies one piece's elements by `scale` and limits them to [−limit, limit]; pieces may
+    /// run on different threads.
     func clip(piece index: Int, scale: Float, limit: Float) {
         let piece = pieces[index]
         dtrain_clip(Int64(piece.count), scale, limit, piece.values)
     }
 
-    /// The norm, when all pieces are done; finite exactly when every element that is trained is.
+    /// The norm, after all pieces are summed; finite if and only if all trained elements are
+    /// finite.
     var value: Double { squares.elements.reduce(0, +).squareRoot() }
 
-    /// The parameters that are trained, neighbours joined.
+    /// Returns the trained parameters, adjacent ranges joined.
     private static func trainedRanges(_ layout: ParameterLayout, _ frozen: Set<Int>) -> [Range<Int>] {
         joined(
             layout.tensors.indices.filter { !frozen.contains($0) }.map {
@@ -66,7 +69,8 @@ final class GradientNorm: @unchecked Sendable {
             })
     }
 
-    /// The sums of trained parameters in wire order, without those of the table and the loss; neighbours joined.
+    /// Returns the sums of trained parameters in wire order, without the table and the loss;
+    /// adjacent ranges joined.
     private static func sumRanges(_ gradient: GradientSums, _ trained: [Range<Int>]) -> [Range<Int>] {
         joined(
             gradient.blocks.places.filter { place in trained.contains { $0.contains(place.matrix.offset) } }

@@ -1,31 +1,33 @@
-/// A step's gradient: sums over micro-batches, in wire order, and the two tensors whose gradients follow from them.
+/// A step's gradient: the sums over micro-batches, in wire order, and the two gradients derived
+/// from them.
 ///
-/// First the sums are those of this rank's nodes of the reduction tree, laid out as `blocks`
-/// describes. The sum over all ranks then replaces them, from the front.
+/// At first the sums are those of this rank's nodes of the reduction tree, laid out as `blocks`
+/// describes. Then the sum over all ranks replaces them block by block, from the front.
 package final class GradientSums: @unchecked Sendable {
-    /// Where each number belongs in the flat gradient.
+    /// The layout of the flat gradient.
     let layout: GradientLayout
-    /// How the sums lie, and how they travel between ranks.
+    /// The layout of the sums in memory and between ranks.
     package let blocks: GradientBlocks
     /// The tasks that compute the sums, in wire order.
     let tasks: [PlacedTask]
-    /// The number of the rank's nodes.
+    /// The number of this rank's nodes.
     let nodeCount: Int
-    /// The nodes' sums as `blocks` lays them out; at the end of a step the sum over all ranks in wire order.
+    /// The nodes' sums as `blocks` lays them out; at the end of a step, the sum over all ranks in
+    /// wire order.
     ///
-    /// Of the table's rows only those of characters that occur are defined, unless the sums travel.
+    /// Table rows of characters that don't occur are undefined, unless `arePartial`.
     package let sums: AlignedBuffer<Float>
-    /// The gradients of the embedding and of the first kernel, which come first in the parameters' layout.
+    /// The gradients of the embedding and of the first kernel, as the parameters' layout starts.
     let inputs: AlignedBuffer<Float>
 
     /// Allocates a gradient of zeros.
     ///
     /// - Parameters:
     ///   - parameters: the layout of the parameters.
-    ///   - tableRows: the most characters of a batch.
+    ///   - tableRows: the most distinct characters of a batch.
     ///   - ranks: the number of ranks that share the summation.
     ///   - nodeCount: the number of this rank's nodes.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ parameters: ParameterLayout, tableRows: Int, ranks: Int, nodeCount: Int) throws {
         let layout = GradientLayout(parameters, tableRows: tableRows)
         var builder = GradientBlocks.Builder(ranks: ranks)
@@ -33,12 +35,13 @@ package final class GradientSums: @unchecked Sendable {
         blocks = builder.finish(lossOffset: layout.loss)
         self.layout = layout
         self.nodeCount = nodeCount
-        sums = try AlignedBuffer(count: max(1, nodeCount) * blocks.count, behind: TapePanel.behind)
+        sums = try AlignedBuffer(count: max(1, nodeCount) * blocks.count, padding: TapePanel.padding)
         inputs = try AlignedBuffer(count: layout.summed.lowerBound)
     }
 
-    /// Whether sums are added up with others after they are stored, in which case every element of them counts.
-    var travel: Bool { blocks.ranks > 1 || nodeCount > 1 }
+    /// Whether the stored sums are partial: other sums are added to them later, so every element
+    /// must be defined.
+    var arePartial: Bool { blocks.ranks > 1 || nodeCount > 1 }
 
     /// The step's mean loss over the whole batch, once the sum over all ranks is complete.
     var loss: Float { sums[blocks.loss] }
@@ -48,9 +51,10 @@ package final class GradientSums: @unchecked Sendable {
         blocks.store(values, segment, node: node, of: nodeCount, to: sums.pointer)
     }
 
-    /// Names the parts of this rank's own nodes that aren't finite, before the sum over all ranks; nil if all are finite.
+    /// Describes the sums of this rank's nodes that aren't finite, before the sum over all ranks;
+    /// nil if all are finite.
     ///
-    /// - Parameter tableRows: the number of characters that occur.
+    /// - Parameter tableRows: the number of table rows in use.
     func nonFiniteInNodes(tableRows: Int) -> String? {
         var flat = [Float](repeating: 0, count: layout.count)
         for node in 0..<nodeCount {
@@ -60,7 +64,7 @@ package final class GradientSums: @unchecked Sendable {
         return nil
     }
 
-    /// Copies a tensor's gradient, row-major, once the gradient is complete.
+    /// Returns a tensor's gradient, row-major; the gradient must be complete.
     func values(of tensor: ParameterLayout.Tensor) -> [Float] {
         let range = tensor.offset..<tensor.offset + tensor.count
         if range.upperBound <= inputs.count { return Array(inputs.elements[range]) }

@@ -1,24 +1,25 @@
 import CKernels
 
-/// Panels of d(loss)/d(logits) that are computed again from the states on the tape, as the head has computed them.
+/// Panels of d(loss)/d(logits), recomputed from the states on the tape.
 ///
-/// Logits are products of the same operands, each a sum in the same order, and what follows them is the same arithmetic, element
-/// by element. So the bits are those of a tape that keeps the gradient.
+/// The bits equal those of `LossHead`: the products have the same operands and the same order of
+/// summation, and each element's arithmetic is the same.
 ///
-/// H units, V vocabulary.
+/// H units, V vocabulary size.
 final class LogitsPanels: @unchecked Sendable {
     private let tape: Tape
     private let dense: PackedMatrix
     private let bias: UnsafePointer<Float>
     private let format: OperandFormat
-    /// The top layer's h after each token, by micro-batch: [tokens, H] in the products' format; nil where the tape has them so.
+    /// The top layer's h after each token, by micro-batch: [tokens, H] in the products' format; nil
+    /// if the tape's format is the same.
     private let operands: AlignedBuffer<UInt16>?
-    /// Bytes of a micro-batch's operand.
+    /// The bytes per micro-batch.
     private let operandBytes: Int
 
-    /// Prepares for a tape.
+    /// Allocates the operands for a tape.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ tape: Tape, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
         self.tape = tape
         dense = weights.dense
@@ -31,7 +32,8 @@ final class LogitsPanels: @unchecked Sendable {
             ? nil : try AlignedBuffer(count: batch.count * operandBytes / MemoryLayout<UInt16>.stride)
     }
 
-    /// Prepares the states of a micro-batch; all must be prepared before a panel is computed.
+    /// Converts the states of a micro-batch; must be called for all micro-batches before a panel is
+    /// computed.
     func prepare(_ microBatch: Int) {
         guard let operands else { return }
         format.store(
@@ -39,16 +41,16 @@ final class LogitsPanels: @unchecked Sendable {
             to: UnsafeMutableRawPointer(operands.pointer) + microBatch * operandBytes)
     }
 
-    /// Makes a worker's room for panels.
+    /// Creates a worker's buffers.
     func makeWorker() throws -> Worker { try Worker(self) }
 
-    /// The top layer's h after each token of a micro-batch, as the products read it.
+    /// Returns the top layer's h after each token of a micro-batch, in the products' format.
     private func operand(_ microBatch: Int) -> UnsafeRawPointer {
         guard let operands else { return UnsafeRawPointer(tape.topStates(of: microBatch)) }
         return UnsafeRawPointer(operands.pointer) + microBatch * operandBytes
     }
 
-    /// One worker's panel at a time.
+    /// One worker's computation of panels, one at a time.
     final class Worker {
         private struct Shape: Hashable {
             let tokens: Int
@@ -73,16 +75,17 @@ final class LogitsPanels: @unchecked Sendable {
             }
             self.products = products
             let tokens = products.keys.reduce(0) { max($0, $1.tokens) }
-            values = try AlignedBuffer(count: tokens * Panels.widest, behind: TapePanel.behind)
+            values = try AlignedBuffer(count: tokens * Panels.maxWidth, padding: TapePanel.padding)
         }
 
-        /// Computes a panel, which is valid until the next one is.
+        /// Computes a panel, which is valid until the next call.
         func panel(_ panel: Int, microBatch: Int) throws -> TapePanel {
             let tape = panels.tape
             let columns = Panels(units: tape.vocabularySize).columns(panel)
             let tokens = tape.rankBatch.tokens(of: microBatch)
             guard let product = products[Shape(tokens: tokens.count, width: columns.count)] else {
-                throw DTrainError(.internal, "no product for \(tokens.count) tokens and \(columns.count) columns")
+                throw DTrainError(
+                    .internal, "no product for \(tokens.count) tokens and \(columns.count) columns; please report this")
             }
             product(
                 panels.operand(microBatch), panels.dense.bytes(fromColumn: columns.lowerBound), values.pointer)

@@ -1,15 +1,17 @@
-/// A layer's h before or after each token, packed by micro-batch for the weight gradient's products.
+/// A layer's h before or after each token, packed per micro-batch for the weight gradient's
+/// products.
 struct PackedStates {
     private let products: any PanelProducts
     private let rankBatch: RankBatch
     private let units: Int
     private let storage: AlignedBuffer<UInt32>
-    /// Words of a micro-batch.
+    /// The words per micro-batch.
     private let stride: Int
 
-    /// Makes room for all micro-batches.
+    /// Allocates memory for all micro-batches.
     ///
-    /// - Parameter reusing: memory that is free from the first `fill` on; used if it is large enough.
+    /// - Parameter reusing: memory that is free from the first `fill` on, used if it is large
+    ///   enough.
     init(
         rankBatch: RankBatch, units: Int, products: any PanelProducts, reusing memory: AlignedBuffer<UInt32>? = nil
     ) throws {
@@ -28,7 +30,8 @@ struct PackedStates {
             to: storage.pointer + stride * microBatch)
     }
 
-    /// The packed states of a micro-batch from a unit on, at which a part of a product's rows starts.
+    /// Returns the packed states of a micro-batch from a unit on, at which a part of a product's
+    /// rows starts.
     func bytes(_ microBatch: Int, from unit: Int) -> UnsafeRawPointer {
         let before = products.words(before: unit, states: rankBatch.tokens(of: microBatch).count)
         return UnsafeRawPointer(storage.pointer + stride * microBatch + before)

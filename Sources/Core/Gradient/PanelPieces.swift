@@ -1,48 +1,51 @@
-/// How the panel tasks are cut where there are many workers: by units of hᵀ, the rows of a product's result.
+/// The division of panel tasks into pieces for many workers: by units of hᵀ, the rows of a
+/// product's result.
 ///
-/// A task's sums by character and over all tokens are cheap, and its first piece's. No sum is cut, so no bit changes.
+/// A task's sums per character and over all tokens are cheap, and its first piece computes them. No
+/// sum is divided, so no bits change.
 struct PanelPieces {
-    /// One of a task's pieces.
+    /// A piece of a task.
     struct Piece: Hashable {
         let task: Int
         let index: Int
     }
 
-    /// The pieces of each task.
+    /// The number of pieces per task.
     let perTask: Int
     private let rowStep: Int
 
-    /// Cuts tasks so that the workers have about the same number of pieces.
+    /// Chooses a number of pieces that balances the workers.
     ///
     /// - Parameters:
     ///   - tasks: the number of tasks that are products.
     ///   - units: the rows of a product's result.
-    ///   - rowStep: what the products' parts are multiples of; nil if they compute all rows.
+    ///   - rowStep: the unit in which a product's rows can be divided; nil if one worker computes
+    ///     all rows.
     init(tasks: Int, units: Int, workers: Int, rowStep: Int?) {
         self.rowStep = rowStep ?? max(1, units)
         let most = min(Self.most, units.groups(of: self.rowStep))
-        // The part of the workers' time that is work, if all pieces take the same.
-        func use(_ pieces: Int) -> Double {
+        // Returns the fraction of time that the workers are busy, if all pieces take equally long.
+        func utilization(_ pieces: Int) -> Double {
             let all = max(1, tasks) * pieces
             return Double(all) / Double(all.groups(of: workers) * workers)
         }
         perTask =
-            (1...max(1, most)).first { use($0) >= Self.enough }
-            ?? (1...max(1, most)).max { use($0) < use($1) } ?? 1
+            (1...max(1, most)).first { utilization($0) >= Self.enough }
+            ?? (1...max(1, most)).max { utilization($0) < utilization($1) } ?? 1
     }
 
     private static let (most, enough) = (8, 0.9)
 
-    /// The index-th of all pieces of all tasks.
+    /// Returns a piece by its index among all pieces of all tasks.
     func piece(_ index: Int) -> Piece { Piece(task: index / perTask, index: index % perTask) }
 
-    /// The rows of a product's result that a piece has.
+    /// Returns the rows of a product's result in a piece.
     func rows(_ index: Int, of count: Int) -> Range<Int> {
         let steps = Partition.part(index, of: perTask, count: count.groups(of: rowStep))
         return min(count, steps.lowerBound * rowStep)..<min(count, steps.upperBound * rowStep)
     }
 
-    /// The sums of a piece within those of its task, a run for each target.
+    /// Returns the ranges of a piece's sums within its task's, one for each target.
     func sums(_ piece: Piece, of task: PanelTask) -> [Range<Int>] {
         var offset = 0
         return task.targets.compactMap { target in
@@ -53,7 +56,7 @@ struct PanelPieces {
         }
     }
 
-    /// The rows of a target that a piece computes.
+    /// Returns the rows of a target that a piece computes.
     func rows(of target: PanelTask.Target, _ index: Int) -> Range<Int> {
         if target.factor.isHidden { return rows(index, of: target.rows) }
         return index == 0 ? 0..<target.rows : 0..<0

@@ -1,6 +1,8 @@
-/// One column panel of the weight gradients: the panel of the tape that it reads and the gradient columns that it yields.
+/// A task of the weight gradients: one column panel of the tape and the gradient columns computed
+/// from it.
 struct PanelTask: Hashable, Sendable {
-    /// A product with the panel and its place: element (i, column) is `offset + i * stride + column` of the flat gradient.
+    /// A product with the panel; its element (i, column) goes to `offset + i * stride + column` of
+    /// the flat gradient.
     struct Target: Hashable, Sendable {
         /// The left operand.
         enum Factor: Hashable, Sendable {
@@ -8,9 +10,9 @@ struct PanelTask: Hashable, Sendable {
             case hiddenBefore(layer: Int)
             /// hᵀ of a layer after each token.
             case hiddenAfter(layer: Int)
-            /// The inputs' rows of the first layer's table, one-hot.
+            /// The inputs' rows of the first layer's table, as one-hot vectors.
             case characters
-            /// All ones: column sums.
+            /// A row of ones, which gives column sums.
             case ones
 
             /// Whether the target is a matrix product.
@@ -33,7 +35,7 @@ struct PanelTask: Hashable, Sendable {
     let panel: Int
     /// The panel's width.
     let width: Int
-    /// The cheap sums first: they bring the panel into the cache for the products.
+    /// The products with the panel; the cheap sums come first and bring the panel into the cache.
     let targets: [Target]
 
     init(source: Tape.PanelSource, panel: Int, width: Int, targets: [Target]) {
@@ -43,10 +45,10 @@ struct PanelTask: Hashable, Sendable {
         self.targets = targets.filter { !$0.factor.isHidden } + targets.filter { $0.factor.isHidden }
     }
 
-    /// The number of the task's sums.
+    /// The number of sums.
     var count: Int { targets.reduce(0) { $0 + $1.rows * width } }
 
-    /// The matrices that the task fills, one for each target.
+    /// The matrices that the task computes, one for each target.
     var matrices: [GradientBlocks.Matrix] {
         targets.map {
             GradientBlocks.Matrix(
@@ -55,7 +57,7 @@ struct PanelTask: Hashable, Sendable {
         }
     }
 
-    /// All tasks of a model, in wire order.
+    /// Returns all tasks of a model, in wire order.
     static func all(_ layout: GradientLayout) -> [PanelTask] {
         recurrentTasks(layout) + denseTasks(layout.parameters)
     }
@@ -75,7 +77,8 @@ struct PanelTask: Hashable, Sendable {
         }
     }
 
-    /// The sums that a panel of one record group yields; `column` is the panel's first within the gate.
+    /// Returns the targets of a panel of one record group; `column` is the panel's first within the
+    /// gate.
     private static func targets(
         _ layout: GradientLayout, layer: Int, _ route: Cell.Route, column: Int
     ) -> [Target] {
@@ -122,7 +125,7 @@ struct PanelTask: Hashable, Sendable {
     }
 }
 
-/// A task with the place of its sums in wire order.
+/// A task and the segment of its sums in wire order.
 struct PlacedTask: Sendable {
     let task: PanelTask
     let segment: GradientBlocks.Segment

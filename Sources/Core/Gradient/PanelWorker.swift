@@ -1,10 +1,12 @@
 import CKernels
 
-/// A layer's states, packed for the products.
+/// A layer's packed states.
 struct LayerStates {
-    /// Before each token; nil where those before the first are zero and add nothing: the others are in `after`.
+    /// The states before each token; nil if those before the first token are zero.
+    ///
+    /// The others are in `after`.
     let before: PackedStates?
-    /// After each token.
+    /// The states after each token.
     let after: PackedStates
 }
 
@@ -14,7 +16,7 @@ final class PanelWorker {
     private struct Shape: Hashable {
         let units: Int
         let sequences: Int
-        /// Summed tokens of each sequence.
+        /// The number of summed tokens per sequence.
         let tokens: Int
         let width: Int
     }
@@ -27,24 +29,24 @@ final class PanelWorker {
     private let panelProducts: any PanelProducts
     private let pieces: PanelPieces
     private let addends: AlignedBuffer<UnsafePointer<Float>?>
-    /// The rows of sums by character.
+    /// The rows of sums per character.
     private let foldRows: FoldRows
-    /// The panels that the tape doesn't keep.
+    /// Recomputes the panels that the tape doesn't store.
     private let logitsPanels: LogitsPanels.Worker?
-    /// Whether rows that a sum lacks are stored as zeros.
+    /// Whether rows that don't occur in a node's sum are stored as zeros.
     private let fillsRows: Bool
 
     /// Prepares a worker.
     ///
     /// - Parameters:
     ///   - layers: the states of each recurrent layer, from the input up.
-    ///   - pieces: how tasks are cut.
+    ///   - pieces: the division of tasks into pieces.
     ///   - slots: the number of slots for partial sums.
-    ///   - slotSize: the most sums of a task.
-    ///   - foldRows: the rows that sums by character have.
-    ///   - fillsRows: whether rows that a node's sum lacks are stored as zeros.
-    ///   - logitsPanels: computes the panels that the tape doesn't keep.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - slotSize: the largest number of sums of a task.
+    ///   - foldRows: the rows of sums per character.
+    ///   - fillsRows: whether rows that don't occur in a node's sum are stored as zeros.
+    ///   - logitsPanels: recomputes the panels that the tape doesn't store.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         tape: Tape, layers: [LayerStates], products panelProducts: any PanelProducts, pieces: PanelPieces, slots: Int,
         slotSize: Int, foldRows: FoldRows, fillsRows: Bool, logitsPanels: LogitsPanels?
@@ -82,8 +84,8 @@ final class PanelWorker {
     /// A slot holds the task's targets one after another, each [rows][width].
     ///
     /// - Parameters:
-    ///   - number: the step's number in the fold.
-    ///   - step: the micro-batch's step of the fold.
+    ///   - number: the index of the fold step.
+    ///   - step: the micro-batch's fold step.
     ///   - task: the task.
     ///   - piece: the piece's index in the task.
     ///   - out: receives the sums, laid out as a slot.
@@ -113,7 +115,7 @@ final class PanelWorker {
         }
     }
 
-    /// The partial sums in a slot.
+    /// Returns the partial sums in a slot.
     func slot(_ index: Int) -> UnsafeMutablePointer<Float> { slots.pointer + index * slotSize }
 
     private func sums(_ step: FoldStep, _ offset: Int, _ out: UnsafeMutablePointer<Float>) -> FoldDestination {
@@ -125,7 +127,9 @@ final class PanelWorker {
 
     private func panel(_ task: PanelTask, microBatch: Int) throws -> TapePanel {
         if let kept = tape.panel(task.source, microBatch: microBatch, panel: task.panel) { return kept }
-        guard let logitsPanels else { throw DTrainError(.internal, "the tape keeps no panels of \(task.source)") }
+        guard let logitsPanels else {
+            throw DTrainError(.internal, "the tape has no panels of \(task.source); please report this")
+        }
         return try logitsPanels.panel(task.panel, microBatch: microBatch)
     }
 
@@ -153,10 +157,10 @@ final class PanelWorker {
         }
     }
 
-    /// Computes the sums by character of a micro-batch and folds them, for the rows that occur.
+    /// Computes the sums per character of a micro-batch and folds them, for the rows that occur.
     ///
-    /// A row that only one of two sums has is added to zero: the bits are those of dense sums, of which the other ranks'
-    /// are some.
+    /// A row in only one of two sums is added to zero. So the bits equal those of dense sums, which
+    /// other ranks may compute.
     private func addCharacters(
         _ target: PanelTask.Target, _ panel: TapePanel, _ number: Int, _ step: FoldStep, _ sums: FoldDestination
     ) {
@@ -198,7 +202,8 @@ final class PanelWorker {
         let shape = Shape(units: units, sequences: sequences, tokens: tokens, width: width)
         guard let product = products[shape] else {
             throw DTrainError(
-                .internal, "no product for \(units) units, \(sequences) sequences and \(width) columns")
+                .internal,
+                "no product for \(units) units, \(sequences) sequences and \(width) columns; please report this")
         }
         return product
     }

@@ -1,24 +1,26 @@
-/// One leaf in the fold of a run: the partial sums that it is added to, and where the result stays.
+/// The step of one leaf in the fold of a range: the partial sums added to it, and the slot of the
+/// result.
 package struct FoldStep: Hashable, Sendable {
-    /// The leaf, counted from the run's first.
+    /// The leaf, counted from the first of the range.
     package let leaf: Int
     /// The slot for the leaf's own value.
     package let slot: Int
-    /// The slots added to it, in order: left siblings, lowest in the tree first.
+    /// The slots of its left siblings, which are added in order, lowest in the tree first.
     package fileprivate(set) var addends: [Int] = []
-    /// The node that the step completes, as an index into the run's canonical nodes.
+    /// The node that the step completes, as an index into the range's canonical nodes.
     package fileprivate(set) var completedNode: Int?
 
-    /// The slot where the sum belongs: the last addend's.
+    /// The slot of the sum: the last addend's, or the leaf's own.
     package var target: Int { addends.last ?? slot }
 }
 
 extension ReductionTree {
-    /// The fold of a run of leaves, taken in order, into the run's nodes with few buffers ("slots").
+    /// A plan to fold a range of leaves, in order, into the range's nodes with few buffers
+    /// ("slots").
     ///
-    /// A leaf is added as soon as its left sibling is complete, like the carry of a binary counter,
-    /// so the number of slots grows with log2 of the run's length. A completed node's sum must be
-    /// moved out of its slot before the next step.
+    /// Siblings are added as soon as both are complete, like the carry of a binary counter, so the
+    /// number of slots grows with log2 of the range's length. A completed node's sum must be moved
+    /// out of its slot before the next step.
     package struct FoldPlan: Hashable, Sendable {
         /// A step for each leaf, in order.
         package let steps: [FoldStep]
@@ -28,7 +30,7 @@ extension ReductionTree {
         package let nodeCount: Int
     }
 
-    /// Plans the fold of a contiguous run of leaves.
+    /// Plans the fold of a contiguous range of leaves.
     package func foldPlan(of run: Range<Int>) -> FoldPlan {
         let nodes = canonicalNodes(of: run)
         var steps: [FoldStep] = []
@@ -61,7 +63,7 @@ extension ReductionTree {
         package let source: Int
     }
 
-    /// A node of a merged run and the buffer that holds its sum.
+    /// A node of the joint range and the buffer that holds its sum.
     package struct MergedNode: Hashable, Sendable {
         /// The node.
         package let node: Node
@@ -69,23 +71,23 @@ extension ReductionTree {
         package let buffer: Int
     }
 
-    /// The additions that turn the nodes of neighbouring runs into the nodes of the joint run.
+    /// The additions that merge the nodes of adjacent ranges into the nodes of the joint range.
     ///
-    /// The rank that owns a range of elements merges the nodes of all ranks into the root.
+    /// For the elements that it owns, each rank merges the nodes of all ranks into the root.
     package struct MergePlan: Hashable, Sendable {
-        /// The canonical nodes of all runs, one buffer each, in the order of the leaves.
+        /// The canonical nodes of all ranges, one buffer each, in the order of the leaves.
         package let nodes: [Node]
         /// The additions in order, on the buffers of `nodes`.
         package let additions: [Addition]
-        /// The canonical nodes of the joint run, after the additions.
+        /// The canonical nodes of the joint range, after the additions.
         package let merged: [MergedNode]
     }
 
-    /// Plans the merge of runs that follow each other without a gap; some may be empty.
+    /// Plans the merge of adjacent ranges; some may be empty.
     package func mergePlan(of runs: [Range<Int>]) -> MergePlan {
         let filled = runs.filter { !$0.isEmpty }
         precondition(
-            zip(filled, filled.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound }, "the runs leave gaps")
+            zip(filled, filled.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound }, "the ranges have gaps")
         let nodes = filled.flatMap(canonicalNodes)
         let joint = canonicalNodes(of: (filled.first?.lowerBound ?? 0)..<(filled.last?.upperBound ?? 0))
         var additions: [Addition] = []

@@ -1,24 +1,25 @@
-/// The fixed binary tree in whose order the gradients of a step's micro-batches are added.
+/// The fixed binary tree that defines the order in which the gradients of a step's micro-batches
+/// are added.
 ///
 /// The leaves are the micro-batches 0..<M. The node (j, k) covers the leaves
 /// [k·2^j, min((k+1)·2^j, M)); its sum is
 ///
 ///     sum(j, k) = sum(j−1, 2k) + sum(j−1, 2k+1)
 ///
-/// or sum(j−1, 2k) alone where the right child begins beyond M.
+/// or sum(j−1, 2k) alone if the right child starts at or after M.
 ///
-/// Floating-point addition isn't associative, so the order determines the bits. It depends on M alone:
-/// however contiguous runs of leaves are assigned to ranks, each run consists of a few whole nodes,
-/// and adding those along the tree gives the same bits.
+/// Floating-point addition isn't associative, so the order determines the bits. The order depends
+/// only on M. Each rank has a contiguous range of leaves, which consists of a few whole nodes.
+/// Adding these nodes along the tree gives the same bits for any assignment of ranges to ranks.
 package struct ReductionTree: Hashable, Sendable {
-    /// An aligned run of 2^level leaves, truncated at the number of leaves.
+    /// An aligned range of 2^level leaves, truncated at the number of leaves.
     package struct Node: Hashable, Sendable {
         /// j: the node's height above the leaves.
         package let level: Int
         /// k: the node's index within its level.
         package let index: Int
 
-        /// The node (j, k).
+        /// Creates the node (j, k).
         package init(level: Int, index: Int) {
             self.level = level
             self.index = index
@@ -28,7 +29,7 @@ package struct ReductionTree: Hashable, Sendable {
         package var lowerBound: Int { index << level }
         /// The child over the first half.
         var left: Node { Node(level: level - 1, index: 2 * index) }
-        /// The child over the second half, which may begin beyond the last leaf.
+        /// The child over the second half, which may start beyond the last leaf.
         var right: Node { Node(level: level - 1, index: 2 * index + 1) }
     }
 
@@ -37,26 +38,27 @@ package struct ReductionTree: Hashable, Sendable {
     /// The node that covers all leaves.
     package let root: Node
 
-    /// Describes the tree over `leafCount` ≥ 1 leaves.
+    /// Creates the tree over `leafCount` ≥ 1 leaves.
     package init(leafCount: Int) {
-        precondition(leafCount > 0, "a reduction tree needs a leaf")
+        precondition(leafCount > 0, "a reduction tree needs at least one leaf")
         self.leafCount = leafCount
         var height = 0
         while 1 << height < leafCount { height += 1 }
         root = Node(level: height, index: 0)
     }
 
-    /// The leaves under a node.
+    /// Returns the leaves under a node.
     package func leaves(of node: Node) -> Range<Int> {
         node.lowerBound..<min((node.index + 1) << node.level, leafCount)
     }
 
-    /// The fewest whole nodes that cover a contiguous run of leaves, in the order of the leaves.
+    /// Returns the fewest whole nodes that cover a contiguous range of leaves, in the order of the
+    /// leaves.
     ///
-    /// They are at most 2·log2(M) + 1. A node truncated at M counts as whole; of several nodes over
-    /// the same leaves, the result contains the highest.
+    /// There are at most 2·log2(M) + 1 nodes. A node truncated at M counts as whole; if several
+    /// nodes cover the same leaves, the result contains the highest.
     package func canonicalNodes(of run: Range<Int>) -> [Node] {
-        precondition(run.lowerBound >= 0 && run.upperBound <= leafCount, "the run lies outside the tree")
+        precondition(run.lowerBound >= 0 && run.upperBound <= leafCount, "the range is outside the tree")
         var nodes: [Node] = []
         var next = run.lowerBound
         while next < run.upperBound {

@@ -1,13 +1,14 @@
 import CKernels
 
-/// The gradients of the embedding and of the first kernel from the table's: dE = dTable · Wᵀ, dW = Eᵀ · dTable.
+/// The gradients of the embedding and of the first kernel, computed from the table's: dE = dTable ·
+/// Wᵀ, dW = Eᵀ · dTable.
 ///
-/// Over the rows of the characters that occur, in ascending order; the other rows of dE are zero. Tasks cut the results' rows and
-/// columns and never the depth of a sum.
+/// Only the rows of characters that occur enter, in ascending order; the other rows of dE are zero.
+/// Tasks divide the results' rows and columns, but not the depth of a sum.
 ///
-/// U characters occur. The embedding's width is E, the first layer has H units and G gates.
+/// E is the embedding's width; the first layer has H units and G gates.
 final class TableGradient: @unchecked Sendable {
-    /// A column panel of the table among the sums: [R][width].
+    /// A column panel of the table's gradient: [R][width].
     private struct Panel {
         /// The first column in the table.
         let column: Int
@@ -15,45 +16,45 @@ final class TableGradient: @unchecked Sendable {
         let values: UnsafePointer<Float>
     }
 
-    /// What a worker needs for itself.
-    private struct Room {
-        /// Rows of dE for one block of columns.
+    /// A worker's buffers.
+    private struct Buffers {
+        /// A block of dE: [rows][columns of a block].
         let embeddings: AlignedBuffer<Float>
         let scratch: AlignedBuffer<Float>
         /// A panel of dW: [E][width].
         let kernel: AlignedBuffer<Float>
     }
 
-    /// Rows of a task of dE.
+    /// The rows per task of dE.
     private static let taskRows = 128
-    /// Columns of a task of dE: those of a block of packed weights.
+    /// The columns per task of dE, which are those of a block of packed weights.
     private static let taskColumns = DTRAIN_BLOCK_COLUMNS
 
     private let gradient: GradientSums
     private let characters: BatchCharacters
     private let parameters: UnsafePointer<Float>
-    /// Wᵀ in blocks of columns: [G·H, E].
+    /// Wᵀ in column blocks: [G·H, E].
     ///
-    /// Not one of the packed weights, which another rank of the host may be replacing already.
+    /// Separate from `PackedWeights`, which another rank of the host may already be replacing.
     private let kernelTransposed: AlignedBuffer<Float>
     private let embeddingDim: Int
     /// G·H.
     private let columns: Int
-    /// From the table's first column to its last.
+    /// The panels, from the table's first column to its last.
     private let panels: [Panel]
-    /// The embeddings of the characters that occur, in the layout of packed states.
+    /// The embeddings of the characters that occur, in the layout of packed float32 states.
     private let embeddings: AlignedBuffer<Float>
-    private let rooms: [Room]
-    /// The ids whose rows of dE may differ from zero.
+    private let buffers: [Buffers]
+    /// The ids whose rows of dE may be nonzero.
     private let written: AlignedBuffer<UInt16>
     private var writtenCount = 0
 
-    /// Prepares for a gradient.
+    /// Allocates the buffers for a gradient.
     ///
     /// - Parameters:
     ///   - parameters: the flat parameters, which must outlive this object.
     ///   - workers: the number of workers that run tasks.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         _ gradient: GradientSums, characters: BatchCharacters, parameters: UnsafePointer<Float>,
         workers: Int
@@ -79,8 +80,8 @@ final class TableGradient: @unchecked Sendable {
         let groups = embeddingDim.groups(of: DTRAIN_STATE_GROUP)
         embeddings = try AlignedBuffer(count: groups * DTRAIN_STATE_GROUP * characters.capacity)
         let width = panels.map(\.width).max() ?? 0
-        rooms = try (0..<workers).map { _ in
-            Room(
+        buffers = try (0..<workers).map { _ in
+            Buffers(
                 embeddings: try AlignedBuffer(count: Self.taskRows * Self.taskColumns),
                 scratch: try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(Self.taskRows)))),
                 kernel: try AlignedBuffer(count: embeddingDim * width))
@@ -88,7 +89,7 @@ final class TableGradient: @unchecked Sendable {
         written = try AlignedBuffer(count: characters.capacity)
     }
 
-    /// Computes both gradients at the weights of the step, on all workers of a pool.
+    /// Computes both gradients for the step's weights, on all workers of a pool.
     func run(on pool: WorkerPool) throws {
         clear()
         let groups = embeddingDim.groups(of: DTRAIN_STATE_GROUP)
@@ -102,15 +103,15 @@ final class TableGradient: @unchecked Sendable {
         try pool.run { worker in
             while let task = pool.nextTask(below: pieces + panels.count) {
                 if task < pieces {
-                    embeddings(rows: task / blocks, block: task % blocks, rooms[worker])
+                    embeddings(rows: task / blocks, block: task % blocks, buffers[worker])
                 } else {
-                    kernel(panels[task - pieces], rooms[worker])
+                    kernel(panels[task - pieces], buffers[worker])
                 }
             }
         }
     }
 
-    /// Zeroes the rows of dE that the last step has written.
+    /// Zeroes the rows of dE that the previous step has written.
     private func clear() {
         let first = gradient.inputs.pointer + gradient.layout.parameters.embeddings
         for id in written.elements.prefix(writtenCount) {
@@ -120,7 +121,7 @@ final class TableGradient: @unchecked Sendable {
         written.pointer.update(from: characters.ids.pointer, count: writtenCount)
     }
 
-    /// Packs a block of columns of Wᵀ.
+    /// Packs a column block of Wᵀ.
     private func packKernel(block: Int) {
         let first = block * Self.taskColumns
         PackedMatrix.Source.transposed.pack(
@@ -132,7 +133,7 @@ final class TableGradient: @unchecked Sendable {
         kernelTransposed.pointer + block * BlockPacking.words(columns: Self.taskColumns, steps: columns)
     }
 
-    /// Packs a group of columns of the embeddings of all characters that occur.
+    /// Packs a group of embedding columns for all characters that occur.
     private func packEmbeddings(group: Int) {
         let first = group * DTRAIN_STATE_GROUP
         let (width, count) = (min(DTRAIN_STATE_GROUP, embeddingDim - first), characters.count)
@@ -144,8 +145,8 @@ final class TableGradient: @unchecked Sendable {
         }
     }
 
-    /// Computes a block of columns of some rows of dE, panel after panel in the order of the depth.
-    private func embeddings(rows chunk: Int, block: Int, _ room: Room) {
+    /// Computes a column block of some rows of dE, panel after panel in the order of the depth.
+    private func embeddings(rows chunk: Int, block: Int, _ buffers: Buffers) {
         let rows = chunk * Self.taskRows..<min(characters.count, (chunk + 1) * Self.taskRows)
         let column = block * Self.taskColumns
         let width = min(Self.taskColumns, embeddingDim - column)
@@ -153,9 +154,9 @@ final class TableGradient: @unchecked Sendable {
         product.rows = Int64(rows.count)
         product.columns = Int64(width)
         product.groups = 1
-        product.c = room.embeddings.pointer
+        product.c = buffers.embeddings.pointer
         product.c_stride = Int64(Self.taskColumns)
-        product.scratch = room.scratch.pointer
+        product.scratch = buffers.scratch.pointer
         for panel in panels {
             product.depth = Int64(panel.width)
             product.a = UnsafeRawPointer(panel.values + rows.lowerBound * panel.width)
@@ -166,21 +167,21 @@ final class TableGradient: @unchecked Sendable {
         let to = gradient.inputs.pointer + gradient.layout.parameters.embeddings + column
         for (index, row) in rows.enumerated() {
             (to + Int(characters.ids[row]) * embeddingDim).update(
-                from: room.embeddings.pointer + index * Self.taskColumns, count: width)
+                from: buffers.embeddings.pointer + index * Self.taskColumns, count: width)
         }
     }
 
     /// Computes a panel of dW.
-    private func kernel(_ panel: Panel, _ room: Room) {
+    private func kernel(_ panel: Panel, _ buffers: Buffers) {
         let (count, width) = (Int64(characters.count), panel.width)
         var fold = dtrain_fold()
-        fold.out = room.kernel.pointer
-        fold.upcoming = UnsafePointer(room.kernel.pointer)
+        fold.out = buffers.kernel.pointer
+        fold.upcoming = UnsafePointer(buffers.kernel.pointer)
         dtrain_panel_product_fp32(
             Int64(embeddingDim), Int64(width), count, embeddings.pointer, count, panel.values, Int64(width), &fold)
         let to = gradient.inputs.pointer + gradient.layout.parameters.recurrent[0].kernel + panel.column
         for row in 0..<embeddingDim {
-            (to + row * columns).update(from: room.kernel.pointer + row * width, count: width)
+            (to + row * columns).update(from: buffers.kernel.pointer + row * width, count: width)
         }
     }
 }

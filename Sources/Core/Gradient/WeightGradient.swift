@@ -1,11 +1,12 @@
 import CKernels
 import Synchronization
 
-/// The gradients that are sums over tokens: recurrent and input kernels, biases, the first layer's table, the dense layer.
+/// The gradients that are sums over tokens: of recurrent and input kernels, biases, the first
+/// layer's table, and the dense layer.
 ///
-/// Each is computed per micro-batch and added up in the order of the reduction tree. A task is one
-/// column panel. A worker takes a task through all micro-batches of the rank and folds as it goes,
-/// so the partial sums stay in its cache and no worker waits for another.
+/// Each is computed per micro-batch and summed in the order of the reduction tree. A task is one
+/// column panel. A worker takes a task through all micro-batches of the rank and folds their sums
+/// immediately, so the partial sums stay in its cache and no worker waits for another.
 final class WeightGradient: @unchecked Sendable {
     private let tape: Tape
     private let gradient: GradientSums
@@ -18,22 +19,23 @@ final class WeightGradient: @unchecked Sendable {
     private let lossSlots: AlignedBuffer<Float>
     private let foldRows: FoldRows
     private let logitsPanels: LogitsPanels?
-    /// Each worker's room for a micro-batch's states with some units dropped; empty without recurrent dropout.
+    /// Each worker's buffer for a micro-batch's masked states; empty without recurrent dropout.
     private let maskedStates: [AlignedBuffer<Float>]
 
     /// Prepares the sums.
     ///
     /// - Parameters:
-    ///   - tape: the gradients of gates and logits, and the states.
+    ///   - tape: the tape with the states and the gradients of gates and logits.
     ///   - isStateful: whether the states before the first token may differ from zero.
-    ///   - samplesInputs: whether characters may be numbered that aren't fed after all.
+    ///   - samplesInputs: whether inputs may be drawn, so that some numbered characters don't
+    ///     occur.
     ///   - dropout: the kinds of dropout of the tape's passes.
-    ///   - gradient: receives the sums of all nodes of the fold.
-    ///   - logitsPanels: computes the panels of d(loss)/d(logits) if the tape doesn't keep them.
+    ///   - gradient: the gradient that receives the sums of all nodes of the fold.
+    ///   - logitsPanels: recomputes the panels of d(loss)/d(logits) if the tape doesn't store them.
     ///   - products: the products of states with panels.
-    ///   - fold: how the rank's micro-batches are folded into nodes of the tree.
+    ///   - fold: the plan that folds the rank's micro-batches into nodes of the tree.
     ///   - pool: the workers.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         tape: Tape, isStateful: Bool = false, samplesInputs: Bool = false,
         dropout: DropoutMasks.Use = DropoutMasks.Use(.none), gradient: GradientSums, logitsPanels: LogitsPanels?,
@@ -62,7 +64,7 @@ final class WeightGradient: @unchecked Sendable {
         workers = try (0..<pool.count).map { _ in
             try PanelWorker(
                 tape: tape, layers: layers, products: products, pieces: pieces, slots: max(fold.slotCount, 1),
-                slotSize: slotSize, foldRows: foldRows, fillsRows: gradient.travel || samplesInputs,
+                slotSize: slotSize, foldRows: foldRows, fillsRows: gradient.arePartial || samplesInputs,
                 logitsPanels: logitsPanels)
         }
         self.foldRows = foldRows
@@ -76,8 +78,8 @@ final class WeightGradient: @unchecked Sendable {
 
     /// Computes all sums from the tape's gradients, on all workers.
     ///
-    /// - Parameter advance: called by the calling thread, after each of its products, with the
-    ///   number of leading blocks that are finished.
+    /// - Parameter advance: a callback with the number of leading finished blocks; the calling
+    ///   thread calls it after each micro-batch of its tasks.
     func run(_ advance: (Int) throws -> Void) throws {
         finished.reset()
         foldRows.update(tape.inputs.pointer)
@@ -90,7 +92,7 @@ final class WeightGradient: @unchecked Sendable {
         }
     }
 
-    /// Packs the states of all layers and micro-batches, shared with the other workers.
+    /// Packs the states of all layers and micro-batches, dividing the work with the other workers.
     private func packStates(on worker: Int) {
         let (batch, masks) = (tape.rankBatch, tape.layerMasks)
         while let task = pool.nextTask(below: layers.count * batch.count) {
@@ -103,11 +105,12 @@ final class WeightGradient: @unchecked Sendable {
         }
     }
 
-    /// A layer's h before each of a micro-batch's tokens, as the recurrent product gets it: [tokens][H].
+    /// Returns a layer's h before each of a micro-batch's tokens, as the recurrent product reads
+    /// it: [tokens][H].
     ///
     /// - Parameters:
-    ///   - mask: which units are dropped.
-    ///   - masked: room for the result, if units are dropped.
+    ///   - mask: the mask of the recurrent operand; nil if no units are dropped.
+    ///   - masked: a buffer for the result, if units are dropped.
     private func statesBefore(
         _ layer: Int, _ microBatch: Int, _ mask: LayerMasks.Mask?, _ masked: AlignedBuffer<Float>
     ) -> UnsafePointer<Float> {
@@ -115,7 +118,7 @@ final class WeightGradient: @unchecked Sendable {
         let (rows, tokens) = (batch.rows(of: microBatch), batch.tokens(of: microBatch).count)
         let hidden = tape.layers[layer].hidden.pointer + batch.firstState(of: microBatch) * units
         guard let mask else { return UnsafePointer(hidden) }
-        // One time step after another, each with the mask of all sequences.
+        // Every time step has the same mask for all sequences.
         let count = rows.count * units
         for first in stride(from: 0, to: tokens * units, by: count) {
             mask.drop(at: rows.lowerBound * units, count: count, hidden + first, to: masked.pointer + first)
@@ -123,16 +126,16 @@ final class WeightGradient: @unchecked Sendable {
         return UnsafePointer(masked.pointer)
     }
 
-    /// Takes tasks until none is left.
+    /// Runs tasks until all are taken.
     ///
     /// - Parameters:
     ///   - index: the worker.
-    ///   - didMultiply: called after each micro-batch of a task.
+    ///   - didMultiply: a callback after each micro-batch of a task.
     private func runTasks(on index: Int, _ didMultiply: () throws -> Void) throws {
         let (worker, tasks) = (workers[index], gradient.tasks)
         let count = tasks.count * pieces.perTask
         while let next = pool.nextTask(below: count) {
-            // Pieces take about the same time, so the workers take turns.
+            // Pieces take about the same time, so this is probably the worker's next one.
             let following = next + workers.count
             try run(
                 pieces.piece(next), on: worker,
@@ -146,7 +149,8 @@ final class WeightGradient: @unchecked Sendable {
         let placed = gradient.tasks[piece.task]
         let (task, segment) = (placed.task, placed.segment)
         for (index, step) in fold.steps.enumerated() {
-            // A single node lies in wire order; several are divided among the owners of their parts.
+            // A single node is stored in wire order; several are divided among the owners of their
+            // parts.
             let isInPlace = step.completedNode != nil && fold.nodeCount == 1
             let out =
                 isInPlace ? gradient.sums.pointer + segment.elements.lowerBound : worker.slot(step.target)
@@ -160,7 +164,7 @@ final class WeightGradient: @unchecked Sendable {
         finished.note(piece.task, segment)
     }
 
-    /// Stores a piece's sums of one of this rank's nodes.
+    /// Stores a piece's sums of one node of this rank.
     private func store(_ out: UnsafePointer<Float>, _ piece: PanelPieces.Piece, of placed: PlacedTask, node: Int) {
         let segment = placed.segment
         for run in pieces.sums(piece, of: placed.task) {
@@ -174,7 +178,7 @@ final class WeightGradient: @unchecked Sendable {
         tape.panel(task.source, microBatch: step.leaf, panel: task.panel)?.all
     }
 
-    /// Computes the mean loss: each micro-batch's tokens in order, then the tree.
+    /// Computes the mean loss: sums each micro-batch's tokens in order, then along the tree.
     private func sumLosses() {
         let (slots, segment) = (lossSlots.pointer, gradient.blocks.lossSegment)
         let scale = 1 / Double(tape.rankBatch.batchSize * tape.rankBatch.sequenceLength)
@@ -191,7 +195,7 @@ final class WeightGradient: @unchecked Sendable {
     }
 }
 
-/// A count of each block's finished tasks.
+/// The counts of unfinished tasks per block.
 private final class FinishedBlocks: @unchecked Sendable {
     /// The unfinished tasks of each block.
     private let left: UnsafeMutableBufferPointer<Atomic<Int>>

@@ -1,28 +1,28 @@
 /// Keras's initial values: embedding U(−0.05, 0.05); kernels Glorot uniform; recurrent kernels
 /// orthogonal; the biases of recurrent layers the cell's, the dense bias 0.
 package struct InitialValues: Sendable {
-    /// Elements of a worker's task; even, because normal numbers come in pairs.
+    /// The elements per task; even, because normal numbers are drawn in pairs.
     private static let pieceSize = 1 << 14
 
     private let parameters: AlignedBuffer<Float>
     private let pool: WorkerPool
     private let heartbeat: Heartbeat?
 
-    /// Fills in the flat parameters; a function of the layout and the seed alone.
+    /// Fills the flat parameters with values that depend only on the layout and the seed.
     ///
     /// - Parameters:
-    ///   - parameters: room for `layout.count` elements.
+    ///   - parameters: the flat parameters, at least `layout.count` elements.
     ///   - layout: the tensors.
-    ///   - seed: what the random numbers depend on.
+    ///   - seed: the random seed.
     ///   - pool: the workers that compute.
-    ///   - heartbeat: shows that the work goes on.
-    ///   - isWanted: whether a tensor is to be filled in; its values don't depend on what becomes of the others.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - heartbeat: beats during the computation.
+    ///   - isWanted: whether to fill a tensor; its values don't depend on the other tensors.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     package static func fill(
         _ parameters: AlignedBuffer<Float>, layout: ParameterLayout, seed: UInt64, pool: WorkerPool,
         heartbeat: Heartbeat? = nil, where isWanted: (ParameterLayout.Tensor) -> Bool = { _ in true }
     ) throws {
-        precondition(parameters.count >= layout.count, "the parameters have room for all tensors")
+        precondition(parameters.count >= layout.count, "the parameters must hold all tensors")
         let values = InitialValues(parameters: parameters, pool: pool, heartbeat: heartbeat)
         try withFlushedDenormals {
             for (part, tensor) in layout.tensors.enumerated() where isWanted(tensor) {
@@ -50,7 +50,7 @@ package struct InitialValues: Sendable {
         }
     }
 
-    /// Gives each unit of each gate the gate's initial bias.
+    /// Sets each unit's biases to the gates' initial values.
     private func fillBias(_ values: UnsafeMutableBufferPointer<Float>, _ configuration: ModelConfiguration) {
         let units = configuration.rnnUnits
         for (index, value) in configuration.cell.initialBias.joined().enumerated() {

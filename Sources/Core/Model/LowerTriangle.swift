@@ -1,33 +1,36 @@
 import CKernels
 
-/// A lower triangular matrix in blocks of rows, each as wide as its last row needs and without gaps.
+/// A lower triangular matrix in blocks of rows, each as wide as its last row up to the diagonal and
+/// without gaps.
 ///
-/// Workers write disjoint parts at the same time. The bits of all results are the same for any number of workers.
+/// Workers write disjoint parts at the same time. The bits of the results don't depend on the
+/// number of workers.
 struct LowerTriangle: Sendable {
-    /// Rows of a block.
-    private static let blockRows = ColumnBlock.mostRows
+    /// The rows per block.
+    private static let blockRows = ColumnBlock.maxRows
 
-    /// Rows and columns of the matrix.
+    /// The number of rows and columns of the matrix.
     let rows: Int
     private let storage: AlignedBuffer<Float>
 
     /// Allocates a matrix of zeros.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(rows: Int) throws {
         self.rows = rows
         let whole = rows / Self.blockRows * Self.blockRows
         storage = try AlignedBuffer(count: Self.start(of: whole, in: rows) + (rows - whole) * rows)
     }
 
-    /// The blocks' rows from the block that holds `row` on; a block's rows lie `upperBound` floats apart.
+    /// Returns the row ranges of the blocks from the one that contains `row` on; a block's rows are
+    /// `upperBound` floats apart.
     func blocks(from row: Int = 0) -> some Sequence<Range<Int>> {
         stride(from: row / Self.blockRows * Self.blockRows, to: rows, by: Self.blockRows).lazy.map { [rows] in
             $0..<min($0 + Self.blockRows, rows)
         }
     }
 
-    /// A row's first element; what lies right of the diagonal has no meaning.
+    /// Returns a row's first element; elements right of the diagonal are undefined.
     func row(_ index: Int) -> UnsafeMutablePointer<Float> { storage.pointer + Self.start(of: index, in: rows) }
 
     private static func start(of row: Int, in rows: Int) -> Int {
@@ -37,9 +40,9 @@ struct LowerTriangle: Sendable {
 }
 
 extension LowerTriangle {
-    /// Columns of the factor that are computed before those to the right; their rows stay in the cache.
+    /// The columns of the factor computed at a time; their rows stay in the cache.
     private static let factorColumns = 64
-    /// Rows of a worker's task.
+    /// The rows per task.
     private static let taskRows = 16
 
     /// Replaces the lower triangle of a symmetric positive definite matrix by its Cholesky factor.
@@ -59,7 +62,8 @@ extension LowerTriangle {
         }
     }
 
-    /// Computes some columns of some rows, none of them above the columns' first row.
+    /// Computes some columns of some rows of the factor; no row is above the first column's
+    /// diagonal.
     private func computeFactor(_ columns: Range<Int>, of rows: Range<Int>) {
         for j in columns {
             let pivot = row(j)
@@ -71,12 +75,12 @@ extension LowerTriangle {
         }
     }
 
-    /// Columns of a worker's task.
+    /// The columns per task.
     private static let inverseColumns = blockRows
 
-    /// The inverse, with zeros right of the diagonal.
+    /// Computes the inverse, with zeros right of the diagonal.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     func inverse(pool: WorkerPool, heartbeat: Heartbeat?) throws -> LowerTriangle {
         let inverse = try LowerTriangle(rows: rows)
         let tasks = rows.groups(of: Self.inverseColumns)
@@ -89,7 +93,8 @@ extension LowerTriangle {
         return inverse
     }
 
-    /// Row i of the inverse from the rows above it: L⁻¹[i] = (e_i − Σ_j L[i][j] · L⁻¹[j]) / L[i][i].
+    /// Computes each row i of the inverse from the rows above it: L⁻¹[i] = (e_i − Σ_j L[i][j] ·
+    /// L⁻¹[j]) / L[i][i].
     private func computeInverse(_ inverse: LowerTriangle, columns: Range<Int>, _ heartbeat: Heartbeat?) {
         let first = columns.lowerBound
         func width(_ row: Int) -> Int { min(row + 1, columns.upperBound) - first }

@@ -1,17 +1,18 @@
-/// The sizes that define a character model: Embedding(V, E) → 1…N recurrent layers of H units → Dense(V).
+/// The cell and sizes of a character model: Embedding(V, E) → 1…N recurrent layers of H units →
+/// Dense(V).
 public struct ModelConfiguration: Hashable, Sendable, Codable {
     /// The kind of the recurrent layers.
     public var cell: Cell
-    /// Recurrent layers, at least 1.
+    /// The number of recurrent layers, at least 1.
     public var layers: Int
     /// E, the width of the embedding.
     public var embeddingDim: Int
     /// H, the units of each recurrent layer.
     public var rnnUnits: Int
-    /// V, the vocabulary's size, `[UNK]` included.
+    /// V, the size of the vocabulary, including `[UNK]`.
     public var vocabularySize: Int
 
-    /// A model's sizes; the defaults are the tutorial's.
+    /// Creates a model's configuration; the defaults are those of the TensorFlow tutorial.
     public init(
         cell: Cell = .gru, layers: Int = 1, embeddingDim: Int = 256, rnnUnits: Int = 1024, vocabularySize: Int
     ) {
@@ -24,7 +25,8 @@ public struct ModelConfiguration: Hashable, Sendable, Codable {
 }
 
 extension ModelConfiguration {
-    /// Refuses sizes that no model can have.
+    /// Checks that all sizes are in range.
+    /// - Throws: `DTrainError` with `usage`.
     func check() throws {
         let sizes = [
             ("number of layers", layers, 1000), ("embedding dimension", embeddingDim, 1 << 20),

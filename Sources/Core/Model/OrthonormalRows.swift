@@ -1,13 +1,13 @@
 import CKernels
 
-/// Makes the rows of a matrix orthonormal, in order and in place, on all workers of a pool.
+/// Orthonormalizes the rows of a matrix in place, in order, on all workers of a pool.
 ///
-/// The result is the Q of the QR decomposition of Aᵀ with a positive diagonal of R, as in Keras. Its bits are the same for any
-/// number of workers.
+/// The result is the transposed Q of the QR decomposition of Aᵀ with a positive diagonal of R, as
+/// in Keras. Its bits don't depend on the number of workers.
 struct OrthonormalRows: Sendable {
-    /// What holds the matrix.
+    /// The buffer that contains the matrix.
     let buffer: AlignedBuffer<Float>
-    /// The matrix's first element.
+    /// The index of the matrix's first element.
     let offset: Int
     let rows: Int
     let columns: Int
@@ -16,12 +16,13 @@ struct OrthonormalRows: Sendable {
 
     private var matrix: UnsafeMutablePointer<Float> { buffer.pointer + offset }
 
-    /// Replaces the matrix.
+    /// Replaces the matrix by the result.
     ///
-    /// With A·Aᵀ = L·Lᵀ (Cholesky) it is Q = L⁻¹·A. That squares the condition number, so in float32
-    /// it needs a matrix with several times more columns than rows; others take Gram-Schmidt.
+    /// With the Cholesky factorization A·Aᵀ = L·Lᵀ, the result is L⁻¹·A. This squares the condition
+    /// number. So in float32 it is only used for matrices with at least twice as many columns as
+    /// rows; others use Gram-Schmidt.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     func compute() throws {
         guard columns >= 2 * rows else { return gramSchmidt() }
         let factor = try gramMatrix()
@@ -29,10 +30,10 @@ struct OrthonormalRows: Sendable {
         try multiply(by: factor.inverse(pool: pool, heartbeat: heartbeat))
     }
 
-    /// The lower triangle of A·Aᵀ.
+    /// Computes the lower triangle of A·Aᵀ.
     private func gramMatrix() throws -> LowerTriangle {
         let gram = try LowerTriangle(rows: rows)
-        try inColumnBlocks(of: rows, mostDepth: columns) { product, range in
+        try inColumnBlocks(of: rows, maxDepth: columns) { product, range in
             let first = range.lowerBound
             product.pack(
                 matrix + first * columns, .transposed, depth: columns, columns: range.count, stride: columns)
@@ -46,11 +47,12 @@ struct OrthonormalRows: Sendable {
         return gram
     }
 
-    /// Multiplies the matrix by a triangle from the left.
+    /// Multiplies the matrix by a triangular matrix from the left.
     ///
-    /// A block of the triangle's rows is 0 beyond its last column, so the sums end there.
+    /// The rows of a block of the triangular matrix are 0 after the block's last column, so the
+    /// sums end there.
     private func multiply(by triangle: LowerTriangle) throws {
-        try inColumnBlocks(of: columns, mostDepth: rows) { product, range in
+        try inColumnBlocks(of: columns, maxDepth: rows) { product, range in
             let columnsOfBlock = matrix + range.lowerBound
             product.pack(columnsOfBlock, .rows, depth: rows, columns: range.count, stride: columns)
             for block in triangle.blocks() {
@@ -62,23 +64,23 @@ struct OrthonormalRows: Sendable {
         }
     }
 
-    /// Divides `count` columns in blocks among the workers, each of which has its own room to pack them.
+    /// Divides `count` columns in blocks among the workers, each with its own buffer for packing.
     private func inColumnBlocks(
-        of count: Int, mostDepth: Int, _ body: @Sendable (ColumnBlock, Range<Int>) -> Void
+        of count: Int, maxDepth: Int, _ body: @Sendable (ColumnBlock, Range<Int>) -> Void
     ) throws {
-        let width = ColumnBlock.mostColumns
+        let width = ColumnBlock.maxColumns
         try pool.run { _ in
-            let product = try ColumnBlock(mostDepth: mostDepth)
+            let product = try ColumnBlock(maxDepth: maxDepth)
             while let task = pool.nextTask(below: count.groups(of: width)) {
                 body(product, task * width..<min((task + 1) * width, count))
             }
         }
     }
 
-    /// Orthonormalises the rows one after another.
+    /// Orthonormalizes the rows one after another by Gram-Schmidt.
     ///
-    /// Projecting twice makes up for the cancellation of the first time (Kahan and Parlett: "twice is
-    /// enough").
+    /// A second projection removes the errors of cancellation in the first (Kahan and Parlett:
+    /// "twice is enough").
     private func gramSchmidt() {
         let count = Int64(columns)
         for i in 0..<rows {

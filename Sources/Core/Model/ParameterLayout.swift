@@ -1,8 +1,10 @@
-/// Where each named tensor lies in the one flat parameter buffer (and in the gradient and Adam's moments, which share it).
+/// The places of the named tensors in the flat parameter buffer.
+///
+/// Adam's moments and the flat gradient have the same layout.
 public struct ParameterLayout: Hashable, Sendable {
-    /// One tensor, row-major, under the name that the checkpoint gives it.
+    /// A tensor, row-major, with its name in checkpoints.
     public struct Tensor: Hashable, Sendable {
-        /// What the tensor is to the model.
+        /// The role of a tensor in the model.
         package enum Role: Hashable, Sendable {
             case embeddings
             /// A tensor of a recurrent layer, counted from 0.
@@ -10,17 +12,17 @@ public struct ParameterLayout: Hashable, Sendable {
             case denseKernel, denseBias
         }
 
-        /// What it is to the model.
+        /// The tensor's role in the model.
         package let role: Role
         /// The name in a checkpoint, such as `gru.kernel`.
         public let name: String
-        /// Rows and columns, or one length.
+        /// The numbers of rows and columns, or the length of a vector.
         public let shape: [Int]
-        /// The index of its first element in the flat buffer.
+        /// The offset of its first element in the flat buffer.
         public let offset: Int
-        /// Elements of the tensor.
+        /// The number of elements.
         public var count: Int { shape.reduce(1, *) }
-        /// Whether it has a row, a column or an element for each id.
+        /// Whether the tensor has a row, a column or an element for each id of the vocabulary.
         var dependsOnVocabulary: Bool {
             switch role {
             case .embeddings, .denseKernel, .denseBias: true
@@ -35,27 +37,27 @@ public struct ParameterLayout: Hashable, Sendable {
         package let name: String
         /// The width of the layer's input.
         package let inputDim: Int
-        /// Offset of W: [in, G·H].
+        /// The offset of W: [in, G·H].
         package let kernel: Int
-        /// Offset of U: [H, G·H].
+        /// The offset of U: [H, G·H].
         package let recurrentKernel: Int
-        /// Offset of the bias: one or several rows of [G·H].
+        /// The offset of the bias: one or several rows of [G·H].
         package let bias: Int
     }
 
-    /// The model.
+    /// The configuration of the model.
     public let configuration: ModelConfiguration
     /// All tensors in the order of the flat buffer.
     public let tensors: [Tensor]
-    /// Offset of the embedding: [V, E].
+    /// The offset of the embedding: [V, E].
     package let embeddings: Int
     /// The recurrent layers, from the input up.
     package let recurrent: [RecurrentLayer]
-    /// Offset of the dense kernel: [H, V].
+    /// The offset of the dense kernel: [H, V].
     package let denseKernel: Int
-    /// Offset of the dense bias: [V].
+    /// The offset of the dense bias: [V].
     package let denseBias: Int
-    /// Elements in the flat buffer: the model's parameter count.
+    /// The number of elements in the flat buffer, which is the model's parameter count.
     public let count: Int
 
     /// Lays out the parameters of a model.

@@ -10,14 +10,17 @@ struct TensorRandom: Sendable {
         self.tensor = UInt32(truncatingIfNeeded: tensor)
     }
 
-    /// Fills in the tensor's elements from `first` on: uniform in [−limit, limit).
+    /// Fills the tensor's elements from `first` on with uniform numbers in [−limit, limit).
     func uniform(_ values: UnsafeMutableBufferPointer<Float>, from first: Int, limit: Float) {
         for index in values.indices {
             values[index] = (2 * random.uniform(UInt64(first + index), tensor) - 1) * limit
         }
     }
 
-    /// Fills in the tensor's elements from `first`, which is even, on: standard normal (Box and Muller 1958), two of a pair of words.
+    /// Fills the tensor's elements from `first` on with standard normal numbers (Box and Muller,
+    /// 1958).
+    ///
+    /// `first` must be even, since two words give two numbers.
     func normal(_ values: UnsafeMutableBufferPointer<Float>, from first: Int) {
         for index in stride(from: 0, to: values.count, by: 2) {
             let words = random.words(UInt64((first + index) / 2), tensor)

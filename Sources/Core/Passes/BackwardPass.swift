@@ -1,31 +1,34 @@
 import CKernels
 
-/// Backward through time for a team's rows, for the units of one member.
+/// The backward pass through time for a team's rows, for the units of one member.
 ///
-/// Turns the tape's records into gradients of the gates, from d(loss)/d(h) of the top layer in the tape.
+/// Starts from d(loss)/d(h) of the top layer on the tape, and replaces the tape's records by
+/// gradients of the gates.
 ///
 /// N rows, H units, G gates.
 final class BackwardPass {
     /// One recurrent layer.
     ///
-    /// Addresses, since counting references to what all members share would slow each of them.
+    /// Holds plain addresses, because all members would contend for the reference counts of shared
+    /// objects.
     private struct Layer {
         let hidden: UnsafeMutablePointer<Float>
         let memory: UnsafeMutablePointer<Float>
-        /// d(loss)/d(h · U), [N, G·H], of time steps in turn.
-        let gates: [OperandPlace]
-        /// d(loss)/d(x · W), likewise, in a layer above the first.
-        let inputGates: [OperandPlace]?
+        /// d(loss)/d(h · U), [N, G·H]; the time steps alternate between the buffers.
+        let gates: [OperandPointers]
+        /// d(loss)/d(x · W), alternating likewise; nil in the first layer.
+        let inputGates: [OperandPointers]?
         /// The packed Uᵀ and Wᵀ.
         let weights: (recurrent: UnsafeRawPointer, kernel: UnsafeRawPointer?)
         let kept: LayerTape
-        /// gates · Uᵀ, for the member's units: added to hidden, or to be masked before that.
+        /// gates · Uᵀ for the member's units, added to `hidden` directly or after masking.
         let recurrentProduct: any WeightProduct
-        /// How a layer above the first hands its gradient down: input gates · Wᵀ, likewise for below.hidden.
+        /// input gates · Wᵀ for the member's units, added to `hidden` of the layer below; nil in
+        /// the first layer.
         let inputProduct: (any WeightProduct)?
     }
 
-    /// Keeps the memory behind the addresses.
+    /// Keeps the memory at the addresses alive.
     private let owners: (gradients: TeamGradients, weights: PackedWeights)
     private let barrier: WorkerBarrier
     private let member: Int
@@ -41,14 +44,14 @@ final class BackwardPass {
     /// The member's columns of each gate.
     private let gateColumns: [Range<Int>]
     private let layers: [Layer]
-    /// Products that are masked; nil without dropout.
+    /// Products before masking; nil without dropout.
     private let products: UnsafeMutablePointer<Float>?
-    /// The rank's rows before the team's.
+    /// The number of the rank's rows before the team's.
     private let firstRow: Int
 
-    /// Makes a member's pass; the weights must be packed for training.
+    /// Creates a member's pass; the weights must be packed for training.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         _ gradients: TeamGradients, member: Int, weights: PackedWeights, tape: Tape, dropout: DropoutMasks.Use
     ) throws {
@@ -67,20 +70,20 @@ final class BackwardPass {
         layers = try gradients.layers.indices.map { index in
             let (gradient, packed) = (gradients.layers[index], weights.layers[index])
             guard let recurrent = packed.recurrentTransposed else {
-                throw DTrainError(.internal, "the weights aren't packed for training")
+                throw DTrainError(.internal, "the weights aren't packed for training; please report this")
             }
             return Layer(
-                hidden: gradient.hidden.pointer, memory: gradient.memory.pointer, gates: gradient.gates.map(\.place),
-                inputGates: gradient.inputGates?.map(\.place),
+                hidden: gradient.hidden.pointer, memory: gradient.memory.pointer, gates: gradient.gates.map(\.pointers),
+                inputGates: gradient.inputGates?.map(\.pointers),
                 weights: (recurrent.bytes, packed.kernelTransposed?.bytes), kept: tape.layer(index),
                 recurrentProduct: try product(recurrent, isMasked: dropout.recurrent),
                 inputProduct: try packed.kernelTransposed.map { try product($0, isMasked: dropout.inputs) })
         }
     }
 
-    /// Goes from the last time step to the first; all members call this.
+    /// Runs from the last time step to the first; all members must call this.
     ///
-    /// - Parameter masks: each layer's; nil where no units are dropped.
+    /// - Parameter masks: the masks of each layer; nil if no units are dropped.
     func run(_ masks: [LayerMasks]? = nil) {
         clear()
         for time in (0..<tape.rankBatch.sequenceLength).reversed() {
@@ -90,7 +93,7 @@ final class BackwardPass {
         }
     }
 
-    /// Clears what is carried, for the member's units.
+    /// Clears the carried gradients of the member's units.
     private func clear() {
         let (first, count, width) = (units.lowerBound, units.count, tape.units)
         for layer in layers {
@@ -133,9 +136,9 @@ final class BackwardPass {
         }
     }
 
-    /// Adds a product to a gradient, as far as a mask lets it pass.
+    /// Adds a product to a gradient, masked if there is a mask.
     ///
-    /// - Parameter maskRow: the mask's row of a team's row.
+    /// - Parameter maskRow: returns the mask's row for a row of the team.
     private func add(
         _ product: (UnsafeMutablePointer<Float>) -> Void, _ mask: LayerMasks.Mask?,
         to sum: UnsafeMutablePointer<Float>, maskRow: (Int) -> Int
@@ -150,7 +153,7 @@ final class BackwardPass {
         }
     }
 
-    /// The gates of all rows, for the member's units.
+    /// Computes the gates' gradients of all rows, for the member's units.
     private func gates(_ layer: Layer, _ time: Int, _ turn: Int) {
         let (width, gates) = (tape.units, layer.gates[turn])
         let separate = isSeparate ? layer.inputGates?[turn] : nil

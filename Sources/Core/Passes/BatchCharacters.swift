@@ -1,27 +1,27 @@
-/// The characters that occur in the inputs of a step's global batch, in ascending order of their ids.
+/// The distinct characters in the inputs of a step's global batch, in ascending order of their ids.
 ///
-/// A character's place among them is its row of the first layer's table. All ranks read the whole batch, so they agree on the
-/// rows without a message.
+/// A character's index is its row of the first layer's table. All ranks read the whole batch, so
+/// they agree on the rows without communication.
 final class BatchCharacters: @unchecked Sendable {
-    /// R, the number of characters that there is room for: no batch of the usual length has more.
+    /// R, the capacity: no batch of the configured sequence length has more distinct characters.
     let capacity: Int
     /// U, the number of characters that occur.
     private(set) var count = 0
-    /// The id of each row: [R], of which the first U are in use.
+    /// The id of each row: [R]; the first U are in use.
     let ids: AlignedBuffer<UInt16>
     /// The row of each id that occurs: [V].
     private let rows: AlignedBuffer<UInt16>
     /// Whether each id occurs: [V].
     private let occurs: AlignedBuffer<Bool>
 
-    /// Starts without characters.
+    /// Creates an empty set.
     ///
     /// - Parameters:
     ///   - vocabularySize: V; all ids are below it.
-    ///   - batchSize: the sequences of the global batch.
-    ///   - sequenceLength: the tokens of each, usually.
-    ///   - samplesInputs: whether a batch may need room for the whole vocabulary.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - batchSize: the number of sequences of the global batch.
+    ///   - sequenceLength: the tokens per sequence; a batch may have a different length.
+    ///   - samplesInputs: whether inputs may be drawn from the whole vocabulary.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(vocabularySize: Int, batchSize: Int, sequenceLength: Int, samplesInputs: Bool = false) throws {
         capacity = Self.capacity(
             vocabularySize: vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength,
@@ -31,7 +31,8 @@ final class BatchCharacters: @unchecked Sendable {
         occurs = try AlignedBuffer(count: vocabularySize)
     }
 
-    /// The most characters that a batch can have: no more than the vocabulary has, nor than tokens unless others may be drawn.
+    /// Returns the most distinct characters of a batch: the vocabulary size or, unless inputs are
+    /// drawn, the number of tokens, whichever is smaller.
     static func capacity(
         vocabularySize: Int, batchSize: Int, sequenceLength: Int, samplesInputs: Bool = false
     ) -> Int {
@@ -40,7 +41,7 @@ final class BatchCharacters: @unchecked Sendable {
         return tokens.overflow ? vocabularySize : min(vocabularySize, tokens.partialValue)
     }
 
-    /// Forgets all characters.
+    /// Removes all characters.
     func removeAll() {
         count = 0
         occurs.elements.update(repeating: false)
@@ -51,23 +52,23 @@ final class BatchCharacters: @unchecked Sendable {
         for id in text { occurs[Int(id)] = true }
     }
 
-    /// Adds all characters that can be drawn: any but `[UNK]`.
+    /// Adds all characters that can be drawn, which are all but `[UNK]`.
     func insertAll() { for id in 1..<occurs.count { occurs[id] = true } }
 
-    /// The row of a character that occurs.
+    /// Returns the row of a character that occurs.
     func row(of id: Int) -> UInt16 { rows[id] }
 
-    /// Numbers the characters, when all are inserted.
+    /// Numbers the characters after all are inserted.
     ///
-    /// - Throws: `DTrainError` with `usage` when there are more than there is room for.
+    /// - Throws: `DTrainError` with `usage` if there are more than `capacity`.
     func number() throws {
         count = 0
         for id in 0..<occurs.count where occurs[id] {
             guard count < capacity else {
                 throw DTrainError(
                     .usage,
-                    "a longer batch than the trainer was made for has more than \(capacity) different characters; make "
-                        + "the trainer with the longest sequence length")
+                    "a batch longer than the trainer's sequence length has more than \(capacity) different characters; "
+                        + "create the trainer with the longest sequence length")
             }
             ids[count] = UInt16(truncatingIfNeeded: id)
             rows[id] = UInt16(truncatingIfNeeded: count)
@@ -75,7 +76,7 @@ final class BatchCharacters: @unchecked Sendable {
         }
     }
 
-    /// Replaces ids of characters that occur by their rows.
+    /// Replaces ids by rows, in place.
     func replaceByRows(_ text: UnsafeMutableBufferPointer<UInt16>) {
         for index in text.indices { text[index] = rows[Int(text[index])] }
     }

@@ -1,23 +1,23 @@
-/// The recurrent states of a rank's rows between batches that continue one another.
+/// The recurrent states of a rank's rows, carried from a batch to the next that continues it.
 ///
-/// Workers read and write the rows of their own teams, so the type is `Sendable` without the compiler's proof.
+/// Unchecked `Sendable`: each worker reads and writes only the rows of its own team.
 package final class CarriedStates: @unchecked Sendable {
     /// One recurrent layer; H units.
     package struct Layer: Sendable {
         /// h: [rows, H].
         package let hidden: AlignedBuffer<Float>
-        /// The second state of cells that have one: [rows, H], else empty.
+        /// The second state: [rows, H]; empty for cells without one.
         package let memory: AlignedBuffer<Float>
     }
 
-    /// The rank's rows.
+    /// The number of the rank's rows.
     package let rows: Int
-    /// From the input up.
+    /// The layers' states, from the input up.
     package let layers: [Layer]
 
-    /// Makes states of zero.
+    /// Creates states of zero.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ model: ModelConfiguration, rows: Int) throws {
         self.rows = rows
         layers = try (0..<model.layers).map { _ in

@@ -1,22 +1,25 @@
 /// The probabilities of dropping units in a step's forward and backward passes.
 ///
-/// What passes is scaled by 1 / (1 − probability). Which units are dropped depends on the trainer's seed, the step, and the
-/// sequence's place in the global batch: never on ranks or threads.
+/// The remaining units are scaled by 1 / (1 − probability). The dropped units depend on the
+/// trainer's seed, the step, and the sequence's index in the global batch, but not on ranks or
+/// threads.
 public struct Dropout: Hashable, Sendable {
-    /// For the input of each recurrent layer above the first and of the dense layer: a mask for each token.
+    /// The probability for the input of each recurrent layer above the first and of the dense
+    /// layer, with a mask for each token.
     public var inputs: Double
-    /// For h as the operand of h · U: a mask for each sequence, the same at all of its tokens.
+    /// The probability for h as the operand of h · U, with one mask for all tokens of a sequence.
     public var recurrent: Double
 
     /// No dropout.
     public static let none = Dropout()
 
-    /// Probabilities from 0 up to, but not including, 1.
+    /// Creates a pair of probabilities in [0, 1).
     public init(inputs: Double = 0, recurrent: Double = 0) {
         (self.inputs, self.recurrent) = (inputs, recurrent)
     }
 
-    /// Refuses what isn't a probability below 1.
+    /// Checks that the probabilities are in [0, 1).
+    /// - Throws: `DTrainError` with `usage`.
     func check() throws {
         for (name, probability) in [("dropout", inputs), ("recurrent dropout", recurrent)]
         where !(probability >= 0 && probability < 1) {

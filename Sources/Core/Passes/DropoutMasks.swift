@@ -1,18 +1,18 @@
 import CKernels
 
-/// Which units of a step are dropped, for a rank's rows.
+/// The dropout masks of a step for a rank's rows.
 ///
-/// A byte is 1 where a unit passes. Every byte is a function of (seed, step, layer, the sequence's place in the global batch,
-/// time, unit), so it is the same for any ranks and threads.
+/// A byte is 1 if its unit is kept. It is a function of (seed, step, layer, sequence's index in the
+/// global batch, time, unit) and so doesn't depend on ranks or threads.
 ///
 /// H units.
 final class DropoutMasks: @unchecked Sendable {
-    /// Which masks a step needs.
+    /// The kinds of masks that a step needs.
     struct Use: Hashable, Sendable {
         let inputs: Bool
         let recurrent: Bool
 
-        /// What some probabilities need.
+        /// Determines the masks that some probabilities need.
         init(_ dropout: Dropout) {
             inputs = Rate(dropout.inputs).drops
             recurrent = Rate(dropout.recurrent).drops
@@ -22,15 +22,15 @@ final class DropoutMasks: @unchecked Sendable {
         var isAny: Bool { inputs || recurrent }
     }
 
-    /// A probability as masks have it: a multiple of 2⁻¹⁶ below 1.
+    /// A probability rounded to a multiple of 2⁻¹⁶ below 1.
     struct Rate: Hashable, Sendable {
-        /// 16 random bits below this drop a unit.
+        /// A unit is dropped if its 16 random bits are below this.
         let threshold: UInt32
 
         init(_ probability: Double) { threshold = UInt32(min(65535, max(0, (probability * 65536).rounded()))) }
 
         var drops: Bool { threshold > 0 }
-        /// The factor of what passes.
+        /// The factor of the kept units.
         var scale: Float { Float(65536 / Double(65536 - threshold)) }
     }
 
@@ -49,7 +49,7 @@ final class DropoutMasks: @unchecked Sendable {
 
     /// Allocates masks.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ use: Use, _ model: ModelConfiguration, rankBatch: RankBatch, seed: UInt64) throws {
         func masks(_ rows: Int) throws -> [AlignedBuffer<UInt8>] {
             try (0..<model.layers).map { _ in try AlignedBuffer(count: rows * model.rnnUnits) }
@@ -60,9 +60,9 @@ final class DropoutMasks: @unchecked Sendable {
         random = CounterRandom(seed: seed, purpose: .dropout)
     }
 
-    /// Fills in the masks of a step, on all workers.
+    /// Fills the masks of a step, on all workers.
     ///
-    /// - Parameter step: the steps applied before.
+    /// - Parameter step: the number of steps applied before.
     func fill(_ dropout: Dropout, step: Int, on pool: WorkerPool) throws {
         rates = (Rate(dropout.inputs), Rate(dropout.recurrent))
         self.step = UInt64(step)
@@ -73,7 +73,7 @@ final class DropoutMasks: @unchecked Sendable {
         }
     }
 
-    /// The addresses of a layer's masks.
+    /// Returns the addresses of a layer's masks.
     func layer(_ index: Int) -> LayerMasks {
         LayerMasks(
             output: inputs.map { LayerMasks.Mask(bytes: $0[index].pointer, scale: rates.inputs.scale) },
@@ -99,7 +99,7 @@ final class DropoutMasks: @unchecked Sendable {
         }
     }
 
-    /// The key of a step's masks of one layer and kind.
+    /// Returns the key of the step's masks of one layer and kind.
     private func key(_ layer: Int, _ kind: Kind) -> Philox.Block {
         random.words(step, UInt32(truncatingIfNeeded: layer) &* 2 &+ kind.rawValue)
     }
@@ -107,28 +107,29 @@ final class DropoutMasks: @unchecked Sendable {
 
 /// The addresses of one layer's masks, valid while the masks live; see `LayerTape`.
 struct LayerMasks {
-    /// A matrix of bytes, 1 where a unit passes.
+    /// A matrix of bytes that are 1 for kept units.
     struct Mask {
         let bytes: UnsafePointer<UInt8>
-        /// The factor of what passes.
+        /// The factor of the kept units.
         let scale: Float
     }
 
-    /// For the layer's output, as the layer above and the head read it: [tokens][H].
+    /// The mask of the layer's output, which the layer above and the head read: [tokens][H].
     let output: Mask?
-    /// For h as the operand of h · U: [rows][H].
+    /// The mask of h as the operand of h · U: [rows][H].
     let recurrent: Mask?
     /// H.
     let units: Int
 }
 
 extension LayerMasks.Mask {
-    /// Stores what passes of some elements, of which the first has the mask's byte at `index`.
+    /// Masks and scales `count` elements; `index` is the mask's byte of the first.
     func drop(at index: Int, count: Int, _ values: UnsafePointer<Float>, to passed: UnsafeMutablePointer<Float>) {
         dtrain_dropout(Int64(count), bytes + index, scale, values, passed)
     }
 
-    /// Adds what passes of some elements, of which the first has the mask's byte at `index`.
+    /// Masks and scales `count` elements and adds them to `sum`; `index` is the mask's byte of the
+    /// first.
     func dropAndAdd(at index: Int, count: Int, _ values: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>) {
         dtrain_dropout_add(Int64(count), bytes + index, scale, values, sum)
     }

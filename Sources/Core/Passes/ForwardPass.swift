@@ -2,52 +2,55 @@ import CKernels
 
 /// Advances a team's rows by one character at a time, for the units of one member.
 ///
-/// All members call the same methods in the same order. Nothing else is shared with other workers but the packed weights.
+/// All members must call the same methods in the same order. Other teams share only the packed
+/// weights.
 ///
 /// N rows, H units, G gates.
 final class ForwardPass {
     /// One recurrent layer.
     ///
-    /// Addresses, since counting references to what all members share would slow each of them.
+    /// Holds plain addresses, because all members would contend for the reference counts of shared
+    /// objects.
     private struct Layer {
         /// Both states: [N, H].
-        let hidden: (OperandPlace, OperandPlace)
-        /// Both states as operands of h · U, with some units dropped; nil without recurrent dropout.
-        let masked: (OperandPlace, OperandPlace)?
-        /// The output with some units dropped, operand of the layer above; nil without dropout.
-        let dropped: OperandPlace?
+        let hidden: (OperandPointers, OperandPointers)
+        /// Both states with dropped units, as operands of h · U; nil without recurrent dropout.
+        let masked: (OperandPointers, OperandPointers)?
+        /// The output with dropped units, as operand of the layer above; nil without dropout.
+        let dropped: OperandPointers?
         let memory: UnsafeMutablePointer<Float>
         /// h · U: [N, G·H].
         let recurrent: UnsafeMutablePointer<Float>
-        /// x · W of a layer above the first: [N, G·H].
+        /// x · W: [N, G·H]; nil in the first layer.
         let input: UnsafeMutablePointer<Float>?
         /// The packed U and W.
         let weights: (recurrent: UnsafeRawPointer, kernel: UnsafeRawPointer?)
         let bias: UnsafePointer<Float>
-        /// For the member's units.
+        /// h · U for the member's units.
         let recurrentProduct: any WeightProduct
         let inputProduct: (any WeightProduct)?
 
-        func state(_ index: Int) -> OperandPlace { index == 0 ? hidden.0 : hidden.1 }
+        func state(_ index: Int) -> OperandPointers { index == 0 ? hidden.0 : hidden.1 }
 
-        /// As the layer above or the head gets it.
-        func output(_ index: Int, isDropping: Bool) -> OperandPlace { (isDropping ? dropped : nil) ?? state(index) }
+        /// Returns the state as the layer above or the head reads it.
+        func output(_ index: Int, isDropping: Bool) -> OperandPointers { (isDropping ? dropped : nil) ?? state(index) }
 
-        func masked(_ index: Int) -> OperandPlace? { index == 0 ? masked?.0 : masked?.1 }
+        func masked(_ index: Int) -> OperandPointers? { index == 0 ? masked?.0 : masked?.1 }
     }
 
-    /// Where a training pass keeps what the backward pass needs: each layer's values, the rows' places among them, and the time.
+    /// The place on the tape where a training pass stores a time step's values for the backward
+    /// pass.
     struct Recording {
         let layers: [LayerTape]
         let places: [RowPlace]
-        /// The rank's rows before the team's.
+        /// The number of the rank's rows before the team's.
         let firstRow: Int
-        /// Each layer's masks; nil where no units are dropped.
+        /// The masks of each layer; nil if no units are dropped.
         let masks: [LayerMasks]?
         var time: Int
     }
 
-    /// Keeps the memory behind the addresses.
+    /// Keeps the memory at the addresses alive.
     private let owners: (states: TeamStates, weights: PackedWeights)
     private let barrier: WorkerBarrier
     private let member: Int
@@ -61,17 +64,17 @@ final class ForwardPass {
     private let layers: [Layer]
     /// The first layer's input products.
     private let table: UnsafePointer<Float>
-    /// A table that is filled on the way, and this worker's product for it.
+    /// A table that is filled on demand, and this worker's product for it; nil in training.
     private let lazyTable: (table: LazyTable, product: any WeightProduct)?
     /// The state before the first character: [H].
     private let zeros: AlignedBuffer<Float>
     private var isAtStart = true
-    /// Which of the two states is the present one.
-    private var present = 0
+    /// The index of the current one of the two states.
+    private var current = 0
 
-    /// Makes a member's pass.
+    /// Creates a member's pass.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ states: TeamStates, member: Int, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
         let configuration = weights.layout.configuration
         let (team, width, cell) = (states.team, configuration.rnnUnits, configuration.cell)
@@ -87,8 +90,8 @@ final class ForwardPass {
         lazyTable = try weights.lazyTable.map { ($0, try $0.product()) }
         layers = try zip(states.layers, weights.layers).map { state, layer in
             Layer(
-                hidden: (state.hidden[0].place, state.hidden[1].place),
-                masked: state.masked.map { ($0[0].place, $0[1].place) }, dropped: state.dropped?.place,
+                hidden: (state.hidden[0].pointers, state.hidden[1].pointers),
+                masked: state.masked.map { ($0[0].pointers, $0[1].pointers) }, dropped: state.dropped?.pointers,
                 memory: state.memory.pointer,
                 recurrent: state.recurrent.pointer, input: state.input?.pointer,
                 weights: (layer.recurrent.bytes, layer.kernel?.bytes), bias: parameters + layer.place.bias,
@@ -97,7 +100,7 @@ final class ForwardPass {
         zeros = try AlignedBuffer(count: width)
     }
 
-    /// Forgets everything: all states become zero.
+    /// Sets all states to zero.
     func reset() {
         isAtStart = true
         guard memoryUnits > 0 else { return }
@@ -108,15 +111,16 @@ final class ForwardPass {
         }
     }
 
-    /// Starts from the states before the recording's first token instead of zeros; when it returns, all members have.
+    /// Starts from the states before the recording's first token instead of zeros; returns when all
+    /// members have done so.
     func resume(_ recording: Recording) {
         for (index, (layer, tape)) in zip(layers, recording.layers).enumerated() {
-            let hidden = layer.state(present)
+            let hidden = layer.state(current)
             for (row, place) in recording.places.enumerated() {
                 let first = units.lowerBound
                 (hidden.pointer + row * width + first).update(from: tape.hidden(place, 0) + first, count: units.count)
                 hidden.round(row: row, columns: units)
-                mask(layer: index, row, recording, state: present)
+                mask(layer: index, row, recording, state: current)
                 guard memoryUnits > 0 else { continue }
                 (layer.memory + row * width + first).update(from: tape.memory(place, 0) + first, count: units.count)
             }
@@ -125,11 +129,12 @@ final class ForwardPass {
         barrier.meet(member)
     }
 
-    /// Feeds one character to each row; when it returns, all members have.
+    /// Feeds one character to each row; returns when all members have done so.
     ///
     /// - Parameters:
-    ///   - ids: for each row, the row of the weights' `inputs`; for weights that are only read, the vocabulary id.
-    ///   - recording: where training keeps the gates and states.
+    ///   - ids: the row of the weights' `inputs` for each row of the team; in inference, the
+    ///     vocabulary id.
+    ///   - recording: the place on the tape for the gates and states, in training.
     func advance(_ ids: UnsafePointer<UInt16>, recording: Recording? = nil) {
         if let lazyTable {
             for row in 0..<rows { lazyTable.table.fill(Int(ids[row]), with: lazyTable.product) }
@@ -140,14 +145,16 @@ final class ForwardPass {
             barrier.meet(member)
         }
         isAtStart = false
-        present = 1 - present
+        current = 1 - current
     }
 
-    /// The top layer's output, operand of a product with the dense layer's weights: [N, H].
+    /// Returns the top layer's output, the operand of the product with the dense layer's weights:
+    /// [N, H].
     ///
-    /// - Parameter isDropping: whether to leave out dropped units, for a pass whose team keeps that.
+    /// - Parameter isDropping: whether to return the output with dropped units, if the team's
+    ///   states include it.
     func top(isDropping: Bool = false) -> UnsafeRawPointer {
-        layers[layers.count - 1].output(present, isDropping: isDropping).bytes
+        layers[layers.count - 1].output(current, isDropping: isDropping).bytes
     }
 
     private func multiply(layer index: Int, isDropping: Bool) {
@@ -155,11 +162,11 @@ final class ForwardPass {
         if isAtStart {
             clear(layer.recurrent)
         } else {
-            let operand = (isDropping ? layer.masked(present) : nil) ?? layer.state(present)
+            let operand = (isDropping ? layer.masked(current) : nil) ?? layer.state(current)
             layer.recurrentProduct(operand.bytes, layer.weights.recurrent, layer.recurrent)
         }
         if let product = layer.inputProduct, let kernel = layer.weights.kernel, let input = layer.input {
-            product(layers[index - 1].output(1 - present, isDropping: isDropping).bytes, kernel, input)
+            product(layers[index - 1].output(1 - current, isDropping: isDropping).bytes, kernel, input)
         }
     }
 
@@ -170,10 +177,10 @@ final class ForwardPass {
         }
     }
 
-    /// The gates of all rows, for the member's units.
+    /// Computes the gates of all rows, for the member's units.
     private func gates(layer index: Int, _ ids: UnsafePointer<UInt16>, _ recording: Recording?) {
         let (layer, columns) = (layers[index], gateCount * width)
-        let (before, after) = (layer.state(present).pointer, layer.state(1 - present))
+        let (before, after) = (layer.state(current).pointer, layer.state(1 - current))
         var arguments = dtrain_forward_row()
         arguments.units = Int64(width)
         (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
@@ -189,13 +196,13 @@ final class ForwardPass {
             forward(&arguments)
             after.round(row: row, columns: units)
             if let recording, recording.masks != nil {
-                mask(layer: index, row, recording, state: 1 - present)
+                mask(layer: index, row, recording, state: 1 - current)
                 dropOutput(layer: index, row, recording)
             }
         }
     }
 
-    /// Masks a row's new state as operand of the recurrent product, for the member's units.
+    /// Masks a row's state as operand of the recurrent product, for the member's units.
     private func mask(layer index: Int, _ row: Int, _ recording: Recording, state: Int) {
         let layer = layers[index]
         guard let mask = recording.masks?[index].recurrent, let masked = layer.masked(state) else { return }
@@ -206,7 +213,7 @@ final class ForwardPass {
         masked.round(row: row, columns: units)
     }
 
-    /// Drops units of a row's output, for the tape and the layer above.
+    /// Drops units of a row's output for the tape and the layer above.
     private func dropOutput(layer index: Int, _ row: Int, _ recording: Recording) {
         let (layer, rowPlace) = (layers[index], recording.places[row])
         let token = rowPlace.firstToken + rowPlace.token(recording.time)
@@ -215,7 +222,7 @@ final class ForwardPass {
         }
         let (first, place) = (units.lowerBound, row * width + units.lowerBound)
         mask.drop(
-            at: token * width + first, count: units.count, layer.state(1 - present).pointer + place,
+            at: token * width + first, count: units.count, layer.state(1 - current).pointer + place,
             to: output + first)
         guard let dropped = layer.dropped else { return }
         (dropped.pointer + place).update(from: output + first, count: units.count)

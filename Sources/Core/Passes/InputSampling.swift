@@ -1,17 +1,21 @@
 import CKernels
 
-/// Scheduled sampling in a team: some inputs are drawn from the model's own predictions instead of read from the text.
+/// Scheduled sampling in a team: some inputs are drawn from the model's own predictions instead of
+/// the text.
 ///
-/// S. Bengio, O. Vinyals, N. Jaitly, N. Shazeer, Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks, 2015.
-/// What is drawn follows from seed, step, and the sequence's place in the global batch, and no gradient passes through the draw.
+/// S. Bengio, O. Vinyals, N. Jaitly, N. Shazeer, "Scheduled Sampling for Sequence Prediction with
+/// Recurrent Neural Networks", 2015.
 ///
-/// Shared by the members of the team, who call it in the same order.
+/// The draws depend on the seed, the step, and the sequence's index in the global batch. No
+/// gradient passes through a draw.
+///
+/// The members of the team share it and must call it in the same order.
 final class InputSampling {
-    /// How the inputs of a pass are drawn.
+    /// The sampling rate of a pass.
     struct Rate: Hashable, Sendable {
-        /// The probability that an input after a sequence's first is drawn.
+        /// The probability of drawing an input after a sequence's first.
         let probability: Float
-        /// The steps applied before.
+        /// The number of steps applied before.
         let step: Int
     }
 
@@ -21,13 +25,13 @@ final class InputSampling {
     private let characters: BatchCharacters
     private let places: [RowPlace]
     private let random: CounterRandom
-    /// The sequences of the global batch before the team's first.
+    /// The number of sequences of the global batch before the team's first.
     private let firstSequence: Int
 
-    /// Prepares a team.
+    /// Prepares sampling for a team.
     ///
-    /// - Parameter characters: room for the whole vocabulary.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Parameter characters: a set with capacity for the whole vocabulary.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         _ team: Team, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape, characters: BatchCharacters,
         seed: UInt64
@@ -39,9 +43,11 @@ final class InputSampling {
         firstSequence = tape.rankBatch.sequences.lowerBound + team.rows.lowerBound
     }
 
-    /// Draws the inputs of a time step after the first where they are to be drawn; when it returns, all members have.
+    /// Draws the sampled inputs of a time step after the first; returns when all members have done
+    /// so.
     ///
-    /// - Parameter states: what the dense layer reads after the time before, as for `TeamLogits`.
+    /// - Parameter states: the dense layer's operand after the previous time step, as for
+    ///   `TeamLogits`.
     func draw(_ rate: Rate, time: Int, after states: UnsafeRawPointer, member: Int) {
         guard places.indices.contains(where: { isDrawn($0, time, rate) }) else { return }
         logits.compute(states, member: member)
@@ -57,14 +63,15 @@ final class InputSampling {
         words(row, time, rate).0.uniform < rate.probability
     }
 
-    /// A character other than `[UNK]`, from the softmax of the others' logits.
+    /// Draws a character other than `[UNK]`, from the softmax of all other logits.
     private func drawn(_ row: Int, _ time: Int, _ rate: Rate) -> Int {
         let (count, own) = (logits.vocabularySize, logits.logits.pointer + row * logits.vocabularySize)
         let sum = dtrain_sampling_weights(own, logits.bias, Int64(count), 1, 1, own)
         return Categorical.draw(own, first: 1, count: count, at: words(row, time, rate).1.uniform * sum)
     }
 
-    /// Random words of a place: the first tells whether the input is drawn, the second which one.
+    /// Returns the random words of an input: the first decides whether it is drawn, the second
+    /// which character.
     ///
     /// Steps and sequences stay below 2³².
     private func words(_ row: Int, _ time: Int, _ rate: Rate) -> Philox.Block {

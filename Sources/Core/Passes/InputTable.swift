@@ -1,12 +1,14 @@
-/// The first layer's input products in training, embeddings · W: a row of G·H for each character of the step's batch.
+/// The first layer's input products in training, embeddings · W, with a row of G·H for each
+/// character of the step's batch.
 ///
-/// A row serves all tokens of its character, so the table never costs more than the product of all tokens would. It has at most
-/// as many rows as the global batch has tokens, so it takes no more memory than the records of one layer on the ranks' tapes.
-/// The products are those of float32 in every precision.
+/// All tokens of a character share a row, so the table never costs more than the product for all
+/// tokens. It has at most one row per token of the global batch, so it takes no more memory than
+/// one layer's records on all ranks' tapes. The products are computed in float32 in every
+/// precision.
 ///
-/// E the embedding's width, G·H the columns.
+/// E is the embedding's width, G·H the number of columns.
 final class InputTable: @unchecked Sendable {
-    /// The rows: [R, G·H], of which the first U are in use.
+    /// The rows: [R, G·H]; the first U are in use.
     let values: AlignedBuffer<Float>
     /// The number of tasks.
     let taskCount: Int
@@ -16,16 +18,16 @@ final class InputTable: @unchecked Sendable {
     private let columns: Int
     private let products: [GatheredProduct]
 
-    /// The columns of a task, whose part of W stays in the cache.
+    /// The columns per task; their part of W stays in the cache.
     private static let taskColumns = 256
 
     /// Allocates a table.
     ///
     /// - Parameters:
-    ///   - parameters: the flat parameters of that layout, which must outlive this object.
+    ///   - parameters: the flat parameters, which must outlive this object.
     ///   - workers: the number of workers that run tasks.
-    ///   - host: memory for all ranks of the host; nil for memory of this process.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - host: memory that the ranks of the host share; nil for memory of this process.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         _ layout: ParameterLayout, parameters: UnsafePointer<Float>, characters: BatchCharacters, workers: Int,
         host: (any HostMemory)?
@@ -39,7 +41,7 @@ final class InputTable: @unchecked Sendable {
         taskCount = columns.groups(of: Self.taskColumns)
         values = try AlignedBuffer(count: characters.capacity * columns, in: host)
         products = try (0..<workers).map { _ in
-            try GatheredProduct(depth: configuration.embeddingDim, mostColumns: min(columns, Self.taskColumns))
+            try GatheredProduct(depth: configuration.embeddingDim, maxColumns: min(columns, Self.taskColumns))
         }
     }
 

@@ -1,9 +1,10 @@
 import CKernels
 
-/// The addresses of one recurrent layer's values on the tape, for loops over rows.
+/// The addresses of one recurrent layer's values on the tape, for loops over rows; valid while the
+/// tape lives.
 ///
-/// They are valid while the tape lives. Plain addresses need no reference counting, which for
-/// memory shared by all workers would cost such a loop more than its work.
+/// Plain addresses need no reference counting. For memory shared by all workers, counting would
+/// cost more than the loops' own work.
 struct LayerTape {
     private let hidden: UnsafeMutablePointer<Float>
     private let memory: UnsafeMutablePointer<Float>
@@ -11,7 +12,7 @@ struct LayerTape {
     private let output: UnsafeMutablePointer<Float>?
     private let units: Int
     private let memoryUnits: Int
-    /// Floats of each token's record.
+    /// The floats per token's record.
     private let recorded: Int
 
     init(_ layer: Tape.Layer, cell: Cell, units: Int) {
@@ -24,20 +25,21 @@ struct LayerTape {
         recorded = cell.recordGroups * units
     }
 
-    /// The state of a row before the token at `time`; T is the state after the last.
+    /// Returns the state of a row before the token at `time`; `time` = T gives the state after the
+    /// last token.
     func hidden(_ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float> {
         hidden + (place.firstState + place.token(time)) * units
     }
 
-    /// The memory of a row before the token at `time`; empty in cells without one.
+    /// Returns the memory of a row before the token at `time`; empty in cells without one.
     func memory(_ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float> {
         memory + (place.firstState + place.token(time)) * memoryUnits
     }
 
-    /// The dropped h of a token of the rank; nil where no outputs are dropped.
+    /// Returns h of a token of the rank with dropped units; nil without dropout of outputs.
     func output(_ token: Int) -> UnsafeMutablePointer<Float>? { output.map { $0 + token * units } }
 
-    /// The record of a row's token for the kernels.
+    /// Returns the record of a row's token for the kernels.
     func record(_ place: RowPlace, _ time: Int) -> dtrain_record {
         dtrain_record(
             values: record + place.firstToken * recorded, rows: Int64(place.tokens), row: Int64(place.token(time)),

@@ -2,13 +2,15 @@ import CKernels
 import Glibc
 import Synchronization
 
-/// The first layer's input products of weights that are only read, embeddings · W: a row of G·H for each character of the
-/// vocabulary, computed when the character first occurs.
+/// The first layer's input products in inference, embeddings · W, with a row of G·H for each
+/// character of the vocabulary.
 ///
-/// All workers share it. Each row is computed by the worker that needs it first; others that need it meanwhile wait for that.
-/// A row has the bits that it has in an `InputTable`.
+/// A row is computed when its character first occurs.
+///
+/// All workers share the table. The first worker that needs a row computes it; workers that need it
+/// meanwhile wait. The bits equal those of an `InputTable`.
 final class LazyTable: @unchecked Sendable {
-    /// [V, G·H]; a row is undefined, and takes no memory, until it is filled.
+    /// The rows: [V, G·H]; until it is filled, a row is undefined and takes no memory.
     let values: AlignedBuffer<Float>
     private let embeddings: UnsafePointer<Float>
     private let embeddingDim: Int
@@ -16,20 +18,20 @@ final class LazyTable: @unchecked Sendable {
     private let kernel: PackedMatrix
     private let states: UnsafeMutableBufferPointer<Atomic<UInt8>>
 
-    // What a row's state says.
+    // The states of a row.
     private static let empty: UInt8 = 0
     private static let computing: UInt8 = 1
     private static let filled: UInt8 = 2
 
-    /// Spins this often before yielding, about 10 µs.
+    /// Spins before yielding, about 10 µs.
     private static let spins = 500
 
     /// Reserves a table of empty rows.
     ///
     /// - Parameters:
-    ///   - parameters: the flat parameters of that layout, which must outlive this object.
+    ///   - parameters: the flat parameters, which must outlive this object.
     ///   - kernel: the packed W of the first layer.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ layout: ParameterLayout, parameters: UnsafePointer<Float>, kernel: PackedMatrix) throws {
         let vocabularySize = layout.configuration.vocabularySize
         values = try AlignedBuffer(count: vocabularySize * kernel.columns, isSparse: true)
@@ -45,7 +47,7 @@ final class LazyTable: @unchecked Sendable {
         states.deallocate()
     }
 
-    /// Empties all rows, while no worker reads them.
+    /// Empties all rows; no worker may read them meanwhile.
     func removeAll() {
         for index in states.indices { states[index].store(Self.empty, ordering: .relaxed) }
     }
@@ -53,9 +55,9 @@ final class LazyTable: @unchecked Sendable {
     /// Prepares a worker's product for `fill`.
     func product() throws -> any WeightProduct { try kernel.product(rows: 1) }
 
-    /// Fills a character's row unless it is; on return it can be read.
+    /// Fills a character's row unless it is filled already; returns when the row can be read.
     ///
-    /// - Parameter product: the calling worker's own.
+    /// - Parameter product: the calling worker's product.
     func fill(_ id: Int, with product: any WeightProduct) {
         var attempts = 0
         while states[id].load(ordering: .acquiring) != Self.filled {

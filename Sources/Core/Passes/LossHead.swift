@@ -1,18 +1,19 @@
 import CKernels
 
-/// A worker's part of a step behind the recurrent layers: logits, loss, and the loss's gradients by the logits and by the top layer's h.
+/// One worker's computation above the recurrent layers: logits, loss, and the loss's gradients with
+/// respect to the logits and the top layer's h.
 ///
-/// The tokens of a rank are cut into pieces, which workers take as they come: no piece depends on another.
+/// The tokens of a rank are divided into independent pieces, which workers take in any order.
 ///
-/// The gradient by the logits is needed twice: here, and for the dense layer's weights. Where the tape has no room for that of all
-/// tokens it is computed again from what the tape keeps of each softmax (see `LogitsPanels`).
+/// The gradient with respect to the logits is needed twice: here and for the dense layer's weights.
+/// If the tape doesn't store it, `LogitsPanels` recomputes it from each token's softmax.
 ///
-/// N rows, H units, V vocabulary.
+/// N rows, H units, V vocabulary size.
 final class LossHead: @unchecked Sendable {
-    /// Some tokens of one micro-batch, which lie one after another on the tape.
+    /// A range of tokens of one micro-batch, contiguous on the tape.
     struct Piece: Hashable {
         let microBatch: Int
-        /// Counted from the micro-batch's first.
+        /// The tokens, counted from the micro-batch's first.
         let tokens: Range<Int>
     }
 
@@ -26,24 +27,24 @@ final class LossHead: @unchecked Sendable {
     private let weights: PackedWeights
     private let transposed: PackedMatrix
     private let bias: UnsafePointer<Float>
-    /// Without the dense bias: [N, V].
+    /// The logits without the dense bias: [N, V].
     private let logits: AlignedBuffer<Float>
-    /// The top layer's h in the products' format: [N, H]; nil where the tape has it so.
+    /// The top layer's h in the products' format: [N, H]; nil if the tape's format is the same.
     private let states: OperandBuffer?
     /// d(loss)/d(logits): [N, V].
     private let gradient: OperandBuffer
-    /// By the number of rows.
+    /// The products by number of rows.
     private let products: [Int: Products]
-    /// The seconds that this worker has spent in a step.
+    /// The seconds that this worker has spent in the current step.
     private(set) var seconds = 0.0
 
     /// Prepares a worker's head; the weights must be packed for training.
     ///
-    /// - Parameter pieces: all pieces that it may have to compute.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Parameter pieces: all pieces that the worker may compute.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(pieces: [Piece], weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape) throws {
         guard let transposed = weights.denseTransposed else {
-            throw DTrainError(.internal, "the weights aren't packed for training")
+            throw DTrainError(.internal, "the weights aren't packed for training; please report this")
         }
         (self.tape, self.weights, self.transposed) = (tape, weights, transposed)
         bias = parameters + weights.layout.denseBias
@@ -58,10 +59,11 @@ final class LossHead: @unchecked Sendable {
             })
     }
 
-    /// Cuts a rank's tokens into pieces: enough for the workers to take turns, with rows enough for fast products.
+    /// Divides a rank's tokens into pieces: enough pieces to balance the workers, with enough rows
+    /// for fast products.
     static func pieces(_ batch: RankBatch, vocabularySize: Int, workers: Int) -> [Piece] {
-        let most = max(leastRows, min(mostRows, mostLogits / vocabularySize))
-        let rows = min(most, max(leastRows, batch.tokens / (turns * workers)))
+        let most = max(minRows, min(maxRows, maxLogits / vocabularySize))
+        let rows = min(most, max(minRows, batch.tokens / (turns * workers)))
         return (0..<batch.count).flatMap { microBatch in
             let tokens = batch.tokens(of: microBatch).count
             return stride(from: 0, to: tokens, by: rows).map {
@@ -70,14 +72,15 @@ final class LossHead: @unchecked Sendable {
         }
     }
 
-    private static let (leastRows, mostRows, turns) = (16, 64, 4)
-    /// The most logits of a piece: a worker keeps them and their gradient.
-    private static let mostLogits = 1 << 21
+    private static let (minRows, maxRows, turns) = (16, 64, 4)
+    /// The most logits of a piece; a worker stores them and their gradient.
+    private static let maxLogits = 1 << 21
 
     /// Starts a step.
     func begin() { seconds = 0 }
 
-    /// Computes the loss of each token of a piece, and its gradients, scaled to the mean over the global batch.
+    /// Computes the loss of each token of a piece and its gradients, scaled to the mean over the
+    /// global batch.
     ///
     /// - Throws: `DTrainError` with `internal` for a piece that the head wasn't prepared for.
     func run(_ piece: Piece, _ loss: RowLoss) throws {
@@ -98,7 +101,7 @@ final class LossHead: @unchecked Sendable {
         products.back(gradient.bytes, transposed.bytes, tape.outputGradient(from: before + piece.tokens.lowerBound))
     }
 
-    /// Computes the cross-entropy of each token of a piece, and no gradient.
+    /// Computes the cross-entropy of each token of a piece, without gradients.
     ///
     /// - Throws: `DTrainError` with `internal` for a piece that the head wasn't prepared for.
     func measure(_ piece: Piece) throws {
@@ -114,13 +117,13 @@ final class LossHead: @unchecked Sendable {
     private func computeLogits(_ piece: Piece) throws -> Products {
         tape.heartbeat.beat()
         guard let products = products[piece.tokens.count] else {
-            throw DTrainError(.internal, "no head for \(piece.tokens.count) tokens; please report this")
+            throw DTrainError(.internal, "no loss head for \(piece.tokens.count) tokens; please report this")
         }
         products.logits(operand(piece), weights.dense.bytes, logits.pointer)
         return products
     }
 
-    /// The top layer's h after each of a piece's tokens.
+    /// Returns the top layer's h after each token of a piece, in the products' format.
     private func operand(_ piece: Piece) -> UnsafeRawPointer {
         let found = tape.topStates(of: piece.microBatch, from: piece.tokens.lowerBound)
         guard let states else { return UnsafeRawPointer(found) }

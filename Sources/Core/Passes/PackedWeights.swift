@@ -1,12 +1,13 @@
 import CKernels
 
-/// The weights in the forms that the products read, made from the flat parameters once a step.
+/// The weights in the layouts that the products read, packed from the flat parameters once per
+/// step.
 ///
-/// All workers share them, and so do all ranks of a host, each of which packs a part.
+/// All workers share them. The ranks of a host share them too, and each packs a part.
 final class PackedWeights: @unchecked Sendable {
     /// One recurrent layer's weights; H units, G gates.
     struct Layer {
-        /// The layer's place in the flat parameters.
+        /// The layer's offsets in the flat parameters.
         let place: ParameterLayout.RecurrentLayer
         /// U: [H, G·H].
         let recurrent: PackedMatrix
@@ -18,22 +19,23 @@ final class PackedWeights: @unchecked Sendable {
         let kernelTransposed: PackedMatrix?
     }
 
-    /// What weights are packed for.
+    /// The use of the packed weights.
     enum Use {
-        /// Training, on batches with these characters.
+        /// Training on batches with these characters.
         case training(BatchCharacters)
-        /// Reading a text or writing one.
-        case reading
+        /// Inference: evaluation or generation.
+        case inference
     }
 
-    /// The first layer's input products: a character's input product is one row.
+    /// The table of the first layer's input products, with a row for each character.
     private enum Table {
         case ofBatch(InputTable)
         case lazy(LazyTable)
     }
 
     let layout: ParameterLayout
-    /// The products that read the packed weights: all but those of the first layer's kernel, which are of float32.
+    /// The products that read the packed weights, except the first layer's kernel, whose products
+    /// are in float32.
     let products: any WeightProducts
     let layers: [Layer]
     /// [H, V].
@@ -48,22 +50,23 @@ final class PackedWeights: @unchecked Sendable {
     /// This rank's share of the packing.
     private let tasks: [Task]
 
-    /// One piece of the packing; a worker's turn.
+    /// A piece of the packing, done by one worker.
     private enum Task {
         /// Packs columns of the matrix at an offset of the flat parameters.
         case matrix(PackedMatrix, offset: Int, columns: Range<Int>)
-        /// Runs a task of a table.
+        /// Computes a part of the table.
         case table(InputTable, task: Int)
     }
 
     /// Allocates packed weights.
     ///
     /// - Parameters:
-    ///   - parameters: the flat parameters of that layout, which must outlive this object.
+    ///   - parameters: the flat parameters, which must outlive this object.
     ///   - products: the products of all layers; the table stays in float32.
-    ///   - use: for training, the transposes that the backward pass needs are packed too.
-    ///   - host: memory for all ranks of the host; nil for memory of this process.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - use: the use of the weights; for training, the transposes for the backward pass are
+    ///     packed too.
+    ///   - host: memory that the ranks of the host share; nil for memory of this process.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         layout: ParameterLayout, parameters: UnsafePointer<Float>, products: any WeightProducts, use: Use,
         pool: WorkerPool, host: (any HostMemory)? = nil
@@ -93,7 +96,7 @@ final class PackedWeights: @unchecked Sendable {
                 layout, parameters: parameters, characters: characters, workers: pool.count, host: host)
             all += (0..<made.taskCount).map { .table(made, task: $0) }
             table = .ofBatch(made)
-        case .reading:
+        case .inference:
             let kernel = try shapes.inputKernel()
             all += Self.tasks(kernel, offset: layout.recurrent[0].kernel)
             table = .lazy(try LazyTable(layout, parameters: parameters, kernel: kernel))
@@ -103,20 +106,22 @@ final class PackedWeights: @unchecked Sendable {
         (self.layers, self.dense, self.denseTransposed) = (layers, dense, denseTransposed)
     }
 
-    /// Packed weights for inference.
+    /// Allocates packed weights for inference.
     ///
-    /// bf16 weights take two bytes each even where they are multiplied in float32.
-    static func reading(
+    /// bf16 weights take two bytes each, even if they are multiplied in float32.
+    static func forInference(
         _ layout: ParameterLayout, parameters: UnsafePointer<Float>, precision: Precision, pool: WorkerPool
     ) throws -> PackedWeights {
         let operands = try Arithmetic.best(for: precision).operands
         let format = operands == .roundedFP32 ? .expandedBF16 : operands
         return try PackedWeights(
-            layout: layout, parameters: parameters, products: format.weightProducts(), use: .reading, pool: pool)
+            layout: layout, parameters: parameters, products: format.weightProducts(), use: .inference, pool: pool)
     }
 
-    /// The first layer's input products, G·H floats a row: in training a row for each character of the batch, otherwise for each
-    /// of the vocabulary, to be read once it is filled.
+    /// The first layer's input products, with G·H floats per row.
+    ///
+    /// Training has a row for each character of the batch. Inference has one for each character of
+    /// the vocabulary, which must be filled before it is read.
     var inputs: UnsafePointer<Float> {
         switch table {
         case .ofBatch(let table): UnsafePointer(table.values.pointer)
@@ -129,9 +134,9 @@ final class PackedWeights: @unchecked Sendable {
         if case .lazy(let table) = table { table } else { nil }
     }
 
-    /// Packs the present parameters, on all workers of the pool.
+    /// Packs the current parameters, on all workers of the pool.
     ///
-    /// Collective where ranks share the packed weights: none of them may still read the old ones.
+    /// Collective if ranks share the packed weights: no rank may still read the old ones.
     func pack() throws {
         lazyTable?.removeAll()
         try pool.run { worker in
@@ -140,14 +145,17 @@ final class PackedWeights: @unchecked Sendable {
         try host?.meet()
     }
 
-    /// Waits until all ranks of the host have read the packed weights, where no other message tells; collective.
+    /// Waits until all ranks of the host have read the packed weights; collective.
+    ///
+    /// Only needed before `pack` if no other communication ensures it.
     func finishReading() throws { try host?.meet() }
 
-    /// An upper bound of the bytes of a training's packed weights, padding included.
+    /// Returns an upper bound for the bytes of the packed weights in training, padding included.
     ///
-    /// - Parameter tableRows: the rows of the first layer's table.
-    static func mostBytes(_ configuration: ModelConfiguration, tableRows: Int) -> Int {
-        // No layout pads a dimension by the columns of two blocks. In floating point no size overflows.
+    /// - Parameter tableRows: the number of rows of the first layer's table.
+    static func maxBytes(_ configuration: ModelConfiguration, tableRows: Int) -> Int {
+        // Every layout pads a dimension by less than the columns of two blocks. Floating point
+        // avoids overflow.
         func padded(_ count: Int) -> Double { Double(count) + Double(2 * DTRAIN_BLOCK_COLUMNS - 1) }
         let (units, columns) = (
             padded(configuration.rnnUnits), padded(configuration.cell.gates * configuration.rnnUnits)
@@ -172,7 +180,7 @@ final class PackedWeights: @unchecked Sendable {
             + tasks(layer.kernelTransposed, offset: layer.place.kernel)
     }
 
-    /// The packing of a matrix in pieces of whole column blocks.
+    /// Divides the packing of a matrix into tasks of whole column blocks.
     private static func tasks(_ matrix: PackedMatrix?, offset: Int) -> [Task] {
         guard let matrix else { return [] }
         let blocks = max(1, taskElements / max(1, matrix.depth * BlockPacking.blockColumns))
@@ -182,7 +190,8 @@ final class PackedWeights: @unchecked Sendable {
         }
     }
 
-    /// The elements of a task: a millisecond's work at most, so that many workers have some.
+    /// The elements per task, at most a millisecond's work, which is small enough to balance many
+    /// workers.
     private static let taskElements = 1 << 18
 }
 
@@ -207,18 +216,18 @@ private struct Shapes {
         isForTraining = if case .training = use { true } else { false }
     }
 
-    /// A matrix of [H, columns].
+    /// Allocates a matrix of [H, columns].
     func forward(_ columns: Int) throws -> PackedMatrix {
         try PackedMatrix(depth: units, columns: columns, source: .rows, products: products, host: host)
     }
 
-    /// A matrix of [columns, H], packed from its transpose; nil unless it is for training.
+    /// Allocates a matrix of [columns, H], packed from its transpose; nil unless for training.
     func backward(_ columns: Int) throws -> PackedMatrix? {
         guard isForTraining else { return nil }
         return try PackedMatrix(depth: columns, columns: units, source: .transposed, products: products, host: host)
     }
 
-    /// W of the first layer in float32: [E, G·H].
+    /// Allocates W of the first layer in float32: [E, G·H].
     func inputKernel() throws -> PackedMatrix {
         try PackedMatrix(
             depth: embeddingDim, columns: columns, source: .rows, products: OperandFormat.fp32.weightProducts(),

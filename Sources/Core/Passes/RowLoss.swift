@@ -1,19 +1,20 @@
 import CKernels
 
-/// The loss of one row of logits, and its gradient.
+/// The loss of one row of logits and its gradient.
 ///
-/// V the vocabulary size.
+/// V is the vocabulary size.
 public struct RowLoss: Sendable {
     /// Computes a row's loss.
     ///
-    /// Called after the forward pass, for every token, from several threads at once. The result must depend on the arguments
-    /// alone, or the weights depend on the number of ranks and threads.
+    /// It is called after the forward pass, for every token, from several threads at once. The
+    /// result must depend only on the arguments, otherwise the weights depend on the number of
+    /// ranks and threads.
     ///
     /// - Parameters:
     ///   - logits: [V], bias included.
-    ///   - target: the id that follows.
-    ///   - gradient: [V]; receives d(loss)/d(logits), every element of it.
-    /// - Returns: the loss, in nats where it is a cross-entropy.
+    ///   - target: the id of the next character.
+    ///   - gradient: [V]; receives d(loss)/d(logits). The function must set every element.
+    /// - Returns: the loss, in nats for a cross-entropy.
     public typealias Function =
         @Sendable (
             _ logits: UnsafeBufferPointer<Float>, _ target: Int, _ gradient: UnsafeMutableBufferPointer<Float>
@@ -21,27 +22,29 @@ public struct RowLoss: Sendable {
 
     private let function: Function?
 
-    /// Softmax cross-entropy from logits.
+    /// The softmax cross-entropy of logits.
     public static let crossEntropy = RowLoss(function: nil)
 
-    /// A loss of your own.
+    /// Creates a custom loss.
     ///
-    /// Its gradient by the logits is kept for all tokens of the rank, V numbers each, where that of the cross-entropy may be
-    /// computed twice instead.
+    /// The gradient with respect to the logits is stored for all tokens of the rank, with V numbers
+    /// per token. The gradient of `crossEntropy` may be computed twice instead.
     public init(_ function: @escaping Function) { self.init(function: function) }
 
     private init(function: Function?) { self.function = function }
 
-    /// Whether the gradient follows from the logits and what `softmax` receives.
+    /// Whether the gradient can be recomputed from the logits and the values that `softmax`
+    /// receives.
     var isCrossEntropy: Bool { function == nil }
 
-    /// Computes a row's loss in nats and the loss's gradient times `scale`.
+    /// Computes a row's loss and its gradient times `scale`.
     ///
     /// - Parameters:
-    ///   - logits: [V], without bias; scratch afterwards.
+    ///   - logits: [V], without the bias; overwritten.
     ///   - bias: [V].
     ///   - gradient: [V].
-    ///   - softmax: receives what the gradient follows from, if the loss is the cross-entropy.
+    ///   - softmax: receives the values for recomputing the gradient, if the loss is the
+    ///     cross-entropy.
     func callAsFunction(
         _ logits: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, count: Int, target: Int, scale: Float,
         gradient: UnsafeMutablePointer<Float>, softmax: UnsafeMutablePointer<dtrain_softmax>
@@ -52,7 +55,7 @@ public struct RowLoss: Sendable {
         }
         for index in 0..<count { logits[index] += bias[index] }
         let elements = UnsafeMutableBufferPointer(start: gradient, count: count)
-        // An element that the function leaves out fails the check of the gradient.
+        // An element that the function doesn't set fails the check for finite gradients.
         elements.update(repeating: .nan)
         let loss = function(UnsafeBufferPointer(start: logits, count: count), target, elements)
         for index in 0..<count { gradient[index] *= scale }

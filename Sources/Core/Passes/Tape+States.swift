@@ -1,10 +1,10 @@
 extension Tape {
-    /// Each layer's masks in the present pass; nil where no units are dropped.
+    /// The masks of each layer in the current pass; nil if no units are dropped.
     var layerMasks: [LayerMasks]? { isDropping ? masks.map { layers.indices.map($0.layer) } : nil }
 
     /// Sets the states before the first token.
     ///
-    /// - Parameter states: of the tape's rows; nil for zeros.
+    /// - Parameter states: the states of the tape's rows; nil for zeros.
     func start(from states: CarriedStates?) {
         guard states != nil || continues else { return }
         continues = states != nil

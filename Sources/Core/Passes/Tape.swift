@@ -1,22 +1,27 @@
 import CKernels
 
-/// The values that the forward pass of a rank's micro-batches keeps for the backward pass, which replaces them by gradients.
+/// The values that the forward pass stores for the backward pass, for a rank's micro-batches.
 ///
-/// H units, G gates, T tokens a sequence, V vocabulary; layout: see `RankBatch`.
+/// The backward pass replaces them by gradients.
+///
+/// H units, G gates, T tokens per sequence, V vocabulary size.
+///
+/// `RankBatch` describes the layout.
 final class Tape: @unchecked Sendable {
     /// The values of one recurrent layer.
     struct Layer {
-        /// [T + 1 states per sequence][H]: h before each token and after the last.
+        /// h before each token and after the last: [T + 1 states per sequence][H].
         let hidden: AlignedBuffer<Float>
-        /// [T + 1 states per sequence][H]: the second state of cells that have one, else empty.
+        /// The second state likewise: [T + 1 states per sequence][H]; empty for cells without one.
         let memory: AlignedBuffer<Float>
-        /// The cell's groups of panels for each micro-batch, as `dtrain_record` describes.
+        /// The cell's record of each micro-batch in groups of panels, as `dtrain_record` describes.
         let record: AlignedBuffer<Float>
-        /// h after each token as the layer above or the head gets it, where units are dropped: [tokens][H].
+        /// h after each token with dropped units, as the layer above or the head reads it:
+        /// [tokens][H]; nil without dropout of inputs.
         let output: AlignedBuffer<Float>?
     }
 
-    /// A matrix that is read in panels.
+    /// A matrix of the tape that is read in panels.
     enum PanelSource: Hashable, Sendable {
         /// A group of a recurrent layer's record.
         case gates(layer: Int, group: Int)
@@ -24,20 +29,22 @@ final class Tape: @unchecked Sendable {
         case logits
     }
 
-    /// How the dense layer's weights get d(loss)/d(logits); both ways give the same bits.
+    /// The source of d(loss)/d(logits) for the gradient of the dense layer's weights; both give the
+    /// same bits.
     enum LogitsGradient: Hashable, Sendable {
-        /// The tape keeps it: V numbers a token.
+        /// The tape stores it, with V numbers per token.
         case kept
-        /// It is computed again, for which the tape keeps two numbers a token.
+        /// It is recomputed from two numbers per token on the tape.
         case recomputed
 
-        /// Kept numbers for each parameter beyond which computing them again is worth its time.
-        private static let mostKept = 4
+        /// The most stored numbers per parameter; beyond it the saved memory is worth the
+        /// recomputation.
+        private static let maxKept = 4
 
-        /// The way that suits a rank's tokens.
+        /// Chooses the source for a number of tokens.
         init(tokens: Int, layout: ParameterLayout) {
             let kept = Double(tokens) * Double(layout.configuration.vocabularySize)
-            self = kept > Double(Self.mostKept) * Double(layout.count) ? .recomputed : .kept
+            self = kept > Double(Self.maxKept) * Double(layout.count) ? .recomputed : .kept
         }
     }
 
@@ -46,35 +53,37 @@ final class Tape: @unchecked Sendable {
     let vocabularySize: Int
     let layers: [Layer]
     let cell: Cell
-    /// Whether the states before the first token are carried ones instead of zeros.
+    /// Whether the states before the first token are carried over, not zeros.
     var continues = false
-    /// Which units are dropped; nil without dropout.
+    /// The dropout masks; nil without dropout.
     let masks: DropoutMasks?
-    /// Whether the present pass drops units.
+    /// Whether the current pass drops units.
     var isDropping = false
-    /// How the present pass draws inputs, which then replace those of the text here; nil where it draws none.
+    /// The rate at which the current pass draws inputs, which then replace the text's in `inputs`;
+    /// nil if it draws none.
     var sampling: InputSampling.Rate?
-    /// The panels of d(loss)/d(logits) for each micro-batch; nil where they are computed again.
+    /// The panels of d(loss)/d(logits) of each micro-batch; nil if they are recomputed.
     private let logitsGradient: AlignedBuffer<Float>?
-    /// What remains of each token's softmax: enough for its gradient, with the logits.
+    /// The numbers of each token's softmax that, with the logits, give its gradient.
     let softmax: AlignedBuffer<dtrain_softmax>
-    /// d(loss)/d(h) of the top layer, as far as it comes from the token's own loss: [tokens][H] floats.
+    /// d(loss)/d(h) of the top layer from each token's own loss: [tokens][H] floats.
     ///
-    /// The backward pass is the last that reads it; the weight gradient packs the top layer's states here.
+    /// The memory is free after the backward pass, and the weight gradient packs the top layer's
+    /// states there.
     let outputGradients: AlignedBuffer<UInt32>
     // The inputs' rows of the first layer's table, target ids and losses (nats), one per token.
     let inputs: AlignedBuffer<UInt16>
     let targets: AlignedBuffer<UInt16>
     let losses: AlignedBuffer<Double>
-    /// Beats with each time step of a team, and with each piece of the head.
+    /// The rank's heartbeat, which beats at each time step of a team and each piece of the head.
     let heartbeat: Heartbeat
 
     /// Allocates a tape.
     ///
     /// - Parameters:
-    ///   - dropout: the masks that passes may need.
-    ///   - seed: of the masks.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - dropout: the kinds of masks that the passes may need.
+    ///   - seed: the seed of the masks.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         _ configuration: ModelConfiguration, rankBatch: RankBatch, logits: LogitsGradient,
         dropout: DropoutMasks.Use = DropoutMasks.Use(.none), seed: UInt64 = 0, heartbeat: Heartbeat
@@ -90,13 +99,13 @@ final class Tape: @unchecked Sendable {
             Layer(
                 hidden: try AlignedBuffer(count: states * units),
                 memory: try AlignedBuffer(count: states * cell.memoryUnits(units)),
-                record: try AlignedBuffer(count: tokens * cell.recordGroups * units + TapePanel.behind),
+                record: try AlignedBuffer(count: tokens * cell.recordGroups * units + TapePanel.padding),
                 output: dropout.inputs ? try AlignedBuffer(count: tokens * units) : nil)
         }
         masks = dropout.isAny ? try DropoutMasks(dropout, configuration, rankBatch: rankBatch, seed: seed) : nil
         logitsGradient =
             logits == .kept
-            ? try AlignedBuffer(count: tokens * vocabularySize, behind: TapePanel.behind) : nil
+            ? try AlignedBuffer(count: tokens * vocabularySize, padding: TapePanel.padding) : nil
         softmax = try AlignedBuffer(count: tokens)
         let packedUnits = units.groups(of: DTRAIN_STATE_GROUP) * DTRAIN_STATE_GROUP
         outputGradients = try AlignedBuffer(
@@ -106,7 +115,7 @@ final class Tape: @unchecked Sendable {
         losses = try AlignedBuffer(count: rankBatch.tokens)
     }
 
-    /// Stores the T + 1 ids of one of the rank's sequences, numbered from 0.
+    /// Stores the T + 1 ids of one of the rank's sequences; rows are numbered from 0.
     ///
     /// The inputs stay ids until `BatchCharacters` has numbered all that occur.
     func store(_ ids: UnsafePointer<UInt16>, row: Int) {
@@ -118,20 +127,22 @@ final class Tape: @unchecked Sendable {
         }
     }
 
-    /// The addresses of a layer's values.
+    /// Returns the addresses of a layer's values.
     func layer(_ index: Int) -> LayerTape { LayerTape(layers[index], cell: cell, units: units) }
 
-    /// d(loss)/d(h) of the top layer from a token of the rank on: [tokens][H].
+    /// Returns d(loss)/d(h) of the top layer, starting at a token of the rank: [tokens][H].
     func outputGradient(from token: Int) -> UnsafeMutablePointer<Float> {
         UnsafeMutableRawPointer(outputGradients.pointer).assumingMemoryBound(to: Float.self) + token * units
     }
 
-    /// The top layer's h after a run of a micro-batch's tokens, as the head gets it: [tokens][H].
+    /// Returns the top layer's h after a micro-batch's tokens from `token` on, as the head reads
+    /// it: [tokens][H].
     func topStates(of microBatch: Int, from token: Int = 0) -> UnsafePointer<Float> {
         outputs(layer: layers.count - 1, of: microBatch, from: token)
     }
 
-    /// A layer's h after a run of a micro-batch's tokens, as the layer above or the head gets it: [tokens][H].
+    /// Returns a layer's h after a micro-batch's tokens from `token` on, as the layer above or the
+    /// head reads it: [tokens][H].
     func outputs(layer index: Int, of microBatch: Int, from token: Int = 0) -> UnsafePointer<Float> {
         if isDropping, let output = layers[index].output {
             return UnsafePointer(output.pointer + (rankBatch.tokens(of: microBatch).before + token) * units)
@@ -140,7 +151,7 @@ final class Tape: @unchecked Sendable {
         return UnsafePointer(layers[index].hidden.pointer + first * units)
     }
 
-    /// A panel of a micro-batch, from a group of a record or from d(loss)/d(logits); nil where the tape doesn't keep that.
+    /// Returns a panel of a micro-batch; nil if the tape doesn't store d(loss)/d(logits).
     func panel(_ source: PanelSource, microBatch: Int, panel: Int) -> TapePanel? {
         let (rows, before) = rankBatch.tokens(of: microBatch)
         let (matrix, panels): (UnsafeMutablePointer<Float>, Panels)
@@ -159,7 +170,7 @@ final class Tape: @unchecked Sendable {
             width: panels.columns(panel).count)
     }
 
-    /// Stores the row of a micro-batch's token in d(loss)/d(logits), if the tape keeps it.
+    /// Stores a token's row of d(loss)/d(logits), if the tape stores it.
     func storeLogitsGradient(of token: Int, microBatch: Int, from row: UnsafePointer<Float>) {
         guard let logitsGradient else { return }
         let (panels, tokens) = (Panels(units: vocabularySize), rankBatch.tokens(of: microBatch))
@@ -172,10 +183,10 @@ final class Tape: @unchecked Sendable {
     }
 }
 
-/// A panel of a micro-batch, a row for each token.
+/// A panel of a micro-batch, with a row for each token.
 struct TapePanel {
-    /// Readable floats that products need behind the last panel.
-    static let behind = DTRAIN_LINE
+    /// The readable floats that products need after the last panel.
+    static let padding = DTRAIN_LINE
 
     /// [tokens][width].
     let tokens: UnsafeMutablePointer<Float>
@@ -193,6 +204,6 @@ struct TapePanel {
     /// The whole panel.
     var all: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: tokens, count: rows * width) }
 
-    /// The tokens after each sequence's first, whose previous state is zero.
+    /// The rows after each sequence's first token, whose previous state is zero.
     var afterFirst: UnsafePointer<Float> { UnsafePointer(tokens + sequences * width) }
 }

@@ -1,13 +1,14 @@
-/// Workers that advance the same rows together: each member computes some of the units of every layer.
+/// Workers that advance the same rows together; each member computes a part of the units of every
+/// layer.
 struct Team: Sendable {
-    /// The rows that are the team's.
+    /// The team's rows.
     let rows: Range<Int>
     /// The units of each member.
     let units: [Range<Int>]
-    /// Where the members meet.
+    /// The members' barrier.
     let barrier: WorkerBarrier
 
-    /// Describes a team.
+    /// Creates a team.
     init(rows: Range<Int>, units: [Range<Int>]) {
         (self.rows, self.units) = (rows, units)
         barrier = WorkerBarrier(count: units.count)

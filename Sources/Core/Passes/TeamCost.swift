@@ -1,54 +1,59 @@
 import CKernels
 
-/// The time of a time step, as far as it depends on how workers divide rows and units.
+/// A model of the time of a time step, as far as it depends on the division of rows and units among
+/// workers.
 ///
-/// A step is bound by the member with the most rows and units. For each recurrent or input matrix of [H, G·H] it multiplies,
-/// reads weights, takes over what the others have computed, and meets them:
+/// A step is bound by the member with the most rows and units. For each recurrent or input matrix
+/// of [H, G·H] that member multiplies, reads weights, fetches the results of the others, and waits
+/// for them:
 ///
-///     multiply   rows · H · G·H · share / rate       a row alone costs as much as two, since its weights are loaded; AMX has tiles of 16
-///     read       bytes · share / (own or shared cache's bandwidth)  own where the share fits half of the core's cache
-///     take over  rows · H · 4 · (1 + G) · (1 − 1/members) / exchange bandwidth
-///     meet       (wait + wait per member · members) for each layer and direction
+///     multiply   rows · H · G·H · share / rate      (at least 2 rows, because the weights are loaded once;
+///                                                   with AMX a multiple of 16)
+///     read       bytes · share / bandwidth         (of the private cache if the share fits half of it,
+///                                                   otherwise of the shared cache or of memory)
+///     fetch      rows · H · 4 · (1 + G) · (1 − 1/members) / exchange bandwidth
+///     wait       (wait + wait per member · members) for each layer and direction
 ///
-/// `share` is the part of the units. Reading is added, not hidden: a product of 32 rows on two cores of a Zen 3 reached 0.79 of its
-/// multiply-add peak with all of 12.6 MB of weights, and 0.90 with half of them; these sums give 0.81 and 0.89. The rates are those of
-/// a core of 3 GHz; only their ratios matter.
+/// `share` is the member's part of the units. Reading doesn't overlap with multiplying: a product
+/// of 32 rows on two cores of a Zen 3 reached 0.79 of its multiply-add peak with all of 12.6 MB of
+/// weights, and 0.90 with half of them; this model gives 0.81 and 0.89. The rates are those of a
+/// core of 3 GHz; only their ratios matter.
 struct TeamCost {
-    /// What the core offers.
+    /// The properties of a core.
     let core: Core
     /// H.
     let units: Int
-    /// The elements of all matrices that a time step multiplies with, forward.
+    /// The elements of all matrices that the forward pass of a time step multiplies by.
     let elements: Int
     let layers: Int
     let gates: Int
-    /// The bytes of an element.
+    /// The bytes per element.
     let bytes: Int
-    /// Products compute multiples of so many rows.
+    /// Products compute a multiple of this many rows.
     var rowStep = 1
 
-    /// A core as the costs see it.
+    /// The properties of a core that determine the cost.
     struct Core: Hashable, Sendable {
-        /// Bytes of the cache that it has to itself.
+        /// The bytes of the core's private cache.
         var ownCache: Int
-        /// Bytes of the cache that it shares with others.
+        /// The bytes of the cache that cores share.
         var sharedCache: Int
-        /// Multiply-adds a nanosecond.
+        /// Multiply-adds per nanosecond.
         var rate: Double
 
-        /// Bytes a nanosecond.
+        /// Bytes per nanosecond.
         static let ownBandwidth = 100.0, sharedBandwidth = 25.0, memoryBandwidth = 8.0
-        /// Bytes a nanosecond that another core has just written.
+        /// Bytes per nanosecond that another core has just written.
         static let exchangeBandwidth = 10.0
         /// Nanoseconds.
         static let wait = 500.0, waitPerMember = 50.0
     }
 
-    /// The nanoseconds of a time step, forward and backward.
+    /// Returns the nanoseconds of a time step, forward and backward.
     ///
     /// - Parameters:
-    ///   - rows: all rows.
-    ///   - grid: how they and the units are divided.
+    ///   - rows: the number of rows.
+    ///   - grid: the division of rows and units.
     func nanoseconds(rows: Int, _ grid: TeamGrid) -> Double {
         let rows = rows.groups(of: grid.teams)
         let step = TeamGrid.unitStep(rows: rows, units: units, members: grid.members)
@@ -68,14 +73,14 @@ struct TeamCost {
         return elements * bytes <= core.sharedCache ? Core.sharedBandwidth : Core.memoryBandwidth
     }
 
-    /// The grid of the least cost; of equal ones that with the fewest members.
+    /// Returns the grid with the lowest cost and, among equals, the fewest members.
     ///
     /// - Parameters:
-    ///   - rows: all rows.
-    ///   - workers: no grid has more.
-    ///   - members: the number that is asked for; nil for the best one.
+    ///   - rows: the number of rows.
+    ///   - workers: the most workers of a grid.
+    ///   - members: the requested number of members; nil for the best one.
     func best(rows: Int, workers: Int, members: Int? = nil) -> TeamGrid {
-        let most = min(workers, TeamGrid.mostMembers(units: units))
+        let most = min(workers, TeamGrid.maxMembers(units: units))
         let wanted = members.map { min(max(1, $0), most) }
         let candidates = (wanted.map { $0...$0 } ?? 1...most).map {
             TeamGrid(teams: max(1, min(workers / $0, rows)), members: $0)
@@ -86,7 +91,7 @@ struct TeamCost {
 }
 
 extension TeamCost {
-    /// The costs of a model on this machine.
+    /// Creates the costs of a model on this machine.
     init(_ configuration: ModelConfiguration, format: OperandFormat, core: Core? = nil) {
         let (units, cell, layers) = (configuration.rnnUnits, configuration.cell, configuration.layers)
         self.init(
@@ -98,13 +103,13 @@ extension TeamCost {
 }
 
 extension TeamCost.Core {
-    /// This machine's.
+    /// Returns the properties of this machine's cores.
     static func current(for format: OperandFormat) -> Self {
         TeamCost.Core(
             ownCache: SystemCaches.own, sharedCache: SystemCaches.shared, rate: rate(of: dtrain_isa_in_use(), format))
     }
 
-    /// The multiply-adds a nanosecond with an instruction set.
+    /// Returns the multiply-adds per nanosecond with an instruction set.
     static func rate(of set: dtrain_isa, _ format: OperandFormat) -> Double {
         switch (set, format) {
         case (DTRAIN_ISA_PLAIN, _): 6

@@ -1,4 +1,4 @@
-/// What the members of a team share while they take its rows back in time.
+/// The gradients that the members of a team share during the backward pass.
 ///
 /// N rows, H units, G gates.
 final class TeamGradients {
@@ -6,30 +6,32 @@ final class TeamGradients {
     struct Layer {
         /// d(loss)/d(h), carried from the later time step: [N, H].
         let hidden: AlignedBuffer<Float>
-        /// d(loss)/d(memory), carried likewise: [N, H] for cells with a memory, else empty.
+        /// d(loss)/d(memory), carried likewise: [N, H]; empty for cells without a memory.
         let memory: AlignedBuffer<Float>
-        /// d(loss)/d(h · U): [N, G·H], twice: members write one while slower ones still read the other.
+        /// d(loss)/d(h · U): two buffers of [N, G·H], since members write one while slower ones
+        /// still read the other.
         let gates: [OperandBuffer]
-        /// d(loss)/d(x · W), [N, G·H], twice, in a layer above the first: `gates` in cells that have one gradient for both products.
+        /// d(loss)/d(x · W), likewise; `gates` for cells with one gradient for both products, nil
+        /// in the first layer.
         let inputGates: [OperandBuffer]?
     }
 
     let team: Team
-    /// Products of which some units are dropped before they are added to a gradient: [N, H]; nil without dropout.
+    /// Products before masking: [N, H]; nil without dropout.
     let products: AlignedBuffer<Float>?
     let layers: [Layer]
 
     /// Allocates the gradients of a team.
     ///
-    /// - Parameter dropout: the kinds that its passes may need.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Parameter dropout: the kinds of masks that the passes may need.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ team: Team, weights: PackedWeights, dropout: DropoutMasks.Use = DropoutMasks.Use(.none)) throws {
         self.team = team
         let configuration = weights.layout.configuration
         let (rows, units, cell) = (team.rows.count, configuration.rnnUnits, configuration.cell)
         products = dropout.isAny ? try AlignedBuffer(count: rows * units) : nil
         func operands() throws -> [OperandBuffer] {
-            // One worker alone needs no second one.
+            // A single worker needs only one buffer.
             try (0..<min(2, team.count)).map { _ in
                 try OperandBuffer(rows: rows, columns: cell.gates * units, format: weights.products.format)
             }

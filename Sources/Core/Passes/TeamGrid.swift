@@ -1,23 +1,25 @@
 import CKernels
 
-/// How workers divide rows and units: teams of rows, whose members have units.
+/// The division of rows and units among workers: rows are divided among teams, units among a team's
+/// members.
 ///
-/// A grid changes no bit: every sum is one worker's, in the same order.
+/// The grid doesn't change any bits: one worker computes each sum, always in the same order.
 public struct TeamGrid: Hashable, Sendable {
-    /// The number of teams, each with some of the rows.
+    /// The number of teams, each with a part of the rows.
     public let teams: Int
-    /// The workers of a team, each with some of the units.
+    /// The number of workers in a team, each with a part of the units.
     public let members: Int
 
-    /// Describes a grid.
+    /// Creates a grid.
     package init(teams: Int, members: Int) { (self.teams, self.members) = (teams, members) }
 
-    /// The most members that some units can be divided among: products start and end with whole vectors.
-    package static func mostMembers(units: Int) -> Int {
+    /// Returns the most members that can divide the units; each member's products need whole
+    /// vectors.
+    package static func maxMembers(units: Int) -> Int {
         units.isMultiple(of: DTRAIN_LINE) ? max(1, units / DTRAIN_LINE) : 1
     }
 
-    /// Refuses a number of members that threads or units can't be divided among.
+    /// Checks that threads and units can be divided among a number of members.
     ///
     /// - Throws: `DTrainError` with `usage`.
     static func check(members: Int, threads: Int, units: Int) throws {
@@ -27,17 +29,18 @@ public struct TeamGrid: Hashable, Sendable {
                 .usage, "\(threads) thread\(threads == 1 ? "" : "s") can't form teams of `members` \(members)",
                 hint: "give \(divisors.map(String.init).joined(separator: ", "))")
         }
-        guard members <= mostMembers(units: units) else {
+        guard members <= maxMembers(units: units) else {
             throw DTrainError(
                 .usage,
-                "`members` \(members) can't divide \(units) units: each has a multiple of \(DTRAIN_LINE), or one has all",
-                hint: "give \(mostMembers(units: units)) at most")
+                "`members` \(members) can't divide \(units) units: each needs a multiple of \(DTRAIN_LINE), unless one has all",
+                hint: "give at most \(maxMembers(units: units))")
         }
     }
 
-    /// The units that members divide: the members' shares are multiples of it.
+    /// Returns the unit of the members' shares, which are multiples of it.
     ///
-    /// Products of few rows are fastest in whole column blocks, others in two vectors, unless a member gets more to do for it.
+    /// Products of few rows are fastest in whole column blocks, others in two vectors. A smaller
+    /// step is used if this would give a member more units.
     static func unitStep(rows: Int, units: Int, members: Int) -> Int {
         let wanted = rows <= fewRows ? DTRAIN_BLOCK_COLUMNS : 2 * DTRAIN_LINE
         func largest(_ step: Int) -> Int { units.groups(of: step).groups(of: members) * step }
@@ -48,11 +51,11 @@ public struct TeamGrid: Hashable, Sendable {
 
     private static let fewRows = 5
 
-    /// The teams of a grid.
+    /// Divides rows and units into teams.
     ///
     /// - Parameters:
-    ///   - rows: all rows; with fewer rows than teams some teams have none and are left out.
-    ///   - units: the units of each layer.
+    ///   - rows: the number of rows; teams without rows are left out.
+    ///   - units: the number of units per layer.
     func divide(rows: Int, units: Int) -> [Team] {
         Partition.balanced(count: rows, parts: teams).filter { !$0.isEmpty }.map { part in
             let step = Self.unitStep(rows: part.count, units: units, members: members)

@@ -1,23 +1,26 @@
-/// What the members of a team share while they advance its rows.
+/// The states that the members of a team share during the forward pass.
 ///
 /// N rows, H units, G gates.
 final class TeamStates {
     /// The state of one recurrent layer.
     struct Layer {
-        /// [N, H], twice: a time step reads one and writes the other, so that members need to meet only once.
-        let hidden: [OperandBuffer]
-        /// h as the operand of h · U with some units dropped, likewise; nil without recurrent dropout.
-        let masked: [OperandBuffer]?
-        /// h as the layer above or sampling gets it, with some units dropped: [N, H]; nil without dropout, and in a top layer without
-        /// sampling.
+        /// h: two buffers of [N, H].
         ///
-        /// Once: before a member writes it again, all have met behind the product that reads it.
+        /// A time step reads one and writes the other, so members wait for each other only once.
+        let hidden: [OperandBuffer]
+        /// h with dropped units as the operand of h · U, likewise; nil without recurrent dropout.
+        let masked: [OperandBuffer]?
+        /// h with dropped units, as the layer above or sampling reads it: [N, H]; nil without
+        /// dropout, and in a top layer without sampling.
+        ///
+        /// One buffer is enough: all members pass a barrier after the product that reads it, before
+        /// any writes it again.
         let dropped: OperandBuffer?
-        /// [N, H]: the second state of cells that have one, else empty.
+        /// The second state: [N, H]; empty for cells without one.
         let memory: AlignedBuffer<Float>
         /// h · U: [N, G·H].
         let recurrent: AlignedBuffer<Float>
-        /// x · W of a layer above the first: [N, G·H].
+        /// x · W: [N, G·H]; nil in the first layer.
         let input: AlignedBuffer<Float>?
     }
 
@@ -27,9 +30,9 @@ final class TeamStates {
     /// Allocates the states of a team.
     ///
     /// - Parameters:
-    ///   - dropout: the kinds that its passes may need.
-    ///   - samplesInputs: whether logits are computed on the way.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - dropout: the kinds of masks that the passes may need.
+    ///   - samplesInputs: whether logits are computed between time steps, for sampling.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         _ team: Team, weights: PackedWeights, dropout: DropoutMasks.Use = DropoutMasks.Use(.none),
         samplesInputs: Bool = false

@@ -1,23 +1,23 @@
-/// One worker's passes through the recurrent layers: a member of a team, whose rows it takes forward through all time steps and back.
+/// One worker's forward and backward passes through the recurrent layers, as a member of a team.
 final class TrainingWorker: @unchecked Sendable {
     private let tape: Tape
     private let layers: [LayerTape]
     private let places: [RowPlace]
-    /// The rank's rows before the team's.
+    /// The number of the rank's rows before the team's.
     private let firstRow: Int
     private let member: Int
     private let forwardPass: ForwardPass
     private let backwardPass: BackwardPass
-    /// The team's; nil where all inputs are those of the text.
+    /// The team's input sampling; nil if all inputs come from the text.
     private let sampling: InputSampling?
     /// The table rows of a time step's inputs, one per row.
     private let inputs: AlignedBuffer<UInt16>
-    /// The worker's own seconds of the step, waiting for other members included.
+    /// The worker's seconds in the current step, including waits for other members.
     private(set) var seconds = (forward: 0.0, backward: 0.0)
 
     /// Prepares the members of a team.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     static func all(
         _ team: Team, weights: PackedWeights, parameters: UnsafePointer<Float>, tape: Tape,
         dropout: DropoutMasks.Use = DropoutMasks.Use(.none), sampling: InputSampling? = nil
@@ -44,7 +44,7 @@ final class TrainingWorker: @unchecked Sendable {
         inputs = try AlignedBuffer(count: team.rows.count)
     }
 
-    /// Goes from the first time step to the last; all members call this.
+    /// Runs from the first time step to the last; all members must call this.
     func forward() {
         let start = Clock.seconds
         var recording = ForwardPass.Recording(
@@ -63,9 +63,9 @@ final class TrainingWorker: @unchecked Sendable {
         seconds.forward = Clock.seconds - start
     }
 
-    /// Goes from the last time step to the first; the gates' gradients end on the tape.
+    /// Runs from the last time step to the first, and leaves the gates' gradients on the tape.
     ///
-    /// All members call this.
+    /// All members must call this.
     func backward() {
         let start = Clock.seconds
         backwardPass.run(tape.layerMasks)

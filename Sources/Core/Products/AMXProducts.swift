@@ -13,7 +13,7 @@ import CKernels
     }
 #endif
 
-/// The same products on any CPU, slowly, with an emulation of AMX: the same bits.
+/// Products of bf16 tiles with an emulation of AMX, slow but bit-identical on any CPU.
 enum EmulatedAMXProducts: ProductImplementation {
     static func weightProducts(_ format: OperandFormat) -> (any WeightProducts)? { products(format) }
 
@@ -24,11 +24,12 @@ enum EmulatedAMXProducts: ProductImplementation {
     }
 }
 
-/// Products of bf16 operands in tiles; a step of the depth is a pair.
+/// Products of bf16 operands in tiles; each step along the depth takes a pair of elements.
 ///
-/// A lies in tiles of 16 rows by 32 of the depth, B in the column blocks that the other bf16 products read, too.
+/// A is stored in tiles of 16 rows × 32 depth elements, B in the same column blocks as for the
+/// other bf16 products.
 struct TileProducts: WeightProducts, PanelProducts {
-    /// What multiplies tiles.
+    /// The unit that multiplies tiles.
     enum Unit: Sendable {
         #if arch(x86_64)
             case amx
@@ -46,7 +47,7 @@ struct TileProducts: WeightProducts, PanelProducts {
     }
 
     func words(states: Int, units: Int) -> Int {
-        // hᵀ: a tile's row is a unit.
+        // hᵀ: each row of a tile is a unit.
         format.bytes(rows: units, depth: states) / MemoryLayout<UInt32>.stride
     }
 

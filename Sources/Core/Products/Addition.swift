@@ -1,22 +1,22 @@
 import CKernels
 
-/// Adds `count` elements of one vector to those of another; the two must not overlap.
+/// Adds `count` elements of `addend` to `sum`; the two must not overlap.
 package func add(_ addend: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>, count: Int) {
     dtrain_add(Int64(count), addend, sum)
 }
 
-/// Adds two vectors of `count` elements; the sum may replace one of them.
+/// Adds two vectors of `count` elements.
 ///
-/// Otherwise the three must not overlap.
+/// `sum` may be one of the two; otherwise the three must not overlap.
 package func add(
     _ first: UnsafePointer<Float>, _ second: UnsafePointer<Float>, into sum: UnsafeMutablePointer<Float>, count: Int
 ) {
     dtrain_add_into(Int64(count), first, second, sum)
 }
 
-/// Vectors of bf16 numbers, which are the upper halves of float32 ones.
+/// Vectors of bf16 numbers, each the upper half of a float32 number.
 package enum BF16Vector {
-    /// Rounds the sum of `values` and `residual`; `residual` becomes the rounding error.
+    /// Rounds `values` + `residual` to bf16 and stores the rounding error in `residual`.
     package static func round(
         _ values: UnsafePointer<Float>, residual: UnsafeMutablePointer<Float>, to rounded: UnsafeMutablePointer<UInt16>,
         count: Int

@@ -1,12 +1,12 @@
 import CKernels
 
-/// How a training multiplies and adds, as far as its bits show it.
+/// The way a training run multiplies and adds, as far as it affects the bits of the result.
 ///
-/// Those of one precision are declared in ascending order. The raw values are what checkpoints keep.
+/// The cases of one precision are declared in ascending order. Checkpoints store the raw values.
 public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
     /// float32 on a CPU without fused multiply-add.
     case fp32WithoutFMA = "fp32 without fma"
-    /// float32: the same bits on any CPU with fused multiply-add.
+    /// float32, with the same bits on any CPU with fused multiply-add.
     case fp32
     /// Operands rounded to bf16 and multiplied in float32, on a CPU without fused multiply-add.
     case roundedBF16WithoutFMA = "bf16 rounded without fma"
@@ -17,7 +17,7 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
     /// Tiles of bf16 operands, multiplied by TDPBF16PS or its emulation.
     case tiledBF16 = "bf16 tdpbf16ps"
 
-    /// The precision that it is a way of.
+    /// The precision of the operands.
     public var precision: Precision {
         switch self {
         case .fp32WithoutFMA, .fp32: .fp32
@@ -33,10 +33,10 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// Whether bf16 operands are multiplied as float32 numbers.
+    /// Whether operands are rounded to bf16 and multiplied as float32 numbers.
     package var roundsOperands: Bool { operands == .roundedFP32 }
 
-    /// The format of the big products' operands.
+    /// The operand format of the matrix products.
     var operands: OperandFormat {
         switch self {
         case .fp32WithoutFMA, .fp32: .fp32
@@ -46,7 +46,7 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// The arithmetic that this process would choose alone.
+    /// Returns the best arithmetic of this process for a precision.
     ///
     /// - Throws: `DTrainError` with `usage` as `InstructionSet.inUse` does.
     package static func best(for precision: Precision) throws -> Arithmetic {
@@ -56,9 +56,9 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
         return best
     }
 
-    /// Everything that this process can compute with, in ascending order.
+    /// Returns the arithmetics that this process supports for a precision, in ascending order.
     ///
-    /// Pairs count where they are faster than float32.
+    /// Pairs are included only if the CPU multiplies them faster than float32.
     ///
     /// - Throws: `DTrainError` with `usage` as `InstructionSet.inUse` does.
     package static func offers(for precision: Precision) throws -> [Arithmetic] {
@@ -74,16 +74,17 @@ public enum Arithmetic: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// The best arithmetic that all of several CPUs offer; nil if there is none.
+    /// Returns the best arithmetic in all of several offers; nil if there is none.
     package static func common(_ offers: [[Arithmetic]]) -> Arithmetic? {
         guard !offers.isEmpty else { return nil }
         return allCases.last { way in offers.allSatisfy { $0.contains(way) } }
     }
 
-    /// Gives up fused multiply-add where the arithmetic has none, in the whole process and for good.
+    /// Switches the whole process to loops without fused multiply-add if the arithmetic has none.
     ///
-    /// Only a CPU that has more than those of other ranks changes its loops, none of which may be running.
-    func settle() {
+    /// The switch can't be undone, and no loop may be running. It affects only a CPU that supports
+    /// more than those of other ranks.
+    func applyToProcess() {
         guard !isFused, InstructionSet.hasFusedMultiplyAdd else { return }
         dtrain_use_isa(DTRAIN_ISA_PLAIN)
     }

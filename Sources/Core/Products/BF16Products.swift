@@ -1,7 +1,8 @@
 #if arch(x86_64)
     import CKernels
 
-    /// Products of bf16 operands with AVX512_BF16; a step of the depth is a pair.
+    /// Products of bf16 operands with AVX512_BF16; each step along the depth takes a pair of
+    /// elements.
     struct BF16Products: ProductImplementation, WeightProducts, PanelProducts {
         let format = OperandFormat.bf16
 

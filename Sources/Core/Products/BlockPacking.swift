@@ -1,13 +1,15 @@
 import CKernels
 
-/// Weights in column blocks: [column blocks][steps in whole blocks][columns of a block].
+/// A layout of weights in column blocks: [column blocks][steps, padded to whole blocks][columns of
+/// a block].
 struct BlockPacking: WeightPacking {
-    /// Packs B[depth, columns], or its transpose, whose rows are `stride` floats apart, into room for some words.
+    /// Packs B[depth, columns] or its transpose, with rows `stride` floats apart, into `words`
+    /// words of memory.
     typealias Pack = (
         _ weights: UnsafePointer<Float>, _ columns: Int, _ stride: Int, _ packed: UnsafeMutableRawPointer, _ words: Int
     ) -> Void
 
-    /// The columns that lie together.
+    /// The number of columns of a block.
     static let blockColumns = DTRAIN_BLOCK_COLUMNS
 
     let words: Int
@@ -19,12 +21,12 @@ struct BlockPacking: WeightPacking {
     private let loops: BlockProduct.Loops
     private let pack: Pack
 
-    /// A packing of B[depth, columns].
+    /// Creates a packing of B[depth, columns].
     ///
     /// - Parameters:
-    ///   - steps: the words that a column of B takes.
-    ///   - rowBytes: the bytes of a row of A.
-    ///   - loops: the function of CKernels that multiplies.
+    ///   - steps: the words per column of B.
+    ///   - rowBytes: the bytes per row of A.
+    ///   - loops: the CKernels function that multiplies.
     init(
         depth: Int, columns: Int, steps: Int, source: PackedMatrix.Source, rowBytes: Int,
         loops: @escaping BlockProduct.Loops, pack: @escaping Pack
@@ -34,7 +36,7 @@ struct BlockPacking: WeightPacking {
         (self.source, self.loops, self.pack) = (source, loops, pack)
     }
 
-    /// A packing of B[depth, columns] as pairs of bf16.
+    /// Creates a packing of B[depth, columns] as pairs of bf16.
     init(
         pairsOf depth: Int, columns: Int, source: PackedMatrix.Source, rowBytes: Int,
         loops: @escaping BlockProduct.Loops
@@ -51,7 +53,7 @@ struct BlockPacking: WeightPacking {
         }
     }
 
-    /// The words of packed columns of some steps.
+    /// Returns the number of words of packed columns with `steps` steps each.
     static func words(columns: Int, steps: Int) -> Int {
         let columnBlocks = columns.groups(of: DTRAIN_BLOCK_COLUMNS)
         let blocks = columnBlocks * steps.groups(of: DTRAIN_BLOCK_STEPS)
@@ -85,7 +87,7 @@ extension PackedMatrix.Source {
     ///
     /// - Parameters:
     ///   - matrix: B or its transpose.
-    ///   - stride: the distance of its rows in floats; nil if there are no gaps.
+    ///   - stride: the distance between its rows in floats; nil if there are no gaps.
     func pack(
         _ matrix: UnsafePointer<Float>, depth: Int, columns: Int, stride: Int? = nil,
         to packed: UnsafeMutablePointer<Float>

@@ -1,15 +1,15 @@
 import CKernels
 
-/// A product with weights in column blocks that fetches the weights ahead.
+/// A product with weights in column blocks that prefetches the weights.
 ///
-/// With a training's few rows, all of the weights stream through the core's cache for little
-/// work each, so the product is as fast as the weights arrive.
+/// Training has few rows per product, so all weights stream through the core's cache for little
+/// computation each. The product is bound by the weights' bandwidth.
 final class BlockProduct: WeightProduct {
-    /// A function of CKernels that multiplies operands of one format.
+    /// A CKernels function that multiplies operands of one format.
     typealias Loops = @convention(c) (dtrain_packed_product) -> Void
 
-    /// The most rows at a time, in whole tiles: their copies of A stay in the cache.
-    private static let mostRows = 128
+    /// The most rows per call, in whole tiles; their copies of A stay in the cache.
+    private static let maxRows = 128
 
     private var product: dtrain_packed_product
     private let loops: Loops
@@ -20,11 +20,11 @@ final class BlockProduct: WeightProduct {
     /// Prepares a product.
     ///
     /// - Parameters:
-    ///   - rowBytes: the bytes of a row of A.
+    ///   - rowBytes: the bytes per row of A.
     ///   - columns: the columns to compute.
-    ///   - resultStride: the distance of C's rows in floats.
-    ///   - loops: the function that multiplies.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - resultStride: the distance between C's rows in floats.
+    ///   - loops: the CKernels function that multiplies.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(
         rows: Int, depth: Int, rowBytes: Int, columns: ColumnGroups, resultStride: Int, accumulate: Bool = false,
         loops: @escaping Loops
@@ -32,7 +32,7 @@ final class BlockProduct: WeightProduct {
         self.rows = rows
         self.rowBytes = rowBytes
         self.loops = loops
-        scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(min(rows, Self.mostRows)))))
+        scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(min(rows, Self.maxRows)))))
         product = dtrain_packed_product()
         product.first = Int64(columns.first.lowerBound)
         product.columns = Int64(columns.first.count)
@@ -46,8 +46,8 @@ final class BlockProduct: WeightProduct {
 
     func callAsFunction(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutablePointer<Float>) {
         product.packed = b
-        for first in stride(from: 0, to: rows, by: Self.mostRows) {
-            product.rows = Int64(min(Self.mostRows, rows - first))
+        for first in stride(from: 0, to: rows, by: Self.maxRows) {
+            product.rows = Int64(min(Self.maxRows, rows - first))
             product.a = a + first * rowBytes
             product.c = c + first * Int(product.c_stride)
             product.backwards = 1 - product.backwards

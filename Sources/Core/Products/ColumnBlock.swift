@@ -1,14 +1,16 @@
 import CKernels
 
-/// C = A · B for a block of columns of a plain float32 matrix B, for one worker: the block is packed once and multiplied with many
-/// blocks of rows.
+/// The product C = A · B for a block of columns of a float32 matrix B, for one worker.
 ///
-/// Every sum runs in the order of the depth, so its bits don't depend on how the matrices are cut.
+/// The block is packed once and multiplied by many blocks of rows.
+///
+/// Every sum runs in the order of the depth, so its bits don't depend on how the matrices are
+/// divided.
 final class ColumnBlock {
     /// The most columns of a block.
-    static let mostColumns = DTRAIN_BLOCK_COLUMNS
-    /// The most rows of A at a time: their copies stay in the cache.
-    static let mostRows = 128
+    static let maxColumns = DTRAIN_BLOCK_COLUMNS
+    /// The most rows of A per call; their copies stay in the cache.
+    static let maxRows = 128
 
     /// [steps][columns of a block].
     private let packed: AlignedBuffer<Float>
@@ -17,34 +19,35 @@ final class ColumnBlock {
 
     /// Allocates a block.
     ///
-    /// - Parameter mostDepth: the most rows of B.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(mostDepth: Int) throws {
-        packed = try AlignedBuffer(count: BlockPacking.words(columns: Self.mostColumns, steps: mostDepth))
-        scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(Self.mostRows))))
+    /// - Parameter maxDepth: the most rows of B.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
+    init(maxDepth: Int) throws {
+        packed = try AlignedBuffer(count: BlockPacking.words(columns: Self.maxColumns, steps: maxDepth))
+        scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(Self.maxRows))))
     }
 
-    /// Takes B[depth, columns].
+    /// Packs B[depth, columns].
     ///
     /// - Parameters:
-    ///   - matrix: the block or its transpose, as `source` says.
-    ///   - stride: the distance of the matrix's rows in floats.
+    ///   - matrix: the block or its transpose.
+    ///   - source: which of them `matrix` is.
+    ///   - stride: the distance between the matrix's rows in floats.
     func pack(
         _ matrix: UnsafePointer<Float>, _ source: PackedMatrix.Source, depth: Int, columns: Int, stride: Int
     ) {
-        precondition(columns <= Self.mostColumns, "a block has at most \(Self.mostColumns) columns")
+        precondition(columns <= Self.maxColumns, "a block has at most \(Self.maxColumns) columns")
         self.columns = columns
         source.pack(matrix, depth: depth, columns: columns, stride: stride, to: packed.pointer)
     }
 
-    /// Multiplies A[rows, depth], without gaps, with the block's first `depth` rows.
+    /// Multiplies A[rows, depth], without gaps, by the block's first `depth` rows.
     ///
     /// - Parameters:
-    ///   - rows: at most `mostRows`.
+    ///   - rows: at most `maxRows`.
     ///   - c: receives the product.
-    ///   - stride: the distance of C's rows in floats.
+    ///   - stride: the distance between C's rows in floats.
     func multiply(_ a: UnsafePointer<Float>, rows: Int, depth: Int, to c: UnsafeMutablePointer<Float>, stride: Int) {
-        precondition(rows <= Self.mostRows, "at most \(Self.mostRows) rows at a time")
+        precondition(rows <= Self.maxRows, "at most \(Self.maxRows) rows at a time")
         var product = dtrain_packed_product()
         product.rows = Int64(rows)
         product.columns = Int64(columns)

@@ -1,8 +1,10 @@
 import CKernels
 
-/// Products of float32 operands, plain or rounded to bf16, and of bf16 weights that are expanded to float32.
+/// Products in float32: of float32 operands, of operands rounded to bf16, and of bf16 weights
+/// expanded to float32.
 ///
-/// Every sum runs in the order of the depth, one fused multiply-add a step, on every instruction set.
+/// Every sum runs in the order of the depth with one fused multiply-add per step, on every
+/// instruction set.
 struct FP32Products: ProductImplementation, WeightProducts, PanelProducts {
     let format: OperandFormat
 
@@ -49,7 +51,7 @@ struct FP32Products: ProductImplementation, WeightProducts, PanelProducts {
         round(floats, count: words)
     }
 
-    /// Panels that are rounded in place have one worker.
+    /// One worker multiplies all rows if the panel is rounded in place.
     var rowStep: Int? { format == .roundedFP32 ? nil : DTRAIN_STATE_GROUP }
 
     func words(before unit: Int, states: Int) -> Int { unit * states }
@@ -69,7 +71,7 @@ struct FP32Products: ProductImplementation, WeightProducts, PanelProducts {
     }
 }
 
-/// hᵀ · panel, whose sums are folded as they leave the registers.
+/// The product hᵀ · panel, with sums folded as they leave the registers.
 private final class FP32PanelProduct: PanelProduct {
     private let units: Int
     private let width: Int

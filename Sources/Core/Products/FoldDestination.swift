@@ -1,15 +1,15 @@
 import CKernels
 
-/// Where one target's sums over a micro-batch go: pending left siblings of the tree are added to them, then `out` receives
-/// the result.
+/// The destination of one target's sums over a micro-batch: pending left siblings are added first,
+/// then the result goes to `out`.
 struct FoldDestination {
-    /// Room for the sums of this micro-batch alone, [rows][width].
+    /// Scratch memory for the sums of this micro-batch alone, [rows][width].
     let scratch: UnsafeMutablePointer<Float>
     /// The left siblings' sums, [rows][width] each, in the order of the additions.
     let addends: UnsafeBufferPointer<UnsafePointer<Float>?>
-    /// Receives the sums, [rows][width]; may be one of the others.
+    /// The memory that receives the sums, [rows][width]; may be the scratch memory or an addend.
     let out: UnsafeMutablePointer<Float>
-    /// The memory that the worker reads next, for the kernels to prefetch.
+    /// The memory that the worker reads next, which the kernels prefetch.
     var upcoming: UnsafeBufferPointer<Float>?
 
     /// Calls `body` with the destination in the kernels' form.
@@ -20,7 +20,7 @@ struct FoldDestination {
         body(&fold)
     }
 
-    /// Folds sums that are in `scratch`.
+    /// Folds the sums in `scratch`.
     func fold(rows: Int, width: Int) {
         for case let addend? in addends { dtrain_add(Int64(rows * width), addend, scratch) }
         guard out != scratch else { return }

@@ -1,9 +1,9 @@
 import CKernels
 
-/// Products of chosen rows of a float32 matrix A[*, K] with B[K, N], for one worker.
+/// Products of selected rows of a float32 matrix A[*, K] with B[K, N], for one worker.
 final class GatheredProduct {
-    /// The rows at a time, whose copies stay in the cache.
-    private static let mostRows = 128
+    /// The most rows per call; their copies stay in the cache.
+    private static let maxRows = 128
 
     private let depth: Int
     private let packed: AlignedBuffer<Float>
@@ -11,17 +11,17 @@ final class GatheredProduct {
     private let scratch: AlignedBuffer<Float>
     private var product = dtrain_packed_product()
 
-    /// Makes room for products.
+    /// Allocates the buffers.
     ///
     /// - Parameters:
     ///   - depth: K.
-    ///   - mostColumns: no B has more.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
-    init(depth: Int, mostColumns: Int) throws {
+    ///   - maxColumns: the largest N.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
+    init(depth: Int, maxColumns: Int) throws {
         self.depth = depth
-        packed = try AlignedBuffer(count: BlockPacking.words(columns: mostColumns, steps: depth))
-        rows = try AlignedBuffer(count: Self.mostRows * depth)
-        scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(Self.mostRows))))
+        packed = try AlignedBuffer(count: BlockPacking.words(columns: maxColumns, steps: depth))
+        rows = try AlignedBuffer(count: Self.maxRows * depth)
+        scratch = try AlignedBuffer(count: Int(dtrain_packed_product_scratch(Int64(Self.maxRows))))
         product.groups = 1
         product.depth = Int64(depth)
         product.a = UnsafeRawPointer(rows.pointer)
@@ -33,23 +33,23 @@ final class GatheredProduct {
     ///
     /// - Parameters:
     ///   - columns: N.
-    ///   - stride: the distance of B's rows in floats.
+    ///   - stride: the distance between B's rows in floats.
     func pack(_ b: UnsafePointer<Float>, columns: Int, stride: Int) {
         PackedMatrix.Source.rows.pack(b, depth: depth, columns: columns, stride: stride, to: packed.pointer)
         product.columns = Int64(columns)
     }
 
-    /// Computes row after row of C[i] = A[ids[i]] · B.
+    /// Computes C[i] = A[ids[i]] · B for each row i.
     ///
     /// - Parameters:
     ///   - a: [*, K] without gaps.
-    ///   - stride: the distance of C's rows in floats.
+    ///   - stride: the distance between C's rows in floats.
     func callAsFunction(
         _ ids: UnsafeBufferPointer<UInt16>, of a: UnsafePointer<Float>, to c: UnsafeMutablePointer<Float>, stride: Int
     ) {
         product.c_stride = Int64(stride)
-        for first in Swift.stride(from: 0, to: ids.count, by: Self.mostRows) {
-            let count = min(Self.mostRows, ids.count - first)
+        for first in Swift.stride(from: 0, to: ids.count, by: Self.maxRows) {
+            let count = min(Self.maxRows, ids.count - first)
             for row in 0..<count {
                 (rows.pointer + row * depth).update(from: a + Int(ids[first + row]) * depth, count: depth)
             }

@@ -1,12 +1,13 @@
 import CKernels
 import Glibc
 
-/// The instruction sets that the loops and products are compiled for, in ascending order: each includes those before it, but for the
-/// emulation.
+/// An instruction set that the loops and products are compiled for.
 ///
-/// In float32 all of them compute the same bits, on any CPU with fused multiply-add.
+/// The cases are in ascending order. Each but the emulation includes those before it.
+///
+/// In float32 all sets compute the same bits, on any CPU with fused multiply-add.
 package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
-    /// What every CPU of the architecture has, with fused multiply-add where the CPU has that.
+    /// The baseline of the architecture, with fused multiply-add if the CPU has it.
     case generic
     /// AVX2 and FMA.
     case avx2
@@ -14,45 +15,50 @@ package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
     case avx512
     /// AVX-512 with products of bf16 pairs (VDPBF16PS).
     case avx512BF16 = "avx512_bf16"
-    /// The same with products of bf16 tiles (TDPBF16PS).
+    /// AVX-512 with products of bf16 pairs and of bf16 tiles (TDPBF16PS).
     case amx
-    /// What the CPU has, with an emulation of AMX's products: their bits on any CPU, for tests. Never chosen unless it is named.
+    /// The CPU's best set with an emulation of AMX's products, which gives their bits on any CPU.
+    /// For tests; never chosen unless named.
     case amxEmulated = "amx-emulated"
 
-    /// The environment variable that caps the sets.
+    /// The environment variable that limits the set.
     package static let limitVariable = "DTRAIN_MAX_ISA"
 
-    /// A name for the variable that chooses the generic loops of a CPU without fused multiply-add, on x86-64; for tests.
+    /// The variable's value that selects generic loops without fused multiply-add, on x86-64; for
+    /// tests.
     package static let withoutFMA = "plain"
 
     private static let chosen = Result { try choose(limit: limit) }
 
     private static var limit: String? { getenv(limitVariable).map { String(cString: $0) } }
 
-    /// The set that this process computes with: the CPU's best, or the one that `DTRAIN_MAX_ISA` names.
+    /// Returns the set that this process computes with: the CPU's best, or the one that
+    /// `DTRAIN_MAX_ISA` names.
     ///
-    /// - Throws: `DTrainError` with `usage` when the variable names a set that doesn't exist or that this CPU lacks.
+    /// - Throws: `DTrainError` with `usage` if the variable names a set that doesn't exist or that
+    ///   this CPU lacks.
     package static func inUse() throws -> InstructionSet { try chosen.get() }
 
     /// Whether the loops fuse multiplications with additions.
     ///
-    /// The bits of a training on a CPU that can't are its own.
+    /// A run without fused multiply-add has different bits.
     package static var hasFusedMultiplyAdd: Bool { dtrain_isa_in_use() != DTRAIN_ISA_PLAIN }
 
-    /// The sets of this CPU; the emulation is none of them.
+    /// The sets that this CPU supports, without the emulation.
     package static var available: [InstructionSet] { allCases.filter(best.includes) }
 
-    /// Whether the kernel refuses AMX to this process, whose CPU has it.
+    /// Whether the CPU has AMX but the kernel refuses it to this process.
     static var refusesAMX: Bool { dtrain_best_isa() == DTRAIN_ISA_AMX && !allowsAMX }
 
-    /// Whether this process would compute with AMX if the kernel allowed it.
+    /// Returns whether this process would compute with AMX if the kernel allowed it.
     ///
     /// - Throws: `DTrainError` with `usage` as `inUse` does.
     package static func lacksPermission() throws -> Bool {
         try refusesAMX && inUse() == best && (limit ?? "").isEmpty
     }
 
-    /// Requested once, with the choice of the set, for all threads of the process.
+    /// Whether the CPU has AMX and the kernel allows it; requested once for all threads of the
+    /// process.
     private static let allowsAMX = dtrain_best_isa() == DTRAIN_ISA_AMX && dtrain_request_amx() != 0
 
     /// The best set of this CPU.
@@ -66,29 +72,29 @@ package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// Whether this set includes another.
+    /// Returns whether this set includes another.
     func includes(_ other: InstructionSet) -> Bool {
         if self == other { return true }
         let instructions = self == .amxEmulated ? Self.best : self
         return other != .amxEmulated && instructions.rank >= other.rank
     }
 
-    /// Whether bf16 is multiplied in tiles.
+    /// Whether bf16 operands are multiplied in tiles.
     var hasTiles: Bool { self == .amx || self == .amxEmulated }
 
-    /// The set to compute with.
+    /// Returns the set to compute with.
     ///
     /// - Parameters:
     ///   - limit: the name of a set, or nil for the CPU's best.
-    ///   - best: the CPU's best.
-    ///   - refusesAMX: whether the CPU's best would be AMX if the kernel allowed it.
+    ///   - best: the CPU's best set.
+    ///   - refusesAMX: whether the kernel refuses AMX, which would be the CPU's best set.
     static func choice(
         limit: String?, best: InstructionSet = .best, refusesAMX: Bool = refusesAMX
     ) throws -> InstructionSet {
         guard let limit, !limit.isEmpty else { return best }
         guard let set = InstructionSet(rawValue: limit) else {
             throw DTrainError(
-                .usage, "\(limitVariable) '\(limit)' is no instruction set",
+                .usage, "\(limitVariable) '\(limit)' is not an instruction set",
                 hint: "give one of \(allCases.map(\.rawValue).joined(separator: ", "))")
         }
         guard set == .amxEmulated || best.includes(set) else {
@@ -117,7 +123,7 @@ package enum InstructionSet: String, Hashable, Sendable, CaseIterable {
         return set
     }
 
-    /// The C loops of this set; the emulation has the CPU's best, as AMX does.
+    /// The C loops of this set; the emulation uses the CPU's best, as AMX does.
     private var loops: dtrain_isa {
         switch self {
         case .generic: DTRAIN_ISA_GENERIC

@@ -1,4 +1,5 @@
 extension Int {
-    /// How many groups of `size` elements hold this many elements; the last may be partly filled.
+    /// Returns the number of groups of `size` elements that hold this many elements, the last one
+    /// possibly partial.
     func groups(of size: Int) -> Int { (self + size - 1) / size }
 }

@@ -1,21 +1,21 @@
 import CKernels
 
-/// A float32 matrix that is an operand of products, with a copy in their format if it is rounded.
+/// A float32 operand matrix of products, with a copy in the products' format if that is rounded.
 struct OperandBuffer {
-    /// The matrix itself: [rows, columns] without gaps.
+    /// The float32 matrix: [rows, columns] without gaps.
     let values: AlignedBuffer<Float>
-    /// Keeps the copy.
+    /// Keeps the copy's memory alive.
     private let owner: AnyObject?
-    /// Where both lie, valid as long as this buffer.
-    let place: OperandPlace
+    /// The addresses of both, valid as long as this buffer.
+    let pointers: OperandPointers
 
     /// Allocates a matrix of zeros.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(rows: Int, columns: Int, format: OperandFormat) throws {
         let count = rows * columns
         values = try AlignedBuffer(count: count)
-        let copy: OperandPlace.Copy
+        let copy: OperandPointers.Copy
         switch format {
         case .fp32: (copy, owner) = (.none, nil)
         case .bf16:
@@ -31,22 +31,24 @@ struct OperandBuffer {
             let rounded = try AlignedBuffer<Float>(count: count)
             (copy, owner) = (.fp32(rounded.pointer), rounded)
         }
-        place = OperandPlace(pointer: values.pointer, columns: columns, copy: copy)
+        pointers = OperandPointers(pointer: values.pointer, columns: columns, copy: copy)
     }
 
     var pointer: UnsafeMutablePointer<Float> { values.pointer }
 
-    /// The operand of products in this format.
-    var bytes: UnsafeRawPointer { place.bytes }
+    /// The matrix in the products' format.
+    var bytes: UnsafeRawPointer { pointers.bytes }
 
-    /// Updates the rounded copy of a row's elements; workers may do so for other elements at the same time.
-    func round(row: Int, columns part: Range<Int>) { place.round(row: row, columns: part) }
+    /// Updates the rounded copy of a row's elements; workers may update different elements at the
+    /// same time.
+    func round(row: Int, columns part: Range<Int>) { pointers.round(row: row, columns: part) }
 }
 
 /// The addresses of an operand.
 ///
-/// Plain addresses need no reference counting, whose counters all members of a team would write to at every time step.
-struct OperandPlace {
+/// Plain addresses need no reference counting. All members of a team would write to the counters at
+/// every time step.
+struct OperandPointers {
     /// The rounded copy.
     fileprivate enum Copy {
         case none
@@ -60,7 +62,7 @@ struct OperandPlace {
     fileprivate let columns: Int
     fileprivate let copy: Copy
 
-    /// The operand of products in the buffer's format.
+    /// The matrix in the buffer's format.
     var bytes: UnsafeRawPointer {
         switch copy {
         case .none: UnsafeRawPointer(pointer)

@@ -1,6 +1,6 @@
 import CKernels
 
-/// The number format of the operands of the big products; every product sums in float32.
+/// The number format of the matrix products' operands; every product sums in float32.
 enum OperandFormat: Hashable, Sendable, CaseIterable {
     /// float32.
     case fp32
@@ -8,18 +8,20 @@ enum OperandFormat: Hashable, Sendable, CaseIterable {
     case bf16
     /// bf16 in tiles, for CPUs with AMX.
     case bf16Tiles
-    /// float32 numbers rounded to bf16, for CPUs that don't multiply bf16, or slower than float32.
+    /// float32 numbers rounded to bf16, for CPUs that don't multiply bf16, or do so slower than
+    /// float32.
     case roundedFP32
-    /// Weights in bf16 that a product expands to float32, and rows of float32 rounded to bf16.
+    /// Weights in bf16 that a product expands to float32, with rows of A in float32 rounded to
+    /// bf16.
     ///
-    /// The bits are those of `roundedFP32` with half the bytes of weights. For models that are only
-    /// read: there are no sums over tokens in this format.
+    /// The bits equal those of `roundedFP32`, with half the bytes of weights. For inference only:
+    /// this format has no sums over tokens.
     case expandedBF16
 }
 
 /// The operand A[rows, depth] of products.
 extension OperandFormat {
-    /// The bytes of a row; in tiles a row's share of its band of `DTRAIN_TILE_ROWS`.
+    /// Returns the bytes per row; for tiles, a row's share of its band of `DTRAIN_TILE_ROWS` rows.
     func rowBytes(depth: Int) -> Int {
         switch self {
         case .fp32, .roundedFP32, .expandedBF16: depth * MemoryLayout<Float>.stride
@@ -28,15 +30,15 @@ extension OperandFormat {
         }
     }
 
-    /// The bytes of all rows, whole tiles included.
+    /// Returns the bytes of all rows, padded to whole tiles.
     func bytes(rows: Int, depth: Int) -> Int {
         let stored = self == .bf16Tiles ? rows.groups(of: DTRAIN_TILE_ROWS) * DTRAIN_TILE_ROWS : rows
         return stored * rowBytes(depth: depth)
     }
 
-    /// Stores a matrix as products read it.
+    /// Stores a matrix in this format.
     ///
-    /// - Parameter operand: zeroed memory of `bytes(rows:depth:)`; whatever lies beyond the matrix stays zero.
+    /// - Parameter operand: zeroed memory of `bytes(rows:depth:)` bytes; the padding stays zero.
     func store(_ values: UnsafePointer<Float>, rows: Int, depth: Int, to operand: UnsafeMutableRawPointer) {
         let count = rows * depth
         switch self {
@@ -54,7 +56,7 @@ extension OperandFormat {
 /// A bf16 matrix in tiles: [rows / 16][depth / 32][16][32].
 struct TiledRows {
     private let elements: UnsafeMutablePointer<UInt16>
-    /// Elements of a band of rows.
+    /// The elements of a band of rows.
     private let band: Int
 
     init(_ operand: UnsafeMutableRawPointer, rows: Int, depth: Int) {

@@ -1,6 +1,6 @@
-/// Weights B[K, N] in an implementation's layout, packed once a step and read by all workers.
+/// Weights B[K, N] in an implementation's layout, packed once per step and read by all workers.
 final class PackedMatrix: @unchecked Sendable {
-    /// What lies in memory before packing, row by row without gaps.
+    /// The matrix in memory before packing, row by row without gaps.
     enum Source: Sendable {
         /// B itself: [K, N].
         case rows
@@ -20,7 +20,7 @@ final class PackedMatrix: @unchecked Sendable {
     /// - Parameters:
     ///   - depth: K.
     ///   - columns: N.
-    ///   - source: what `pack` is given, in float32.
+    ///   - source: the float32 matrix that `pack` takes.
     ///   - products: the products that read it.
     ///   - host: memory that the ranks of the host share.
     init(
@@ -35,17 +35,18 @@ final class PackedMatrix: @unchecked Sendable {
     /// The packed weights, operand B of the products made here.
     var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) }
 
-    /// Operand B of products made with `product(rows:width:)`, from a column on that starts a column block.
+    /// Returns operand B of products made with `product(rows:width:)`, from a column that starts a
+    /// column block.
     func bytes(fromColumn column: Int) -> UnsafeRawPointer {
         UnsafeRawPointer(storage.pointer + packing.words(before: column))
     }
 
-    /// Packs the weights, while no product reads them.
+    /// Packs the weights; no product may read them meanwhile.
     func pack(_ weights: UnsafePointer<Float>) { pack(weights, columns: 0..<columns) }
 
     /// Packs some columns of the weights; threads may pack different ones at the same time.
     ///
-    /// - Parameter part: whole column blocks, of which the last may end with the weights.
+    /// - Parameter part: whole column blocks; the last may end with the weights.
     func pack(_ weights: UnsafePointer<Float>, columns part: Range<Int>) {
         packing.pack(weights, columns: part, to: storage.pointer)
     }
@@ -62,6 +63,7 @@ final class PackedMatrix: @unchecked Sendable {
         try packing.product(rows: rows, columns: columns, accumulate: accumulate)
     }
 
-    /// Prepares a product of A[rows, K] with `width` neighbouring columns, for one worker; its C is [rows, width] without gaps.
+    /// Prepares a product of A[rows, K] with `width` adjacent columns, for one worker; its C is
+    /// [rows, width] without gaps.
     func product(rows: Int, width: Int) throws -> any WeightProduct { try packing.product(rows: rows, width: width) }
 }

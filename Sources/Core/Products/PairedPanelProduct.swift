@@ -1,8 +1,11 @@
 import CKernels
 
-/// hᵀ · panel of bf16 operands; packs the panel as pairs of tokens first, which rounds it and leaves it in the worker's cache.
+/// The product hᵀ · panel of bf16 operands.
+///
+/// It first packs the panel as pairs of tokens, which rounds it and brings it into the worker's
+/// cache.
 final class PairedPanelProduct: PanelProduct {
-    /// A function of CKernels that multiplies packed states with a packed panel and folds the sums.
+    /// A CKernels function that multiplies packed states by a packed panel and folds the sums.
     typealias Loops =
         @convention(c) (
             _ units: Int64, _ width: Int64, _ depth: Int64, _ states: UnsafeRawPointer?, _ stored: Int64,
@@ -18,8 +21,8 @@ final class PairedPanelProduct: PanelProduct {
 
     /// Prepares a product.
     ///
-    /// - Parameter loops: the function that multiplies.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Parameter loops: the CKernels function that multiplies.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(units: Int, width: Int, states: Int, stored: Int, loops: @escaping Loops) throws {
         (self.units, self.width, self.states, self.stored) = (units, width, states, stored)
         self.loops = loops

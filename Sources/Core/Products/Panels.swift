@@ -2,25 +2,25 @@ import CKernels
 
 /// The column panels of a matrix of [rows, units], each a contiguous [rows, width] matrix.
 ///
-/// A panel is the unit of work of the weight gradients: a worker takes a panel through all
-/// micro-batches, its partial sums stay in the cache, and the products get a contiguous operand.
+/// A panel is the unit of work of the weight gradients. A worker takes a panel through all
+/// micro-batches, so its partial sums stay in the cache and the products' operand is contiguous.
 struct Panels: Hashable, Sendable {
-    /// The columns of a panel; the last one may be narrower.
+    /// The number of columns of a panel; the last one may be narrower.
     ///
-    /// The partial sums of 128 columns × 1024 units are half a megabyte.
-    static let widest = DTRAIN_PANEL
+    /// The partial sums of 128 columns × 1024 units take half a megabyte.
+    static let maxWidth = DTRAIN_PANEL
 
     let units: Int
 
-    var count: Int { units.groups(of: Self.widest) }
+    var count: Int { units.groups(of: Self.maxWidth) }
 
-    /// The columns of a panel.
+    /// Returns the columns of a panel.
     func columns(_ panel: Int) -> Range<Int> {
-        panel * Self.widest..<min(units, (panel + 1) * Self.widest)
+        panel * Self.maxWidth..<min(units, (panel + 1) * Self.maxWidth)
     }
 
-    /// Where a panel starts, in elements from the start of the matrix.
+    /// Returns the offset of a panel in elements from the start of the matrix.
     func offset(_ panel: Int, rows: Int) -> Int {
-        panel * Self.widest * rows
+        panel * Self.maxWidth * rows
     }
 }

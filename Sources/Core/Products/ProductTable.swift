@@ -1,14 +1,14 @@
-/// The products of one group of formats.
+/// An implementation of products for some operand formats.
 protocol ProductImplementation: Sendable {
-    /// Products with packed weights in a format, or nil if the implementation has none.
+    /// Returns products with packed weights in a format, or nil if the implementation has none.
     static func weightProducts(_ format: OperandFormat) -> (any WeightProducts)?
 
-    /// Sums over tokens in a format, or nil if the implementation has none.
+    /// Returns sums over tokens in a format, or nil if the implementation has none.
     static func panelProducts(_ format: OperandFormat) -> (any PanelProducts)?
 }
 
 extension InstructionSet {
-    /// The implementations of this set; the first one that has a format multiplies it.
+    /// The implementations of this set; the first one that supports a format is used.
     var implementations: [any ProductImplementation.Type] {
         var all: [any ProductImplementation.Type] = []
         #if arch(x86_64)
@@ -21,23 +21,25 @@ extension InstructionSet {
 }
 
 extension OperandFormat {
-    /// Whether this process multiplies weights of this format.
+    /// Returns whether this process multiplies weights of this format.
     ///
     /// - Throws: `DTrainError` with `usage` as `InstructionSet.inUse` does.
     func isSupported() throws -> Bool {
         try InstructionSet.inUse().implementations.contains { $0.weightProducts(self) != nil }
     }
 
-    /// The products with packed weights.
+    /// Returns the products with packed weights.
     ///
-    /// - Throws: `DTrainError` with `internal` when no implementation has the format, or as `InstructionSet.inUse` does.
+    /// - Throws: `DTrainError` with `internal` when no implementation has the format, or as
+    ///   `InstructionSet.inUse` does.
     func weightProducts() throws -> any WeightProducts {
         try first { $0.weightProducts(self) }
     }
 
-    /// The sums over tokens.
+    /// Returns the sums over tokens.
     ///
-    /// - Throws: `DTrainError` with `internal` when no implementation has the format, or as `InstructionSet.inUse` does.
+    /// - Throws: `DTrainError` with `internal` when no implementation has the format, or as
+    ///   `InstructionSet.inUse` does.
     func panelProducts() throws -> any PanelProducts {
         try first { $0.panelProducts(self) }
     }

@@ -1,27 +1,27 @@
 import Glibc
 
-/// Zeroed memory for `count` elements that starts on a cache line, owned by this object.
+/// Zeroed memory for `count` elements, aligned to a cache line and freed with this object.
 ///
-/// Workers write disjoint parts of one buffer at the same time; who writes which part is up to the caller, which is why the
-/// type is `Sendable` without the compiler's proof.
+/// Unchecked `Sendable`: workers write disjoint parts of one buffer at the same time, and the
+/// caller keeps the parts disjoint.
 package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
-    /// Elements.
+    /// The number of elements.
     package let count: Int
-    /// The first element; on a cache line of 64 bytes.
+    /// The first element, aligned to 64 bytes.
     package let pointer: UnsafeMutablePointer<Element>
-    /// Whose memory it is; nil for its own.
+    /// The owner of shared memory; nil if this object owns the memory.
     private let owner: AnyObject?
-    /// The bytes of its own memory.
+    /// The size of owned memory in bytes.
     private let size: Int
 
     /// Allocates zeroed memory.
     ///
     /// - Parameters:
-    ///   - behind: elements that can be read behind the last.
-    ///   - isSparse: whether most pages are never written, and so should take no memory.
-    /// - Throws: `DTrainError` with `internal` when memory is exhausted.
-    package init(count: Int, behind: Int = 0, isSparse: Bool = false) throws {
-        let (size, overflow) = (max(count, 1) + behind).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    ///   - padding: elements that may be read past the last.
+    ///   - isSparse: whether most pages are never written, so that none should be reserved.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
+    package init(count: Int, padding: Int = 0, isSparse: Bool = false) throws {
+        let (size, overflow) = (max(count, 1) + padding).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflow, size <= Int.max / 2, let address = Self.allocate(size, isSparse: isSparse) else {
             throw DTrainError(
                 .internal,
@@ -32,9 +32,10 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         pointer = address.bindMemory(to: Element.self, capacity: max(count, 1))
     }
 
-    /// Zeroed memory that the ranks of a host share, or else this rank's own.
+    /// Allocates zeroed memory that the ranks of a host share, or this rank's own if nothing is
+    /// shared.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory is exhausted.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     convenience init(count: Int, in host: (any HostMemory)?) throws {
         let stride = MemoryLayout<Element>.stride
         guard let host, count <= Int.max / stride, let address = host.take(byteCount: count * stride) else {
@@ -57,7 +58,8 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         return address
     }
 
-    /// Maps whole huge pages, which the system clears when a worker first touches them: all at once would delay the start.
+    /// Maps whole huge pages, which the system clears on first touch; clearing all at once would
+    /// delay the start.
     private static func map(_ size: Int, isSparse: Bool) -> UnsafeMutableRawPointer? {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | (isSparse ? MAP_NORESERVE : 0)
         guard let start = mmap(nil, size + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED else {
@@ -67,8 +69,8 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         let address = start + before
         if before > 0 { munmap(start, before) }
         munmap(address + size, hugePage - before)
-        // Advisory. With huge pages the products' operands take a fraction of the address translations; of sparse memory one written
-        // row shouldn't take a whole one.
+        // Advisory. Huge pages reduce the products' TLB misses. In sparse memory, one written row
+        // shouldn't occupy a huge page.
         madvise(address, size, isSparse ? MADV_NOHUGEPAGE : MADV_HUGEPAGE)
         return address
     }

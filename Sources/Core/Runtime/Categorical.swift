@@ -1,10 +1,11 @@
 /// Draws from weights that need not sum to 1.
 enum Categorical {
-    /// The index at which the running sum of the weights first exceeds a point of [0, their sum).
+    /// Returns the first index at which the running sum of the weights exceeds `point`.
     ///
     /// - Parameters:
-    ///   - weights: none negative: [count].
-    ///   - first: the indices below it are never drawn.
+    ///   - weights: nonnegative, [count].
+    ///   - first: the lowest index that can be drawn.
+    ///   - point: a number in [0, sum of the weights from `first`).
     static func draw(_ weights: UnsafePointer<Float>, first: Int, count: Int, at point: Float) -> Int {
         var rest = point
         for index in first..<count {

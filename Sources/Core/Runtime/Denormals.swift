@@ -1,9 +1,10 @@
 import CKernels
 
-/// Runs `body` with denormal float32 numbers taken and given as 0, and then restores the thread's setting.
+/// Runs `body` with denormal float32 operands and results treated as 0, then restores the thread's
+/// setting.
 ///
-/// Gates that saturate fill gradients with denormals, with which a CPU computes up to 30 times as slowly. Whatever reaches a weight
-/// is computed so, since a sum has other bits without.
+/// Saturated gates fill gradients with denormals, which slow a CPU down up to 30 times. Everything
+/// that reaches a weight must be computed in this mode, since other modes give other bits.
 package func withFlushedDenormals<Value: ~Copyable>(_ body: () throws -> Value) rethrows -> Value {
     let control = dtrain_flush_denormals()
     defer { dtrain_set_float_control(control) }

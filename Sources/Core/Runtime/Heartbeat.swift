@@ -1,10 +1,10 @@
 import Synchronization
 
-/// The progress of one rank, as the watch over a job's ranks reads it.
+/// The progress of one rank, which a watching thread reads to detect stalls.
 ///
-/// The training writes and a watching thread reads; neither waits for the other.
+/// The training thread writes and the watching thread reads; neither waits for the other.
 public final class Heartbeat: Sendable {
-    /// A callback before each phase, with the rank's heartbeat and the coming position; tests
+    /// A callback before each phase, with the rank's heartbeat and the position it enters; tests
     /// inject failures here.
     package typealias Observer = @Sendable (Heartbeat, TrainingPosition) throws -> Void
 
@@ -12,21 +12,21 @@ public final class Heartbeat: Sendable {
     private let count = Atomic<Int>(0)
     private let observer: Observer?
 
-    /// Creates the heartbeat of a rank that hasn't begun to train.
+    /// Creates the heartbeat of a rank that hasn't started to train.
     package init() { observer = nil }
 
     /// Creates a heartbeat that calls `observer` before each phase.
     package init(observer: @escaping Observer) { self.observer = observer }
 
-    /// The rank's position; nil before the training.
+    /// The rank's position; nil before training starts.
     package var position: TrainingPosition? { TrainingPosition(code: code.load(ordering: .relaxed)) }
 
-    /// The number of signs of life so far.
+    /// The number of beats so far.
     package var beats: Int { count.load(ordering: .relaxed) }
 
-    /// Records that a phase begins.
+    /// Records the start of a phase.
     ///
-    /// - Throws: the observer's error; without an observer, nothing.
+    /// - Throws: the observer's error.
     package func enter(_ phase: TrainingPhase, step: Int) throws {
         let position = TrainingPosition(step: step, phase: phase)
         code.store(position.code, ordering: .relaxed)

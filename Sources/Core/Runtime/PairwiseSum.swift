@@ -1,7 +1,9 @@
-/// A sum of numbers along a fixed binary tree, in Double: equal neighbours first, so that its error grows with the logarithm of
-/// their number only.
+/// A sum in Double along a fixed binary tree.
+///
+/// Neighbouring subtrees of equal height are added first, so the error grows with the logarithm of
+/// the number of addends only.
 struct PairwiseSum {
-    /// The sums of the whole subtrees so far, the largest first.
+    /// The sums of the complete subtrees so far, the tallest first.
     private var subtrees: [(sum: Double, height: Int)] = []
 
     /// Adds the next number.
@@ -13,6 +15,6 @@ struct PairwiseSum {
         }
     }
 
-    /// The sum of what was added.
+    /// The sum of all numbers added.
     var value: Double { subtrees.reversed().reduce(0) { $1.sum + $0 } }
 }

@@ -1,11 +1,13 @@
-/// Philox4x32-10: a bijection of 128-bit counters, chosen by a 64-bit key, whose output passes for random.
+/// Philox4x32-10, a counter-based random generator: a bijection of 128-bit counters, chosen by a
+/// 64-bit key.
 ///
-/// J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11; the same words as Random123's `philox4x32`.
+/// J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11. The words equal those
+/// of Random123's `philox4x32`.
 package enum Philox {
     /// Four 32-bit words, the least significant first.
     package typealias Block = (UInt32, UInt32, UInt32, UInt32)
 
-    /// The block that `key` gives to `counter`, after ten rounds.
+    /// Returns the block at `counter` under `key`, after ten rounds.
     package static func block(counter: Block, key: (UInt32, UInt32)) -> Block {
         var (a, b, c, d) = counter
         var (left, right) = key

@@ -1,45 +1,47 @@
 import Glibc
 
-/// The processor time that control groups (cgroup v1 and v2) allow this process, as containers and
-/// schedulers set it: the process may use all processors of its affinity mask, but not all the time.
+/// The processor time that control groups (cgroup v1 and v2) allow this process.
 ///
-/// A group's quota holds for all its processes together, those of the groups below it included.
+/// Containers and schedulers set such quotas. A process with a quota may use all processors of its
+/// affinity mask, but not all the time.
+///
+/// A group's quota is shared by all its processes, including those of the groups below it.
 package struct ProcessorQuota: Hashable, Sendable {
     /// The quota of one group.
     package struct Limit: Hashable, Sendable {
-        /// Identifies the group on its host.
+        /// The group's identifier on its host.
         package let group: UInt64
-        /// The processors' time that it has, such as 1.5.
+        /// The quota in processors, such as 1.5.
         package let processors: Double
 
-        /// Describes a group.
+        /// Creates the quota of a group.
         package init(group: UInt64, processors: Double) { (self.group, self.processors) = (group, processors) }
     }
 
-    /// The groups with a quota that this process is in, innermost first.
+    /// The quotas of this process's groups, innermost first.
     package let limits: [Limit]
 
-    /// Describes a process.
-    package init(_ limits: [Limit] = []) { self.limits = Array(limits.prefix(Self.mostLimits)) }
+    /// Creates the quotas of a process.
+    package init(_ limits: [Limit] = []) { self.limits = Array(limits.prefix(Self.maxLimits)) }
 
-    /// The least of all quotas; nil where there is none.
+    /// The smallest quota; nil if there is none.
     package var processors: Double? { limits.map(\.processors).min() }
 
-    /// How many threads are to run in so much processor time: rounded up.
+    /// Returns the number of threads to run under a quota, which is the quota rounded up.
     ///
-    /// Two threads in a quota of 1.5 both stand still for a quarter of the time, and get half as
-    /// much done again as one thread would.
+    /// Two threads under a quota of 1.5 are each throttled for a quarter of the time, but together
+    /// compute 1.5 times as much as one thread.
     package static func threads(in processors: Double) -> Int {
-        // A quota is a ratio of whole microseconds: 2.00001 is meant as 2.
+        // A quota is a ratio of whole microseconds: 2.00001 means 2.
         max(1, Int((processors - 0.01).rounded(.up)))
     }
 
     /// The most groups that `bytes` holds.
-    private static let mostLimits = 16
+    private static let maxLimits = 16
     /// The length of `bytes`.
-    package static let byteCount = mostLimits * 16
+    package static let byteCount = maxLimits * 16
 
-    /// The quota with 16 bytes per group, for other ranks.
+    /// The quotas encoded with 16 bytes per group, to send to other ranks.
     package var bytes: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Self.byteCount)
         bytes.withUnsafeMutableBytes { buffer in
@@ -70,7 +72,7 @@ extension ProcessorQuota {
 
     /// Reads the quotas of this process's groups and of all groups above them.
     ///
-    /// - Parameter root: stands before all paths; empty for the system itself.
+    /// - Parameter root: a prefix of all paths, for tests; empty for the real system.
     package static func find(root: String) -> ProcessorQuota {
         let memberships = (SystemFile.text("\(root)/proc/self/cgroup") ?? "").split(separator: "\n")
             .compactMap(Membership.init)
@@ -82,7 +84,8 @@ extension ProcessorQuota {
                 ($0, $0.path(to: membership.path))
             }
             guard let (mount, path) = places.first(where: { $0.1 != nil }) ?? places.first else { continue }
-            // Outside what is mounted, as with a container's own namespace, its top is this process's group.
+            // A group outside the mount, as in a container's own namespace, counts as the top of
+            // the mount.
             var folder = mount.folder + (path ?? "")
             while folder.count >= mount.folder.count {
                 if let limit = limit(of: root + folder, isUnified: mount.isUnified) { limits.append(limit) }
@@ -102,7 +105,7 @@ extension ProcessorQuota {
                 SystemFile.text("\(folder)/cpu.cfs_\($0)_us")?.split(whereSeparator: \.isWhitespace).first
             }
         }
-        // Without a limit it is `max` or −1.
+        // `max` and −1 mean no limit.
         guard let quota = numbers.first.flatMap({ Double($0) }), quota > 0 else { return nil }
         let period = numbers.count > 1 ? Double(numbers[1]) ?? 0 : 100_000
         var status = stat()
@@ -111,7 +114,8 @@ extension ProcessorQuota {
     }
 }
 
-/// A line of `/proc/self/cgroup` that processor time depends on: `4:cpu,cpuacct:/job`, `0::/job`.
+/// A line of `/proc/self/cgroup` with a group that can limit processor time: `4:cpu,cpuacct:/job`,
+/// `0::/job`.
 private struct Membership {
     let isUnified: Bool
     let path: String
@@ -125,12 +129,12 @@ private struct Membership {
     }
 }
 
-/// A line of `/proc/self/mountinfo` where such groups are mounted.
+/// A line of `/proc/self/mountinfo` that mounts such groups.
 private struct Mount {
     let isUnified: Bool
-    /// The group that is mounted; all of them for `/`.
+    /// The group at the top of the mount; empty for the hierarchy's root.
     private let root: String
-    /// The folder in which it appears.
+    /// The mount point.
     let folder: String
 
     init?(_ line: Substring) {
@@ -143,7 +147,8 @@ private struct Mount {
         folder = String(words[4]).replacing("\\040", with: " ")
     }
 
-    /// The path below `folder` of a group, without `/` at its end; nil when it isn't in what is mounted.
+    /// Returns a group's path below `folder`, without a trailing `/`; nil if the group is outside
+    /// the mount.
     func path(to group: String) -> String? {
         let group = group == "/" ? "" : group
         guard group == root || group.hasPrefix("\(root)/"), !group.split(separator: "/").contains("..") else {
@@ -154,7 +159,8 @@ private struct Mount {
 }
 
 extension ProcessorSet {
-    /// How many worker threads a process that is alone should have: its processors, as far as its quota allows.
+    /// The default number of worker threads of a single process: its processors, limited by its
+    /// quota.
     package static var defaultThreads: Int {
         let processors = current.count
         return ProcessorQuota.current.processors.map { min(processors, ProcessorQuota.threads(in: $0)) } ?? processors

@@ -7,7 +7,7 @@ package struct ProcessorSet: Hashable, Sendable {
     /// The number of processors.
     package var count: Int { numbers.count }
 
-    /// The most processors that Linux supports.
+    /// The largest number of processors that Linux supports.
     private static let limit = 8192
     /// The length of `bytes`.
     package static let byteCount = limit / 8
@@ -17,7 +17,7 @@ package struct ProcessorSet: Hashable, Sendable {
         self.numbers = Set(numbers.filter { (0..<Self.limit).contains($0) })
     }
 
-    /// Parses a list in Linux's format, `0-3,8`; nil when it names no processor.
+    /// Parses a list in Linux's format, `0-3,8`; nil if it names no processor.
     package init?(list: Substring) {
         let numbers = list.split { ", \t\n".contains($0) }.flatMap { range -> [Int] in
             let ends = range.split(separator: "-").map { Int($0) }
@@ -42,7 +42,7 @@ package struct ProcessorSet: Hashable, Sendable {
         return lines.first { $0.hasPrefix(name) }.flatMap { ProcessorSet(list: $0.dropFirst(name.count)) }
     }
 
-    /// The set with one bit per processor, for other ranks.
+    /// The set encoded with one bit per processor, to send to other ranks.
     package var bytes: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Self.byteCount)
         for number in numbers { bytes[number / 8] |= 1 << UInt8(number % 8) }

@@ -1,4 +1,4 @@
 extension String {
-    /// The text as a message of one line: names of files may have line ends in them.
+    /// The text on one line, for messages; file names may contain line breaks.
     package var oneLine: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
 }

@@ -1,5 +1,5 @@
 extension String {
-    /// The string as one word of a shell's command line, in quotes where it needs them.
+    /// The string as one word of a shell command line, quoted if needed.
     package var shellWord: String {
         let isPlain = unicodeScalars.allSatisfy {
             $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=:,+@%".unicodeScalars.contains($0)

@@ -1,10 +1,11 @@
 import Glibc
 
-/// The sizes of this machine's caches in bytes, as the system says; usual ones where it doesn't.
+/// The sizes of this machine's caches in bytes, or common sizes where the system doesn't report
+/// them.
 enum SystemCaches {
-    /// The second level, which a core has to itself.
+    /// The second level, private to a core.
     static let own = size(_SC_LEVEL2_CACHE_SIZE, usual: 1 << 20)
-    /// The third level, which cores share.
+    /// The third level, shared by cores.
     static let shared = size(_SC_LEVEL3_CACHE_SIZE, usual: 32 << 20)
 
     private static func size(_ name: Int, usual: Int) -> Int {

@@ -15,9 +15,9 @@ package enum TrainingPhase: Int, Sendable, CaseIterable, CustomStringConvertible
     }
 }
 
-/// A step and a phase of the training.
+/// A step and a phase of a training run.
 package struct TrainingPosition: Hashable, Sendable, Comparable, CustomStringConvertible {
-    /// The step, counted from 1; 0 before the first.
+    /// The step, counted from 1; 0 before the first step.
     package let step: Int
     /// The part of the step.
     package let phase: TrainingPhase
@@ -28,18 +28,18 @@ package struct TrainingPosition: Hashable, Sendable, Comparable, CustomStringCon
         self.phase = phase
     }
 
-    /// Decodes `code`; nil for a rank that hasn't begun.
+    /// Decodes `code`; nil for a rank that hasn't started.
     package init?(code: Int) {
         guard code >= 0, let phase = TrainingPhase(rawValue: code & 0xff) else { return nil }
         self.init(step: code >> 8, phase: phase)
     }
 
-    /// Step and phase as one number, to be read and written atomically.
+    /// The step and phase as one number, for atomic access.
     package var code: Int { step << 8 | phase.rawValue }
 
     /// `at step 120 in exchange`, `in start-up`.
     package var description: String { phase == .startUp ? "in \(phase)" : "at step \(step) in \(phase)" }
 
-    /// Whether the left position comes before the right one in the training.
+    /// Returns whether the left position comes before the right one.
     package static func < (left: Self, right: Self) -> Bool { left.code < right.code }
 }

@@ -2,22 +2,26 @@ import CKernels
 import Glibc
 import Synchronization
 
-/// A barrier for the members of a team, which meet many thousand times a second.
+/// A barrier for the members of a team, used many thousand times a second.
 ///
-/// Waking a thread takes longer than the work between two meetings, so a waiting member spins, and yields where that takes long, as it
-/// does with more threads than cores. Each member writes to cache lines of its own: it waits for the members below it in a tree, then
-/// counts its own arrival for the one above it, and waits until the root has counted the meeting.
+/// Waking a thread takes longer than the work between two meetings, so a waiting member spins. It
+/// yields if the wait is long, for example with more threads than cores.
+///
+/// The members form a tree. Each waits for its children, then publishes its own arrival for its
+/// parent, then waits until the root publishes the meeting. Each member writes to its own cache
+/// lines only.
 final class WorkerBarrier: @unchecked Sendable {
     /// The number of members.
     let count: Int
-    /// The number of each member's last meeting, and that of the last complete one; the memory is constant, the counters are atomic.
+    /// Each member's last meeting, then the last complete one; the memory is constant, the counters
+    /// are atomic.
     private let meetings: UnsafeMutableBufferPointer<Atomic<Int>>
 
-    /// Members that each member waits for.
+    /// The number of children of a member.
     private static let fanIn = 8
-    /// Counters a member: two cache lines, since neighbouring ones are fetched together.
+    /// Counters per member: two cache lines, because hardware prefetches adjacent lines in pairs.
     private static let stride = 128 / MemoryLayout<Int>.stride
-    /// Spins this often before yielding, about 10 µs.
+    /// Spins before yielding, about 10 µs.
     private static let spins = 500
 
     init(count: Int) {
@@ -31,9 +35,9 @@ final class WorkerBarrier: @unchecked Sendable {
         meetings.deallocate()
     }
 
-    /// Returns when all members have called this; their earlier writes are then visible to all.
+    /// Waits until all members have called this; their earlier writes are then visible to all.
     ///
-    /// - Parameter member: who calls, from 0 to `count` − 1.
+    /// - Parameter member: the calling member, from 0 to `count` − 1.
     func meet(_ member: Int) {
         guard count > 1 else { return }
         let meeting = meetings[place(member)].load(ordering: .relaxed) + 1
@@ -47,7 +51,7 @@ final class WorkerBarrier: @unchecked Sendable {
         }
     }
 
-    /// The place of a member's counter; that of member `count` says which meeting is complete.
+    /// Returns the index of a member's counter; index `count` holds the last complete meeting.
     private func place(_ member: Int) -> Int { (member + 1) * Self.stride }
 
     private func wait(for member: Int, _ meeting: Int) {

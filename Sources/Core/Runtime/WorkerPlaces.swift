@@ -1,22 +1,25 @@
 import CProcess
 
-/// Which core each of a rank's worker threads stays on, where the rank has them to itself.
+/// The cores that a rank's worker threads are bound to, if no other rank may use these cores.
 ///
-/// A thread that moves to another core leaves its part of the weights behind in the first one's cache. The calling thread, worker 0,
-/// also writes files and speaks to other ranks: it isn't bound, and what the others leave free is its core.
+/// A thread that moves to another core loses its part of the weights, which stays in the first
+/// core's cache. The calling thread, worker 0, also writes files and communicates: it isn't bound,
+/// and runs on the core that the others leave free.
 package struct WorkerPlaces: Hashable, Sendable {
-    /// The processors of each worker.
+    /// The processors that each worker may run on.
     let processors: [[Int]]
 
-    /// Places a worker on each core, or on each processor; nil unless the workers take up all of them.
+    /// Places one worker on each core or on each processor; nil unless the workers occupy all of
+    /// them.
     ///
-    /// Workers that left some free might all choose the same ones as another program's. Neighbours in a team are neighbours in the
-    /// machine: cores follow each other by package, and both threads of a core come together.
+    /// If the workers left cores free, they might be bound to the same cores as another program's.
+    /// Workers with adjacent numbers get adjacent processors: cores are sorted by package, and the
+    /// hardware threads of a core stay together.
     ///
     /// - Parameters:
     ///   - workers: the number of workers.
-    ///   - processors: those that no other rank may use.
-    ///   - root: stands before the system's paths; empty for the system itself.
+    ///   - processors: the processors that no other rank may use.
+    ///   - root: a prefix of the system's paths, for tests; empty for the real system.
     package init?(workers: Int, on processors: ProcessorSet, root: String = "") {
         guard workers > 1, let highest = processors.numbers.max(), highest < Self.most else { return nil }
         var cores: [Core: [Int]] = [:]
@@ -26,23 +29,23 @@ package struct WorkerPlaces: Hashable, Sendable {
         }
         let sorted = cores.sorted { $0.key < $1.key }.map(\.value)
         switch workers {
-        // Both hardware threads of a core share its caches: the system may take the one that is idle.
+        // Both hardware threads of a core share its caches, so the system may use either.
         case sorted.count: self.processors = sorted
         case processors.count: self.processors = sorted.flatMap { $0.map { [$0] } }
         default: return nil
         }
     }
 
-    /// The processors that there is room for.
+    /// The number of processors that the affinity mask holds.
     private static let most = 1024
 
-    /// Keeps the calling thread, which works for this worker alone, on the worker's core.
+    /// Binds the calling thread to a worker's core.
     func bind(_ worker: Int) {
         var bits = [UInt](repeating: 0, count: Self.most / UInt.bitWidth)
         for processor in processors[worker] {
             bits[processor / UInt.bitWidth] |= 1 << UInt(processor % UInt.bitWidth)
         }
-        // Only a hint: where the system refuses, the thread runs as before.
+        // Advisory: if the system refuses, the thread runs unbound.
         _ = cprocess_set_affinity(UInt(bits.count * MemoryLayout<UInt>.stride), bits)
     }
 }
@@ -50,10 +53,10 @@ package struct WorkerPlaces: Hashable, Sendable {
 /// A core of the machine.
 private struct Core: Hashable, Comparable {
     let package: Int
-    /// Its processor with the lowest number.
+    /// Its lowest processor number.
     let first: Int
 
-    /// The core of a processor; nil where the system doesn't say.
+    /// Finds the core of a processor; nil if the system doesn't report it.
     init?(of processor: Int, root: String) {
         let folder = "\(root)/sys/devices/system/cpu/cpu\(processor)/topology"
         func text(_ name: String) -> Substring? {

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// A fixed team of worker threads; the calling thread is worker 0.
+/// A fixed set of worker threads; the calling thread is worker 0.
 ///
-/// Beside the barriers of teams, one `run` after another is all the synchronization that a training step needs. Denormal numbers
-/// count as 0 in all work. The threads end with the pool.
+/// A training step synchronizes only by one `run` after another and by the barriers of teams.
+/// Workers treat denormal numbers as 0. The threads end with the pool.
 package final class WorkerPool: Sendable {
     /// The work of one run; its argument is the worker's index, from 0 to `count` − 1.
     package typealias Work = @Sendable (Int) throws -> Void
@@ -19,8 +19,8 @@ package final class WorkerPool: Sendable {
     ///
     /// - Parameters:
     ///   - count: the number of workers; values below 1 count as 1.
-    ///   - places: where the workers other than the calling thread stay; nil to let the system move them.
-    /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
+    ///   - places: the cores that workers 1 and up are bound to; nil lets the system move them.
+    /// - Throws: `DTrainError` with `internal` if the system refuses a thread.
     package init(count: Int, places: WorkerPlaces? = nil) throws {
         self.count = max(1, count)
         threads = try WorkerThreads(count: self.count - 1, places: places)
@@ -52,8 +52,9 @@ package final class WorkerPool: Sendable {
         }
     }
 
-    /// Returns the next of `total` tasks of the current run, or nil when all are taken; balances
-    /// the load of uneven tasks.
+    /// Takes the next of `total` tasks of the current run; nil if all are taken.
+    ///
+    /// Tasks of different cost are balanced this way.
     func nextTask(below total: Int) -> Int? {
         let task = tasksTaken.add(1, ordering: .relaxed).oldValue
         return task < total ? task : nil

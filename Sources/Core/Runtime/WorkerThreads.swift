@@ -1,6 +1,8 @@
 import Glibc
 
-/// The threads of a pool, which keep this object alive but not the pool.
+/// The threads of a pool.
+///
+/// They keep this object alive, but not the pool.
 final class WorkerThreads: @unchecked Sendable {
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
@@ -16,7 +18,8 @@ final class WorkerThreads: @unchecked Sendable {
 
     /// Starts `count` threads; they are workers 1 to `count`.
     ///
-    /// - Throws: `DTrainError` with `internal` when the system refuses a thread; none is left then.
+    /// - Throws: `DTrainError` with `internal` if the system refuses a thread; the threads already
+    ///   started are ended.
     init(count: Int, places: WorkerPlaces? = nil) throws {
         self.places = places
         lock = .allocate(capacity: 1)
@@ -40,7 +43,7 @@ final class WorkerThreads: @unchecked Sendable {
         lock.deallocate()
     }
 
-    /// Lets every thread run `work` once.
+    /// Starts one run of `work` on every thread.
     func begin(_ work: @escaping WorkerPool.Work) {
         pthread_mutex_lock(lock)
         self.work = work
@@ -51,8 +54,9 @@ final class WorkerThreads: @unchecked Sendable {
         pthread_mutex_unlock(lock)
     }
 
-    /// Waits until every thread has run the work, and returns the first error; no thread holds the
-    /// work afterwards.
+    /// Waits until every thread has run the work, and returns the first error.
+    ///
+    /// No thread holds a reference to the work afterwards.
     func finish() -> (any Error)? {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
@@ -128,8 +132,8 @@ final class WorkerThreads: @unchecked Sendable {
 
     /// Runs the work and returns its error.
     ///
-    /// Not inlined: the thread must have released the work, which doesn't escape from
-    /// `WorkerPool.run`, before it reports.
+    /// Not inlined: the work doesn't escape from `WorkerPool.run`, so the thread must release it
+    /// before it reports its end.
     @inline(never) private func perform(_ worker: Int) -> (any Error)? {
         do {
             try work?(worker)

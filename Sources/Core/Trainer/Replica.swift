@@ -105,7 +105,7 @@ package final class Replica: @unchecked Sendable {
         parameters = try AlignedBuffer(count: layout.count)
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
         pool = try WorkerPool(count: configuration.threads, places: configuration.places)
-        configuration.arithmetic.settle()
+        configuration.arithmetic.applyToProcess()
         grid = TeamCost(configuration.model, format: configuration.arithmetic.operands)
             .best(rows: rankBatch.rows, workers: pool.count, members: configuration.members)
         characters = try BatchCharacters(
@@ -149,7 +149,7 @@ package final class Replica: @unchecked Sendable {
         let tableRows = BatchCharacters.capacity(
             vocabularySize: model.vocabularySize, batchSize: batchSize, sequenceLength: sequenceLength,
             samplesInputs: samplesInputs)
-        return PackedWeights.mostBytes(model, tableRows: tableRows)
+        return PackedWeights.maxBytes(model, tableRows: tableRows)
     }
 
     /// The step's mean loss over the whole batch, once the sum over all ranks is complete.

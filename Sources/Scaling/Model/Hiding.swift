@@ -45,7 +45,7 @@ struct Hiding {
 
     /// The part of an exchange that is over, at best, when the last block begins to travel.
     private static func allButOneBlock(_ measurement: Measurement) -> Double {
-        let blocks = GradientBlocks.usualCount(
+        let blocks = GradientBlocks.estimatedCount(
             bytes: measurement.workload.gradientBytes, ranks: measurement.layout.ranks)
         return 1 - 1 / Double(blocks)
     }

@@ -38,8 +38,8 @@ struct CellCase: Sendable, CustomTestStringConvertible {
     /// A group's values of the row, taken out of its panels.
     func group(_ group: Int, _ values: AlignedBuffer<Float>) -> [Double] {
         (0..<units).map { unit in
-            let first = unit / Panels.widest * Panels.widest
-            let width = min(Panels.widest, units - first)
+            let first = unit / Panels.maxWidth * Panels.maxWidth
+            let width = min(Panels.maxWidth, units - first)
             return Double(values[group * tokens * units + tokens * first + token * width + unit - first])
         }
     }

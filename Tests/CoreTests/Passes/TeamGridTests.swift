@@ -8,7 +8,7 @@ import Testing
     /// Every row and unit is one member's, in whole vectors, and no member has two shares more than another.
     @Test(arguments: [1024, 192, 48, 100], [1, 2, 3, 7, 16, 64])
     func everyUnitIsOneMembers(units: Int, members: Int) {
-        let members = min(members, TeamGrid.mostMembers(units: units))
+        let members = min(members, TeamGrid.maxMembers(units: units))
         for rows in [1, 5, 6, 64] {
             let teams = TeamGrid(teams: 3, members: members).divide(rows: rows, units: units)
             #expect(teams.flatMap { Array($0.rows) } == Array(0..<rows))
@@ -32,7 +32,7 @@ import Testing
         // Two shares of 48, not of 64 and 32.
         #expect(TeamGrid.unitStep(rows: 64, units: 96, members: 2) == 16)
         #expect(TeamGrid.unitStep(rows: 64, units: 100, members: 1) == 100)
-        #expect(TeamGrid.mostMembers(units: 100) == 1)
+        #expect(TeamGrid.maxMembers(units: 100) == 1)
     }
 
     @Test func impossibleMembersAreRefused() throws {

@@ -26,7 +26,7 @@ import Testing
         let (units, width, states) = shape
         // One state more is stored than is read.
         let values = testNumbers((states + 1) * units)
-        let panel = try AlignedBuffer<Float>(count: states * width + TapePanel.behind)
+        let panel = try AlignedBuffer<Float>(count: states * width + TapePanel.padding)
         panel.elements.update(repeating: .nan)
         let factors = testNumbers(states * width, salt: 1)
         panel.pointer.update(from: factors, count: factors.count)

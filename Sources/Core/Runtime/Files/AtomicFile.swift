@@ -1,31 +1,32 @@
 import Glibc
 import Synchronization
 
-/// Writes a file so that a crash, a full disk or a power cut leaves either the old content or the
-/// new, never a mixture.
+/// Writes files atomically: after a crash, a full disk or a power cut, a file has its old content
+/// or the new one, never a mixture.
 ///
-/// The bytes go to a temporary file in the same folder (`.NAME.PID-N.dtrain-tmp`), are flushed to
-/// the disk, take the place of NAME by `rename`, and the folder is flushed too, so that the new
-/// name itself survives a power cut.
+/// The bytes go to a temporary file in the same folder (`.NAME.PID-N.dtrain-tmp`), which is flushed
+/// to the disk and renamed to NAME. Then the folder is flushed, since the new name must survive a
+/// power cut too.
 package enum AtomicFile {
-    /// The end of every temporary's name: what `removeStaleTemporaries` goes by.
+    /// The suffix of every temporary, by which `removeStaleTemporaries` recognizes them.
     private static let suffix = ".dtrain-tmp"
-    /// Bytes that are given to the system at once.
+    /// The most bytes per write call.
     static let piece = 4 << 20
-    /// Bytes after which they are flushed to the disk.
+    /// The number of bytes written between two flushes to the disk.
     static let flushInterval = 16 << 20
     private static let serial = Atomic<UInt64>(0)
 
-    /// Replaces or creates a file with what `body` writes.
+    /// Creates or replaces a file with the bytes that `body` writes.
     ///
     /// - Parameters:
     ///   - path: the file; its folder must exist.
-    ///   - replaces: whether the file may be there already.
-    ///   - calls: what does it.
+    ///   - replaces: whether an existing file may be replaced.
+    ///   - calls: the system calls to use.
     ///   - body: writes the content, in order.
-    /// - Throws: `DTrainError` with `inputOutput`, `usage` for a file that may not be replaced, or what `body` throws. The temporary is gone
-    ///   then, and the old file is as it was, except when only the flush of the folder failed: then
-    ///   the new file is in place but may not survive a power cut.
+    /// - Throws: `DTrainError` with `inputOutput`, `DTrainError` with `usage` for a file that may
+    ///   not be replaced, or an error of `body`. The temporary is then removed and the old file
+    ///   unchanged. If only the flush of the folder failed, the new file is in place but may not
+    ///   survive a power cut.
     package static func write(
         to path: String, replaces: Bool = true, with calls: FileCalls = .system,
         _ body: (inout Writer) throws -> Void
@@ -44,8 +45,8 @@ package enum AtomicFile {
         try body(&writer)
         guard flush(descriptor, calls) == 0 else { throw failure("flush", path) }
         isOpen = false
-        // Network file systems report a lost write only here; after EINTR Linux has closed the
-        // descriptor all the same.
+        // Network file systems report a lost write only on close. After EINTR, Linux has closed the
+        // descriptor anyway.
         guard calls.close(descriptor) == 0 || errno == EINTR else { throw failure("close", path) }
         if !replaces, try claim(path, for: temporary) {
             _ = calls.remove(temporary)
@@ -57,9 +58,9 @@ package enum AtomicFile {
         try flush(folder: folder, calls)
     }
 
-    /// Gives a finished temporary a second name that is free: of two processes that do so, one fails.
+    /// Links a finished temporary to `path`, which must be free: if two processes do so, one fails.
     ///
-    /// - Returns: whether it has the name; not on a file system without such names.
+    /// - Returns: whether the link was made; false on a file system without hard links.
     private static func claim(_ path: String, for temporary: String) throws -> Bool {
         if link(temporary, path) == 0 { return true }
         guard errno != EEXIST, !Folder.exists(path) else {
@@ -68,13 +69,13 @@ package enum AtomicFile {
         return false
     }
 
-    /// Removes the temporaries that writers killed half-way left in a folder, and nothing else.
+    /// Removes the temporaries that killed writers left in a folder, and nothing else.
     ///
-    /// A temporary that a living process still writes is locked by it and stays.
+    /// A temporary that a running process still writes is locked and stays.
     ///
     /// - Parameters:
     ///   - folder: the folder.
-    ///   - target: the file that they were to become; nil for any.
+    ///   - target: the name of the file that the temporaries were written for; nil for all.
     /// - Returns: the names removed.
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read or a temporary
     ///   can't be removed.
@@ -93,16 +94,16 @@ package enum AtomicFile {
         }
     }
 
-    /// Removes what writers of one file that were killed half-way left beside it.
+    /// Removes the temporaries that killed writers of one file left beside it.
     ///
-    /// As far as that can be done: they only take room.
+    /// Ignores errors, since leftover temporaries only take up space.
     package static func removeStaleTemporaries(of path: String) {
         let (folder, name) = split(path)
         _ = try? removeStaleTemporaries(in: folder, of: name)
     }
 
-    /// Whether a name has the form of a temporary: `.NAME.PID-N.dtrain-tmp`; of that NAME, if one
-    /// is given.
+    /// Returns whether a name has the form of a temporary, `.NAME.PID-N.dtrain-tmp`, with NAME
+    /// equal to `target` if given.
     static func isTemporary(_ name: String, of target: String? = nil) -> Bool {
         guard name.hasPrefix("."), name.hasSuffix(suffix) else { return false }
         let parts = name.dropFirst().dropLast(suffix.count).split(separator: ".", omittingEmptySubsequences: false)
@@ -123,30 +124,28 @@ package enum AtomicFile {
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
         var descriptor = calls.open(temporary, flags)
         if descriptor < 0, errno == EEXIST {
-            // Left by a dead process that had the same number, as the first process of a container
-            // always has.
+            // A dead process with the same number left it; the first process of a container always
+            // has the same number.
             _ = calls.remove(temporary)
             descriptor = calls.open(temporary, flags)
         }
         guard descriptor >= 0 else { throw failure("create a temporary file for", path) }
-        // Tells `removeStaleTemporaries` of another process that the file is in use; best effort
-        // where locks are missing.
+        // Marks the file as in use for `removeStaleTemporaries` of other processes; has no effect
+        // without file locks.
         _ = flock(descriptor, LOCK_EX | LOCK_NB)
         return descriptor
     }
 
-    /// Flushes a folder, so that the names in it survive a power cut.
+    /// Flushes a folder, after which the names in it survive a power cut.
     static func flush(folder: String, _ calls: FileCalls) throws {
         let descriptor = calls.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open the folder", folder) }
         defer { _ = calls.close(descriptor) }
-        // Some file systems can't flush a folder and say so with EINVAL; there is nothing more to
-        // do on them.
+        // EINVAL: the file system can't flush a folder.
         guard flush(descriptor, calls) == 0 || errno == EINVAL else { throw failure("flush the folder", folder) }
     }
 
-    /// A signal may interrupt the flush on network file systems; then nothing is known of the bytes
-    /// yet.
+    /// Flushes a file, again if a signal interrupts it, as on network file systems.
     fileprivate static func flush(_ descriptor: Int32, _ calls: FileCalls) -> Int32 {
         var result = calls.flush(descriptor)
         while result != 0, errno == EINTR { result = calls.flush(descriptor) }
@@ -159,7 +158,7 @@ package enum AtomicFile {
 }
 
 extension AtomicFile {
-    /// Takes the bytes of a file that is being written.
+    /// The writer of one file's bytes.
     package struct Writer: ~Copyable {
         fileprivate let descriptor: Int32
         fileprivate let path: String
@@ -170,8 +169,9 @@ extension AtomicFile {
             (self.descriptor, self.path, self.calls) = (descriptor, path, calls)
         }
 
-        /// The system takes bytes much faster than a slow disk does: flushed now and then, writing
-        /// goes at the disk's own pace, and who watches it sees it move.
+        /// Flushes after every `flushInterval` bytes.
+        ///
+        /// Without this, a slow disk would stall the final flush with no sign of progress.
         private mutating func flushNow(_ written: Int) throws {
             unflushed += written
             guard unflushed >= AtomicFile.flushInterval else { return }
@@ -181,7 +181,7 @@ extension AtomicFile {
 
         /// Appends bytes.
         ///
-        /// - Throws: `DTrainError` with `inputOutput` when the system can't take them all.
+        /// - Throws: `DTrainError` with `inputOutput` if not all can be written.
         package mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
             var rest = bytes[...]
             while !rest.isEmpty {

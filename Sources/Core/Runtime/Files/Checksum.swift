@@ -1,14 +1,15 @@
 import CXXHash
 
-/// A streaming XXH3 checksum of 128 bits (xxHash's own "canonical" hexadecimal form, as `xxhsum -H2` prints).
+/// A streaming 128-bit XXH3 checksum, in xxHash's canonical hexadecimal form, as `xxhsum -H2`
+/// prints it.
 ///
-/// It finds damage, not forgery.
+/// It detects damage, not forgery.
 package struct Checksum: ~Copyable {
     private let state: OpaquePointer
 
-    /// Starts a checksum of no bytes.
+    /// Creates the checksum of no bytes.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory is exhausted.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     package init() throws {
         guard let state = XXH3_createState(), XXH3_128bits_reset(state) == XXH_OK else {
             throw DTrainError(.internal, "out of memory for a checksum")
@@ -28,7 +29,7 @@ package struct Checksum: ~Copyable {
         Self.text(XXH3_128bits_digest(state))
     }
 
-    /// The checksum of one piece of memory: 32 hexadecimal digits.
+    /// Returns the checksum of a block of memory: 32 hexadecimal digits.
     package static func hexadecimal(of bytes: UnsafeRawBufferPointer) -> String {
         text(XXH3_128bits(bytes.baseAddress, bytes.count))
     }

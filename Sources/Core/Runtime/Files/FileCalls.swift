@@ -1,8 +1,8 @@
 import Glibc
 
-/// The system calls that write a file; tests replace them by failing ones.
+/// The system calls that write a file; tests substitute failing ones.
 ///
-/// Each returns the result of the system call: -1, with `errno` set, for a failure.
+/// Each returns the result of the system call: −1 on failure, with `errno` set.
 package struct FileCalls: Sendable {
     /// Opens a path with flags; the permissions of new files are 0666 less the umask.
     package var open: @Sendable (_ path: String, _ flags: Int32) -> Int32
@@ -12,7 +12,7 @@ package struct FileCalls: Sendable {
     package var flush: @Sendable (_ descriptor: Int32) -> Int32
     /// Closes a descriptor.
     package var close: @Sendable (_ descriptor: Int32) -> Int32
-    /// Gives a file another name.
+    /// Renames a file.
     package var rename: @Sendable (_ old: String, _ new: String) -> Int32
     /// Removes a file.
     package var remove: @Sendable (_ path: String) -> Int32

@@ -1,21 +1,23 @@
-/// A format that a file shows by its first bytes, of those that are named by mistake where dtrain wants another.
+/// A file format recognized by its first bytes, among those that are often passed to dtrain by
+/// mistake.
 package struct FileFormat: Hashable, Sendable {
-    /// What to do to get at the text of such a file.
+    /// The way to get the text of such a file.
     package enum Remedy: Hashable, Sendable {
-        /// A command that puts the plain file beside one with this suffix, and one that filters standard input.
+        /// A command that decompresses a file with this suffix beside it, and one that filters
+        /// standard input.
         case decompress(command: String, suffix: String, filter: String)
-        /// A command that takes the file's name and writes its text to standard output.
+        /// A command that writes a file's text to standard output; `after` follows the file's name.
         case extract(command: String, after: String)
-        /// Words; `FILE` stands for the file's name.
+        /// Text; `FILE` stands for the file's name.
         case advice(String)
     }
 
-    /// What the file is, to follow "is": "gzip-compressed", "a zip archive".
+    /// The format in words that follow "is": "gzip-compressed", "a zip archive".
     package let name: String
-    /// What to do about it.
+    /// The way to get the text.
     package let remedy: Remedy
 
-    /// How many of a file's first bytes `recognize` looks at.
+    /// The number of a file's first bytes that `recognize` checks.
     package static let prefixCount = 512
 
     private struct Signature {
@@ -86,7 +88,7 @@ package struct FileFormat: Hashable, Sendable {
             bytes: Array("version https://git-lfs.github.com/spec/".utf8)),
     ]
 
-    /// The format of a file that begins with these bytes; nil for text, and for whatever isn't known.
+    /// Returns the format of a file that starts with these bytes; nil for text and unknown formats.
     package static func recognize(_ prefix: [UInt8]) -> FileFormat? {
         if prefix.starts(with: [0x50, 0x4B, 0x03, 0x04]) { return zip(prefix) }
         if isSafetensors(prefix) { return FileFormat(name: "a safetensors file", remedy: nameAText) }
@@ -94,7 +96,7 @@ package struct FileFormat: Hashable, Sendable {
     }
 
     private static func zip(_ prefix: [UInt8]) -> FileFormat {
-        // Each entry begins with its name, 30 bytes on.
+        // An entry's name starts at byte 30.
         let first = prefix.dropFirst(30)
         let isDocument = ["[Content_Types].xml", "_rels/", "mimetype"].contains { first.starts(with: $0.utf8) }
         return isDocument
@@ -102,7 +104,7 @@ package struct FileFormat: Hashable, Sendable {
             : FileFormat(name: "a zip archive", remedy: .extract(command: "unzip -p", after: ""))
     }
 
-    /// A header's length in 8 bytes, and the header, which is JSON.
+    /// A safetensors file starts with the header's length in 8 bytes, then the header in JSON.
     private static func isSafetensors(_ prefix: [UInt8]) -> Bool {
         prefix.count > 10 && prefix[4..<8].allSatisfy { $0 == 0 } && prefix[8..<10].elementsEqual("{\"".utf8)
     }

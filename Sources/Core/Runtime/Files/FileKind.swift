@@ -1,10 +1,10 @@
 import Glibc
 
-/// What a path leads to.
+/// The kind of file at the end of a path.
 package enum FileKind: Hashable, Sendable {
     case regular, folder, pipe, socket, device
 
-    /// What is at the end of the path; nil when nothing is or it can't be told.
+    /// Finds the kind of file at a path; nil if there is none or it can't be examined.
     package init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
@@ -21,7 +21,7 @@ package enum FileKind: Hashable, Sendable {
         }
     }
 
-    /// Its name with an article.
+    /// The kind's name with an article.
     package var name: String {
         switch self {
         case .regular: "a file"

@@ -1,30 +1,32 @@
 import Glibc
 
-/// Keeps a file or folder to one process at a time, among those that take the same lock.
+/// An advisory lock that reserves a file or folder for one process at a time.
 ///
-/// The kernel lets go of it when the process ends, however it ends. Where the file system knows no locks, nothing is kept
-/// away and nothing fails.
+/// The kernel releases it when the process ends for any reason. On a file system without locks it
+/// has no effect and doesn't fail.
 package final class FileLock: Sendable {
     /// The open file; closed with this object.
     package let descriptor: Int32
 
-    /// Seconds in which a process that was just killed may still be about to end.
+    /// Seconds to wait for a process that was killed but hasn't ended yet.
     private static let patience = 3.0
 
-    /// Takes over an open file without locking it, for what is no regular file.
+    /// Takes over an open descriptor without a lock, for anything but a regular file.
     package init(unlocked descriptor: Int32) {
         self.descriptor = descriptor
     }
 
-    /// Opens a path and takes the lock on what it leads to.
+    /// Opens a path and locks the file or folder there.
     ///
     /// - Parameters:
     ///   - path: the file or folder.
-    ///   - flags: of `open`.
-    ///   - heartbeat: shows that waiting goes on.
-    ///   - isOptional: whether a path that can't be opened is no failure: then there is nothing to lock.
-    ///   - busy: the error for a lock that another process keeps; gets what is known of that process.
-    /// - Throws: `DTrainError` with `inputOutput` when the path can't be opened; what `busy` returns.
+    ///   - flags: the flags of `open`.
+    ///   - heartbeat: beats while waiting.
+    ///   - isOptional: whether a path that can't be opened is accepted, without a lock.
+    ///   - busy: returns the error for a lock that another process holds, given a description of
+    ///     that process.
+    /// - Throws: `DTrainError` with `inputOutput` if the path can't be opened; the error that
+    ///   `busy` returns.
     package init(
         path: String, flags: Int32, heartbeat: Heartbeat? = nil, isOptional: Bool = false,
         busy: (_ holder: String) -> DTrainError
@@ -47,7 +49,7 @@ package final class FileLock: Sendable {
                 close(descriptor)
                 throw busy(holder)
             }
-            // Who has just let go of it may have put another file in its place.
+            // The last holder may have replaced the file before it released the lock.
             if descriptor < 0 || Self.leads(path, to: descriptor) || Clock.seconds >= end {
                 self.descriptor = descriptor
                 return
@@ -56,7 +58,7 @@ package final class FileLock: Sendable {
         }
     }
 
-    /// Whether the path still leads to what is locked.
+    /// Returns whether the path still leads to the locked file.
     package func isOn(_ path: String) -> Bool { Self.leads(path, to: descriptor) }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
@@ -67,7 +69,7 @@ package final class FileLock: Sendable {
             && there.st_ino == own.st_ino
     }
 
-    /// The process that has the lock, as far as the kernel tells.
+    /// Describes the process that holds the lock, as far as the kernel reports it.
     private static func holder(of descriptor: Int32) -> String {
         var status = stat()
         guard fstat(descriptor, &status) == 0, let locks = SystemFile.text("/proc/locks") else {

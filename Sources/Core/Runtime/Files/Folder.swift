@@ -1,10 +1,10 @@
 import Glibc
 
-/// What dtrain needs of folders, with errors that name them.
+/// Operations on folders, with errors that name the folder.
 package enum Folder {
-    /// The names in a folder, in no particular order, without `.` and `..`.
+    /// Returns the names in a folder, in no particular order, without `.` and `..`.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when there is no such folder or it can't be read.
+    /// - Throws: `DTrainError` with `inputOutput` if the folder doesn't exist or can't be read.
     package static func names(in path: String) throws -> [String] {
         guard let stream = opendir(path) else {
             throw DTrainError(.inputOutput, "cannot read folder '\(path)': \(systemMessage()); check the path")
@@ -25,9 +25,10 @@ package enum Folder {
         return names
     }
 
-    /// Creates a folder, and those above it, where they don't exist.
+    /// Creates a folder and its missing parents.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when that fails, when the path is no folder or can't be written to.
+    /// - Throws: `DTrainError` with `inputOutput` if that fails, or if the path isn't a writable
+    ///   folder.
     package static func create(_ path: String) throws {
         var parent = ""
         for part in path.split(separator: "/", omittingEmptySubsequences: false) {
@@ -47,30 +48,31 @@ package enum Folder {
 
     private static func createOne(_ folder: String, for path: String) throws {
         guard mkdir(folder, 0o777) != 0 else {
-            // What is saved in it is only safe once its own name is. Where that can't be done, the save itself will tell.
+            // Files in the folder survive a power cut only if the folder's name does. Errors are
+            // ignored here, since saving reports them.
             try? AtomicFile.flush(folder: "\(folder)/..", .system)
             return
         }
-        // Kept: the question after it may fail for another reason.
+        // Copied because `isFolder` may change `errno`.
         let code = errno
         guard code == EEXIST || isFolder(folder) else {
             throw DTrainError(.inputOutput, "cannot create folder '\(path)': \(systemMessage(code)); name another")
         }
     }
 
-    /// The folder that a path's last component is in; `.` for a bare name.
+    /// Returns the folder of a path's last component; `.` for a bare name.
     package static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// Whether the path leads to a folder.
+    /// Returns whether a path leads to a folder.
     package static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Whether the path leads to anything at all.
+    /// Returns whether anything exists at a path, including a dangling link.
     package static func exists(_ path: String) -> Bool {
         var status = stat()
         return lstat(path, &status) == 0

@@ -1,19 +1,21 @@
 import Glibc
 
-/// A regular file mapped read-only into memory; pages are read when touched and belong to the page cache.
+/// A regular file mapped read-only into memory.
+///
+/// Its pages are read on first access and belong to the page cache.
 package final class MappedFile: @unchecked Sendable {
     /// The file's path, as given.
     package let path: String
-    /// The file's bytes, valid for as long as this object lives.
+    /// The file's bytes, valid while this object lives.
     package let bytes: UnsafeRawBufferPointer
 
     /// Maps a whole file.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - kind: what the file is to the user, for the error message ("text file", "checkpoint").
-    /// - Throws: `DTrainError` with `noInput` when there is no such readable regular file, `inputOutput` when mapping
-    ///   fails.
+    ///   - kind: the file's role in error messages ("text file", "checkpoint").
+    /// - Throws: `DTrainError` with `noInput` if there is no readable regular file at the path,
+    ///   `inputOutput` if mapping fails.
     package init(path: String, kind: String = "file") throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -33,7 +35,7 @@ package final class MappedFile: @unchecked Sendable {
             throw DTrainError(
                 .noInput,
                 "\(kind) '\(path)' is \(other.name), which is not a regular file; "
-                    + (other == .pipe ? "save what it gives to a file and name that" : "name a file"))
+                    + (other == .pipe ? "save its output to a file and name that" : "name a file"))
         }
         let count = Int(status.st_size)
         self.path = path
@@ -49,15 +51,15 @@ package final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: address, count: count)
     }
 
-    /// Gives the pages of a part of the file back to the page cache; they are there again when touched.
+    /// Releases the pages of a part of the file from this process until the next access.
     func release(_ part: UnsafeRawBufferPointer) { Self.release(part) }
 
-    /// Gives the pages of a part of any mapped file back to the page cache.
+    /// Releases the pages of a part of any mapped file from this process until the next access.
     static func release(_ part: UnsafeRawBufferPointer) {
         guard let start = part.baseAddress else { return }
         let address = UInt(bitPattern: start)
         let excess = Int(address % UInt(sysconf(Int32(_SC_PAGESIZE))))
-        // Advice: where it isn't taken, nothing is lost but memory.
+        // Advisory: without it, only memory use is higher.
         madvise(UnsafeMutableRawPointer(mutating: start - excess), part.count + excess, MADV_DONTNEED)
     }
 

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Files that the kernel writes, such as those of `/proc`, whose size isn't known beforehand.
+/// Files that the kernel generates, such as those of `/proc`, with no size known in advance.
 package enum SystemFile {
-    /// A file's text, up to 16 MiB; nil when it can't be read.
+    /// Returns a file's text, up to 16 MiB; nil if it can't be read.
     package static func text(_ path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }

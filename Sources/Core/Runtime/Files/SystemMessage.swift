@@ -1,6 +1,6 @@
 import Glibc
 
-/// The text of the last failed system call, or of an error number.
+/// Returns the system's message for the last failed call, or for an error number.
 package func systemMessage(_ code: Int32 = errno) -> String {
     String(cString: strerror(code))
 }

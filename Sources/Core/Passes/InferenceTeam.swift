@@ -1,17 +1,18 @@
-/// A team that reads or writes texts: it feeds characters to its rows and computes their logits.
+/// A team for inference: it feeds characters to its rows and computes their logits.
 ///
-/// All members call the same methods in the same order; each computes some of the units, and then some of the vocabulary.
+/// All members must call the same methods in the same order. Each computes a part of the units,
+/// then a part of the vocabulary.
 ///
-/// N rows, V vocabulary.
-final class ReadingTeam {
+/// N rows, V vocabulary size.
+final class InferenceTeam {
     let team: Team
     private let head: TeamLogits
-    /// Each member's.
+    /// The pass of each member.
     private let forward: [ForwardPass]
 
     /// Prepares a team.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `internal` if memory runs out.
     init(_ team: Team, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
         self.team = team
         head = try TeamLogits(team, weights: weights, parameters: parameters)
@@ -25,13 +26,14 @@ final class ReadingTeam {
     var bias: UnsafePointer<Float> { head.bias }
     /// V.
     var vocabularySize: Int { head.vocabularySize }
-    /// Without the bias: [N, V].
+    /// The logits without the bias: [N, V].
     var logits: AlignedBuffer<Float> { head.logits }
 
-    /// Forgets everything: all states become zero.
+    /// Sets all states to zero.
     func reset(member: Int) { forward[member].reset() }
 
-    /// Feeds one character to each row; when it returns, all members have, and the logits are complete.
+    /// Feeds one character to each row; returns when all members have done so and the logits are
+    /// complete.
     ///
     /// - Parameter ids: the vocabulary id of each row.
     func advance(_ ids: UnsafePointer<UInt16>, member: Int) {
