@@ -1,17 +1,20 @@
-/// What a file is that should be a text and isn't UTF-8: told by its first bytes and those around the first ill-formed one.
+/// A diagnosis of a file that should be text but is not UTF-8.
+///
+/// It is based on the first bytes of the file and on the bytes around the first ill-formed one.
 struct TextDiagnosis {
     private let text: JoinedText
     private let file: JoinedText.File
-    /// The place in the text of the first ill-formed byte.
+    /// The offset in the text of the first ill-formed byte.
     private let offset: Int
     private let remedy: TextRemedy
 
-    /// How far around the ill-formed byte to look.
+    /// The number of bytes to examine on each side of the ill-formed byte.
     private static let window = 32 << 10
-    /// Control characters near an ill-formed byte that tell binary data from a text in another encoding.
+    /// The number of control characters near an ill-formed byte that mark binary data rather than
+    /// another text encoding.
     private static let controlsOfBinary = 4
 
-    /// The error for a text that is not UTF-8 from some byte on.
+    /// The error for a text with an ill-formed sequence.
     static func error(_ problem: IllFormedText, in text: JoinedText) -> DTrainError {
         guard let file = text.file(at: problem.offset) else {
             return DTrainError(.badData, "'\(text.name)' is not UTF-8; convert it")
@@ -47,7 +50,7 @@ struct TextDiagnosis {
         remedy.filter("iconv -f \(encoding) -t UTF-8", label: "utf8")
     }
 
-    /// A file that ends or begins inside a character of UTF-8; nil for any other.
+    /// The error for a file that ends or starts inside a UTF-8 character; nil for any other file.
     private var cutInACharacter: DTrainError? {
         let end = text.bytes(offset..<min(offset + 4, file.range.upperBound))
         if let lead = end.first, offset + end.count == file.range.upperBound, StrictUTF8.length(lead: lead) > end.count,
@@ -66,12 +69,13 @@ struct TextDiagnosis {
             hint: remedy.filter("tail -c +\(count + 1)", label: "whole"))
     }
 
-    /// A file with control characters, as no text has them, around the ill-formed byte; nil for any other.
+    /// The error for a file with control characters around the ill-formed byte; nil for any other
+    /// file.
     private var binary: DTrainError? {
         let before = text.bytes(max(file.range.lowerBound, offset - 4096)..<offset)
         let around = before.suffix(512) + text.bytes(offset..<min(offset + 4096, file.range.upperBound))
         guard around.count(where: ControlCharacters.isUnusual) >= Self.controlsOfBinary else { return nil }
-        // What comes before is binary, too, from its first control character on.
+        // Valid UTF-8 before the ill-formed byte is binary too, from its first control character.
         let start = offset - before.count + (before.firstIndex(where: ControlCharacters.isUnusual) ?? before.count)
         guard start - file.range.lowerBound >= 4096 else {
             return DTrainError(.badData, "\(place), and it is binary data", hint: "name a text file")
@@ -81,7 +85,8 @@ struct TextDiagnosis {
             hint: remedy.filter("head -c \(start - file.range.lowerBound)", label: "whole"))
     }
 
-    /// UTF-8 with some wrong bytes, or an encoding of one byte a character, or another.
+    /// The error for UTF-8 with some wrong bytes, for a single-byte encoding, or for any other
+    /// encoding.
     private var otherEncoding: DTrainError {
         let from = max(file.range.lowerBound, offset - Self.window)
         let sample = text.bytes(from..<min(offset + Self.window, file.range.upperBound))
@@ -102,7 +107,8 @@ struct TextDiagnosis {
             .badData, "\(place); it seems to be \(name), an encoding of Western languages", hint: convert(from: name))
     }
 
-    /// Whether the bytes beyond ASCII are single letters among those of ASCII, as accents are.
+    /// Whether non-ASCII bytes are no more frequent than ASCII letters and mostly stand alone, as
+    /// accented letters do.
     private static func isWestern(_ sample: [UInt8]) -> Bool {
         let letters = sample.count { (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }
         let others = sample.indices.filter { sample[$0] >= 0x80 }
@@ -112,7 +118,8 @@ struct TextDiagnosis {
         return letters >= others.count && 2 * single >= others.count
     }
 
-    /// Whether no byte of the file is one that Windows-1252 leaves open, at which `iconv` would stop.
+    /// Whether the file has none of the bytes that Windows-1252 leaves undefined, where `iconv`
+    /// would stop.
     private var isWindows1252: Bool {
         var result = true
         text.forEachPiece(of: file.range) { piece in
@@ -123,11 +130,12 @@ struct TextDiagnosis {
     }
 }
 
-/// Counts what some bytes are as UTF-8; a character that is cut off at their end doesn't count.
+/// Counts of valid multi-byte characters and ill-formed bytes; a character cut off at the end is
+/// not counted.
 private struct UTF8Count {
-    /// Characters of more than one byte.
+    /// The number of characters of more than one byte.
     private(set) var long = 0
-    /// Bytes that belong to no character.
+    /// The number of bytes that belong to no character.
     private(set) var illFormed = 0
 
     init(_ bytes: ArraySlice<UInt8>) {
@@ -145,6 +153,6 @@ private struct UTF8Count {
         }
     }
 
-    /// Whether there is nothing else.
+    /// Whether all bytes are well-formed.
     var isWhole: Bool { illFormed == 0 }
 }

@@ -1,11 +1,11 @@
-/// A reason to think that something isn't a text although it is UTF-8.
+/// Checks for input that is valid UTF-8 but probably not text.
 enum TextDoubt {
-    /// How many different control characters a text may have.
+    /// The number of distinct unusual control characters that a text may have.
     private static let tolerated = 3
 
-    /// The reason, one line; nil for a text that looks like one.
+    /// Returns the reason for doubt on one line, or nil if the input looks like text.
     ///
-    /// - Parameter scalars: the text's characters; none where a vocabulary was given.
+    /// - Parameter scalars: the text's distinct characters; empty when a vocabulary was given.
     static func find(in text: JoinedText, _ scalars: [Unicode.Scalar]) -> String? {
         for file in text.files {
             let start = file.range.lowerBound
@@ -19,7 +19,7 @@ enum TextDoubt {
         return "'\(text.name)' has only one character, again and again: there is nothing to learn"
     }
 
-    /// Names the first file with control characters.
+    /// Describes the first file with unusual control characters.
     private static func controlCharacters(in text: JoinedText) -> String? {
         var offset = 0
         var isFound = false
