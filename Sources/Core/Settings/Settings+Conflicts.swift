@@ -1,8 +1,8 @@
 extension Settings {
-    /// Refuses settings that contradict each other.
+    /// Checks that the settings don't contradict each other.
     ///
-    /// - Parameter given: what was given on this start, without what a checkpoint has stored.
-    /// - Throws: `DTrainError` with `usage` that names the first two of them.
+    /// - Parameter given: the settings given for this start, without those from a checkpoint.
+    /// - Throws: `DTrainError` with `usage` that names the first conflict.
     func requireConsistent(given: Settings) throws {
         try requireConsistentSizes()
         try requireConsistentData(given)
@@ -62,7 +62,7 @@ extension Settings {
         }
     }
 
-    /// Refuses what was given and has no effect.
+    /// Throws if a given setting has no effect.
     private func requireUse(of given: Settings) throws {
         if Setting.scheduledSamplingRamp.isGiven(in: given), self[.scheduledSampling] == 0 {
             throw DTrainError(
