@@ -7,7 +7,8 @@ extension HeldOutText {
         }
     }
 
-    /// One of the batches, and how many of a sequence's tokens count: none where a batch is filled up.
+    /// A batch, and the number of tokens per sequence that count; 0 for sequences that only pad the
+    /// last batch.
     func batch(_ index: Int) -> (batch: Batch, counted: @Sendable (Int) -> Int) {
         let corpus = corpus
         func batch(continues: Bool, read: @escaping Batch.Reader) -> Batch {

@@ -1,19 +1,19 @@
-/// One process that trains alone.
+/// A single process that trains alone.
 package final class SoloRanks: TrainingRanks {
     /// The only rank.
     package let rank = 0
     /// One process.
     package let size = 1
-    /// Where the process shows how far it is.
+    /// The progress of this process.
     package let heartbeat: Heartbeat
-    /// The processors that this process may run on.
+    /// The number of processors available to this process.
     package var defaultThreads: Int { ProcessorSet.defaultThreads }
-    /// Those that this process may run on, all the time.
+    /// The processors that this process may use; nil if a quota limits its time on them.
     package var ownProcessors: ProcessorSet? { ProcessorQuota.current.processors == nil ? .current : nil }
 
-    /// A process that trains alone.
+    /// Creates the only rank.
     ///
-    /// - Parameter heartbeat: where it shows how far it is.
+    /// - Parameter heartbeat: the progress of this process.
     package init(heartbeat: Heartbeat = Heartbeat()) { self.heartbeat = heartbeat }
 }
 
@@ -37,7 +37,7 @@ extension SoloRanks {
     package func names() throws -> [String] { ["this process"] }
 }
 
-/// The sum of one rank's single node, which is that node.
+/// A reducer for one rank, whose single node is the sum already.
 private final class SoloReducer: GradientReducer {
     func reduce(
         _ nodes: UnsafeMutablePointer<Float>, while compute: (_ advance: (Int) throws -> Void) throws -> Void
