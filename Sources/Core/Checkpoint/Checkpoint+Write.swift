@@ -9,7 +9,7 @@ extension Checkpoint {
     ///   - metadata: the metadata; a training checkpoint needs all of it.
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.
-    ///   - optimizer: the optimiser's state for a training checkpoint; nil for a generator.
+    ///   - optimizer: the optimizer's state for a training checkpoint; nil for a generator.
     ///   - states: the states of the streams; nil without streams.
     ///   - replaces: whether an existing file may be replaced.
     ///   - calls: the system calls that write the file.
@@ -51,7 +51,7 @@ extension Checkpoint {
         }
     }
 
-    /// Writes the model without optimiser state to `generator.safetensors` in a folder.
+    /// Writes the model without optimizer state to `generator.safetensors` in a folder.
     ///
     /// - Parameters:
     ///   - folder: the folder, created if it doesn't exist.

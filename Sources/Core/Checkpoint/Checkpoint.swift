@@ -1,5 +1,5 @@
 /// A verified dtrain checkpoint: a safetensors file with weights, metadata and, for resuming,
-/// optimiser slots.
+/// optimizer slots.
 ///
 /// Opening a checkpoint verifies its structure and its seal, and that metadata and tensors agree. A
 /// file that was truncated or changed by a single bit is rejected.
@@ -14,13 +14,13 @@ public struct Checkpoint: Sendable {
     public let metadata: CheckpointMetadata
     /// The tensors of the model.
     public let layout: ParameterLayout
-    /// The names of the optimiser's slots in the order of the file, such as `adam.m` and `adam.v`.
+    /// The names of the optimizer's slots in the order of the file, such as `adam.m` and `adam.v`.
     public let optimizerSlots: [String]
     /// Notes for the user, one line each; empty for a file exactly as dtrain wrote it.
     public var remarks: [String] { source.remarks }
     private let source: ModelFile
 
-    /// Whether the file holds optimiser slots.
+    /// Whether the file holds optimizer slots.
     public var hasOptimizerState: Bool { !optimizerSlots.isEmpty }
 
     /// The file's path.
@@ -71,7 +71,7 @@ public struct Checkpoint: Sendable {
         let metadata = try CheckpointMetadata(file, model: source.layout.configuration)
         let optimizerSlots = file.slotNames(source.layout)
         guard optimizerSlots.isEmpty || metadata.kind == .training else {
-            throw file.unfit("is of kind '\(metadata.kind.rawValue)' but holds an optimiser's state")
+            throw file.unfit("is of kind '\(metadata.kind.rawValue)' but holds an optimizer's state")
         }
         for slot in optimizerSlots {
             for tensor in source.layout.tensors {
@@ -146,24 +146,24 @@ public struct Checkpoint: Sendable {
         try source.load(parameters: parameters)
     }
 
-    /// Loads the optimiser's slots and step count.
+    /// Loads the optimizer's slots and step count.
     ///
-    /// - Parameter state: the state of an optimiser with the same slots, for `layout.count`
+    /// - Parameter state: the state of an optimizer with the same slots, for `layout.count`
     ///   parameters.
     /// - Throws: `DTrainError` with `badData` when the checkpoint is a generator, or has other
     ///   slots or another number of parameters; the state is then unchanged.
     package func load(optimizer state: OptimizerState) throws {
         guard metadata.kind == .training else {
             throw DTrainError(
-                .badData, "checkpoint '\(path)' is a generator without optimiser state",
+                .badData, "checkpoint '\(path)' is a generator without optimizer state",
                 hint: "go on from a training's checkpoint, or start a new training from it with `init`")
         }
         let wanted = state.optimizer.slotNames
         guard Set(wanted) == Set(optimizerSlots) else {
             throw DTrainError(
                 .badData,
-                "checkpoint '\(path)' holds \(list(optimizerSlots)) where the optimiser needs \(list(wanted)); resume with "
-                    + "the optimiser that it was trained with")
+                "checkpoint '\(path)' holds \(list(optimizerSlots)) where the optimizer needs \(list(wanted)); resume with "
+                    + "the optimizer that it was trained with")
         }
         guard state.count == layout.count else {
             throw DTrainError(
@@ -196,7 +196,7 @@ public struct Checkpoint: Sendable {
     }
 
     private func list(_ slots: [String]) -> String {
-        slots.isEmpty ? "no optimiser state" : slots.map(\.quotedForMessage).joined(separator: ", ")
+        slots.isEmpty ? "no optimizer state" : slots.map(\.quotedForMessage).joined(separator: ", ")
     }
 
     private static func checkFormat(of file: Safetensors) throws {
@@ -217,9 +217,9 @@ extension Safetensors {
         }
     }
 
-    /// The names of the optimiser's slots in the order of the file.
+    /// The names of the optimizer's slots in the order of the file.
     ///
-    /// A slot is recognised by its tensor for the model's last parameter.
+    /// A slot is recognized by its tensor for the model's last parameter.
     func slotNames(_ layout: ParameterLayout) -> [String] {
         guard let parameter = layout.tensors.last?.name else { return [] }
         return names.compactMap { SlotTensor.slot(of: $0, parameter: parameter) }

@@ -76,7 +76,7 @@ public struct CheckpointDirectory: Hashable, Sendable {
             hint: "go on from them with `resume`, delete them with `overwrite`, or name another folder")
     }
 
-    /// Deletes all checkpoints after a point in the run; nil deletes all. Other files are kept.
+    /// Deletes all checkpoints after a point in the run, or all if it is nil; other files are kept.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when a file can't be deleted.
     public func removeAll(after point: CheckpointName? = nil) throws {

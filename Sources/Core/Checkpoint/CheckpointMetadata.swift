@@ -2,7 +2,7 @@
 public struct CheckpointMetadata: Hashable, Sendable {
     /// The purpose of a checkpoint.
     public enum Kind: String, Hashable, Sendable {
-        /// A checkpoint to resume from, with settings, progress, corpus checksum and optimiser
+        /// A checkpoint to resume from, with settings, progress, corpus checksum and optimizer
         /// slots.
         case training
         /// A model to generate text with: only weights and vocabulary.

@@ -1,6 +1,6 @@
 /// The weights of a safetensors file with dtrain's tensor names, written by any program.
 ///
-/// Optimiser state and metadata are optional; dtrain's seal is verified if there is one.
+/// Optimizer state and metadata are optional; dtrain's seal is verified if there is one.
 package struct InitialWeights: Sendable {
     /// The vocabulary in the file's metadata; nil if there is none.
     package let vocabulary: [String]?

@@ -7,7 +7,7 @@ extension ParameterLayout {
     /// missing.
     ///
     /// - Returns: the model's layout, and the names of tensors that are neither parameters nor
-    ///   optimiser slots nor stream states.
+    ///   optimizer slots nor stream states.
     /// - Throws: `DTrainError` with `badData` that names the tensor that is missing, has a wrong
     ///   shape or belongs to an impossible layer.
     static func deduced(from file: Safetensors) throws -> (layout: ParameterLayout, ignored: [String]) {

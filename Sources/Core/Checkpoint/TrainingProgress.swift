@@ -1,4 +1,4 @@
-/// The progress of a run: everything that resuming needs besides weights, optimiser state and
+/// The progress of a run: everything that resuming needs besides weights, optimizer state and
 /// settings.
 public struct TrainingProgress: Hashable, Sendable, Codable {
     /// The largest number of epochs in a checkpoint, which bounds the memory for their losses.
@@ -6,9 +6,9 @@ public struct TrainingProgress: Hashable, Sendable, Codable {
 
     /// The number of finished epochs.
     public var epoch: Int
-    /// The number of optimiser steps done in the current epoch; 0 at its start.
+    /// The number of optimizer steps done in the current epoch; 0 at its start.
     public var stepInEpoch: Int
-    /// The total number of optimiser steps done.
+    /// The total number of optimizer steps done.
     public var step: Int
     /// The mean loss of each finished epoch.
     public var epochLosses: [Double]

@@ -11,7 +11,7 @@ public struct Adam: Optimizer, Hashable {
     /// The constant added to the square root of the second moment.
     public var epsilon: Double
 
-    /// Creates an optimiser; the defaults are Keras's.
+    /// Creates an optimizer; the defaults are Keras's.
     public init(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-7) {
         (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
     }

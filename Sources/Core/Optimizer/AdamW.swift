@@ -9,7 +9,7 @@ public struct AdamW: Optimizer, Hashable {
     /// The weight decay λ.
     public var weightDecay: Double
 
-    /// Creates an optimiser; the defaults are Keras's.
+    /// Creates an optimizer; the defaults are Keras's.
     public init(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-7, weightDecay: Double = 0.004) {
         adam = Adam(beta1: beta1, beta2: beta2, epsilon: epsilon)
         self.weightDecay = weightDecay

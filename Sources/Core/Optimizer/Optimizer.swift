@@ -1,11 +1,11 @@
 /// An update rule for parameters: its hyper-parameters, its slots and its update.
 ///
-/// The learning rate and the gradient's scale are arguments of each step, so an optimiser needs no
+/// The learning rate and the gradient's scale are arguments of each step, so an optimizer needs no
 /// code for schedules or clipping. State kept between steps is in an `OptimizerState`.
 public protocol Optimizer: Sendable {
     /// The prefix of its tensors in a checkpoint, such as `adam`: one word without dots.
     ///
-    /// Optimisers with the same prefix and slots can resume from each other's checkpoints.
+    /// Optimizers with the same prefix and slots can resume from each other's checkpoints.
     var stateName: String { get }
 
     /// The values kept for each parameter, in the order of the checkpoint's tensors.
@@ -21,7 +21,7 @@ public protocol Optimizer: Sendable {
     func update(step: Int, learningRate: Double, gradientScale: Float) -> any ParameterUpdate
 }
 
-/// A value that an optimiser keeps for each parameter.
+/// A value that an optimizer keeps for each parameter.
 public struct OptimizerSlot: Hashable, Sendable {
     /// The name in a checkpoint, such as `m`: one word without dots.
     public let name: String

@@ -1,10 +1,10 @@
-/// The state of an optimiser between steps: its slots and the number of steps taken.
+/// The state of an optimizer between steps: its slots and the number of steps taken.
 package final class OptimizerState: @unchecked Sendable {
-    /// The optimiser.
+    /// The optimizer.
     package let optimizer: any Optimizer
     /// The number of elements in each slot, which is the number of parameters.
     package let count: Int
-    /// The slots in the optimiser's order, each in the layout of the parameters.
+    /// The slots in the optimizer's order, each in the layout of the parameters.
     package let slots: [AlignedBuffer<Float>]
     /// The number of steps taken.
     package var steps = 0
@@ -15,7 +15,7 @@ package final class OptimizerState: @unchecked Sendable {
     /// Allocates slots of zeros.
     ///
     /// - Parameters:
-    ///   - optimizer: the optimiser.
+    ///   - optimizer: the optimizer.
     ///   - count: the number of parameters.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     package init(_ optimizer: any Optimizer, count: Int) throws {

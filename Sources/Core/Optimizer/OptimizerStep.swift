@@ -1,4 +1,4 @@
-/// An optimiser step over all trained parameters, row by row of each tensor.
+/// An optimizer step over all trained parameters, row by row of each tensor.
 ///
 /// The gradient of a row is read from the column panels that hold it. Parameters and slots are
 /// therefore read and written in order, and the gradient needs no gathering.
@@ -39,7 +39,7 @@ final class OptimizerStep: @unchecked Sendable {
     /// Prepares steps along a gradient.
     ///
     /// - Parameters:
-    ///   - state: the optimiser's slots, one element per parameter.
+    ///   - state: the optimizer's slots, one element per parameter.
     ///   - parameters: the parameters in the gradient's layout; they must outlive this object.
     ///   - gradient: the gradient of the whole batch.
     init(_ state: OptimizerState, parameters: UnsafeMutablePointer<Float>, gradient: GradientSums) {

@@ -2,14 +2,14 @@ import CKernels
 
 /// RMSprop with Keras's formula: v = ρ·v + (1 − ρ)·g²; θ −= lr·g/√(v + ε).
 ///
-/// Tieleman & Hinton 2012, not centred and without momentum.
+/// Tieleman & Hinton 2012, not centered and without momentum.
 public struct RMSprop: Optimizer, Hashable {
     /// The decay rate of the mean squares.
     public var rho: Double
     /// The constant added to the mean square under the root.
     public var epsilon: Double
 
-    /// Creates an optimiser; the defaults are Keras's.
+    /// Creates an optimizer; the defaults are Keras's.
     public init(rho: Double = 0.9, epsilon: Double = 1e-7) { (self.rho, self.epsilon) = (rho, epsilon) }
 
     /// `rmsprop`.

@@ -5,7 +5,7 @@ public struct SGD: Optimizer, Hashable {
     /// The momentum μ, at least 0 and below 1; 0 is plain gradient descent.
     public var momentum: Double
 
-    /// Creates an optimiser.
+    /// Creates an optimizer.
     public init(momentum: Double = 0) { self.momentum = momentum }
 
     /// `sgd`.

@@ -1,5 +1,5 @@
 extension Settings {
-    /// Creates the optimiser that these settings describe.
+    /// Creates the optimizer that these settings describe.
     package func makeOptimizer() -> any Optimizer {
         switch self[.optimizer] {
         case .adam: Adam(beta1: self[.beta1], beta2: self[.beta2], epsilon: self[.epsilon])
@@ -11,9 +11,9 @@ extension Settings {
         }
     }
 
-    /// Records an optimiser's kind and hyper-parameters in these settings.
+    /// Records an optimizer's kind and hyper-parameters in these settings.
     ///
-    /// Leaves the settings unchanged for an optimiser that isn't dtrain's own, or whose values are
+    /// Leaves the settings unchanged for an optimizer that isn't dtrain's own, or whose values are
     /// out of the settings' ranges.
     mutating func describe(_ optimizer: any Optimizer) {
         var settings = self

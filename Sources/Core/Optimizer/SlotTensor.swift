@@ -1,4 +1,4 @@
-/// The names of optimiser tensors in checkpoints.
+/// The names of optimizer tensors in checkpoints.
 ///
 /// `adam.m.gru.kernel` is slot `adam.m` of parameter `gru.kernel`.
 enum SlotTensor {

@@ -1,4 +1,4 @@
-/// The built-in optimisers.
+/// The built-in optimizers.
 public enum OptimizerKind: String, Hashable, Sendable, Codable, CaseIterable {
     /// Adam.
     case adam

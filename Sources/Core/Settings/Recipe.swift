@@ -69,7 +69,7 @@ public enum Recipe: String, CaseIterable, Sendable {
     /// The recipe's settings, overridden by given ones.
     ///
     /// A recipe's setting that a given one makes useless or invalid is dropped, such as ρ when
-    /// another optimiser is given.
+    /// another optimizer is given.
     ///
     /// - Parameters:
     ///   - given: the settings that override the recipe's.

@@ -1,7 +1,7 @@
-// Settings of the optimiser and of gradient clipping.
+// Settings of the optimizer and of gradient clipping.
 
 extension Settings {
-    /// The optimiser settings that checkpoints store.
+    /// The optimizer settings that checkpoints store.
     static let optimizer: [any AnySetting] = [
         Setting.optimizer, Setting.learningRate, Setting.beta1, Setting.beta2, Setting.epsilon, Setting.rho,
         Setting.momentum, Setting.weightDecay, Setting.clipNorm, Setting.clipValue,
@@ -9,7 +9,7 @@ extension Settings {
 }
 
 extension Setting where Value == OptimizerKind {
-    /// The optimiser.
+    /// The optimizer.
     public static var optimizer: Setting {
         Setting(
             "optimizer", "Optimizer: adam, adamw, rmsprop or sgd", default: .adam, changesWeights: true,

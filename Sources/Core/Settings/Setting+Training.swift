@@ -1,4 +1,4 @@
-// Settings of training other than those of held-out text, model, optimiser and regularization.
+// Settings of training other than those of held-out text, model, optimizer and regularization.
 
 extension Settings {
     /// The settings that checkpoints store in `training`.

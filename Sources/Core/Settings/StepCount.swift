@@ -1,9 +1,9 @@
-/// A number of optimiser steps, given in steps or epochs: `500`, `3epochs`, `0.5epochs`.
+/// A number of optimizer steps, given in steps or epochs: `500`, `3epochs`, `0.5epochs`.
 public enum StepCount: Hashable, Sendable {
     /// The largest number of epochs.
     static let maximumEpochs = 1 << 20
 
-    /// A number of optimiser steps.
+    /// A number of optimizer steps.
     case steps(Int)
     /// A number of epochs, possibly fractional.
     case epochs(Double)

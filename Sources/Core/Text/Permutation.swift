@@ -86,7 +86,7 @@ package struct Permutation: Hashable, Sendable {
         return left &<< halfBits | right
     }
 
-    /// The round function: the high bits of a keyed 64-bit finaliser, with the multipliers of
+    /// The round function: the high bits of a keyed 64-bit finalizer, with the multipliers of
     /// SplitMix64.
     private func scramble(_ half: UInt64, _ key: UInt64) -> UInt64 {
         var mixed = half &+ key

@@ -40,9 +40,9 @@ extension Replica {
     /// checks them.
     private static var block: Int { 1 << 15 }
 
-    /// Copies the parameters and the optimiser's slots, using all workers.
+    /// Copies the parameters and the optimizer's slots, using all workers.
     ///
-    /// - Parameter snapshot: a snapshot with the same layout and optimiser.
+    /// - Parameter snapshot: a snapshot with the same layout and optimizer.
     /// - Throws: `DTrainError` with `badData` that names the first tensor with a number that isn't
     ///   finite.
     package func copyState(to snapshot: CheckpointSnapshot) throws {

@@ -14,7 +14,7 @@ package final class Replica: @unchecked Sendable {
         package var model: ModelConfiguration
         /// The rank's micro-batches.
         package var rankBatch: RankBatch
-        /// The optimiser.
+        /// The optimizer.
         package var optimizer: any Optimizer
         /// The arithmetic, agreed on by all ranks.
         package var arithmetic: Arithmetic
@@ -60,7 +60,7 @@ package final class Replica: @unchecked Sendable {
     package let parameters: AlignedBuffer<Float>
     /// The gradient: first this rank's nodes, later the whole step's sum.
     package let gradient: GradientSums
-    /// The optimiser's slots and step count.
+    /// The optimizer's slots and step count.
     package let optimizerState: OptimizerState
     /// The states after the last applied batch; nil unless the replica is stateful.
     package let states: CarriedStates?
@@ -219,7 +219,7 @@ package final class Replica: @unchecked Sendable {
         }
     }
 
-    /// Takes one optimiser step with the completed gradient, which must be finite, and updates
+    /// Takes one optimizer step with the completed gradient, which must be finite, and updates
     /// carried states.
     ///
     /// - Parameters:

@@ -20,7 +20,7 @@ public struct StepProfile: Hashable, Sendable, Codable {
     public var hiddenExchange = 0.0
     /// Waiting for slower workers and ranks.
     public var wait = 0.0
-    /// The table's gradient and the optimiser.
+    /// The table's gradient and the optimizer.
     public var adam = 0.0
     /// The rest: metrics, output, the loop itself.
     public var other = 0.0

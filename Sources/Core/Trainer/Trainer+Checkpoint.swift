@@ -40,7 +40,7 @@ extension Trainer {
         }
     }
 
-    /// Writes the model without optimiser state, for `dtrain generate` and `Generator`.
+    /// Writes the model without optimizer state, for `dtrain generate` and `Generator`.
     ///
     /// Collective. Rank 0 creates the folder if needed, writes the file atomically and flushes it
     /// to disk.
@@ -62,7 +62,7 @@ extension Trainer {
         }
     }
 
-    /// Loads weights, optimiser state and step count from a training checkpoint.
+    /// Loads weights, optimizer state and step count from a training checkpoint.
     ///
     /// Collective. Rank 0 reads the file and broadcasts it to the other ranks.
     ///
@@ -71,7 +71,7 @@ extension Trainer {
     ///   - data: the training data; it must have the text that the checkpoint was trained on.
     /// - Returns: the progress of the run.
     /// - Throws: `DTrainError` with `noInput` or `badData` when the file is missing, damaged, or of
-    ///   another model, optimiser or text, with `usage` when a gradient is still in use.
+    ///   another model, optimizer or text, with `usage` when a gradient is still in use.
     public func resume(from path: String, data: SequenceDataset) throws -> TrainingProgress {
         let (progress, states) = try ranks.collectively {
             guard !replica.isStepOpen else {
@@ -88,7 +88,7 @@ extension Trainer {
         return shared
     }
 
-    /// Broadcasts the weights and the optimiser state of rank 0 to all ranks; collective.
+    /// Broadcasts the weights and the optimizer state of rank 0 to all ranks; collective.
     package func shareState() throws {
         for buffer in [replica.parameters] + replica.optimizerState.slots {
             try ranks.broadcast(UnsafeMutableRawBufferPointer(buffer.elements))

@@ -1,4 +1,4 @@
-/// A model, its optimiser and the ranks that train it together.
+/// A model, its optimizer and the ranks that train it together.
 ///
 /// A training step computes a gradient and applies it:
 ///
@@ -188,7 +188,7 @@ public final class Trainer {
     ///   - learningRate: the learning rate of this step, at least 0.
     /// - Throws: `DTrainError` with `badData` that names the rank and tensor when the loss or an
     ///   element is infinite or NaN, with `usage` for another trainer's gradient or an invalid
-    ///   learning rate. Weights and optimiser state are then unchanged.
+    ///   learning rate. Weights and optimizer state are then unchanged.
     public func apply(_ gradient: consuming Gradient, learningRate: Double) throws {
         guard gradient.work.replica === replica else {
             throw DTrainError(.usage, "a gradient can only be applied by the trainer that computed it")
@@ -213,7 +213,7 @@ public final class Trainer {
     ///     try trainer.freeze(["embedding", "gru"])
     ///
     /// Frozen layers aren't updated. Weight decay, the gradient's norm and clipping ignore them,
-    /// and their optimiser state is kept. All ranks must freeze the same layers. `save` stores the
+    /// and their optimizer state is kept. All ranks must freeze the same layers. `save` stores the
     /// names; `resume` doesn't freeze them again.
     ///
     /// - Parameter layers: the names of the layers; `.none` trains all of them.
