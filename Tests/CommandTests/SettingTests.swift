@@ -7,7 +7,8 @@ import Testing
 @Suite(.serialized)
 struct SettingTests {
     private static let help = (try? Bench().run("train --help").stdout) ?? ""
-    private static let otherHelp = ["generate", "export"].map { (try? Bench().run("\($0) --help").stdout) ?? "" }.joined()
+    private static let otherHelp = ["generate", "export"].map { (try? Bench().run("\($0) --help").stdout) ?? "" }
+        .joined()
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
@@ -56,7 +57,7 @@ struct SettingTests {
         try used.train("--max-steps 1")
         expectRefusal(
             try used.tryToTrain(), 64,
-            "; go on from them with --resume, delete them with --overwrite, or name another folder")
+            "; continue from them with --resume, delete them with --overwrite, or name another folder")
     }
 
     @Test func resumingNeedsNoOtherFlag() throws {

@@ -156,7 +156,7 @@ public struct Checkpoint: Sendable {
         guard metadata.kind == .training else {
             throw DTrainError(
                 .badData, "checkpoint '\(path)' is a generator without optimizer state",
-                hint: "go on from a training's checkpoint, or start a new training from it with `init`")
+                hint: "resume from a training checkpoint, or start a new training from it with `init`")
         }
         let wanted = state.optimizer.slotNames
         guard Set(wanted) == Set(optimizerSlots) else {

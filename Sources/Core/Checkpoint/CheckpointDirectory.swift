@@ -72,8 +72,8 @@ public struct CheckpointDirectory: Hashable, Sendable {
         let oldest = names.last?.fileName ?? newest
         let found = names.count <= 1 ? newest : "\(oldest) to \(newest), \(names.count) files"
         throw DTrainError(
-            .usage, "folder '\(path)' already holds a training's checkpoints (\(found))",
-            hint: "go on from them with `resume`, delete them with `overwrite`, or name another folder")
+            .usage, "folder '\(path)' already holds checkpoints (\(found))",
+            hint: "continue from them with `resume`, delete them with `overwrite`, or name another folder")
     }
 
     /// Deletes all checkpoints after a point in the run, or all if it is nil; other files are kept.
@@ -143,7 +143,7 @@ public struct CheckpointDirectory: Hashable, Sendable {
     public static func resolveBest(_ path: String, vocabulary: Vocabulary? = nil) throws -> Checkpoint {
         guard Folder.isFolder(path) else {
             throw DTrainError(
-                .usage, "`best` looks for \(bestName) in a folder, but '\(path)' is none",
+                .usage, "`best` looks for \(bestName) in a folder, but '\(path)' is not one",
                 hint: "name the folder, or leave `best` out")
         }
         let best = CheckpointDirectory(path: path).best

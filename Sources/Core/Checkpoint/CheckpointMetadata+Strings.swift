@@ -114,7 +114,7 @@ extension CheckpointMetadata {
             validationChecksum: stored.validationChecksum, progress: progress)
         if let problem { throw file.unfit(problem) }
         guard let version = file[.formatVersion].flatMap({ Int($0) }), version >= formatVersion else {
-            throw file.unfit("has a vocabulary that format version \(formatVersion) has first, but an older version")
+            throw file.unfit("has a vocabulary that needs format version \(formatVersion), but has an older version")
         }
     }
 
@@ -158,7 +158,7 @@ extension CheckpointMetadata {
     private static func entries(of file: Safetensors, size: Int, advice: String) throws -> [String]? {
         guard var text = file.metadata[CheckpointKey.vocabulary.rawValue] else { return nil }
         guard size <= Vocabulary.maximumScalarCount + 1 else {
-            throw file.unfit("has a vocabulary of \(size) entries, more than ids can name")
+            throw file.unfit("has a vocabulary of \(size) entries, more than ids can represent")
         }
         var entries: [String] = []
         let isRead = text.withUTF8 { bytes in

@@ -68,12 +68,12 @@ public struct CheckpointMetadata: Hashable, Sendable {
         if kind == .training, settings == nil || progress == nil || corpusChecksum == nil {
             return "lacks the settings, the progress or the corpus checksum of its training"
         }
-        if settings?.arePossible == false { return "has impossible training settings" }
+        if settings?.arePossible == false { return "has invalid training settings" }
         if let horizon, !(1...StepCount.mostSteps).contains(horizon) { return "plans \(horizon) steps" }
         if let progress {
             guard (0...TrainingProgress.maximumEpochs).contains(progress.epoch), progress.stepInEpoch >= 0,
                 progress.step >= progress.stepInEpoch, progress.epochLosses.count == progress.epoch
-            else { return "has an impossible training progress" }
+            else { return "has an invalid training progress" }
             guard progress.lossSum.isFinite, progress.epochLosses.allSatisfy(\.isFinite) else {
                 return "has a loss that is not finite"
             }

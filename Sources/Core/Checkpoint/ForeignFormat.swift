@@ -6,7 +6,7 @@ package enum ForeignFormat {
     ///   - bytes: the whole file.
     ///   - path: the file, for use in commands.
     package static func describe(_ bytes: UnsafeRawBufferPointer, path: String) -> String? {
-        guard !bytes.isEmpty else { return "is empty; the copy or download that made it has failed: make it again" }
+        guard !bytes.isEmpty else { return "is empty; repeat the copy or download that made it" }
         let head = Array(bytes.prefix(headCount))
         guard !isHeader(head) else { return nil }
         if let kind = starts.first(where: { head.starts(with: $0.bytes) }) {
@@ -36,10 +36,10 @@ package enum ForeignFormat {
         ),
         ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A], "is an HDF5 file, as Keras writes them (.h5); \(convert)"),
         ([0x93] + Array("NUMPY".utf8), "is a NumPy array (.npy); \(convert)"),
-        (Array("GGUF".utf8), "is a GGUF file, which has no model that dtrain runs; use another"),
+        (Array("GGUF".utf8), "is a GGUF file, which dtrain doesn't support; use another file"),
         (
             [UInt8](repeating: 0, count: 8),
-            "begins with zeros, as a download does that never finished; fetch it again"
+            "starts with zeros, as an unfinished download does; fetch it again"
         ),
     ]
 
@@ -88,6 +88,6 @@ package enum ForeignFormat {
             return "is a JSON document\(index); name a file that holds the tensors themselves"
         }
         guard !head.contains(where: { $0 < 0x09 || (0x0E..<0x20).contains($0) || $0 >= 0x7F }) else { return nil }
-        return "is a text that begins with \(String(start.prefix(40)).quotedForMessage); name a file of tensors"
+        return "is a text file that starts with \(String(start.prefix(40)).quotedForMessage); name a file of tensors"
     }
 }

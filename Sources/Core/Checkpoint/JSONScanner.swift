@@ -67,7 +67,7 @@ package struct JSONScanner {
             position += 1
         }
         guard position > start, bytes[start] != 0x30 || position == start + 1 else {
-            throw Problem(text: "a whole number from 0 up expected at byte \(start) of the header")
+            throw Problem(text: "a non-negative integer expected at byte \(start) of the header")
         }
         return value
     }
@@ -108,7 +108,7 @@ package struct JSONScanner {
 
     /// Skips any value, nested at most `depth` levels deep.
     package mutating func skipValue(depth: Int = 4) throws {
-        guard depth > 0 else { throw Problem(text: "values nested too deep at byte \(position)") }
+        guard depth > 0 else { throw Problem(text: "values nested too deeply at byte \(position)") }
         guard !isAtEnd() else { throw Problem(text: "a value expected at the end") }
         switch bytes[position] {
         case UInt8(ascii: "\""): _ = try string()
@@ -167,11 +167,11 @@ package struct JSONScanner {
                 position += 1
             }
         }
-        throw Problem(text: "a string without end at byte \(start) of the header")
+        throw Problem(text: "an unterminated string at byte \(start) of the header")
     }
 
     private mutating func escaped() throws -> Unicode.Scalar {
-        guard position < bytes.count else { throw Problem(text: "a string without end in the header") }
+        guard position < bytes.count else { throw Problem(text: "an unterminated string in the header") }
         let letter = bytes[position]
         position += 1
         switch letter {

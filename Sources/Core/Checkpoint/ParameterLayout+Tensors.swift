@@ -43,7 +43,7 @@ extension ParameterLayout {
         func matrix(_ name: String) throws -> (rows: Int, columns: Int) {
             guard let view = file.tensors[name] else { throw file.unfit("has no tensor '\(name)'") }
             guard view.shape.count == 2, view.shape.allSatisfy({ (1...maximumSize).contains($0) }) else {
-                throw file.unfit("holds tensor '\(name)' in the impossible shape \(view.shape)")
+                throw file.unfit("holds tensor '\(name)' in the invalid shape \(view.shape)")
             }
             return (view.shape[0], view.shape[1])
         }

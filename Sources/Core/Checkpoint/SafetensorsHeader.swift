@@ -132,7 +132,7 @@ struct SafetensorsHeader {
             }
             guard view.range.lowerBound == end else {
                 throw JSONScanner.Problem(
-                    text: "tensor \(name.quotedForMessage) begins at byte \(view.range.lowerBound) where \(end) is next"
+                    text: "tensor \(name.quotedForMessage) starts at byte \(view.range.lowerBound) instead of \(end)"
                 )
             }
             end = view.range.upperBound

@@ -50,7 +50,7 @@ extension ValidationProgress {
         guard epochLosses.count == epochs, (0...max(0, step)).contains(bestStep), waited >= 0,
             (bestStep == 0) == (bestLoss == nil), [bestLoss, reference].allSatisfy({ $0?.isFinite ?? true }),
             epochLosses.allSatisfy(\.isFinite)
-        else { return "has an impossible record of held-out losses" }
+        else { return "has an invalid record of held-out losses" }
         return nil
     }
 }

@@ -34,7 +34,7 @@ public struct GenerationOptions: Hashable, Sendable {
             throw DTrainError(.usage, "the number of samples is \(samples); give 1 to \(UInt32.max)")
         }
         guard !stops.contains(where: \.isEmpty) else {
-            throw DTrainError(.usage, "a text to stop at is empty; give at least one character")
+            throw DTrainError(.usage, "a stop text is empty; give at least one character")
         }
         guard case .temperature(let temperature, let filter) = method else { return }
         guard temperature > 0 else {

@@ -9,7 +9,7 @@ extension Setting where Value == FrozenLayers {
     /// The layers whose weights are frozen.
     public static var freeze: Setting {
         Setting(
-            "freeze", "Leave these layers as they are: embedding, the cell's name, gru_1, dense", default: .none,
+            "freeze", "Freeze these layers: embedding, the cell's name, gru_1, dense", default: .none,
             changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("freeze"),
             where: \.isPossible)
     }

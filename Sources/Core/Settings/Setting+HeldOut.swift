@@ -15,7 +15,7 @@ extension Setting where Value == Double? {
     /// The fraction of the text held out from its end; nil for none.
     public static var validationSplit: Setting {
         Setting(
-            "validation-split", "Hold out this fraction of the text, at its end", default: nil,
+            "validation-split", "Hold out this fraction of the text from its end", default: nil,
             changesWeights: true, onResume: .fixed, storedIn: .trainingUnlessDefault("validationSplit"),
             where: { $0.map { $0 > 0 && $0 < 1 } ?? true })
     }
@@ -40,7 +40,7 @@ extension Setting where Value == Int? {
     /// disable.
     public static var earlyStopping: Setting {
         optional(
-            "early-stopping", "Stop after this many held-out losses without a new least one", key: "earlyStopping")
+            "early-stopping", "Stop after this many held-out evaluations without improvement", key: "earlyStopping")
     }
 
     private static func optional(_ name: String, _ summary: String, key: String) -> Setting {
@@ -54,7 +54,7 @@ extension Setting where Value == Double {
     /// The smallest decrease of the held-out loss that counts as an improvement.
     public static var minDelta: Setting {
         Setting(
-            "min-delta", "Least decrease of the held-out loss that counts", default: 0, onResume: .mayChange,
-            storedIn: .trainingUnlessDefault("minDelta"), where: { $0 >= 0 && $0.isFinite })
+            "min-delta", "Smallest decrease of the held-out loss that counts as improvement", default: 0,
+            onResume: .mayChange, storedIn: .trainingUnlessDefault("minDelta"), where: { $0 >= 0 && $0.isFinite })
     }
 }

@@ -12,7 +12,7 @@ extension Setting where Value == ScheduleKind {
     /// The kind of learning-rate schedule after the warm-up.
     public static var schedule: Setting {
         Setting(
-            "schedule", "Learning rate's course: constant, linear, cosine, exponential or step", default: .constant,
+            "schedule", "Learning-rate schedule: constant, linear, cosine, exponential or step", default: .constant,
             changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("schedule"))
     }
 }
@@ -20,7 +20,7 @@ extension Setting where Value == ScheduleKind {
 extension Setting where Value == StepCount {
     /// The number of warm-up steps, over which the learning rate rises from 0.
     public static var warmupSteps: Setting {
-        count("warmup-steps", "Steps, or Nepochs, of a linear rise from 0", key: "warmupSteps")
+        count("warmup-steps", "Steps, or Nepochs, of linear warm-up from 0", key: "warmupSteps")
     }
 
     /// The number of steps between the warm-up and the decay.

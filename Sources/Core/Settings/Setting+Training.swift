@@ -17,7 +17,7 @@ extension Setting where Value == Int {
     /// The total number of epochs, including those before a resume.
     public static var epochs: Setting {
         Setting(
-            "epochs", "Epochs in all, those before a resume included", default: 20, onResume: .mayChange,
+            "epochs", "Total epochs, including those before a resume", default: 20, onResume: .mayChange,
             storedIn: .training("epochs"), where: { $0 > 0 })
     }
 
@@ -48,7 +48,7 @@ extension Setting where Value == Tokenization {
     /// The units that the text is divided into; initial weights with a vocabulary determine them.
     public static var tokens: Setting {
         Setting(
-            "tokens", "Cut the text into characters or bytes, which any file has", default: .characters,
+            "tokens", "Units of the text: characters, or bytes of any file", default: .characters,
             changesWeights: true, onResume: .fixed, storedIn: .trainingUnlessDefault("tokens"))
     }
 }
@@ -83,8 +83,8 @@ extension Setting where Value == Precision {
     /// The operand format of the large matrix products.
     public static var precision: Setting {
         Setting(
-            "precision", "Operands of the big products", default: .fp32, changesWeights: true, onResume: .fixed,
-            storedIn: .training("precision"))
+            "precision", "Operands of the large matrix products", default: .fp32, changesWeights: true,
+            onResume: .fixed, storedIn: .training("precision"))
     }
 }
 

@@ -32,12 +32,13 @@ extension Settings {
         if self[.stateful], self[.scheduledSampling] > 0 {
             throw DTrainError(
                 .usage,
-                "`scheduled-sampling` feeds the model characters that aren't the text's, which `stateful` would carry on",
+                "`scheduled-sampling` feeds the model characters that aren't in the text, and `stateful` would carry on "
+                    + "their states",
                 hint: "leave one of them out")
         }
         if self[.validationSplit] != nil, self[.validationData] != nil {
             throw DTrainError(
-                .usage, "`validation-split` holds out a part of the text, `validation-data` is a text of its own",
+                .usage, "`validation-split` and `validation-data` exclude each other",
                 hint: "use one of them")
         }
         guard !holdsOut else { return }
@@ -52,12 +53,13 @@ extension Settings {
     private func requireConsistentSchedule() throws {
         if self[.clipNorm] != nil, self[.clipValue] != nil {
             throw DTrainError(
-                .usage, "`clip-norm` and `clip-value` exclude each other", hint: "use one of them, the other being off")
+                .usage, "`clip-norm` and `clip-value` exclude each other",
+                hint: "use one of them and turn the other off")
         }
         let schedule = self[.schedule]
         if schedule == .exponential || schedule == .step, self[.decaySteps] == nil {
             throw DTrainError(
-                .usage, "`schedule` \(schedule.rawValue) needs to know after how many steps the rate falls",
+                .usage, "`schedule` \(schedule.rawValue) needs the number of steps after which the rate falls",
                 hint: "add `decay-steps`")
         }
     }

@@ -111,7 +111,7 @@ public final class Corpus: Sendable {
             throw DTrainError(
                 .badData,
                 "'\(text.name)' has \(scanner.scalars.count) distinct characters, more than the "
-                    + "\(Vocabulary.maximumScalarCount) that ids can name; use a text with fewer")
+                    + "\(Vocabulary.maximumScalarCount) that ids can represent; use a text with fewer")
         }
         self.vocabulary = try vocabulary?.extended(with: scanner.scalars) ?? Vocabulary(scalars: scanner.scalars)
         count = scanner.count

@@ -58,14 +58,14 @@ struct PipeText {
             guard total <= maximumByteCount else {
                 throw DTrainError(
                     .badData,
-                    "pipe '\(path)' gives more than \(maximumByteCount >> 20) MiB; write its text to a file and name that"
-                )
+                    "pipe '\(path)' delivers more than \(maximumByteCount >> 20) MiB; write its text to a file and name "
+                        + "that")
             }
         }
         guard total > 0 else {
             throw DTrainError(
                 .noInput,
-                "pipe '\(path)' has ended without any text; look at the command that writes to it, or name a file")
+                "pipe '\(path)' ended without any text; check the command that writes to it, or name a file")
         }
         return pieces
     }
@@ -85,7 +85,7 @@ struct PipeText {
             guard Clock.seconds - start < patience else {
                 throw DTrainError(
                     .noInput,
-                    "pipe '\(path)' has given nothing for \(Int(patience)) s; look at the command that writes to it, "
+                    "pipe '\(path)' has delivered nothing for \(Int(patience)) s; check the command that writes to it, "
                         + "or write its text to a file and name that")
             }
         }

@@ -58,7 +58,7 @@ public struct SequenceDataset: Sendable {
         }
         if let validationSplit, !(validationSplit > 0 && validationSplit < 1) {
             throw DTrainError(
-                .usage, "the part to hold out is \(validationSplit)",
+                .usage, "the held-out fraction is \(validationSplit)",
                 hint: "give `validation-split` a number between 0 and 1")
         }
         self.corpus = corpus
@@ -109,7 +109,7 @@ public struct SequenceDataset: Sendable {
         let length = sequenceLength.addingReportingOverflow(1)
         let needed = length.partialValue.multipliedReportingOverflow(by: batchSize)
         let amount = length.overflow || needed.overflow ? "more than \(Int.max)" : "\(needed.partialValue)"
-        let rest = validationSplit.map { " beside the \($0) held out" } ?? ""
+        let rest = validationSplit.map { " besides the \($0) held out" } ?? ""
         return DTrainError(
             .badData,
             "'\(corpus.name)' has \(corpus.count) \(corpus.tokenization.rawValue), but one batch of \(batchSize) "

@@ -20,8 +20,8 @@ enum TextPaths {
             let names = try texts(in: path)
             guard !names.isEmpty else {
                 throw DTrainError(
-                    .noInput, "folder '\(path)' has no *.txt in it, and deeper folders don't count",
-                    hint: "name files or the folder that has them with `data`")
+                    .noInput, "folder '\(path)' has no *.txt files in it (subfolders aren't searched)",
+                    hint: "name files, or the folder that has them, with `data`")
             }
             let folder = path.hasSuffix("/") ? path : "\(path)/"
             return names.map { Entry(path: folder + $0, isFromFolder: true) }

@@ -38,8 +38,8 @@ public struct Vocabulary: Hashable, Sendable {
         guard ascending.count <= Self.maximumScalarCount else {
             throw DTrainError(
                 .badData,
-                "\(ascending.count) distinct characters are more than the \(Self.maximumScalarCount) that ids can name; "
-                    + "use a text with fewer")
+                "\(ascending.count) distinct characters are more than the \(Self.maximumScalarCount) that ids can "
+                    + "represent; use a text with fewer")
         }
         self.init(distinct: ascending)
     }
@@ -55,8 +55,8 @@ public struct Vocabulary: Hashable, Sendable {
         guard scalars.count + new.count <= Self.maximumScalarCount else {
             throw DTrainError(
                 .badData,
-                "\(new.count) new characters beside \(scalars.count) are more than the \(Self.maximumScalarCount) that ids "
-                    + "can name; use a text with fewer")
+                "\(new.count) new characters besides \(scalars.count) are more than the \(Self.maximumScalarCount) that "
+                    + "ids can represent; use a text with fewer")
         }
         return Vocabulary(distinct: scalars + new)
     }
@@ -83,7 +83,7 @@ public struct Vocabulary: Hashable, Sendable {
     init(checking tokens: [String]) throws(Problem) {
         // Not `==`, which treats canonical equivalents as equal, such as KELVIN SIGN and K.
         guard let first = tokens.first, first.utf8.elementsEqual(Self.unknownToken.utf8) else {
-            throw Problem(text: "doesn't begin with \(Self.unknownToken)")
+            throw Problem(text: "doesn't start with \(Self.unknownToken)")
         }
         guard tokens.count > 1, tokens.count - 1 <= Self.maximumScalarCount else {
             throw Problem(text: "has \(tokens.count) tokens instead of 2 to \(Self.maximumScalarCount + 1)")

@@ -76,7 +76,7 @@ extension Replica {
             throw DTrainError(
                 .badData,
                 "the \(title) of \(name) are not finite numbers after step \(state.steps), so they are not saved",
-                hint: "lower `learning-rate` and go on from the last checkpoint with `resume`")
+                hint: "lower `learning-rate` and continue from the last checkpoint with `resume`")
         }
     }
 }

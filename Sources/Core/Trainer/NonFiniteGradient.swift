@@ -25,8 +25,8 @@ struct NonFiniteGradient {
             DTrainError(
                 .badData, "\(result): \(Self.cause(findings, names))",
                 hint:
-                    "lower `learning-rate` or limit the gradient with `clip-norm`, and go on from the last checkpoint "
-                    + "with `resume`"))
+                    "lower `learning-rate` or limit the gradient with `clip-norm`, and continue from the last "
+                    + "checkpoint with `resume`"))
     }
 
     private var result: String {

@@ -251,7 +251,7 @@ package final class Replica: @unchecked Sendable {
     func beginStep() throws {
         guard !isStepOpen else {
             throw DTrainError(
-                .usage, "the trainer's last gradient is still in use; apply it or let it go before the next")
+                .usage, "the trainer's last gradient is still in use; apply or discard it before the next")
         }
         isStepOpen = true
     }

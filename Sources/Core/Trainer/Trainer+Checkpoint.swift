@@ -75,7 +75,7 @@ extension Trainer {
     public func resume(from path: String, data: SequenceDataset) throws -> TrainingProgress {
         let (progress, states) = try ranks.collectively {
             guard !replica.isStepOpen else {
-                throw DTrainError(.usage, "a gradient of the trainer is still in use; apply it or let it go first")
+                throw DTrainError(.usage, "a gradient of the trainer is still in use; apply or discard it first")
             }
             return ranks.rank == 0 ? try load(path, data) : (TrainingProgress(), nil)
         }

@@ -221,7 +221,7 @@ public final class Trainer {
     ///   be left to train, or when a gradient is still in use. Nothing changes then.
     public func freeze(_ layers: FrozenLayers) throws {
         guard !replica.isStepOpen else {
-            throw DTrainError(.usage, "a gradient of the trainer is still in use; apply it or let it go first")
+            throw DTrainError(.usage, "a gradient of the trainer is still in use; apply or discard it first")
         }
         try replica.freeze(try layers.tensors(of: layout))
         frozen = layers
@@ -258,11 +258,11 @@ public final class Trainer {
     /// Throws for an invalid probability, or if the trainer was created without `samplesInputs`.
     private func check(scheduledSampling probability: Double) throws {
         guard (0...1).contains(probability) else {
-            throw DTrainError(.usage, "the scheduled sampling is \(probability); give at least 0 and at most 1")
+            throw DTrainError(.usage, "the scheduled-sampling probability is \(probability); give 0 to 1")
         }
         guard probability == 0 || replica.configuration.samplesInputs else {
             throw DTrainError(
-                .usage, "the trainer has no room for drawn inputs; make it with `samplesInputs`")
+                .usage, "the trainer has no memory for scheduled sampling; create it with `samplesInputs`")
         }
     }
 
@@ -272,11 +272,11 @@ public final class Trainer {
     func check(_ batch: Batch, states: CarriedStates?) throws {
         guard states != nil || !batch.continues else {
             throw DTrainError(
-                .usage, "a batch that continues the last one needs carried states; make the trainer with `stateful`")
+                .usage, "a batch that continues the last one needs carried states; create the trainer with `stateful`")
         }
         guard batch.count == shape.batchSize else {
             throw DTrainError(
-                .usage, "a batch of \(batch.count) sequences for a trainer of \(shape.batchSize); give it as many")
+                .usage, "the batch has \(batch.count) sequences, but the trainer takes \(shape.batchSize)")
         }
         guard Int(batch.largestID) < model.vocabularySize else {
             throw DTrainError(

@@ -25,7 +25,7 @@ struct Evaluate: ParsableCommand {
     @Flag(help: "Read the text in 64 streams whose states go on, instead of windows.")
     var carryState = false
 
-    @Option(help: "Operands of the big products: bf16 may be faster.")
+    @Option(help: "Operands of the large matrix products: bf16 may be faster.")
     var precision = Setting.precision.defaultValue
 
     @Flag(help: "Print one JSON object for each checkpoint.")

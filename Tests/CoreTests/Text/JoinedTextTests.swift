@@ -149,7 +149,7 @@ import Testing
             try PipeText(patience: 0.05).read(path) { true }
         }
         #expect(error?.category == .noInput)
-        #expect(error?.message.contains("'\(path)' has given nothing for") == true)
+        #expect(error?.message.contains("'\(path)' has delivered nothing for") == true)
         let stopped = #expect(throws: DTrainError.self) { try PipeText().read(path) { false } }
         #expect(stopped?.category == .stopped)
     }

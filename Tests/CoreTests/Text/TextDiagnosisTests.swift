@@ -90,7 +90,7 @@ import Testing
     }
 
     static let wellFormed: [Sample] = [
-        Sample(name: "zeros", bytes: Array((plain + "\0" + plain).utf8), says: "is hardly text", does: "tr -d "),
+        Sample(name: "zeros", bytes: Array((plain + "\0" + plain).utf8), says: "is probably not text", does: "tr -d "),
         Sample(
             name: "control characters", bytes: Array("\(plain)\u{1}\u{2}\u{3}\u{4}".utf8),
             says: "first at offset \(plain.utf8.count) (line 401)", does: "tr -d "),
@@ -105,7 +105,8 @@ import Testing
             name: "LFS pointer", bytes: Array("version https://git-lfs.github.com/spec/v1\noid sha256:0\n".utf8),
             says: "is a Git LFS pointer", does: "git lfs pull"),
         Sample(
-            name: "one letter", bytes: Array("aaaaaaaaaaaa".utf8), says: "only one character", does: "nothing to learn"),
+            name: "one letter", bytes: Array("aaaaaaaaaaaa".utf8), says: "one repeated character",
+            does: "nothing to learn"),
     ]
 
     @Test(arguments: wellFormed)

@@ -93,13 +93,13 @@ struct TextDiagnosis {
         let found = UTF8Count(sample.drop { $0 & 0xC0 == 0x80 && from > file.range.lowerBound })
         if found.long > found.illFormed {
             return DTrainError(
-                .badData, "\(place), though most of it is; without such bytes it is a text",
-                hint: remedy.filter("iconv -c -f UTF-8 -t UTF-8", label: "utf8"))
+                .badData, "\(place), though most of it is",
+                hint: "to drop the invalid bytes, " + remedy.filter("iconv -c -f UTF-8 -t UTF-8", label: "utf8"))
         }
         guard Self.isWestern(sample) else {
             return DTrainError(
                 .badData, "\(place); it is in another encoding, such as GB18030, Shift_JIS or KOI8-R",
-                hint: "find out which, put it for ENCODING, and "
+                hint: "find out which one, put its name for ENCODING, and "
                     + remedy.filter("iconv -f ENCODING -t UTF-8", label: "utf8"))
         }
         let name = isWindows1252 ? "WINDOWS-1252" : "ISO-8859-1"

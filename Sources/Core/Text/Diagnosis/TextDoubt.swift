@@ -16,7 +16,7 @@ enum TextDoubt {
         let controls = scalars.filter { $0.isASCII && ControlCharacters.isUnusual(UInt8($0.value)) }
         if controls.contains("\0") || controls.count > tolerated { return controlCharacters(in: text) }
         guard scalars.count == 1 else { return nil }
-        return "'\(text.name)' has only one character, again and again: there is nothing to learn"
+        return "'\(text.name)' consists of one repeated character: there is nothing to learn"
     }
 
     /// Describes the first file with unusual control characters.
@@ -37,7 +37,7 @@ enum TextDoubt {
             return "'\(file.path)' seems to be \(name), not UTF-8; "
                 + remedy.filter("iconv -f \(name) -t UTF-8", label: "utf8")
         }
-        return "'\(file.path)' is hardly text: it has control characters, the first at offset "
+        return "'\(file.path)' is probably not text: it has control characters, the first at offset "
             + "\(offset - start) (line \(text.line(of: offset, in: file))); to drop them, "
             + remedy.filter(ControlCharacters.filter, label: "clean")
     }
