@@ -62,7 +62,7 @@ extension Checkpoint {
     ///   writing fails.
     @discardableResult
     public func export(to folder: String, overwrite: Bool = false) throws -> String {
-        let target = try Self.freeGenerator(in: folder, overwrite: overwrite)
+        let target = try Self.generatorPath(in: folder, overwrite: overwrite)
         let parameters = try parameters()
         try Self.writeGenerator(
             to: target, vocabulary: try requireVocabulary(), layout: layout, parameters: parameters.pointer,
@@ -74,7 +74,7 @@ extension Checkpoint {
     ///
     /// - Throws: `DTrainError` with `usage` when the folder's name is empty, or when the file
     ///   exists and may not be replaced.
-    package static func freeGenerator(in folder: String, overwrite: Bool) throws -> String {
+    package static func generatorPath(in folder: String, overwrite: Bool) throws -> String {
         guard !folder.isEmpty else { throw DTrainError(.usage, "`output` is empty", hint: "name a folder") }
         let target = "\(folder)/\(generatorName)"
         guard overwrite || !Folder.exists(target) else {
@@ -86,7 +86,7 @@ extension Checkpoint {
     /// Writes a generator: weights and vocabulary.
     ///
     /// - Parameters:
-    ///   - target: a result of `freeGenerator`; its folder is created if it doesn't exist.
+    ///   - target: a result of `generatorPath`; its folder is created if it doesn't exist.
     ///   - vocabulary: the model's vocabulary.
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.

@@ -54,7 +54,7 @@ public struct Checkpoint: Sendable {
     public init(weights path: String, vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
         let source = try ModelFile(path: path, kind: "checkpoint", heartbeat: heartbeat)
         if source.verdict == .foreign {
-            let tokens = try CheckpointMetadata.vocabularyIfThere(of: source) ?? vocabulary?.tokens ?? []
+            let tokens = try CheckpointMetadata.storedVocabulary(of: source) ?? vocabulary?.tokens ?? []
             self.init(
                 source, optimizerSlots: [],
                 metadata: CheckpointMetadata(

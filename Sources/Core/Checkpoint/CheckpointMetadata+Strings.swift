@@ -119,7 +119,7 @@ extension CheckpointMetadata {
     }
 
     /// The vocabulary of a file; nil if it has none.
-    static func vocabularyIfThere(of source: ModelFile) throws -> [String]? {
+    static func storedVocabulary(of source: ModelFile) throws -> [String]? {
         guard source.file[.vocabulary] != nil else { return nil }
         return try vocabulary(of: source.file, size: source.layout.configuration.vocabularySize)
     }

@@ -68,8 +68,8 @@ public struct CheckpointMetadata: Hashable, Sendable {
         if kind == .training, settings == nil || progress == nil || corpusChecksum == nil {
             return "lacks the settings, the progress or the corpus checksum of its training"
         }
-        if settings?.arePossible == false { return "has invalid training settings" }
-        if let horizon, !(1...StepCount.mostSteps).contains(horizon) { return "plans \(horizon) steps" }
+        if settings?.areValid == false { return "has invalid training settings" }
+        if let horizon, !(1...StepCount.maximumSteps).contains(horizon) { return "plans \(horizon) steps" }
         if let progress {
             guard (0...TrainingProgress.maximumEpochs).contains(progress.epoch), progress.stepInEpoch >= 0,
                 progress.step >= progress.stepInEpoch, progress.epochLosses.count == progress.epoch

@@ -25,7 +25,7 @@ package enum CheckpointSeal {
     enum Header: Hashable, Sendable {
         case asWritten
         /// Rewritten by another program.
-        case respelled
+        case rewritten
         case foreign
     }
 
@@ -53,11 +53,11 @@ package enum CheckpointSeal {
         }
         // Files saved by another program only need a valid seal. A header written by dtrain must be
         // intact to the last byte.
-        let isOwn = file[.seal] == nil ? file.isInWrittenOrder : file.isSpelledByDTrain
+        let isOwn = file[.seal] == nil ? file.hasCanonicalStart : file.hasCanonicalHeader
         guard !isOwn, file[.metadataChecksum] != nil else {
             throw file.damaged("its header was changed (the checksum differs)")
         }
-        return .respelled
+        return .rewritten
     }
 
     /// Verifies the tensors, and the metadata if a seal covers it; reads the whole file.
@@ -75,7 +75,7 @@ package enum CheckpointSeal {
             }
             return .sealed
         }
-        let names = header == .asWritten ? file.names : writtenOrder(of: file, layout)
+        let names = header == .asWritten ? file.names : canonicalOrder(of: file, layout)
         var checksum = try Checksum()
         file.add(names, to: &checksum)
         guard checksum.hexadecimal == file[.tensorChecksum] else {
@@ -85,7 +85,7 @@ package enum CheckpointSeal {
     }
 
     /// The names of the tensors in the order in which dtrain writes them.
-    private static func writtenOrder(of file: Safetensors, _ layout: ParameterLayout) -> [String] {
+    private static func canonicalOrder(of file: Safetensors, _ layout: ParameterLayout) -> [String] {
         let parameters = layout.tensors.map(\.name)
         return file.slotNames(layout).sorted().reduce(parameters) { names, slot in
             names + parameters.map { SlotTensor.name(slot: slot, parameter: $0) }
@@ -192,15 +192,15 @@ extension Safetensors {
 
     /// Whether the header starts as dtrain writes it; other programs sort the tensors by name, or
     /// add spaces.
-    fileprivate var isInWrittenOrder: Bool {
+    fileprivate var hasCanonicalStart: Bool {
         names.first == "embedding.embeddings"
             && withBytes { header, _ in header.starts(with: "{\"\(SafetensorsHeader.metadataName)\":{\"".utf8) }
     }
 
     /// Whether the header is byte for byte what dtrain writes for its content, except for the order
     /// of the keys.
-    fileprivate var isSpelledByDTrain: Bool {
-        guard isInWrittenOrder, metadata.keys.allSatisfy({ CheckpointKey(rawValue: $0) != nil }) else { return false }
+    fileprivate var hasCanonicalHeader: Bool {
+        guard hasCanonicalStart, metadata.keys.allSatisfy({ CheckpointKey(rawValue: $0) != nil }) else { return false }
         let entries = names.compactMap { name in
             tensors[name].map {
                 SafetensorsWriter.Entry(
@@ -208,8 +208,8 @@ extension Safetensors {
             }
         }
         let keys = metadataRanges.sorted { $0.value.lowerBound < $1.value.lowerBound }.map(\.key)
-        let spelled = SafetensorsWriter.header(
+        let canonical = SafetensorsWriter.header(
             entries: entries, metadata: keys.map { (key: $0, value: metadata[$0] ?? "") })
-        return withBytes { header, _ in header.elementsEqual(spelled) }
+        return withBytes { header, _ in header.elementsEqual(canonical) }
     }
 }

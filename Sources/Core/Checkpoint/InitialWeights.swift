@@ -24,7 +24,7 @@ package struct InitialWeights: Sendable {
     ///   names what is damaged, missing or of a wrong shape.
     package init(path: String, heartbeat: Heartbeat? = nil) throws {
         source = try ModelFile(path: path, kind: "weights file", heartbeat: heartbeat)
-        vocabulary = try CheckpointMetadata.vocabularyIfThere(of: source)
+        vocabulary = try CheckpointMetadata.storedVocabulary(of: source)
     }
 
     /// Copies the weights to memory.

@@ -37,11 +37,11 @@ public struct MemoryCurve: Hashable, Sendable {
 
 extension PredictionReader {
     /// The longest distance measured, and the most characters read before a changed one.
-    public static let mostDistance = 512, mostContext = 200
-    private static let mostPlaces = 48
+    public static let maximumDistance = 512, maximumContext = 200
+    private static let maximumPlaces = 48
     /// A bound on places times vocabulary size: predictions are compared element by element, so
     /// larger vocabularies get fewer places.
-    private static let mostElements = 1 << 19
+    private static let maximumElements = 1 << 19
 
     /// Measures how far back a changed character still affects the prediction.
     ///
@@ -53,11 +53,11 @@ extension PredictionReader {
     /// - Throws: `DTrainError` with `badData` when the logits overflow, with `internal` when memory
     ///   runs out.
     public func memoryCurve(of text: [UInt16], seed: UInt64) throws -> MemoryCurve? {
-        let context = min(Self.mostContext, text.count / 4)
-        let distance = min(Self.mostDistance, text.count / 2)
+        let context = min(Self.maximumContext, text.count / 4)
+        let distance = min(Self.maximumDistance, text.count / 2)
         let room = text.count - context - distance
         guard text.count >= 16, room > 0 else { return nil }
-        let wanted = max(4, min(Self.mostPlaces, Self.mostElements / vocabularySize))
+        let wanted = max(4, min(Self.maximumPlaces, Self.maximumElements / vocabularySize))
         let places = (0..<min(wanted, room)).map { context + $0 * room / min(wanted, room) }
         let random = CounterRandom(seed: seed, purpose: .memory)
         var rows: [[UInt16]] = []

@@ -33,7 +33,7 @@ extension Settings {
             settings[.momentum] = sgd.momentum
         default: return
         }
-        if settings.arePossible { self = settings }
+        if settings.areValid { self = settings }
     }
 
     private mutating func describeMoments(_ adam: Adam) {

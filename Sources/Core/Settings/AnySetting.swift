@@ -22,7 +22,7 @@ package protocol AnySetting: Sendable {
     /// The value as a user writes it.
     func text(in settings: Settings) -> String
     /// Whether the value is valid for training.
-    func isPossible(in settings: Settings) -> Bool
+    func isValid(in settings: Settings) -> Bool
 
     /// Copies the value to settings that are to be stored in a checkpoint, if it is stored at all.
     func copyStored(from settings: Settings, to stored: inout Settings)
@@ -51,7 +51,7 @@ extension Setting: AnySetting {
 
     package func text(in settings: Settings) -> String { text(settings[self]) }
 
-    package func isPossible(in settings: Settings) -> Bool { isPossible(settings[self]) }
+    package func isValid(in settings: Settings) -> Bool { isValid(settings[self]) }
 
     package func copyStored(from settings: Settings, to stored: inout Settings) {
         switch storage {

@@ -19,14 +19,14 @@ public struct FrozenLayers: Hashable, Sendable, ExpressibleByArrayLiteral {
     public init?(_ text: String) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         self.init(text == Self.noneText ? [] : parts)
-        if !isPossible { return nil }
+        if !isValid { return nil }
     }
 
     /// The word for no layer.
     static let noneText = "none"
 
     /// Whether all names are well-formed layer names.
-    var isPossible: Bool {
+    var isValid: Bool {
         names.allSatisfy { name in
             !name.isEmpty && name != Self.noneText
                 && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }

@@ -11,6 +11,6 @@ extension Setting where Value == FrozenLayers {
         Setting(
             "freeze", "Freeze these layers: embedding, the cell's name, gru_1, dense", default: .none,
             changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("freeze"),
-            where: \.isPossible)
+            where: \.isValid)
     }
 }

@@ -31,7 +31,7 @@ extension Setting where Value == StepCount {
     private static func count(_ name: String, _ summary: String, key: String) -> Setting {
         Setting(
             name, summary, default: .steps(0), changesWeights: true, onResume: .mayChange,
-            storedIn: .trainingUnlessDefault(key), where: \.isPossible)
+            storedIn: .trainingUnlessDefault(key), where: \.isValid)
     }
 }
 
@@ -42,7 +42,7 @@ extension Setting where Value == StepCount? {
         Setting(
             "decay-steps", "Steps, or Nepochs, of the decay, or horizon: to the planned end", default: nil,
             noValue: "horizon", changesWeights: true, onResume: .mayChange,
-            storedIn: .trainingUnlessDefault("decaySteps"), where: { $0.map { $0.isPossible && !$0.isZero } ?? true })
+            storedIn: .trainingUnlessDefault("decaySteps"), where: { $0.map { $0.isValid && !$0.isZero } ?? true })
     }
 }
 

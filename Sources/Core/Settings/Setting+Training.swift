@@ -33,7 +33,7 @@ extension Setting where Value == Int {
         Setting(
             "micro-batch-size", "Sequences per micro-batch; the bits of the result depend on it", default: 8,
             changesWeights: true, onResume: .fixed, storedIn: .training("microBatchSize"),
-            fit: { min($0, $1[.batchSize]) }, where: { Settings.sizes.contains($0) })
+            adapt: { min($0, $1[.batchSize]) }, where: { Settings.sizes.contains($0) })
     }
 
     /// The number of characters per sequence.
@@ -60,7 +60,7 @@ extension Setting where Value == Bool {
             "shuffle", "Visit the sequences in a new order each epoch", default: true,
             changesWeights: true, onResume: .fixed, storedIn: .training("shuffle"),
             // Streams are read in the text's order.
-            fit: { $0 && !$1[.stateful] })
+            adapt: { $0 && !$1[.stateful] })
     }
 
     /// Whether the text is divided into streams that carry states from step to step.

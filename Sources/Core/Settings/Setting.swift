@@ -19,8 +19,8 @@ public struct Setting<Value: SettingValue>: Sendable {
     package let ranks: RankRule
     /// The word for a nil value.
     let noValue: String
-    let isPossible: @Sendable (Value) -> Bool
-    let fit: @Sendable (Value, Settings) -> Value
+    let isValid: @Sendable (Value) -> Bool
+    let adapt: @Sendable (Value, Settings) -> Value
 
     /// Defines a setting.
     ///
@@ -33,13 +33,13 @@ public struct Setting<Value: SettingValue>: Sendable {
     ///   - onResume: the rule for its value when a run resumes.
     ///   - storage: the place where checkpoints store it.
     ///   - ranks: whether ranks may have different values.
-    ///   - fit: adapts the default to other settings.
-    ///   - isPossible: whether a value is valid.
+    ///   - adapt: adapts the default to other settings.
+    ///   - isValid: whether a value is valid.
     package init(
         _ name: String, _ summary: String, default defaultValue: Value, noValue: String = "none",
         changesWeights: Bool = false, onResume: ResumeRule = .free, storedIn storage: SettingStorage<Value> = .nowhere,
-        ranks: RankRule = .same, fit: @escaping @Sendable (Value, Settings) -> Value = { value, _ in value },
-        where isPossible: @escaping @Sendable (Value) -> Bool = { _ in true }
+        ranks: RankRule = .same, adapt: @escaping @Sendable (Value, Settings) -> Value = { value, _ in value },
+        where isValid: @escaping @Sendable (Value) -> Bool = { _ in true }
     ) {
         self.name = name
         self.summary = summary
@@ -49,8 +49,8 @@ public struct Setting<Value: SettingValue>: Sendable {
         self.onResume = onResume
         self.storage = storage
         self.ranks = ranks
-        self.fit = fit
-        self.isPossible = isPossible
+        self.adapt = adapt
+        self.isValid = isValid
     }
 
     /// A value as a user writes it.

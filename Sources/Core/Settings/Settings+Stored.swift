@@ -16,22 +16,22 @@ extension Settings {
     }
 
     /// Whether all values are valid.
-    var arePossible: Bool { (Self.modelSizes + Self.training).allSatisfy { $0.isPossible(in: self) } }
+    var areValid: Bool { (Self.modelSizes + Self.training).allSatisfy { $0.isValid(in: self) } }
 
     /// Checks that all values are valid and that the settings don't contradict each other.
     ///
     /// - Parameter given: the settings given for this start; nil if these are all given.
     /// - Throws: `DTrainError` with `usage` that names the first problem.
-    package func requirePossible(given: Settings? = nil) throws {
-        try requirePossible(Self.modelSizes + Self.training)
+    package func requireValid(given: Settings? = nil) throws {
+        try requireValid(Self.modelSizes + Self.training)
         try requireConsistent(given: given ?? self)
     }
 
     /// Checks that the values of the settings in a table are valid.
     ///
     /// - Throws: `DTrainError` with `usage` that names the first invalid one.
-    package func requirePossible(_ table: [any AnySetting]) throws {
-        guard let bad = table.first(where: { !$0.isPossible(in: self) }) else { return }
+    package func requireValid(_ table: [any AnySetting]) throws {
+        guard let bad = table.first(where: { !$0.isValid(in: self) }) else { return }
         throw DTrainError(.usage, "`\(bad.name)` \(bad.text(in: self)) is impossible", hint: "give another value")
     }
 }

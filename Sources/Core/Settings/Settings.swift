@@ -9,7 +9,7 @@ public struct Settings: Hashable, Sendable {
     /// The given value, or else the default; setting a value makes it a given one.
     public subscript<Value>(setting: Setting<Value>) -> Value {
         get {
-            guard let value = given[setting.name] else { return setting.fit(setting.defaultValue, self) }
+            guard let value = given[setting.name] else { return setting.adapt(setting.defaultValue, self) }
             return value as? Value ?? setting.defaultValue
         }
         set { given[setting.name] = newValue }

@@ -9,7 +9,7 @@ public enum StepCount: Hashable, Sendable {
     case epochs(Double)
 
     /// An upper bound on steps, small enough that sums of a few such numbers can't overflow.
-    static let mostSteps = 1 << 53
+    static let maximumSteps = 1 << 53
     /// The suffix of a number of epochs.
     private static let epochs = "epochs"
 
@@ -18,12 +18,12 @@ public enum StepCount: Hashable, Sendable {
         guard text.hasSuffix(Self.epochs) else {
             guard let steps = Int(text) else { return nil }
             self = .steps(steps)
-            if !isPossible { return nil }
+            if !isValid { return nil }
             return
         }
         guard let epochs = Double(text.dropLast(Self.epochs.count)) else { return nil }
         self = .epochs(epochs)
-        if !isPossible { return nil }
+        if !isValid { return nil }
     }
 
     /// The count in steps, rounded to the nearest integer and at most 2⁵³.
@@ -32,12 +32,12 @@ public enum StepCount: Hashable, Sendable {
     public func steps(perEpoch stepsPerEpoch: Int) -> Int {
         switch self {
         case .steps(let steps): steps
-        case .epochs(let epochs): Int(min((epochs * Double(stepsPerEpoch)).rounded(), Double(Self.mostSteps)))
+        case .epochs(let epochs): Int(min((epochs * Double(stepsPerEpoch)).rounded(), Double(Self.maximumSteps)))
         }
     }
 
     /// Whether the number is within the valid range.
-    var isPossible: Bool {
+    var isValid: Bool {
         switch self {
         case .steps(let steps): (0...Int(Int32.max)).contains(steps)
         case .epochs(let epochs): (0...Double(Self.maximumEpochs)).contains(epochs)

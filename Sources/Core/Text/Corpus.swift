@@ -30,7 +30,7 @@ public final class Corpus: Sendable {
     public let unknownCount: Int
     /// Why the input may not be text although it is valid UTF-8, with a remedy, on one line; nil if
     /// nothing looks wrong.
-    public let doubt: String?
+    public let warning: String?
 
     private let text: JoinedText
     private let pages: ResidentPages
@@ -98,7 +98,7 @@ public final class Corpus: Sendable {
         if let vocabulary, vocabulary.tokenization == .bytes {
             checksum = try Self.readOnce(text, releasing: pages, heartbeat) { _, _ in }
             self.vocabulary = vocabulary
-            (count, marks, unknownCount, doubt) = (text.byteCount, [], 0, nil)
+            (count, marks, unknownCount, warning) = (text.byteCount, [], 0, nil)
             return
         }
         var scanner = try TextScanner(vocabulary: vocabulary, collects: extends || vocabulary == nil)
@@ -117,7 +117,7 @@ public final class Corpus: Sendable {
         count = scanner.count
         marks = scanner.marks
         unknownCount = scanner.unknownCount
-        doubt = TextDoubt.find(in: text, vocabulary == nil ? scanner.scalars : [])
+        warning = TextWarning.find(in: text, vocabulary == nil ? scanner.scalars : [])
     }
 
     /// Reads all bytes and returns their checksum.

@@ -5,7 +5,7 @@
 /// are read to their end.
 public struct HeldOutText: Sendable {
     /// The division into sequences.
-    enum Cut: Sendable {
+    enum Sequences: Sendable {
         case windows(TextWindows)
         case streams(TextStreams)
     }
@@ -16,7 +16,7 @@ public struct HeldOutText: Sendable {
     public let batchSize: Int
     /// S, the number of tokens per sequence.
     public let sequenceLength: Int
-    let cut: Cut
+    let sequences: Sequences
 
     /// Divides a separate text, opened with the training text's vocabulary.
     ///
@@ -26,7 +26,7 @@ public struct HeldOutText: Sendable {
     /// - Throws: `DTrainError` with `badData` when the text is too short for one window, or for the
     ///   streams.
     public init(_ corpus: Corpus, as data: SequenceDataset) throws {
-        let cut: Cut =
+        let sequences: Sequences =
             data.stateful
             ? .streams(
                 TextStreams(0..<corpus.count, count: data.batchSize, sequenceLength: data.sequenceLength))
@@ -36,7 +36,7 @@ public struct HeldOutText: Sendable {
                     windows:
                         0..<TextWindows.count(
                             characters: corpus.count, sequenceLength: data.sequenceLength)))
-        self.init(corpus, cut, batchSize: data.batchSize, sequenceLength: data.sequenceLength)
+        self.init(corpus, sequences, batchSize: data.batchSize, sequenceLength: data.sequenceLength)
         guard predictions > 0 else {
             let needed = data.stateful ? data.batchSize + 1 : data.sequenceLength + 1
             throw DTrainError(
@@ -47,19 +47,19 @@ public struct HeldOutText: Sendable {
         }
     }
 
-    init(_ corpus: Corpus, _ cut: Cut, batchSize: Int, sequenceLength: Int) {
-        (self.corpus, self.cut) = (corpus, cut)
+    init(_ corpus: Corpus, _ sequences: Sequences, batchSize: Int, sequenceLength: Int) {
+        (self.corpus, self.sequences) = (corpus, sequences)
         (self.batchSize, self.sequenceLength) = (batchSize, sequenceLength)
     }
 
     /// Whether states carry over from one batch to the next.
     public var carriesStates: Bool {
-        if case .streams = cut { true } else { false }
+        if case .streams = sequences { true } else { false }
     }
 
     /// The number of predicted characters.
     public var predictions: Int {
-        switch cut {
+        switch sequences {
         case .windows(let windows): windows.windows.count * sequenceLength
         case .streams(let streams): streams.count * streams.length
         }

@@ -116,7 +116,7 @@ final class JoinedText: Sendable {
         case .refuse(let reason):
             throw DTrainError(
                 .noInput, "text file '\(path)' is a pipe, \(reason); write its text to a file and name that")
-        case .read(let isWanted): return try PipeText().read(path, while: isWanted)
+        case .read(let shouldContinue): return try PipeText().read(path, while: shouldContinue)
         }
     }
 }

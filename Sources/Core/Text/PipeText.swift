@@ -11,14 +11,14 @@ package enum PipeRule: Sendable {
 /// Reads a pipe to its end.
 struct PipeText {
     /// The size of one buffer in bytes.
-    private static let piece = 4 << 20
+    private static let bufferSize = 4 << 20
     /// The polling interval in milliseconds, after which the callback is checked again.
-    private static let interval: Int32 = 100
+    private static let pollInterval: Int32 = 100
 
     /// The longest text that is read into memory; a longer one belongs in a file.
     var maximumByteCount = 1 << 30
     /// The timeout in seconds for a pipe that delivers nothing.
-    var patience = 60.0
+    var timeout = 60.0
 
     /// Reads everything up to the end of the pipe.
     ///
@@ -27,7 +27,7 @@ struct PipeText {
     /// - Throws: `DTrainError` with `noInput` when the pipe can't be opened, times out or is empty,
     ///   with `badData` when the text is too long, with `inputOutput` when reading fails, with
     ///   `stopped` when the callback returns false.
-    func read(_ path: String, while isWanted: @Sendable () -> Bool) throws -> [(
+    func read(_ path: String, while shouldContinue: @Sendable () -> Bool) throws -> [(
         memory: AlignedBuffer<UInt8>, count: Int
     )] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -37,13 +37,13 @@ struct PipeText {
         defer { close(descriptor) }
         var pieces: [(memory: AlignedBuffer<UInt8>, count: Int)] = []
         var total = 0
-        while try wait(for: descriptor, path, isWanted) {
-            if pieces.last.map({ $0.count == Self.piece }) ?? true {
-                pieces.append((try AlignedBuffer(count: Self.piece), 0))
+        while try wait(for: descriptor, path, shouldContinue) {
+            if pieces.last.map({ $0.count == Self.bufferSize }) ?? true {
+                pieces.append((try AlignedBuffer(count: Self.bufferSize), 0))
             }
             let last = pieces.count - 1
             let count = Glibc.read(
-                descriptor, pieces[last].memory.pointer + pieces[last].count, Self.piece - pieces[last].count)
+                descriptor, pieces[last].memory.pointer + pieces[last].count, Self.bufferSize - pieces[last].count)
             if count == 0 { break }
             guard count > 0 else {
                 guard errno == EAGAIN || errno == EINTR else {
@@ -71,21 +71,21 @@ struct PipeText {
     }
 
     /// Waits for data or the end of the pipe; always returns true.
-    private func wait(for descriptor: Int32, _ path: String, _ isWanted: () -> Bool) throws -> Bool {
+    private func wait(for descriptor: Int32, _ path: String, _ shouldContinue: () -> Bool) throws -> Bool {
         let start = Clock.seconds
         while true {
-            guard isWanted() else {
+            guard shouldContinue() else {
                 throw DTrainError(
                     .stopped, "stopped while reading '\(path)', nothing is lost; start again, or name a file")
             }
             // `read` returns 0 both at the end and before there is a writer; only `poll` tells the
             // two apart.
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            if poll(&entry, 1, Self.interval) > 0 { return true }
-            guard Clock.seconds - start < patience else {
+            if poll(&entry, 1, Self.pollInterval) > 0 { return true }
+            guard Clock.seconds - start < timeout else {
                 throw DTrainError(
                     .noInput,
-                    "pipe '\(path)' has delivered nothing for \(Int(patience)) s; check the command that writes to it, "
+                    "pipe '\(path)' has delivered nothing for \(Int(timeout)) s; check the command that writes to it, "
                         + "or write its text to a file and name that")
             }
         }

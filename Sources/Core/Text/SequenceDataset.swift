@@ -73,11 +73,11 @@ public struct SequenceDataset: Sendable {
         windowCount = stateful ? 0 : trained
         windows = TextWindows(sequenceLength: sequenceLength, windows: 0..<windowCount)
         streams = stateful ? TextStreams(0..<trained, count: batchSize, sequenceLength: sequenceLength) : nil
-        let cut: HeldOutText.Cut =
+        let sequences: HeldOutText.Sequences =
             stateful
             ? .streams(TextStreams(trained..<all, count: batchSize, sequenceLength: sequenceLength))
             : .windows(TextWindows(sequenceLength: sequenceLength, windows: trained..<all))
-        let rest = HeldOutText(corpus, cut, batchSize: batchSize, sequenceLength: sequenceLength)
+        let rest = HeldOutText(corpus, sequences, batchSize: batchSize, sequenceLength: sequenceLength)
         heldOut = validationSplit == nil ? nil : rest
         guard stepsPerEpoch > 0 else { throw tooShort(validationSplit) }
         if let validationSplit, rest.predictions == 0 {

@@ -12,16 +12,16 @@ public struct Gradient: ~Copyable {
     private var storedNorm: Double
     /// The factor to apply to the stored elements.
     private(set) var scale: Float = 1
-    let work: StepWork
+    let inputs: GradientInputs
 
-    init(loss: Float, norm: Double, work: StepWork) {
+    init(loss: Float, norm: Double, inputs: GradientInputs) {
         self.loss = loss
         self.norm = norm
         storedNorm = norm
-        self.work = work
+        self.inputs = inputs
     }
 
-    deinit { work.replica.endStep() }
+    deinit { inputs.replica.endStep() }
 
     /// Scales the gradient down to a norm, as Keras's `global_clipnorm` does; a smaller gradient is
     /// left unchanged.
@@ -44,7 +44,7 @@ public struct Gradient: ~Copyable {
     ///   then unchanged.
     public mutating func clip(value limit: Double) throws {
         try Self.check(limit)
-        storedNorm = try work.replica.clipGradient(scale: scale, limit: Float(limit))
+        storedNorm = try inputs.replica.clipGradient(scale: scale, limit: Float(limit))
         scale = 1
     }
 
@@ -60,12 +60,12 @@ public struct Gradient: ~Copyable {
     /// Use it to inspect a gradient: `gradient["gru.kernel"]`. Gradients of frozen layers aren't
     /// clipped by value.
     public subscript(name: String) -> [Float]? {
-        work.replica.gradientTensor(name)?.map { $0 * scale }
+        inputs.replica.gradientTensor(name)?.map { $0 * scale }
     }
 }
 
 /// The inputs of a gradient, from which this rank's part can be computed again.
-struct StepWork {
+struct GradientInputs {
     let replica: Replica
     let batch: Batch
     let loss: RowLoss

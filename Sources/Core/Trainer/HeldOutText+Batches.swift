@@ -1,7 +1,7 @@
 extension HeldOutText {
     /// The number of batches.
     var batchCount: Int {
-        switch cut {
+        switch sequences {
         case .windows(let windows): windows.windows.count.groups(of: batchSize)
         case .streams(let streams): streams.steps
         }
@@ -16,7 +16,7 @@ extension HeldOutText {
                 count: batchSize, sequenceLength: sequenceLength,
                 largestID: UInt16(clamping: corpus.vocabulary.size - 1), continues: continues, read: read)
         }
-        switch cut {
+        switch sequences {
         case .windows(let windows):
             let (first, last) = (index * batchSize, windows.windows.count - 1)
             return (

@@ -79,7 +79,7 @@ public final class Trainer {
         members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue, stateful: Bool = false,
         samplesInputs: Bool = false
     ) throws {
-        let ranks = SoloRanks()
+        let ranks = SingleRank()
         try self.init(
             model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
             threads: threads, members: members, seed: seed, stateful: stateful, samplesInputs: samplesInputs,
@@ -165,11 +165,11 @@ public final class Trainer {
         try dropout.check()
         try check(scheduledSampling: scheduledSampling)
         try replica.beginStep()
-        let work = StepWork(
+        let inputs = GradientInputs(
             replica: replica, batch: batch, loss: loss, dropout: dropout, scheduledSampling: scheduledSampling)
         do {
-            let norm = try withFlushedDenormals { try compute(work) }
-            return Gradient(loss: replica.loss, norm: norm, work: work)
+            let norm = try withFlushedDenormals { try compute(inputs) }
+            return Gradient(loss: replica.loss, norm: norm, inputs: inputs)
         } catch {
             replica.endStep()
             throw error
@@ -190,16 +190,16 @@ public final class Trainer {
     ///   element is infinite or NaN, with `usage` for another trainer's gradient or an invalid
     ///   learning rate. Weights and optimizer state are then unchanged.
     public func apply(_ gradient: consuming Gradient, learningRate: Double) throws {
-        guard gradient.work.replica === replica else {
+        guard gradient.inputs.replica === replica else {
             throw DTrainError(.usage, "a gradient can only be applied by the trainer that computed it")
         }
         guard learningRate.isFinite, learningRate >= 0 else {
             throw DTrainError(.usage, "a learning rate of \(learningRate) is impossible; give 0 or a positive number")
         }
         guard gradient.loss.isFinite, gradient.norm.isFinite else {
-            let work = gradient.work
+            let inputs = gradient.inputs
             throw try NonFiniteGradient(step: step + 1, loss: gradient.loss).diagnose(replica, ranks) {
-                try work.load()
+                try inputs.load()
                 try replica.computeGradient()
             }
         }
@@ -239,11 +239,11 @@ public final class Trainer {
         try shareState()
     }
 
-    private func compute(_ work: StepWork) throws -> Double {
+    private func compute(_ inputs: GradientInputs) throws -> Double {
         let (heartbeat, next) = (ranks.heartbeat, step + 1)
         try heartbeat.enter(.forward, step: next)
         // An error before the reduction starts leaves none half done.
-        try work.load()
+        try inputs.load()
         let times = try reducer.reduce(replica.gradient.sums.pointer) { advance in
             try replica.computeGradient(advance: advance)
             try heartbeat.enter(.exchange, step: next)

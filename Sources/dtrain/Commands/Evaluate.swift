@@ -67,7 +67,7 @@ struct Evaluate: ParsableCommand {
             "evaluating '\(model.checkpoint.path)' (\(step)) on '\(corpus.name)': \(corpus.count.grouped) "
                 + corpus.tokenization.rawValue
                 + (corpus.tokenization == .characters ? ", \(corpus.unknownCount.grouped) unknown" : ""))
-        if let doubt = corpus.doubt { Console.warning(doubt) }
+        if let warning = corpus.warning { Console.warning(warning) }
         if corpus.unknownCount > 0 {
             Console.warning(
                 "\(corpus.unknownCount) characters of '\(corpus.name)' are not in the model's vocabulary: counted as [UNK]"

@@ -112,9 +112,10 @@ import Testing
     @Test(arguments: wellFormed)
     func doubtsWhatIsHardlyText(sample: Sample) throws {
         let file = try TemporaryText(sample.bytes)
-        let doubt = try #require(try Corpus(path: file.path).doubt)
+        let warning = try #require(try Corpus(path: file.path).warning)
         #expect(
-            doubt.contains("'\(file.path)'") && doubt.contains(sample.says) && doubt.contains(sample.does), "\(doubt)")
+            warning.contains("'\(file.path)'") && warning.contains(sample.says) && warning.contains(sample.does),
+            "\(warning)")
     }
 
     @Test(arguments: [
@@ -123,7 +124,7 @@ import Testing
     ])
     func hasNoDoubtsAboutTexts(text: String) throws {
         let file = try TemporaryText(text)
-        #expect(try Corpus(path: file.path).doubt == nil)
+        #expect(try Corpus(path: file.path).warning == nil)
     }
 
     /// The names that are left out are those that the command can make; no file is overwritten.

@@ -33,11 +33,11 @@ struct TextDiagnosis {
         if let name = WideEncoding.name(of: sample) {
             return DTrainError(.badData, "'\(file.path)' is \(name), not UTF-8", hint: convert(from: name))
         }
-        return cutInACharacter ?? binary ?? otherEncoding
+        return truncatedCharacter ?? binary ?? otherEncoding
     }
 
     /// "'text.txt' is not UTF-8: byte 0xe9 at offset 5 (line 1)".
-    private var place: String {
+    private var location: String {
         let byte = String(text.bytes(offset..<offset + 1).first ?? 0, radix: 16)
         return "'\(file.path)' is not UTF-8: byte 0x\(byte) at \(position(offset))"
     }
@@ -51,13 +51,13 @@ struct TextDiagnosis {
     }
 
     /// The error for a file that ends or starts inside a UTF-8 character; nil for any other file.
-    private var cutInACharacter: DTrainError? {
+    private var truncatedCharacter: DTrainError? {
         let end = text.bytes(offset..<min(offset + 4, file.range.upperBound))
         if let lead = end.first, offset + end.count == file.range.upperBound, StrictUTF8.length(lead: lead) > end.count,
             end.dropFirst().allSatisfy({ $0 & 0xC0 == 0x80 })
         {
             return DTrainError(
-                .badData, "\(place), where it ends in the middle of a character",
+                .badData, "\(location), where it ends in the middle of a character",
                 hint: remedy.filter("head -c \(offset - file.range.lowerBound)", label: "whole"))
         }
         let first = file.range.lowerBound
@@ -65,7 +65,7 @@ struct TextDiagnosis {
         let count = start.prefix { $0 & 0xC0 == 0x80 }.count
         guard offset == first, (1...3).contains(count), UTF8Count(start.dropFirst(count)).isWhole else { return nil }
         return DTrainError(
-            .badData, "\(place), where it begins in the middle of a character",
+            .badData, "\(location), where it begins in the middle of a character",
             hint: remedy.filter("tail -c +\(count + 1)", label: "whole"))
     }
 
@@ -78,7 +78,7 @@ struct TextDiagnosis {
         // Valid UTF-8 before the ill-formed byte is binary too, from its first control character.
         let start = offset - before.count + (before.firstIndex(where: ControlCharacters.isUnusual) ?? before.count)
         guard start - file.range.lowerBound >= 4096 else {
-            return DTrainError(.badData, "\(place), and it is binary data", hint: "name a text file")
+            return DTrainError(.badData, "\(location), and it is binary data", hint: "name a text file")
         }
         return DTrainError(
             .badData, "'\(file.path)' is not UTF-8: it is binary data from \(position(start)) on",
@@ -93,18 +93,19 @@ struct TextDiagnosis {
         let found = UTF8Count(sample.drop { $0 & 0xC0 == 0x80 && from > file.range.lowerBound })
         if found.long > found.illFormed {
             return DTrainError(
-                .badData, "\(place), though most of it is",
+                .badData, "\(location), though most of it is",
                 hint: "to drop the invalid bytes, " + remedy.filter("iconv -c -f UTF-8 -t UTF-8", label: "utf8"))
         }
         guard Self.isWestern(sample) else {
             return DTrainError(
-                .badData, "\(place); it is in another encoding, such as GB18030, Shift_JIS or KOI8-R",
+                .badData, "\(location); it is in another encoding, such as GB18030, Shift_JIS or KOI8-R",
                 hint: "find out which one, put its name for ENCODING, and "
                     + remedy.filter("iconv -f ENCODING -t UTF-8", label: "utf8"))
         }
         let name = isWindows1252 ? "WINDOWS-1252" : "ISO-8859-1"
         return DTrainError(
-            .badData, "\(place); it seems to be \(name), an encoding of Western languages", hint: convert(from: name))
+            .badData, "\(location); it seems to be \(name), an encoding of Western languages", hint: convert(from: name)
+        )
     }
 
     /// Whether non-ASCII bytes are no more frequent than ASCII letters and mostly stand alone, as

@@ -1,5 +1,5 @@
 /// Checks for input that is valid UTF-8 but probably not text.
-enum TextDoubt {
+enum TextWarning {
     /// The number of distinct unusual control characters that a text may have.
     private static let tolerated = 3
 

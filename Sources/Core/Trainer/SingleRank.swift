@@ -1,5 +1,5 @@
 /// A single process that trains alone.
-package final class SoloRanks: TrainingRanks {
+package final class SingleRank: TrainingRanks {
     /// The only rank.
     package let rank = 0
     /// One process.
@@ -17,12 +17,12 @@ package final class SoloRanks: TrainingRanks {
     package init(heartbeat: Heartbeat = Heartbeat()) { self.heartbeat = heartbeat }
 }
 
-extension SoloRanks {
+extension SingleRank {
     package func prepare(threads: Int, sharedBytes: Int) throws -> (any HostMemory)? { nil }
 
     package func makeReducer(
         tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks
-    ) throws -> any GradientReducer { SoloReducer() }
+    ) throws -> any GradientReducer { SingleRankReducer() }
 
     package func broadcast(_ bytes: UnsafeMutableRawBufferPointer) throws {}
 
@@ -38,7 +38,7 @@ extension SoloRanks {
 }
 
 /// A reducer for one rank, whose single node is the sum already.
-private final class SoloReducer: GradientReducer {
+private final class SingleRankReducer: GradientReducer {
     func reduce(
         _ nodes: UnsafeMutablePointer<Float>, while compute: (_ advance: (Int) throws -> Void) throws -> Void
     ) throws -> ReductionTimes {

@@ -3,7 +3,7 @@
 /// The member's share of the weights stays in its core's cache, and it never waits for others. The
 /// result predicts step times on more cores than the machine has. The states of the units that
 /// other members would compute stay zero.
-package final class MemberTrial {
+package final class MemberBenchmark {
     private let worker: TrainingWorker
     // The memory that the worker reads.
     private let weights: PackedWeights
