@@ -44,13 +44,14 @@ let configuration = Replica.Configuration(
 
 var members: [Result.Member] = []
 for count in [1, 2, 4, 8, 16, 32, 64] {
-    let trial = try MemberTrial(configuration, members: count)
+    let trial = try MemberBenchmark(configuration, members: count)
     _ = trial.run()
     let times = (0..<rounds).map { _ in trial.run() }
     members.append(
         Result.Member(
             members: count, forward: median(times.map(\.forward)), backward: median(times.map(\.backward)),
-            weightGradientShare: try MemberTrial.weightGradientShare(model, arithmetic: arithmetic, workers: count)))
+            weightGradientShare: try MemberBenchmark.weightGradientShare(model, arithmetic: arithmetic, workers: count))
+    )
 }
 
 var steps: [Result.Step] = []
@@ -74,7 +75,7 @@ for threads in 1...max(1, min(2, ProcessorSet.current.count)) {
     steps.append(Result.Step(threads: threads, parts: Dictionary(uniqueKeysWithValues: parts)))
 }
 
-let meeting = ProcessorSet.current.count > 1 ? try MemberTrial.meetingSeconds(members: 2) : nil
+let meeting = ProcessorSet.current.count > 1 ? try MemberBenchmark.meetingSeconds(members: 2) : nil
 let encoder = JSONEncoder()
 encoder.outputFormatting = [.sortedKeys]
 let result = Result(

@@ -44,7 +44,7 @@ public enum ExchangeFormat: String, CaseIterable, Sendable {
     ///   exists and may not be replaced.
     public func requireFree(_ output: String, overwrite: Bool = false) throws {
         if self == .dtrain {
-            _ = try Checkpoint.freeGenerator(in: output, overwrite: overwrite)
+            _ = try Checkpoint.generatorPath(in: output, overwrite: overwrite)
             return
         }
         guard !output.isEmpty else { throw DTrainError(.usage, "`output` is empty", hint: "name a file") }

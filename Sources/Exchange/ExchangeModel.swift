@@ -56,7 +56,7 @@ public struct ExchangeModel: Sendable {
     /// - Throws: `DTrainError` with `usage` when it exists and may not be replaced, `inputOutput` when writing fails.
     @discardableResult
     public func save(to folder: String, overwrite: Bool = false) throws -> String {
-        let target = try Checkpoint.freeGenerator(in: folder, overwrite: overwrite)
+        let target = try Checkpoint.generatorPath(in: folder, overwrite: overwrite)
         try Checkpoint.writeGenerator(
             to: target, vocabulary: vocabulary, layout: layout, parameters: parameters.pointer, overwrite: overwrite)
         return target

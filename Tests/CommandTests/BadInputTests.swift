@@ -21,7 +21,7 @@ struct BadInputTests {
         try refuse("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
         try refuse("latin.txt", 65, "5")
         try FileManager.default.createDirectory(atPath: bench.path("empty"), withIntermediateDirectories: true)
-        try refuse("empty", 66, "has no *.txt in it")
+        try refuse("empty", 66, "has no *.txt files in it")
         try refuse("/dev/zero", 66, "is a device")
     }
 

@@ -57,7 +57,7 @@ struct SettingTests {
         try used.train("--max-steps 1")
         expectRefusal(
             try used.tryToTrain(), 64,
-            "; go on from them with --resume, delete them with --overwrite, or name another folder")
+            "; continue from them with --resume, delete them with --overwrite, or name another folder")
     }
 
     @Test func resumingNeedsNoOtherFlag() throws {

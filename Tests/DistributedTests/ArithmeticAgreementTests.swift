@@ -55,7 +55,7 @@ import Testing
                 model: ModelConfiguration(
                     embeddingDim: 4, rnnUnits: 70, vocabularySize: bench.data.corpus.vocabulary.size),
                 shape: Trainer.Shape(batchSize: 5, microBatchSize: 2, sequenceLength: 6), optimizer: Adam(),
-                arithmetic: arithmetic, threads: 1, seed: 1, ranks: SoloRanks())
+                arithmetic: arithmetic, threads: 1, seed: 1, ranks: SingleRank())
             try trainer.initialize()
             #expect(trainer.arithmetic == arithmetic && trainer.precision == arithmetic.precision)
             var progress = TrainingProgress()
@@ -77,7 +77,7 @@ import Testing
         let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 70, vocabularySize: 9)
         let trainer = try Trainer(
             model: model, shape: Trainer.Shape(batchSize: 40, microBatchSize: 40, sequenceLength: 1),
-            optimizer: Adam(), arithmetic: arithmetic, threads: 1, seed: 1, ranks: SoloRanks())
+            optimizer: Adam(), arithmetic: arithmetic, threads: 1, seed: 1, ranks: SingleRank())
         try trainer.initialize()
         // Numbers of the size of trained ones, and enough of them for sums that round.
         for index in trainer.replica.parameters.elements.indices { trainer.replica.parameters.elements[index] *= 8 }

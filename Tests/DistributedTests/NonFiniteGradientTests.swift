@@ -27,7 +27,8 @@ import Testing
     }
 
     private let advice =
-        "; lower `learning-rate` or limit the gradient with `clip-norm`, and go on from the last checkpoint with `resume`"
+        "; lower `learning-rate` or limit the gradient with `clip-norm`, and continue from the last checkpoint with "
+        + "`resume`"
 
     @Test func theRankAndItsTensorAreNamed() throws {
         let error = try error(ranks: 3, loss: 4) { rank, replica in

@@ -2,19 +2,19 @@ extension Checkpoint {
     /// The name of an exported generator in its folder.
     public static let generatorName = "generator.safetensors"
 
-    /// Writes a checkpoint atomically and flushes it to the disk.
+    /// Writes a checkpoint atomically and flushes it to disk.
     ///
     /// - Parameters:
     ///   - path: the file; its folder must exist.
-    ///   - metadata: what to say about it; a training checkpoint needs all of it.
+    ///   - metadata: the metadata; a training checkpoint needs all of it.
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.
-    ///   - optimizer: the optimiser's state for a training checkpoint, nil for a generator.
-    ///   - states: the states of a training's streams; nil without streams.
-    ///   - replaces: whether the file may be there already.
-    ///   - calls: what writes the file.
-    /// - Throws: `DTrainError` with `inputOutput` when writing fails: the file is then as it was before; `internal`
-    ///   when the metadata contradicts itself or the model.
+    ///   - optimizer: the optimizer's state for a training checkpoint; nil for a generator.
+    ///   - states: the states of the streams; nil without streams.
+    ///   - replaces: whether an existing file may be replaced.
+    ///   - calls: the system calls that write the file.
+    /// - Throws: `DTrainError` with `inputOutput` when writing fails, which leaves an existing file
+    ///   unchanged; with `internal` when the metadata contradicts itself or the model.
     package static func write(
         to path: String, metadata: CheckpointMetadata, layout: ParameterLayout, parameters: UnsafePointer<Float>,
         optimizer: OptimizerState?, states: StreamStates? = nil, replaces: Bool = true, with calls: FileCalls = .system
@@ -51,17 +51,18 @@ extension Checkpoint {
         }
     }
 
-    /// Writes the generator alone, without optimiser state, to `generator.safetensors` in a folder.
+    /// Writes the model without optimizer state to `generator.safetensors` in a folder.
     ///
     /// - Parameters:
-    ///   - folder: the folder, created when missing.
+    ///   - folder: the folder, created if it doesn't exist.
     ///   - overwrite: whether an existing file may be replaced.
     /// - Returns: the path of the file.
-    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced, `badData` when the vocabulary isn't
-    ///   known or a weight isn't finite, `inputOutput` when writing fails.
+    /// - Throws: `DTrainError` with `usage` when the file exists and may not be replaced, with
+    ///   `badData` when the vocabulary is unknown or a weight isn't finite, with `inputOutput` when
+    ///   writing fails.
     @discardableResult
     public func export(to folder: String, overwrite: Bool = false) throws -> String {
-        let target = try Self.freeGenerator(in: folder, overwrite: overwrite)
+        let target = try Self.generatorPath(in: folder, overwrite: overwrite)
         let parameters = try parameters()
         try Self.writeGenerator(
             to: target, vocabulary: try requireVocabulary(), layout: layout, parameters: parameters.pointer,
@@ -69,10 +70,11 @@ extension Checkpoint {
         return target
     }
 
-    /// The path of a folder's generator, before anything is read for it.
+    /// The path of a folder's generator, checked before the weights are read.
     ///
-    /// - Throws: `DTrainError` with `usage` when the folder has no name, or the file exists and may not be replaced.
-    package static func freeGenerator(in folder: String, overwrite: Bool) throws -> String {
+    /// - Throws: `DTrainError` with `usage` when the folder's name is empty, or when the file
+    ///   exists and may not be replaced.
+    package static func generatorPath(in folder: String, overwrite: Bool) throws -> String {
         guard !folder.isEmpty else { throw DTrainError(.usage, "`output` is empty", hint: "name a folder") }
         let target = "\(folder)/\(generatorName)"
         guard overwrite || !Folder.exists(target) else {
@@ -84,8 +86,8 @@ extension Checkpoint {
     /// Writes a generator: weights and vocabulary.
     ///
     /// - Parameters:
-    ///   - target: what `freeGenerator` has given; its folder is created when missing.
-    ///   - vocabulary: what the ids mean.
+    ///   - target: a result of `generatorPath`; its folder is created if it doesn't exist.
+    ///   - vocabulary: the model's vocabulary.
     ///   - layout: the tensors of the model.
     ///   - parameters: the flat weights.
     ///   - overwrite: whether an existing file may be replaced.

@@ -1,37 +1,38 @@
-/// A verified dtrain checkpoint: a safetensors file with weights, metadata and, for resuming, an
-/// optimiser's slots.
+/// A verified dtrain checkpoint: a safetensors file with weights, metadata and, for resuming,
+/// optimizer slots.
 ///
-/// Opening checks everything: structure, seal, and that metadata and tensors agree. A file that was cut or changed by as
-/// little as one bit is refused.
+/// Opening a checkpoint verifies its structure and its seal, and that metadata and tensors agree. A
+/// file that was truncated or changed by a single bit is rejected.
 public struct Checkpoint: Sendable {
     /// The value of `format` in the metadata.
     static let format = "dtrain"
-    /// The newest format version that is read; a file has the oldest that suits it.
+    /// The newest format version that can be read; files are written with the oldest version that
+    /// can represent them.
     static let formatVersion = 2
 
-    /// What the checkpoint says about itself.
+    /// The metadata.
     public let metadata: CheckpointMetadata
     /// The tensors of the model.
     public let layout: ParameterLayout
-    /// The names of the optimiser's slots in the order of the file, such as `adam.m` and `adam.v`.
+    /// The names of the optimizer's slots in the order of the file, such as `adam.m` and `adam.v`.
     public let optimizerSlots: [String]
-    /// What the user should know of the file, a line each; empty for one that is as dtrain wrote it.
+    /// Notes for the user, one line each; empty for a file exactly as dtrain wrote it.
     public var remarks: [String] { source.remarks }
     private let source: ModelFile
 
-    /// Whether the file holds an optimiser's slots.
+    /// Whether the file holds optimizer slots.
     public var hasOptimizerState: Bool { !optimizerSlots.isEmpty }
 
     /// The file's path.
     public var path: String { source.file.path }
 
-    /// Opens a checkpoint and checks it completely.
+    /// Opens and verifies a checkpoint.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - heartbeat: shows that reading goes on, here and when the tensors are copied.
-    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it is damaged, foreign, of a
-    ///   newer format or contradicts itself.
+    ///   - heartbeat: beats while the file is read, now and when tensors are copied.
+    /// - Throws: `DTrainError` with `noInput` when the file can't be opened, with `badData` when it
+    ///   is damaged, inconsistent, of a newer format or not dtrain's.
     public init(path: String, heartbeat: Heartbeat? = nil) throws {
         let source = try ModelFile(path: path, kind: "checkpoint", heartbeat: heartbeat)
         guard source.verdict != .foreign else {
@@ -42,17 +43,18 @@ public struct Checkpoint: Sendable {
         try self.init(sealed: source)
     }
 
-    /// Opens a checkpoint, or the weights of any safetensors file with a model's tensors.
+    /// Opens a checkpoint, or any safetensors file that holds a model's tensors.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - vocabulary: what the ids mean where the file doesn't say; must be the file's own where it does.
-    ///   - heartbeat: shows that reading goes on, here and when the tensors are copied.
-    /// - Throws: as `init(path:heartbeat:)`; also `usage` when the vocabulary isn't the file's or has another size.
+    ///   - vocabulary: the vocabulary if the file has none; otherwise it must equal the file's.
+    ///   - heartbeat: beats while the file is read, now and when tensors are copied.
+    /// - Throws: the errors of `init(path:heartbeat:)`; also `usage` when the vocabulary differs
+    ///   from the file's or has another size.
     public init(weights path: String, vocabulary: Vocabulary? = nil, heartbeat: Heartbeat? = nil) throws {
         let source = try ModelFile(path: path, kind: "checkpoint", heartbeat: heartbeat)
         if source.verdict == .foreign {
-            let tokens = try CheckpointMetadata.vocabularyIfThere(of: source) ?? vocabulary?.tokens ?? []
+            let tokens = try CheckpointMetadata.storedVocabulary(of: source) ?? vocabulary?.tokens ?? []
             self.init(
                 source, optimizerSlots: [],
                 metadata: CheckpointMetadata(
@@ -69,7 +71,7 @@ public struct Checkpoint: Sendable {
         let metadata = try CheckpointMetadata(file, model: source.layout.configuration)
         let optimizerSlots = file.slotNames(source.layout)
         guard optimizerSlots.isEmpty || metadata.kind == .training else {
-            throw file.unfit("is of kind '\(metadata.kind.rawValue)' but holds an optimiser's state")
+            throw file.unfit("is of kind '\(metadata.kind.rawValue)' but holds an optimizer's state")
         }
         for slot in optimizerSlots {
             for tensor in source.layout.tensors {
@@ -86,7 +88,7 @@ public struct Checkpoint: Sendable {
         self.metadata = metadata
     }
 
-    /// Checks a vocabulary that was given.
+    /// Throws if a given vocabulary differs from the file's or has another size.
     func require(_ vocabulary: Vocabulary) throws {
         guard vocabulary.size == layout.configuration.vocabularySize else {
             throw DTrainError(
@@ -102,9 +104,9 @@ public struct Checkpoint: Sendable {
         }
     }
 
-    /// What the ids mean.
+    /// The vocabulary.
     ///
-    /// - Throws: `DTrainError` with `badData` when neither the file says so nor a vocabulary was given.
+    /// - Throws: `DTrainError` with `badData` when the file has none and none was given.
     public func requireVocabulary() throws -> Vocabulary {
         guard !metadata.vocabulary.isEmpty else {
             throw DTrainError(
@@ -114,7 +116,7 @@ public struct Checkpoint: Sendable {
         return try Vocabulary(tokens: metadata.vocabulary)
     }
 
-    /// A copy of a weight tensor, row-major in its shape; nil for a name that the model doesn't have.
+    /// A copy of a weight tensor, row-major in its shape; nil for an unknown name.
     ///
     ///     let kernel = try checkpoint["gru.kernel"]
     public subscript(name: String) -> [Float]? {
@@ -129,38 +131,39 @@ public struct Checkpoint: Sendable {
         }
     }
 
-    /// All weights in the order of the layout, for the types that run a model.
+    /// All weights in the order of the layout.
     func parameters() throws -> AlignedBuffer<Float> {
         let parameters = try AlignedBuffer<Float>(count: layout.count)
         try load(parameters: parameters.pointer)
         return parameters
     }
 
-    /// Copies the weights.
+    /// Copies the weights to memory.
     ///
-    /// - Parameter parameters: room for `layout.count` elements.
+    /// - Parameter parameters: the destination, with room for `layout.count` elements.
     /// - Throws: `DTrainError` with `badData` when a weight isn't a finite number.
     package func load(parameters: UnsafeMutablePointer<Float>) throws {
         try source.load(parameters: parameters)
     }
 
-    /// Copies the optimiser's slots, and sets the number of steps that it has taken.
+    /// Loads the optimizer's slots and step count.
     ///
-    /// - Parameter state: the state of an optimiser with the same slots, for `layout.count` parameters.
-    /// - Throws: `DTrainError` with `badData` when the checkpoint is a generator, or has other slots or
-    ///   another number of parameters; the state is unchanged then.
+    /// - Parameter state: the state of an optimizer with the same slots, for `layout.count`
+    ///   parameters.
+    /// - Throws: `DTrainError` with `badData` when the checkpoint is a generator, or has other
+    ///   slots or another number of parameters; the state is then unchanged.
     package func load(optimizer state: OptimizerState) throws {
         guard metadata.kind == .training else {
             throw DTrainError(
-                .badData, "checkpoint '\(path)' is a generator without optimiser state",
-                hint: "go on from a training's checkpoint, or start a new training from it with `init`")
+                .badData, "checkpoint '\(path)' is a generator without optimizer state",
+                hint: "resume from a training checkpoint, or start a new training from it with `init`")
         }
         let wanted = state.optimizer.slotNames
         guard Set(wanted) == Set(optimizerSlots) else {
             throw DTrainError(
                 .badData,
-                "checkpoint '\(path)' holds \(list(optimizerSlots)) where the optimiser needs \(list(wanted)); resume with "
-                    + "the optimiser that it was trained with")
+                "checkpoint '\(path)' holds \(list(optimizerSlots)) where the optimizer needs \(list(wanted)); resume with "
+                    + "the optimizer that it was trained with")
         }
         guard state.count == layout.count else {
             throw DTrainError(
@@ -173,10 +176,11 @@ public struct Checkpoint: Sendable {
         state.steps = metadata.progress?.step ?? 0
     }
 
-    /// The states of the training's streams after its last step.
+    /// The states of the streams after the last step.
     ///
-    /// - Parameter batchSize: the sequences of a batch.
-    /// - Throws: `DTrainError` with `badData` when they are missing, of another shape, or not finite.
+    /// - Parameter batchSize: the number of sequences in a batch.
+    /// - Throws: `DTrainError` with `badData` when states are missing, of another shape, or not
+    ///   finite.
     package func states(batchSize: Int) throws -> StreamStates {
         var states = StreamStates(layout.configuration, batchSize: batchSize)
         for tensor in states.tensors {
@@ -192,7 +196,7 @@ public struct Checkpoint: Sendable {
     }
 
     private func list(_ slots: [String]) -> String {
-        slots.isEmpty ? "no optimiser state" : slots.map(\.quotedForMessage).joined(separator: ", ")
+        slots.isEmpty ? "no optimizer state" : slots.map(\.quotedForMessage).joined(separator: ", ")
     }
 
     private static func checkFormat(of file: Safetensors) throws {
@@ -204,7 +208,7 @@ public struct Checkpoint: Sendable {
 }
 
 extension Safetensors {
-    /// Copies all tensors of a layout, under derived names, to their places in a flat buffer.
+    /// Copies all tensors of a layout, under derived names, to their offsets in a flat buffer.
     func copy(
         _ layout: ParameterLayout, into buffer: UnsafeMutablePointer<Float>, name: (String) -> String = { $0 }
     ) throws {
@@ -213,9 +217,9 @@ extension Safetensors {
         }
     }
 
-    /// The names of the optimiser's slots in the order of the file.
+    /// The names of the optimizer's slots in the order of the file.
     ///
-    /// A slot is recognised by its tensor for the model's last parameter.
+    /// A slot is recognized by its tensor for the model's last parameter.
     func slotNames(_ layout: ParameterLayout) -> [String] {
         guard let parameter = layout.tensors.last?.name else { return [] }
         return names.compactMap { SlotTensor.slot(of: $0, parameter: parameter) }

@@ -1,16 +1,17 @@
 import Glibc
 
-/// The folder that holds a training's checkpoints; files with other names in it are none of its business.
+/// A folder of a run's checkpoints; other files in it are ignored.
 public struct CheckpointDirectory: Hashable, Sendable {
     /// The folder's path.
     public let path: String
 
-    /// Names a folder, which need not exist yet.
+    /// Creates a reference to a folder, which need not exist.
     public init(path: String) {
         self.path = path
     }
 
-    /// Makes the folder ready for writing: creates it where needed and removes what killed writers left.
+    /// Prepares the folder for writing: creates it if needed and removes temporary files of killed
+    /// processes.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be created or written to.
     public func prepare() throws {
@@ -18,23 +19,23 @@ public struct CheckpointDirectory: Hashable, Sendable {
         try AtomicFile.removeStaleTemporaries(in: path)
     }
 
-    /// The path of the checkpoint for a point in a training.
+    /// The path of the checkpoint for a point in a run.
     public func file(for progress: TrainingProgress) -> String {
         file(CheckpointName(progress))
     }
 
-    /// The path of a checkpoint of this folder.
+    /// The path of a checkpoint in this folder.
     public func file(_ name: CheckpointName) -> String {
         "\(path)/\(name.fileName)"
     }
 
-    /// The name of the checkpoint with the least held-out loss.
+    /// The file name of the checkpoint with the lowest held-out loss.
     public static let bestName = "ckpt_best.safetensors"
 
-    /// The path of the checkpoint with the least held-out loss, which is not among those of `list`.
+    /// The path of the checkpoint with the lowest held-out loss; `list` doesn't include it.
     public var best: String { "\(path)/\(Self.bestName)" }
 
-    /// The checkpoints by name, newest first; none when the folder doesn't exist.
+    /// The names of the checkpoints, newest first; empty if the folder doesn't exist.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
     public func list() throws -> [CheckpointName] {
@@ -42,11 +43,11 @@ public struct CheckpointDirectory: Hashable, Sendable {
         return try Folder.names(in: path).compactMap { CheckpointName($0) }.sorted(by: >)
     }
 
-    /// The newest checkpoint that is sound, nil when there is none.
+    /// The newest valid checkpoint; nil if there is none.
     ///
     /// - Parameters:
-    ///   - heartbeat: shows that the search goes on.
-    ///   - report: called with the error of each damaged one, which is skipped.
+    ///   - heartbeat: beats while files are read.
+    ///   - report: receives the error of each invalid checkpoint, which is skipped.
     /// - Throws: `DTrainError` with `inputOutput` when the folder can't be read.
     public func newestValid(
         heartbeat: Heartbeat? = nil, report: (DTrainError) -> Void = { _ in }
@@ -61,9 +62,9 @@ public struct CheckpointDirectory: Hashable, Sendable {
         return nil
     }
 
-    /// Refuses a folder that holds checkpoints already: the rule for a training that starts anew.
+    /// Throws if the folder already holds checkpoints, which a new run must not mix with its own.
     ///
-    /// - Throws: `DTrainError` with `usage` that says what is there.
+    /// - Throws: `DTrainError` with `usage` that names the checkpoints found.
     public func requireFresh() throws {
         let names = try list()
         let newest = names.first?.fileName ?? (Folder.exists(best) ? Self.bestName : nil)
@@ -71,34 +72,36 @@ public struct CheckpointDirectory: Hashable, Sendable {
         let oldest = names.last?.fileName ?? newest
         let found = names.count <= 1 ? newest : "\(oldest) to \(newest), \(names.count) files"
         throw DTrainError(
-            .usage, "folder '\(path)' already holds a training's checkpoints (\(found))",
-            hint: "go on from them with `resume`, delete them with `overwrite`, or name another folder")
+            .usage, "folder '\(path)' already holds checkpoints (\(found))",
+            hint: "continue from them with `resume`, delete them with `overwrite`, or name another folder")
     }
 
-    /// Deletes all checkpoints that come after a point in the training, nil for all; and nothing else.
+    /// Deletes all checkpoints after a point in the run, or all if it is nil; other files are kept.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when one can't be deleted.
+    /// - Throws: `DTrainError` with `inputOutput` when a file can't be deleted.
     public func removeAll(after point: CheckpointName? = nil) throws {
         for name in try list() where point.map({ $0 < name }) ?? true { try remove(name) }
     }
 
-    /// Deletes the best checkpoint unless it was saved at this step or before.
+    /// Deletes the best checkpoint unless it was saved at a step or before it.
     ///
-    /// - Parameter step: the steps that a training has done; nil deletes it in any case.
-    /// - Throws: `DTrainError` with `inputOutput` when it can't be deleted.
+    /// - Parameter step: the number of steps that the run has done; nil deletes it in any case.
+    /// - Throws: `DTrainError` with `inputOutput` when the file can't be deleted.
     package func removeBest(after step: Int? = nil) throws {
         guard Folder.exists(best) else { return }
-        // One that can't be read is of no use to the training that goes on.
+        // One that can't be read is of no use to a resumed run, so it is deleted, too.
         if let step, let saved = (try? Checkpoint(path: best))?.metadata.progress?.step, saved <= step { return }
         try remove(best)
     }
 
-    /// Deletes all but the newest checkpoints; the newest sound one stays even when it isn't among them.
+    /// Deletes all but the newest checkpoints; the newest valid one is always kept.
     ///
     /// - Parameters:
-    ///   - count: how many stay, at least 1.
-    ///   - written: the path of one that was written just now: known to be sound, it stays in any case and isn't read again.
-    /// - Throws: `DTrainError` with `inputOutput` when one can't be deleted or the folder can't be read.
+    ///   - count: the number of checkpoints to keep, at least 1.
+    ///   - written: the path of a checkpoint written just now. It counts as valid without being
+    ///     read again.
+    /// - Throws: `DTrainError` with `inputOutput` when a file can't be deleted or the folder can't
+    ///   be read.
     public func prune(keeping count: Int, written: String? = nil) throws {
         let names = try list()
         let surplus = names.dropFirst(max(count, 1))
@@ -107,18 +110,19 @@ public struct CheckpointDirectory: Hashable, Sendable {
             for name in surplus where name != sound { try remove(name) }
             return
         }
-        // With no sound one at all, none is deleted: what looks damaged may be a disk that comes back.
+        // Without any valid checkpoint, delete none: the damage may be a temporary disk error.
         guard let valid = names.first(where: { (try? Checkpoint(path: file($0))) != nil }) else { return }
         for name in surplus where name != valid { try remove(name) }
     }
 
-    /// Opens a checkpoint file or any file of weights, or of a folder what `newestFile` says.
+    /// Opens a checkpoint or weights file; of a folder, the file that `newestFile` returns.
     ///
     /// - Parameters:
     ///   - path: the file or folder.
-    ///   - vocabulary: what the ids mean where the file doesn't say.
-    ///   - report: called with the error of each damaged checkpoint, which is skipped.
-    /// - Throws: `DTrainError` with `noInput` when there is nothing, `badData` when the file is unfit.
+    ///   - vocabulary: the vocabulary if the file has none.
+    ///   - report: receives the error of each invalid checkpoint, which is skipped.
+    /// - Throws: `DTrainError` with `noInput` when there is no such file, with `badData` when the
+    ///   file is invalid.
     public static func resolve(
         _ path: String, vocabulary: Vocabulary? = nil, report: (DTrainError) -> Void = { _ in }
     ) throws -> Checkpoint {
@@ -129,16 +133,17 @@ public struct CheckpointDirectory: Hashable, Sendable {
         return newest
     }
 
-    /// Opens the checkpoint with the least held-out loss of a folder.
+    /// Opens the checkpoint with the lowest held-out loss in a folder.
     ///
     /// - Parameters:
     ///   - path: the folder.
-    ///   - vocabulary: as for `resolve`.
-    /// - Throws: `DTrainError` with `usage` when it isn't a folder, `noInput` when there is none in it, `badData` when it is unfit.
+    ///   - vocabulary: the vocabulary if the file has none.
+    /// - Throws: `DTrainError` with `usage` when the path isn't a folder, with `noInput` when there
+    ///   is no such checkpoint, with `badData` when it is invalid.
     public static func resolveBest(_ path: String, vocabulary: Vocabulary? = nil) throws -> Checkpoint {
         guard Folder.isFolder(path) else {
             throw DTrainError(
-                .usage, "`best` looks for \(bestName) in a folder, but '\(path)' is none",
+                .usage, "`best` looks for \(bestName) in a folder, but '\(path)' is not one",
                 hint: "name the folder, or leave `best` out")
         }
         let best = CheckpointDirectory(path: path).best
@@ -150,11 +155,11 @@ public struct CheckpointDirectory: Hashable, Sendable {
         return try Checkpoint(weights: best, vocabulary: vocabulary)
     }
 
-    /// A file itself, or of a folder the newest sound checkpoint, else the generator exported to it.
+    /// The file itself; of a folder, the newest valid checkpoint, or else the exported generator.
     ///
     /// - Parameters:
     ///   - path: the file or folder.
-    ///   - report: called with the error of each damaged checkpoint, which is skipped.
+    ///   - report: receives the error of each invalid checkpoint, which is skipped.
     /// - Throws: `DTrainError` with `noInput` when a folder holds neither.
     package static func newestFile(_ path: String, report: (DTrainError) -> Void = { _ in }) throws -> String {
         guard Folder.isFolder(path) else { return path }

@@ -1,17 +1,18 @@
 import Glibc
 
-/// Keeps a checkpoint folder to one training at a time.
+/// A lock that reserves a checkpoint folder for one run.
 ///
-/// Another process that only reads the folder is not kept away.
+/// Processes that only read the folder aren't affected.
 package final class CheckpointLock: Sendable {
     private let lock: FileLock
 
-    /// Takes the lock.
+    /// Acquires the lock.
     ///
     /// - Parameters:
     ///   - directory: the folder.
-    ///   - heartbeat: shows that waiting goes on.
-    /// - Throws: `DTrainError` with `inputOutput` that names the process, when another training has the folder.
+    ///   - heartbeat: beats while waiting.
+    /// - Throws: `DTrainError` with `inputOutput` that names the process of another run that holds
+    ///   the lock.
     package init(_ directory: CheckpointDirectory, heartbeat: Heartbeat? = nil) throws {
         lock = try FileLock(
             path: directory.path, flags: O_RDONLY | O_DIRECTORY, heartbeat: heartbeat, isOptional: true
@@ -22,11 +23,11 @@ package final class CheckpointLock: Sendable {
         }
     }
 
-    /// Takes the lock of a folder that is there; nil for one that is not.
+    /// Acquires the lock of an existing folder; nil if the folder doesn't exist.
     ///
-    /// Changes nothing on the disk.
+    /// Doesn't change anything on disk.
     ///
-    /// - Throws: as `init`.
+    /// - Throws: the errors of `init`.
     package static func ofExisting(_ directory: CheckpointDirectory, heartbeat: Heartbeat? = nil) throws
         -> CheckpointLock?
     {
@@ -34,6 +35,6 @@ package final class CheckpointLock: Sendable {
         return try CheckpointLock(directory, heartbeat: heartbeat)
     }
 
-    /// Whether the path of the folder still leads to what is locked.
+    /// Whether the folder's path still leads to the locked folder.
     package func isOn(_ directory: CheckpointDirectory) -> Bool { lock.isOn(directory.path) }
 }

@@ -19,13 +19,15 @@ enum CheckpointKey: String, CaseIterable {
 private struct StoredConfiguration: Codable {
     let model: ModelConfiguration
     let training: Settings?
-    // In here, because the seal of a version that doesn't know them covers them all the same.
+    // These are part of `configuration` so that the seal covers them even in versions that don't
+    // know them.
     let arithmetic: String?
     let horizon: Int?
     let validationChecksum: String?
 }
 
-/// The value of `loss_history`; JSON numbers in their shortest form give the same double again.
+/// The value of `loss_history`; JSON numbers in their shortest form convert back to the same
+/// doubles.
 private struct StoredLosses: Encodable {
     let epochLosses: [Double]
     let lossSum: Double
@@ -47,10 +49,11 @@ private struct StoredValidation: Encodable {
 }
 
 extension CheckpointMetadata {
-    /// No configuration is longer: a general decoder takes many times the memory of its text.
+    /// A limit on the length of `configuration`, since a general decoder needs many times the
+    /// memory of its input.
     private static let maximumText = 1 << 16
 
-    /// The metadata as the format's strings, one readable key each.
+    /// The metadata as strings by key, as stored in the file.
     func strings() throws -> [CheckpointKey: String] {
         if let problem {
             throw DTrainError(.internal, "cannot save a checkpoint that \(problem); please report this")
@@ -75,7 +78,7 @@ extension CheckpointMetadata {
         return strings
     }
 
-    /// The metadata of a file whose checksums are right and whose tensors make `model`.
+    /// Decodes the metadata of a file whose checksums are verified and whose tensors form `model`.
     init(_ file: Safetensors, model: ModelConfiguration) throws {
         func text(_ key: CheckpointKey) throws -> String {
             guard let value = file.metadata[key.rawValue] else { throw file.unfit("has no \(key.rawValue)") }
@@ -111,19 +114,19 @@ extension CheckpointMetadata {
             validationChecksum: stored.validationChecksum, progress: progress)
         if let problem { throw file.unfit(problem) }
         guard let version = file[.formatVersion].flatMap({ Int($0) }), version >= formatVersion else {
-            throw file.unfit("has a vocabulary that format version \(formatVersion) has first, but an older version")
+            throw file.unfit("has a vocabulary that needs format version \(formatVersion), but has an older version")
         }
     }
 
-    /// The vocabulary of a file that has one.
-    static func vocabularyIfThere(of source: ModelFile) throws -> [String]? {
+    /// The vocabulary of a file; nil if it has none.
+    static func storedVocabulary(of source: ModelFile) throws -> [String]? {
         guard source.file[.vocabulary] != nil else { return nil }
         return try vocabulary(of: source.file, size: source.layout.configuration.vocabularySize)
     }
 
-    /// The vocabulary in a file's metadata, which must have as many entries as the model wants.
+    /// The vocabulary in a file's metadata, which must have the model's number of entries.
     ///
-    /// - Throws: `DTrainError` with `badData`.
+    /// - Throws: `DTrainError` with `badData` when it is missing or invalid.
     static func vocabulary(of file: Safetensors, size: Int) throws -> [String] {
         guard let entries = try entries(of: file, size: size, advice: "use another file") else {
             throw file.unfit("has no vocabulary")
@@ -132,9 +135,11 @@ extension CheckpointMetadata {
         return entries
     }
 
-    /// The vocabulary in the metadata of another program's file, which may leave out `[UNK]`; nil when there is none.
+    /// The vocabulary in the metadata of another program's file, which may omit `[UNK]`; nil if
+    /// there is none.
     ///
-    /// - Throws: `DTrainError` with `badData` when it is no list of characters, or has more entries than `size`.
+    /// - Throws: `DTrainError` with `badData` when it isn't a list of characters, or has more
+    ///   entries than `size`.
     package static func foreignVocabulary(
         of file: Safetensors, size: Int
     ) throws -> (vocabulary: Vocabulary, namesUnknown: Bool)? {
@@ -147,13 +152,13 @@ extension CheckpointMetadata {
         }
     }
 
-    /// The strings of a file's vocabulary; nil when there is none.
+    /// The entries of a file's vocabulary; nil if there is none.
     ///
-    /// No entry beyond `size` is read, so that memory stays in proportion to the tensors.
+    /// Reading stops after `size` entries, so that memory stays in proportion to the tensors.
     private static func entries(of file: Safetensors, size: Int, advice: String) throws -> [String]? {
         guard var text = file.metadata[CheckpointKey.vocabulary.rawValue] else { return nil }
         guard size <= Vocabulary.maximumScalarCount + 1 else {
-            throw file.unfit("has a vocabulary of \(size) entries, more than ids can name")
+            throw file.unfit("has a vocabulary of \(size) entries, more than ids can represent")
         }
         var entries: [String] = []
         let isRead = text.withUTF8 { bytes in
@@ -171,7 +176,7 @@ extension CheckpointMetadata {
         return entries
     }
 
-    /// The loss history, which must have as many epochs as the progress says.
+    /// The loss history, which must have as many epochs as the progress.
     private static func losses(of file: Safetensors, epochs: Int) throws -> StoredLosses {
         let record = try numbers(.lossHistory, of: file, lists: ["epochLosses"], numbers: ["lossSum"], atMost: epochs)
         guard let epochLosses = record.lists["epochLosses"], let lossSum = record.numbers["lossSum"] else {
@@ -180,7 +185,7 @@ extension CheckpointMetadata {
         return StoredLosses(epochLosses: epochLosses, lossSum: lossSum)
     }
 
-    /// The held-out losses, which are there only where a training has some.
+    /// The held-out losses; nil if the run has none.
     private static func validation(of file: Safetensors, epochs: Int) throws -> ValidationProgress? {
         let key = CheckpointKey.validationHistory
         guard file.metadata[key.rawValue] != nil else { return nil }
@@ -196,7 +201,7 @@ extension CheckpointMetadata {
             reference: record.numbers["reference"], waited: waited)
     }
 
-    /// Reads an object of numbers and of lists of numbers, each at most once, with no other keys.
+    /// Reads an object of numbers and lists of numbers; unknown and repeated keys are errors.
     private static func numbers(
         _ key: CheckpointKey, of file: Safetensors, lists: [String], numbers: [String], atMost epochs: Int
     ) throws -> (lists: [String: [Double]], numbers: [String: Double]) {
@@ -242,7 +247,7 @@ extension CheckpointMetadata {
 }
 
 extension ModelConfiguration {
-    /// The sizes in a few words, for messages.
+    /// A short description of the sizes for messages.
     fileprivate var summary: String {
         "\(layers) x \(cell.rawValue) of \(rnnUnits) units, embedding \(embeddingDim), vocabulary \(vocabularySize)"
     }

@@ -1,34 +1,38 @@
-/// What a checkpoint says about its tensors.
+/// The metadata of a checkpoint.
 public struct CheckpointMetadata: Hashable, Sendable {
-    /// What a checkpoint is for.
+    /// The purpose of a checkpoint.
     public enum Kind: String, Hashable, Sendable {
-        /// A training can resume from it: it has settings, progress, corpus checksum and an optimiser's slots.
+        /// A checkpoint to resume from, with settings, progress, corpus checksum and optimizer
+        /// slots.
         case training
-        /// Text can be generated with it: weights and vocabulary only.
+        /// A model to generate text with: only weights and vocabulary.
         case generator
     }
 
-    /// What the checkpoint is for.
+    /// The purpose of the checkpoint.
     public var kind: Kind
     /// The model's sizes.
     public var model: ModelConfiguration
-    /// The training's settings as far as they are stored; always there in a training checkpoint.
+    /// The stored settings of the run; never nil in a training checkpoint.
     public var settings: Settings?
-    /// The `Arithmetic` of the training by its raw value, which a newer dtrain may have added; nil in a generator, and in checkpoints
-    /// from before it was kept.
+    /// The raw value of the run's `Arithmetic`, possibly one that only a newer dtrain has.
+    ///
+    /// It is nil in a generator, and in checkpoints of versions that didn't store it.
     public var arithmetic: String?
-    /// The steps of the training as it was planned at its first start; nil where its learning rate is constant.
+    /// The number of steps planned when the run first started; nil if the learning rate is
+    /// constant.
     public var horizon: Int?
-    /// All entries by id: `[UNK]`, then one Unicode scalar each, or `<00>`, `<01>` … `<ff>` for bytes.
+    /// All tokens by id: `[UNK]`, then single Unicode scalars, or `<00>`, `<01>` … `<ff>` for
+    /// bytes.
     public var vocabulary: [String]
-    /// The checksum of the text trained on; always there in a training checkpoint.
+    /// The checksum of the training text; never nil in a training checkpoint.
     public var corpusChecksum: String?
-    /// The checksum of the file of held-out data; nil where there is none.
+    /// The checksum of the held-out file; nil if there is none.
     public var validationChecksum: String?
-    /// How far the training has come; always there in a training checkpoint.
+    /// The progress of the run; never nil in a training checkpoint.
     public var progress: TrainingProgress?
 
-    /// The metadata of a checkpoint.
+    /// Creates metadata.
     package init(
         kind: Kind, model: ModelConfiguration, settings: Settings? = nil, arithmetic: String? = nil,
         horizon: Int? = nil, vocabulary: [String],
@@ -45,16 +49,17 @@ public struct CheckpointMetadata: Hashable, Sendable {
         self.progress = progress
     }
 
-    /// The oldest format version with such a vocabulary: the first has only characters in ascending order.
+    /// The oldest format version that can represent the vocabulary; version 1 has only characters
+    /// in ascending order.
     var formatVersion: Int {
         guard let vocabulary = try? Vocabulary(checking: vocabulary) else { return 1 }
         return vocabulary.tokenization == .characters && vocabulary.isAscending ? 1 : 2
     }
 
-    /// Whether the vocabulary's entries are characters or bytes.
+    /// Whether the vocabulary's entries are characters or bytes; nil if it is invalid.
     private var tokenization: Tokenization? { (try? Vocabulary(checking: vocabulary))?.tokenization }
 
-    /// What contradicts itself or is missing, nil when all is well.
+    /// An inconsistency or a missing part, phrased to follow the file's name; nil if there is none.
     var problem: String? {
         if let problem = Self.vocabularyProblem(vocabulary, size: model.vocabularySize) { return problem }
         if let settings, settings[.tokens] != tokenization {
@@ -63,12 +68,12 @@ public struct CheckpointMetadata: Hashable, Sendable {
         if kind == .training, settings == nil || progress == nil || corpusChecksum == nil {
             return "lacks the settings, the progress or the corpus checksum of its training"
         }
-        if settings?.arePossible == false { return "has impossible training settings" }
-        if let horizon, !(1...StepCount.mostSteps).contains(horizon) { return "plans \(horizon) steps" }
+        if settings?.areValid == false { return "has invalid training settings" }
+        if let horizon, !(1...StepCount.maximumSteps).contains(horizon) { return "plans \(horizon) steps" }
         if let progress {
             guard (0...TrainingProgress.maximumEpochs).contains(progress.epoch), progress.stepInEpoch >= 0,
                 progress.step >= progress.stepInEpoch, progress.epochLosses.count == progress.epoch
-            else { return "has an impossible training progress" }
+            else { return "has an invalid training progress" }
             guard progress.lossSum.isFinite, progress.epochLosses.allSatisfy(\.isFinite) else {
                 return "has a loss that is not finite"
             }
@@ -79,7 +84,7 @@ public struct CheckpointMetadata: Hashable, Sendable {
         return nil
     }
 
-    /// Why a model of that size can't have these entries, nil when it can.
+    /// Why a model of the given size can't have this vocabulary; nil if it can.
     static func vocabularyProblem(_ vocabulary: [String], size: Int) -> String? {
         guard vocabulary.count == size else {
             return "has a vocabulary of \(vocabulary.count) entries for a model of \(size)"

@@ -1,21 +1,21 @@
-/// The place of a checkpoint in a training, as its file's name tells it.
+/// A point in a run, encoded in the name of a checkpoint file.
 ///
-/// `ckpt_{epoch}.safetensors` is written when that many epochs are finished; `ckpt_{epoch}_{step}.safetensors` inside
-/// the epoch of that number (the first is 1) after that many of its steps. So `ckpt_3_40` lies between `ckpt_2` and
-/// `ckpt_3`.
+/// `ckpt_{epoch}.safetensors` is written after that many epochs. `ckpt_{epoch}_{step}.safetensors`
+/// is written within an epoch, counted from 1, after that many of its steps. So `ckpt_3_40` lies
+/// between `ckpt_2` and `ckpt_3`.
 public struct CheckpointName: Hashable, Sendable, Comparable {
-    /// Finished epochs.
+    /// The number of finished epochs.
     public let epoch: Int
-    /// Steps done in the epoch that has begun; 0 at the end of an epoch.
+    /// The number of steps done in the current epoch; 0 at the end of an epoch.
     public let stepInEpoch: Int
 
-    /// The name for a point in a training.
+    /// Creates the name for a point in a run.
     public init(_ progress: TrainingProgress) {
         epoch = progress.epoch
         stepInEpoch = progress.stepInEpoch
     }
 
-    /// Reads a file name; nil when it isn't a checkpoint's.
+    /// Parses a file name; nil if it isn't a checkpoint's.
     public init?(_ fileName: String) {
         guard fileName.hasPrefix("ckpt_"), fileName.hasSuffix(".safetensors") else { return nil }
         let numbers = fileName.dropFirst("ckpt_".count).dropLast(".safetensors".count)
@@ -27,7 +27,7 @@ public struct CheckpointName: Hashable, Sendable, Comparable {
             (epoch, stepInEpoch) = (running - 1, step)
         default: return nil
         }
-        // Only the one spelling that is written: no sign, no leading zeros.
+        // Accept only the canonical spelling, without signs and leading zeros.
         guard self.fileName == fileName else { return nil }
     }
 
@@ -36,7 +36,7 @@ public struct CheckpointName: Hashable, Sendable, Comparable {
         stepInEpoch == 0 ? "ckpt_\(epoch).safetensors" : "ckpt_\(epoch + 1)_\(stepInEpoch).safetensors"
     }
 
-    /// Whether one comes before the other in the training.
+    /// Whether one comes before the other in a run.
     public static func < (left: Self, right: Self) -> Bool {
         (left.epoch, left.stepInEpoch) < (right.epoch, right.stepInEpoch)
     }

@@ -1,65 +1,72 @@
-/// The seal of a dtrain checkpoint: it tells whether tensors and metadata are those that were saved.
+/// The seal of a dtrain checkpoint, which verifies that tensors and metadata are those that were
+/// saved.
 ///
-/// `dtrain_seal` is a checksum over dtrain's metadata and the tensors by name, in a form of its own: a program that saves
-/// the file again may order and spell its header as it likes.
+/// `dtrain_seal` is a checksum over dtrain's metadata and the tensors by name, independent of the
+/// header's text. Another program may therefore save the file again with its own order and spelling
+/// of the header.
 ///
-/// Two further checksums are also those of files written before there was a seal. `tensor_checksum` is over all tensor bytes
-/// in the order of the file. `metadata_checksum` is over the header as it stands in the file, padding included, with its
-/// own digits read as zeros: it finds any change of a file that nobody has saved again.
+/// Two further checksums also exist in files from before the seal. `tensor_checksum` covers all
+/// tensor bytes in the order of the file. `metadata_checksum` covers the header's text, including
+/// padding, with the digits of the checksum itself read as zeros. It detects any change to a file
+/// that wasn't saved again by another program.
 package enum CheckpointSeal {
-    /// What is known of a file.
+    /// The result of verifying a file.
     enum Verdict: Hashable, Sendable {
-        /// Tensors and metadata are those that dtrain has saved.
+        /// Tensors and metadata are those that dtrain saved.
         case sealed
-        /// An older checkpoint that another program has saved again: the tensors are verified, the metadata isn't.
+        /// An older checkpoint, saved again by another program: the tensors are verified, the
+        /// metadata isn't.
         case tensorsOnly
-        /// The file has none of dtrain's keys.
+        /// A file without any of dtrain's keys.
         case foreign
     }
 
-    /// What a header's own checksum says.
+    /// The result of verifying a header's own checksum.
     enum Header: Hashable, Sendable {
         case asWritten
-        /// Another program has written it anew.
-        case respelled
+        /// Rewritten by another program.
+        case rewritten
         case foreign
     }
 
     private static let blank = [UInt8](repeating: UInt8(ascii: "0"), count: 32)
-    /// Keys that only dtrain writes; `format`, `vocabulary`, `step` and others are everybody's.
+    /// Keys that only dtrain writes; other programs also use `format`, `vocabulary`, `step` and the
+    /// rest.
     private static let ownKeys: [CheckpointKey] = [
         .dtrainVersion, .seal, .tensorChecksum, .metadataChecksum, .corpusChecksum, .lossHistory, .stepInEpoch,
     ]
 
-    /// Whether a file claims to come from dtrain; one damaged byte can't hide it.
+    /// Whether a file claims to be dtrain's, in any of several keys, so that one damaged byte can't
+    /// hide it.
     package static func isPresent(in file: Safetensors) -> Bool {
         file[.format] == Checkpoint.format || ownKeys.contains { file[$0] != nil }
     }
 
-    /// Checks the header of a file.
+    /// Verifies the header of a file.
     ///
-    /// - Throws: `DTrainError` with `badData` when the header is dtrain's own and was changed.
+    /// - Throws: `DTrainError` with `badData` when a header written by dtrain was changed.
     static func verifyHeader(_ file: Safetensors) throws -> Header {
         guard isPresent(in: file) else { return .foreign }
         if let digits = file.metadataRanges[CheckpointKey.metadataChecksum.rawValue], digits.count == blank.count {
             let found = try file.withBytes { header, _ in try checksum(of: header, without: digits) }
             if found == file[.metadataChecksum] { return .asWritten }
         }
-        // A valid seal is enough for what another program has saved, but dtrain's own header is as it was to the last byte.
-        let isOwn = file[.seal] == nil ? file.isInWrittenOrder : file.isSpelledByDTrain
+        // Files saved by another program only need a valid seal. A header written by dtrain must be
+        // intact to the last byte.
+        let isOwn = file[.seal] == nil ? file.hasCanonicalStart : file.hasCanonicalHeader
         guard !isOwn, file[.metadataChecksum] != nil else {
             throw file.damaged("its header was changed (the checksum differs)")
         }
-        return .respelled
+        return .rewritten
     }
 
-    /// Checks the tensors, and the metadata where a seal covers them, which reads the whole file.
+    /// Verifies the tensors, and the metadata if a seal covers it; reads the whole file.
     ///
     /// - Parameters:
     ///   - file: the file.
-    ///   - header: what `verifyHeader` says.
+    ///   - header: the result of `verifyHeader`.
     ///   - layout: the model's tensors.
-    /// - Throws: `DTrainError` with `badData` when what dtrain has saved was changed.
+    /// - Throws: `DTrainError` with `badData` when the data that dtrain saved was changed.
     static func verify(_ file: Safetensors, _ header: Header, layout: ParameterLayout) throws -> Verdict {
         if header == .foreign { return .foreign }
         if let expected = file[.seal] {
@@ -68,7 +75,7 @@ package enum CheckpointSeal {
             }
             return .sealed
         }
-        let names = header == .asWritten ? file.names : writtenOrder(of: file, layout)
+        let names = header == .asWritten ? file.names : canonicalOrder(of: file, layout)
         var checksum = try Checksum()
         file.add(names, to: &checksum)
         guard checksum.hexadecimal == file[.tensorChecksum] else {
@@ -77,8 +84,8 @@ package enum CheckpointSeal {
         return header == .asWritten ? .sealed : .tensorsOnly
     }
 
-    /// The order in which dtrain writes the tensors, whatever the file's.
-    private static func writtenOrder(of file: Safetensors, _ layout: ParameterLayout) -> [String] {
+    /// The names of the tensors in the order in which dtrain writes them.
+    private static func canonicalOrder(of file: Safetensors, _ layout: ParameterLayout) -> [String] {
         let parameters = layout.tensors.map(\.name)
         return file.slotNames(layout).sorted().reduce(parameters) { names, slot in
             names + parameters.map { SlotTensor.name(slot: slot, parameter: $0) }
@@ -95,7 +102,7 @@ package enum CheckpointSeal {
 }
 
 extension CheckpointSeal {
-    /// The header of a checkpoint with its checksums in its metadata.
+    /// The header of a checkpoint, including its checksums.
     static func header(tensors: [SafetensorsWriter.Tensor], metadata: [CheckpointKey: String]) throws -> [UInt8] {
         var data = try Checksum()
         for tensor in tensors { data.update(tensor.bytes) }
@@ -107,7 +114,7 @@ extension CheckpointSeal {
             tensors: tensors,
             metadata: Dictionary(uniqueKeysWithValues: strings.map { ($0.key.rawValue, $0.value) }))
         let dataCount = tensors.reduce(0) { $0 + $1.bytes.count }
-        // Also shows that what is about to be written can be read again.
+        // Parsing also verifies that the header can be read again.
         let parsed = try? header.withUnsafeBytes { try SafetensorsHeader($0, dataCount: dataCount) }
         guard let digits = parsed?.metadataRanges[CheckpointKey.metadataChecksum.rawValue], digits.count == blank.count
         else { throw DTrainError(.internal, "the checkpoint's header cannot be read back; please report this") }
@@ -116,7 +123,7 @@ extension CheckpointSeal {
         return header
     }
 
-    /// The seal over what is about to be written.
+    /// The seal of tensors and metadata to be written.
     private static func seal(
         _ metadata: [CheckpointKey: String], _ tensors: [SafetensorsWriter.Tensor]
     ) throws -> String {
@@ -129,7 +136,8 @@ extension CheckpointSeal {
         return checksum.hexadecimal
     }
 
-    /// The seal over a file's metadata, parameters and slots; what else the file holds is none of dtrain's.
+    /// The seal of a file's metadata, parameters, slots and stream states; other tensors don't
+    /// count.
     private static func seal(of file: Safetensors, _ layout: ParameterLayout) throws -> String {
         let parameters = Set(layout.tensors.map(\.name))
         let states = Set(file.stateNames(of: layout.configuration))
@@ -147,7 +155,7 @@ extension CheckpointSeal {
 }
 
 extension Checksum {
-    /// Adds dtrain's metadata by ascending keys, but for the checksums of the whole.
+    /// Adds dtrain's metadata in the order of the keys, except the seal and the metadata checksum.
     fileprivate mutating func add(_ metadata: [CheckpointKey: String]) {
         let sealed = metadata.filter { $0.key != .seal && $0.key != .metadataChecksum }
         add(sealed.count)
@@ -157,7 +165,7 @@ extension Checksum {
         }
     }
 
-    /// Adds what is before a tensor's bytes.
+    /// Adds a tensor's name, type and shape.
     fileprivate mutating func add(_ name: String, type: ElementType, shape: [Int]) {
         add(name)
         add(type.name)
@@ -165,7 +173,8 @@ extension Checksum {
         for size in shape { add(size) }
     }
 
-    /// Adds a text and its length: so no two lists of texts are the same bytes.
+    /// Adds a text preceded by its length, so that different lists of texts never yield the same
+    /// bytes.
     private mutating func add(_ text: String) {
         let bytes = Array(text.utf8)
         add(bytes.count)
@@ -181,15 +190,17 @@ extension Safetensors {
     /// The value of one of dtrain's keys.
     subscript(key: CheckpointKey) -> String? { metadata[key.rawValue] }
 
-    /// Whether the header looks as dtrain writes it: other programs sort the tensors by name, or spell it with spaces.
-    fileprivate var isInWrittenOrder: Bool {
+    /// Whether the header starts as dtrain writes it; other programs sort the tensors by name, or
+    /// add spaces.
+    fileprivate var hasCanonicalStart: Bool {
         names.first == "embedding.embeddings"
             && withBytes { header, _ in header.starts(with: "{\"\(SafetensorsHeader.metadataName)\":{\"".utf8) }
     }
 
-    /// Whether the header is what dtrain writes for its content, byte for byte, but for the order of the keys.
-    fileprivate var isSpelledByDTrain: Bool {
-        guard isInWrittenOrder, metadata.keys.allSatisfy({ CheckpointKey(rawValue: $0) != nil }) else { return false }
+    /// Whether the header is byte for byte what dtrain writes for its content, except for the order
+    /// of the keys.
+    fileprivate var hasCanonicalHeader: Bool {
+        guard hasCanonicalStart, metadata.keys.allSatisfy({ CheckpointKey(rawValue: $0) != nil }) else { return false }
         let entries = names.compactMap { name in
             tensors[name].map {
                 SafetensorsWriter.Entry(
@@ -197,8 +208,8 @@ extension Safetensors {
             }
         }
         let keys = metadataRanges.sorted { $0.value.lowerBound < $1.value.lowerBound }.map(\.key)
-        let spelled = SafetensorsWriter.header(
+        let canonical = SafetensorsWriter.header(
             entries: entries, metadata: keys.map { (key: $0, value: metadata[$0] ?? "") })
-        return withBytes { header, _ in header.elementsEqual(spelled) }
+        return withBytes { header, _ in header.elementsEqual(canonical) }
     }
 }

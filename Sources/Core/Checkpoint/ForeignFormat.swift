@@ -1,12 +1,12 @@
-/// What a file is that isn't what it should be, by its first bytes.
+/// Recognition of files that aren't safetensors, by their first bytes.
 package enum ForeignFormat {
-    /// What the bytes are and what to do, to follow the file's name; nil for nothing that is known.
+    /// A description and a remedy, phrased to follow the file's name; nil if the format is unknown.
     ///
     /// - Parameters:
     ///   - bytes: the whole file.
-    ///   - path: the file, for commands to run.
+    ///   - path: the file, for use in commands.
     package static func describe(_ bytes: UnsafeRawBufferPointer, path: String) -> String? {
-        guard !bytes.isEmpty else { return "is empty; the copy or download that made it has failed: make it again" }
+        guard !bytes.isEmpty else { return "is empty; repeat the copy or download that made it" }
         let head = Array(bytes.prefix(headCount))
         guard !isHeader(head) else { return nil }
         if let kind = starts.first(where: { head.starts(with: $0.bytes) }) {
@@ -28,7 +28,7 @@ package enum ForeignFormat {
         "save the weights as safetensors with Python's safetensors library, as docs/python.md shows"
     private static let zip: [UInt8] = [0x50, 0x4B, 0x03, 0x04]
 
-    /// Beginnings of files that are what they are whatever follows.
+    /// Signatures that identify a format on their own.
     private static let starts: [(bytes: [UInt8], text: String)] = [
         (
             Array("version https://git-lfs.github.com/spec/".utf8),
@@ -36,10 +36,10 @@ package enum ForeignFormat {
         ),
         ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A], "is an HDF5 file, as Keras writes them (.h5); \(convert)"),
         ([0x93] + Array("NUMPY".utf8), "is a NumPy array (.npy); \(convert)"),
-        (Array("GGUF".utf8), "is a GGUF file, which has no model that dtrain runs; use another"),
+        (Array("GGUF".utf8), "is a GGUF file, which dtrain doesn't support; use another file"),
         (
             [UInt8](repeating: 0, count: 8),
-            "begins with zeros, as a download does that never finished; fetch it again"
+            "starts with zeros, as an unfinished download does; fetch it again"
         ),
     ]
 
@@ -52,12 +52,12 @@ package enum ForeignFormat {
             : "is \(format.name); run '\(filter) <\(path.shellWord) >unpacked' and pass that file"
     }
 
-    /// The length of a header and the begin of one: a file of tensors, though not a whole one.
+    /// Whether this is the start of a safetensors file, even if the file isn't complete.
     private static func isHeader(_ head: [UInt8]) -> Bool {
         head.count > 8 && head[4..<8] == [0, 0, 0, 0] && head[8] == UInt8(ascii: "{")
     }
 
-    /// A zip archive, by the names of its first entries.
+    /// Describes a zip archive by the names of its first entries.
     private static func describeZip(_ head: [UInt8], _ path: String) -> String {
         let text = String(decoding: head, as: UTF8.self)
         if text.contains("data.pkl") || text.contains("/.format_version") {
@@ -70,7 +70,7 @@ package enum ForeignFormat {
         return "is a zip archive; unpack it with 'unzip \(path.shellWord)' and pass a file from it"
     }
 
-    /// A protocol of 2 to 5, and not the length of a header.
+    /// Whether this is a pickle of protocol 2 to 5 rather than the length of a safetensors header.
     private static func isPickle(_ head: [UInt8]) -> Bool {
         head.count > 8 && head[0] == 0x80 && (2...5).contains(head[1]) && head[4..<8] != [0, 0, 0, 0]
     }
@@ -88,6 +88,6 @@ package enum ForeignFormat {
             return "is a JSON document\(index); name a file that holds the tensors themselves"
         }
         guard !head.contains(where: { $0 < 0x09 || (0x0E..<0x20).contains($0) || $0 >= 0x7F }) else { return nil }
-        return "is a text that begins with \(String(start.prefix(40)).quotedForMessage); name a file of tensors"
+        return "is a text file that starts with \(String(start.prefix(40)).quotedForMessage); name a file of tensors"
     }
 }

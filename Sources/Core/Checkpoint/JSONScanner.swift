@@ -1,9 +1,10 @@
-/// Reads the few JSON forms that safetensors headers and lines of metrics consist of, straight from the file's bytes.
+/// A scanner for the subset of JSON in safetensors headers and metrics files, working directly on
+/// the file's bytes.
 ///
-/// A general decoder builds a tree many times the size of its input, recurses as deep as the input wants and lets the
-/// last of two equal keys win; a header may come from anywhere, so none of these will do.
+/// A header may come from an untrusted source. A general decoder would build a tree many times the
+/// size of its input, recurse as deep as the input, and accept repeated keys.
 package struct JSONScanner {
-    /// What is wrong with the text.
+    /// A syntax error or a violated limit.
     package struct Problem: Error {
         let text: String
 
@@ -13,12 +14,12 @@ package struct JSONScanner {
     private let bytes: UnsafeRawBufferPointer
     private(set) var position = 0
 
-    /// Reads from the first byte on.
+    /// Starts at the first byte.
     package init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
 
-    /// Skips white space; then whether that was the end.
+    /// Skips white space and returns whether the end is reached.
     package mutating func isAtEnd() -> Bool {
         while position < bytes.count {
             switch bytes[position] {
@@ -29,19 +30,19 @@ package struct JSONScanner {
         return true
     }
 
-    /// Skips white space and the character, if it comes next.
+    /// Skips white space and consumes the character if it comes next.
     package mutating func take(_ character: Unicode.Scalar) -> Bool {
         guard !isAtEnd(), bytes[position] == UInt8(ascii: character) else { return false }
         position += 1
         return true
     }
 
-    /// Skips white space and the character, which must come next.
+    /// Skips white space and consumes the character; throws if another one comes next.
     package mutating func expect(_ character: Unicode.Scalar) throws {
         guard take(character) else { throw Problem(text: "'\(character)' expected at byte \(position) of the header") }
     }
 
-    /// Reads `OPEN element, element, … CLOSE`; each call of `element` reads one.
+    /// Reads `OPEN element, element, … CLOSE`; each call of `element` reads one element.
     package mutating func sequence(
         _ open: Unicode.Scalar, _ close: Unicode.Scalar, element: (inout JSONScanner) throws -> Void
     ) throws {
@@ -51,7 +52,7 @@ package struct JSONScanner {
         try expect(close)
     }
 
-    /// Reads a whole number from 0 up.
+    /// Reads a non-negative integer.
     mutating func count() throws -> Int {
         _ = isAtEnd()
         let start = position
@@ -66,7 +67,7 @@ package struct JSONScanner {
             position += 1
         }
         guard position > start, bytes[start] != 0x30 || position == start + 1 else {
-            throw Problem(text: "a whole number from 0 up expected at byte \(start) of the header")
+            throw Problem(text: "a non-negative integer expected at byte \(start) of the header")
         }
         return value
     }
@@ -74,7 +75,8 @@ package struct JSONScanner {
     /// Reads a list of numbers.
     mutating func numbers(atMost limit: Int) throws -> [Double] {
         var values: [Double] = []
-        // A number and its comma take two bytes at least: growing by doubling would take several times the text's size.
+        // A number and its comma take at least two bytes. Growing by doubling would take several
+        // times the text's size.
         values.reserveCapacity(max(0, min(limit, (bytes.count - position) / 2)))
         try sequence("[", "]") { scanner in
             guard values.count < limit else { throw Problem(text: "a list of more than \(limit) numbers") }
@@ -83,11 +85,11 @@ package struct JSONScanner {
         return values
     }
 
-    /// Reads a number; one too large for a double is infinite.
+    /// Reads a number; one that is too large for a double becomes infinite.
     package mutating func number() throws -> Double {
         _ = isAtEnd()
         let start = position
-        // The longest shortest form of a double has 24 characters.
+        // A double in its shortest form has at most 24 characters.
         while position < bytes.count, position - start < 32 {
             switch bytes[position] {
             case 0x30...0x39, UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "e"),
@@ -104,9 +106,9 @@ package struct JSONScanner {
         return value
     }
 
-    /// Skips any value, in which values are nested no deeper than `depth`.
+    /// Skips any value, nested at most `depth` levels deep.
     package mutating func skipValue(depth: Int = 4) throws {
-        guard depth > 0 else { throw Problem(text: "values nested too deep at byte \(position)") }
+        guard depth > 0 else { throw Problem(text: "values nested too deeply at byte \(position)") }
         guard !isAtEnd() else { throw Problem(text: "a value expected at the end") }
         switch bytes[position] {
         case UInt8(ascii: "\""): _ = try string()
@@ -138,7 +140,7 @@ package struct JSONScanner {
         try stringAndRange().0
     }
 
-    /// Reads a string, and where its raw characters lie between the quotes.
+    /// Reads a string; also returns the range of its raw characters between the quotes.
     mutating func stringAndRange() throws -> (String, Range<Int>) {
         try expect("\"")
         let start = position
@@ -165,11 +167,11 @@ package struct JSONScanner {
                 position += 1
             }
         }
-        throw Problem(text: "a string without end at byte \(start) of the header")
+        throw Problem(text: "an unterminated string at byte \(start) of the header")
     }
 
     private mutating func escaped() throws -> Unicode.Scalar {
-        guard position < bytes.count else { throw Problem(text: "a string without end in the header") }
+        guard position < bytes.count else { throw Problem(text: "an unterminated string in the header") }
         let letter = bytes[position]
         position += 1
         switch letter {
@@ -184,7 +186,7 @@ package struct JSONScanner {
         }
     }
 
-    /// Reads what follows `\u`: four digits, or two surrogates of four digits each.
+    /// Reads the part after `\u`: four digits, or two surrogates of four digits each.
     private mutating func escapedScalar() throws -> Unicode.Scalar {
         let first = try fourDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }

@@ -1,22 +1,23 @@
-/// A safetensors file with the tensors of a model, whichever program wrote it: opened and checked.
+/// A verified safetensors file that holds the tensors of a model, written by any program.
 struct ModelFile: Sendable {
     /// The file.
     let file: Safetensors
-    /// The model that the tensors' names and shapes tell.
+    /// The model, deduced from the names and shapes of the tensors.
     let layout: ParameterLayout
-    /// What dtrain's seal says.
+    /// The result of verifying dtrain's seal.
     let verdict: CheckpointSeal.Verdict
-    /// What the user should know of the file, a line each; empty for one that is as dtrain wrote it.
+    /// Notes for the user, one line each; empty for a file exactly as dtrain wrote it.
     let remarks: [String]
 
-    /// Opens a file and checks its structure, its seal and that no tensor is missing or misshapen.
+    /// Opens a file and verifies its structure, its seal, and the presence and shapes of all
+    /// tensors.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - kind: what the file is to the user, for messages.
-    ///   - heartbeat: shows that reading goes on, here and later.
-    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it is damaged, of a newer format, or holds
-    ///   no model.
+    ///   - kind: the word for the file in messages.
+    ///   - heartbeat: beats while the file is read, now and later.
+    /// - Throws: `DTrainError` with `noInput` when the file can't be opened, with `badData` when it
+    ///   is damaged, of a newer format, or holds no model.
     init(path: String, kind: String, heartbeat: Heartbeat?) throws {
         file = try Safetensors(path: path, kind: kind, heartbeat: heartbeat)
         try Self.requireKnownVersion(file)
@@ -27,9 +28,9 @@ struct ModelFile: Sendable {
         remarks = Self.remarks(file, verdict, layout, ignored: deduced.ignored)
     }
 
-    /// Copies the weights, as float32.
+    /// Copies the weights to memory as float32.
     ///
-    /// - Parameter parameters: room for `layout.count` elements.
+    /// - Parameter parameters: the destination, with room for `layout.count` elements.
     /// - Throws: `DTrainError` with `badData` when a weight isn't a finite number.
     func load(parameters: UnsafeMutablePointer<Float>) throws {
         try file.copy(layout, into: parameters)

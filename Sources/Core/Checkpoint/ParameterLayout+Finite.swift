@@ -1,5 +1,6 @@
 extension ParameterLayout {
-    /// The first tensor of a flat buffer in which an element is infinite or not a number; nil when there is none.
+    /// The name of the first tensor of a flat buffer with an infinite or NaN element; nil if all
+    /// are finite.
     ///
     /// - Parameter buffer: `count` elements.
     package func firstNonFinite(in buffer: UnsafePointer<Float>) -> String? {
@@ -7,9 +8,10 @@ extension ParameterLayout {
     }
 }
 
-/// Whether no element is infinite or not a number.
+/// Whether all values are finite.
 func allFinite(_ values: UnsafePointer<Float>, count: Int) -> Bool {
-    // Without the sign, the bits order floats as their values do, infinity and NaN last; no branch in the loop.
+    // Without the sign bit, bit patterns order like values, with infinity and NaN last. The loop
+    // has no branch.
     var largest: UInt32 = 0
     for index in 0..<count { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }
     return largest < Float.infinity.bitPattern

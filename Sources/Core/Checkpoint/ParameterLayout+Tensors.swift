@@ -1,12 +1,15 @@
 extension ParameterLayout {
-    /// The largest size that a file may give to a vocabulary, embedding or layer: products of a few can't overflow.
+    /// The largest vocabulary, embedding or layer size that a file may have; products of a few
+    /// sizes can't overflow.
     private static let maximumSize = 1 << 22
 
-    /// Deduces a model from the names and shapes of a file's tensors, and checks that none is missing.
+    /// Deduces a model from the names and shapes of a file's tensors, and checks that none is
+    /// missing.
     ///
-    /// - Returns: the model's layout, and the names of the tensors that are neither its parameters nor an optimiser's slots nor
-    ///   states of streams.
-    /// - Throws: `DTrainError` with `badData` that names the tensor that is missing, misshapen or of a layer that can't be.
+    /// - Returns: the model's layout, and the names of tensors that are neither parameters nor
+    ///   optimizer slots nor stream states.
+    /// - Throws: `DTrainError` with `badData` that names the tensor that is missing, has a wrong
+    ///   shape or belongs to an impossible layer.
     static func deduced(from file: Safetensors) throws -> (layout: ParameterLayout, ignored: [String]) {
         let configuration = try configuration(of: file)
         let layout = ParameterLayout(configuration)
@@ -20,14 +23,14 @@ extension ParameterLayout {
         }
         known.formUnion(file.stateNames(of: configuration))
         let ignored = file.names.filter { !known.contains($0) }
-        // A layer above a gap would be left out of the model in silence.
+        // A layer above a gap would silently be left out of the model.
         if let stranger = ignored.first(where: { isRecurrent($0, of: configuration.cell) }) {
             throw file.unfit("holds tensor \(stranger.quotedForMessage), but not all of the layers below it")
         }
         return (layout, ignored)
     }
 
-    /// Whether a tensor is named as one of some recurrent layer of that cell.
+    /// Whether a tensor has the name of an upper recurrent layer of the given cell.
     private static func isRecurrent(_ name: String, of cell: Cell) -> Bool {
         let words = name.split(separator: ".", omittingEmptySubsequences: false)
         guard words.count == 2, Cell.Tensor(rawValue: String(words[1])) != nil else { return false }
@@ -35,12 +38,12 @@ extension ParameterLayout {
             && Int(words[0].dropFirst(cell.layerName(0).count + 1)) != nil
     }
 
-    /// The sizes, from the shapes of the embedding and of the recurrent kernels.
+    /// The model's sizes, from the shapes of the embedding and of the recurrent kernels.
     private static func configuration(of file: Safetensors) throws -> ModelConfiguration {
         func matrix(_ name: String) throws -> (rows: Int, columns: Int) {
             guard let view = file.tensors[name] else { throw file.unfit("has no tensor '\(name)'") }
             guard view.shape.count == 2, view.shape.allSatisfy({ (1...maximumSize).contains($0) }) else {
-                throw file.unfit("holds tensor '\(name)' in the impossible shape \(view.shape)")
+                throw file.unfit("holds tensor '\(name)' in the invalid shape \(view.shape)")
             }
             return (view.shape[0], view.shape[1])
         }
@@ -53,7 +56,7 @@ extension ParameterLayout {
             rnnUnits: try matrix(cell.name(of: .recurrentKernel, layer: 0)).rows, vocabularySize: embedding.rows)
     }
 
-    /// The one cell whose recurrent kernel the file holds.
+    /// The cell whose recurrent kernel the file holds; throws if there is none or more than one.
     private static func cell(of file: Safetensors) throws -> Cell {
         func name(_ cell: Cell) -> String { cell.name(of: .recurrentKernel, layer: 0) }
         let cells = Cell.allCases.filter { file.tensors[name($0)] != nil }
@@ -66,7 +69,7 @@ extension ParameterLayout {
         return cell
     }
 
-    /// Words with commas between them, and a conjunction before the last.
+    /// The words separated by commas, with a conjunction before the last.
     private static func list(_ words: [String], _ conjunction: String) -> String {
         let head = words.dropLast().joined(separator: ", ")
         return [head, words.last ?? ""].filter { !$0.isEmpty }.joined(separator: " \(conjunction) ")

@@ -1,11 +1,13 @@
 /// A safetensors file, opened for reading.
 ///
-/// The format: the header's length (8 bytes, little-endian), a JSON header, the tensors' bytes. The file is mapped, not
-/// read, and nothing in it is believed: a file that isn't exactly as the format wants it is refused as a whole.
+/// The format is: the header's length (8 bytes, little-endian), a JSON header, the tensors' bytes.
+/// The file is memory-mapped, not read. Nothing in it is trusted: a file that violates the format
+/// is rejected as a whole.
 ///
-/// Tensors of F32, F16, BF16 and F64 can be copied, as float32; those of other types are only listed.
+/// Tensors of F32, F16, BF16 and F64 can be copied as float32; tensors of other types are only
+/// listed.
 ///
-/// Not supported: keys of a tensor that the format doesn't know, more than 8 dimensions.
+/// Not supported: unknown keys of a tensor, and more than 8 dimensions.
 package struct Safetensors: Sendable {
     /// One tensor of the file.
     package struct TensorView: Hashable, Sendable {
@@ -13,13 +15,13 @@ package struct Safetensors: Sendable {
         package var elementType = ElementType.float32
         /// The sizes of its dimensions, row-major.
         package let shape: [Int]
-        /// Its bytes, counted from the end of the header.
+        /// The range of its bytes, counted from the end of the header.
         package let range: Range<Int>
     }
 
-    /// The longest header that is read, as in the reference implementation.
+    /// The longest accepted header in bytes, as in the reference implementation.
     package static let maximumHeader = 100_000_000
-    /// The bytes before the header, which give its length.
+    /// The number of bytes before the header, which hold its length.
     static let prefix = 8
     private static let chunk = 4 << 20
 
@@ -27,25 +29,25 @@ package struct Safetensors: Sendable {
     package let path: String
     /// The tensors by name.
     package let tensors: [String: TensorView]
-    /// The names in the order in which the tensors lie in the file.
+    /// The names of the tensors in the order of the data.
     package let names: [String]
-    /// The free-form metadata; empty when the file has none.
+    /// The free-form metadata; empty if the file has none.
     package let metadata: [String: String]
-    /// Where each metadata value lies in the header.
+    /// The range of each metadata value in the header.
     let metadataRanges: [String: Range<Int>]
     private let file: MappedFile
     private let headerCount: Int
     private let kind: String
     private let heartbeat: Heartbeat?
 
-    /// Opens a file and checks its structure.
+    /// Opens a file and verifies its structure.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - kind: what the file is to the user, for the error message.
-    ///   - heartbeat: shows that reading goes on, here and later.
-    /// - Throws: `DTrainError` with `noInput` when it can't be opened, `badData` when it isn't a whole safetensors
-    ///   file.
+    ///   - kind: the word for the file in messages.
+    ///   - heartbeat: beats while the file is read, now and later.
+    /// - Throws: `DTrainError` with `noInput` when the file can't be opened, with `badData` when it
+    ///   isn't a complete safetensors file.
     package init(path: String, kind: String = "checkpoint", heartbeat: Heartbeat? = nil) throws {
         let file = try MappedFile(path: path, kind: kind)
         let header: SafetensorsHeader
@@ -66,7 +68,8 @@ package struct Safetensors: Sendable {
         metadataRanges = header.metadataRanges
     }
 
-    /// Lends the header's bytes (padding included) and all tensors' bytes in the order of the file.
+    /// Calls `body` with the header's bytes, including padding, and all tensors' bytes in the order
+    /// of the file.
     func withBytes<Result>(
         _ body: (_ header: UnsafeRawBufferPointer, _ data: UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result {
@@ -80,7 +83,8 @@ package struct Safetensors: Sendable {
 
     /// Adds the bytes of some tensors to a checksum, in the order of the names.
     ///
-    /// Chunk by chunk, so that a process in mid-training that checks a file doesn't hold all of it in memory.
+    /// Works chunk by chunk, so that verifying a file during training doesn't make all of it
+    /// resident.
     func add(_ names: some Sequence<String>, to checksum: inout Checksum) {
         let start = Self.prefix + headerCount
         withExtendedLifetime(file) {
@@ -98,12 +102,12 @@ package struct Safetensors: Sendable {
         }
     }
 
-    /// Copies a tensor out of the file.
+    /// Copies a tensor to memory.
     ///
     /// - Parameters:
     ///   - name: the tensor.
-    ///   - destination: room for all elements of `shape`.
-    ///   - shape: the shape that it must have.
+    ///   - destination: the destination, with room for all elements of `shape`.
+    ///   - shape: the required shape.
     /// - Throws: `DTrainError` with `badData` when the tensor is missing or has another shape.
     package func copy(
         _ name: String, into destination: UnsafeMutablePointer<Float>, expecting shape: [Int]
@@ -115,7 +119,7 @@ package struct Safetensors: Sendable {
             while !rest.isEmpty {
                 let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.chunk))
                 if view.elementType == .float32 {
-                    // The tensor may start at any byte; a copy of raw bytes doesn't mind.
+                    // The tensor may start at any byte, so it is copied as raw bytes.
                     UnsafeMutableRawBufferPointer(start: target, count: part.count).copyMemory(from: part)
                 } else {
                     view.elementType.convert(part, to: target)
@@ -127,7 +131,8 @@ package struct Safetensors: Sendable {
         }
     }
 
-    /// The tensor of that name, which must have that shape.
+    /// The tensor with the given name; throws if it is missing, or has another shape or an
+    /// unsupported type.
     @discardableResult
     package func require(_ name: String, shape: [Int]) throws -> TensorView {
         guard let view = tensors[name] else {
@@ -144,7 +149,7 @@ package struct Safetensors: Sendable {
         return view
     }
 
-    /// The error for a file that was changed since dtrain has written it.
+    /// The error for a file that was changed after dtrain wrote it.
     func damaged(_ reason: String) -> DTrainError {
         DTrainError(
             .badData,
@@ -152,11 +157,11 @@ package struct Safetensors: Sendable {
         )
     }
 
-    /// The error for a sound file that isn't what is needed.
+    /// The error for an intact file that is unsuitable.
     ///
     /// - Parameters:
-    ///   - reason: continues the sentence that the file's name begins.
-    ///   - advice: what to do next.
+    ///   - reason: the rest of the sentence that starts with the file's name.
+    ///   - advice: the next step for the user.
     package func unfit(_ reason: String, advice: String = "use another file") -> DTrainError {
         DTrainError(.badData, "\(kind) '\(path)' \(reason); \(advice)")
     }

@@ -1,10 +1,11 @@
-/// The table of contents of a safetensors file: which tensor lies where, and the free-form metadata.
+/// The header of a safetensors file: the ranges of the tensors and the free-form metadata.
 ///
 ///     {"__metadata__": {"key": "value", …}, "NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
 ///
-/// Everything is checked against the bytes that are there before anybody relies on it.
+/// Parsing checks everything against the size of the file.
 struct SafetensorsHeader {
-    /// More tensors than this are no model of dtrain's; the limit keeps hostile tables small.
+    /// The largest number of tensors, more than any of dtrain's models has; it bounds the memory
+    /// for hostile headers.
     static let maximumTensors = 10_000
     static let maximumMetadata = 1_000
     static let maximumDimensions = 8
@@ -12,7 +13,7 @@ struct SafetensorsHeader {
 
     private(set) var tensors: [String: Safetensors.TensorView] = [:]
     private(set) var metadata: [String: String] = [:]
-    /// Where the raw characters of each metadata value lie in the header, without the quotes.
+    /// The range of each metadata value's raw characters in the header, without the quotes.
     private(set) var metadataRanges: [String: Range<Int>] = [:]
     /// The names in the order of the data.
     private(set) var names: [String] = []
@@ -21,8 +22,8 @@ struct SafetensorsHeader {
     /// Parses and checks a header.
     ///
     /// - Parameters:
-    ///   - bytes: the JSON text, padding included.
-    ///   - dataCount: the bytes that follow it.
+    ///   - bytes: the JSON text, including padding.
+    ///   - dataCount: the number of bytes that follow it.
     /// - Throws: `JSONScanner.Problem`.
     init(_ bytes: UnsafeRawBufferPointer, dataCount: Int) throws {
         guard bytes.first == UInt8(ascii: "{") else {
@@ -102,7 +103,7 @@ struct SafetensorsHeader {
         return values
     }
 
-    /// Whether elements of that shape take so many bytes; for a type that isn't known, nothing speaks against it.
+    /// Whether elements of that shape take `count` bytes; true for an unknown type.
     private static func fits(_ shape: [Int], of type: ElementType, in count: Int) -> Bool {
         guard var product = type.byteCount else { return true }
         for dimension in shape {
@@ -113,7 +114,8 @@ struct SafetensorsHeader {
         return product == count
     }
 
-    /// The tensors must cover the data from its first byte to its last, without hole or overlap.
+    /// Checks that the tensors cover the data from its first byte to its last, without gap or
+    /// overlap.
     private mutating func checkRanges(dataCount: Int) throws {
         let ordered = tensors.sorted { left, right in
             let (a, b) = (left.value.range, right.value.range)
@@ -130,7 +132,7 @@ struct SafetensorsHeader {
             }
             guard view.range.lowerBound == end else {
                 throw JSONScanner.Problem(
-                    text: "tensor \(name.quotedForMessage) begins at byte \(view.range.lowerBound) where \(end) is next"
+                    text: "tensor \(name.quotedForMessage) starts at byte \(view.range.lowerBound) instead of \(end)"
                 )
             }
             end = view.range.upperBound
@@ -143,7 +145,8 @@ struct SafetensorsHeader {
 }
 
 extension String {
-    /// The text in quotes, short and without control characters: what a message may repeat from a hostile file.
+    /// The text in quotes, shortened and without control characters, so that messages can safely
+    /// quote a hostile file.
     package var quotedForMessage: String {
         let head = unicodeScalars.prefix(60)
         var text = head.reduce(into: "") { text, scalar in

@@ -1,15 +1,16 @@
-/// Writes safetensors files of float32 tensors; the same content always gives the same bytes.
+/// A writer of safetensors files with float32 tensors; the same content always gives the same
+/// bytes.
 package enum SafetensorsWriter {
     /// A tensor to write.
     package struct Tensor {
-        /// Its name in the file.
+        /// The name in the file.
         package let name: String
         /// The sizes of its dimensions, row-major.
         package let shape: [Int]
-        /// Its elements, as many as the shape says.
+        /// The elements; the shape determines their number.
         let elements: UnsafeBufferPointer<Float>
 
-        /// Names a tensor in memory.
+        /// Describes a tensor in memory.
         package init(name: String, shape: [Int], pointer: UnsafePointer<Float>) {
             self.name = name
             self.shape = shape
@@ -19,7 +20,7 @@ package enum SafetensorsWriter {
         var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(elements) }
     }
 
-    /// Writes a file atomically: its header and, in the header's order, the tensors.
+    /// Writes a file atomically: the header, then the tensors in the header's order.
     ///
     /// - Throws: `DTrainError` with `inputOutput` when writing fails.
     package static func write(
@@ -32,7 +33,7 @@ package enum SafetensorsWriter {
         }
     }
 
-    /// What a header says of one tensor but for its place, which follows from the order.
+    /// The header entry of a tensor without its offsets, which follow from the order.
     struct Entry {
         let name: String
         let type: String
@@ -49,7 +50,7 @@ package enum SafetensorsWriter {
             }, metadata: metadata.sorted { $0.key < $1.key })
     }
 
-    /// The header's text, padded with spaces so that the data begins at a multiple of 8 bytes.
+    /// The header's text, padded with spaces so that the data starts at a multiple of 8 bytes.
     static func header(entries: [Entry], metadata: [(key: String, value: String)]) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {

@@ -1,24 +1,25 @@
-/// The states of the recurrent layers after a step, for all sequences of the batch in order: what streams carry on.
+/// The states of the recurrent layers after a step, for all sequences of the batch in order, as
+/// streams carry them.
 package struct StreamStates: Hashable, Sendable {
-    /// The states of one kind in one layer: [B, H].
+    /// The states of one kind in one layer, of shape [B, H].
     struct Tensor: Hashable, Sendable {
-        /// `state.gru.h`; `state.lstm.c` for a layer's second state.
+        /// The name, such as `state.gru.h`, or `state.lstm.c` for a cell state.
         let name: String
         let shape: [Int]
-        /// Elements before it.
+        /// The number of elements before it in `values`.
         let offset: Int
     }
 
-    /// Layer by layer from the input up, h before the second state.
+    /// The tensors layer by layer from the input up, h before the cell state.
     let tensors: [Tensor]
-    /// H.
+    /// H, the number of units.
     let units: Int
-    /// B.
+    /// B, the number of sequences.
     let batchSize: Int
-    /// All elements, one tensor after another.
+    /// The elements of all tensors, one tensor after another.
     package var values: [Float]
 
-    /// States of zero.
+    /// Creates zero states.
     package init(_ model: ModelConfiguration, batchSize: Int) {
         let kinds = model.cell.hasMemory ? ["h", "c"] : ["h"]
         let names = (0..<model.layers).flatMap { layer in
@@ -32,7 +33,7 @@ package struct StreamStates: Hashable, Sendable {
         values = [Float](repeating: 0, count: names.count * size)
     }
 
-    /// The elements of some sequences in one tensor.
+    /// The range in `values` of some sequences' states in one tensor.
     func range(tensor index: Int, sequences: Range<Int>) -> Range<Int> {
         let offset = tensors[index].offset
         return offset + sequences.lowerBound * units..<offset + sequences.upperBound * units
@@ -40,7 +41,7 @@ package struct StreamStates: Hashable, Sendable {
 }
 
 extension Safetensors {
-    /// The names of the tensors that are states of a model of these sizes.
+    /// The names of the tensors that hold states of the given model.
     func stateNames(of model: ModelConfiguration) -> [String] {
         StreamStates(model, batchSize: 0).tensors.map(\.name).filter { name in
             tensors[name]?.shape.count == 2 && tensors[name]?.shape.last == model.rnnUnits

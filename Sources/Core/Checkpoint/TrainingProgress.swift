@@ -1,22 +1,23 @@
-/// How far a training has come: all that a resumed one needs besides weights, moments and settings.
+/// The progress of a run: everything that resuming needs besides weights, optimizer state and
+/// settings.
 public struct TrainingProgress: Hashable, Sendable, Codable {
-    /// The most epochs that a checkpoint can tell of: the losses of all of them are read into memory.
+    /// The largest number of epochs in a checkpoint, which bounds the memory for their losses.
     public static let maximumEpochs = StepCount.maximumEpochs
 
-    /// Finished epochs.
+    /// The number of finished epochs.
     public var epoch: Int
-    /// Optimiser steps done in the epoch that has begun; 0 when it hasn't.
+    /// The number of optimizer steps done in the current epoch; 0 at its start.
     public var stepInEpoch: Int
-    /// Optimiser steps done in all.
+    /// The total number of optimizer steps done.
     public var step: Int
     /// The mean loss of each finished epoch.
     public var epochLosses: [Double]
-    /// The sum of the step losses of the epoch that has begun, exactly as the training had it.
+    /// The sum of the step losses in the current epoch, with the exact bits of the run.
     public var lossSum: Double
-    /// What has been measured on held-out data; nil where nothing is held out.
+    /// The held-out losses so far; nil if nothing is held out.
     public var validation: ValidationProgress?
 
-    /// A point in a training; without arguments, its beginning.
+    /// Creates the progress at a point in a run, by default at its start.
     public init(
         epoch: Int = 0, stepInEpoch: Int = 0, step: Int = 0, epochLosses: [Double] = [], lossSum: Double = 0,
         validation: ValidationProgress? = nil
@@ -29,7 +30,7 @@ public struct TrainingProgress: Hashable, Sendable, Codable {
         self.validation = validation
     }
 
-    /// Counts a step of the epoch that has begun.
+    /// Counts a step of the current epoch.
     ///
     /// - Parameter loss: the step's mean loss.
     public mutating func add(loss: Float) {
@@ -38,9 +39,10 @@ public struct TrainingProgress: Hashable, Sendable, Codable {
         lossSum += Double(loss)
     }
 
-    /// Finishes the epoch that has begun.
+    /// Finishes the current epoch.
     ///
-    /// - Returns: the mean of its steps' losses; nil when it has none, and nothing is counted.
+    /// - Returns: the mean of its step losses; nil if it has no steps, in which case nothing
+    ///   changes.
     @discardableResult
     public mutating func endEpoch() -> Double? {
         guard stepInEpoch > 0 else { return nil }

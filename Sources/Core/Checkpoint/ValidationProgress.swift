@@ -1,17 +1,18 @@
-/// What a training has measured on held-out data so far.
+/// The held-out losses of a run so far.
 public struct ValidationProgress: Hashable, Sendable, Codable {
     /// The held-out loss after each finished epoch.
     public var epochLosses: [Double] = []
-    /// The least held-out loss so far; nil before the first.
+    /// The lowest held-out loss so far; nil before the first.
     public private(set) var bestLoss: Double?
-    /// The step after which it was measured; 0 before the first.
+    /// The number of steps done when it was measured; 0 before the first.
     public private(set) var bestStep = 0
-    /// The loss that a measurement must fall below, by more than the least improvement, to count as one; nil before the first.
+    /// The loss at the last improvement, which the next must undercut by more than `minDelta`; nil
+    /// before the first.
     public private(set) var reference: Double?
-    /// Measurements since the last that counted as an improvement.
+    /// The number of evaluations since the last improvement.
     public private(set) var waited = 0
 
-    /// Nothing measured yet.
+    /// Creates a record without evaluations.
     public init() {}
 
     init(epochLosses: [Double], bestLoss: Double?, bestStep: Int, reference: Double?, waited: Int) {
@@ -19,13 +20,14 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
         (self.reference, self.waited) = (reference, waited)
     }
 
-    /// Notes a measurement.
+    /// Records a held-out evaluation.
     ///
     /// - Parameters:
     ///   - loss: the held-out loss, a finite number.
-    ///   - step: the steps done.
-    ///   - minDelta: the improvement, at least 0, that a measurement must exceed to start the patience anew.
-    /// - Returns: whether it is the least so far.
+    ///   - step: the number of steps done.
+    ///   - minDelta: the decrease, at least 0, that a loss must exceed to count as an improvement
+    ///     and reset `waited`.
+    /// - Returns: whether the loss is the lowest so far.
     @discardableResult
     public mutating func note(_ loss: Double, step: Int, minDelta: Double = 0) -> Bool {
         if reference.map({ loss < $0 - minDelta }) ?? true {
@@ -38,17 +40,17 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
         return true
     }
 
-    /// Whether so many measurements in a row were no improvement.
+    /// Whether this many evaluations in a row were no improvement.
     public func isExhausted(patience: Int) -> Bool { waited >= patience }
 }
 
 extension ValidationProgress {
-    /// What contradicts itself; nil when all is well.
+    /// An inconsistency, phrased to follow the file's name; nil if there is none.
     func problem(epochs: Int, step: Int) -> String? {
         guard epochLosses.count == epochs, (0...max(0, step)).contains(bestStep), waited >= 0,
             (bestStep == 0) == (bestLoss == nil), [bestLoss, reference].allSatisfy({ $0?.isFinite ?? true }),
             epochLosses.allSatisfy(\.isFinite)
-        else { return "has an impossible record of held-out losses" }
+        else { return "has an invalid record of held-out losses" }
         return nil
     }
 }

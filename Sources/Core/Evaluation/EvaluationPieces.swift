@@ -1,19 +1,20 @@
-/// How a text is cut for its evaluation: rows that advance together, each a piece of the text in each round.
+/// The division of a text for its evaluation: rows that advance together, each with one piece of
+/// the text per round.
 struct EvaluationPieces: Sendable {
-    /// The streams of an evaluation that carries states.
+    /// The number of streams in an evaluation that carries states.
     static let streams = 64
 
-    /// Characters that are predicted.
+    /// The number of predicted characters.
     let predictions: Int
-    /// The most characters of a piece.
+    /// The most characters in a piece.
     let length: Int
-    /// Whether a row's pieces follow one another, with its state carried on.
+    /// Whether a row's pieces follow one another in the text and carry its state.
     let carriesState: Bool
-    /// Rows that advance together.
+    /// The number of rows that advance together.
     let rows: Int
-    /// The rounds that the whole text takes.
+    /// The number of rounds for the whole text.
     let rounds: Int
-    /// The sums of losses: one for each window or stream.
+    /// The number of loss sums, one per window or stream.
     let sums: Int
 
     init(predictions: Int, length: Int, mostRows: Int, carriesState: Bool) {
@@ -24,10 +25,12 @@ struct EvaluationPieces: Sendable {
         rounds = carriesState ? predictions.groups(of: lanes).groups(of: length) : lanes.groups(of: rows)
     }
 
-    /// The sum that a row's piece of a round belongs to.
+    /// The index of the sum for a row's piece in a round.
     func sum(row: Int, round: Int) -> Int { carriesState ? row : round * rows + row }
 
-    /// The characters, by their places in the text, that a row reads in a round and predicts the following ones from; may be empty.
+    /// The positions in the text of a row's inputs in a round; may be empty.
+    ///
+    /// Each input predicts the following character.
     func piece(row: Int, round: Int) -> Range<Int> {
         let lane =
             carriesState

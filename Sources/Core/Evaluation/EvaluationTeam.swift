@@ -1,13 +1,13 @@
 import CKernels
 
-/// The rows of a text that a team advances together.
+/// A team of workers with the rows of a text that it advances together.
 final class EvaluationTeam: @unchecked Sendable {
     let team: Team
     private let pieces: EvaluationPieces
     private let reading: InferenceTeam
-    /// A row of `length + 1` ids for each of the team's rows.
+    /// The ids of each of the team's rows, `length + 1` per row.
     private let text: AlignedBuffer<UInt16>
-    /// The inputs of a time step, one for each row, for each member.
+    /// The inputs of a time step for all rows, a copy for each member.
     private let ids: [AlignedBuffer<UInt16>]
 
     init(_ team: Team, _ pieces: EvaluationPieces, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
@@ -17,7 +17,7 @@ final class EvaluationTeam: @unchecked Sendable {
         ids = try (0..<team.count).map { _ in try AlignedBuffer(count: team.rows.count) }
     }
 
-    /// Adds the losses of a round to the sums; all members call this.
+    /// Adds the losses of a round to the sums; all members must call this.
     func run(
         member: Int, round: Int, _ losses: AlignedBuffer<Double>,
         _ read: (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
@@ -42,7 +42,7 @@ final class EvaluationTeam: @unchecked Sendable {
                     Int64(text[row * width + time + 1]), 1, nil, nil)
             }
         }
-        // The next round replaces the text, which others may still read.
+        // The next round overwrites the text, which other members may still be reading.
         reading.meet(member)
     }
 }

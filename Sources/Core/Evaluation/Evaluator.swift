@@ -1,11 +1,14 @@
 import CKernels
 import Glibc
 
-/// The mean loss of a model over a whole text.
+/// An evaluator of a model's mean loss over a whole text.
 ///
-/// The text is cut into windows of `sequenceLength` characters, each started from zero states as in
-/// training; a window's targets overlap the next window's inputs by one, so that every character
-/// but the very first is predicted exactly once. Or it is cut into 64 streams of equal length, whose states are carried on to their ends.
+/// By default, the text is divided into windows of `sequenceLength` characters, which start from
+/// zero states as in training. A window's targets overlap the next window's inputs by one
+/// character, so every character but the first is predicted exactly once.
+///
+/// Alternatively, the text is divided into 64 streams of equal length, which carry their states to
+/// the end.
 public final class Evaluator {
     /// The result of an evaluation.
     public struct Result: Hashable, Sendable {
@@ -24,7 +27,7 @@ public final class Evaluator {
         }
     }
 
-    /// The number of windows for each worker that a team advances together.
+    /// The number of windows per worker that a team advances together.
     private static let rows = 32
 
     private let layout: ParameterLayout
@@ -37,12 +40,13 @@ public final class Evaluator {
     ///
     /// - Parameters:
     ///   - checkpoint: a checkpoint of any kind; its weights are copied.
-    ///   - sequenceLength: the characters of a window; nil for the length that the model was trained with,
-    ///     or the setting's default where the checkpoint doesn't say.
-    ///   - precision: the precision of the products.
-    ///   - threads: worker threads; nil for all processors that the process may use, as far as its CPU quota allows.
-    /// - Throws: `DTrainError` with `usage` for a length below 1 or when `DTRAIN_MAX_ISA` can't be followed, `internal` when memory
-    ///   or threads run out.
+    ///   - sequenceLength: the number of characters in a window; nil uses the length of the
+    ///     training, or the setting's default if the checkpoint has none.
+    ///   - precision: the precision of the matrix products.
+    ///   - threads: the number of worker threads; nil uses all processors available to the process
+    ///     within its CPU quota.
+    /// - Throws: `DTrainError` with `usage` for a length below 1 or when `DTRAIN_MAX_ISA` names an
+    ///   instruction set that this CPU lacks, with `internal` when memory or threads run out.
     public convenience init(
         checkpoint: Checkpoint, sequenceLength: Int? = nil, precision: Precision = .fp32, threads: Int? = nil
     ) throws {
@@ -59,10 +63,11 @@ public final class Evaluator {
     /// - Parameters:
     ///   - layout: the layout of the parameters.
     ///   - parameters: the flat parameters.
-    ///   - sequenceLength: the characters of a window.
-    ///   - precision: the precision of the products.
-    ///   - threads: worker threads.
-    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` can't be followed, `internal` when memory or threads run out.
+    ///   - sequenceLength: the number of characters in a window.
+    ///   - precision: the precision of the matrix products.
+    ///   - threads: the number of worker threads.
+    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` names an instruction set that
+    ///   this CPU lacks, with `internal` when memory or threads run out.
     package init(
         layout: ParameterLayout, parameters: AlignedBuffer<Float>, sequenceLength: Int, precision: Precision = .fp32,
         threads: Int
@@ -80,9 +85,10 @@ public final class Evaluator {
     ///
     /// - Parameters:
     ///   - corpus: the text, opened with the model's vocabulary.
-    ///   - carryState: whether to read the text in 64 streams, whose states go on to their ends, instead of windows.
+    ///   - carryState: whether to read the text in 64 streams that carry their states, instead of
+    ///     windows.
     /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, or one whose
-    ///   vocabulary has another size than the model's; `internal` when memory runs out.
+    ///   vocabulary has another size than the model's; with `internal` when memory runs out.
     public func evaluate(_ corpus: Corpus, carryState: Bool = false) throws -> Result {
         let size = layout.configuration.vocabularySize
         guard corpus.vocabulary.size == size else {
@@ -100,11 +106,12 @@ public final class Evaluator {
     ///
     /// - Parameters:
     ///   - characters: the length of the text.
-    ///   - carryState: as above.
-    ///   - read: fills in the ids of a range of the text: its first character, its length, the
-    ///     buffer. Called by several threads.
-    /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, `internal`
-    ///   when memory runs out.
+    ///   - carryState: whether to read the text in 64 streams that carry their states, instead of
+    ///     windows.
+    ///   - read: writes the ids of a range of the text. Its arguments are the first character, the
+    ///     length and the destination. Several threads call it.
+    /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, with
+    ///   `internal` when memory runs out.
     package func evaluate(
         characters: Int, carryState: Bool = false, _ read: @Sendable (Int, Int, UnsafeMutablePointer<UInt16>) -> Void
     ) throws -> Result {

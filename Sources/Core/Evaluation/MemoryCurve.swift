@@ -1,17 +1,18 @@
 import Glibc
 
-/// How far back a changed character still changes a model's prediction.
+/// The effect of a changed character on a model's later predictions, by distance.
 ///
-/// At some places of a text a character is replaced by another one of the text. From there on both texts are the same, and the model
-/// reads both: the divergence between its two predictions d characters later shows what it still remembers.
+/// At several places of a text, one character is replaced by another of the text; the rest stays
+/// the same. The model reads both versions. The divergence between its predictions d characters
+/// later shows how much of the character it still remembers.
 public struct MemoryCurve: Hashable, Sendable {
-    /// What was measured at one distance.
+    /// The effect at one distance.
     public struct Point: Hashable, Sendable {
-        /// From the changed character to the predicted one; 1 is the next.
+        /// The distance from the changed character to the predicted one; 1 is the next character.
         public let distance: Int
         /// The mean of D(unchanged ‖ changed) over all places, in bits.
         public let mean: Double
-        /// Their median.
+        /// The median of D(unchanged ‖ changed) over all places, in bits.
         public let median: Double
 
         package init(distance: Int, mean: Double, median: Double) {
@@ -19,41 +20,44 @@ public struct MemoryCurve: Hashable, Sendable {
         }
     }
 
-    /// The curve, for each distance from 1 up.
+    /// The points of the curve, one for each distance from 1.
     public let points: [Point]
-    /// How many places were changed.
+    /// The number of changed places.
     public let places: Int
-    /// The characters that were read before each changed one, from a zero state.
+    /// The number of characters read before each changed one, from a zero state.
     public let context: Int
 
     package init(points: [Point], places: Int, context: Int) {
         (self.points, self.places, self.context) = (points, places, context)
     }
 
-    /// The largest distance to which a mean of at least so many bits is reached; nil where none does.
+    /// The largest distance at which the mean is at least `bits`; nil if there is none.
     public func reach(_ bits: Double) -> Int? { points.last { $0.mean >= bits }?.distance }
 }
 
 extension PredictionReader {
-    /// The most characters that the curve looks back, and that are read before a changed one.
-    public static let mostDistance = 512, mostContext = 200
-    private static let mostPlaces = 48
-    /// Predictions are compared element by element: larger vocabularies get fewer places.
-    private static let mostElements = 1 << 19
+    /// The longest distance measured, and the most characters read before a changed one.
+    public static let maximumDistance = 512, maximumContext = 200
+    private static let maximumPlaces = 48
+    /// A bound on places times vocabulary size: predictions are compared element by element, so
+    /// larger vocabularies get fewer places.
+    private static let maximumElements = 1 << 19
 
-    /// Measures how far back a changed character still changes the prediction.
+    /// Measures how far back a changed character still affects the prediction.
     ///
     /// - Parameters:
     ///   - text: ids of the model's vocabulary.
-    ///   - seed: the random seed, from which the changed characters follow.
-    /// - Returns: nil for a text that is too short (fewer than 16 characters) or has no two different characters.
-    /// - Throws: `DTrainError` with `internal` when memory runs out.
+    ///   - seed: the random seed that selects the replacement characters.
+    /// - Returns: the curve; nil for a text of fewer than 16 characters, or one that has only one
+    ///   distinct character.
+    /// - Throws: `DTrainError` with `badData` when the logits overflow, with `internal` when memory
+    ///   runs out.
     public func memoryCurve(of text: [UInt16], seed: UInt64) throws -> MemoryCurve? {
-        let context = min(Self.mostContext, text.count / 4)
-        let distance = min(Self.mostDistance, text.count / 2)
+        let context = min(Self.maximumContext, text.count / 4)
+        let distance = min(Self.maximumDistance, text.count / 2)
         let room = text.count - context - distance
         guard text.count >= 16, room > 0 else { return nil }
-        let wanted = max(4, min(Self.mostPlaces, Self.mostElements / vocabularySize))
+        let wanted = max(4, min(Self.maximumPlaces, Self.maximumElements / vocabularySize))
         let places = (0..<min(wanted, room)).map { context + $0 * room / min(wanted, room) }
         let random = CounterRandom(seed: seed, purpose: .memory)
         var rows: [[UInt16]] = []
@@ -79,7 +83,7 @@ extension PredictionReader {
         return MemoryCurve(points: points, places: places.count, context: context)
     }
 
-    /// A character of the text, drawn by frequency, that isn't this one; nil where there is none.
+    /// Another character of the text, sampled by frequency; nil if there is none.
     private static func other(than id: UInt16, in text: [UInt16], _ number: Int, _ random: CounterRandom) -> UInt16? {
         for attempt in 0..<64 {
             let draw = random.uniform(UInt64(attempt), UInt32(truncatingIfNeeded: number))
@@ -89,7 +93,7 @@ extension PredictionReader {
         return text.first { $0 != id }
     }
 
-    /// D(p ‖ q) in bits, at least 0.
+    /// The Kullback–Leibler divergence D(p ‖ q) in bits, at least 0.
     private static func divergence(_ p: Slice<UnsafeBufferPointer<Float>>, _ q: Slice<UnsafeBufferPointer<Float>>)
         -> Double
     {
@@ -97,7 +101,7 @@ extension PredictionReader {
         for (own, other) in zip(p, q) where own > 0 {
             sum += Double(own) * log2(Double(own) / Double(max(other, .leastNormalMagnitude)))
         }
-        // Rounding of single precision may leave something below 0.
+        // Single-precision rounding can make the sum slightly negative.
         return sum < 0 ? 0 : sum
     }
 }

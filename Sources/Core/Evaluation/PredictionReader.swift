@@ -1,8 +1,8 @@
 import CKernels
 
-/// A model's predictions along texts, character by character.
+/// A reader that predicts texts character by character.
 ///
-/// N texts that are read side by side, V vocabulary.
+/// In shapes, N is the number of texts read side by side and V the size of the vocabulary.
 public final class PredictionReader {
     private let layout: ParameterLayout
     private let parameters: AlignedBuffer<Float>
@@ -13,17 +13,19 @@ public final class PredictionReader {
     ///
     /// - Parameters:
     ///   - checkpoint: a checkpoint of any kind; its weights are copied.
-    ///   - threads: worker threads; nil for all processors that the process may use, as far as its CPU quota allows.
-    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` can't be followed, `internal` when memory or threads run out.
+    ///   - threads: the number of worker threads; nil uses all processors available to the process
+    ///     within its CPU quota.
+    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` names an instruction set that
+    ///   this CPU lacks, with `internal` when memory or threads run out.
     public convenience init(checkpoint: Checkpoint, threads: Int? = nil) throws {
         try self.init(
             layout: checkpoint.layout, parameters: checkpoint.parameters(),
             threads: threads ?? ProcessorSet.defaultThreads)
     }
 
-    /// Prepares a model of flat parameters.
+    /// Prepares a model with flat parameters.
     ///
-    /// - Throws: as `init(checkpoint:threads:)`.
+    /// - Throws: the errors of `init(checkpoint:threads:)`.
     package init(layout: ParameterLayout, parameters: AlignedBuffer<Float>, threads: Int) throws {
         self.layout = layout
         self.parameters = parameters
@@ -32,17 +34,18 @@ public final class PredictionReader {
         try weights.pack()
     }
 
-    /// V.
+    /// V, the size of the vocabulary.
     package var vocabularySize: Int { layout.configuration.vocabularySize }
 
-    /// Reads texts of one length side by side, each from a zero state.
+    /// Reads texts of equal length side by side, each from a zero state.
     ///
     /// - Parameters:
-    ///   - texts: [N], ids of the model's vocabulary; N a multiple of `group`.
-    ///   - group: how many consecutive texts are looked at together.
-    ///   - first: the first place whose prediction is asked for.
-    ///   - visit: called once for each group and place from `first` on, by several threads: the group's number, the place that
-    ///     was read last, and the probabilities of what follows, [group, V].
+    ///   - texts: [N], ids of the model's vocabulary; N must be a multiple of `group`.
+    ///   - group: the number of consecutive texts that `visit` receives together.
+    ///   - first: the first position whose prediction is visited.
+    ///   - visit: called once for each group and each position from `first`, by several threads.
+    ///     Its arguments are the group's number, the position that was read last, and the
+    ///     probabilities of the next character, [group, V].
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     package func read(
         _ texts: [[UInt16]], group: Int = 1, from first: Int = 0,
@@ -68,9 +71,9 @@ private final class PredictionRun: @unchecked Sendable {
     private let reading: InferenceTeam
     private let texts: [[UInt16]]
     private let group: Int
-    /// The inputs of a time step, one for each text, for each member.
+    /// The inputs of a time step for all texts, a copy for each member.
     private let ids: [AlignedBuffer<UInt16>]
-    /// The probabilities of a group, for each member.
+    /// The probabilities of one group, for each member.
     private let probabilities: [AlignedBuffer<Float>]
 
     init(
@@ -99,7 +102,7 @@ private final class PredictionRun: @unchecked Sendable {
                     visit(number, place, UnsafeBufferPointer(start: probabilities.pointer, count: group * size))
                 }
             }
-            // The next product replaces the logits, which others may still read.
+            // The next product overwrites the logits, which other members may still be reading.
             reading.meet(member)
         }
     }

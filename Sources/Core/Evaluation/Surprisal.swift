@@ -1,13 +1,13 @@
 import Glibc
 import Synchronization
 
-/// How much a model is surprised by one character of a text, and what it expected.
+/// The surprisal of one character of a text, with the model's most likely predictions in its place.
 public struct Surprisal: Hashable, Sendable {
-    /// A character that may follow, and how likely it is.
+    /// A possible character and its probability.
     public struct Alternative: Hashable, Sendable {
         /// The character's id.
         public let id: UInt16
-        /// Its probability, `[UNK]` included in the sum of all.
+        /// The character's probability; all ids, `[UNK]` included, sum to 1.
         public let probability: Float
 
         package init(id: UInt16, probability: Float) { (self.id, self.probability) = (id, probability) }
@@ -15,34 +15,37 @@ public struct Surprisal: Hashable, Sendable {
 
     /// The character's id.
     public let id: UInt16
-    /// Its probability after all that comes before it.
+    /// The character's probability given everything before it.
     public let probability: Float
-    /// The likeliest characters at its place, likeliest first; of equal ones that with the lower id.
+    /// The most likely characters at this position, the likeliest first; among equals, the lower id
+    /// comes first.
     public let alternatives: [Alternative]
 
     package init(id: UInt16, probability: Float, alternatives: [Alternative]) {
         (self.id, self.probability, self.alternatives) = (id, probability, alternatives)
     }
 
-    /// −log₂ of the probability; one that underflows counts as the least normal number, 126 bits.
+    /// The surprisal −log₂ p in bits; a probability that underflows counts as the smallest normal
+    /// number, 126 bits.
     public var bits: Double { -log2(Double(max(probability, .leastNormalMagnitude))) }
 }
 
 extension PredictionReader {
-    /// Measures how surprising each character of a text is; its state is carried on from the beginning.
+    /// Computes the surprisal of each character of a text, carrying the state from its start.
     ///
     /// - Parameters:
-    ///   - text: ids of the model's vocabulary, at least two.
-    ///   - alternatives: how many of the likeliest characters are kept at each place.
-    /// - Returns: all but the first character, which nothing predicts.
-    /// - Throws: `DTrainError` with `badData` for a shorter text, `internal` when memory runs out.
+    ///   - text: at least two ids of the model's vocabulary.
+    ///   - alternatives: the number of likeliest characters to return at each position.
+    /// - Returns: the surprisals of all characters but the first, which nothing predicts.
+    /// - Throws: `DTrainError` with `badData` for a shorter text or when the logits overflow, with
+    ///   `internal` when memory runs out.
     public func surprisals(of text: [UInt16], alternatives: Int = 5) throws -> [Surprisal] {
         guard text.count > 1 else {
             throw DTrainError(
                 .badData, "a text of \(text.count) characters has nothing to predict; give a longer one")
         }
         let found = Mutex<[Surprisal]>([])
-        // A single group, so all calls come from one thread, in order.
+        // With a single group, one thread makes all calls, in order.
         try read([Array(text.dropLast())]) { _, place, probabilities in
             let next = text[place + 1]
             let surprisal = Surprisal(
@@ -59,7 +62,7 @@ extension PredictionReader {
         DTrainError(.badData, "the model's logits overflow, so it predicts nothing; use another checkpoint")
     }
 
-    /// The few largest probabilities, in descending order.
+    /// The `count` largest probabilities in descending order.
     private static func likeliest(_ count: Int, of probabilities: UnsafeBufferPointer<Float>) -> [Surprisal.Alternative]
     {
         var best: [Surprisal.Alternative] = []

@@ -1,28 +1,30 @@
-/// What to generate after each prompt.
+/// The options of text generation.
 public struct GenerationOptions: Hashable, Sendable {
-    /// The most characters of a continuation, 0 to 2³² − 1.
+    /// The most characters in a continuation, from 0 to 2³² − 1.
     public var length: Int
-    /// How each character is chosen.
+    /// The method of choosing each character.
     public var method: SamplingMethod
     /// The random seed.
     public var seed: UInt64
-    /// The number of continuations of each prompt, at least 1.
+    /// The number of continuations per prompt, at least 1.
     public var samples = 1
-    /// Texts that end a continuation before the first of them, as ids, at least one each.
+    /// Stop texts as ids, each with at least one id; a continuation ends before the first one that
+    /// it would contain.
     ///
-    /// The first text to be complete counts, the longest one where several end together.
+    /// The first stop text to be complete counts. If several are complete at the same character,
+    /// the longest counts.
     public var stops: [[UInt16]] = []
-    /// Whether continuations have their characters' log-probabilities.
+    /// Whether to return the characters' log-probabilities.
     public var reportsLogProbabilities = false
 
-    /// Options with one sample of each prompt, which nothing but its length ends.
+    /// Creates options for one sample per prompt, without stop texts.
     public init(length: Int, method: SamplingMethod, seed: UInt64) {
         (self.length, self.method, self.seed) = (length, method, seed)
     }
 
-    /// Refuses options that can't be followed.
+    /// Checks that all options are valid.
     ///
-    /// - Throws: `DTrainError` with `usage`.
+    /// - Throws: `DTrainError` with `usage` that names the first invalid one.
     func check() throws {
         guard length >= 0 else { throw DTrainError(.usage, "the length is \(length); give at least 0") }
         guard length <= UInt32.max else {
@@ -32,7 +34,7 @@ public struct GenerationOptions: Hashable, Sendable {
             throw DTrainError(.usage, "the number of samples is \(samples); give 1 to \(UInt32.max)")
         }
         guard !stops.contains(where: \.isEmpty) else {
-            throw DTrainError(.usage, "a text to stop at is empty; give at least one character")
+            throw DTrainError(.usage, "a stop text is empty; give at least one character")
         }
         guard case .temperature(let temperature, let filter) = method else { return }
         guard temperature > 0 else {
@@ -44,16 +46,18 @@ public struct GenerationOptions: Hashable, Sendable {
 
 /// A generated text.
 public struct Continuation: Hashable, Sendable {
-    /// The number of the prompt that it continues.
+    /// The index of its prompt.
     public let prompt: Int
-    /// Which of the prompt's samples it is, from 0.
+    /// The index of the sample among those of its prompt.
     public let sample: Int
-    /// The generated ids, without the prompt's and without those of a text that ended it.
+    /// The generated ids, without the prompt and without the stop text.
     public internal(set) var ids: [UInt16] = []
-    /// The natural logarithm of each id's probability, if wanted: that of the model's own softmax, at temperature 1,
-    /// without a filter, `[UNK]` included.
+    /// The natural logarithm of each id's probability; empty unless requested.
+    ///
+    /// The probability is that of the model's softmax at temperature 1, without a filter and
+    /// including `[UNK]`.
     public internal(set) var logProbabilities: [Float] = []
-    /// The number of the text to stop at that has ended it; nil when its length has.
+    /// The index of the stop text that ended it; nil if none did.
     public internal(set) var stop: Int?
 
     init(prompt: Int, sample: Int) { (self.prompt, self.sample) = (prompt, sample) }

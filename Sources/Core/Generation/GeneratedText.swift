@@ -1,12 +1,12 @@
-/// A continuation while it grows.
+/// A continuation that is being generated.
 struct GeneratedText {
-    /// The most characters to reserve memory for; a longer text grows, since it may be stopped early.
+    /// The most characters to reserve memory for, since long texts may be stopped early.
     private static let reservedCharacters = 1 << 16
 
-    /// The ids that it continues.
+    /// The ids of its prompt.
     let prompt: [UInt16]
     private(set) var continuation: Continuation
-    /// Whether no more ids follow.
+    /// Whether it is complete.
     private(set) var isFinished: Bool
     private let length: Int
     private var matcher: StopMatcher
@@ -20,15 +20,15 @@ struct GeneratedText {
         isFinished = length == 0
     }
 
-    /// The number of generated ids so far.
+    /// The number of ids generated so far.
     var count: Int { continuation.ids.count }
 
-    /// The number of ids that stay, whatever follows: the others may begin a text to stop at.
+    /// The number of ids that are final; the rest may be the start of a stop text.
     var settled: Int { isFinished ? count : count - matcher.pending }
 
-    /// Takes the next id.
+    /// Appends the next id.
     ///
-    /// - Parameter logProbability: its log-probability, if wanted.
+    /// - Parameter logProbability: its log-probability, if requested.
     mutating func append(_ id: UInt16, logProbability: Float?) {
         continuation.ids.append(id)
         if let logProbability { continuation.logProbabilities.append(logProbability) }

@@ -2,20 +2,20 @@ import CKernels
 
 /// A group of texts and the team of workers that generates them.
 final class GenerationRun: @unchecked Sendable {
-    /// Takes ids of the first text as soon as they are settled.
+    /// Receives ids of the first text as soon as they are final.
     typealias Receiver = (ArraySlice<UInt16>) throws -> Void
 
     private let reading: InferenceTeam
-    /// The next input of each row; written by member 0, as all that follows.
+    /// The next input of each row; member 0 writes it, and all properties below.
     private let ids: AlignedBuffer<UInt16>
     private var texts: [GeneratedText]
     private var sampler: Sampler
-    /// A copy of a row of logits, for log-probabilities; nil where none are wanted.
+    /// A copy of a row of logits, for log-probabilities; nil unless requested.
     private let logits: AlignedBuffer<Float>?
     private var step = 0
     private var isRunning: Bool
     private var received = 0
-    /// The error of the receiver, which has ended the run.
+    /// The receiver's error that ended the run.
     private(set) var failure: (any Error)?
 
     init(
@@ -31,22 +31,24 @@ final class GenerationRun: @unchecked Sendable {
         isRunning = !texts.allSatisfy(\.isFinished)
     }
 
-    /// The number of workers that the run takes.
+    /// The number of workers in the team.
     var members: Int { reading.team.count }
 
-    /// What has been generated.
+    /// The continuations generated so far.
     var continuations: [Continuation] { texts.map(\.continuation) }
 
-    /// Feeds each row its prompt and then its own output; shorter prompts begin to generate earlier.
+    /// Feeds each row its prompt and then its own output; rows with shorter prompts start to
+    /// generate earlier.
     ///
-    /// Called by all members at the same time, each on its own worker.
+    /// All members must call it at the same time, each on its own worker.
     ///
-    /// - Parameter receive: called by member 0; an error ends the run.
+    /// - Parameter receive: called by member 0; its error ends the run.
     func run(member: Int, receive: Receiver? = nil) {
         while isRunning {
             reading.advance(ids.pointer, member: member)
             if member == 0 { finishStep(receive) }
-            // The others look at `isRunning` before the next step's first meeting.
+            // After this barrier, all members read `isRunning`; member 0 changes it only after the
+            // next step's first barrier.
             reading.meet(member)
         }
     }

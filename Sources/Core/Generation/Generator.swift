@@ -1,7 +1,8 @@
-/// Continues a batch of prompts character by character; each text has its own state.
+/// A text generator that continues a batch of prompts character by character, each with its own
+/// state.
 ///
-/// A continuation depends on the weights, the seed, the prompt, its number and that of the sample, not on the other
-/// prompts and samples or on the threads.
+/// A continuation depends only on the weights, the seed, the prompt, and the indices of prompt and
+/// sample. It depends neither on other prompts and samples nor on the threads.
 public final class Generator {
     private let layout: ParameterLayout
     private let parameters: AlignedBuffer<Float>
@@ -12,10 +13,12 @@ public final class Generator {
     ///
     /// - Parameters:
     ///   - checkpoint: a checkpoint of any kind; its weights are copied.
-    ///   - precision: the precision of the recurrent layers' products; the logits are float32.
-    ///   - threads: worker threads; nil for all processors that the process may use, as far as its CPU quota allows.
-    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` can't be followed, `internal` when
-    ///   memory or threads run out.
+    ///   - precision: the precision of the recurrent layers' matrix products; the logits are
+    ///     float32.
+    ///   - threads: the number of worker threads; nil uses all processors available to the process
+    ///     within its CPU quota.
+    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` names an instruction set that
+    ///   this CPU lacks, with `internal` when memory or threads run out.
     public convenience init(checkpoint: Checkpoint, precision: Precision = .fp32, threads: Int? = nil) throws {
         try self.init(
             layout: checkpoint.layout, parameters: checkpoint.parameters(), precision: precision,
@@ -27,10 +30,11 @@ public final class Generator {
     /// - Parameters:
     ///   - layout: the layout of the parameters.
     ///   - parameters: the flat parameters.
-    ///   - precision: the precision of the recurrent layers' products; the logits are float32.
-    ///   - threads: worker threads.
-    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` can't be followed, `internal` when
-    ///   memory or threads run out.
+    ///   - precision: the precision of the recurrent layers' matrix products; the logits are
+    ///     float32.
+    ///   - threads: the number of worker threads.
+    /// - Throws: `DTrainError` with `usage` when `DTRAIN_MAX_ISA` names an instruction set that
+    ///   this CPU lacks, with `internal` when memory or threads run out.
     package init(
         layout: ParameterLayout, parameters: AlignedBuffer<Float>, precision: Precision = .fp32, threads: Int
     ) throws {
@@ -46,36 +50,37 @@ public final class Generator {
     ///
     /// - Parameters:
     ///   - prompts: the ids of each prompt, at least one, all in the model's vocabulary.
-    ///   - length: the characters to generate for each prompt, 0 to 2³² − 1.
-    ///   - method: how each character is chosen.
+    ///   - length: the number of characters to generate per prompt, from 0 to 2³² − 1.
+    ///   - method: the method of choosing each character.
     ///   - seed: the random seed.
     /// - Returns: the generated ids of each prompt.
-    /// - Throws: as `continuations(of:_:)` does.
+    /// - Throws: the errors of `continuations(of:_:)`.
     public func generate(prompts: [[UInt16]], length: Int, method: SamplingMethod, seed: UInt64) throws -> [[UInt16]] {
         try continuations(of: prompts, GenerationOptions(length: length, method: method, seed: seed)).map(\.ids)
     }
 
-    /// Continues prompts, all together.
+    /// Continues all prompts together.
     ///
     /// - Parameters:
     ///   - prompts: the ids of each prompt, at least one, all in the model's vocabulary.
-    ///   - options: what to generate.
+    ///   - options: the options of generation.
     /// - Returns: the samples of the first prompt, then those of the next.
-    /// - Throws: `DTrainError` with `usage` for an empty prompt, an id outside the vocabulary and options that can't be followed, such
-    ///   as a temperature that isn't above 0; `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `usage` for an empty prompt, an id outside the vocabulary or an
+    ///   invalid option, with `internal` when memory runs out.
     public func continuations(of prompts: [[UInt16]], _ options: GenerationOptions) throws -> [Continuation] {
         try run(prompts, options, receive: nil)
     }
 
-    /// Continues one prompt and hands out each character as soon as it is certain to stay.
+    /// Continues one prompt and delivers each character as soon as it is final.
     ///
     /// - Parameters:
     ///   - prompt: the ids of the prompt, at least one, all in the model's vocabulary.
-    ///   - options: what to generate, with one sample.
-    ///   - receive: takes the next ids, at least one, on the calling thread; generation waits for it. Characters that may begin a text
-    ///     to stop at are held back.
-    /// - Returns: the whole continuation, all of which `receive` has got.
-    /// - Throws: as `continuations(of:_:)` does; what `receive` throws, which ends the generation.
+    ///   - options: the options of generation, with one sample.
+    ///   - receive: called with the next ids, at least one, on the calling thread; generation waits
+    ///     for it. Characters that may be the start of a stop text are held back.
+    /// - Returns: the whole continuation.
+    /// - Throws: the errors of `continuations(of:_:)`, and any error of `receive`, which ends the
+    ///   generation.
     public func stream(
         _ prompt: [UInt16], _ options: GenerationOptions, to receive: (ArraySlice<UInt16>) throws -> Void
     ) throws -> Continuation {

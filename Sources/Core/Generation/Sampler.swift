@@ -1,6 +1,6 @@
 import CKernels
 
-/// Chooses the next character from a row of logits; `[UNK]` (id 0) is never chosen.
+/// Chooses the next character from a row of logits, never `[UNK]` (id 0).
 struct Sampler: Sendable {
     private let method: SamplingMethod
     private let random: CounterRandom
@@ -15,12 +15,12 @@ struct Sampler: Sendable {
     /// Chooses the next id.
     ///
     /// - Parameters:
-    ///   - logits: [V], without bias; scratch afterwards.
+    ///   - logits: [V], without bias; overwritten.
     ///   - bias: [V].
     ///   - count: V, the size of the vocabulary.
     ///   - position: the number of characters generated before, below 2³².
-    ///   - prompt: the prompt's number.
-    ///   - sample: the number of the prompt's sample.
+    ///   - prompt: the index of the prompt.
+    ///   - sample: the index of the prompt's sample.
     mutating func choose(
         _ logits: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, count: Int, position: Int, prompt: Int,
         sample: Int
@@ -35,7 +35,8 @@ struct Sampler: Sendable {
             var sum = dtrain_sampling_weights(logits, bias, Int64(count), 1, 1 / temperature, logits)
             if filtered != nil {
                 filtered?.restrict(logits)
-                // In the order in which all weights are summed: a filter that keeps all changes no bit.
+                // Sum in the same order as without a filter, so that a filter that keeps everything
+                // doesn't change the bits.
                 sum = (1..<count).reduce(0) { $0 + logits[$1] }
             }
             let place = UInt64(sample) << 32 | UInt64(position)
@@ -47,8 +48,9 @@ struct Sampler: Sendable {
 
 /// A method of choosing the next character.
 public enum SamplingMethod: Hashable, Sendable {
-    /// The most likely one; the lowest id among equals.
+    /// The most likely character; among equals, the one with the lowest id.
     case greedy
-    /// Drawn from softmax(logits / temperature), restricted by a filter; the temperature is above 0.
+    /// Sampling from softmax(logits / temperature), restricted by a filter; the temperature is
+    /// above 0.
     case temperature(Float, SamplingFilter = .none)
 }

@@ -1,18 +1,19 @@
 import HeapModule
 
-/// Restricts draws to the likeliest characters; as it is made, to none.
+/// A filter that restricts sampling to the likeliest characters; by default it keeps all.
 ///
-/// Characters are ordered by their logits, equal ones by their ids, the lower first. `[UNK]` isn't among them.
+/// Characters are ordered by descending logit, equal ones by ascending id, without `[UNK]`.
 public struct SamplingFilter: Hashable, Sendable {
     /// The number of characters to keep, at least 1; nil keeps all.
     public var topK: Int?
-    /// The probability to keep, above 0 and at most 1; nil keeps all.
+    /// The probability mass to keep, above 0 and at most 1; nil keeps all.
     ///
-    /// Of the characters that `topK` keeps, the fewest stay whose probabilities sum to at least this. The probabilities are those
-    /// at the draw's temperature, and sum to 1 over the characters that `topK` keeps.
+    /// Of the characters that `topK` keeps, the filter keeps the fewest whose probabilities sum to
+    /// at least this value. The probabilities are those at the sampling temperature, normalized
+    /// over the characters that `topK` keeps.
     public var topP: Double?
 
-    /// Describes a filter.
+    /// Creates a filter.
     public init(topK: Int? = nil, topP: Double? = nil) {
         self.topK = topK
         self.topP = topP
@@ -21,9 +22,9 @@ public struct SamplingFilter: Hashable, Sendable {
     /// The filter that keeps all characters.
     public static let none = SamplingFilter()
 
-    /// Refuses numbers that keep nothing.
+    /// Checks that both values are valid.
     ///
-    /// - Throws: `DTrainError` with `usage`.
+    /// - Throws: `DTrainError` with `usage` that names the first invalid one.
     func check() throws {
         if let topK, topK < 1 { throw DTrainError(.usage, "top-k is \(topK); give at least 1") }
         if let topP, !(topP > 0 && topP <= 1) {
@@ -32,33 +33,33 @@ public struct SamplingFilter: Hashable, Sendable {
     }
 }
 
-/// Applies a filter to the weights of one draw after the other.
+/// Applies a filter to the weights of each draw.
 struct FilteredWeights: Sendable {
     private let filter: SamplingFilter
-    /// The draw's characters that haven't been found likely enough yet.
+    /// The draw's characters that aren't among the likeliest found so far.
     private var rest = Heap<ScoredCharacter>()
 
-    /// Prepares to apply a filter; nil for one that keeps everything.
+    /// Prepares a filter; nil for one that keeps everything.
     init?(_ filter: SamplingFilter) {
-        // Rounding might lose the least of the probabilities that sum to 1.
+        // With a top-p of 1, rounding could lose the least likely characters.
         let topP = filter.topP == 1 ? nil : filter.topP
         guard filter.topK != nil || topP != nil else { return nil }
         self.filter = SamplingFilter(topK: filter.topK, topP: topP)
     }
 
-    /// Notes the order of a draw's characters, before weights take the place of their logits.
+    /// Orders a draw's characters by their logits, before the logits are overwritten by weights.
     ///
     /// - Parameters:
     ///   - logits: [V], without bias.
     ///   - bias: [V].
-    ///   - count: V.
+    ///   - count: V, the size of the vocabulary.
     mutating func rank(_ logits: UnsafePointer<Float>, bias: UnsafePointer<Float>, count: Int) {
         rest = Heap((1..<max(1, count)).map { ScoredCharacter(score: logits[$0] + bias[$0], id: $0) })
     }
 
-    /// Sets the weights of the characters that aren't kept to 0.
+    /// Sets the weights of all characters that aren't kept to 0.
     ///
-    /// - Parameter weights: [V], of the characters that were ranked; that of `[UNK]` is 0.
+    /// - Parameter weights: [V], of the characters that were ranked; the weight of `[UNK]` is 0.
     mutating func restrict(_ weights: UnsafeMutablePointer<Float>) {
         let size = rest.count
         var likeliest: [ScoredCharacter] = []
@@ -83,9 +84,9 @@ struct FilteredWeights: Sendable {
     }
 }
 
-/// A character that may be drawn; the likelier is the greater.
+/// A candidate character; a likelier one compares greater.
 private struct ScoredCharacter: Comparable {
-    /// Its logit and bias.
+    /// The sum of its logit and bias.
     let score: Float
     let id: Int
 

@@ -1,12 +1,12 @@
-/// Finds the first of several texts to be complete in a text that grows id by id.
+/// Finds the first complete stop text in a text that grows id by id.
 ///
-/// Knuth, Morris and Pratt's automaton for each of the texts.
+/// It runs the automaton of Knuth, Morris and Pratt for each stop text.
 struct StopMatcher: Sendable {
     private struct Pattern: Sendable {
         let ids: [UInt16]
-        /// For each number of matched ids, how many stay matched when the next one differs.
+        /// For each number of matched ids, the number that stays matched when the next id differs.
         let fallbacks: [Int]
-        /// Ids at the end of the text that begin the pattern.
+        /// The number of ids at the end of the text that match the start of the pattern.
         var matched = 0
 
         init(_ ids: [UInt16]) {
@@ -30,17 +30,18 @@ struct StopMatcher: Sendable {
 
     private var patterns: [Pattern]
 
-    /// Prepares to find any of some texts.
+    /// Prepares the search.
     ///
-    /// - Parameter texts: the ids of each, at least one.
+    /// - Parameter texts: the ids of each stop text, at least one.
     init(_ texts: [[UInt16]]) { patterns = texts.map(Pattern.init) }
 
-    /// The number of ids at the end of the text that may begin one of the texts.
+    /// The number of ids at the end of the text that may be the start of a stop text.
     var pending: Int { patterns.reduce(0) { max($0, $1.matched) } }
 
-    /// Takes the text's next id; the last one is that which completes one of the texts.
+    /// Processes the next id of the text; the text ends once a stop text is complete.
     ///
-    /// - Returns: the number of the text that is now complete, the longest if there are several; nil for none.
+    /// - Returns: the index of the stop text that is now complete, the longest if there are
+    ///   several; nil if there is none.
     mutating func advance(_ id: UInt16) -> Int? {
         var complete: Int?
         for number in patterns.indices {
@@ -52,6 +53,6 @@ struct StopMatcher: Sendable {
         return complete
     }
 
-    /// The number of ids of one of the texts.
+    /// The number of ids in a stop text.
     func length(of number: Int) -> Int { patterns[number].ids.count }
 }

@@ -4,14 +4,14 @@ import CKernels
 ///
 /// Kingma & Ba 2015, section 2, last paragraph.
 public struct Adam: Optimizer, Hashable {
-    /// Decay of the first moments.
+    /// The decay rate of the first moments.
     public var beta1: Double
-    /// Decay of the second moments.
+    /// The decay rate of the second moments.
     public var beta2: Double
-    /// Added to the root of the second moment.
+    /// The constant added to the square root of the second moment.
     public var epsilon: Double
 
-    /// Adam with these hyper-parameters; the defaults are Keras's.
+    /// Creates an optimizer; the defaults are Keras's.
     public init(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-7) {
         (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
     }
@@ -29,7 +29,7 @@ public struct Adam: Optimizer, Hashable {
         Update(constants: constants(step: step, learningRate: learningRate, gradientScale: gradientScale))
     }
 
-    /// The loop's constants of one step; α_t is computed in double precision.
+    /// The constants of one step; α_t is computed in double precision.
     func constants(step: Int, learningRate: Double, gradientScale: Float) -> dtrain_adam_constants {
         let alpha = learningRate * (1 - beta2.raised(to: step)).squareRoot() / (1 - beta1.raised(to: step))
         return dtrain_adam_constants(

@@ -4,12 +4,12 @@ import CKernels
 ///
 /// Loshchilov & Hutter 2019, with Keras's decay, which is proportional to the learning rate.
 public struct AdamW: Optimizer, Hashable {
-    /// The step after the decay.
+    /// The Adam step that follows the decay.
     public var adam: Adam
     /// The weight decay λ.
     public var weightDecay: Double
 
-    /// AdamW with these hyper-parameters; the defaults are Keras's.
+    /// Creates an optimizer; the defaults are Keras's.
     public init(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-7, weightDecay: Double = 0.004) {
         adam = Adam(beta1: beta1, beta2: beta2, epsilon: epsilon)
         self.weightDecay = weightDecay

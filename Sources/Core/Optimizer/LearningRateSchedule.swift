@@ -1,6 +1,6 @@
 import CKernels
 
-/// The learning rate of each step: a linear warm-up, then the course of a kind.
+/// The learning rate as a function of the step: a linear warm-up, then a constant rate or a decay.
 ///
 ///     let schedule = LearningRateSchedule(.cosine, learningRate: 0.002, warmupSteps: 100, decaySteps: 3000)
 ///     try trainer.apply(gradient, learningRate: schedule.rate(step: trainer.step))
@@ -12,24 +12,24 @@ import CKernels
 ///     cosine          f + (lr − f) · ½ (1 + cos(π · min(j, d)/d))
 ///     exponential     max(f, lr · r^(j/d))        step: max(f, lr · r^⌊j/d⌋)
 ///
-/// A decay of no step has ended when it starts. The rates are the same doubles on every machine.
+/// A decay of zero steps ends where it starts. The rates are the same doubles on every machine.
 public struct LearningRateSchedule: Hashable, Sendable {
-    /// The course after the warm-up.
+    /// The kind of schedule after the warm-up.
     public var kind: ScheduleKind
     /// The base rate lr.
     public var learningRate: Double
-    /// Steps w of the rise from 0.
+    /// The number w of warm-up steps, over which the rate rises from 0.
     public var warmupSteps: Int
-    /// Steps s between the warm-up and the decay.
+    /// The number s of steps between the warm-up and the decay.
     public var decayStart: Int
-    /// Steps d of the decay; of `exponential` and `step`, the period of one factor.
+    /// The number d of steps in the decay; for `exponential` and `step`, the steps per factor.
     public var decaySteps: Int
-    /// The factor r of a period.
+    /// The factor r by which the rate falls every d steps.
     public var decayRate: Double
-    /// The rate f at which the decay ends.
+    /// The rate f at the end of the decay.
     public var finalLearningRate: Double
 
-    /// A schedule; counts of steps are at least 0 and at most 2⁵³.
+    /// Creates a schedule; step counts range from 0 to 2⁵³.
     public init(
         _ kind: ScheduleKind = .constant, learningRate: Double = Setting.learningRate.defaultValue,
         warmupSteps: Int = 0, decayStart: Int = 0, decaySteps: Int = 0,
@@ -40,9 +40,9 @@ public struct LearningRateSchedule: Hashable, Sendable {
         (self.decayRate, self.finalLearningRate) = (decayRate, finalLearningRate)
     }
 
-    /// The rate of a step.
+    /// The learning rate of a step.
     ///
-    /// - Parameter step: the steps done before it, `Trainer.step`.
+    /// - Parameter step: the number of steps before it, as in `Trainer.step`.
     public func rate(step: Int) -> Double {
         if step < warmupSteps { return learningRate * Double(step) / Double(warmupSteps) }
         guard kind != .constant else { return learningRate }
@@ -50,7 +50,7 @@ public struct LearningRateSchedule: Hashable, Sendable {
         return rate(decayedFor: max(0, step - warmupSteps - decayStart))
     }
 
-    /// The rate after j steps of a decay that has at least one.
+    /// The rate after j steps of decay; the decay must have at least one step.
     private func rate(decayedFor steps: Int) -> Double {
         let done = Double(min(steps, decaySteps)) / Double(decaySteps)
         switch kind {

@@ -1,21 +1,21 @@
-/// What an optimiser keeps between steps: its slots and the number of steps taken.
+/// The state of an optimizer between steps: its slots and the number of steps taken.
 package final class OptimizerState: @unchecked Sendable {
-    /// The optimiser.
+    /// The optimizer.
     package let optimizer: any Optimizer
-    /// Elements of each slot, as many as there are parameters.
+    /// The number of elements in each slot, which is the number of parameters.
     package let count: Int
-    /// The slots in the optimiser's order, each in the layout of the parameters.
+    /// The slots in the optimizer's order, each in the layout of the parameters.
     package let slots: [AlignedBuffer<Float>]
-    /// Steps taken.
+    /// The number of steps taken.
     package var steps = 0
 
-    /// Points to the first element of each slot.
+    /// The address of each slot's first element.
     private let addresses: AlignedBuffer<UnsafeMutablePointer<Float>>
 
     /// Allocates slots of zeros.
     ///
     /// - Parameters:
-    ///   - optimizer: the optimiser.
+    ///   - optimizer: the optimizer.
     ///   - count: the number of parameters.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     package init(_ optimizer: any Optimizer, count: Int) throws {
@@ -30,10 +30,10 @@ package final class OptimizerState: @unchecked Sendable {
         for (index, slot) in slots.enumerated() { addresses.pointer[index] = slot.pointer }
     }
 
-    /// The address of each slot's first element; valid as long as this object.
+    /// The address of each slot's first element, valid for the lifetime of this object.
     var slotAddresses: UnsafePointer<UnsafeMutablePointer<Float>> { UnsafePointer(addresses.pointer) }
 
-    /// The update of the coming step, the (`steps` + 1)-th.
+    /// The update of the next step, number `steps` + 1.
     func nextUpdate(learningRate: Double, gradientScale: Float) -> any ParameterUpdate {
         optimizer.update(step: steps + 1, learningRate: learningRate, gradientScale: gradientScale)
     }

@@ -1,9 +1,9 @@
-/// A step of the optimiser over all parameters that are trained, row by row of each tensor.
+/// An optimizer step over all trained parameters, row by row of each tensor.
 ///
-/// A row's gradient is read from the column panels that hold it. So parameters and slots are read
-/// and written in order, and the gradient is never gathered.
+/// The gradient of a row is read from the column panels that hold it. Parameters and slots are
+/// therefore read and written in order, and the gradient needs no gathering.
 final class OptimizerStep: @unchecked Sendable {
-    /// A tensor and its gradient's panels, whose rows together make the tensor's.
+    /// A tensor and the column panels that hold its gradient.
     private struct Tensor {
         struct Panel {
             let values: UnsafePointer<Float>
@@ -13,7 +13,7 @@ final class OptimizerStep: @unchecked Sendable {
         let offset: Int
         let rows: Int
         let columns: Int
-        /// From the first column to the last.
+        /// The panels in the order of their columns.
         let panels: [Panel]
     }
 
@@ -22,25 +22,25 @@ final class OptimizerStep: @unchecked Sendable {
         let rows: Range<Int>
     }
 
-    /// Owns the slots.
+    /// The state that owns the slots.
     private let state: OptimizerState
-    /// Owns the panels.
+    /// The sums that own the panels.
     private let gradient: GradientSums
     private let parameters: UnsafeMutablePointer<Float>
     private let tensors: [Tensor]
-    /// Those of all tensors.
+    /// The tasks of all tensors, frozen ones included.
     private let allTasks: [Task]
     private var tasks: [Task]
     private var update: any ParameterUpdate
 
-    /// Elements of a task, about.
+    /// The approximate number of elements in a task.
     private static let taskSize = 1 << 16
 
-    /// Prepares the steps along a gradient.
+    /// Prepares steps along a gradient.
     ///
     /// - Parameters:
-    ///   - state: the optimiser's slots, one element a parameter.
-    ///   - parameters: the parameters in the layout of the gradient; they must outlive this object.
+    ///   - state: the optimizer's slots, one element per parameter.
+    ///   - parameters: the parameters in the gradient's layout; they must outlive this object.
     ///   - gradient: the gradient of the whole batch.
     init(_ state: OptimizerState, parameters: UnsafeMutablePointer<Float>, gradient: GradientSums) {
         precondition(state.count == gradient.layout.parameters.count, "the slots cover the parameters")
@@ -64,15 +64,17 @@ final class OptimizerStep: @unchecked Sendable {
         update = state.nextUpdate(learningRate: 0, gradientScale: 1)
     }
 
-    /// Leaves out some tensors from now on, their slots, too; the others are updated as ever.
+    /// Excludes some tensors and their slots from all later steps; the update of the others is
+    /// unchanged.
     ///
-    /// - Parameter frozen: their places in the layout.
+    /// - Parameter frozen: the indices of the tensors in the layout; replaces those of an earlier
+    ///   call.
     func freeze(_ frozen: Set<Int>) { tasks = allTasks.filter { !frozen.contains($0.tensor) } }
 
     /// The number of tasks.
     var count: Int { tasks.count }
 
-    /// Begins a step: computes its constants.
+    /// Starts a step and computes its constants.
     ///
     /// - Parameters:
     ///   - learningRate: the learning rate of this step.
@@ -81,10 +83,10 @@ final class OptimizerStep: @unchecked Sendable {
         update = state.nextUpdate(learningRate: learningRate, gradientScale: gradientScale)
     }
 
-    /// Counts the step, when all its tasks are done.
+    /// Ends the step and counts it; call it after all tasks are done.
     func finish() { state.steps += 1 }
 
-    /// Updates a task's parameters; tasks may go to different threads.
+    /// Updates the parameters of one task; tasks may run on different threads.
     func run(task index: Int) {
         let task = tasks[index]
         let tensor = tensors[task.tensor]
@@ -103,7 +105,7 @@ final class OptimizerStep: @unchecked Sendable {
 
     /// A tensor whose gradient is a sum over micro-batches.
     ///
-    /// A bias of two rows counts as one long row, as its sums do.
+    /// A bias with two rows is treated as one long row, as in its sums.
     private static func summed(_ tensor: ParameterLayout.Tensor, _ gradient: GradientSums) -> Tensor {
         let range = tensor.offset..<tensor.offset + tensor.count
         let places = gradient.blocks.places.filter { range.contains($0.matrix.offset) }
@@ -118,7 +120,7 @@ final class OptimizerStep: @unchecked Sendable {
             })
     }
 
-    /// The embedding or the first kernel, whose gradients lie as the tensors do.
+    /// The embedding or the first kernel, whose gradient has the layout of the tensor.
     private static func input(_ tensor: ParameterLayout.Tensor, _ gradient: GradientSums) -> Tensor {
         let (rows, columns) = (tensor.shape[0], tensor.count / tensor.shape[0])
         return Tensor(

@@ -1,30 +1,30 @@
-/// The update of one step, applied to one run of parameters after another.
+/// The update of one step, applied to runs of consecutive parameters.
 ///
-/// Each element depends on its own gradient and slots only, never on how the parameters are cut into
-/// runs. Called from several threads at once, for different runs.
+/// Each element depends only on its own gradient and slots, never on how the parameters are divided
+/// into runs. Several threads call it at once, for different runs.
 public protocol ParameterUpdate: Sendable {
     /// Updates the parameters of a run and their slots.
     func apply(to run: ParameterRun)
 }
 
-/// Consecutive parameters, their gradient and their slots, all `count` elements long.
+/// Consecutive parameters with their gradient and slots, each `count` elements long.
 public struct ParameterRun {
-    /// Elements.
+    /// The number of elements.
     public let count: Int
     /// The parameters, updated in place.
     public let parameters: UnsafeMutablePointer<Float>
-    /// The gradient, not scaled yet.
+    /// The gradient, not yet scaled.
     public let gradient: UnsafePointer<Float>
     private let first: Int
     private let slots: UnsafePointer<UnsafeMutablePointer<Float>>
 
-    /// A run of the parameters of a model.
+    /// Creates a run of a model's parameters.
     ///
     /// - Parameters:
-    ///   - range: the parameters' indices.
+    ///   - range: the indices of the parameters.
     ///   - parameters: all parameters.
     ///   - gradient: the gradient of the range alone.
-    ///   - slots: a pointer to all elements of each slot.
+    ///   - slots: the address of each slot's first element.
     init(
         _ range: Range<Int>, of parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
         slots: UnsafePointer<UnsafeMutablePointer<Float>>
@@ -36,8 +36,8 @@ public struct ParameterRun {
         self.slots = slots
     }
 
-    /// A slot of these parameters, updated in place.
+    /// The values of a slot for these parameters, updated in place.
     ///
-    /// - Parameter index: the slot's place in `Optimizer.slots`; not checked.
+    /// - Parameter index: the slot's index in `Optimizer.slots`; not checked.
     public func slot(_ index: Int) -> UnsafeMutablePointer<Float> { slots[index] + first }
 }

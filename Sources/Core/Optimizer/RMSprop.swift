@@ -2,14 +2,14 @@ import CKernels
 
 /// RMSprop with Keras's formula: v = ρ·v + (1 − ρ)·g²; θ −= lr·g/√(v + ε).
 ///
-/// Tieleman & Hinton 2012, without momentum and not centred.
+/// Tieleman & Hinton 2012, not centered and without momentum.
 public struct RMSprop: Optimizer, Hashable {
-    /// Decay of the mean squares.
+    /// The decay rate of the mean squares.
     public var rho: Double
-    /// Added to the mean square below the root.
+    /// The constant added to the mean square under the root.
     public var epsilon: Double
 
-    /// RMSprop with these hyper-parameters; the defaults are Keras's.
+    /// Creates an optimizer; the defaults are Keras's.
     public init(rho: Double = 0.9, epsilon: Double = 1e-7) { (self.rho, self.epsilon) = (rho, epsilon) }
 
     /// `rmsprop`.
@@ -18,7 +18,7 @@ public struct RMSprop: Optimizer, Hashable {
     /// The mean squares v.
     public var slots: [OptimizerSlot] { [OptimizerSlot(name: "v", title: "mean squares")] }
 
-    /// The update of one step, which doesn't depend on the step's number.
+    /// The update of one step; it doesn't depend on the step's number.
     public func update(step: Int, learningRate: Double, gradientScale: Float) -> any ParameterUpdate {
         Update(
             constants: dtrain_rmsprop_constants(

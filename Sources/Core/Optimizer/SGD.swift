@@ -2,19 +2,19 @@ import CKernels
 
 /// Stochastic gradient descent with Keras's momentum: m = μ·m − lr·g; θ += m.
 public struct SGD: Optimizer, Hashable {
-    /// The momentum μ, from 0 up to 1; 0 is plain gradient descent.
+    /// The momentum μ, at least 0 and below 1; 0 is plain gradient descent.
     public var momentum: Double
 
-    /// Gradient descent with this momentum.
+    /// Creates an optimizer.
     public init(momentum: Double = 0) { self.momentum = momentum }
 
     /// `sgd`.
     public var stateName: String { "sgd" }
 
-    /// The velocities m; kept without momentum, too, so that a resumed training can turn it on.
+    /// The velocities m, kept even without momentum so that a resumed run can turn it on.
     public var slots: [OptimizerSlot] { [OptimizerSlot(name: "m", title: "velocities")] }
 
-    /// The update of one step, which doesn't depend on the step's number.
+    /// The update of one step; it doesn't depend on the step's number.
     public func update(step: Int, learningRate: Double, gradientScale: Float) -> any ParameterUpdate {
         Update(
             constants: dtrain_sgd_constants(

@@ -1,5 +1,5 @@
 extension Settings {
-    /// Makes the optimiser that these settings describe.
+    /// Creates the optimizer that these settings describe.
     package func makeOptimizer() -> any Optimizer {
         switch self[.optimizer] {
         case .adam: Adam(beta1: self[.beta1], beta2: self[.beta2], epsilon: self[.epsilon])
@@ -11,8 +11,10 @@ extension Settings {
         }
     }
 
-    /// Describes an optimiser, as far as settings can: others than dtrain's own, and values outside the settings' ranges, are not
-    /// described.
+    /// Records an optimizer's kind and hyper-parameters in these settings.
+    ///
+    /// Leaves the settings unchanged for an optimizer that isn't dtrain's own, or whose values are
+    /// out of the settings' ranges.
     mutating func describe(_ optimizer: any Optimizer) {
         var settings = self
         switch optimizer {
@@ -31,7 +33,7 @@ extension Settings {
             settings[.momentum] = sgd.momentum
         default: return
         }
-        if settings.arePossible { self = settings }
+        if settings.areValid { self = settings }
     }
 
     private mutating func describeMoments(_ adam: Adam) {

@@ -1,9 +1,9 @@
 extension Settings {
-    /// The schedule that these settings describe.
+    /// The learning-rate schedule that these settings describe.
     ///
     /// - Parameters:
-    ///   - stepsPerEpoch: the steps of an epoch.
-    ///   - horizon: the steps of the training as it was planned at its first start.
+    ///   - stepsPerEpoch: the number of steps in an epoch.
+    ///   - horizon: the number of steps planned when the run first started.
     package func schedule(stepsPerEpoch: Int, horizon: Int) -> LearningRateSchedule {
         let warmup = self[.warmupSteps].steps(perEpoch: stepsPerEpoch)
         let start = self[.decayStart].steps(perEpoch: stepsPerEpoch)
@@ -13,11 +13,11 @@ extension Settings {
             decayRate: self[.decayRate], finalLearningRate: self[.finalLearningRate])
     }
 
-    /// The steps of a training that these settings plan.
+    /// The number of steps that these settings plan for a run.
     package func horizon(stepsPerEpoch: Int) -> Int {
         StepCount.epochs(Double(self[.epochs])).steps(perEpoch: stepsPerEpoch)
     }
 
-    /// Whether the learning rate changes after the warm-up, so that a checkpoint keeps the horizon.
+    /// Whether the learning rate changes after the warm-up; a checkpoint then stores the horizon.
     package var hasHorizon: Bool { self[.schedule] != .constant }
 }

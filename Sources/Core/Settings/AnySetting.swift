@@ -1,40 +1,40 @@
-/// A setting whose type of values isn't known: what tables of settings are made of.
+/// A setting with its value type erased, as stored in tables of settings.
 package protocol AnySetting: Sendable {
-    /// The name, in words joined by hyphens.
+    /// The name: words joined by hyphens.
     var name: String { get }
-    /// What the setting is, in a phrase.
+    /// A short description.
     var summary: String { get }
     /// Whether the weights after a number of steps depend on it.
     var changesWeights: Bool { get }
-    /// What a resumed training may do with it.
+    /// The rule for its value when a run resumes.
     var onResume: ResumeRule { get }
-    /// Whether ranks may differ in it.
+    /// Whether ranks may have different values.
     var ranks: RankRule { get }
-    /// The default as a user writes it.
+    /// The default value as a user writes it.
     var defaultText: String { get }
-    /// Whether it is on or off.
+    /// Whether it is a Boolean switch.
     var isSwitch: Bool { get }
-    /// Whether a checkpoint keeps it.
+    /// Whether checkpoints store it.
     var isStored: Bool { get }
 
     /// Whether a value was given.
     func isGiven(in settings: Settings) -> Bool
     /// The value as a user writes it.
     func text(in settings: Settings) -> String
-    /// Whether a training can have the value.
-    func isPossible(in settings: Settings) -> Bool
+    /// Whether the value is valid for training.
+    func isValid(in settings: Settings) -> Bool
 
-    /// Copies the value from one collection to another that is to hold what a checkpoint keeps.
+    /// Copies the value to settings that are to be stored in a checkpoint, if it is stored at all.
     func copyStored(from settings: Settings, to stored: inout Settings)
-    /// Writes a given value under its key in `training`, if it has one.
+    /// Encodes a given value under its key in `training`, if it has one.
     func encode(_ settings: Settings, to container: inout KeyedEncodingContainer<SettingKey>) throws
-    /// Reads the value under its key in `training`, if it has one.
+    /// Decodes the value under its key in `training`, if it has one.
     func decode(_ container: KeyedDecodingContainer<SettingKey>, into settings: inout Settings) throws
-    /// Copies a size from a model.
+    /// Copies the value from a model, if it is a model size.
     func read(_ model: ModelConfiguration, into settings: inout Settings)
-    /// Copies a size to a model.
+    /// Copies the value to a model, if it is a model size.
     func write(_ settings: Settings, to model: inout ModelConfiguration)
-    /// Applies the rule for resuming to one setting; the change to report, if any.
+    /// Applies the rule for resuming; returns the change to report, if any.
     func resume(_ settings: inout Settings, from stored: Settings, of path: String) throws -> String?
 }
 
@@ -51,7 +51,7 @@ extension Setting: AnySetting {
 
     package func text(in settings: Settings) -> String { text(settings[self]) }
 
-    package func isPossible(in settings: Settings) -> Bool { isPossible(settings[self]) }
+    package func isValid(in settings: Settings) -> Bool { isValid(settings[self]) }
 
     package func copyStored(from settings: Settings, to stored: inout Settings) {
         switch storage {

@@ -1,7 +1,7 @@
-/// Layers of a model whose weights a training leaves as they are.
+/// Layers whose weights are frozen during training.
 ///
-/// `embedding`, `dense`, the recurrent layers together by their cell's name (`gru`, `lstm`, `rnn`), or one of them by its own, with
-/// its number: `gru_0`, `gru_1`.
+/// The names are `embedding`, `dense`, the cell's name for all recurrent layers (`gru`, `lstm`,
+/// `rnn`), and a numbered name for one of them: `gru_0`, `gru_1`.
 public struct FrozenLayers: Hashable, Sendable, ExpressibleByArrayLiteral {
     /// No layer.
     public static let none = FrozenLayers([])
@@ -9,35 +9,36 @@ public struct FrozenLayers: Hashable, Sendable, ExpressibleByArrayLiteral {
     /// The layers' names, each once, in ascending order.
     public let names: [String]
 
-    /// Names layers; which of them a model has is checked where they are frozen.
+    /// Creates a set of names, which are checked against a model only when its layers are frozen.
     public init(_ names: some Sequence<String>) { self.names = Set(names).sorted() }
 
-    /// Names layers.
+    /// Creates a set of names.
     public init(arrayLiteral names: String...) { self.init(names) }
 
-    /// Reads names with commas between them, or `none`; nil where a name is missing or can't be one.
+    /// Parses comma-separated names, or `none`; nil if a name is empty or can't be a layer's.
     public init?(_ text: String) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         self.init(text == Self.noneText ? [] : parts)
-        if !isPossible { return nil }
+        if !isValid { return nil }
     }
 
     /// The word for no layer.
     static let noneText = "none"
 
-    /// Whether all names can be those of layers.
-    var isPossible: Bool {
+    /// Whether all names are well-formed layer names.
+    var isValid: Bool {
         names.allSatisfy { name in
             !name.isEmpty && name != Self.noneText
                 && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
         }
     }
 
-    /// The tensors of these layers.
+    /// Finds the tensors of these layers.
     ///
-    /// - Parameter layout: the model's.
-    /// - Returns: their places in `layout.tensors`.
-    /// - Throws: `DTrainError` with `usage` when the model has no layer of a name, or no other layers.
+    /// - Parameter layout: the model's layout.
+    /// - Returns: the indices of the tensors in `layout.tensors`.
+    /// - Throws: `DTrainError` with `usage` when the model lacks a named layer, or when no tensor
+    ///   would be left to train.
     func tensors(of layout: ParameterLayout) throws -> Set<Int> {
         let parts = Self.parts(layout.configuration)
         let layers = try names.flatMap { name in
@@ -59,12 +60,12 @@ public struct FrozenLayers: Hashable, Sendable, ExpressibleByArrayLiteral {
         return Set(frozen)
     }
 
-    /// Refuses names that a model doesn't have, and all of its layers.
+    /// Checks the names against a model.
     ///
-    /// - Throws: as `tensors(of:)`.
+    /// - Throws: the errors of `tensors(of:)`.
     package func check(_ model: ModelConfiguration) throws { _ = try tensors(of: ParameterLayout(model)) }
 
-    /// What can be named of a model: names with the same meaning, and the layers that they stand for.
+    /// The names that are valid for a model: synonyms, and the layers that they stand for.
     private static func parts(_ model: ModelConfiguration) -> [(names: [String], layers: [String])] {
         let cell = model.cell
         let layers = (0..<model.layers).map(cell.layerName)
@@ -76,10 +77,10 @@ public struct FrozenLayers: Hashable, Sendable, ExpressibleByArrayLiteral {
 }
 
 extension FrozenLayers: SettingValue {
-    /// The names with commas between them, nil for none.
+    /// The comma-separated names; nil if there are none.
     public var settingText: String? { names.isEmpty ? nil : names.joined(separator: ",") }
 
-    /// Reads the form that a user writes.
+    /// Decodes the form that a user writes.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let layers = FrozenLayers(try container.decode(String.self)) else {
@@ -88,7 +89,7 @@ extension FrozenLayers: SettingValue {
         self = layers
     }
 
-    /// Writes the form that a user writes.
+    /// Encodes the form that a user writes.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(settingText ?? Self.noneText)

@@ -6,10 +6,10 @@ package enum GradientSummation: String, Hashable, Sendable, Codable, CaseIterabl
     case library = "mpi"
 }
 
-/// The format in which gradients travel between ranks.
+/// The format in which ranks exchange gradients.
 package enum GradientCompression: String, Hashable, Sendable, Codable, CaseIterable {
-    /// As they are, float32.
+    /// Uncompressed float32.
     case none
-    /// Rounded to bf16, the rounding error carried over to the next step: half the traffic.
+    /// Rounded to bf16, which halves the traffic; rounding errors carry over to the next step.
     case bf16
 }

@@ -1,4 +1,4 @@
-/// The optimisers that a setting can name.
+/// The built-in optimizers.
 public enum OptimizerKind: String, Hashable, Sendable, Codable, CaseIterable {
     /// Adam.
     case adam
@@ -6,7 +6,7 @@ public enum OptimizerKind: String, Hashable, Sendable, Codable, CaseIterable {
     case adamw
     /// RMSprop.
     case rmsprop
-    /// Stochastic gradient descent, with momentum if wanted.
+    /// Stochastic gradient descent with optional momentum.
     case sgd
 }
 

@@ -1,14 +1,15 @@
-/// A named set of settings: a training that is known by its name.
+/// A named set of settings.
 public enum Recipe: String, CaseIterable, Sendable {
-    /// The tutorial "Text generation with an RNN": the defaults.
+    /// The tutorial "Text generation with an RNN", whose settings are the defaults.
     case tutorial
-    /// Andrej Karpathy's char-rnn (2015), as its `train.lua` sets up an LSTM; docs/training.md says what differs.
+    /// Andrej Karpathy's char-rnn (2015) with the defaults of its `train.lua` and an LSTM;
+    /// docs/training.md lists the differences.
     case charRNN = "char-rnn"
-    /// Aims at the least held-out loss on the tutorial's text in an hour on two cores; docs/best-shakespeare.md has what was
-    /// tried.
+    /// The lowest held-out loss on the tutorial's text within an hour on two cores; see
+    /// docs/best-shakespeare.md.
     case bestShakespeare = "best-shakespeare"
 
-    /// What the recipe sets.
+    /// The settings of the recipe.
     public var settings: Settings {
         var settings = Settings()
         switch self {
@@ -34,11 +35,12 @@ public enum Recipe: String, CaseIterable, Sendable {
             settings[.optimizer] = .rmsprop
             settings[.learningRate] = 0.002
             settings[.rho] = 0.95
-            // The script's ε stands beside the root, and is too small to be felt.
+            // The script adds its ε outside the root, where it is too small to matter.
             settings[.epsilon] = 1e-16
             settings[.clipValue] = 5
             settings[.schedule] = .step
-            // After each epoch from the tenth on: the rate of the eleventh is the first that is lower.
+            // The script decays after each epoch from the tenth, so the eleventh is the first with
+            // a lower rate.
             settings[.decayStart] = .epochs(9)
             settings[.decaySteps] = .epochs(1)
             settings[.decayRate] = 0.97
@@ -66,13 +68,15 @@ public enum Recipe: String, CaseIterable, Sendable {
         return settings
     }
 
-    /// The recipe's settings with others in their place.
+    /// The recipe's settings, overridden by given ones.
     ///
-    /// What a given setting makes useless or impossible goes with the one that it replaces: a recipe's ρ with its optimiser.
+    /// A recipe's setting that a given one makes useless or invalid is dropped, such as ρ when
+    /// another optimizer is given.
     ///
     /// - Parameters:
     ///   - given: the settings that override the recipe's.
-    ///   - hasInitialWeights: whether the training starts from a file of weights, whose sizes stand.
+    ///   - hasInitialWeights: whether training starts from a weights file, which then sets the
+    ///     model's sizes.
     public func settings(with given: Settings, hasInitialWeights: Bool = false) -> Settings {
         var result = settings
         if hasInitialWeights { result.removeModelSizes() }

@@ -1,4 +1,4 @@
-/// The shapes of the learning rate over the steps of a training.
+/// The shapes of a learning-rate schedule.
 public enum ScheduleKind: String, Hashable, Sendable, Codable, CaseIterable {
     /// The same rate at every step.
     case constant
@@ -6,9 +6,9 @@ public enum ScheduleKind: String, Hashable, Sendable, Codable, CaseIterable {
     case linear
     /// Half a cosine wave to the final rate.
     case cosine
-    /// The same factor every so many steps, applied in part at each step.
+    /// Exponential decay: a factor per decay period, applied gradually at each step.
     case exponential
-    /// The same factor every so many steps, applied at once.
+    /// Step decay: a factor per decay period, applied at the period's end.
     case step
 }
 

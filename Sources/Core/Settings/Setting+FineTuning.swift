@@ -1,16 +1,16 @@
-// What of a model with given weights is trained.
+// Settings of fine-tuning: the parts of a pretrained model that are trained.
 
 extension Settings {
-    /// The settings of fine-tuning that checkpoints keep.
+    /// The fine-tuning settings that checkpoints store.
     static let fineTuning: [any AnySetting] = [Setting.freeze]
 }
 
 extension Setting where Value == FrozenLayers {
-    /// The layers whose weights stay as they are.
+    /// The layers whose weights are frozen.
     public static var freeze: Setting {
         Setting(
-            "freeze", "Leave these layers as they are: embedding, the cell's name, gru_1, dense", default: .none,
+            "freeze", "Freeze these layers: embedding, the cell's name, gru_1, dense", default: .none,
             changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("freeze"),
-            where: \.isPossible)
+            where: \.isValid)
     }
 }

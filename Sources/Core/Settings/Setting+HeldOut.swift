@@ -1,7 +1,8 @@
-// Text that is held out of the training, to measure the loss on.
+// Settings of held-out text, on which the loss is measured.
 
 extension Settings {
-    /// The settings of held-out data that checkpoints keep; `validation-data` is not one: of a file, its checksum counts.
+    /// The held-out settings that checkpoints store; `validation-data` isn't one, since a file is
+    /// identified by its checksum.
     static let heldOut: [any AnySetting] = [
         Setting.validationSplit, Setting.validateEverySteps, Setting.earlyStopping, Setting.minDelta,
     ]
@@ -11,33 +12,35 @@ extension Settings {
 }
 
 extension Setting where Value == Double? {
-    /// The part of the text, at its end, that is held out; nil for none.
+    /// The fraction of the text held out from its end; nil for none.
     public static var validationSplit: Setting {
         Setting(
-            "validation-split", "Hold out this fraction of the text, at its end", default: nil,
+            "validation-split", "Hold out this fraction of the text from its end", default: nil,
             changesWeights: true, onResume: .fixed, storedIn: .trainingUnlessDefault("validationSplit"),
             where: { $0.map { $0 > 0 && $0 < 1 } ?? true })
     }
 }
 
 extension Setting where Value == String? {
-    /// A text to measure the loss on; nil for none.
+    /// The path of a held-out text; nil for none.
     public static var validationData: Setting {
         Setting("validation-data", "Measure the held-out loss on this text", default: nil)
     }
 }
 
 extension Setting where Value == Int? {
-    /// Steps between measurements of the held-out loss, beside those at the end of each epoch; nil for none.
+    /// The number of steps between held-out evaluations, in addition to the one after each epoch;
+    /// nil for no extra ones.
     public static var validateEverySteps: Setting {
         optional(
             "validate-every-steps", "Also measure the held-out loss every so many steps", key: "validateEverySteps")
     }
 
-    /// Measurements without a lower held-out loss after which the training ends; nil for no such end.
+    /// The number of held-out evaluations without improvement after which training ends; nil to
+    /// disable.
     public static var earlyStopping: Setting {
         optional(
-            "early-stopping", "Stop after this many held-out losses without a new least one", key: "earlyStopping")
+            "early-stopping", "Stop after this many held-out evaluations without improvement", key: "earlyStopping")
     }
 
     private static func optional(_ name: String, _ summary: String, key: String) -> Setting {
@@ -48,10 +51,10 @@ extension Setting where Value == Int? {
 }
 
 extension Setting where Value == Double {
-    /// By how much a held-out loss must be lower to count as such.
+    /// The smallest decrease of the held-out loss that counts as an improvement.
     public static var minDelta: Setting {
         Setting(
-            "min-delta", "Least decrease of the held-out loss that counts", default: 0, onResume: .mayChange,
-            storedIn: .trainingUnlessDefault("minDelta"), where: { $0 >= 0 && $0.isFinite })
+            "min-delta", "Smallest decrease of the held-out loss that counts as improvement", default: 0,
+            onResume: .mayChange, storedIn: .trainingUnlessDefault("minDelta"), where: { $0 >= 0 && $0.isFinite })
     }
 }

@@ -1,12 +1,13 @@
-// The sizes of a model.
+// Settings of the model's sizes.
 
 extension Settings {
-    /// The settings that checkpoints keep in `model`; the file's tensors have them, too.
+    /// The settings that checkpoints store in `model`, and that can also be derived from the file's
+    /// tensors.
     package static let modelSizes: [any AnySetting] = [
         Setting.cell, Setting.layers, Setting.embeddingDim, Setting.rnnUnits,
     ]
 
-    /// Takes the sizes out, so that those of a file stand.
+    /// Removes the sizes, so that those of a file apply.
     mutating func removeModelSizes() {
         remove(.cell)
         remove(.layers)
@@ -14,12 +15,12 @@ extension Settings {
         remove(.rnnUnits)
     }
 
-    /// The sizes of a model of which none is given.
+    /// The default sizes of a model.
     fileprivate static let defaultModel = ModelConfiguration(vocabularySize: 1)
 }
 
 extension Setting where Value == Cell {
-    /// The kind of the recurrent layers.
+    /// The kind of recurrent layer.
     public static var cell: Setting {
         Setting(
             "cell", "Kind of recurrent layer", default: Settings.defaultModel.cell, changesWeights: true,
@@ -29,14 +30,14 @@ extension Setting where Value == Cell {
 }
 
 extension Setting where Value == Int {
-    /// Recurrent layers.
+    /// The number of recurrent layers.
     public static var layers: Setting {
         Setting(
             "layers", "Recurrent layers", default: Settings.defaultModel.layers, changesWeights: true, onResume: .fixed,
             storedIn: .model(\ModelConfiguration.layers), where: { $0 > 0 })
     }
 
-    /// Width of the embedding.
+    /// The width of the embedding.
     public static var embeddingDim: Setting {
         Setting(
             "embedding-dim", "Width of the embedding", default: Settings.defaultModel.embeddingDim,
@@ -44,7 +45,7 @@ extension Setting where Value == Int {
             storedIn: .model(\ModelConfiguration.embeddingDim), where: { $0 > 0 })
     }
 
-    /// Units of each recurrent layer.
+    /// The number of units in each recurrent layer.
     public static var rnnUnits: Setting {
         Setting(
             "rnn-units", "Units of each recurrent layer", default: Settings.defaultModel.rnnUnits, changesWeights: true,

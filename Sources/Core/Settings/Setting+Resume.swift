@@ -1,5 +1,6 @@
 extension Setting {
-    /// Takes the stored value where none is given, and refuses or reports another one.
+    /// Takes the stored value if none is given; otherwise reports a changed value, or throws if it
+    /// may not change.
     package func resume(_ settings: inout Settings, from stored: Settings, of path: String) throws -> String? {
         guard onResume != .free, isKnown(in: stored) else { return nil }
         let old = stored[self]
@@ -13,7 +14,7 @@ extension Setting {
         return "`\(name)` changes from \(text(old)) to \(text(new))"
     }
 
-    /// Whether the stored settings say what the value was.
+    /// Whether the stored settings determine the value.
     private func isKnown(in stored: Settings) -> Bool {
         switch storage {
         case .model, .training: stored.isGiven(self)
@@ -27,7 +28,7 @@ extension Setting {
         if case .model = storage {
             return DTrainError(.usage, "the model of '\(path)' has \(values)", hint: "leave it out, or start anew")
         }
-        // What is off unless it is named has no other flag.
+        // A switch that is off by default has no `no-` form.
         if isSwitch, !isOn(defaultValue) {
             return DTrainError(
                 .usage, "'\(path)' was trained \(isOn(old) ? "with" : "without") `\(name)`",
@@ -37,25 +38,26 @@ extension Setting {
             .usage, "'\(path)' was trained with \(values)", hint: "resume with the same value, or start anew")
     }
 
-    /// `seed` 42, `shuffle`, `no-shuffle`.
+    /// The setting and value as a user writes them: `seed` 42, `shuffle`, `no-shuffle`.
     private func phrase(_ value: Value) -> String {
         guard isSwitch else { return "`\(name)` \(text(value))" }
         return isOn(value) ? "`\(name)`" : "`no-\(name)`"
     }
 
-    /// Whether a value is that of a switch that is on.
+    /// Whether this is a switch value that is on.
     private func isOn(_ value: Value) -> Bool { value.settingText == true.settingText }
 }
 
 extension Settings {
-    /// Applies the rules for resuming: what isn't given takes the checkpoint's value.
+    /// Applies the rules for resuming: settings that aren't given take the checkpoint's values.
     ///
     /// - Parameters:
-    ///   - stored: the checkpoint's training settings.
+    ///   - stored: the settings in the checkpoint.
     ///   - model: the checkpoint's model.
-    ///   - path: the checkpoint, for messages.
-    /// - Returns: a line for each setting that changes and may.
-    /// - Throws: `DTrainError` with `usage` that names both values of a setting that may not change.
+    ///   - path: the checkpoint's path, for messages.
+    /// - Returns: a line for each setting that changes.
+    /// - Throws: `DTrainError` with `usage` that names both values of a setting that may not
+    ///   change.
     package mutating func resume(from stored: Settings, model: ModelConfiguration, of path: String) throws -> [String] {
         try take(sizesOf: model, of: path)
         var result = self
@@ -64,9 +66,10 @@ extension Settings {
         return changes
     }
 
-    /// Takes a model's sizes where none are given.
+    /// Takes the model's sizes where none are given.
     ///
-    /// - Throws: `DTrainError` with `usage` that names the first size that contradicts the model, and both values.
+    /// - Throws: `DTrainError` with `usage` that names the first size that differs from the
+    ///   model's, with both values.
     package mutating func take(sizesOf model: ModelConfiguration, of path: String) throws {
         var sizes = Settings()
         for size in Self.modelSizes { size.read(model, into: &sizes) }

@@ -1,7 +1,7 @@
-// How the learning rate changes from step to step.
+// Settings of the learning-rate schedule.
 
 extension Settings {
-    /// The schedule's settings that checkpoints keep.
+    /// The schedule settings that checkpoints store.
     static let schedule: [any AnySetting] = [
         Setting.schedule, Setting.warmupSteps, Setting.decayStart, Setting.decaySteps, Setting.decayRate,
         Setting.finalLearningRate,
@@ -9,21 +9,21 @@ extension Settings {
 }
 
 extension Setting where Value == ScheduleKind {
-    /// The shape of the learning rate after the warm-up.
+    /// The kind of learning-rate schedule after the warm-up.
     public static var schedule: Setting {
         Setting(
-            "schedule", "Learning rate's course: constant, linear, cosine, exponential or step", default: .constant,
+            "schedule", "Learning-rate schedule: constant, linear, cosine, exponential or step", default: .constant,
             changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("schedule"))
     }
 }
 
 extension Setting where Value == StepCount {
-    /// Steps at the start over which the learning rate rises from 0.
+    /// The number of warm-up steps, over which the learning rate rises from 0.
     public static var warmupSteps: Setting {
-        count("warmup-steps", "Steps, or Nepochs, of a linear rise from 0", key: "warmupSteps")
+        count("warmup-steps", "Steps, or Nepochs, of linear warm-up from 0", key: "warmupSteps")
     }
 
-    /// Steps between the warm-up and the decay.
+    /// The number of steps between the warm-up and the decay.
     public static var decayStart: Setting {
         count("decay-start", "Steps, or Nepochs, between warm-up and decay", key: "decayStart")
     }
@@ -31,17 +31,18 @@ extension Setting where Value == StepCount {
     private static func count(_ name: String, _ summary: String, key: String) -> Setting {
         Setting(
             name, summary, default: .steps(0), changesWeights: true, onResume: .mayChange,
-            storedIn: .trainingUnlessDefault(key), where: \.isPossible)
+            storedIn: .trainingUnlessDefault(key), where: \.isValid)
     }
 }
 
 extension Setting where Value == StepCount? {
-    /// Steps of the decay, for `exponential` and `step` those of one factor; nil for the rest of the training.
+    /// The number of steps in the decay, or per factor for `exponential` and `step`; nil for the
+    /// rest of the run.
     public static var decaySteps: Setting {
         Setting(
             "decay-steps", "Steps, or Nepochs, of the decay, or horizon: to the planned end", default: nil,
             noValue: "horizon", changesWeights: true, onResume: .mayChange,
-            storedIn: .trainingUnlessDefault("decaySteps"), where: { $0.map { $0.isPossible && !$0.isZero } ?? true })
+            storedIn: .trainingUnlessDefault("decaySteps"), where: { $0.map { $0.isValid && !$0.isZero } ?? true })
     }
 }
 
@@ -53,7 +54,7 @@ extension Setting where Value == Double {
             onResume: .mayChange, storedIn: .trainingUnlessDefault("decayRate"), where: { $0 > 0 && $0 <= 1 })
     }
 
-    /// The learning rate at which the decay ends.
+    /// The learning rate at the end of the decay.
     public static var finalLearningRate: Setting {
         Setting(
             "final-learning-rate", "Learning rate at the end of the decay", default: 0, changesWeights: true,

@@ -1,7 +1,7 @@
-// What a training does, beside its data and its model.
+// Settings of training other than those of held-out text, model, optimizer and regularization.
 
 extension Settings {
-    /// The settings that checkpoints keep in `training`.
+    /// The settings that checkpoints store in `training`.
     package static let training: [any AnySetting] =
         [
             Setting.epochs, Setting.tokens, Setting.batchSize, Setting.microBatchSize, Setting.sequenceLength,
@@ -9,34 +9,34 @@ extension Settings {
             Setting.gradientCompression,
         ] + optimizer + schedule + regularization + fineTuning + heldOut
 
-    /// Sums and products of two such sizes can't overflow.
+    /// The valid range of sizes; sums and products of two of them can't overflow.
     fileprivate static let sizes = 1...Int(Int32.max)
 }
 
 extension Setting where Value == Int {
-    /// Epochs in all, those before a resume included.
+    /// The total number of epochs, including those before a resume.
     public static var epochs: Setting {
         Setting(
-            "epochs", "Epochs in all, those before a resume included", default: 20, onResume: .mayChange,
+            "epochs", "Total epochs, including those before a resume", default: 20, onResume: .mayChange,
             storedIn: .training("epochs"), where: { $0 > 0 })
     }
 
-    /// Sequences per step over all ranks.
+    /// The number of sequences per step, over all ranks.
     public static var batchSize: Setting {
         Setting(
             "batch-size", "Sequences per step over all ranks", default: 64, changesWeights: true, onResume: .fixed,
             storedIn: .training("batchSize"), where: { Settings.sizes.contains($0) })
     }
 
-    /// Sequences per micro-batch; the default is never above the batch size.
+    /// The number of sequences per micro-batch; the default never exceeds the batch size.
     public static var microBatchSize: Setting {
         Setting(
             "micro-batch-size", "Sequences per micro-batch; the bits of the result depend on it", default: 8,
             changesWeights: true, onResume: .fixed, storedIn: .training("microBatchSize"),
-            fit: { min($0, $1[.batchSize]) }, where: { Settings.sizes.contains($0) })
+            adapt: { min($0, $1[.batchSize]) }, where: { Settings.sizes.contains($0) })
     }
 
-    /// Characters per sequence.
+    /// The number of characters per sequence.
     public static var sequenceLength: Setting {
         Setting(
             "seq-length", "Characters per sequence", default: 100, changesWeights: true, onResume: .fixed,
@@ -45,25 +45,25 @@ extension Setting where Value == Int {
 }
 
 extension Setting where Value == Tokenization {
-    /// What the text is cut into; that of initial weights comes with their vocabulary.
+    /// The units that the text is divided into; initial weights with a vocabulary determine them.
     public static var tokens: Setting {
         Setting(
-            "tokens", "Cut the text into characters or bytes, which any file has", default: .characters,
+            "tokens", "Units of the text: characters, or bytes of any file", default: .characters,
             changesWeights: true, onResume: .fixed, storedIn: .trainingUnlessDefault("tokens"))
     }
 }
 
 extension Setting where Value == Bool {
-    /// Whether each epoch visits the sequences in a new order; in file order otherwise.
+    /// Whether each epoch visits the sequences in a new order instead of file order.
     public static var shuffle: Setting {
         Setting(
             "shuffle", "Visit the sequences in a new order each epoch", default: true,
             changesWeights: true, onResume: .fixed, storedIn: .training("shuffle"),
             // Streams are read in the text's order.
-            fit: { $0 && !$1[.stateful] })
+            adapt: { $0 && !$1[.stateful] })
     }
 
-    /// Whether the text is cut into streams along which states are carried from step to step.
+    /// Whether the text is divided into streams that carry states from step to step.
     public static var stateful: Setting {
         Setting(
             "stateful", "Read the text in order, carrying states from step to step", default: false,
@@ -72,7 +72,7 @@ extension Setting where Value == Bool {
 }
 
 extension Setting where Value == UInt64 {
-    /// The source of all random numbers.
+    /// The random seed.
     public static var seed: Setting {
         Setting(
             "seed", "Random seed", default: 42, changesWeights: true, onResume: .fixed, storedIn: .training("seed"))
@@ -80,11 +80,11 @@ extension Setting where Value == UInt64 {
 }
 
 extension Setting where Value == Precision {
-    /// The operands of the big products.
+    /// The operand format of the large matrix products.
     public static var precision: Setting {
         Setting(
-            "precision", "Operands of the big products", default: .fp32, changesWeights: true, onResume: .fixed,
-            storedIn: .training("precision"))
+            "precision", "Operands of the large matrix products", default: .fp32, changesWeights: true,
+            onResume: .fixed, storedIn: .training("precision"))
     }
 }
 
@@ -99,7 +99,7 @@ extension Setting where Value == GradientSummation {
 }
 
 extension Setting where Value == GradientCompression {
-    /// The format in which gradients travel between ranks.
+    /// The format in which ranks exchange gradients.
     package static var gradientCompression: Setting {
         Setting(
             "gradient-compression", "Format of gradients between ranks; bf16 halves traffic, bits depend on ranks",

@@ -1,45 +1,45 @@
-/// One setting of a training: its name, its default, and the rules that follow from them.
+/// A training setting: its name, its default and its rules.
 ///
-/// Everything that handles settings (checkpoints, resuming, the comparison of ranks, a program's help) goes through the
-/// entries in a table, so a new setting is one entry, listed once, and one flag of the program.
+/// Checkpoints, resuming, the comparison between ranks and help texts all use tables of settings. A
+/// new setting needs one definition, one table entry and one command-line flag.
 public struct Setting<Value: SettingValue>: Sendable {
-    /// The name, in words joined by hyphens: `learning-rate`.
+    /// The name: words joined by hyphens, such as `learning-rate`.
     public let name: String
-    /// What the setting is, in a phrase.
+    /// A short description.
     public let summary: String
-    /// The value where none is given.
+    /// The value when none is given.
     public let defaultValue: Value
     /// Whether the weights after a number of steps depend on it.
     package let changesWeights: Bool
-    /// What a resumed training may do with it.
+    /// The rule for its value when a run resumes.
     package let onResume: ResumeRule
-    /// Where a checkpoint keeps it.
+    /// The place where checkpoints store it.
     package let storage: SettingStorage<Value>
-    /// Whether ranks may differ in it.
+    /// Whether ranks may have different values.
     package let ranks: RankRule
-    /// The word for a value of nil.
+    /// The word for a nil value.
     let noValue: String
-    let isPossible: @Sendable (Value) -> Bool
-    let fit: @Sendable (Value, Settings) -> Value
+    let isValid: @Sendable (Value) -> Bool
+    let adapt: @Sendable (Value, Settings) -> Value
 
     /// Defines a setting.
     ///
     /// - Parameters:
-    ///   - name: the name, in words joined by hyphens.
-    ///   - summary: what it is, in a phrase without a full stop.
-    ///   - defaultValue: the value where none is given.
-    ///   - noValue: the word for a value of nil.
+    ///   - name: the name: words joined by hyphens.
+    ///   - summary: a short description without a full stop.
+    ///   - defaultValue: the value when none is given.
+    ///   - noValue: the word for a nil value.
     ///   - changesWeights: whether the weights after a number of steps depend on it.
-    ///   - onResume: what a resumed training may do with it.
-    ///   - storage: where a checkpoint keeps it.
-    ///   - ranks: whether ranks may differ in it.
-    ///   - fit: adapts the default to other settings.
-    ///   - isPossible: whether a training can have the value.
+    ///   - onResume: the rule for its value when a run resumes.
+    ///   - storage: the place where checkpoints store it.
+    ///   - ranks: whether ranks may have different values.
+    ///   - adapt: adapts the default to other settings.
+    ///   - isValid: whether a value is valid.
     package init(
         _ name: String, _ summary: String, default defaultValue: Value, noValue: String = "none",
         changesWeights: Bool = false, onResume: ResumeRule = .free, storedIn storage: SettingStorage<Value> = .nowhere,
-        ranks: RankRule = .same, fit: @escaping @Sendable (Value, Settings) -> Value = { value, _ in value },
-        where isPossible: @escaping @Sendable (Value) -> Bool = { _ in true }
+        ranks: RankRule = .same, adapt: @escaping @Sendable (Value, Settings) -> Value = { value, _ in value },
+        where isValid: @escaping @Sendable (Value) -> Bool = { _ in true }
     ) {
         self.name = name
         self.summary = summary
@@ -49,29 +49,29 @@ public struct Setting<Value: SettingValue>: Sendable {
         self.onResume = onResume
         self.storage = storage
         self.ranks = ranks
-        self.fit = fit
-        self.isPossible = isPossible
+        self.adapt = adapt
+        self.isValid = isValid
     }
 
     /// A value as a user writes it.
     func text(_ value: Value) -> String { value.settingText ?? noValue }
 }
 
-/// What a resumed training may do with a setting.
+/// A rule for a setting's value when a run resumes.
 package enum ResumeRule: Hashable, Sendable {
-    /// The checkpoint's value holds; another one is refused.
+    /// The checkpoint's value applies; a different one is an error.
     case fixed
-    /// The checkpoint's value holds unless another one is given, which is reported.
+    /// The checkpoint's value applies unless another one is given; the change is reported.
     case mayChange
-    /// Each start has its own.
+    /// Each start has its own value; checkpoints don't matter.
     case free
 }
 
 /// Whether the ranks of a job may differ in a setting.
 package enum RankRule: Hashable, Sendable {
-    /// The same value everywhere.
+    /// All ranks have the same value.
     case same
-    /// Each rank has its own.
+    /// Each rank has its own value.
     case free
 }
 
@@ -79,14 +79,15 @@ package enum RankRule: Hashable, Sendable {
 package enum SettingStorage<Value>: Sendable {
     /// A size of the model, in `model`.
     case model(WritableKeyPath<ModelConfiguration, Value> & Sendable)
-    /// A key in `training` that every checkpoint has; where an old one lacks it, the value is unknown.
+    /// A key in `training` of every checkpoint; if an old checkpoint lacks it, the value is
+    /// unknown.
     case training(String)
-    /// A key in `training` that is there only where the value isn't the default.
+    /// A key in `training` that is stored only for a value other than the default.
     case trainingUnlessDefault(String)
-    /// Not kept.
+    /// Not stored.
     case nowhere
 
-    /// The key in `training`, if that is the place.
+    /// The key in `training`, if there is one.
     var key: SettingKey? {
         switch self {
         case .training(let key), .trainingUnlessDefault(let key): SettingKey(stringValue: key)
@@ -95,7 +96,7 @@ package enum SettingStorage<Value>: Sendable {
     }
 }
 
-/// A key of `training` in a checkpoint's `configuration`.
+/// A key in `training` of a checkpoint's `configuration`.
 package struct SettingKey: CodingKey {
     package let stringValue: String
     package var intValue: Int? { nil }

@@ -1,13 +1,13 @@
-/// A type of values that a setting can have; its coded form is the one in checkpoints.
+/// A type of setting values, encoded as in checkpoints.
 public protocol SettingValue: Hashable, Sendable, Codable {
     /// The value as a user writes it; nil for "no value".
     var settingText: String? { get }
-    /// Whether the values are on and off, which a user chooses by naming the setting or its negation.
+    /// Whether it is a Boolean switch, which a user sets by the setting's name or its negation.
     static var isSettingSwitch: Bool { get }
 }
 
 extension SettingValue {
-    /// False: most settings are named with a value.
+    /// False, since most settings take a value.
     public static var isSettingSwitch: Bool { false }
 }
 
@@ -29,7 +29,7 @@ extension UInt64: SettingValue {
 }
 
 extension Double: SettingValue {
-    /// The shortest decimal form that gives the same number.
+    /// The shortest decimal form that converts back to the same number.
     public var settingText: String? { "\(self)" }
 }
 
@@ -39,7 +39,7 @@ extension String: SettingValue {
 }
 
 extension Optional: SettingValue where Wrapped: SettingValue {
-    /// The text of the value, nil where there is none.
+    /// The text of the wrapped value; nil if there is none.
     public var settingText: String? { self?.settingText }
 }
 

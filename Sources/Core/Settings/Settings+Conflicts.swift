@@ -1,8 +1,8 @@
 extension Settings {
-    /// Refuses settings that contradict each other.
+    /// Checks that the settings don't contradict each other.
     ///
-    /// - Parameter given: what was given on this start, without what a checkpoint has stored.
-    /// - Throws: `DTrainError` with `usage` that names the first two of them.
+    /// - Parameter given: the settings given for this start, without those from a checkpoint.
+    /// - Throws: `DTrainError` with `usage` that names the first conflict.
     func requireConsistent(given: Settings) throws {
         try requireConsistentSizes()
         try requireConsistentData(given)
@@ -32,12 +32,13 @@ extension Settings {
         if self[.stateful], self[.scheduledSampling] > 0 {
             throw DTrainError(
                 .usage,
-                "`scheduled-sampling` feeds the model characters that aren't the text's, which `stateful` would carry on",
+                "`scheduled-sampling` feeds the model characters that aren't in the text, and `stateful` would carry on "
+                    + "their states",
                 hint: "leave one of them out")
         }
         if self[.validationSplit] != nil, self[.validationData] != nil {
             throw DTrainError(
-                .usage, "`validation-split` holds out a part of the text, `validation-data` is a text of its own",
+                .usage, "`validation-split` and `validation-data` exclude each other",
                 hint: "use one of them")
         }
         guard !holdsOut else { return }
@@ -52,17 +53,18 @@ extension Settings {
     private func requireConsistentSchedule() throws {
         if self[.clipNorm] != nil, self[.clipValue] != nil {
             throw DTrainError(
-                .usage, "`clip-norm` and `clip-value` exclude each other", hint: "use one of them, the other being off")
+                .usage, "`clip-norm` and `clip-value` exclude each other",
+                hint: "use one of them and turn the other off")
         }
         let schedule = self[.schedule]
         if schedule == .exponential || schedule == .step, self[.decaySteps] == nil {
             throw DTrainError(
-                .usage, "`schedule` \(schedule.rawValue) needs to know after how many steps the rate falls",
+                .usage, "`schedule` \(schedule.rawValue) needs the number of steps after which the rate falls",
                 hint: "add `decay-steps`")
         }
     }
 
-    /// Refuses what was given and has no effect.
+    /// Throws if a given setting has no effect.
     private func requireUse(of given: Settings) throws {
         if Setting.scheduledSamplingRamp.isGiven(in: given), self[.scheduledSampling] == 0 {
             throw DTrainError(

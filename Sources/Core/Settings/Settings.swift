@@ -1,40 +1,41 @@
-/// The settings of a training: what was given, and defaults for the rest.
+/// The settings of a training run: given values, and defaults for the rest.
 public struct Settings: Hashable, Sendable {
-    /// The given values by the settings' names.
+    /// The given values by setting name.
     private var given: [String: any SettingValue] = [:]
 
-    /// All defaults.
+    /// Creates settings with all defaults.
     public init() {}
 
-    /// The value given, else the default; a value that is set counts as given.
+    /// The given value, or else the default; setting a value makes it a given one.
     public subscript<Value>(setting: Setting<Value>) -> Value {
         get {
-            guard let value = given[setting.name] else { return setting.fit(setting.defaultValue, self) }
+            guard let value = given[setting.name] else { return setting.adapt(setting.defaultValue, self) }
             return value as? Value ?? setting.defaultValue
         }
         set { given[setting.name] = newValue }
     }
 
-    /// Whether a value was given, be it the default's.
+    /// Whether a value was given, even if it equals the default.
     public func isGiven<Value>(_ setting: Setting<Value>) -> Bool { given[setting.name] != nil }
 
-    /// Takes a value where there is one.
+    /// Sets a value unless it is nil.
     public mutating func take<Value>(_ setting: Setting<Value>, _ value: Value?) {
         if let value { self[setting] = value }
     }
 
-    /// Takes a value where there is one; leaving it out is not the same as giving nil.
+    /// Sets an optional setting unless the value is nil; nil means "not given" here, not "no
+    /// value".
     public mutating func take<Wrapped>(_ setting: Setting<Wrapped?>, _ value: Wrapped?) {
         if let value { self[setting] = value }
     }
 
-    /// Takes all values given in other settings, instead of its own.
+    /// Takes all given values of other settings, which replace its own.
     public mutating func take(_ other: Settings) { given.merge(other.given) { $1 } }
 
-    /// Forgets a value.
+    /// Removes a given value, which restores the default.
     mutating func remove<Value>(_ setting: Setting<Value>) { given[setting.name] = nil }
 
-    /// Whether the same values are given for the same settings.
+    /// Whether the same settings are given with the same values.
     public static func == (a: Settings, b: Settings) -> Bool { a.hashable == b.hashable }
 
     /// Hashes the given values.

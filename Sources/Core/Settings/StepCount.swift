@@ -1,50 +1,50 @@
-/// A number of optimiser steps, given as such or in epochs: `500`, `3epochs`, `0.5epochs`.
+/// A number of optimizer steps, given in steps or epochs: `500`, `3epochs`, `0.5epochs`.
 public enum StepCount: Hashable, Sendable {
-    /// The most epochs that a training can have.
+    /// The largest number of epochs.
     static let maximumEpochs = 1 << 20
 
-    /// Optimiser steps.
+    /// A number of optimizer steps.
     case steps(Int)
-    /// Epochs, fractions included.
+    /// A number of epochs, possibly fractional.
     case epochs(Double)
 
-    /// More than any training takes; sums of a few such numbers can't overflow.
-    static let mostSteps = 1 << 53
-    /// The unit of epochs.
+    /// An upper bound on steps, small enough that sums of a few such numbers can't overflow.
+    static let maximumSteps = 1 << 53
+    /// The suffix of a number of epochs.
     private static let epochs = "epochs"
 
-    /// Reads a count as a user writes it; nil for anything else, negative and infinite counts included.
+    /// Parses a count as a user writes it; nil if it is malformed, negative or too large.
     public init?(_ text: String) {
         guard text.hasSuffix(Self.epochs) else {
             guard let steps = Int(text) else { return nil }
             self = .steps(steps)
-            if !isPossible { return nil }
+            if !isValid { return nil }
             return
         }
         guard let epochs = Double(text.dropLast(Self.epochs.count)) else { return nil }
         self = .epochs(epochs)
-        if !isPossible { return nil }
+        if !isValid { return nil }
     }
 
-    /// The nearest whole number of steps, at most 2⁵³.
+    /// The count in steps, rounded to the nearest integer and at most 2⁵³.
     ///
-    /// - Parameter stepsPerEpoch: the steps of an epoch.
+    /// - Parameter stepsPerEpoch: the number of steps in an epoch.
     public func steps(perEpoch stepsPerEpoch: Int) -> Int {
         switch self {
         case .steps(let steps): steps
-        case .epochs(let epochs): Int(min((epochs * Double(stepsPerEpoch)).rounded(), Double(Self.mostSteps)))
+        case .epochs(let epochs): Int(min((epochs * Double(stepsPerEpoch)).rounded(), Double(Self.maximumSteps)))
         }
     }
 
-    /// Whether a training can have so many steps.
-    var isPossible: Bool {
+    /// Whether the number is within the valid range.
+    var isValid: Bool {
         switch self {
         case .steps(let steps): (0...Int(Int32.max)).contains(steps)
         case .epochs(let epochs): (0...Double(Self.maximumEpochs)).contains(epochs)
         }
     }
 
-    /// Whether there is no step, whatever the length of an epoch.
+    /// Whether the count is zero, however long an epoch is.
     var isZero: Bool {
         switch self {
         case .steps(let steps): steps == 0
@@ -62,7 +62,7 @@ extension StepCount: SettingValue {
         }
     }
 
-    /// Reads the form that a user writes.
+    /// Decodes the form that a user writes.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let count = StepCount(try container.decode(String.self)) else {
@@ -71,7 +71,7 @@ extension StepCount: SettingValue {
         self = count
     }
 
-    /// Writes the form that a user writes.
+    /// Encodes the form that a user writes.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(settingText)

@@ -1,11 +1,11 @@
-/// The units that a text is cut into, each of which has an id.
+/// The units that a text is divided into; each distinct unit has an id.
 public enum Tokenization: String, Hashable, Sendable, Codable, CaseIterable {
-    /// Unicode scalars of UTF-8; the vocabulary is that of a text.
+    /// Unicode scalars of UTF-8 text; each text has its own vocabulary.
     case characters
-    /// Bytes, whatever they encode; the vocabulary is the same for every text.
+    /// Bytes of any file; all texts share one vocabulary.
     case bytes
 
-    /// One of the units: `character` or `byte`.
+    /// The singular of the unit: `character` or `byte`.
     public var unit: String { String(rawValue.dropLast()) }
 }
 

@@ -1,32 +1,36 @@
-/// A text as a sequence of ids, read from mapped files when asked for: those of UTF-8's characters, or of the bytes of any file.
+/// A text as a sequence of ids, read from memory-mapped files on demand.
 ///
-/// Characters are Unicode scalars. Line ends stay as they are, and a byte order mark is a character like any other. Several files
-/// are one text, as `cat` joins them, also where one ends inside a character. Beside the page cache's own pages the corpus takes
-/// a 32nd of a byte per character for its index, and none for a text that is all ASCII.
+/// An id stands for a Unicode scalar of UTF-8 text, or for a byte of any file. Line ends stay as
+/// they are. A byte order mark is a character like any other. Several files are one text, joined as
+/// `cat` joins them, even where a file ends inside a character.
 ///
-/// Opened with `Vocabulary.bytes`, any file is a corpus; it needs no index, and nothing in it has a meaning of its own.
+/// Besides the page cache, the index takes 1/32 byte per character, and nothing for pure ASCII.
+/// With `Vocabulary.bytes`, any file is a corpus and needs no index.
 ///
-/// The files must not change while they are in use: a change in place gives wrong ids, and cutting one off ends the process.
+/// The files must not change while they are in use. Changing one in place gives wrong ids;
+/// truncating one crashes the process.
 public final class Corpus: Sendable {
-    /// How much of a file is scanned between giving its pages back, a multiple of the page size.
+    /// The number of bytes scanned before their pages are released; a multiple of the page size.
     static let scanChunk = 4 << 20
 
-    /// The files and folders, as given.
+    /// The given files and folders.
     public var paths: [String] { text.paths }
-    /// The files in order, with those of folders in place of the folders.
+    /// The files in order, with each folder replaced by the files in it.
     public var files: [String] { text.files.map(\.path) }
-    /// What was given, for messages: the path, or some of the paths.
+    /// The given paths for messages, shortened when there are many.
     public var name: String { text.name }
-    /// How many characters or bytes the text has.
+    /// The number of characters or bytes in the text.
     public let count: Int
-    /// The checksum of the text's bytes, as `Checksum` writes it.
+    /// The checksum of the text's bytes, in `Checksum`'s format.
     public let checksum: String
-    /// What the ids mean.
+    /// The mapping between ids and characters or bytes.
     public let vocabulary: Vocabulary
-    /// How many of the text's characters the given vocabulary lacks; 0 when it was built from the text.
+    /// The number of characters that are missing from the given vocabulary; 0 when it was built
+    /// from the text.
     public let unknownCount: Int
-    /// Why it may be no text though it is UTF-8, and what to do, one line; nil where all is well.
-    public let doubt: String?
+    /// Why the input may not be text although it is valid UTF-8, with a remedy, on one line; nil if
+    /// nothing looks wrong.
+    public let warning: String?
 
     private let text: JoinedText
     private let pages: ResidentPages
@@ -36,11 +40,12 @@ public final class Corpus: Sendable {
     /// Opens, validates and indexes a text in one pass.
     ///
     /// - Parameters:
-    ///   - path: the file, or a folder, which stands for its `*.txt`.
-    ///   - vocabulary: what the ids mean; nil builds one of characters from the text.
-    ///   - extendsVocabulary: whether characters that the vocabulary lacks get ids behind its own, instead of `[UNK]`.
-    ///   - heartbeat: shows that reading goes on.
-    /// - Throws: as `init(paths:vocabulary:extendsVocabulary:heartbeat:)` does.
+    ///   - path: a file, or a folder whose `*.txt` files are the text.
+    ///   - vocabulary: the vocabulary of the ids; nil builds one from the text's characters.
+    ///   - extendsVocabulary: whether characters missing from the vocabulary get new ids after its
+    ///     own, instead of `[UNK]`.
+    ///   - heartbeat: beats as chunks are read.
+    /// - Throws: the errors of `init(paths:vocabulary:extendsVocabulary:heartbeat:)`.
     public convenience init(
         path: String, vocabulary: Vocabulary? = nil, extendsVocabulary: Bool = false, heartbeat: Heartbeat? = nil
     ) throws {
@@ -51,13 +56,16 @@ public final class Corpus: Sendable {
     /// Opens, validates and indexes several files as one text, in one pass.
     ///
     /// - Parameters:
-    ///   - paths: files and folders, in order; a folder stands for its `*.txt`, not deeper, in the order of their names' bytes.
-    ///   - vocabulary: what the ids mean; nil builds one of characters from the text.
-    ///   - extendsVocabulary: whether characters that the vocabulary lacks get ids behind its own, instead of `[UNK]`.
-    ///   - heartbeat: shows that reading goes on.
-    /// - Throws: `DTrainError` with `noInput` or `inputOutput` when a file can't be read, is a pipe or a device; with `badData`
-    ///   when there is no text, too many distinct characters, or something else than UTF-8: it names the file, the offset where
-    ///   the first ill-formed sequence starts, and what the file seems to be.
+    ///   - paths: files and folders, in order. A folder stands for the `*.txt` files directly in
+    ///     it, sorted by the bytes of their names.
+    ///   - vocabulary: the vocabulary of the ids; nil builds one from the text's characters.
+    ///   - extendsVocabulary: whether characters missing from the vocabulary get new ids after its
+    ///     own, instead of `[UNK]`.
+    ///   - heartbeat: beats as chunks are read.
+    /// - Throws: `DTrainError` with `noInput` or `inputOutput` when a file can't be read, or is a
+    ///   pipe or a device. `DTrainError` with `badData` when the text is empty, has too many
+    ///   distinct characters, or is not UTF-8; the message names the file, the offset of the first
+    ///   ill-formed sequence, and the likely format of the file.
     public convenience init(
         paths: [String], vocabulary: Vocabulary? = nil, extendsVocabulary: Bool = false, heartbeat: Heartbeat? = nil
     ) throws {
@@ -66,7 +74,7 @@ public final class Corpus: Sendable {
             pipes: .refuse("which can be read only once"), heartbeat: heartbeat)
     }
 
-    /// Opens files, or a pipe where the rule allows that.
+    /// Opens files, or a pipe if the rule allows one.
     package convenience init(
         paths: [String], vocabulary: Vocabulary?, extendsVocabulary: Bool = false, pipes: PipeRule,
         heartbeat: Heartbeat? = nil
@@ -90,7 +98,7 @@ public final class Corpus: Sendable {
         if let vocabulary, vocabulary.tokenization == .bytes {
             checksum = try Self.readOnce(text, releasing: pages, heartbeat) { _, _ in }
             self.vocabulary = vocabulary
-            (count, marks, unknownCount, doubt) = (text.byteCount, [], 0, nil)
+            (count, marks, unknownCount, warning) = (text.byteCount, [], 0, nil)
             return
         }
         var scanner = try TextScanner(vocabulary: vocabulary, collects: extends || vocabulary == nil)
@@ -103,20 +111,20 @@ public final class Corpus: Sendable {
             throw DTrainError(
                 .badData,
                 "'\(text.name)' has \(scanner.scalars.count) distinct characters, more than the "
-                    + "\(Vocabulary.maximumScalarCount) that ids can name; use a text with fewer")
+                    + "\(Vocabulary.maximumScalarCount) that ids can represent; use a text with fewer")
         }
         self.vocabulary = try vocabulary?.extended(with: scanner.scalars) ?? Vocabulary(scalars: scanner.scalars)
         count = scanner.count
         marks = scanner.marks
         unknownCount = scanner.unknownCount
-        doubt = TextDoubt.find(in: text, vocabulary == nil ? scanner.scalars : [])
+        warning = TextWarning.find(in: text, vocabulary == nil ? scanner.scalars : [])
     }
 
     /// Reads all bytes and returns their checksum.
     ///
-    /// Chunk by chunk, so that a text larger than the memory is read from the disk only once.
+    /// Works chunk by chunk, so even a text larger than memory is read from disk only once.
     ///
-    /// - Parameter scan: gets each part with the offset in it up to which it may be read, in order.
+    /// - Parameter scan: receives each part in order, with the offset up to which it may be read.
     private static func readOnce(
         _ text: JoinedText, releasing pages: ResidentPages, _ heartbeat: Heartbeat?,
         scan: (TextPart, Int) throws -> Void
@@ -134,10 +142,10 @@ public final class Corpus: Sendable {
         return checksum.hexadecimal
     }
 
-    /// Refuses a text of which the given vocabulary knows no character.
+    /// Throws if none of the text's characters is in the given vocabulary.
     ///
-    /// - Parameter model: the file that the vocabulary comes from.
-    /// - Throws: `DTrainError` with `badData` that names both.
+    /// - Parameter model: the file that holds the vocabulary.
+    /// - Throws: `DTrainError` with `badData` that names both files.
     package func requireKnownCharacters(of model: String) throws {
         guard unknownCount == count else { return }
         throw DTrainError(
@@ -145,13 +153,13 @@ public final class Corpus: Sendable {
             hint: "name a text in that alphabet with `data`")
     }
 
-    /// What the index takes in memory.
+    /// The size of the index in bytes.
     var indexByteCount: Int { marks.count * MemoryLayout<Int>.stride }
 
     /// Whether ids are characters or bytes.
     public var tokenization: Tokenization { vocabulary.tokenization }
 
-    /// The ids of consecutive characters or bytes, a copy; the range must lie within the text.
+    /// A copy of the ids of consecutive characters or bytes; the range must lie within the text.
     public subscript(characters: Range<Int>) -> [UInt16] {
         [UInt16](unsafeUninitializedCapacity: characters.count) { ids, count in
             guard let base = ids.baseAddress else { return }
@@ -160,12 +168,12 @@ public final class Corpus: Sendable {
         }
     }
 
-    /// Reads the ids of consecutive characters; any number of threads may read at once.
+    /// Reads the ids of consecutive characters or bytes; safe to call from any number of threads.
     ///
     /// - Parameters:
-    ///   - character: the first character.
-    ///   - count: how many; all must lie within the text.
-    ///   - ids: where they go; room for `count`.
+    ///   - character: the position of the first one.
+    ///   - count: the number to read; all must lie within the text.
+    ///   - ids: the destination, with room for `count` ids.
     package func read(from character: Int, count: Int, into ids: UnsafeMutablePointer<UInt16>) {
         precondition(character >= 0 && count >= 0 && character <= self.count - count, "characters out of range")
         guard tokenization == .characters else { return readBytes(character..<character + count, into: ids) }

@@ -1,30 +1,32 @@
-/// A text that a training is measured on and never learns from.
+/// Text that a model is evaluated on during training and never trained on.
 ///
-/// It is cut as the training's own text: into windows from a state of zero, of which none is dropped, or into as many streams as a
-/// batch has sequences, which are read to their end with their states carried on.
+/// It is divided as the training text is: into windows, which start from zero states, or into
+/// streams, one per sequence of a batch, which carry their states. No window is dropped, and streams
+/// are read to their end.
 public struct HeldOutText: Sendable {
-    /// The sequences of the text, in the way of the training's.
-    enum Cut: Sendable {
+    /// The division into sequences.
+    enum Sequences: Sendable {
         case windows(TextWindows)
         case streams(TextStreams)
     }
 
-    /// The text, perhaps that of the training.
+    /// The text; may be the training text.
     public let corpus: Corpus
-    /// B, the sequences that are read together, over all ranks.
+    /// B, the number of sequences that are read together, over all ranks.
     public let batchSize: Int
-    /// S, the tokens of each.
+    /// S, the number of tokens per sequence.
     public let sequenceLength: Int
-    let cut: Cut
+    let sequences: Sequences
 
-    /// A text of its own, opened with the training's vocabulary.
+    /// Divides a separate text, opened with the training text's vocabulary.
     ///
     /// - Parameters:
     ///   - corpus: the text.
-    ///   - data: the training's text, whose sequence length, batch size and streams are taken.
-    /// - Throws: `DTrainError` with `badData` when the text is too short for a window or for streams.
+    ///   - data: the training data, for its sequence length, batch size and statefulness.
+    /// - Throws: `DTrainError` with `badData` when the text is too short for one window, or for the
+    ///   streams.
     public init(_ corpus: Corpus, as data: SequenceDataset) throws {
-        let cut: Cut =
+        let sequences: Sequences =
             data.stateful
             ? .streams(
                 TextStreams(0..<corpus.count, count: data.batchSize, sequenceLength: data.sequenceLength))
@@ -34,7 +36,7 @@ public struct HeldOutText: Sendable {
                     windows:
                         0..<TextWindows.count(
                             characters: corpus.count, sequenceLength: data.sequenceLength)))
-        self.init(corpus, cut, batchSize: data.batchSize, sequenceLength: data.sequenceLength)
+        self.init(corpus, sequences, batchSize: data.batchSize, sequenceLength: data.sequenceLength)
         guard predictions > 0 else {
             let needed = data.stateful ? data.batchSize + 1 : data.sequenceLength + 1
             throw DTrainError(
@@ -45,19 +47,19 @@ public struct HeldOutText: Sendable {
         }
     }
 
-    init(_ corpus: Corpus, _ cut: Cut, batchSize: Int, sequenceLength: Int) {
-        (self.corpus, self.cut) = (corpus, cut)
+    init(_ corpus: Corpus, _ sequences: Sequences, batchSize: Int, sequenceLength: Int) {
+        (self.corpus, self.sequences) = (corpus, sequences)
         (self.batchSize, self.sequenceLength) = (batchSize, sequenceLength)
     }
 
-    /// Whether states go on from batch to batch.
+    /// Whether states carry over from one batch to the next.
     public var carriesStates: Bool {
-        if case .streams = cut { true } else { false }
+        if case .streams = sequences { true } else { false }
     }
 
-    /// The characters that are predicted.
+    /// The number of predicted characters.
     public var predictions: Int {
-        switch cut {
+        switch sequences {
         case .windows(let windows): windows.windows.count * sequenceLength
         case .streams(let streams): streams.count * streams.length
         }

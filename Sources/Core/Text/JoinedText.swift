@@ -1,44 +1,44 @@
 import Glibc
 
-/// One or more files as one text, as `cat` joins them: mapped, not copied.
+/// One or more files as one text, joined as `cat` joins them.
 ///
-/// A pipe's text lies in memory.
+/// Files are memory-mapped, not copied. The text of a pipe is read into memory.
 final class JoinedText: Sendable {
     /// A file of the text.
     struct File: Sendable {
-        /// The path, with the folder that it was found in.
+        /// The path, including the folder it was found in.
         let path: String
-        /// Whether it was found in a folder rather than named.
+        /// Whether it was found in a folder rather than named itself.
         let isFromFolder: Bool
-        /// Whether it can be read only once, and is in memory now.
+        /// Whether it is a pipe, whose text is now in memory.
         let isPipe: Bool
-        /// Its bytes' place in the text.
+        /// The range of its bytes in the text.
         let range: Range<Int>
     }
 
-    /// What was named.
+    /// The given paths.
     let paths: [String]
-    /// The files, folders replaced by theirs.
+    /// The files, with each folder replaced by the files in it.
     let files: [File]
     /// The text in parts of whole characters.
     let parts: [TextPart]
-    /// How many bytes it has.
+    /// The number of bytes in the text.
     let byteCount: Int
-    /// The mapped files, whose pages can be given back.
+    /// The mapped files, whose pages can be released.
     let mapped: [MappedFile]
-    /// What else has to stay: pipes' texts, characters that lie in several files.
+    /// Memory that the parts refer to: the text of pipes, and characters that span files.
     private let memory: [AlignedBuffer<UInt8>]
 
-    /// Linux lets a process map 65,530 times by default.
+    /// A limit below the 65,530 mappings that Linux allows a process by default.
     static let maximumFileCount = 60_000
 
     /// Opens all files.
     ///
     /// - Parameters:
     ///   - paths: files and folders.
-    ///   - pipes: what to do with a pipe.
-    /// - Throws: `DTrainError` with `noInput` when something can't be opened or is no file; with `badData` when there is
-    ///   no text in any of them; with `inputOutput` when mapping fails.
+    ///   - pipes: the rule for pipes.
+    /// - Throws: `DTrainError` with `noInput` when a path can't be opened or is not a file, with
+    ///   `badData` when the text is empty, with `inputOutput` when mapping fails.
     init(paths: [String], pipes: PipeRule) throws {
         let entries = try TextPaths.expand(paths)
         guard entries.count <= Self.maximumFileCount else {
@@ -78,13 +78,13 @@ final class JoinedText: Sendable {
         }
     }
 
-    /// What was named, for messages: at most three paths.
+    /// The given paths for messages: at most three of them.
     var name: String {
         let shown = paths.prefix(3).joined(separator: ", ")
         return paths.count > 3 ? "\(shown) and \(paths.count - 3) more" : shown
     }
 
-    /// Whether a path leads to a pipe; refuses what is neither a pipe nor a file.
+    /// Whether a path leads to a pipe; throws if it leads to neither a pipe nor a regular file.
     private static func isPipe(_ path: String) throws -> Bool {
         var status = stat()
         guard stat(path, &status) == 0 else {
@@ -116,13 +116,13 @@ final class JoinedText: Sendable {
         case .refuse(let reason):
             throw DTrainError(
                 .noInput, "text file '\(path)' is a pipe, \(reason); write its text to a file and name that")
-        case .read(let isWanted): return try PipeText().read(path, while: isWanted)
+        case .read(let shouldContinue): return try PipeText().read(path, while: shouldContinue)
         }
     }
 }
 
 extension JoinedText {
-    /// Calls `body` with the memory of a range of the text, piece by piece, until it returns false.
+    /// Calls `body` with the bytes of a range of the text, piece by piece, until it returns false.
     func forEachPiece(of range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Bool) {
         for part in parts[TextCursor.index(in: parts, of: range.lowerBound)...] {
             guard part.start < range.upperBound else { return }
@@ -133,7 +133,7 @@ extension JoinedText {
         }
     }
 
-    /// A copy of a range of the text, as far as there is any.
+    /// A copy of a range of the text, clamped to the text's bounds.
     func bytes(_ range: Range<Int>) -> [UInt8] {
         var result: [UInt8] = []
         forEachPiece(of: range.clamped(to: 0..<byteCount)) {
@@ -143,10 +143,10 @@ extension JoinedText {
         return result
     }
 
-    /// The file that has a byte of the text.
+    /// The file that holds the byte at an offset of the text.
     func file(at offset: Int) -> File? { files.first { $0.range.contains(offset) } }
 
-    /// The line that a byte of a file is in, from 1.
+    /// The line number, from 1, of a byte in its file.
     func line(of offset: Int, in file: File) -> Int {
         var count = 1
         forEachPiece(of: file.range.lowerBound..<offset) { piece in

@@ -1,25 +1,25 @@
 /// A permutation of 0 ..< count in O(1) memory: a keyed bijection, or the identity.
 ///
-/// A Feistel network permutes the smallest domain of 4ᵏ ≥ count numbers; a result outside the range is fed back until it
-/// falls inside (cycle walking), at most four times on average. So a corpus of any size shuffles at the same cost, and any
-/// element can be asked for alone.
+/// A Feistel network permutes the smallest domain of 4ᵏ ≥ count numbers. A result outside the range
+/// is fed back until it falls inside (cycle walking), at most four times on average. Setting up
+/// takes the same time for a corpus of any size, and each element is computed independently.
 package struct Permutation: Hashable, Sendable {
     /// The largest count: the domain's two halves are at most 31 bits each.
     package static let maximumCount = 1 << 62
 
-    /// How many numbers it permutes.
+    /// The number of elements.
     package let count: Int
-    /// k: the bits of each half of the domain.
+    /// k, the number of bits in each half of the domain.
     private let halfBits: UInt64
     private let keys: SIMD8<UInt64>
-    /// Zero for the identity, which is a network without rounds.
+    /// The number of Feistel rounds; 0 for the identity.
     private let rounds: Int
 
-    /// The permutation that a seed gives to an epoch.
+    /// The permutation for one epoch of a run.
     ///
     /// - Parameters:
-    ///   - count: how many numbers, from 0 to `maximumCount`.
-    ///   - seed: the run's seed.
+    ///   - count: the number of elements, from 0 to `maximumCount`.
+    ///   - seed: the random seed.
     ///   - epoch: the epoch, from 0.
     package init(count: Int, seed: UInt64, epoch: Int) {
         let random = CounterRandom(seed: seed, purpose: .shuffle)
@@ -32,7 +32,7 @@ package struct Permutation: Hashable, Sendable {
         self.init(count: count, keys: keys, rounds: keys.scalarCount)
     }
 
-    /// The permutation that leaves each number where it is.
+    /// The identity permutation.
     package init(identity count: Int) {
         self.init(count: count, keys: SIMD8(), rounds: 0)
     }
@@ -46,7 +46,7 @@ package struct Permutation: Hashable, Sendable {
         halfBits = UInt64((bits + 1) / 2)
     }
 
-    /// Where the permutation takes an index.
+    /// The value that the permutation maps an index to.
     package subscript(index: Int) -> Int {
         precondition(index >= 0 && index < count, "index out of range")
         let limit = UInt64(count)
@@ -55,7 +55,7 @@ package struct Permutation: Hashable, Sendable {
         return Int(value)
     }
 
-    /// The index that the permutation takes to a value.
+    /// The index that the permutation maps to a value.
     package func inverse(_ value: Int) -> Int {
         precondition(value >= 0 && value < count, "value out of range")
         let limit = UInt64(count)
@@ -86,7 +86,8 @@ package struct Permutation: Hashable, Sendable {
         return left &<< halfBits | right
     }
 
-    /// The round function: the high bits of a keyed 64-bit finaliser (the multipliers of SplitMix64).
+    /// The round function: the high bits of a keyed 64-bit finalizer, with the multipliers of
+    /// SplitMix64.
     private func scramble(_ half: UInt64, _ key: UInt64) -> UInt64 {
         var mixed = half &+ key
         mixed = (mixed ^ mixed &>> 30) &* 0xBF58_476D_1CE4_E5B9

@@ -1,14 +1,16 @@
 import Glibc
 import Synchronization
 
-/// Gives mapped files' pages back to the page cache now and then, so that they don't add up to all of the files.
+/// Releases pages of mapped files to the page cache, so that not all of the files become resident.
 ///
-/// Pages that were read count as the process's own memory until they are given back; to read them again is then a minor fault.
-/// About a quarter of the files, or `floor` bytes, count at any time; how much each read adds is an estimate.
+/// Pages that were read count as memory of the process until they are released; reading them again
+/// is then a minor page fault. About a quarter of the files, or `floor` bytes, stays resident. The
+/// number of pages that a read adds is an estimate.
 final class ResidentPages: Sendable {
-    /// Files that are no larger together stay.
+    /// Files up to this total size in bytes are never released.
     static let floor = 16 << 20
-    /// What Linux may map around a page that is touched: 64 KiB, and the whole of a large folio.
+    /// The number of bytes that Linux may map around a touched page: 64 KiB, or a whole large
+    /// folio.
     private static let faultAround = 512 << 10
 
     private let files: [MappedFile]
@@ -22,9 +24,9 @@ final class ResidentPages: Sendable {
         limit = max(total / 4, floor)
     }
 
-    /// Notes that some consecutive bytes were read; any thread may.
+    /// Records that consecutive bytes were read; safe to call from any thread.
     ///
-    /// - Returns: whether the files' pages were given back.
+    /// - Returns: whether the files' pages were released.
     @discardableResult
     func touch(_ byteCount: Int) -> Bool {
         guard total > limit else { return false }
@@ -35,7 +37,7 @@ final class ResidentPages: Sendable {
         return true
     }
 
-    /// Gives back the pages of bytes of a part.
+    /// Releases the pages that hold these bytes of a part.
     func release(_ bytes: UnsafeRawBufferPointer, of part: TextPart) {
         guard total > limit, part.isMapped else { return }
         MappedFile.release(bytes)

@@ -1,28 +1,30 @@
-/// A corpus cut into the sequences of a training, and the order in which each epoch's batches visit them.
+/// A corpus divided into training sequences, with the order in which each epoch's batches visit
+/// them.
 ///
-/// Windows are L + 1 consecutive characters each: the input is the first L ids and the target the last L, the same text one
-/// character on. What is left of the text after the last full window is dropped, and so is what is left of the windows after an
-/// epoch's last full batch.
+/// A window is L + 1 consecutive characters: the input is its first L ids, the target its last L.
+/// Characters after the last full window are dropped, as are windows after an epoch's last full
+/// batch.
 ///
-/// With streams (`stateful`), the text is cut into as many pieces as a batch has sequences, which are read side by side from
-/// their start: a batch goes on where the one before has ended, and so do the states of the recurrent layers. What a stream has
-/// left after an epoch's last full batch is dropped.
+/// With streams (`stateful`), the text is divided into one stream per sequence of a batch, and the
+/// streams are read side by side. Each batch continues where the previous one ended, and so do the
+/// states of the recurrent layers. Characters of a stream after an epoch's last full batch are
+/// dropped.
 public struct SequenceDataset: Sendable {
     /// The text.
     public let corpus: Corpus
-    /// L, the characters of an input.
+    /// L, the number of characters in an input.
     public let sequenceLength: Int
-    /// Sequences in a global batch, over all ranks.
+    /// The number of sequences in a global batch, over all ranks.
     public let batchSize: Int
-    /// Whether each epoch has its own order; otherwise all go through the text from its start, as streams do.
+    /// Whether each epoch has its own order; false visits the text in order, as streams always do.
     public let shuffle: Bool
-    /// What the epochs' orders follow from.
+    /// The random seed of the epochs' orders.
     public let seed: UInt64
-    /// Whether the sequences of a batch go on where those of the batch before ended.
+    /// Whether each batch continues the sequences of the previous one.
     public let stateful: Bool
-    /// How many windows the training has; 0 with streams.
+    /// The number of training windows; 0 with streams.
     public let windowCount: Int
-    /// What is held out of the text's end; nil where all of it is trained on.
+    /// The text held out from the end; nil if all of it is trained on.
     public let heldOut: HeldOutText?
 
     let windows: TextWindows
@@ -32,14 +34,16 @@ public struct SequenceDataset: Sendable {
     ///
     /// - Parameters:
     ///   - corpus: the text.
-    ///   - sequenceLength: L, the characters of an input.
-    ///   - batchSize: the sequences of a batch, over all ranks.
-    ///   - shuffle: whether each epoch visits the windows in an order of its own; streams are never shuffled.
-    ///   - seed: what the epochs' orders follow from.
+    ///   - sequenceLength: L, the number of characters in an input.
+    ///   - batchSize: the number of sequences in a batch, over all ranks.
+    ///   - shuffle: whether each epoch visits the windows in its own order; streams are never
+    ///     shuffled.
+    ///   - seed: the random seed of the epochs' orders.
     ///   - stateful: whether to read streams.
-    ///   - validationSplit: F, the part to hold out: the last ⌊F·n⌋ of n windows or, with streams, of n characters.
-    /// - Throws: `DTrainError` with `usage` when a size is not positive, with `badData` when the text is too short for a batch or
-    ///   nothing would be held out.
+    ///   - validationSplit: F, the fraction to hold out: the last ⌊F·n⌋ of n windows or, with
+    ///     streams, of n characters.
+    /// - Throws: `DTrainError` with `usage` when a size or fraction is out of range, with `badData`
+    ///   when the text is too short for a batch or nothing would be held out.
     public init(
         corpus: Corpus, sequenceLength: Int = Setting.sequenceLength.defaultValue,
         batchSize: Int = Setting.batchSize.defaultValue, shuffle: Bool = Setting.shuffle.defaultValue,
@@ -54,7 +58,7 @@ public struct SequenceDataset: Sendable {
         }
         if let validationSplit, !(validationSplit > 0 && validationSplit < 1) {
             throw DTrainError(
-                .usage, "the part to hold out is \(validationSplit)",
+                .usage, "the held-out fraction is \(validationSplit)",
                 hint: "give `validation-split` a number between 0 and 1")
         }
         self.corpus = corpus
@@ -69,11 +73,11 @@ public struct SequenceDataset: Sendable {
         windowCount = stateful ? 0 : trained
         windows = TextWindows(sequenceLength: sequenceLength, windows: 0..<windowCount)
         streams = stateful ? TextStreams(0..<trained, count: batchSize, sequenceLength: sequenceLength) : nil
-        let cut: HeldOutText.Cut =
+        let sequences: HeldOutText.Sequences =
             stateful
             ? .streams(TextStreams(trained..<all, count: batchSize, sequenceLength: sequenceLength))
             : .windows(TextWindows(sequenceLength: sequenceLength, windows: trained..<all))
-        let rest = HeldOutText(corpus, cut, batchSize: batchSize, sequenceLength: sequenceLength)
+        let rest = HeldOutText(corpus, sequences, batchSize: batchSize, sequenceLength: sequenceLength)
         heldOut = validationSplit == nil ? nil : rest
         guard stepsPerEpoch > 0 else { throw tooShort(validationSplit) }
         if let validationSplit, rest.predictions == 0 {
@@ -85,10 +89,10 @@ public struct SequenceDataset: Sendable {
         }
     }
 
-    /// The full batches of an epoch.
+    /// The number of full batches in an epoch.
     public var stepsPerEpoch: Int { streams?.wholeSteps ?? windowCount / batchSize }
 
-    /// The order of an epoch's windows: place in the epoch → window.
+    /// The order of an epoch's windows: maps a place in the epoch to a window.
     ///
     /// - Parameter epoch: the epoch, from 0.
     package func order(epoch: Int) -> Permutation {
@@ -96,7 +100,7 @@ public struct SequenceDataset: Sendable {
             ? Permutation(count: windowCount, seed: seed, epoch: epoch) : Permutation(identity: windowCount)
     }
 
-    /// Reads the L + 1 ids of a window: the input from the first on, the target from the second on.
+    /// Reads the L + 1 ids of a window; the target is the input shifted by one.
     package func read(window: Int, into ids: UnsafeMutablePointer<UInt16>) {
         windows.read(window, of: corpus, into: ids)
     }
@@ -105,7 +109,7 @@ public struct SequenceDataset: Sendable {
         let length = sequenceLength.addingReportingOverflow(1)
         let needed = length.partialValue.multipliedReportingOverflow(by: batchSize)
         let amount = length.overflow || needed.overflow ? "more than \(Int.max)" : "\(needed.partialValue)"
-        let rest = validationSplit.map { " beside the \($0) held out" } ?? ""
+        let rest = validationSplit.map { " besides the \($0) held out" } ?? ""
         return DTrainError(
             .badData,
             "'\(corpus.name)' has \(corpus.count) \(corpus.tokenization.rawValue), but one batch of \(batchSize) "

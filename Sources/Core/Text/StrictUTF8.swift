@@ -1,6 +1,7 @@
 /// UTF-8 as the Unicode Standard defines it (table 3-7): no overlong forms, no surrogates, nothing above U+10FFFF.
 enum StrictUTF8 {
-    /// The character that starts at an offset and its length in bytes, nil when the bytes are ill-formed or cut off.
+    /// The character that starts at an offset and its length in bytes; nil if the bytes are
+    /// ill-formed or truncated.
     @inline(__always)
     static func decode(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> (scalar: UInt32, length: Int)? {
         guard offset < bytes.count else { return nil }
@@ -8,7 +9,8 @@ enum StrictUTF8 {
         return lead < 0x80 ? (UInt32(lead), 1) : decodeSequence(bytes, at: offset, lead: lead)
     }
 
-    /// How many bytes a character with that first byte has; 1 for a byte that begins none.
+    /// The length in bytes of a character with the given first byte; 1 for a byte that starts no
+    /// character.
     static func length(lead: UInt8) -> Int {
         switch lead {
         case 0xC2...0xDF: 2
@@ -22,7 +24,8 @@ enum StrictUTF8 {
         _ bytes: UnsafeRawBufferPointer, at offset: Int, lead: UInt8
     ) -> (scalar: UInt32, length: Int)? {
         let length: Int
-        // What the second byte may be; it alone decides about overlong forms, surrogates and the upper end.
+        // The valid range of the second byte alone excludes overlong forms, surrogates and values
+        // above U+10FFFF.
         var second: ClosedRange<UInt8> = 0x80...0xBF
         switch lead {
         case 0xC2...0xDF: length = 2

@@ -1,27 +1,27 @@
-/// A piece of memory with whole characters of a text.
+/// A contiguous piece of a text that holds whole characters.
 struct TextPart: @unchecked Sendable {
-    /// The bytes; whoever has the part keeps them alive.
+    /// The bytes; the owner of the part keeps them alive.
     let bytes: UnsafeRawBufferPointer
-    /// The place of the first of them in the text.
+    /// The offset of its first byte in the text.
     let start: Int
-    /// Whether the pages of a mapped file are behind it, which can be given back.
+    /// Whether the bytes are pages of a mapped file, which can be released.
     let isMapped: Bool
 }
 
-/// Cuts consecutive memory into parts of whole characters.
+/// Divides consecutive memory into parts of whole characters.
 ///
-/// Files and pieces of a pipe may end inside a character. Its bytes are copied into a part of their own, so that nothing
-/// else has to be.
+/// Files and buffers of a pipe may end inside a character. Only the bytes of such a character are
+/// copied, into a part of their own.
 struct TextParts {
     private(set) var parts: [TextPart] = []
-    /// The memory of the characters that lie in several files.
+    /// The memory of characters that span files or buffers.
     private(set) var seams: [AlignedBuffer<UInt8>] = []
-    /// How many bytes there are.
+    /// The number of bytes in all parts.
     private(set) var byteCount = 0
-    /// The beginning of a character that isn't complete yet.
+    /// The first bytes of a character that isn't complete yet.
     private var pending: [UInt8] = []
 
-    /// Appends bytes, which must stay where they are.
+    /// Appends bytes, which must stay valid and in place.
     mutating func append(_ bytes: UnsafeRawBufferPointer, isMapped: Bool) throws {
         var rest = bytes[...]
         while let lead = pending.first, pending.count < StrictUTF8.length(lead: lead), let byte = rest.first,
@@ -54,7 +54,7 @@ struct TextParts {
         byteCount += bytes.count
     }
 
-    /// How many bytes at the end begin a character that needs more.
+    /// The number of bytes at the end that start a character and don't complete it.
     private static func unfinished(_ bytes: Slice<UnsafeRawBufferPointer>) -> Int {
         for count in 1...3 where count <= bytes.count {
             let byte = bytes[bytes.endIndex - count]
@@ -64,14 +64,14 @@ struct TextParts {
     }
 }
 
-/// Reads the characters of a text one after the other, across its parts.
+/// A cursor over the characters of a text, across its parts.
 struct TextCursor {
     private let parts: [TextPart]
     private var index: Int
     private var bytes: UnsafeRawBufferPointer
     private var offset: Int
 
-    /// Begins at a byte of the text, where a character starts.
+    /// Starts at a byte offset of the text, which must be the start of a character.
     init(_ parts: [TextPart], at start: Int) {
         self.parts = parts
         index = Self.index(in: parts, of: start)
@@ -79,9 +79,10 @@ struct TextCursor {
         offset = start - parts[index].start
     }
 
-    /// The number of the part that has a byte of the text, the last one's for what comes after.
+    /// The index of the part that holds a byte of the text; the last index for offsets past the
+    /// end.
     ///
-    /// - Parameter parts: at least one.
+    /// - Parameter parts: at least one part.
     static func index(in parts: [TextPart], of offset: Int) -> Int {
         var (low, high) = (0, parts.count - 1)
         while low < high {
@@ -91,7 +92,7 @@ struct TextCursor {
         return low
     }
 
-    /// The place in the text of the next character.
+    /// The byte offset in the text of the next character.
     var position: Int { parts[index].start + offset }
 
     /// The next character's code point.
@@ -102,7 +103,7 @@ struct TextCursor {
             bytes = parts[index].bytes
             offset = 0
         }
-        // Only a file that was changed after it was validated can fail here.
+        // Decoding can fail only if the file was changed after it was validated.
         let (value, length) = StrictUTF8.decode(bytes, at: offset) ?? (0, 1)
         offset += length
         return value

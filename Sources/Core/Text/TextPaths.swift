@@ -1,6 +1,6 @@
 import Glibc
 
-/// The files that the paths of a text stand for.
+/// Resolution of a text's paths to files.
 enum TextPaths {
     /// A file, and whether it was found in a folder.
     struct Entry: Hashable {
@@ -8,19 +8,20 @@ enum TextPaths {
         let isFromFolder: Bool
     }
 
-    /// The files in order: a folder stands for its `*.txt`, not deeper, in the order of their names' bytes.
+    /// The files in order; a folder stands for the `*.txt` files directly in it, sorted by the
+    /// bytes of their names.
     ///
-    /// As for a shell, `*.txt` leaves out names that begin with a dot.
+    /// As in a shell, `*.txt` doesn't match names that start with a dot.
     ///
-    /// - Throws: `DTrainError` with `noInput` when a folder has none or can't be read.
+    /// - Throws: `DTrainError` with `noInput` when a folder has no such file or can't be read.
     static func expand(_ paths: [String]) throws -> [Entry] {
         try paths.flatMap { path in
             guard Folder.isFolder(path) else { return [Entry(path: path, isFromFolder: false)] }
             let names = try texts(in: path)
             guard !names.isEmpty else {
                 throw DTrainError(
-                    .noInput, "folder '\(path)' has no *.txt in it, and deeper folders don't count",
-                    hint: "name files or the folder that has them with `data`")
+                    .noInput, "folder '\(path)' has no *.txt files in it (subfolders aren't searched)",
+                    hint: "name files, or the folder that has them, with `data`")
             }
             let folder = path.hasSuffix("/") ? path : "\(path)/"
             return names.map { Entry(path: folder + $0, isFromFolder: true) }

@@ -1,29 +1,32 @@
-/// A byte sequence that is not UTF-8.
+/// The error for a byte sequence that is not UTF-8.
 struct IllFormedText: Error {
-    /// The place in the text of its first byte.
+    /// The offset in the text of its first byte.
     let offset: Int
 }
 
-/// One pass over a text's parts: validates them, counts characters, and finds which there are and where they lie.
+/// A pass over a text's parts that validates and counts the characters, collects the distinct ones
+/// and indexes them.
 struct TextScanner {
-    /// Every so many characters one byte offset is kept.
+    /// The number of characters per recorded byte offset.
     static let markInterval = 256
 
-    /// For each code point 1 if it is in the vocabulary, or has been seen when there is none.
+    /// For each code point, 1 if it is in the vocabulary or has been collected, else 0.
     private let known: AlignedBuffer<UInt8>
     private let collects: Bool
 
-    /// The distinct characters in order of appearance, without those of a vocabulary; empty when unknown ones only count.
+    /// The collected characters in order of appearance, without those of the vocabulary; empty
+    /// unless collecting.
     private(set) var scalars: [Unicode.Scalar] = []
-    /// How many characters the given vocabulary lacks.
+    /// The number of characters that the given vocabulary lacks, unless they are collected.
     private(set) var unknownCount = 0
-    /// How many characters were scanned.
+    /// The number of characters scanned.
     private(set) var count = 0
-    /// The byte offsets of characters 0, 256, 512, …; empty as long as all is ASCII, where offset and index are the same.
+    /// The byte offsets of characters 0, 256, 512, …; empty while all characters are ASCII and
+    /// offsets equal indices.
     private(set) var marks: [Int] = []
 
     private var bytes = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// The place of the part in the text.
+    /// The offset of the current part in the text.
     private var start = 0
     private var offset = 0
     private var nextMark = Int.max
@@ -31,8 +34,8 @@ struct TextScanner {
     /// Prepares a pass.
     ///
     /// - Parameters:
-    ///   - vocabulary: the characters that are known; nil for none.
-    ///   - collects: whether to list characters that aren't, rather than to count how often they occur.
+    ///   - vocabulary: the known characters; nil if none are known.
+    ///   - collects: whether to collect unknown characters instead of counting their occurrences.
     init(vocabulary: Vocabulary?, collects: Bool) throws {
         known = try AlignedBuffer(count: 0x110000)
         self.collects = collects
@@ -44,8 +47,8 @@ struct TextScanner {
     /// Scans all characters that start before a limit in the part.
     ///
     /// - Parameters:
-    ///   - part: the part; the one before it must have been scanned to its end.
-    ///   - limit: an offset in the part, higher than before.
+    ///   - part: the part; the previous one must have been scanned to its end.
+    ///   - limit: an offset in the part, higher than in the previous call.
     /// - Throws: `IllFormedText` at the first sequence that is not UTF-8.
     mutating func scan(_ part: TextPart, before limit: Int) throws {
         if part.start != start || bytes.baseAddress == nil { begin(part) }
@@ -65,7 +68,7 @@ struct TextScanner {
         offset = 0
     }
 
-    /// How many of the next bytes, eight at a time, are ASCII and hold nothing new.
+    /// The length of the run of known ASCII characters that comes next, a multiple of 8.
     private func knownASCII(before limit: Int) -> Int {
         let known = known.pointer
         var end = offset
@@ -98,7 +101,7 @@ struct TextScanner {
         advance(characters: 1, bytes: length)
     }
 
-    /// Makes up for the marks that ASCII alone didn't need.
+    /// Fills in the marks of the ASCII characters scanned so far, which needed none.
     private mutating func startMarks() {
         marks = Array(stride(from: 0, to: count, by: Self.markInterval))
         nextMark = marks.count * Self.markInterval

@@ -1,16 +1,17 @@
-/// A text cut into B streams of equal length, which are read side by side.
+/// A text divided into B streams of equal length, which are read side by side.
 ///
-/// Step k of S tokens feeds the ids [kS, (k + 1)S) of every stream; their targets lie one further.
+/// Step k of S tokens reads the ids [kS, (k + 1)S) of every stream; their targets are shifted by
+/// one.
 struct TextStreams: Sendable {
-    /// B.
+    /// B, the number of streams.
     let count: Int
-    /// S.
+    /// S, the number of tokens per step.
     let sequenceLength: Int
-    /// Ids that each stream feeds.
+    /// The number of input ids in each stream.
     let length: Int
     private let firstCharacter: Int
 
-    /// Cuts a part of a text; the last stream's last target is its last character at most.
+    /// Divides a range of a text; all targets lie within the range.
     init(_ characters: Range<Int>, count: Int, sequenceLength: Int) {
         self.count = count
         self.sequenceLength = sequenceLength
@@ -18,16 +19,16 @@ struct TextStreams: Sendable {
         length = max(0, characters.count - 1) / count
     }
 
-    /// The steps in which all streams feed S ids.
+    /// The number of steps in which every stream has S tokens.
     var wholeSteps: Int { length / sequenceLength }
 
-    /// The steps to the end of the streams.
+    /// The number of steps up to the end of the streams, the last of which may be shorter.
     var steps: Int { length / sequenceLength + (length % sequenceLength > 0 ? 1 : 0) }
 
-    /// The ids that each stream feeds in a step.
+    /// The number of tokens per stream in a step.
     func tokens(step: Int) -> Int { max(0, min(sequenceLength, length - step * sequenceLength)) }
 
-    /// Reads the S + 1 ids of a stream in a step; behind the stream's end they are 0.
+    /// Reads the S + 1 ids of a stream in a step; ids past the stream's end are 0.
     func read(stream: Int, step: Int, of corpus: Corpus, into ids: UnsafeMutablePointer<UInt16>) {
         let tokens = tokens(step: step)
         corpus.read(

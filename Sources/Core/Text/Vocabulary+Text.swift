@@ -1,5 +1,5 @@
 extension Vocabulary {
-    /// The ids of a text's characters, 0 for those that the vocabulary lacks, or of its UTF-8 bytes.
+    /// The ids of a text's characters, with 0 for unknown ones, or of its UTF-8 bytes.
     public func encode(_ text: String) -> [UInt16] {
         switch tokenization {
         case .characters: text.unicodeScalars.map { id(of: $0) }
@@ -7,12 +7,13 @@ extension Vocabulary {
         }
     }
 
-    /// The text of some ids; what has no character (id 0) reads `[UNK]`.
+    /// The text of some ids; id 0 becomes `[UNK]`.
     ///
-    /// Bytes that aren't UTF-8 read as U+FFFD; `bytes(of:)` gives them as they are.
+    /// Bytes that aren't valid UTF-8 become U+FFFD; `bytes(of:)` returns them unchanged.
     public func decode(_ ids: [UInt16]) -> String { String(decoding: bytes(of: ids), as: UTF8.self) }
 
-    /// The bytes of some ids: those of the characters' UTF-8, or the bytes themselves; id 0 gives `[UNK]`.
+    /// The bytes of some ids: the UTF-8 of their characters, or the bytes themselves; id 0 becomes
+    /// `[UNK]`.
     public func bytes(of ids: [UInt16]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(ids.count)
@@ -28,7 +29,8 @@ extension Vocabulary {
         return bytes
     }
 
-    /// The distinct characters of a text that the vocabulary lacks, in order of appearance; one of bytes lacks none.
+    /// The distinct characters of a text that the vocabulary lacks, in order of appearance; empty
+    /// for a byte vocabulary.
     public func missing(in text: String) -> [Unicode.Scalar] {
         guard tokenization == .characters else { return [] }
         var seen: Set<Unicode.Scalar> = []

@@ -1,28 +1,33 @@
-/// What a model's ids mean: id 0 is `[UNK]`, then the sorted Unicode scalars of its text from id 1 on, or all bytes.
+/// The mapping between a model's ids and characters or bytes.
 ///
-/// Characters are Unicode scalars, not grapheme clusters: a letter and its combining mark are two, as are CR and LF.
-/// Further characters may come behind those: the old ids stay what they were. In a vocabulary of bytes the id of byte b is b + 1, and id 0 never occurs.
+/// Id 0 is `[UNK]`. The sorted Unicode scalars of a text have the ids from 1. Characters added
+/// later follow those, so existing ids never change. In a byte vocabulary, byte b has the id b + 1,
+/// and id 0 never occurs.
+///
+/// Characters are Unicode scalars, not grapheme clusters: a letter and its combining mark are two
+/// characters, as are CR and LF.
 public struct Vocabulary: Hashable, Sendable {
-    /// The token of id 0, which stands for every character that the vocabulary lacks.
+    /// The token of id 0, which stands for every unknown character.
     public static let unknownToken = "[UNK]"
-    /// The most characters that 16-bit ids can name beside `[UNK]`.
+    /// The most characters that 16-bit ids can represent besides `[UNK]`.
     public static let maximumScalarCount = Int(UInt16.max)
 
-    /// A vocabulary of all 256 bytes.
+    /// The vocabulary of all 256 bytes.
     public static let bytes = Vocabulary()
-    /// How many bytes there are.
+    /// The number of distinct bytes.
     static let byteCount = 256
 
     /// Whether ids are characters or bytes.
     public let tokenization: Tokenization
-    /// The characters, that of id n at n − 1: in ascending order unless the vocabulary was extended; none in one of bytes.
+    /// The characters in the order of their ids from 1: ascending unless the vocabulary was
+    /// extended; empty for bytes.
     public let scalars: [Unicode.Scalar]
-    /// For each 256 consecutive code points the number of their page in `ids`; page 0 knows none.
+    /// For each block of 256 code points, the number of its page in `ids`; page 0 is all zeros.
     private let pageNumbers: [UInt16]
     /// The pages, 256 ids each.
     private let ids: [UInt16]
 
-    /// The vocabulary of some characters, in any order and however often each occurs.
+    /// Builds a vocabulary of characters, given in any order and possibly repeated.
     ///
     /// - Throws: `DTrainError` with `badData` when there are none, or more distinct ones than ids.
     public init(scalars: some Sequence<Unicode.Scalar>) throws {
@@ -33,15 +38,16 @@ public struct Vocabulary: Hashable, Sendable {
         guard ascending.count <= Self.maximumScalarCount else {
             throw DTrainError(
                 .badData,
-                "\(ascending.count) distinct characters are more than the \(Self.maximumScalarCount) that ids can name; "
-                    + "use a text with fewer")
+                "\(ascending.count) distinct characters are more than the \(Self.maximumScalarCount) that ids can "
+                    + "represent; use a text with fewer")
         }
         self.init(distinct: ascending)
     }
 
-    /// This vocabulary with further characters behind its own, in ascending order.
+    /// This vocabulary with further characters after its own, in ascending order.
     ///
-    /// - Parameter characters: in any order; those that it has already don't count, and one of bytes lacks none.
+    /// - Parameter characters: the characters in any order; known ones are ignored, and a byte
+    ///   vocabulary ignores all.
     /// - Throws: `DTrainError` with `badData` when there are more characters than ids.
     public func extended(with characters: some Sequence<Unicode.Scalar>) throws -> Vocabulary {
         let new = tokenization == .bytes ? [] : Set(characters).filter { id(of: $0) == 0 }.sorted()
@@ -49,15 +55,15 @@ public struct Vocabulary: Hashable, Sendable {
         guard scalars.count + new.count <= Self.maximumScalarCount else {
             throw DTrainError(
                 .badData,
-                "\(new.count) new characters beside \(scalars.count) are more than the \(Self.maximumScalarCount) that ids "
-                    + "can name; use a text with fewer")
+                "\(new.count) new characters besides \(scalars.count) are more than the \(Self.maximumScalarCount) that "
+                    + "ids can represent; use a text with fewer")
         }
         return Vocabulary(distinct: scalars + new)
     }
 
-    /// The vocabulary whose tokens a checkpoint lists.
+    /// Restores a vocabulary from the tokens in a checkpoint.
     ///
-    /// - Parameter tokens: `[UNK]`, then one character each, none twice, or `<00>`, `<01>` … `<ff>`.
+    /// - Parameter tokens: `[UNK]`, then distinct single characters, or `<00>`, `<01>` … `<ff>`.
     /// - Throws: `DTrainError` with `badData` for any other list.
     public init(tokens: [String]) throws {
         do {
@@ -68,16 +74,16 @@ public struct Vocabulary: Hashable, Sendable {
         }
     }
 
-    /// What is wrong with a list of tokens, to follow "the vocabulary" or "a vocabulary that".
+    /// A defect of a token list, phrased to follow "the vocabulary" or "a vocabulary that".
     struct Problem: Error {
         let text: String
     }
 
-    /// The vocabulary of these tokens; leaves it to the caller to say where they come from.
+    /// Restores a vocabulary from tokens; the caller adds to an error where the tokens come from.
     init(checking tokens: [String]) throws(Problem) {
-        // Not `==`, which takes canonical equivalents (a KELVIN SIGN for the K) for the same text.
+        // Not `==`, which treats canonical equivalents as equal, such as KELVIN SIGN and K.
         guard let first = tokens.first, first.utf8.elementsEqual(Self.unknownToken.utf8) else {
-            throw Problem(text: "doesn't begin with \(Self.unknownToken)")
+            throw Problem(text: "doesn't start with \(Self.unknownToken)")
         }
         guard tokens.count > 1, tokens.count - 1 <= Self.maximumScalarCount else {
             throw Problem(text: "has \(tokens.count) tokens instead of 2 to \(Self.maximumScalarCount + 1)")
@@ -99,7 +105,7 @@ public struct Vocabulary: Hashable, Sendable {
         self.init(distinct: scalars)
     }
 
-    /// The id of the first character that has a lower id already; nil where there is none.
+    /// The id of the first character that also has a lower id; nil if all are distinct.
     private static func firstRepeated(_ scalars: [Unicode.Scalar]) -> Int? {
         var seen: Set<Unicode.Scalar> = []
         return scalars.firstIndex { !seen.insert($0).inserted }.map { $0 + 1 }
@@ -122,7 +128,7 @@ public struct Vocabulary: Hashable, Sendable {
         self.ids = ids
     }
 
-    /// The vocabulary of bytes, which knows no character.
+    /// The byte vocabulary, which has no characters.
     private init() {
         tokenization = .bytes
         scalars = []
@@ -133,35 +139,36 @@ public struct Vocabulary: Hashable, Sendable {
     /// V, the number of ids: the characters or bytes, and `[UNK]`.
     public var size: Int { (tokenization == .bytes ? Self.byteCount : scalars.count) + 1 }
 
-    /// Whether ids follow the code points.
+    /// Whether ids ascend with the code points.
     var isAscending: Bool { zip(scalars, scalars.dropFirst()).allSatisfy(<) }
 
     /// All tokens in the order of their ids.
     ///
-    /// Compare them by their scalars: Swift's `==` of strings takes canonical equivalents for the same.
+    /// Compare them by their scalars, since Swift's string `==` treats canonical equivalents as
+    /// equal.
     public var tokens: [String] {
         let known = tokenization == .bytes ? (0..<Self.byteCount).map(Self.token(ofByte:)) : scalars.map { String($0) }
         return [Self.unknownToken] + known
     }
 
-    /// The id of a character, 0 when the vocabulary lacks it; one of bytes has no characters.
+    /// The id of a character; 0 if it is unknown, and for every character in a byte vocabulary.
     public func id(of scalar: Unicode.Scalar) -> UInt16 { id(ofCodePoint: scalar.value) }
 
-    /// The character of an id, nil for `[UNK]`, for bytes and for what is no id.
+    /// The character of an id; nil for `[UNK]`, for bytes and for numbers that are not ids.
     public func scalar(of id: UInt16) -> Unicode.Scalar? {
         id > 0 && Int(id) <= scalars.count ? scalars[Int(id) - 1] : nil
     }
 
-    /// The id of a byte in a vocabulary of bytes.
+    /// The id of a byte in a byte vocabulary.
     @inline(__always)
     static func id(ofByte byte: UInt8) -> UInt16 { UInt16(byte) + 1 }
 
-    /// The entry of a byte: `<0a>`.
+    /// The token of a byte, such as `<0a>`.
     private static func token(ofByte byte: Int) -> String {
         "<\(byte < 16 ? "0" : "")\(String(byte, radix: 16))>"
     }
 
-    /// Whether these are the tokens of a vocabulary of bytes, `[UNK]` first.
+    /// Whether these are the tokens of a byte vocabulary; doesn't check the first one.
     private static func areBytes(_ tokens: [String]) -> Bool {
         tokens.count == byteCount + 1
             && (0..<byteCount).allSatisfy { tokens[$0 + 1].utf8.elementsEqual(token(ofByte: $0).utf8) }

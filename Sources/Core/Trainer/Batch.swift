@@ -1,29 +1,32 @@
-/// The sequences of one step, over all ranks: as many as the trainer's batch size, of equal length.
+/// The sequences of one step over all ranks.
 ///
-/// B sequences, T tokens each. A sequence has T + 1 ids: the first T are the input, the last T the targets.
+/// A batch has B sequences of T tokens, where B is the trainer's batch size. A sequence has T + 1
+/// ids: the first T are the input, the last T the targets.
 public struct Batch: Sendable {
-    /// Fills in the T + 1 ids of a sequence; called for all sequences, which every rank reads.
+    /// Writes the T + 1 ids of a sequence; every rank reads all sequences.
     package typealias Reader = @Sendable (_ sequence: Int, _ ids: UnsafeMutablePointer<UInt16>) -> Void
 
     /// B, the number of sequences.
     public let count: Int
-    /// T, the tokens of a sequence.
+    /// T, the number of tokens in a sequence.
     public let sequenceLength: Int
-    /// Whether each sequence goes on from the state after the same row of the last applied batch, instead of zeros.
+    /// Whether each sequence starts from the final state of the same row of the last applied batch
+    /// instead of zeros.
     public let continues: Bool
-    /// No id is larger.
+    /// An upper bound of the ids.
     let largestID: UInt16
     let read: Reader
 
-    /// A batch of chosen sequences.
+    /// Creates a batch from given sequences.
     ///
-    /// Collective use: the trainer of every rank gets the same batch.
+    /// The trainers of all ranks must get the same batch.
     ///
     /// - Parameters:
     ///   - sequences: B lists of T + 1 vocabulary ids.
-    ///   - continues: whether each sequence goes on from the state after the same row of the last applied batch, in a stateful
-    ///     trainer; otherwise from zeros.
-    /// - Throws: `DTrainError` with `badData` when there are none, they differ in length, or have less than two ids.
+    ///   - continues: whether each sequence starts from the final state of the same row of the last
+    ///     applied batch, which needs a stateful trainer; otherwise from zeros.
+    /// - Throws: `DTrainError` with `badData` when there are no sequences, they differ in length,
+    ///   or have fewer than two ids.
     public init(_ sequences: [[UInt16]], continues: Bool = false) throws {
         guard let length = sequences.first?.count, length >= 2, sequences.allSatisfy({ $0.count == length }) else {
             throw DTrainError(
@@ -40,14 +43,14 @@ public struct Batch: Sendable {
         }
     }
 
-    /// A batch that is read when it is used.
+    /// Creates a batch that is read when it is used.
     ///
     /// - Parameters:
-    ///   - count: B.
-    ///   - sequenceLength: T.
-    ///   - largestID: no id is larger.
-    ///   - continues: whether the sequences go on from the states after the last applied batch.
-    ///   - read: fills in a sequence.
+    ///   - count: B, the number of sequences.
+    ///   - sequenceLength: T, the number of tokens in a sequence.
+    ///   - largestID: an upper bound of the ids.
+    ///   - continues: whether the sequences start from the states after the last applied batch.
+    ///   - read: writes the ids of a sequence.
     package init(
         count: Int, sequenceLength: Int, largestID: UInt16, continues: Bool = false, read: @escaping Reader
     ) {
@@ -64,7 +67,7 @@ extension SequenceDataset {
     ///
     /// - Parameters:
     ///   - epoch: the epoch, from 0.
-    ///   - step: the first step of the epoch, from 0, where a resumed training starts.
+    ///   - step: the first step of the epoch to return, from 0; a resumed run starts there.
     public func batches(epoch: Int, from step: Int = 0) -> some Sequence<Batch> {
         let order = order(epoch: epoch)
         return (min(max(0, step), stepsPerEpoch)..<stepsPerEpoch).lazy.map { batch(step: $0, of: order) }

@@ -1,5 +1,5 @@
 extension CarriedStates {
-    /// Makes states of zero for the rows of a replica.
+    /// Allocates zero states for the rows of a replica.
     ///
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     package convenience init(_ replica: Replica) throws {

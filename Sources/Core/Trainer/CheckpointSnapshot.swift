@@ -2,30 +2,30 @@ import Synchronization
 
 /// A copy of a replica's state, from which a checkpoint is written while training continues.
 ///
-/// The owner sees to it that a snapshot isn't filled while it is being written.
+/// The owner must not fill a snapshot while it is being written.
 package final class CheckpointSnapshot: Sendable {
-    /// The tensors.
+    /// The layout of the tensors.
     package let layout: ParameterLayout
     let parameters: AlignedBuffer<Float>
     let optimizer: OptimizerState
 
-    /// Allocates room for a copy of a replica's state.
+    /// Allocates memory for a copy of a replica's state.
     ///
-    /// - Throws: `DTrainError` with `internal` when memory is exhausted.
+    /// - Throws: `DTrainError` with `internal` when memory runs out.
     package init(of replica: Replica) throws {
         layout = replica.layout
         parameters = try AlignedBuffer(count: layout.count)
         optimizer = try OptimizerState(replica.optimizerState.optimizer, count: layout.count)
     }
 
-    /// Writes a training checkpoint atomically and flushes it to the disk.
+    /// Writes a training checkpoint atomically and flushes it to disk.
     ///
     /// - Parameters:
     ///   - path: the file; its folder must exist.
-    ///   - metadata: all of it.
-    ///   - states: the states of a training's streams; nil without streams.
-    ///   - calls: what writes the file.
-    /// - Throws: as `Checkpoint.write`.
+    ///   - metadata: the complete metadata.
+    ///   - states: the states of the streams; nil without streams.
+    ///   - calls: the system calls that write the file.
+    /// - Throws: the errors of `Checkpoint.write`.
     package func write(
         to path: String, metadata: CheckpointMetadata, states: StreamStates? = nil, with calls: FileCalls = .system
     ) throws {
@@ -36,13 +36,15 @@ package final class CheckpointSnapshot: Sendable {
 }
 
 extension Replica {
-    /// Elements that a worker copies at a time: still in its cache when it checks them.
+    /// The number of elements that a worker copies at a time; they are still in its cache when it
+    /// checks them.
     private static var block: Int { 1 << 15 }
 
-    /// Copies the parameters and the optimiser's slots, on all workers.
+    /// Copies the parameters and the optimizer's slots, using all workers.
     ///
-    /// - Parameter snapshot: a snapshot of the same layout and optimiser.
-    /// - Throws: `DTrainError` with `badData` that names the first tensor in which a number is not finite.
+    /// - Parameter snapshot: a snapshot with the same layout and optimizer.
+    /// - Throws: `DTrainError` with `badData` that names the first tensor with a number that isn't
+    ///   finite.
     package func copyState(to snapshot: CheckpointSnapshot) throws {
         let (state, saved) = (optimizerState, snapshot.optimizer)
         precondition(
@@ -74,7 +76,7 @@ extension Replica {
             throw DTrainError(
                 .badData,
                 "the \(title) of \(name) are not finite numbers after step \(state.steps), so they are not saved",
-                hint: "lower `learning-rate` and go on from the last checkpoint with `resume`")
+                hint: "lower `learning-rate` and continue from the last checkpoint with `resume`")
         }
     }
 }

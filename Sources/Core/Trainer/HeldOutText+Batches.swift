@@ -1,13 +1,14 @@
 extension HeldOutText {
     /// The number of batches.
     var batchCount: Int {
-        switch cut {
+        switch sequences {
         case .windows(let windows): windows.windows.count.groups(of: batchSize)
         case .streams(let streams): streams.steps
         }
     }
 
-    /// One of the batches, and how many of a sequence's tokens count: none where a batch is filled up.
+    /// A batch, and the number of tokens per sequence that count; 0 for sequences that only pad the
+    /// last batch.
     func batch(_ index: Int) -> (batch: Batch, counted: @Sendable (Int) -> Int) {
         let corpus = corpus
         func batch(continues: Bool, read: @escaping Batch.Reader) -> Batch {
@@ -15,7 +16,7 @@ extension HeldOutText {
                 count: batchSize, sequenceLength: sequenceLength,
                 largestID: UInt16(clamping: corpus.vocabulary.size - 1), continues: continues, read: read)
         }
-        switch cut {
+        switch sequences {
         case .windows(let windows):
             let (first, last) = (index * batchSize, windows.windows.count - 1)
             return (

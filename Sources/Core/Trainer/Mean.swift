@@ -1,11 +1,11 @@
-/// The mean of step losses, added up in Double in the order of the steps.
+/// The mean of step losses, summed in Double in the order of the steps.
 public struct Mean: Hashable, Sendable {
-    /// The sum of what was added.
+    /// The sum of the numbers added.
     public private(set) var sum = 0.0
-    /// How many numbers were added.
+    /// The count of the numbers added.
     public private(set) var count = 0
 
-    /// The mean of nothing yet.
+    /// Creates an empty mean.
     public init() {}
 
     /// Adds a number.
@@ -14,6 +14,6 @@ public struct Mean: Hashable, Sendable {
         count += 1
     }
 
-    /// The mean; nil while nothing was added.
+    /// The mean; nil if nothing was added.
     public var value: Double? { count > 0 ? sum / Double(count) : nil }
 }

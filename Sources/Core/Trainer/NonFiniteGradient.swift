@@ -1,17 +1,17 @@
-/// A step whose loss or gradient is infinite or not a number.
+/// A step with an infinite or NaN loss or gradient.
 struct NonFiniteGradient {
-    /// The step, from 1.
+    /// The number of the step, from 1.
     let step: Int
     /// The step's mean loss.
     let loss: Float
 
-    /// Looks for the rank and the tensor.
+    /// Finds the rank and the tensor that caused it.
     ///
-    /// Collective. The sum has taken the place of the ranks' own nodes, so each rank computes its nodes again: the weights are
-    /// still those of the step.
+    /// Collective. The sum has overwritten the ranks' own nodes, so each rank computes its nodes
+    /// again; the weights are still those of the step.
     ///
     /// - Parameters:
-    ///   - replica: this rank's.
+    ///   - replica: this rank's replica.
     ///   - recompute: computes this rank's nodes again.
     /// - Returns: the error that all ranks throw.
     func diagnose(_ replica: Replica, _ ranks: any TrainingRanks, recompute: () throws -> Void) throws -> any Error {
@@ -25,8 +25,8 @@ struct NonFiniteGradient {
             DTrainError(
                 .badData, "\(result): \(Self.cause(findings, names))",
                 hint:
-                    "lower `learning-rate` or limit the gradient with `clip-norm`, and go on from the last checkpoint "
-                    + "with `resume`"))
+                    "lower `learning-rate` or limit the gradient with `clip-norm`, and continue from the last "
+                    + "checkpoint with `resume`"))
     }
 
     private var result: String {
@@ -35,10 +35,10 @@ struct NonFiniteGradient {
             : "the loss of step \(step) is \(loss.isNaN ? "nan" : "\(loss)")"
     }
 
-    /// What is not finite, and on which ranks.
+    /// Describes the tensors that aren't finite, and their ranks.
     ///
     /// - Parameters:
-    ///   - findings: a text for each rank, empty where all is finite.
+    ///   - findings: a text for each rank; empty if all its numbers are finite.
     ///   - names: the ranks' names, in the same order.
     static func cause(_ findings: [String], _ names: [String]) -> String {
         guard let first = findings.first(where: { !$0.isEmpty }) else {

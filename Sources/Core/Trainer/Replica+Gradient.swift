@@ -5,7 +5,8 @@ extension Replica {
         return gradient.values(of: tensor)
     }
 
-    /// Multiplies every element of the completed gradient by `scale` and limits it to [−limit, limit].
+    /// Multiplies every element of the completed gradient by `scale` and clips it to [−limit,
+    /// limit].
     ///
     /// - Returns: the norm over all parameters afterwards.
     func clipGradient(scale: Float, limit: Float) throws -> Double {

@@ -1,39 +1,44 @@
 /// A rank's copy of the model and the memory for its part of a step, independent of communication.
 ///
-/// A step: `load` reads the batch, `computeGradient` sums this rank's micro-batches into nodes of the reduction tree, the
-/// trainer sums the nodes of all ranks, `completeGradient` derives the gradients that aren't
-/// exchanged, and `applyGradient` updates the weights.
+/// A step has five parts:
+///
+/// 1. `load` reads the batch.
+/// 2. `computeGradient` sums this rank's micro-batches into nodes of the reduction tree.
+/// 3. The trainer sums the nodes of all ranks.
+/// 4. `completeGradient` derives the gradients that aren't exchanged.
+/// 5. `applyGradient` updates the weights.
 package final class Replica: @unchecked Sendable {
-    /// The sizes and settings that determine the shapes of a rank's work.
+    /// The sizes and settings that determine a rank's memory and computation.
     package struct Configuration: Sendable {
         /// The model's sizes.
         package var model: ModelConfiguration
         /// The rank's micro-batches.
         package var rankBatch: RankBatch
-        /// The optimiser.
+        /// The optimizer.
         package var optimizer: any Optimizer
-        /// The arithmetic that all ranks have agreed on.
+        /// The arithmetic, agreed on by all ranks.
         package var arithmetic: Arithmetic
-        /// Worker threads.
+        /// The number of worker threads.
         package var threads: Int
-        /// The members of a team of threads; nil for the number that suits the sizes and the caches.
+        /// The number of threads in a team; nil chooses it from the sizes and the caches.
         package var members: Int?
-        /// Where the threads stay; nil to let the system move them.
+        /// The processors that the threads are pinned to; nil leaves their placement to the system.
         package var places: WorkerPlaces?
-        /// Whether states are carried from step to step.
+        /// Whether states carry over from step to step.
         package var isStateful: Bool
-        /// Whether steps may draw inputs.
+        /// Whether steps may use scheduled sampling.
         package var samplesInputs: Bool
-        /// The seed of dropout and of drawn inputs.
+        /// The seed of dropout and of scheduled sampling.
         package var seed: UInt64
         /// The number of ranks that share the summation of the gradient.
         package var ranks: Int
-        /// How the dense layer's weights get d(loss)/d(logits); nil for the way that suits the sizes.
+        /// The way the dense layer's weight gradient gets d(loss)/d(logits); nil chooses it from
+        /// the sizes.
         ///
-        /// It changes no bit.
+        /// It doesn't affect the result.
         var logits: Tape.LogitsGradient?
 
-        /// Describes a rank's work.
+        /// Creates a configuration.
         package init(
             model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, arithmetic: Arithmetic = .fp32,
             threads: Int, members: Int? = nil, places: WorkerPlaces? = nil, isStateful: Bool = false,
@@ -53,9 +58,9 @@ package final class Replica: @unchecked Sendable {
     package let layout: ParameterLayout
     /// The flat parameters.
     package let parameters: AlignedBuffer<Float>
-    /// The gradient: this rank's nodes, then the whole step's.
+    /// The gradient: first this rank's nodes, later the whole step's sum.
     package let gradient: GradientSums
-    /// The optimiser with its slots and step count.
+    /// The optimizer's slots and step count.
     package let optimizerState: OptimizerState
     /// The states after the last applied batch; nil unless the replica is stateful.
     package let states: CarriedStates?
@@ -69,31 +74,32 @@ package final class Replica: @unchecked Sendable {
     let configuration: Configuration
     let heartbeat: Heartbeat
     private let fold: ReductionTree.FoldPlan
-    /// The characters of the step's batch.
+    /// The distinct characters of the step's batch.
     private let characters: BatchCharacters
     private let weights: PackedWeights
-    /// The memory for the last used sequence length; nil when its allocation failed.
+    /// The memory for the most recent sequence length; nil if its allocation failed.
     private var workspace: Workspace?
     private let tableGradient: TableGradient
     private(set) var gradientNorm: GradientNorm
     private let optimizerStep: OptimizerStep
     /// The loss of the current step.
     private var rowLoss = RowLoss.crossEntropy
-    /// Whether the current step's batch continues the last one.
+    /// Whether the current step's batch continues the previous one.
     private var isContinued = false
-    /// The dropout of the current step.
+    /// The dropout probabilities of the current step.
     private var dropout = Dropout.none
-    /// The probability of the current step that an input is drawn.
+    /// The scheduled-sampling probability of the current step.
     private var scheduledSampling = 0.0
-    /// Whether a `Gradient` of this replica is in use.
+    /// Whether the gradient is in use, by a `Gradient` or by an evaluation.
     private(set) var isStepOpen = false
 
     /// Allocates a replica with zero weights.
     ///
     /// - Parameters:
-    ///   - configuration: the shapes of the rank's work.
+    ///   - configuration: the sizes and settings.
     ///   - heartbeat: beats with each time step.
-    ///   - host: memory of `sharedBytes` that the ranks of a host share; they compute their gradients at the same time.
+    ///   - host: memory of `sharedBytes`, shared by the ranks of a host, which must compute their
+    ///     gradients at the same time.
     /// - Throws: `DTrainError` with `internal` when memory or threads run out.
     package init(
         _ configuration: Configuration, heartbeat: Heartbeat = Heartbeat(), host: (any HostMemory)? = nil
@@ -131,18 +137,18 @@ package final class Replica: @unchecked Sendable {
         _ = try workspace(sequenceLength: rankBatch.sequenceLength, loss: .crossEntropy)
     }
 
-    /// How the threads share rows and units.
+    /// The division of rows and units among the threads.
     package let grid: TeamGrid
 
-    /// How the gradient is computed.
+    /// The arithmetic of the gradient.
     package var arithmetic: Arithmetic { configuration.arithmetic }
 
-    /// The bytes of a replica that the ranks of a host can share.
+    /// The number of bytes of a replica that the ranks of a host can share.
     ///
     /// - Parameters:
-    ///   - batchSize: the sequences of a global batch.
-    ///   - sequenceLength: the tokens of each.
-    ///   - samplesInputs: whether steps may draw inputs.
+    ///   - batchSize: the number of sequences in a global batch.
+    ///   - sequenceLength: the number of tokens in a sequence.
+    ///   - samplesInputs: whether steps may use scheduled sampling.
     package static func sharedBytes(
         _ model: ModelConfiguration, batchSize: Int, sequenceLength: Int, samplesInputs: Bool
     ) -> Int {
@@ -152,20 +158,21 @@ package final class Replica: @unchecked Sendable {
         return PackedWeights.maxBytes(model, tableRows: tableRows)
     }
 
-    /// The step's mean loss over the whole batch, once the sum over all ranks is complete.
+    /// The step's mean loss over the whole batch; valid after the sum over all ranks is complete.
     package var loss: Float { gradient.loss }
 
-    /// Reads the batch of a step, which begins with that.
+    /// Reads a batch, which starts a step.
     ///
-    /// Where it fails, it fails on all ranks or memory has run out, and nothing has been sent.
+    /// An error occurs on all ranks or means that memory ran out; nothing has been sent by then.
     ///
     /// - Parameters:
-    ///   - batch: the global batch; its sequence length may differ from step to step, which allocates memory anew.
+    ///   - batch: the global batch. A change of its sequence length reallocates memory.
     ///   - loss: the loss of a row of logits.
-    ///   - dropout: the probabilities of dropping units.
-    ///   - scheduledSampling: the probability of drawing an input, above 0 only where the configuration says so.
-    /// - Throws: `DTrainError` with `internal` when memory runs out, `usage` when a batch of longer sequences than those of the
-    ///   configuration has too many different characters.
+    ///   - dropout: the dropout probabilities.
+    ///   - scheduledSampling: the scheduled-sampling probability; above 0 only if the configuration
+    ///     allows it.
+    /// - Throws: `DTrainError` with `internal` when memory runs out, with `usage` when a batch of
+    ///   sequences longer than the configuration's has too many distinct characters.
     package func load(
         _ batch: Batch, for loss: RowLoss = .crossEntropy, dropout: Dropout = .none, scheduledSampling: Double = 0
     ) throws {
@@ -176,12 +183,13 @@ package final class Replica: @unchecked Sendable {
         try Clock.time(&profile.forward) { try workspace.load(batch, samplesInputs: scheduledSampling > 0) }
     }
 
-    /// Computes this rank's nodes of the batch that was read, at the current weights.
+    /// Computes this rank's nodes of the loaded batch at the current weights.
     ///
-    /// Collective where the ranks of a host share memory: all of them must have finished the last step's sum.
+    /// Collective if the ranks of a host share memory: all of them must have finished the last
+    /// step's sum.
     ///
-    /// - Parameter advance: called repeatedly on the calling thread with the number of the gradient's leading
-    ///   blocks that are complete and can be sent.
+    /// - Parameter advance: called repeatedly on the calling thread with the number of leading
+    ///   gradient blocks that are complete and can be sent.
     package func computeGradient(advance: (Int) throws -> Void = { _ in }) throws {
         guard let workspace else {
             throw DTrainError(.internal, "a gradient is computed before a batch is read; please report this")
@@ -196,9 +204,11 @@ package final class Replica: @unchecked Sendable {
         try Clock.time(&profile.weightGradient) { try workspace.weightGradient.run(advance) }
     }
 
-    /// Derives the gradients of the embedding and of the first kernel from the sums of all ranks, and the norm over all.
+    /// Derives the gradients of the embedding and of the first kernel from the sums of all ranks,
+    /// and computes the norm.
     ///
-    /// - Returns: the norm over all parameters that are trained; finite exactly when every element of them is.
+    /// - Returns: the norm over all trained parameters; it is finite exactly when all their
+    ///   gradient elements are.
     package func completeGradient() throws -> Double {
         try Clock.time(&profile.adam) {
             try tableGradient.run(on: pool)
@@ -209,7 +219,8 @@ package final class Replica: @unchecked Sendable {
         }
     }
 
-    /// Takes one optimiser step with the completed gradient, which must be finite; carried states move on.
+    /// Takes one optimizer step with the completed gradient, which must be finite, and updates
+    /// carried states.
     ///
     /// - Parameters:
     ///   - learningRate: the learning rate of this step.
@@ -225,42 +236,47 @@ package final class Replica: @unchecked Sendable {
         }
     }
 
-    /// Leaves some tensors as they are from the next step on, and out of the gradient's norm.
+    /// Freezes some tensors from the next step and excludes them from the gradient's norm.
     ///
-    /// - Parameter frozen: their places in the layout.
+    /// - Parameter frozen: the indices of the tensors in the layout.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     func freeze(_ frozen: Set<Int>) throws {
         gradientNorm = try GradientNorm(gradient, frozen: frozen)
         optimizerStep.freeze(frozen)
     }
 
-    /// Marks the gradient as in use, until `endStep`.
+    /// Marks the gradient as in use until `endStep`.
     ///
-    /// - Throws: `DTrainError` with `usage` when it is already.
+    /// - Throws: `DTrainError` with `usage` when it is already in use.
     func beginStep() throws {
         guard !isStepOpen else {
             throw DTrainError(
-                .usage, "the trainer's last gradient is still in use; apply it or let it go before the next")
+                .usage, "the trainer's last gradient is still in use; apply or discard it before the next")
         }
         isStepOpen = true
     }
 
-    /// Frees the gradient for the next step.
+    /// Releases the gradient for the next step.
     func endStep() { isStepOpen = false }
 
-    /// Names the parts of this rank's own nodes that aren't finite, before the sum over all ranks; nil if all are finite.
+    /// Names the parts of this rank's own nodes that aren't finite; nil if all are.
+    ///
+    /// Call it before the sum over all ranks, which overwrites the nodes.
     package func nonFiniteInNodes() -> String? { gradient.nonFiniteInNodes(tableRows: characters.count) }
 
-    /// Sums the cross-entropies of each of the rank's rows, in training's arithmetic, without a gradient.
+    /// Sums the cross-entropies of each of the rank's rows in training's arithmetic, without a
+    /// gradient.
     ///
-    /// Collective where the ranks of a host share memory. Weights, `states` and the next gradient stay what they are.
+    /// Collective if the ranks of a host share memory. Weights, carried states and the next
+    /// gradient are unaffected.
     ///
     /// - Parameters:
     ///   - batch: the global batch.
-    ///   - counted: how many leading tokens of a sequence of the global batch count.
-    ///   - states: where the rows of a batch that continues start; receives the states after the batch.
-    /// - Returns: a sum for each of the rank's rows, of its tokens in order.
-    /// - Throws: as `load`.
+    ///   - counted: the number of leading tokens that count, for a sequence of the global batch.
+    ///   - states: the initial states of a batch that continues; receives the states after the
+    ///     batch.
+    /// - Returns: one sum per row of the rank, over its tokens in order.
+    /// - Throws: the errors of `load`.
     package func sequenceLosses(
         of batch: Batch, counted: (Int) -> Int, states: CarriedStates? = nil
     ) throws -> [Double] {
@@ -277,7 +293,8 @@ package final class Replica: @unchecked Sendable {
         return losses
     }
 
-    /// The memory for sequences of a length, a loss and kinds of dropout, allocated unless the last batch needed the same.
+    /// The memory for a sequence length, loss and kinds of dropout, reused if the last batch needed
+    /// the same.
     private func workspace(sequenceLength: Int, loss: RowLoss, dropout: Dropout = .none) throws -> Workspace {
         let rankBatch = configuration.rankBatch.with(sequenceLength: sequenceLength)
         let suitable = configuration.logits ?? Tape.LogitsGradient(tokens: rankBatch.tokens, layout: layout)

@@ -1,39 +1,40 @@
-/// Where the wall seconds of a step go on one rank; the parts add up to the step.
+/// The wall time of a step on one rank in seconds, by phase; the phases add up to the step.
 ///
-/// Forward, head and backward are means over the workers. What a worker waits for the slowest at the end of each counts as wait;
-/// what the members of a team wait for each other inside is part of forward and backward.
+/// Forward, head and backward are means over the workers. Waiting for the slowest worker at the end
+/// of a phase counts as wait. Team members waiting for each other within a phase count as part of
+/// forward or backward.
 public struct StepProfile: Hashable, Sendable, Codable {
-    /// Packing the weights, building the first layer's table.
+    /// Packing the weights and building the first layer's table.
     public var pack = 0.0
-    /// Reading the batch; the forward pass but for the head.
+    /// Reading the batch, and the forward pass without the head.
     public var forward = 0.0
-    /// Softmax, loss and their gradients by the logits and by the top layer's states.
+    /// Softmax, loss, and the gradients with respect to logits and to the top layer's states.
     public var head = 0.0
-    /// Backward through time.
+    /// Backpropagation through time.
     public var backward = 0.0
-    /// The gradients that are sums over tokens.
+    /// The weight gradients, which are sums over tokens.
     public var weightGradient = 0.0
-    /// Adding up the ranks' gradients, as far as the step takes longer for it.
+    /// Summing the ranks' gradients, as far as it isn't hidden behind computation.
     public var exchange = 0.0
-    /// The time that the exchange took while the gradient was still computed; no part of the step's own.
+    /// The part of the exchange that overlaps with computation; not part of the step's total.
     public var hiddenExchange = 0.0
     /// Waiting for slower workers and ranks.
     public var wait = 0.0
-    /// The table's gradient and the optimiser.
+    /// The table's gradient and the optimizer.
     public var adam = 0.0
     /// The rest: metrics, output, the loop itself.
     public var other = 0.0
 
-    /// Nothing measured yet.
+    /// Creates a profile of zeros.
     public init() {}
 
-    // The parts alone: they add up.
+    // Only the phases that add up to the step.
     private enum CodingKeys: String, CodingKey {
         case pack, forward, head, backward, exchange, wait, adam, other
         case weightGradient = "weight_gradient"
     }
 
-    /// Each part under the name that users see, in the order of the step.
+    /// The phases with their names for users, in the order of the step.
     public var parts: [(name: String, seconds: Double)] {
         [
             ("pack", pack), ("forward", forward), ("head", head), ("backward through time", backward),
@@ -42,12 +43,12 @@ public struct StepProfile: Hashable, Sendable, Codable {
         ]
     }
 
-    /// The seconds of all parts; asked for in each step, so without an array of them.
+    /// The sum of all phases; it is computed every step, so without allocating `parts`.
     public var total: Double {
         pack + forward + head + backward + weightGradient + wait + exchange + adam + other
     }
 
-    /// Adds another profile's seconds, part by part.
+    /// Adds another profile phase by phase.
     public static func += (left: inout StepProfile, right: StepProfile) {
         left.pack += right.pack
         left.forward += right.forward

@@ -1,18 +1,20 @@
 import FoundationEssentials
 
 extension Trainer {
-    /// Writes a training checkpoint, from which `resume(from:)` and `dtrain train --resume-from` continue.
+    /// Writes a training checkpoint for `resume(from:data:)` and `dtrain train --resume-from`.
     ///
-    /// Collective: rank 0 writes, atomically and flushed to the disk, and creates the folder where it is missing.
+    /// Collective. Rank 0 creates the folder if needed, writes the file atomically and flushes it
+    /// to disk.
     ///
     /// - Parameters:
-    ///   - path: the file; what is there is replaced.
-    ///   - data: the data of the training: its text, sequence length, order and seed are kept.
-    ///   - progress: how far the training has come, of which `progress.step` steps must be this trainer's.
-    ///   - settings: further settings to keep, such as the total of epochs and the schedule of the learning rate, with its base
-    ///     rate.
-    /// - Throws: `DTrainError` with `inputOutput` when writing fails, `badData` when a weight isn't finite, `usage` when the
-    ///   progress isn't the trainer's.
+    ///   - path: the file; an existing one is replaced.
+    ///   - data: the training data, whose text checksum, sequence length, order and seed are
+    ///     stored.
+    ///   - progress: the progress of the run; `progress.step` must equal this trainer's `step`.
+    ///   - settings: further settings to store, such as the number of epochs and the learning-rate
+    ///     schedule with its base rate.
+    /// - Throws: `DTrainError` with `inputOutput` when writing fails, with `badData` when a weight
+    ///   isn't finite, with `usage` when the progress isn't at the trainer's step.
     public func save(
         to path: String, data: SequenceDataset, progress: TrainingProgress, settings: Settings = Settings()
     ) throws {
@@ -38,14 +40,16 @@ extension Trainer {
         }
     }
 
-    /// Writes the model alone, without optimiser state; `dtrain generate` and `Generator` run it.
+    /// Writes the model without optimizer state, for `dtrain generate` and `Generator`.
     ///
-    /// Collective: rank 0 writes, atomically and flushed to the disk, and creates the folder where it is missing.
+    /// Collective. Rank 0 creates the folder if needed, writes the file atomically and flushes it
+    /// to disk.
     ///
     /// - Parameters:
-    ///   - path: the file; what is there is replaced.
-    ///   - vocabulary: what the model's ids mean.
-    /// - Throws: `DTrainError` with `inputOutput` when writing fails, `badData` when a weight isn't finite.
+    ///   - path: the file; an existing one is replaced.
+    ///   - vocabulary: the model's vocabulary.
+    /// - Throws: `DTrainError` with `inputOutput` when writing fails, with `badData` when a weight
+    ///   isn't finite.
     public func export(to path: String, vocabulary: Vocabulary) throws {
         try ranks.collectively {
             guard ranks.rank == 0 else { return }
@@ -58,20 +62,20 @@ extension Trainer {
         }
     }
 
-    /// Takes weights, optimiser state and step count from a training checkpoint.
+    /// Loads weights, optimizer state and step count from a training checkpoint.
     ///
-    /// Collective: rank 0 reads, the others get the same.
+    /// Collective. Rank 0 reads the file and broadcasts it to the other ranks.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - data: the data of the training, which must have the text that the checkpoint was trained on.
-    /// - Returns: how far the training has come.
-    /// - Throws: `DTrainError` with `noInput` or `badData` when the file is missing, damaged, of another model, optimiser or text,
-    ///   `usage` when a gradient is still in use.
+    ///   - data: the training data; it must have the text that the checkpoint was trained on.
+    /// - Returns: the progress of the run.
+    /// - Throws: `DTrainError` with `noInput` or `badData` when the file is missing, damaged, or of
+    ///   another model, optimizer or text, with `usage` when a gradient is still in use.
     public func resume(from path: String, data: SequenceDataset) throws -> TrainingProgress {
         let (progress, states) = try ranks.collectively {
             guard !replica.isStepOpen else {
-                throw DTrainError(.usage, "a gradient of the trainer is still in use; apply it or let it go first")
+                throw DTrainError(.usage, "a gradient of the trainer is still in use; apply or discard it first")
             }
             return ranks.rank == 0 ? try load(path, data) : (TrainingProgress(), nil)
         }
@@ -84,7 +88,7 @@ extension Trainer {
         return shared
     }
 
-    /// Gives all ranks the weights and the optimiser state of rank 0; collective.
+    /// Broadcasts the weights and the optimizer state of rank 0 to all ranks; collective.
     package func shareState() throws {
         for buffer in [replica.parameters] + replica.optimizerState.slots {
             try ranks.broadcast(UnsafeMutableRawBufferPointer(buffer.elements))
@@ -119,7 +123,7 @@ extension Trainer {
         throw DTrainError(.badData, "cannot save '\(path)': the weights of \(name) are not finite numbers")
     }
 
-    /// What a checkpoint keeps of the settings.
+    /// The settings that a checkpoint stores.
     private func stored(_ settings: Settings, _ data: SequenceDataset) -> Settings {
         var settings = settings
         settings[.batchSize] = shape.batchSize
@@ -131,7 +135,7 @@ extension Trainer {
         settings[.seed] = data.seed
         settings[.precision] = precision
         settings[.freeze] = frozen
-        // Of a schedule, the base rate is given.
+        // With a schedule, the caller gives the base rate.
         if let learningRate, !settings.isGiven(.learningRate) { settings[.learningRate] = learningRate }
         settings.describe(replica.optimizerState.optimizer)
         return settings.stored

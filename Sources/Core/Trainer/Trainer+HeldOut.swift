@@ -1,12 +1,15 @@
 extension Trainer {
-    /// The mean loss over held-out text at the present weights, in nats per character: in training's precision, without dropout.
+    /// The mean loss over held-out text at the current weights, in nats per character.
     ///
-    /// Collective: each rank reads a part of the text. The losses are summed along a fixed tree over the sequences, so the result
-    /// has the same bits for any number of ranks and threads. Nothing of the training changes.
+    /// It is computed in training's precision, without dropout, and doesn't affect training.
     ///
-    /// - Parameter text: cut for this trainer's batch size.
-    /// - Throws: `DTrainError` with `usage` for another batch size or while a gradient is in use, `badData` when the vocabulary isn't
-    ///   the model's, `internal` when memory runs out.
+    /// Collective: each rank reads a part of the text. The losses are summed along a fixed tree
+    /// over the sequences, so the result has the same bits for any number of ranks and threads.
+    ///
+    /// - Parameter text: text divided for this trainer's batch size.
+    /// - Throws: `DTrainError` with `usage` for another batch size or while a gradient is in use,
+    ///   with `badData` when the vocabulary isn't the model's, with `internal` when memory runs
+    ///   out.
     public func loss(on text: HeldOutText) throws -> Double {
         let carried = try ranks.collectively { text.carriesStates ? try CarriedStates(replica) : nil }
         var sum = PairwiseSum()
@@ -20,16 +23,18 @@ extension Trainer {
         return sum.value / Double(text.predictions)
     }
 
-    /// Sums the losses of each of this rank's sequences at the present weights, without a gradient and without dropout.
+    /// Sums the losses of each of this rank's sequences at the current weights, without gradient
+    /// and dropout.
     ///
     /// Collective.
     ///
     /// - Parameters:
-    ///   - batch: held-out sequences, `shape.batchSize` of them.
-    ///   - counted: how many leading tokens of a sequence of the global batch count.
-    ///   - states: where the sequences of a batch that continues start; receives the states after the batch.
-    /// - Returns: a sum in nats for each sequence of `replica.configuration.rankBatch`, in order.
-    /// - Throws: `DTrainError` as `gradient(of:loss:)` does.
+    ///   - batch: `shape.batchSize` held-out sequences.
+    ///   - counted: the number of leading tokens that count, for a sequence of the global batch.
+    ///   - states: the initial states of a batch that continues; receives the states after the
+    ///     batch.
+    /// - Returns: one sum in nats per sequence of `replica.configuration.rankBatch`, in order.
+    /// - Throws: the errors of `gradient(of:loss:)`.
     package func sequenceLosses(
         of batch: Batch, counted: (Int) -> Int, states: CarriedStates? = nil
     ) throws -> [Double] {
@@ -44,7 +49,8 @@ extension Trainer {
 }
 
 extension TrainingRanks {
-    /// Gathers the numbers of each rank, in rank order, on every rank; collective, lengths may differ.
+    /// Gathers the numbers of each rank, in rank order, on every rank; collective, and lengths may
+    /// differ.
     fileprivate func allGather(numbers: [Double]) throws -> [[Double]] {
         try allGather(numbers.withUnsafeBytes { Array($0) }).map { bytes in
             var values = [Double](repeating: 0, count: bytes.count / MemoryLayout<Double>.stride)

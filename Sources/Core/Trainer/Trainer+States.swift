@@ -1,7 +1,8 @@
 extension Trainer {
-    /// The states of all ranks' sequences after the last applied batch; nil unless the trainer is stateful.
+    /// Gathers the states of all ranks' sequences after the last applied batch; nil unless the
+    /// trainer is stateful.
     ///
-    /// Collective: every rank gets them.
+    /// Collective: every rank gets all states.
     package func gatherStates() throws -> StreamStates? {
         guard let carried = replica.states else { return nil }
         let own = carried.tensors(model.cell).flatMap { Array($0.elements) }
@@ -17,11 +18,11 @@ extension Trainer {
         return states
     }
 
-    /// Gives each rank its sequences' part of rank 0's states.
+    /// Sets each rank's states to its part of rank 0's states.
     ///
     /// Collective; does nothing unless the trainer is stateful.
     ///
-    /// - Parameter states: all sequences' states, on rank 0; the others' are ignored, nil stands for zeros.
+    /// - Parameter states: the states of all sequences, used on rank 0 only; nil stands for zeros.
     package func scatter(_ states: StreamStates?) throws {
         guard let carried = replica.states else { return }
         var all = states ?? StreamStates(model, batchSize: shape.batchSize)
@@ -36,14 +37,14 @@ extension Trainer {
 }
 
 extension CarriedStates {
-    /// The tensors in the order of `StreamStates`: layer by layer, h before the second state.
+    /// The tensors in the order of `StreamStates`: layer by layer, h before the cell state.
     fileprivate func tensors(_ cell: Cell) -> [AlignedBuffer<Float>] {
         layers.flatMap { cell.hasMemory ? [$0.hidden, $0.memory] : [$0.hidden] }
     }
 }
 
 extension StreamStates {
-    /// Takes the states of some sequences, tensor after tensor.
+    /// Copies the states of some sequences, given tensor by tensor.
     fileprivate mutating func copy(_ part: [Float], to sequences: Range<Int>) {
         let size = sequences.count * units
         for index in tensors.indices {

@@ -1,26 +1,31 @@
-/// A model, its optimiser and the ranks that train it together: the two halves of a training step.
+/// A model, its optimizer and the ranks that train it together.
+///
+/// A training step computes a gradient and applies it:
 ///
 ///     for batch in data.batches(epoch: 0) {
 ///         let gradient = try trainer.gradient(of: batch)
 ///         try trainer.apply(gradient, learningRate: 0.001)
 ///     }
 ///
-/// The weights after any number of steps are bit for bit the same for any number of ranks and threads, as long as the
-/// micro-batch size is, with dropout and in a stateful trainer, whose batches may continue one another, too. Every method that says so is collective: all ranks call it, in the same order, with the same arguments.
-/// A trainer belongs to one thread.
+/// After any number of steps, the weights have the same bits for any number of ranks and threads,
+/// as long as the micro-batch size is the same. This holds with dropout, and for the continued
+/// batches of a stateful trainer, too.
+///
+/// All ranks must call each method marked collective, in the same order and with the same
+/// arguments. Use a trainer from one thread only.
 public final class Trainer {
-    /// The sizes of a step, which stay the same for a trainer's life.
+    /// The sizes of a step, fixed for the lifetime of a trainer.
     public struct Shape: Hashable, Sendable {
-        /// B, the sequences of a step over all ranks.
+        /// B, the number of sequences per step, over all ranks.
         public var batchSize: Int
-        /// The sequences of a micro-batch; the bits of a training depend on it.
+        /// The number of sequences in a micro-batch; the bits of the result depend on it.
         public var microBatchSize: Int
-        /// T, the tokens of a sequence; a batch may have another length, which then allocates memory anew.
+        /// T, the number of tokens in a sequence; a batch with another length reallocates memory.
         ///
-        /// No batch has more different input characters than B·T.
+        /// No batch may have more than B·T distinct input characters.
         public var sequenceLength: Int
 
-        /// The sizes of a step; the defaults are those of `dtrain train`.
+        /// Creates the sizes of a step; the defaults are those of `dtrain train`.
         public init(
             batchSize: Int = Setting.batchSize.defaultValue, microBatchSize: Int? = nil,
             sequenceLength: Int = Setting.sequenceLength.defaultValue
@@ -33,48 +38,48 @@ public final class Trainer {
 
     /// The sizes of a step.
     public let shape: Shape
-    /// How the numbers are computed: the best that the CPUs of all ranks offer for the precision.
+    /// The arithmetic: the best that the CPUs of all ranks support for the precision.
     public let arithmetic: Arithmetic
-    /// Worker threads of this rank.
+    /// The number of worker threads of this rank.
     public let threads: Int
-    /// How the threads share the rank's sequences and the units of the layers.
+    /// The division of the rank's sequences and the layers' units among the threads.
     public var grid: TeamGrid { replica.grid }
-    /// Where the seconds of the last step went on this rank.
+    /// The wall time of the last step on this rank, by phase.
     public private(set) var profile = StepProfile()
-    /// The layers that steps leave as they are; see `freeze`.
+    /// The frozen layers; see `freeze`.
     public private(set) var frozen = FrozenLayers.none
-    /// Of the last step; nil before the first.
+    /// The learning rate of the last step; nil before the first.
     private(set) var learningRate: Double?
-    /// The seed of the initial values and of dropout.
+    /// The seed of the initial values, dropout and scheduled sampling.
     let seed: UInt64
     let ranks: any TrainingRanks
     package let replica: Replica
     private let reducer: any GradientReducer
 
-    /// Makes a model with Keras's initial values.
-    ///
-    /// Collective.
+    /// Creates a trainer for one process, with Keras's initial values.
     ///
     /// - Parameters:
     ///   - model: the model's sizes.
     ///   - shape: the sizes of a step.
-    ///   - optimizer: what updates the weights.
-    ///   - precision: the operands of the big products.
-    ///   - threads: worker threads of this rank; nil for the processors that it may use.
-    ///   - members: the threads of a team, which share the units of the layers; a divisor of `threads`; nil for the number that suits
-    ///     the sizes and the CPU's caches. It changes no bit.
-    ///   - seed: the seed of the initial values and of dropout.
-    ///   - stateful: whether batches may continue the last applied one from its states; see `Batch.continues`.
-    ///   - samplesInputs: whether gradients may be asked for with scheduled sampling.
-    /// - Throws: `DTrainError` with `usage` for impossible sizes or where `DTRAIN_MAX_ISA` names what this CPU lacks, `internal` when
-    ///   memory or threads run out.
+    ///   - optimizer: the update rule.
+    ///   - precision: the operand format of the large matrix products.
+    ///   - threads: the number of worker threads; nil uses all available processors.
+    ///   - members: the number of threads in a team, which share the units of the layers; must
+    ///     divide `threads`. Nil chooses it from the sizes and the CPU's caches. It doesn't affect
+    ///     the result.
+    ///   - seed: the seed of the initial values, dropout and scheduled sampling.
+    ///   - stateful: whether batches may continue from the states after the last applied one; see
+    ///     `Batch.continues`.
+    ///   - samplesInputs: whether gradients may use scheduled sampling.
+    /// - Throws: `DTrainError` with `usage` for invalid sizes or when `DTRAIN_MAX_ISA` names an
+    ///   instruction set that this CPU lacks, with `internal` when memory or threads run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,
         members: Int? = nil, seed: UInt64 = Setting.seed.defaultValue, stateful: Bool = false,
         samplesInputs: Bool = false
     ) throws {
-        let ranks = SoloRanks()
+        let ranks = SingleRank()
         try self.init(
             model: model, shape: shape, optimizer: optimizer, arithmetic: ranks.agreeOnArithmetic(for: precision),
             threads: threads, members: members, seed: seed, stateful: stateful, samplesInputs: samplesInputs,
@@ -82,9 +87,9 @@ public final class Trainer {
         try initialize()
     }
 
-    /// Makes a model with zero weights.
+    /// Creates a trainer with zero weights.
     ///
-    /// Collective; the arithmetic is the one that the ranks have agreed on.
+    /// Collective. The ranks must have agreed on the arithmetic.
     package init(
         model: ModelConfiguration, shape: Shape, optimizer: any Optimizer, arithmetic: Arithmetic, threads: Int?,
         members: Int? = nil, seed: UInt64, stateful: Bool = false, samplesInputs: Bool = false,
@@ -123,34 +128,36 @@ public final class Trainer {
         (self.ranks, self.replica) = (ranks, replica)
     }
 
-    /// The operands of the big products.
+    /// The operand format of the large matrix products.
     public var precision: Precision { arithmetic.precision }
 
     /// The model's sizes.
     public var model: ModelConfiguration { replica.layout.configuration }
 
-    /// The model's tensors: names, shapes, places.
+    /// The names, shapes and offsets of the model's tensors.
     public var layout: ParameterLayout { replica.layout }
 
-    /// The steps applied so far, those before a resume included.
+    /// The number of steps applied, including those before a resume.
     public var step: Int { replica.optimizerState.steps }
 
-    /// The weights by tensor name, row-major copies; nil for a name that the model doesn't have.
+    /// Copies of the weights by tensor name.
     public var weights: Weights { Weights(replica: replica) }
 
-    /// Computes a batch's gradient, summed over all ranks, at the present weights.
+    /// Computes a batch's gradient at the current weights, summed over all ranks.
     ///
     /// Collective.
     ///
     /// - Parameters:
-    ///   - batch: the sequences of the step, `shape.batchSize` of them.
+    ///   - batch: `shape.batchSize` sequences.
     ///   - loss: the loss of a row of logits; the batch's loss is its mean over all tokens.
-    ///   - dropout: the probabilities of dropping units.
-    ///   - scheduledSampling: the probability that an input after a sequence's first is drawn from the softmax of the logits just
-    ///     computed, `[UNK]` left out, instead of read from the text.
-    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use, the batch has another size or too many
-    ///   different characters, it continues although the trainer isn't stateful, inputs shall be drawn although the trainer wasn't
-    ///   made for that, or a probability is impossible; `badData` when an id lies outside the vocabulary.
+    ///   - dropout: the dropout probabilities.
+    ///   - scheduledSampling: the probability that an input after a sequence's first is sampled
+    ///     from the softmax of the preceding logits, without `[UNK]`, instead of read from the
+    ///     text.
+    /// - Throws: `DTrainError` with `usage` when the last gradient is still in use, when the batch
+    ///   has another size or too many distinct characters, when it continues but the trainer isn't
+    ///   stateful, when scheduled sampling needs `samplesInputs`, or when a probability is out of
+    ///   range. `DTrainError` with `badData` when an id is outside the vocabulary.
     public func gradient(
         of batch: Batch, loss: RowLoss = .crossEntropy, dropout: Dropout = .none, scheduledSampling: Double = 0
     ) throws -> Gradient {
@@ -158,38 +165,41 @@ public final class Trainer {
         try dropout.check()
         try check(scheduledSampling: scheduledSampling)
         try replica.beginStep()
-        let work = StepWork(
+        let inputs = GradientInputs(
             replica: replica, batch: batch, loss: loss, dropout: dropout, scheduledSampling: scheduledSampling)
         do {
-            let norm = try withFlushedDenormals { try compute(work) }
-            return Gradient(loss: replica.loss, norm: norm, work: work)
+            let norm = try withFlushedDenormals { try compute(inputs) }
+            return Gradient(loss: replica.loss, norm: norm, inputs: inputs)
         } catch {
             replica.endStep()
             throw error
         }
     }
 
-    /// Updates the weights with a gradient of this trainer, at the weights that it was computed with; the states of a stateful
-    /// trainer move on to the end of the gradient's batch.
+    /// Updates the weights with a gradient of this trainer.
+    ///
+    /// The weights must be those that the gradient was computed at. The states of a stateful
+    /// trainer advance to the end of the gradient's batch.
     ///
     /// Collective.
     ///
     /// - Parameters:
-    ///   - gradient: what `gradient(of:)` has returned.
-    ///   - learningRate: of this step, at least 0.
-    /// - Throws: `DTrainError` with `badData` when the loss or an element is infinite or not a number, naming rank and tensor;
-    ///   `usage` for another trainer's gradient or an impossible rate. Weights and optimiser state are then what they were.
+    ///   - gradient: a result of `gradient(of:)`.
+    ///   - learningRate: the learning rate of this step, at least 0.
+    /// - Throws: `DTrainError` with `badData` that names the rank and tensor when the loss or an
+    ///   element is infinite or NaN, with `usage` for another trainer's gradient or an invalid
+    ///   learning rate. Weights and optimizer state are then unchanged.
     public func apply(_ gradient: consuming Gradient, learningRate: Double) throws {
-        guard gradient.work.replica === replica else {
+        guard gradient.inputs.replica === replica else {
             throw DTrainError(.usage, "a gradient can only be applied by the trainer that computed it")
         }
         guard learningRate.isFinite, learningRate >= 0 else {
             throw DTrainError(.usage, "a learning rate of \(learningRate) is impossible; give 0 or a positive number")
         }
         guard gradient.loss.isFinite, gradient.norm.isFinite else {
-            let work = gradient.work
+            let inputs = gradient.inputs
             throw try NonFiniteGradient(step: step + 1, loss: gradient.loss).diagnose(replica, ranks) {
-                try work.load()
+                try inputs.load()
                 try replica.computeGradient()
             }
         }
@@ -198,28 +208,29 @@ public final class Trainer {
         profile.adam = replica.profile.adam
     }
 
-    /// Leaves the weights of some layers as they are from the next step on, in place of those frozen before.
+    /// Freezes the weights of some layers from the next step, instead of those frozen before.
     ///
     ///     try trainer.freeze(["embedding", "gru"])
     ///
-    /// They aren't updated, nor do weight decay, the gradient's norm and clipping take account of them; what the optimiser keeps
-    /// for them stays, too. All ranks freeze the same layers. `save` keeps the names, `resume` leaves them to the caller.
+    /// Frozen layers aren't updated. Weight decay, the gradient's norm and clipping ignore them,
+    /// and their optimizer state is kept. All ranks must freeze the same layers. `save` stores the
+    /// names; `resume` doesn't freeze them again.
     ///
-    /// - Parameter layers: their names; `.none` to train all of them.
-    /// - Throws: `DTrainError` with `usage` when the model has no layer of a name, nothing would be left to train, or a gradient is
-    ///   still in use; nothing changes then.
+    /// - Parameter layers: the names of the layers; `.none` trains all of them.
+    /// - Throws: `DTrainError` with `usage` when the model lacks a named layer, when nothing would
+    ///   be left to train, or when a gradient is still in use. Nothing changes then.
     public func freeze(_ layers: FrozenLayers) throws {
         guard !replica.isStepOpen else {
-            throw DTrainError(.usage, "a gradient of the trainer is still in use; apply it or let it go first")
+            throw DTrainError(.usage, "a gradient of the trainer is still in use; apply or discard it first")
         }
         try replica.freeze(try layers.tensors(of: layout))
         frozen = layers
     }
 
-    /// Bytes of the gradient that ranks sum.
+    /// The number of gradient bytes that ranks sum.
     package var gradientBytes: Int { replica.gradient.blocks.count * MemoryLayout<Float>.stride }
 
-    /// Gives all ranks Keras's initial values, those of rank 0; collective.
+    /// Sets all ranks' weights to Keras's initial values, computed on rank 0; collective.
     package func initialize() throws {
         try ranks.collectively {
             guard ranks.rank == 0 else { return }
@@ -228,11 +239,11 @@ public final class Trainer {
         try shareState()
     }
 
-    private func compute(_ work: StepWork) throws -> Double {
+    private func compute(_ inputs: GradientInputs) throws -> Double {
         let (heartbeat, next) = (ranks.heartbeat, step + 1)
         try heartbeat.enter(.forward, step: next)
-        // What fails now leaves no reduction half done.
-        try work.load()
+        // An error before the reduction starts leaves none half done.
+        try inputs.load()
         let times = try reducer.reduce(replica.gradient.sums.pointer) { advance in
             try replica.computeGradient(advance: advance)
             try heartbeat.enter(.exchange, step: next)
@@ -244,28 +255,28 @@ public final class Trainer {
         return norm
     }
 
-    /// Refuses what isn't a probability, and drawn inputs that there is no room for.
+    /// Throws for an invalid probability, or if the trainer was created without `samplesInputs`.
     private func check(scheduledSampling probability: Double) throws {
         guard (0...1).contains(probability) else {
-            throw DTrainError(.usage, "the scheduled sampling is \(probability); give at least 0 and at most 1")
+            throw DTrainError(.usage, "the scheduled-sampling probability is \(probability); give 0 to 1")
         }
         guard probability == 0 || replica.configuration.samplesInputs else {
             throw DTrainError(
-                .usage, "the trainer has no room for drawn inputs; make it with `samplesInputs`")
+                .usage, "the trainer has no memory for scheduled sampling; create it with `samplesInputs`")
         }
     }
 
-    /// Refuses a batch that doesn't fit the trainer.
+    /// Throws for a batch that doesn't fit the trainer.
     ///
-    /// - Parameter states: where a batch that continues starts.
+    /// - Parameter states: the initial states of a batch that continues.
     func check(_ batch: Batch, states: CarriedStates?) throws {
         guard states != nil || !batch.continues else {
             throw DTrainError(
-                .usage, "a batch that continues the last one needs carried states; make the trainer with `stateful`")
+                .usage, "a batch that continues the last one needs carried states; create the trainer with `stateful`")
         }
         guard batch.count == shape.batchSize else {
             throw DTrainError(
-                .usage, "a batch of \(batch.count) sequences for a trainer of \(shape.batchSize); give it as many")
+                .usage, "the batch has \(batch.count) sequences, but the trainer takes \(shape.batchSize)")
         }
         guard Int(batch.largestID) < model.vocabularySize else {
             throw DTrainError(
@@ -276,7 +287,7 @@ public final class Trainer {
 }
 
 extension Trainer.Shape {
-    /// Refuses sizes that no step can have.
+    /// Throws for invalid sizes.
     func check() throws {
         for (name, size) in [
             ("batch size", batchSize), ("micro-batch size", microBatchSize), ("sequence length", sequenceLength),
@@ -291,12 +302,12 @@ extension Trainer.Shape {
 }
 
 extension StepProfile {
-    /// Adds what the reduction over ranks took.
+    /// Adds the times of the reduction over ranks.
     mutating func add(_ times: ReductionTimes) {
         wait += times.waiting
         exchange += times.interleaved + times.finishing - times.waiting
         hiddenExchange += times.hidden
-        // What was done for the exchange between two products has been counted as theirs.
+        // Sending between two products was measured as part of the products.
         weightGradient -= times.interleaved
     }
 }

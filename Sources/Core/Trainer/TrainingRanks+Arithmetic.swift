@@ -1,15 +1,16 @@
 extension TrainingRanks {
-    /// Agrees on the arithmetic of a training: the best that all ranks' CPUs offer.
+    /// Agrees on the best arithmetic that the CPUs of all ranks support.
     ///
-    /// Collective, before any memory is allocated.
+    /// Collective; call it before memory is allocated.
     ///
-    /// - Throws: `DTrainError` with `usage` on all ranks when `DTRAIN_MAX_ISA` of one names what its CPU lacks, or when the ranks
-    ///   have different versions of dtrain.
+    /// - Throws: `DTrainError` with `usage` on all ranks when `DTRAIN_MAX_ISA` of a rank names an
+    ///   instruction set that its CPU lacks, or when the ranks have different versions of dtrain.
     package func agreeOnArithmetic(for precision: Precision) throws -> Arithmetic {
         try agree(offering: collectively { try Arithmetic.offers(for: precision) })
     }
 
-    /// Agrees on the best that is in all ranks' offers, which are in ascending order; collective.
+    /// Agrees on the best arithmetic in all ranks' offers, which are in ascending order;
+    /// collective.
     func agree(offering offers: [Arithmetic]) throws -> Arithmetic {
         let separator: Character = ","
         let names = try allGather(offers.map(\.rawValue).joined(separator: String(separator)))

@@ -1,4 +1,5 @@
-/// The memory for a rank's micro-batches of one sequence length: tape, workers, weight gradients.
+/// The memory for a rank's micro-batches of one sequence length: tape, workers and weight
+/// gradients.
 final class Workspace {
     let rankBatch: RankBatch
     let logits: Tape.LogitsGradient
@@ -9,7 +10,7 @@ final class Workspace {
     /// The members of all teams.
     private let workers: [TrainingWorker]
     private let pieces: [LossHead.Piece]
-    /// One for each worker of the pool.
+    /// One loss head for each worker of the pool.
     private let heads: [LossHead]
     private let pool: WorkerPool
     private let characters: BatchCharacters
@@ -52,14 +53,16 @@ final class Workspace {
         }
     }
 
-    /// Runs forward, head and backward through time on all workers; the gradients of gates and logits end on the tape, as far as it
-    /// keeps them.
+    /// Runs the forward pass, the head and backpropagation through time on all workers.
+    ///
+    /// The gradients of gates and logits are left on the tape, as far as it keeps them.
     ///
     /// - Parameters:
-    ///   - states: where the rows start; nil for zeros.
-    ///   - probabilities: of dropping units, of the kinds that the memory is for.
-    ///   - sampling: how inputs are drawn; nil for those of the text.
-    ///   - step: the steps applied before.
+    ///   - states: the initial states of the rows; nil for zeros.
+    ///   - probabilities: the dropout probabilities, of the kinds that the memory was allocated
+    ///     for.
+    ///   - sampling: the scheduled-sampling rate; nil reads all inputs from the text.
+    ///   - step: the number of steps applied before.
     func run(
         _ loss: RowLoss, from states: CarriedStates?, _ probabilities: Dropout, _ sampling: InputSampling.Rate?,
         step: Int, _ profile: inout StepProfile
@@ -81,12 +84,13 @@ final class Workspace {
         }
     }
 
-    /// Runs forward and the head without gradients, and sums each row's losses in the order of its tokens.
+    /// Runs the forward pass and the head without gradients, and sums each row's losses in the
+    /// order of its tokens.
     ///
     /// - Parameters:
-    ///   - states: where the rows start; nil for zeros.
-    ///   - counted: how many of a row's leading tokens count.
-    /// - Returns: a sum for each of the rank's rows.
+    ///   - states: the initial states of the rows; nil for zeros.
+    ///   - counted: the number of leading tokens that count, for a row.
+    /// - Returns: one sum per row of the rank.
     func losses(from states: CarriedStates?, counted: (Int) -> Int) throws -> [Double] {
         var profile = StepProfile()
         tape.isDropping = false
@@ -115,7 +119,8 @@ final class Workspace {
         }
     }
 
-    /// Runs a phase on all workers, and notes its mean time and what the workers waited for the slowest.
+    /// Runs a phase on all workers; adds their mean time to `phase` and the rest of the elapsed
+    /// time to `wait`.
     private func time(
         _ phase: inout Double, _ wait: inout Double, _ work: WorkerPool.Work, mean: () -> Double
     ) throws {
@@ -128,8 +133,8 @@ final class Workspace {
 
     /// Reads a step's batch: the characters of all its sequences, and the rank's own sequences.
     ///
-    /// - Parameter samplesInputs: whether other characters than the batch's may be inputs.
-    /// - Throws: `DTrainError` with `usage` when there are too many characters.
+    /// - Parameter samplesInputs: whether inputs may be characters that aren't in the batch.
+    /// - Throws: `DTrainError` with `usage` when there are too many distinct characters.
     func load(_ batch: Batch, samplesInputs: Bool = false) throws {
         characters.removeAll()
         for sequence in 0..<batch.count {

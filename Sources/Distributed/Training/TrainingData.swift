@@ -87,7 +87,7 @@ struct TrainingData {
                 validationSplit: options[.validationSplit])
         } catch {
             // A text that is too short may be something else.
-            throw corpus.doubt.map { DTrainError(.badData, $0) } ?? error
+            throw corpus.warning.map { DTrainError(.badData, $0) } ?? error
         }
     }
 
@@ -97,7 +97,7 @@ struct TrainingData {
         report: (TrainingEvent) -> Void
     ) {
         for remark in start.remarks { report(.notice(remark)) }
-        if let doubt = corpus.doubt, !start.isResumed { report(.warning(doubt)) }
+        if let warning = corpus.warning, !start.isResumed { report(.warning(warning)) }
         if corpus.unknownCount > 0 {
             report(
                 .warning(

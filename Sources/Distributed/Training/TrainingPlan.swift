@@ -46,8 +46,8 @@ package struct TrainingPlan {
             if communicator.isRoot, let metrics = options[.metrics] {
                 try MetricsTarget.check(metrics, data: options.data, after: start.predecessor(options))
             }
-            try options.settings.requirePossible(given: given)
-            try options.settings.requirePossible(Settings.job)
+            try options.settings.requireValid(given: given)
+            try options.settings.requireValid(Settings.job)
         }
         let arithmetic = try JobRanks(communicator).agreeOnArithmetic(for: options[.precision])
         let sets = try Set(communicator.allGather(InstructionSet.inUse().rawValue))

@@ -25,7 +25,7 @@ struct Evaluate: ParsableCommand {
     @Flag(help: "Read the text in 64 streams whose states go on, instead of windows.")
     var carryState = false
 
-    @Option(help: "Operands of the big products: bf16 may be faster.")
+    @Option(help: "Operands of the large matrix products: bf16 may be faster.")
     var precision = Setting.precision.defaultValue
 
     @Flag(help: "Print one JSON object for each checkpoint.")
@@ -67,7 +67,7 @@ struct Evaluate: ParsableCommand {
             "evaluating '\(model.checkpoint.path)' (\(step)) on '\(corpus.name)': \(corpus.count.grouped) "
                 + corpus.tokenization.rawValue
                 + (corpus.tokenization == .characters ? ", \(corpus.unknownCount.grouped) unknown" : ""))
-        if let doubt = corpus.doubt { Console.warning(doubt) }
+        if let warning = corpus.warning { Console.warning(warning) }
         if corpus.unknownCount > 0 {
             Console.warning(
                 "\(corpus.unknownCount) characters of '\(corpus.name)' are not in the model's vocabulary: counted as [UNK]"

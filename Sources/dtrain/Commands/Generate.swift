@@ -40,12 +40,12 @@ struct Generate: ParsableCommand {
     @Flag(help: "Print one JSON object for each text, with the log-probability of each character.")
     var json = false
 
-    @Option(help: "Operands of the big products: bf16 may be faster, and other characters may follow.")
+    @Option(help: "Operands of the large matrix products: bf16 may be faster, and other characters may follow.")
     var precision = Setting.precision.defaultValue
 
     func validate() throws {
         guard !stop.contains("") else {
-            throw ValidationError("a text to stop at is empty: give --stop with at least one character")
+            throw ValidationError("a stop text is empty: give --stop with at least one character")
         }
         if sampling.greedy, samples > 1 {
             throw ValidationError(

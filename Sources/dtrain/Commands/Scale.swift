@@ -66,7 +66,7 @@ struct Scale: PassingCommand {
     func run() throws {
         let data = try data.text.given ?? DefaultCorpus.paths()
         let settings = settings
-        try settings.requirePossible()
+        try settings.requireValid()
         try choice(settings).requireSequences(of: data, length: settings[.sequenceLength], tokens: settings[.tokens])
         let signals = ExperimentSignals()
         let output = try OutputFolder(

@@ -120,7 +120,7 @@ import Testing
             let key = old.prefix { $0 != ":" }
             $0[.configuration] = $0[.configuration]?.split(separator: "\"\(old)").joined(separator: "\"\(key):\(new)")
         }
-        #expect(error.message.contains("impossible training settings"))
+        #expect(error.message.contains("invalid training settings"))
     }
 
     @Test(arguments: [0, -1, (1 << 53) + 1, Int.max])
@@ -133,7 +133,7 @@ import Testing
 
     @Test(arguments: [
         (["[UNK]", "a", "b", "c", "c"], "twice"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
-        (["[UN\u{212A}]", "a", "b", "c", "d"], "doesn't begin with [UNK]"),
+        (["[UN\u{212A}]", "a", "b", "c", "d"], "doesn't start with [UNK]"),
     ])
     func vocabularyThatTheModelCannotHaveIsRefusedWithTheFilesName(tokens: [String], reason: String) throws {
         let list = tokens.map { "\"\($0)\"" }.joined(separator: ",")
@@ -144,7 +144,7 @@ import Testing
     /// Ids out of order are of format version 2.
     @Test func anExtendedVocabularyInTheFirstFormatIsRefused() throws {
         let error = try refusal { $0[.vocabulary] = #"["[UNK]","b","c","d","a"]"# }
-        #expect(error.message.contains("has a vocabulary that format version 2 has first"), "\(error)")
+        #expect(error.message.contains("has a vocabulary that needs format version 2"), "\(error)")
     }
 
     @Test func foreignFileIsNotACheckpoint() throws {

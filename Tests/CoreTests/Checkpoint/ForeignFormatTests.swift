@@ -22,7 +22,7 @@ import Testing
         ([0x1F, 0x8B, 8, 0, 0, 0, 0, 0] + filler, ["gunzip"]),
         (Array("BZh91AY&SY".utf8), ["bzip2"]), ([0x28, 0xB5, 0x2F, 0xFD] + filler, ["zstd"]),
         ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0] + filler, ["xz"]),
-        ([UInt8](repeating: 0, count: 300), ["begins with zeros", "fetch it again"]),
+        ([UInt8](repeating: 0, count: 300), ["starts with zeros", "fetch it again"]),
         (Array("{\"weight_map\": {}}".utf8), ["JSON", "an index of several files"]),
         (Array("Entry not found".utf8), ["a text", "'Entry not found'"]),
     ]

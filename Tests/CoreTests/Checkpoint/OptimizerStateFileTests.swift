@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// An optimiser's slots in checkpoints.
+/// An optimizer's slots in checkpoints.
 @Suite struct OptimizerStateFileTests {
     /// Keeps nothing between steps.
     private struct Descent: Optimizer, ParameterUpdate {
@@ -73,13 +73,13 @@ import Testing
     @Test func anotherOptimizersStateIsRefused() throws {
         try write(state(SGD()))
         var error = try requireError(.badData) { try Checkpoint(path: path).load(optimizer: state(Adam())) }
-        #expect(error.message.contains("'\(path)' holds 'sgd.m' where the optimiser needs 'adam.m', 'adam.v'"))
+        #expect(error.message.contains("'\(path)' holds 'sgd.m' where the optimizer needs 'adam.m', 'adam.v'"))
         try write(state(Descent()))
         error = try requireError(.badData) { try Checkpoint(path: path).load(optimizer: state(SGD())) }
-        #expect(error.message.contains("'\(path)' holds no optimiser state where the optimiser needs 'sgd.m'"))
+        #expect(error.message.contains("'\(path)' holds no optimizer state where the optimizer needs 'sgd.m'"))
         try write(state(Adam()))
         error = try requireError(.badData) { try Checkpoint(path: path).load(optimizer: state(Descent())) }
-        #expect(error.message.contains("holds 'adam.m', 'adam.v' where the optimiser needs no optimiser state"))
+        #expect(error.message.contains("holds 'adam.m', 'adam.v' where the optimizer needs no optimizer state"))
     }
 
     @Test func aRefusedStateIsLeftAsItWas() throws {

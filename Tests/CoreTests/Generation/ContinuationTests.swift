@@ -163,7 +163,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (impossible(samples: 0), "samples is 0"), (impossible(stops: [[1], []]), "a text to stop at is empty"),
+        (impossible(samples: 0), "samples is 0"), (impossible(stops: [[1], []]), "a stop text is empty"),
         (impossible(length: 1 << 32), "length is 4294967296"), (impossible(filter: .init(topK: 0)), "top-k is 0"),
         (impossible(filter: .init(topP: 0)), "top-p is 0.0"), (impossible(filter: .init(topP: 1.5)), "top-p is 1.5"),
         (impossible(filter: .init(topP: .nan)), "top-p is nan"),

@@ -5,7 +5,7 @@ import Testing
 /// Settings that contradict each other or that have no effect.
 @Suite struct ConflictTests {
     private func refusal(_ settings: Settings, given: Settings? = nil) throws -> String {
-        try requireError(.usage) { try settings.requirePossible(given: given) }.description
+        try requireError(.usage) { try settings.requireValid(given: given) }.description
     }
 
     private func settings(_ change: (inout Settings) -> Void) -> Settings {
@@ -16,11 +16,11 @@ import Testing
 
     @Test func streamsAreReadInOrder() throws {
         var settings = settings { $0[.stateful] = true }
-        try settings.requirePossible()
+        try settings.requireValid()
         #expect(!settings[.shuffle])
         // A resume reads what the checkpoint has stored.
         #expect(settings.stored.isGiven(.shuffle) && !settings.stored[.shuffle])
-        try settings.stored.requirePossible()
+        try settings.stored.requireValid()
         settings[.shuffle] = true
         #expect(
             try refusal(settings)
@@ -32,7 +32,7 @@ import Testing
         #expect(
             try refusal(settings).hasPrefix("`scheduled-sampling` feeds the model characters that aren't the text's"))
         settings[.scheduledSampling] = 0
-        try settings.requirePossible()
+        try settings.requireValid()
         let ramp = self.settings { $0[.scheduledSamplingRamp] = 2 }
         #expect(
             try refusal(ramp, given: ramp)
@@ -52,11 +52,11 @@ import Testing
 
     @Test func oneSourceOfHeldOutData() throws {
         var settings = settings { $0[.validationSplit] = 0.1 }
-        try settings.requirePossible()
+        try settings.requireValid()
         settings[.validationData] = "other.txt"
         #expect(try refusal(settings).hasPrefix("`validation-split` holds out a part of the text"))
         settings[.validationSplit] = nil
-        try settings.requirePossible()
+        try settings.requireValid()
     }
 
     @Test func whatMeasuresHeldOutDataNeedsSome() throws {
@@ -69,16 +69,16 @@ import Testing
                 try refusal(settings)
                     == "`\(name)` needs held-out data; add `validation-split` or `validation-data`, or leave it out")
             settings[.validationSplit] = 0.1
-            try settings.requirePossible()
+            try settings.requireValid()
         }
-        try settings { $0[.earlyStopping] = nil }.requirePossible()
+        try settings { $0[.earlyStopping] = nil }.requireValid()
     }
 
     @Test func oneKindOfClipping() throws {
         var settings = settings { ($0[.clipNorm], $0[.clipValue]) = (1, 0.5) }
         #expect(try refusal(settings).hasPrefix("`clip-norm` and `clip-value` exclude each other;"))
         settings[.clipNorm] = nil
-        try settings.requirePossible()
+        try settings.requireValid()
     }
 
     @Test(arguments: [ScheduleKind.exponential, .step])
@@ -86,7 +86,7 @@ import Testing
         var settings = settings { $0[.schedule] = kind }
         #expect(try refusal(settings).hasSuffix("; add `decay-steps`"))
         settings[.decaySteps] = .epochs(0.5)
-        try settings.requirePossible()
+        try settings.requireValid()
     }
 
     @Test func whatTheOptimizerDoesNotUseIsRefusedWhereItIsGiven() throws {
@@ -95,9 +95,9 @@ import Testing
             try refusal(settings)
                 == "`rho` has no effect with `optimizer` adam; leave it out, or use `optimizer` rmsprop")
         // Stored by a checkpoint, not given.
-        try settings.requirePossible(given: Settings())
+        try settings.requireValid(given: Settings())
         settings[.optimizer] = .rmsprop
-        try settings.requirePossible()
+        try settings.requireValid()
         settings[.beta2] = 0.99
         #expect(try refusal(settings).hasSuffix("; leave it out, or use `optimizer` adam or adamw"))
     }
@@ -105,13 +105,13 @@ import Testing
     @Test func whatTheScheduleDoesNotUseIsRefusedWhereItIsGiven() throws {
         var settings = settings { $0[.finalLearningRate] = 0.5 }
         #expect(try refusal(settings).hasPrefix("`final-learning-rate` has no effect with `schedule` constant;"))
-        try settings.requirePossible(given: Settings())
+        try settings.requireValid(given: Settings())
         settings[.schedule] = .linear
-        try settings.requirePossible()
+        try settings.requireValid()
         settings[.decayRate] = 0.5
         #expect(try refusal(settings).hasSuffix("; leave it out, or use `schedule` exponential or step"))
         // A rise at the start suits a constant rate, too.
-        try self.settings { $0[.warmupSteps] = .steps(5) }.requirePossible()
+        try self.settings { $0[.warmupSteps] = .steps(5) }.requireValid()
     }
 
     @Test func valuesOutsideTheirRangesAreImpossible() {
@@ -123,6 +123,6 @@ import Testing
             { $0[.recurrentDropout] = -0.1 }, { $0[.validationSplit] = 1 }, { $0[.validationSplit] = 0 },
             { $0[.validateEverySteps] = 0 }, { $0[.earlyStopping] = 0 }, { $0[.minDelta] = -1 },
         ]
-        for (index, change) in bad.enumerated() { #expect(!settings(change).arePossible, "\(index)") }
+        for (index, change) in bad.enumerated() { #expect(!settings(change).areValid, "\(index)") }
     }
 }

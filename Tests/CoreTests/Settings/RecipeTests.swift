@@ -8,7 +8,7 @@ import Testing
         var given = Settings()
         change(&given)
         let settings = recipe.settings(with: given)
-        try settings.requirePossible(given: settings)
+        try settings.requireValid(given: settings)
         return settings
     }
 

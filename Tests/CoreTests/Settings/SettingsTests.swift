@@ -64,18 +64,18 @@ import Testing
         settings[.batchSize] = 64
         #expect(settings[.microBatchSize] == 8)
         settings[.microBatchSize] = 65
-        let error = try requireError(.usage) { try settings.requirePossible() }
+        let error = try requireError(.usage) { try settings.requireValid() }
         #expect(error.description == "`micro-batch-size` 65 is larger than `batch-size` 64; lower it")
     }
 
     @Test func impossibleValuesAreRefusedByName() throws {
         var settings = Settings()
         settings[.layers] = 0
-        #expect(try requireError(.usage) { try settings.requirePossible() }.message == "`layers` 0 is impossible")
+        #expect(try requireError(.usage) { try settings.requireValid() }.message == "`layers` 0 is impossible")
         settings = Settings()
         settings[.clipNorm] = -.infinity
-        #expect(try requireError(.usage) { try settings.requirePossible() }.message == "`clip-norm` -inf is impossible")
-        #expect(!settings.arePossible)
+        #expect(try requireError(.usage) { try settings.requireValid() }.message == "`clip-norm` -inf is impossible")
+        #expect(!settings.areValid)
     }
 
     @Test func everyWeightChangingSettingIsKeptAndCompared() {

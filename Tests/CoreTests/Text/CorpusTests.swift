@@ -114,7 +114,7 @@ import Testing
         let corpus = try Corpus(path: file.path, vocabulary: .bytes)
         let expected = Self.anyBytes.map { UInt16($0) + 1 }
         #expect(corpus.count == Self.anyBytes.count && corpus.tokenization == .bytes)
-        #expect(corpus.unknownCount == 0 && corpus.doubt == nil && corpus.indexByteCount == 0)
+        #expect(corpus.unknownCount == 0 && corpus.warning == nil && corpus.indexByteCount == 0)
         #expect(corpus.checksum == Self.anyBytes.withUnsafeBytes { Checksum.hexadecimal(of: $0) })
         for position in 0...corpus.count {
             let count = min(5, corpus.count - position)

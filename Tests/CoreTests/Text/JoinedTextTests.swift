@@ -146,10 +146,10 @@ import Testing
     @Test func aPipeThatGivesNothingEndsTheWait() throws {
         let path = try pipe()
         let error = #expect(throws: DTrainError.self) {
-            try PipeText(patience: 0.05).read(path) { true }
+            try PipeText(timeout: 0.05).read(path) { true }
         }
         #expect(error?.category == .noInput)
-        #expect(error?.message.contains("'\(path)' has given nothing for") == true)
+        #expect(error?.message.contains("'\(path)' has delivered nothing for") == true)
         let stopped = #expect(throws: DTrainError.self) { try PipeText().read(path) { false } }
         #expect(stopped?.category == .stopped)
     }

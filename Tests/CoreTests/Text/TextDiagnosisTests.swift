@@ -90,7 +90,7 @@ import Testing
     }
 
     static let wellFormed: [Sample] = [
-        Sample(name: "zeros", bytes: Array((plain + "\0" + plain).utf8), says: "is hardly text", does: "tr -d "),
+        Sample(name: "zeros", bytes: Array((plain + "\0" + plain).utf8), says: "is probably not text", does: "tr -d "),
         Sample(
             name: "control characters", bytes: Array("\(plain)\u{1}\u{2}\u{3}\u{4}".utf8),
             says: "first at offset \(plain.utf8.count) (line 401)", does: "tr -d "),
@@ -105,15 +105,17 @@ import Testing
             name: "LFS pointer", bytes: Array("version https://git-lfs.github.com/spec/v1\noid sha256:0\n".utf8),
             says: "is a Git LFS pointer", does: "git lfs pull"),
         Sample(
-            name: "one letter", bytes: Array("aaaaaaaaaaaa".utf8), says: "only one character", does: "nothing to learn"),
+            name: "one letter", bytes: Array("aaaaaaaaaaaa".utf8), says: "one repeated character",
+            does: "nothing to learn"),
     ]
 
     @Test(arguments: wellFormed)
     func doubtsWhatIsHardlyText(sample: Sample) throws {
         let file = try TemporaryText(sample.bytes)
-        let doubt = try #require(try Corpus(path: file.path).doubt)
+        let warning = try #require(try Corpus(path: file.path).warning)
         #expect(
-            doubt.contains("'\(file.path)'") && doubt.contains(sample.says) && doubt.contains(sample.does), "\(doubt)")
+            warning.contains("'\(file.path)'") && warning.contains(sample.says) && warning.contains(sample.does),
+            "\(warning)")
     }
 
     @Test(arguments: [
@@ -122,7 +124,7 @@ import Testing
     ])
     func hasNoDoubtsAboutTexts(text: String) throws {
         let file = try TemporaryText(text)
-        #expect(try Corpus(path: file.path).doubt == nil)
+        #expect(try Corpus(path: file.path).warning == nil)
     }
 
     /// The names that are left out are those that the command can make; no file is overwritten.

@@ -1,17 +1,20 @@
-/// What a file is that should be a text and isn't UTF-8: told by its first bytes and those around the first ill-formed one.
+/// A diagnosis of a file that should be text but is not UTF-8.
+///
+/// It is based on the first bytes of the file and on the bytes around the first ill-formed one.
 struct TextDiagnosis {
     private let text: JoinedText
     private let file: JoinedText.File
-    /// The place in the text of the first ill-formed byte.
+    /// The offset in the text of the first ill-formed byte.
     private let offset: Int
     private let remedy: TextRemedy
 
-    /// How far around the ill-formed byte to look.
+    /// The number of bytes to examine on each side of the ill-formed byte.
     private static let window = 32 << 10
-    /// Control characters near an ill-formed byte that tell binary data from a text in another encoding.
+    /// The number of control characters near an ill-formed byte that mark binary data rather than
+    /// another text encoding.
     private static let controlsOfBinary = 4
 
-    /// The error for a text that is not UTF-8 from some byte on.
+    /// The error for a text with an ill-formed sequence.
     static func error(_ problem: IllFormedText, in text: JoinedText) -> DTrainError {
         guard let file = text.file(at: problem.offset) else {
             return DTrainError(.badData, "'\(text.name)' is not UTF-8; convert it")
@@ -30,11 +33,11 @@ struct TextDiagnosis {
         if let name = WideEncoding.name(of: sample) {
             return DTrainError(.badData, "'\(file.path)' is \(name), not UTF-8", hint: convert(from: name))
         }
-        return cutInACharacter ?? binary ?? otherEncoding
+        return truncatedCharacter ?? binary ?? otherEncoding
     }
 
     /// "'text.txt' is not UTF-8: byte 0xe9 at offset 5 (line 1)".
-    private var place: String {
+    private var location: String {
         let byte = String(text.bytes(offset..<offset + 1).first ?? 0, radix: 16)
         return "'\(file.path)' is not UTF-8: byte 0x\(byte) at \(position(offset))"
     }
@@ -47,14 +50,14 @@ struct TextDiagnosis {
         remedy.filter("iconv -f \(encoding) -t UTF-8", label: "utf8")
     }
 
-    /// A file that ends or begins inside a character of UTF-8; nil for any other.
-    private var cutInACharacter: DTrainError? {
+    /// The error for a file that ends or starts inside a UTF-8 character; nil for any other file.
+    private var truncatedCharacter: DTrainError? {
         let end = text.bytes(offset..<min(offset + 4, file.range.upperBound))
         if let lead = end.first, offset + end.count == file.range.upperBound, StrictUTF8.length(lead: lead) > end.count,
             end.dropFirst().allSatisfy({ $0 & 0xC0 == 0x80 })
         {
             return DTrainError(
-                .badData, "\(place), where it ends in the middle of a character",
+                .badData, "\(location), where it ends in the middle of a character",
                 hint: remedy.filter("head -c \(offset - file.range.lowerBound)", label: "whole"))
         }
         let first = file.range.lowerBound
@@ -62,47 +65,51 @@ struct TextDiagnosis {
         let count = start.prefix { $0 & 0xC0 == 0x80 }.count
         guard offset == first, (1...3).contains(count), UTF8Count(start.dropFirst(count)).isWhole else { return nil }
         return DTrainError(
-            .badData, "\(place), where it begins in the middle of a character",
+            .badData, "\(location), where it begins in the middle of a character",
             hint: remedy.filter("tail -c +\(count + 1)", label: "whole"))
     }
 
-    /// A file with control characters, as no text has them, around the ill-formed byte; nil for any other.
+    /// The error for a file with control characters around the ill-formed byte; nil for any other
+    /// file.
     private var binary: DTrainError? {
         let before = text.bytes(max(file.range.lowerBound, offset - 4096)..<offset)
         let around = before.suffix(512) + text.bytes(offset..<min(offset + 4096, file.range.upperBound))
         guard around.count(where: ControlCharacters.isUnusual) >= Self.controlsOfBinary else { return nil }
-        // What comes before is binary, too, from its first control character on.
+        // Valid UTF-8 before the ill-formed byte is binary too, from its first control character.
         let start = offset - before.count + (before.firstIndex(where: ControlCharacters.isUnusual) ?? before.count)
         guard start - file.range.lowerBound >= 4096 else {
-            return DTrainError(.badData, "\(place), and it is binary data", hint: "name a text file")
+            return DTrainError(.badData, "\(location), and it is binary data", hint: "name a text file")
         }
         return DTrainError(
             .badData, "'\(file.path)' is not UTF-8: it is binary data from \(position(start)) on",
             hint: remedy.filter("head -c \(start - file.range.lowerBound)", label: "whole"))
     }
 
-    /// UTF-8 with some wrong bytes, or an encoding of one byte a character, or another.
+    /// The error for UTF-8 with some wrong bytes, for a single-byte encoding, or for any other
+    /// encoding.
     private var otherEncoding: DTrainError {
         let from = max(file.range.lowerBound, offset - Self.window)
         let sample = text.bytes(from..<min(offset + Self.window, file.range.upperBound))
         let found = UTF8Count(sample.drop { $0 & 0xC0 == 0x80 && from > file.range.lowerBound })
         if found.long > found.illFormed {
             return DTrainError(
-                .badData, "\(place), though most of it is; without such bytes it is a text",
-                hint: remedy.filter("iconv -c -f UTF-8 -t UTF-8", label: "utf8"))
+                .badData, "\(location), though most of it is",
+                hint: "to drop the invalid bytes, " + remedy.filter("iconv -c -f UTF-8 -t UTF-8", label: "utf8"))
         }
         guard Self.isWestern(sample) else {
             return DTrainError(
-                .badData, "\(place); it is in another encoding, such as GB18030, Shift_JIS or KOI8-R",
-                hint: "find out which, put it for ENCODING, and "
+                .badData, "\(location); it is in another encoding, such as GB18030, Shift_JIS or KOI8-R",
+                hint: "find out which one, put its name for ENCODING, and "
                     + remedy.filter("iconv -f ENCODING -t UTF-8", label: "utf8"))
         }
         let name = isWindows1252 ? "WINDOWS-1252" : "ISO-8859-1"
         return DTrainError(
-            .badData, "\(place); it seems to be \(name), an encoding of Western languages", hint: convert(from: name))
+            .badData, "\(location); it seems to be \(name), an encoding of Western languages", hint: convert(from: name)
+        )
     }
 
-    /// Whether the bytes beyond ASCII are single letters among those of ASCII, as accents are.
+    /// Whether non-ASCII bytes are no more frequent than ASCII letters and mostly stand alone, as
+    /// accented letters do.
     private static func isWestern(_ sample: [UInt8]) -> Bool {
         let letters = sample.count { (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }
         let others = sample.indices.filter { sample[$0] >= 0x80 }
@@ -112,7 +119,8 @@ struct TextDiagnosis {
         return letters >= others.count && 2 * single >= others.count
     }
 
-    /// Whether no byte of the file is one that Windows-1252 leaves open, at which `iconv` would stop.
+    /// Whether the file has none of the bytes that Windows-1252 leaves undefined, where `iconv`
+    /// would stop.
     private var isWindows1252: Bool {
         var result = true
         text.forEachPiece(of: file.range) { piece in
@@ -123,11 +131,12 @@ struct TextDiagnosis {
     }
 }
 
-/// Counts what some bytes are as UTF-8; a character that is cut off at their end doesn't count.
+/// Counts of valid multi-byte characters and ill-formed bytes; a character cut off at the end is
+/// not counted.
 private struct UTF8Count {
-    /// Characters of more than one byte.
+    /// The number of characters of more than one byte.
     private(set) var long = 0
-    /// Bytes that belong to no character.
+    /// The number of bytes that belong to no character.
     private(set) var illFormed = 0
 
     init(_ bytes: ArraySlice<UInt8>) {
@@ -145,6 +154,6 @@ private struct UTF8Count {
         }
     }
 
-    /// Whether there is nothing else.
+    /// Whether all bytes are well-formed.
     var isWhole: Bool { illFormed == 0 }
 }

@@ -1,19 +1,19 @@
-/// Commands for a shell that make a fit text of an unfit file.
+/// Shell commands that turn an unsuitable file into usable text.
 struct TextRemedy {
-    /// The file.
+    /// The unsuitable file.
     let file: JoinedText.File
 
-    /// How to pass the file through a command, and what to name then.
+    /// A hint to pass the file through a command and to use the result.
     ///
     /// - Parameters:
-    ///   - command: filters standard input.
-    ///   - label: what the new file's name gets before its suffix.
+    ///   - command: a filter from standard input to standard output.
+    ///   - label: a word to insert before the suffix of the new file's name.
     func filter(_ command: String, label: String) -> String {
         if file.isPipe { return "pipe it through: \(command)" }
         return run("\(command) < \(word)", label: label)
     }
 
-    /// How to get at the text of a file of that format.
+    /// A hint to extract the text from a file of the given format.
     func apply(_ format: FileFormat) -> String {
         switch format.remedy {
         case .decompress(let command, let suffix, let filter):
@@ -30,7 +30,7 @@ struct TextRemedy {
 
     private func run(_ command: String, label: String) -> String {
         if file.isFromFolder {
-            // The folder's *.txt must be the new one, and not the old one as well.
+            // The new file must replace the old one among the folder's *.txt files.
             let (new, old) = (unused("\(file.path).new"), unused("\(file.path).orig"))
             return "run: \(command) > \(new.shellWord) && mv \(word) \(old.shellWord) && mv \(new.shellWord) \(word)"
         }
@@ -38,7 +38,7 @@ struct TextRemedy {
         return "run this, then name \(new): \(command) > \(new.shellWord)"
     }
 
-    /// A path without the suffixes of texts and compressed files.
+    /// The path without suffixes of text files and archives.
     private static func base(_ path: String) -> String {
         var base = path
         for suffix in [".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".pdf", ".txt"] where base.hasSuffix(suffix) {
@@ -47,12 +47,12 @@ struct TextRemedy {
         return base
     }
 
-    /// A name that no file has yet.
+    /// The path, with a number appended if a file of that name exists.
     private func unused(_ path: String) -> String {
         guard Folder.exists(path) else { return path }
         return (2...).lazy.map { "\(path)-\($0)" }.first { !Folder.exists($0) } ?? path
     }
 
-    /// The file's name for a shell; one with a leading dash is no option.
+    /// The path quoted for a shell; a leading dash is protected so that it isn't read as an option.
     private var word: String { (file.path.hasPrefix("-") ? "./\(file.path)" : file.path).shellWord }
 }

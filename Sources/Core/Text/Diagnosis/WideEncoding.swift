@@ -1,9 +1,10 @@
-/// Encodings of two or four bytes a character, told by a byte order mark or by their regular zeros.
+/// Detection of encodings with two or four bytes per character, by byte order mark or by the
+/// pattern of zeros.
 enum WideEncoding {
-    /// How many of a text's first bytes `name(of:)` looks at; a multiple of 4.
+    /// The number of leading bytes that `name(of:)` examines; a multiple of 4.
     static let sampleCount = 4096
 
-    /// The encoding's name, as `iconv` knows it; nil for any other.
+    /// The encoding's name for `iconv`; nil if the sample is in no such encoding.
     static func name(of sample: [UInt8]) -> String? {
         let marks: [(mark: [UInt8], name: String)] = [
             ([0xFF, 0xFE, 0, 0], "UTF-32"), ([0, 0, 0xFE, 0xFF], "UTF-32"), ([0xFF, 0xFE], "UTF-16"),
@@ -26,11 +27,12 @@ enum WideEncoding {
         return isUpper(even) && !isUpper(odd) ? "UTF-16BE" : nil
     }
 
-    /// Whether these look like characters' upper bytes, which tell the script: mostly the same control character.
+    /// Whether these look like the upper bytes of characters, which identify the script: mostly one
+    /// and the same value below 0x20.
     private static func isUpper(_ bytes: [UInt8]) -> Bool {
         var counts = [Int](repeating: 0, count: 0x20)
         for byte in bytes where byte < 0x20 { counts[Int(byte)] += 1 }
-        // Frequent in any text, and no upper bytes of a script in use.
+        // TAB, LF and CR are frequent in any text, and no script in use has them as its upper byte.
         for byte in [0x09, 0x0A, 0x0D] { counts[byte] = 0 }
         return 10 * (counts.max() ?? 0) > 7 * bytes.count
     }

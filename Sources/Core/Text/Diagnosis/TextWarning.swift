@@ -1,11 +1,11 @@
-/// A reason to think that something isn't a text although it is UTF-8.
-enum TextDoubt {
-    /// How many different control characters a text may have.
+/// Checks for input that is valid UTF-8 but probably not text.
+enum TextWarning {
+    /// The number of distinct unusual control characters that a text may have.
     private static let tolerated = 3
 
-    /// The reason, one line; nil for a text that looks like one.
+    /// Returns the reason for doubt on one line, or nil if the input looks like text.
     ///
-    /// - Parameter scalars: the text's characters; none where a vocabulary was given.
+    /// - Parameter scalars: the text's distinct characters; empty when a vocabulary was given.
     static func find(in text: JoinedText, _ scalars: [Unicode.Scalar]) -> String? {
         for file in text.files {
             let start = file.range.lowerBound
@@ -16,10 +16,10 @@ enum TextDoubt {
         let controls = scalars.filter { $0.isASCII && ControlCharacters.isUnusual(UInt8($0.value)) }
         if controls.contains("\0") || controls.count > tolerated { return controlCharacters(in: text) }
         guard scalars.count == 1 else { return nil }
-        return "'\(text.name)' has only one character, again and again: there is nothing to learn"
+        return "'\(text.name)' consists of one repeated character: there is nothing to learn"
     }
 
-    /// Names the first file with control characters.
+    /// Describes the first file with unusual control characters.
     private static func controlCharacters(in text: JoinedText) -> String? {
         var offset = 0
         var isFound = false
@@ -37,7 +37,7 @@ enum TextDoubt {
             return "'\(file.path)' seems to be \(name), not UTF-8; "
                 + remedy.filter("iconv -f \(name) -t UTF-8", label: "utf8")
         }
-        return "'\(file.path)' is hardly text: it has control characters, the first at offset "
+        return "'\(file.path)' is probably not text: it has control characters, the first at offset "
             + "\(offset - start) (line \(text.line(of: offset, in: file))); to drop them, "
             + remedy.filter(ControlCharacters.filter, label: "clean")
     }

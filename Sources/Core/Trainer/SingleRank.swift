@@ -1,28 +1,28 @@
-/// One process that trains alone.
-package final class SoloRanks: TrainingRanks {
+/// A single process that trains alone.
+package final class SingleRank: TrainingRanks {
     /// The only rank.
     package let rank = 0
     /// One process.
     package let size = 1
-    /// Where the process shows how far it is.
+    /// The progress of this process.
     package let heartbeat: Heartbeat
-    /// The processors that this process may run on.
+    /// The number of processors available to this process.
     package var defaultThreads: Int { ProcessorSet.defaultThreads }
-    /// Those that this process may run on, all the time.
+    /// The processors that this process may use; nil if a quota limits its time on them.
     package var ownProcessors: ProcessorSet? { ProcessorQuota.current.processors == nil ? .current : nil }
 
-    /// A process that trains alone.
+    /// Creates the only rank.
     ///
-    /// - Parameter heartbeat: where it shows how far it is.
+    /// - Parameter heartbeat: the progress of this process.
     package init(heartbeat: Heartbeat = Heartbeat()) { self.heartbeat = heartbeat }
 }
 
-extension SoloRanks {
+extension SingleRank {
     package func prepare(threads: Int, sharedBytes: Int) throws -> (any HostMemory)? { nil }
 
     package func makeReducer(
         tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks
-    ) throws -> any GradientReducer { SoloReducer() }
+    ) throws -> any GradientReducer { SingleRankReducer() }
 
     package func broadcast(_ bytes: UnsafeMutableRawBufferPointer) throws {}
 
@@ -37,8 +37,8 @@ extension SoloRanks {
     package func names() throws -> [String] { ["this process"] }
 }
 
-/// The sum of one rank's single node, which is that node.
-private final class SoloReducer: GradientReducer {
+/// A reducer for one rank, whose single node is the sum already.
+private final class SingleRankReducer: GradientReducer {
     func reduce(
         _ nodes: UnsafeMutablePointer<Float>, while compute: (_ advance: (Int) throws -> Void) throws -> Void
     ) throws -> ReductionTimes {

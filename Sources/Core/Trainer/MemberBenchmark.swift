@@ -1,19 +1,21 @@
-/// One member's work in a step's recurrent layers, measured alone: its share of the weights lies in its core's cache, and it never
-/// waits.
+/// A benchmark of one team member's recurrent layers, run alone.
 ///
-/// For predictions of what more cores would take than a machine has. The states of the units that others would compute stay zero.
-package final class MemberTrial {
+/// The member's share of the weights stays in its core's cache, and it never waits for others. The
+/// result predicts step times on more cores than the machine has. The states of the units that
+/// other members would compute stay zero.
+package final class MemberBenchmark {
     private let worker: TrainingWorker
-    // What the worker reads.
+    // The memory that the worker reads.
     private let weights: PackedWeights
     private let parameters: AlignedBuffer<Float>
 
-    /// Prepares the first of some members of one team with all rows of the batch.
+    /// Prepares the first member of one team that has all rows of the batch.
     ///
     /// - Parameters:
-    ///   - configuration: the step's sizes and arithmetic; its threads don't matter.
+    ///   - configuration: the step's sizes and arithmetic; its thread count is ignored.
     ///   - members: the size of the team.
-    /// - Throws: `DTrainError` with `usage` when the units can't be divided so, `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `usage` when the units can't be divided among that many
+    ///   members, `internal` when memory runs out.
     package init(_ configuration: Replica.Configuration, members: Int) throws {
         let (model, batch) = (configuration.model, configuration.rankBatch)
         try TeamGrid.check(members: members, threads: members, units: model.rnnUnits)
@@ -25,7 +27,7 @@ package final class MemberTrial {
             vocabularySize: model.vocabularySize, batchSize: batch.batchSize, sequenceLength: batch.sequenceLength)
         let tape = try Tape(model, rankBatch: batch, logits: .recomputed, heartbeat: Heartbeat())
         for row in 0..<batch.rows {
-            // All characters, in an order without a pattern that a cache could use.
+            // All characters, in an order that gives caches no pattern to exploit.
             let text = (0...batch.sequenceLength).map { UInt16(($0 * 31 + row * 17) % model.vocabularySize) }
             text.dropLast().withUnsafeBufferPointer(characters.insert)
             tape.store(text, row: row)
@@ -42,9 +44,9 @@ package final class MemberTrial {
         worker = try TrainingWorker.all(own, weights: weights, parameters: parameters.pointer, tape: tape)[0]
     }
 
-    /// Goes forward and back once.
+    /// Runs one forward and one backward pass.
     ///
-    /// - Returns: the seconds of both.
+    /// - Returns: the duration of each in seconds.
     package func run() -> (forward: Double, backward: Double) {
         withFlushedDenormals {
             worker.forward()
@@ -53,7 +55,8 @@ package final class MemberTrial {
         return worker.seconds
     }
 
-    /// The part of the weight gradient's time that one of some workers needs: a whole number of pieces.
+    /// The share of the weight gradient's time that one of several workers takes, rounded up to a
+    /// whole number of pieces.
     package static func weightGradientShare(
         _ model: ModelConfiguration, arithmetic: Arithmetic, workers: Int
     ) throws -> Double {
@@ -66,7 +69,7 @@ package final class MemberTrial {
         return Double(all.groups(of: workers)) / Double(all)
     }
 
-    /// The seconds of a meeting of some threads; to be called where there is a core for each.
+    /// The duration in seconds of one barrier of several threads; needs a core for each.
     package static func meetingSeconds(members: Int, meetings: Int = 20_000) throws -> Double {
         let cores = ProcessorSet(ProcessorSet.current.numbers.sorted().prefix(members))
         let pool = try WorkerPool(count: members, places: WorkerPlaces(workers: members, on: cores))
