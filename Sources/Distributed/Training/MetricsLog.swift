@@ -2,9 +2,9 @@ import DTrainCore
 import FoundationEssentials
 import Glibc
 
-/// The metrics file: one JSON object a line, for each step and each epoch.
+/// The metrics file: one JSON object per line, for each step and each epoch.
 ///
-/// No training is lost for its metrics: lines that a full disk doesn't take are kept and tried again with the next one.
+/// A write error doesn't end the training: lines that a full disk refuses are kept and written with the next one.
 final class MetricsLog {
     private struct Step: Encodable {
         let step: Int
@@ -56,28 +56,28 @@ final class MetricsLog {
         }
     }
 
-    /// What the user should know of the lines that were there, if anything.
+    /// A warning about the lines found in the file; nil if there is none.
     let remark: String?
     private let path: String
     private let file: FileLock
     private let calls: FileCalls
     private let encoder = JSONEncoder()
-    /// What is still to be written: whole lines, the first of which may be in the file in part.
+    /// The bytes still to be written: complete lines, except that a part of the first may be in the file already.
     private var pending: [UInt8] = []
     private var hasWarned = false
 
     /// Opens the file: empty for a new training, cut back to the resumed step otherwise.
     ///
-    /// A file is locked, so that no other training writes to it. A pipe or a device is written to as it is.
+    /// A regular file is locked against other trainings. A pipe or device is written to without a lock.
     ///
     /// - Parameters:
     ///   - path: the file.
     ///   - data: the files of the text that is trained on.
-    ///   - predecessor: what the training has to do with lines that are there.
-    ///   - calls: what writes.
-    ///   - stopSignal: the signal that has asked to stop, 0 for none: a pipe's reader is not waited for any longer.
-    /// - Throws: `DTrainError` with `usage` when the file is the text or holds something else than this training's metrics,
-    ///   `inputOutput` when it can't be opened, `stopped` when nobody reads a pipe until a signal comes.
+    ///   - predecessor: the relation of the training to lines that exist already.
+    ///   - calls: the system calls that write.
+    ///   - stopSignal: returns the stop signal received, 0 for none; it ends the wait for a pipe's reader.
+    /// - Throws: `DTrainError` with `usage` if the file is the text or holds anything but this training's metrics; with
+    ///   `inputOutput` if it can't be opened; with `stopped` if a signal comes before a pipe has a reader.
     init(
         path: String, data: [String], after predecessor: EarlierMetrics.Predecessor, calls: FileCalls = .system,
         stopSignal: () -> Int32 = { 0 }
@@ -128,9 +128,9 @@ final class MetricsLog {
                         + "after each step: make room"))
     }
 
-    /// Writes what can be written.
+    /// Writes as many pending bytes as possible.
     ///
-    /// - Returns: why there is a rest; nil when there is none.
+    /// - Returns: the error code that stopped writing; nil if nothing is pending.
     private func writePending() -> Int32? {
         while !pending.isEmpty {
             let written = pending.withUnsafeBytes { calls.write(file.descriptor, $0) }
@@ -143,15 +143,15 @@ final class MetricsLog {
         return nil
     }
 
-    /// Brings what is written to the disk, from any thread: a checkpoint mustn't be ahead of its metrics.
+    /// Flushes the file to the disk, from any thread, so that no checkpoint is ahead of its metrics.
     var flush: @Sendable () -> Void {
-        // A failure is that of the metrics alone, and shows at the end; a pipe can't be flushed.
+        // `finish` reports a failure. A pipe can't be flushed.
         { [file] in _ = fdatasync(file.descriptor) }
     }
 
-    /// The end of the training.
+    /// Writes and flushes all pending lines at the end of the training.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when lines are missing in the file.
+    /// - Throws: `DTrainError` with `inputOutput` if lines are missing from the file.
     func finish() throws {
         var code = writePending()
         while code == EAGAIN, isWritable() { code = writePending() }
@@ -165,7 +165,7 @@ final class MetricsLog {
             hint: "go on from an earlier checkpoint with `resume` if you need them")
     }
 
-    /// Whether a pipe takes something again, within a few seconds.
+    /// Waits up to five seconds until a pipe accepts bytes again; returns whether it does.
     private func isWritable() -> Bool {
         var pipe = pollfd(fd: file.descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&pipe, 1, 5000) > 0
