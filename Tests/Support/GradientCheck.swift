@@ -50,7 +50,7 @@ package struct GradientCheck: Sendable {
     /// - Parameters:
     ///   - ranks: the ranks.
     ///   - mode: with `library` the sums need only be close.
-    ///   - leastBytes: the minimum size of a block in bytes; nil for the default.
+    ///   - leastBytes: the minimum size of a block.
     package func run(
         _ ranks: any Communicator, mode: GradientSummation = .tree, leastBytes: Int? = nil
     ) throws {
@@ -114,7 +114,7 @@ package struct GradientCheck: Sendable {
 }
 
 extension GradientBlocks {
-    /// Creates the blocks of a vector that is in wire order already; its last element stands for the loss.
+    /// Forms blocks of a vector that is in wire order already; its last element stands for the loss.
     package init(contiguous count: Int, ranks: Int, leastBytes: Int? = nil) {
         let length = max(1, (leastBytes ?? 5 << 18) / MemoryLayout<Float>.stride)
         let tasks = stride(from: 0, to: count - 1, by: length).map { start in

@@ -4,7 +4,7 @@ import Glibc
 
 /// The metrics file: one JSON object per line, for each step and each epoch.
 ///
-/// A write error doesn't end the training: lines that a full disk refuses are kept and written with the next one.
+/// No training is lost for its metrics: lines that a full disk doesn't take are kept and tried again with the next one.
 final class MetricsLog {
     private struct Step: Encodable {
         let step: Int
@@ -62,7 +62,7 @@ final class MetricsLog {
     private let file: FileLock
     private let calls: FileCalls
     private let encoder = JSONEncoder()
-    /// The bytes still to be written: complete lines, except that a part of the first may be in the file already.
+    /// What is still to be written: whole lines, the first of which may be in the file in part.
     private var pending: [UInt8] = []
     private var hasWarned = false
 
@@ -128,9 +128,9 @@ final class MetricsLog {
                         + "after each step: make room"))
     }
 
-    /// Writes as many pending bytes as possible.
+    /// Writes what can be written.
     ///
-    /// - Returns: the error code that stopped writing; nil if nothing is pending.
+    /// - Returns: why there is a rest; nil when there is none.
     private func writePending() -> Int32? {
         while !pending.isEmpty {
             let written = pending.withUnsafeBytes { calls.write(file.descriptor, $0) }
@@ -143,15 +143,15 @@ final class MetricsLog {
         return nil
     }
 
-    /// Flushes the file to the disk, from any thread, so that no checkpoint is ahead of its metrics.
+    /// Brings what is written to the disk, from any thread: a checkpoint mustn't be ahead of its metrics.
     var flush: @Sendable () -> Void {
-        // `finish` reports a failure. A pipe can't be flushed.
+        // A failure is that of the metrics alone, and shows at the end; a pipe can't be flushed.
         { [file] in _ = fdatasync(file.descriptor) }
     }
 
-    /// Writes and flushes all pending lines at the end of the training.
+    /// The end of the training.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` if lines are missing from the file.
+    /// - Throws: `DTrainError` with `inputOutput` when lines are missing in the file.
     func finish() throws {
         var code = writePending()
         while code == EAGAIN, isWritable() { code = writePending() }
@@ -165,7 +165,7 @@ final class MetricsLog {
             hint: "go on from an earlier checkpoint with `resume` if you need them")
     }
 
-    /// Waits up to five seconds until a pipe accepts bytes again; returns whether it does.
+    /// Whether a pipe takes something again, within a few seconds.
     private func isWritable() -> Bool {
         var pipe = pollfd(fd: file.descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&pipe, 1, 5000) > 0

@@ -81,7 +81,7 @@ extension Setting where Value == String? {
         Setting("metrics", "Write a JSON line for each step and each epoch", default: nil)
     }
 
-    /// A text to continue after each epoch; nil for none.
+    /// A text that is continued after each epoch; nil for none.
     package static var sample: Setting {
         Setting("sample", "Continue this text after each epoch, to see what the model has learned", default: nil)
     }

@@ -86,7 +86,7 @@ struct TrainingData {
                 shuffle: options[.shuffle], seed: options[.seed], stateful: options[.stateful],
                 validationSplit: options[.validationSplit])
         } catch {
-            // If the file doesn't look like text, that explains more than "too short".
+            // A text that is too short may be something else.
             throw corpus.doubt.map { DTrainError(.badData, $0) } ?? error
         }
     }

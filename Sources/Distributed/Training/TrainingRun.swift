@@ -18,9 +18,9 @@ package final class TrainingRun {
     private let sample: EpochSample?
     private let stopSignal: () -> Int32
     private var progress: TrainingProgress
-    /// The metrics file; nil before the run starts and except on rank 0.
+    /// On rank 0, once the run has begun.
     private var metrics: MetricsLog?
-    /// The stop request, set on all ranks after the same step; nil if no rank has received a stop signal.
+    /// Set when a rank was asked to stop, on all ranks after the same step.
     private var stop: StopRequest?
     /// The last checkpoint that this process saved.
     private var lastSaved: String?
@@ -55,11 +55,10 @@ package final class TrainingRun {
     /// Creates the model and gives all ranks the same weights; collective, changes no file.
     ///
     /// - Parameters:
-    ///   - plan: the plan of the training.
-    ///   - stopSignal: returns the stop signal that this rank received, 0 for none; called at the start and once per
-    ///     step.
-    ///   - report: called on rank 0 with the training's events.
-    /// - Throws: `CollectiveError` if memory or threads run out on a rank.
+    ///   - plan: what to train.
+    ///   - stopSignal: the signal that has asked this rank to stop, 0 for none; asked at the start and once a step.
+    ///   - report: gets, on rank 0, what happens.
+    /// - Throws: `CollectiveError` when memory or threads run out on a rank.
     package init(
         _ plan: TrainingPlan, stopSignal: @escaping () -> Int32 = { StopSignals.received },
         report: @escaping (TrainingEvent) -> Void
@@ -120,7 +119,7 @@ package final class TrainingRun {
             try agreement.collectively { try metrics?.finish() }
             return true
         }
-        // A resume will report missing lines again, so they don't change the exit code.
+        // What is missing shows again when the training goes on: no reason for another exit code.
         do { try metrics?.finish() } catch { tell(.warning("\(error)")) }
         let names = try communicator.allGather(communicator.name)
         tell(
