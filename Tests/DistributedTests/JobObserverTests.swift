@@ -36,7 +36,7 @@ import Testing
             findings.last
                 == .end(
                     "rank 2 (beta) at step 12 in forward/backward has not moved for 4 s; ranks 0, 1 wait in "
-                        + "MPI_Alltoallv; look at what holds it up, go on with `resume`, or allow more with "
+                        + "MPI_Alltoallv; find the cause and continue with `resume`, or allow more time with "
                         + "`stall-timeout`"))
     }
 
@@ -58,10 +58,10 @@ import Testing
         #expect(
             observer().describe([1: .ended], records)
                 == "rank 1 (alpha) at step 12 in save was lost: killed or crashed; "
-                + "go on from the last checkpoint with `resume`")
+                + "continue from the last checkpoint with `resume`")
         #expect(
             observer().describe([1: .unreachable, 2: .unreachable], records).hasPrefix(
                 "rank 1 (alpha) at step 12 in save, rank 2 (beta) in start-up were lost: no answer over the network "
-                    + "to rank 0 (alpha) any more; "))
+                    + "to rank 0 (alpha); "))
     }
 }

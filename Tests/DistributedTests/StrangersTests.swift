@@ -183,10 +183,11 @@ import Testing
         let observer = JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)"], timeout: 4)
         #expect(
             observer.describe(strangers)
-                == "rank 0 (alpha): 1 connection to port 4711, the first from 127.0.0.1, was none of this job's and "
-                + "closed; the training isn't affected, see SECURITY.md")
+                == "rank 0 (alpha): closed 1 connection from outside the job to port 4711, the first from 127.0.0.1; "
+                + "the training isn't affected, see SECURITY.md")
         strangers.add(0)
         #expect(
-            observer.describe(strangers).contains("2 connections to port 4711, the first from 127.0.0.1, were none"))
+            observer.describe(strangers).contains(
+                "closed 2 connections from outside the job to port 4711, the first from 127.0.0.1;"))
     }
 }

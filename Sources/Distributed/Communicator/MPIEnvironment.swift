@@ -43,7 +43,9 @@ package struct MPIEnvironment: ~Copyable {
     ) throws {
         var initialized: Int32 = 0
         try MPIError.check("MPI_Initialized", cmpi_initialized(&initialized))
-        guard initialized == 0 else { throw DTrainError(.internal, "MPI is initialised already; do so once a process") }
+        guard initialized == 0 else {
+            throw DTrainError(.internal, "MPI is initialised already; initialise it once per process")
+        }
         if launch.isOversubscribed {
             // Spinning would starve the rank that others wait for. Settings by the user take precedence. Open MPI:
             setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0)

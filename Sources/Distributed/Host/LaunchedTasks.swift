@@ -51,6 +51,6 @@ package struct LaunchedTasks: Hashable, Sendable {
         return DTrainError(
             .usage,
             "\(launcher) started \(count) tasks but MPI ('\(library)') sees one: \(count) trainings of the same model; "
-                + "\(ways); for trainings on their own unset \(variable)")
+                + "\(ways); for separate trainings, unset \(variable)")
     }
 }

@@ -70,7 +70,7 @@ struct JobObserver {
         guard losses.values.allSatisfy({ $0 == .unreachable }) else {
             return "\(subject) \(verb): killed or crashed; \(Self.advice)"
         }
-        return "\(subject) \(verb): no answer over the network to \(names[rank]) any more; look at the network, and "
+        return "\(subject) \(verb): no answer over the network to \(names[rank]); check the network, then "
             + Self.advice
     }
 
@@ -88,9 +88,9 @@ struct JobObserver {
     /// Returns a message about rejected connections.
     func describe(_ strangers: Strangers) -> String {
         let count = strangers.count
-        return "\(names[0]): \(count) connection\(count == 1 ? "" : "s") to port \(strangers.port), the first from "
-            + "\(HostAddress.text(strangers.first)), \(count == 1 ? "was" : "were") none of this job's and closed; the "
-            + "training isn't affected, see SECURITY.md"
+        return "\(names[0]): closed \(count) connection\(count == 1 ? "" : "s") from outside the job to port "
+            + "\(strangers.port), the first from \(HostAddress.text(strangers.first)); the training isn't affected, see "
+            + "SECURITY.md"
     }
 
     private func describe(_ verdict: StallRules.Verdict, _ operation: String) -> String? {
@@ -118,9 +118,9 @@ struct JobObserver {
             + "\(Int(hold.seconds)) s\(there.map { " \($0)" } ?? "")"
     }
 
-    private static let advice = "go on from the last checkpoint with `resume`"
+    private static let advice = "continue from the last checkpoint with `resume`"
     private static let stallAdvice =
-        "look at what holds it up, go on with `resume`, or allow more with `stall-timeout`"
+        "find the cause and continue with `resume`, or allow more time with `stall-timeout`"
 
     private func place(_ record: LivenessRecord?) -> String { record?.position.map { " \($0)" } ?? "" }
 

@@ -269,7 +269,7 @@ final class StallWatch: @unchecked Sendable {
         let others = stopped.isEmpty ? "other ranks" : stopped.joined(separator: ", ") + ", which is stopped"
         reportError(
             "rank \(rank) (\(currentHostName())) \(stage): waited \(record.waited / 1000) s in \(operation) for "
-                + "\(others); look at what holds it up, or allow more with `stall-timeout`")
+                + "\(others); find the cause of the delay, or allow more time with `stall-timeout`")
         endJob(afterSeconds: 0.3)
     }
 

@@ -149,7 +149,7 @@ final class CheckpointSaver {
             guard let failed else { return }
             throw DTrainError(
                 failed.error.category, "the last checkpoint is not saved: \(failed.error.message)",
-                hint: "then go on from the one before with `resume`")
+                hint: "then continue from the previous checkpoint with `resume`")
         }
     }
 
@@ -158,7 +158,7 @@ final class CheckpointSaver {
         do {
             if let keep = options[.keep] { try directory.prune(keeping: keep) }
         } catch {
-            report(.warning("older checkpoints stay: \(error)"))
+            report(.warning("cannot delete older checkpoints: \(error)"))
         }
     }
 
@@ -189,8 +189,8 @@ final class CheckpointSaver {
             waited += Self.patience
             report(
                 .warning(
-                    "the training waits for a checkpoint that has not reached the disk of '\(directory.path)' for "
-                        + "\(Int(waited)) s; look at that disk"))
+                    "the training has waited \(Int(waited)) s for a checkpoint to reach the disk of "
+                        + "'\(directory.path)'; check that disk"))
         }
         if let failed, failed.error.category != .inputOutput { throw failed.error }
     }
@@ -199,7 +199,7 @@ final class CheckpointSaver {
         switch outcome {
         case .saved(let job, let leftover):
             for path in [job.path] + [job.copy].compactMap(\.self) { report(.saved(path: path, job.metadata.progress)) }
-            if let leftover { report(.warning("older checkpoints stay: \(leftover)")) }
+            if let leftover { report(.warning("cannot delete older checkpoints: \(leftover)")) }
         case .failed(let job, let error):
             failed = (job, error)
             report(.warning("not saved: \(error); the next save tries again"))

@@ -79,7 +79,7 @@ package struct EarlierMetrics {
         guard let found = read(predecessor) else {
             throw DTrainError(
                 .usage,
-                "`metrics` '\(path)' is a file that holds something else than metrics; name another, or delete it")
+                "`metrics` file '\(path)' holds other content than metrics; name another file, or delete this one")
         }
         switch predecessor {
         case .none where found.lines > 0:
@@ -89,8 +89,8 @@ package struct EarlierMetrics {
         case .unsaved where found.epochs > 1:
             throw DTrainError(
                 .usage,
-                "metrics file '\(path)' holds \(found.epochs) epochs of a training of which there is no checkpoint; delete it if "
-                    + "nobody needs it", hint: "or name another file with `metrics`")
+                "metrics file '\(path)' holds \(found.epochs) epochs of a training without a checkpoint",
+                hint: "delete the file if it isn't needed, or name another one with `metrics`")
         case .saved(let progress):
             var contradiction = found.contradiction
             if contradiction == nil, found.steps > 0, found.steps == progress.stepInEpoch,

@@ -59,7 +59,7 @@ enum MetricsTarget {
         guard case .saved(let progress) = predecessor else {
             guard ftruncate(file.descriptor, 0) == 0 else { throw failure(path) }
             guard predecessor == .unsaved, lines > 0 else { return (file, nil) }
-            return (file, "metrics file '\(path)' begins anew: no checkpoint has the steps of its \(lines) lines")
+            return (file, "metrics file '\(path)' starts over: no checkpoint includes the steps of its \(lines) lines")
         }
         let last = try earlier.cutBack(to: progress)
         let gap =
@@ -94,11 +94,11 @@ enum MetricsTarget {
             if descriptor >= 0 { return descriptor }
             guard errno == ENXIO || errno == EINTR else { throw failure(path) }
             guard stopSignal() == 0 else {
-                throw DTrainError(.stopped, "stopped while nobody reads pipe '\(path)' of `metrics`; nothing is lost")
+                throw DTrainError(.stopped, "stopped while pipe '\(path)' of `metrics` had no reader; nothing is lost")
             }
             guard Clock.seconds < end else {
                 throw DTrainError(
-                    .inputOutput, "nobody reads pipe '\(path)'",
+                    .inputOutput, "pipe '\(path)' has no reader",
                     hint: "start its reader first, or name a file with `metrics`")
             }
             usleep(interval)

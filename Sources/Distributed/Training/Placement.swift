@@ -29,7 +29,7 @@ extension TrainingPlan {
         let idle = ranks - count == 1 ? "1 rank has" : "\(ranks - count) ranks have"
         return [
             "\(ranks) ranks share \(batches) a step, so \(idle) no work: start \(count), raise `batch-size` to "
-                + "\(ranks * size), or train anew with a lower `micro-batch-size`"
+                + "\(ranks * size), or start a new training with a lower `micro-batch-size`"
         ]
     }
 }

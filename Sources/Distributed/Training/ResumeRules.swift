@@ -30,7 +30,8 @@ enum ResumeRules {
         guard start.isResumed, let path = start.path, heldOut?.checksum != start.validationChecksum else { return }
         guard let checksum = start.validationChecksum else {
             throw DTrainError(
-                .usage, "'\(path)' was trained without `validation-data`", hint: "leave it out, or start anew")
+                .usage, "'\(path)' was trained without `validation-data`", hint: "leave it out, or start a new training"
+            )
         }
         guard let heldOut else {
             throw DTrainError(
@@ -40,7 +41,7 @@ enum ResumeRules {
         throw DTrainError(
             .badData,
             "'\(heldOut.name)' is not the held-out data of '\(path)' (checksum \(heldOut.checksum), then \(checksum))",
-            hint: "name the same file with `validation-data`, or start anew")
+            hint: "name the same file with `validation-data`, or start a new training")
     }
 
     /// Returns a notice or warning about a change of arithmetic at the resume; nil if it stays the same.

@@ -134,7 +134,7 @@ struct StartingPoint {
                 guard count == 0 else {
                     throw DTrainError(
                         .badData, "all \(count) checkpoints in '\(directory.path)' are damaged",
-                        hint: "restore one, or start anew with `overwrite`")
+                        hint: "restore one, or start a new training with `overwrite`")
                 }
                 report(.notice("no checkpoint in '\(options[.checkpointDirectory])' yet: starting from the beginning"))
                 return .fresh

@@ -143,18 +143,18 @@ struct TrainingData {
         if let event = ResumeRules.compare(start, with: arithmetic) { report(event) }
         for change in start.changes { report(.notice(change)) }
         if let maxSteps = options[.maxSteps], start.progress.step >= maxSteps {
-            report(.notice("all \(maxSteps) steps are done already; ask for more with `max-steps`"))
+            report(.notice("all \(maxSteps) steps are done already; set a larger `max-steps` to continue"))
         }
         if let patience = options[.earlyStopping], let validation = start.progress.validation,
             validation.isExhausted(patience: patience)
         {
             report(
                 .notice(
-                    "the training had stopped early, after \(validation.waited) held-out losses that were no improvement; go "
-                        + "on with a larger `early-stopping`, or with `early-stopping off`"))
+                    "the training has stopped early, after \(validation.waited) held-out losses without improvement; "
+                        + "continue with a larger `early-stopping`, or with `early-stopping off`"))
         }
         if start.progress.epoch >= options[.epochs] {
-            report(.notice("all \(options[.epochs]) epochs are done already; ask for more with `epochs`"))
+            report(.notice("all \(options[.epochs]) epochs are done already; set a larger `epochs` to continue"))
         }
     }
 }

@@ -266,7 +266,7 @@ package final class TrainingRun {
             throw CollectiveError(
                 DTrainError(
                     .badData, "the held-out loss after step \(progress.step) is not a finite number",
-                    hint: "lower `learning-rate` and go on from the last checkpoint with `resume`"))
+                    hint: "lower `learning-rate` and continue from the last checkpoint with `resume`"))
         }
         let seconds = Clock.seconds - start
         timer.exclude(seconds)
