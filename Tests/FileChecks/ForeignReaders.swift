@@ -54,7 +54,7 @@ extension Reader {
     func foreignSamples() throws -> [[UInt8]] {
         switch self {
         case .message:
-            let one = { ForeignBytes.message(rank: $0, looks: 4, place: 8 << 8 | 2, beats: 7, waited: 12) }
+            let one = { ForeignBytes.message(rank: $0, rounds: 4, place: 8 << 8 | 2, beats: 7, waited: 12) }
             return [one(1), one(2) + one(1) + one(3), (1...30).flatMap { one($0 % 4) }]
         case .address: return [ForeignBytes.address]
         case .profile:

@@ -10,7 +10,7 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
     private typealias Counter = Atomic<Int>
 
     /// The fields of a rank's cache line.
-    private enum Field: Int { case looks, place, beats, collectives, waited, reported, process }
+    private enum Field: Int { case rounds, place, beats, collectives, waited, reported, process }
 
     /// The ranks of this host.
     let ranks: [Int]
@@ -52,14 +52,14 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
         lines[localRank][field.rawValue].store(value, ordering: .releasing)
     }
 
-    /// Writes this rank's record: the watching thread writes all fields, the training thread all but `looks`.
-    func publish(_ record: LivenessRecord, withLooks: Bool) {
+    /// Writes this rank's record: the watching thread writes all fields, the training thread all but `rounds`.
+    func publish(_ record: LivenessRecord, withRounds: Bool) {
         store(record.place, .place)
         store(record.beats, .beats)
         store(record.collectives, .collectives)
         // Also by the training thread, because a rank that has just left a collective no longer waits.
         store(record.waited, .waited)
-        if withLooks { store(record.looks, .looks) }
+        if withRounds { store(record.rounds, .rounds) }
     }
 
     /// The records of this host's ranks.
@@ -67,7 +67,7 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
         zip(ranks, lines).map { rank, line in
             func load(_ field: Field) -> Int { line[field.rawValue].load(ordering: .acquiring) }
             return LivenessRecord(
-                rank: rank, looks: load(.looks), place: load(.place), beats: load(.beats),
+                rank: rank, rounds: load(.rounds), place: load(.place), beats: load(.beats),
                 collectives: load(.collectives), waited: load(.waited))
         }
     }

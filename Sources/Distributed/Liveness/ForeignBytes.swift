@@ -7,9 +7,9 @@ package enum ForeignBytes {
     package static let token: Int64 = 0x1122_3344_5566_7788
 
     /// Returns the bytes of a message from a rank that is alive.
-    package static func message(rank: Int, looks: Int, place: Int, beats: Int, waited: Int) -> [UInt8] {
+    package static func message(rank: Int, rounds: Int, place: Int, beats: Int, waited: Int) -> [UInt8] {
         let record = LivenessRecord(
-            rank: rank, looks: looks, place: place, beats: beats, collectives: beats, waited: waited)
+            rank: rank, rounds: rounds, place: place, beats: beats, collectives: beats, waited: waited)
         return LivenessMessage(.pulse, token: token, record).bytes
     }
 

@@ -3,8 +3,8 @@ protocol HostRecords: AnyObject, Sendable {
     /// The records of this host's ranks.
     var records: [LivenessRecord] { get }
 
-    /// Writes this rank's record; only the watching thread writes `looks`.
-    func publish(_ record: LivenessRecord, withLooks: Bool)
+    /// Writes this rank's record; only the watching thread writes `rounds`.
+    func publish(_ record: LivenessRecord, withRounds: Bool)
 
     /// Claims the host's report; returns whether this rank is the first to claim it.
     func claimReport() -> Bool

@@ -49,7 +49,7 @@ protocol Lifeline: AnyObject {
     /// Reads all received messages.
     func read() -> [LifelineEvent]
     /// Sends this rank's record; called about four times per second.
-    func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent]
+    func send(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent]
     /// The last known records of other ranks.
     var records: [LivenessRecord] { get }
     /// Sends a final message to the other side; may be called from any thread.

@@ -103,7 +103,7 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
     /// Under the lock: answers a rank's first message.
     private func answer(_ rank: Int) { connections[rank]?.send(LivenessMessage(.pulse, token: address.token, own)) }
 
-    func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
+    func send(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
         monitor.locked {
             own = record
             age += seconds

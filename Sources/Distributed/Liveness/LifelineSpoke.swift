@@ -21,7 +21,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     /// The seconds that a connection attempt may take.
     private static let patience = 1.5
 
-    /// Prepares a connection; the first calls to `tell` establish it.
+    /// Prepares a connection; the first calls to `send` establish it.
     init(to target: LifelineAddress, rank: Int, isSameHost: Bool) {
         self.target = target
         own = LivenessRecord(rank: rank)
@@ -65,7 +65,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
         }
     }
 
-    func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
+    func send(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
         monitor.locked {
             own = record
             guard !isOver else { return [] }

@@ -5,7 +5,7 @@ struct LivenessRecord: Hashable, Sendable {
     /// The rank.
     var rank: Int
     /// The number of rounds of its watching thread; constant while the process is stopped.
-    var looks = 0
+    var rounds = 0
     /// The encoded `TrainingPosition`; −1 before the training.
     var place = -1
     /// The number of heartbeats of the training.
@@ -46,7 +46,8 @@ struct LivenessMessage: Hashable, Sendable {
     var bytes: [UInt8] {
         let numbers: [Int64] =
             [kind.rawValue, token]
-            + [record.rank, record.looks, record.place, record.beats, record.collectives, record.waited].map(Int64.init)
+            + [record.rank, record.rounds, record.place, record.beats, record.collectives, record.waited].map(
+                Int64.init)
         return numbers.withUnsafeBytes(Array.init)
     }
 
@@ -65,7 +66,7 @@ struct LivenessMessage: Hashable, Sendable {
         self.init(
             kind, token: token,
             LivenessRecord(
-                rank: values[0], looks: values[1], place: values[2], beats: values[3], collectives: values[4],
+                rank: values[0], rounds: values[1], place: values[2], beats: values[3], collectives: values[4],
                 waited: values[5]))
     }
 }

@@ -13,7 +13,7 @@ struct ObservedRank: Hashable, Sendable {
     mutating func observe(_ new: LivenessRecord?, seconds: Double) {
         guard let new else { return }
         still = new.beats != record?.beats || new.collectives != record?.collectives ? 0 : still + seconds
-        silent = new.looks != record?.looks ? 0 : silent + seconds
+        silent = new.rounds != record?.rounds ? 0 : silent + seconds
         record = new
     }
 }

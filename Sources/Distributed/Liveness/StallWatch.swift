@@ -65,7 +65,7 @@ final class StallWatch: @unchecked Sendable {
             stage = .work
         }
         // Rank 0 learns of this rank now, in case it is lost a moment later.
-        _ = lifeline?.tell(LivenessRecord(rank: rank), seconds: 0)
+        _ = lifeline?.send(LivenessRecord(rank: rank), seconds: 0)
         wake.wake()
         guard rank != 0, lifeline != nil else { return }
         _ = monitor.locked { monitor.wait(seconds: 0.25) { lifeline?.records.isEmpty == false } }
@@ -120,11 +120,11 @@ final class StallWatch: @unchecked Sendable {
     func move() { monitor.locked { publish() } }
 
     /// Under the lock: publishes the training's part of the record to the ranks of the host.
-    private func publish(withLooks: Bool = false) {
+    private func publish(withRounds: Bool = false) {
         guard let team else { return }
         own.place = team.heartbeat.position?.code ?? -1
         own.beats = team.heartbeat.beats
-        team.shared.publish(own, withLooks: withLooks)
+        team.shared.publish(own, withRounds: withRounds)
     }
 
     /// Announces that this rank reports an error and ends the job.
@@ -193,14 +193,14 @@ final class StallWatch: @unchecked Sendable {
     private func tick(seconds: Double, _ team: Team?) {
         if let launcher, launcher.isGone { endOrphaned(launcher, team) }
         let (record, operation): (LivenessRecord, StaticString?) = monitor.locked {
-            own.looks += 1
+            own.rounds += 1
             waited += seconds
             own.waited = self.operation == nil ? -1 : Int(waited * 1000)
-            publish(withLooks: self.team != nil)
+            publish(withRounds: self.team != nil)
             return (own, self.operation)
         }
         guard let team else { return judgeAlone(record, operation) }
-        handle(team.lifeline?.tell(record, seconds: seconds) ?? [], team)
+        handle(team.lifeline?.send(record, seconds: seconds) ?? [], team)
         let records = (team.lifeline?.records ?? []) + team.shared.records + [record]
         switch observer?.judge(records, operation: operation.map { "\($0)" }, seconds: seconds) {
         case .warning(let text)?: reportWarning(text)
