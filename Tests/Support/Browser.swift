@@ -78,7 +78,7 @@ public struct ReportLayout: Decodable, Sendable {
         // The script, which contains the same marker, comes after the result.
         guard let rest = dom.components(separatedBy: "<pre>RESULT ").dropFirst().first,
             let text = rest.components(separatedBy: " END").first
-        else { throw MPIRun.Failure(description: "the page found out nothing: \(dom.suffix(300))") }
+        else { throw MPIRun.Failure(description: "the page printed no result: \(dom.suffix(300))") }
         let json = text.replacingOccurrences(of: "&lt;", with: "<").replacingOccurrences(of: "&gt;", with: ">")
             .replacingOccurrences(of: "&amp;", with: "&")
         self = try JSONDecoder().decode(Self.self, from: Data(json.utf8))

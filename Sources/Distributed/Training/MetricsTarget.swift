@@ -98,7 +98,7 @@ enum MetricsTarget {
             }
             guard Clock.seconds < end else {
                 throw DTrainError(
-                    .inputOutput, "pipe '\(path)' has no reader",
+                    .inputOutput, "nobody reads pipe '\(path)'",
                     hint: "start its reader first, or name a file with `metrics`")
             }
             usleep(interval)
