@@ -1,4 +1,4 @@
-// Counts heap allocations by who asked for them; preloaded into dtrain by benchmark.py.
+// Counts heap allocations by calling module; preloaded into dtrain by benchmark.py.
 //
 //   cc -O2 -shared -fPIC Benchmarks/allocations.c -o allocations.so -ldl
 //   LD_PRELOAD=./allocations.so dtrain ...      prints, when the process ends: allocations COUNT MODULE
@@ -20,7 +20,7 @@ static struct {
 } modules[MODULES];
 static _Thread_local int busy;
 
-// operator new and Swift's allocator are asked by others: the count goes to the module that called malloc.
+// An allocation counts for the module that called malloc, even if that is operator new or Swift's allocator.
 static void count(void *caller) {
     if (busy) return;
     busy = 1;

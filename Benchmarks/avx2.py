@@ -1,21 +1,21 @@
-"""dtrain held to AVX2 beside PyTorch held to AVX2: rows of benchmark.py."""
+"""Compares dtrain with PyTorch, both limited to AVX2: rows of benchmark.py."""
 import re
 from pathlib import Path
 
 from benchmark import model_flops
 
-# Variables that hold PyTorch's libraries to AVX2.
+# Environment variables that limit PyTorch's libraries to AVX2.
 TORCH_AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 
 
 def cpu_flags():
-    """What Linux says that this CPU can."""
+    """Returns this CPU's feature flags according to Linux."""
     line = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.M)
     return set(line.group(1).split()) if line else set()
 
 
 def best_set():
-    """The widest vectors of this CPU that dtrain has loops for."""
+    """Returns the best instruction set of this CPU that dtrain has loops for."""
     flags = cpu_flags()
     if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} <= flags:
         return "avx512"
@@ -23,12 +23,12 @@ def best_set():
 
 
 def has_bf16():
-    """Whether this CPU has instructions for bf16."""
+    """Returns whether this CPU has bf16 instructions."""
     return bool({"avx512_bf16", "amx_bf16"} & cpu_flags())
 
 
 def avx2(bench):
-    """What a CPU without AVX-512 gets, on this one."""
+    """Measures the speed of a CPU without AVX-512, on this CPU."""
     best = best_set()
     if best == "generic":
         return bench.note("no AVX2 rows: this CPU has no AVX2")

@@ -1,4 +1,4 @@
-// The bytes that one core reads a second from a cache: GB/s for arrays of some sizes, each read again and again.
+// The read bandwidth of one core from its caches, in GB/s, for repeatedly read arrays of several sizes.
 //
 //   cc -O2 -pthread Benchmarks/bandwidth.c -o bandwidth && ./bandwidth KIBIBYTES...
 #include <immintrin.h>
@@ -15,7 +15,7 @@ static double seconds(void) {
     return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
-// Adds all of an array, `times` times; enough sums that no addition waits for another.
+// Sums an array `times` times, with enough independent sums to hide the latency of additions; returns GB/s.
 __attribute__((target("avx2"))) static double rate(const float *array, size_t count, long times) {
     __m256 sums[VECTORS];
     for (int j = 0; j < VECTORS; j++) sums[j] = _mm256_setzero_ps();

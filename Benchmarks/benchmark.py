@@ -1,10 +1,10 @@
-"""Measures dtrain beside PyTorch and Keras on this machine, in alternation, and prints and saves a table.
+"""Compares dtrain with PyTorch and Keras on this machine, in alternation, and prints and saves a table.
 
   python3 Benchmarks/benchmark.py [--pairs 5] [--only 'GROUP GROUP'] [--no-peers]
 
-Needs a release build and a corpus (`make benchmark` sees to both). The peers get a Python environment of their own, made once
-under the user's cache folder. Results go to Benchmarks/results/: a Markdown table and the raw numbers as JSON, written after
-each group, so that one that fails loses its own rows alone.
+Needs a release build and a corpus, which `make benchmark` provides. PyTorch and Keras are installed once into a Python
+environment in the user's cache folder. Results go to Benchmarks/results/: a Markdown table and the raw numbers as JSON,
+written after each group, so a group that fails loses only its own rows.
 """
 import argparse
 import json
@@ -30,11 +30,11 @@ if os.geteuid() == 0:
 
 
 class Failure(Exception):
-    """A command that didn't do what was wanted."""
+    """A command failed."""
 
 
 def run(command, timeout=900, **variables):
-    """A command's standard output; its standard error is shown if it fails. Variables are added to its environment."""
+    """Returns a command's standard output; variables are added to its environment. Raises Failure if it fails."""
     text = " ".join(map(str, command))
     try:
         result = subprocess.run(
@@ -47,18 +47,18 @@ def run(command, timeout=900, **variables):
 
 
 def cores():
-    """Physical cores, which is what Open MPI counts as slots."""
+    """Returns the number of physical cores, which Open MPI counts as slots."""
     return int(run([str(ROOT / "scripts" / "cores")]))
 
 
 def mpirun(ranks):
-    """A launcher's words for so many ranks on this machine; Open MPI alone wants to be told that they may outnumber the cores."""
+    """Returns the launcher's arguments for that many ranks on this machine; only Open MPI needs --oversubscribe."""
     crowd = ranks > cores() and re.search("Open MPI|OpenRTE|PRRTE", run(["mpirun", "--version"]))
     return ["mpirun", *(["--oversubscribe"] if crowd else []), "-np", str(ranks)]
 
 
 def peer_python():
-    """The Python of the peers' environment, made if it isn't there."""
+    """Returns the Python of the peers' environment, which is created if it doesn't exist."""
     wanted = (HERE / "requirements.txt").read_text()
     folder = CACHE / "peers"
     python, stamp = folder / "bin" / "python", folder / "installed.txt"
@@ -71,7 +71,7 @@ def peer_python():
 
 
 def compile_c(source, *flags):
-    """A helper program of this folder."""
+    """Compiles a program of this folder; returns its path."""
     target = Path(tempfile.gettempdir()) / f"dtrain-{os.getuid()}-{Path(source).stem}"
     run(["cc", "-O2", str(HERE / source), "-o", str(target), "-pthread", *flags])
     return str(target)
@@ -87,10 +87,10 @@ class Bench:
         self.rows = []
         self.notes = []
 
-    # What is measured
+    # Measurements
 
     def step(self, *flags, ranks=0, threads=2, steps=STEPS, corpus=None, **variables):
-        """dtrain's median seconds a step."""
+        """Returns dtrain's median seconds per step."""
         with tempfile.TemporaryDirectory() as folder:
             metrics = f"{folder}/metrics.jsonl"
             launcher = mpirun(ranks) if ranks else []
@@ -121,7 +121,7 @@ class Bench:
         return float(re.search(rf"{name} ([0-9.]+)", run(command, **variables)).group(1))
 
     def generate(self, prompts, checkpoint, *flags):
-        """Wall seconds of the whole process: start, loading and packing are in it, unlike in the peer's figure."""
+        """Returns the wall seconds of the whole process; unlike the peer's, they include start, loading and packing."""
         command = [DTRAIN, "generate", "--checkpoint", checkpoint, "--length", "1000", *flags]
         for _ in range(prompts):
             command += ["--prompt", "R"]
@@ -130,10 +130,10 @@ class Bench:
         return time.perf_counter() - start
 
     def peak(self, precision):
-        """The machine's own FMA peak in FLOP/s on 2 threads: the best of all measurements of this run.
+        """Returns the machine's FMA peak in FLOP/s on 2 threads, the best of this run's measurements.
 
-        Of bf16 operands it is the faster of two ways: bf16 instructions, or float32 ones on operands of that precision. The
-        precision `avx2` is float32 with AVX2.
+        For bf16 it is the faster of bf16 instructions and float32 instructions on bf16 operands. The precision `avx2`
+        is float32 with AVX2.
         """
         for line in run([self.peak_program, "2"]).splitlines():
             name, rate = line.split()
@@ -141,10 +141,10 @@ class Bench:
         names = {"avx2"} if precision == "avx2" else {precision, "fp32"}
         return max(max(self.peaks.get(name, [0])) for name in names)
 
-    # How it is compared
+    # Comparisons
 
     def compare(self, name, bar, ours, peer, ratio=lambda ours, peer: peer / ours, unit="s"):
-        """Runs both in alternation and keeps medians, spreads and the median of the ratios pair by pair."""
+        """Runs both in alternation and keeps the values and the ratio of each pair."""
         print(f"{name} …", file=sys.stderr, flush=True)
         measured = [(ours(), peer()) for _ in range(self.pairs)]
         a, b = zip(*measured)
@@ -157,12 +157,12 @@ class Bench:
         print(self.line(row), file=sys.stderr, flush=True)
 
     def note(self, text):
-        """Says below the table why something isn't in it."""
+        """Adds a note below the table, such as why a row is missing."""
         self.notes.append(text)
         print(text, file=sys.stderr, flush=True)
 
     def save(self, folder):
-        """Writes what has been measured so far; returns the text."""
+        """Writes the results so far; returns the table as text."""
         rates = {name: round(statistics.median(rates) * 1e-9) for name, rates in self.peaks.items()}
         notes = "".join(f"\n{note}\n" for note in self.notes)
         where = machine(self.python)
@@ -192,9 +192,10 @@ class Bench:
 
 
 def model_flops(units=1024, layers=1, gates=3, batch=64, length=100, vocabulary=66):
-    """Multiplications and additions of a step: three products (forward, backward, weight gradient) per weight and token.
+    """Returns the floating-point operations of a step.
 
-    The first layer's input product is not counted: it is a table.
+    Each weight and token takes three products: forward, backward and weight gradient. The first layer's input product
+    is a table lookup and isn't counted.
     """
     weights = units * gates * units * (2 * layers - 1) + units * vocabulary
     return 3 * 2 * weights * batch * length
@@ -269,7 +270,7 @@ def generation(bench):
 
 
 def footprint(bench):
-    """Start-up, memory and allocations of the tutorial's training."""
+    """Measures start-up time, memory and allocations of the tutorial's training."""
     starts, memory = [], []
     with tempfile.TemporaryDirectory() as folder:
         command = [DTRAIN, "train", "--data", bench.corpus, "--quiet", "--overwrite", "--checkpoint-dir", folder]
@@ -292,7 +293,7 @@ def footprint(bench):
 
 
 def saving(bench):
-    """What checkpoints written in the background add: whole processes, since a save falls between two steps."""
+    """Measures the cost of background checkpoints, by whole processes, because a save falls between two steps."""
 
     def wall(*flags):
         with tempfile.TemporaryDirectory() as folder:
@@ -312,7 +313,7 @@ def allocations(library, command):
 
 
 def machine(python):
-    """The CPU, the system, and the versions of what is compared; the peers' Python is None where there are none."""
+    """Returns the CPU, the system, and the versions of the compared programs; without peers, `python` is None."""
     cpu = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M))
     versions = [f"dtrain {run([DTRAIN, '--version']).splitlines()[0]}", run(["mpirun", "--version"]).splitlines()[0]]
     if python:
@@ -326,7 +327,7 @@ def machine(python):
 
 
 def main():
-    # Here, because they take what they need from this file.
+    # Imported here, because these modules import this file.
     from avx2 import avx2
     from cores import cores as more_cores
     from network import network
@@ -365,7 +366,7 @@ def main():
 
 
 if __name__ == "__main__":
-    # The other files import this one under its name: they shall find this module, not a second copy.
+    # The other files import this one by its name; make them find this module, not a second copy.
     sys.modules["benchmark"] = sys.modules["__main__"]
     try:
         main()

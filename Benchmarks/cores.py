@@ -1,18 +1,18 @@
-"""What more cores would bring: each member's own work, measured alone; a prediction, a plot, and each phase beside its limits."""
+"""Predicts the speed on more cores from one team member's time, plots it, and compares each phase with its limits."""
 import json
 
 from benchmark import HERE, ROOT, compile_c, run
 
-# A step of the tutorial on its own GPU, in seconds.
+# The seconds of the tutorial's step on its GPU.
 TUTORIAL = 0.024
 TIME_STEPS, WEIGHTS = 100, 3 * 1024 * 1024
-# Multiplications and additions of each of the three large phases: a product per weight and token.
+# The floating-point operations of each of the three large phases: one product per weight and token.
 PHASE_FLOPS = 2 * WEIGHTS * 64 * TIME_STEPS
 COLOURS = {"fp32": "#1b6ca8", "bf16": "#d1495b"}
 
 
 def depth(members):
-    """Levels of the barrier's tree, in which each member waits for eight others."""
+    """Returns the number of levels of the barrier's tree, in which each member waits for eight others."""
     levels, reached = 0, 1
     while reached < members:
         levels, reached = levels + 1, reached * 8 + 1
@@ -20,15 +20,15 @@ def depth(members):
 
 
 def predict(result):
-    """The predicted seconds of a step on n cores, one for each number of members."""
+    """Returns the predicted seconds of a step on n cores, for each measured number of members n."""
     alone = result["steps"][0]["parts"]
-    # What divides evenly, and what doesn't divide.
+    # The time that divides evenly among cores, and the time that doesn't.
     even = sum(alone[name] for name in ("pack", "head", "Adam"))
     fixed = alone["other"]
     steps = {}
     for member in result["members"]:
         count = member["members"]
-        # A meeting of a time step forward, and one backward.
+        # One barrier per time step forward, and one backward.
         waiting = 2 * TIME_STEPS * depth(count) * (result["meeting"] or 0)
         steps[count] = (member["forward"] + member["backward"] + waiting + even / count + fixed
                         + alone["weight gradient"] * member["weightGradientShare"])
@@ -40,12 +40,12 @@ def measured(result):
 
 
 def caches():
-    """Bytes of this core's own cache, as the C library says; a usual size where it doesn't."""
+    """Returns the size of a core's L2 cache in bytes according to the C library, or a typical size if unknown."""
     return int(run(["getconf", "LEVEL2_CACHE_SIZE"]).strip() or 0) or 1 << 20
 
 
 def limits(bench, result, precision):
-    """How near its limits each phase of a step is: multiply-adds, and the weights that it reads."""
+    """Compares each phase of a step with its limits: the multiply-add peak, and the bandwidth of the weights."""
     own = caches() // 2048
     program = compile_c("bandwidth.c")
     rates = dict(line.split() for line in run([program, str(own), "12288"]).splitlines())

@@ -1,9 +1,9 @@
-"""Measures dtrain beside PyTorch DDP (gloo) on two network hosts of one core each, on links of limited rate.
+"""Compares dtrain with PyTorch DDP (gloo) on two network hosts of one core each, with links of limited rate.
 
   python3 Benchmarks/network.py [--pairs 5] [--steps 10] [--no-peers]        # or: make benchmark ONLY=network
 
-The hosts are those of scripts/network-hosts, so both programs meet over the same links, and both are started by the
-same mpirun, with each rank bound to a core of its own. Prints a table; benchmark.py runs the same rows with its own.
+scripts/network-hosts simulates the hosts. Both programs use the same links and the same mpirun, with each rank bound to
+its own core. Prints a table; benchmark.py includes the same rows.
 """
 import argparse
 import json
@@ -17,7 +17,7 @@ import tempfile
 from benchmark import DTRAIN, HERE, ROOT, WARM_UP, Bench, Failure, run
 
 HOSTS = str(ROOT / "scripts" / "network-hosts")
-# The n-th rank runs on the n-th core, and PyTorch learns its place.
+# Runs the n-th rank on the n-th core, and sets PyTorch's variables.
 PLACED = """
 rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
 export RANK=$rank WORLD_SIZE=2 MASTER_ADDR=host1 MASTER_PORT=29500 GLOO_SOCKET_IFNAME=eth0
@@ -26,7 +26,7 @@ exec taskset -c "$(echo %s | cut -d ' ' -f $((rank + 1)))" "$@"
 
 
 def obstacle():
-    """Why there can be no network hosts here; None where there can."""
+    """Returns why this system can't simulate network hosts; None if it can."""
     if missing := [tool for tool in ("taskset", "ip") if shutil.which(tool) is None]:
         return f"{' and '.join(missing)} is not installed"
     probe = subprocess.run([HOSTS, "--rate", "1gbit", "1", "true"], capture_output=True, text=True)
@@ -34,20 +34,20 @@ def obstacle():
 
 
 def on_two_hosts(rate, command):
-    """The standard output of a program that runs as one rank on each of two hosts."""
+    """Returns the standard output of a program that runs with one rank on each of two hosts."""
     cores = sorted(os.sched_getaffinity(0))
     placed = PLACED % " ".join(map(str, (cores * 2)[:2]))
     return run([HOSTS, "--rate", rate, "2", "mpirun", "-np", "2", "sh", "-c", placed, "rank", *command])
 
 
 def compression():
-    """The flags that halve the exchange of a bf16 training, where dtrain has them."""
+    """Returns the flags that halve the exchange of a bf16 training, if this dtrain has them."""
     flag = "--gradient-compression"
     return [flag, "bf16"] if flag in run([DTRAIN, "train", "--help"]) else []
 
 
 def dtrain_steps(bench, rate, steps, *flags):
-    """The lines of dtrain's metrics after the warm-up."""
+    """Returns the lines of dtrain's metrics after the warm-up."""
     with tempfile.TemporaryDirectory() as folder:
         on_two_hosts(rate, [
             DTRAIN, "train", "--data", bench.corpus, "--max-steps", str(steps), "--quiet", "--threads", "1",
@@ -69,7 +69,7 @@ def median(lines, key):
 
 
 def hidden_share(lines):
-    """The part of the exchange that takes no time of its own; the profile's is the rest of it."""
+    """Returns the share of the exchange that overlaps with compute; the profile's exchange is the rest."""
     return statistics.median(
         line["hidden_exchange"] / (line["hidden_exchange"] + line["profile"]["exchange"]) for line in lines)
 

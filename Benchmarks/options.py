@@ -1,4 +1,4 @@
-"""What each option of docs/training.md costs a step, against the same step without it, and how fast held-out text is read."""
+"""Measures the cost per step of each option in docs/training.md, and the speed of the held-out loss."""
 import json
 import re
 import statistics
@@ -32,7 +32,7 @@ def options(bench):
 
 
 def reading(bench, *flags):
-    """Characters a second of a measurement of the held-out loss, and of the steps before it."""
+    """Returns the characters per second of a measurement of the held-out loss, and of the steps before it."""
     with tempfile.TemporaryDirectory() as folder:
         metrics = f"{folder}/metrics.jsonl"
         said = run([DTRAIN, "train", "--data", bench.corpus, "--max-steps", "10", "--quiet", "--threads", "2",

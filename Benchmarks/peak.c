@@ -1,5 +1,6 @@
-// The machine's own peak of fused multiply-adds, in GFLOP/s over all threads: float32 with the CPU's widest vectors and with those of
-// AVX2, and bf16 pairs into float32 where there are instructions for them. Independent accumulators in registers, nothing else.
+// The machine's peak of fused multiply-adds, in GFLOP/s over all threads: float32 with the CPU's widest vectors and
+// with AVX2, and bf16 pairs into float32 if the CPU has such instructions. Uses independent accumulators in registers
+// only.
 //
 //   cc -O2 -pthread Benchmarks/peak.c -o peak && ./peak THREADS
 #include <immintrin.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-// More than the latency of two units; with AVX2 there are 16 registers, and two hold the factors.
+// Enough accumulators to hide the latency of two units. AVX2 has 16 registers, and two hold the factors.
 enum { ACCUMULATORS = 16, ACCUMULATORS_AVX2 = 12, ROUNDS = 5 };
 static const long iterations = 10000000;
 
@@ -18,7 +19,7 @@ static double seconds(void) {
     return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
-// Keeps four accumulators in registers: the compiler may neither fold nor drop the loop.
+// Keeps four accumulators in registers, so the compiler can neither fold nor drop the loop.
 #define KEEP4(a, i) __asm__ volatile("" : "+v"(a[i]), "+v"(a[i + 1]), "+v"(a[i + 2]), "+v"(a[i + 3]))
 #define KEEP(a) KEEP4(a, 0); KEEP4(a, 4); KEEP4(a, 8); KEEP4(a, 12)
 
@@ -78,7 +79,7 @@ static void *best(void *argument) {
     return NULL;
 }
 
-// All threads at once, each at its best.
+// Runs all threads at once; returns the sum of each thread's best rate.
 static double measure(double (*run)(void), int threads) {
     pthread_t ids[threads];
     struct work works[threads];

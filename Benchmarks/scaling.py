@@ -18,7 +18,7 @@ EXCHANGES = [
 
 
 def exchange(bench):
-    """The exchange against the library's allreduce, alone and in a training; more ranks than cores."""
+    """Compares the exchange with the library's allreduce, alone and in a training; measures more ranks than cores."""
     run(["swift", "build", "-c", "release", "--product", "dtrain-mpi-checks", "--package-path", str(ROOT)], timeout=3000)
     for ranks in (2, 4):
         measured = [bandwidth(ranks) for _ in range(bench.pairs)]
@@ -39,14 +39,14 @@ def exchange(bench):
 
 
 def bandwidth(ranks):
-    """Median milliseconds of each way."""
+    """Returns the median milliseconds of each kind of exchange."""
     lines = run([*mpirun(ranks), CHECKS, "bandwidth", "15"]).splitlines()
     found = (re.match(r"(.*), \d+ ranks: median ([0-9.]+) ms", line) for line in lines)
     return {match.group(1): float(match.group(2)) for match in found if match}
 
 
 def scaling(bench):
-    """What `dtrain scale` predicts of trainings that it leaves out, beside what it measures of them."""
+    """Compares predictions of `dtrain scale` with measurements that were left out of its fit."""
     predictions(bench, "ranks of this machine", [])
     if reason := obstacle():
         return bench.note(f"no predictions for network hosts: {reason}")
@@ -67,7 +67,7 @@ def predictions(bench, place, launcher):
 
 
 def compression(bench):
-    """Whether rounding gradients to bf16 on the way shows in the loss."""
+    """Measures the effect on the loss of sending gradients in bf16."""
     plain, rounded = epoch_losses(bench), epoch_losses(bench, "--gradient-compression", "bf16")
     difference = max(abs(a - b) for a, b in zip(plain, rounded, strict=True))
     bench.keep(

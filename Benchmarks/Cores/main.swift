@@ -1,17 +1,17 @@
-// What one member of a team of 1, 2, 4 … 64 has to do in the tutorial's step, alone, and what steps on this machine's cores really
-// take; JSON on standard output, for cores.py.
+// Measures the time of one member of a team of 1, 2, 4 … 64 in the tutorial's step, alone, and the time of whole steps
+// on this machine's cores. Prints JSON for cores.py.
 //
 //   dtrain-cores fp32|bf16 [ROUNDS]
 import DTrainCore
 import Foundation
 
-/// One line of the results; seconds, medians over the rounds.
+/// The results; times are in seconds, medians over the rounds.
 struct Result: Encodable {
     struct Member: Encodable {
         let members: Int
         let forward: Double
         let backward: Double
-        /// The part of one worker's weight gradient that is each of so many workers' own.
+        /// The share of the weight gradient that each of that many workers computes.
         let weightGradientShare: Double
     }
 
@@ -24,7 +24,7 @@ struct Result: Encodable {
     let arithmetic: String
     let members: [Member]
     let steps: [Step]
-    /// Of a meeting of two threads; nil with one core.
+    /// The time of a barrier of two threads; nil with one core.
     let meeting: Double?
 }
 

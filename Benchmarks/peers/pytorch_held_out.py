@@ -1,9 +1,9 @@
-"""A training with streams, dropout and a cosine schedule in PyTorch, and its loss on the end of the text, held out.
+"""A training in PyTorch with streams, dropout and a cosine schedule, and its loss on the held-out end of the text.
 
   python pytorch_held_out.py --data FILE --cell gru --units 1024 --seed 1 --threads 2
   python pytorch_held_out.py --data FILE --cell lstm --units 512 --layers 2 --dropout 0.5 --seed 1 --threads 2
 
-Initial weights are drawn from the same distributions as dtrain's (Keras's), with PyTorch's generator. Prints a line an epoch.
+Initial weights have the same distributions as dtrain's (Keras's), with PyTorch's generator. Prints a line per epoch.
 Needs: pip install torch numpy
 """
 import argparse, math, time
@@ -37,7 +37,7 @@ kept = len(ids) - int(a.validation_split * len(ids))
 
 
 def streams(ids):
-    """Inputs and targets, [batch size, characters of a stream]."""
+    """Returns inputs and targets, [batch size, characters per stream]."""
     length = (len(ids) - 1) // a.batch_size
     cut = lambda first: ids[first : first + a.batch_size * length].view(a.batch_size, length)
     return cut(0), cut(1)

@@ -1,4 +1,5 @@
-// Products of bf16 operands with the tiles of Intel AMX (AMX-TILE, AMX-BF16). The kernel's permission comes first: dtrain_request_amx.
+// Products of bf16 operands with the tiles of Intel AMX (AMX-TILE, AMX-BF16). Call dtrain_request_amx first: the kernel
+// must grant permission.
 #if defined(__x86_64__)
 
 #include "CKernels.h"
@@ -8,7 +9,7 @@
 
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4,amx-tile,amx-bf16"))), apply_to = function)
 
-// What LDTILECFG reads. The tile registers themselves are named by the instructions.
+// The operand of LDTILECFG. The instructions name the tile registers themselves.
 typedef struct {
     uint8_t palette;
     uint8_t start_row;
@@ -18,7 +19,7 @@ typedef struct {
 } tiles;
 _Static_assert(sizeof(tiles) == 64, "LDTILECFG reads 64 bytes");
 
-// A product configures the tiles and releases them: no thread keeps a state, and the kernel has none to save between products.
+// Each product configures the tiles and releases them, so the kernel has no tile state to save between products.
 static void open_tiles(tiles *t) {
     *t = (tiles){.palette = 1};
     for (int i = 0; i < 8; i++) {

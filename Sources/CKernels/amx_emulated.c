@@ -1,4 +1,4 @@
-// The products of amx.c with an emulation of the tiles and of TDPBF16PS: the same loops and the same bits, on any CPU.
+// The products of amx.c with emulated tiles and an emulated TDPBF16PS: the same loops and the same bits, on any CPU.
 #include "CKernels.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ enum { TILES = 8, ROWS = DTRAIN_TILE_ROWS };
 typedef float vector __attribute__((ext_vector_type(DTRAIN_TILE_ROWS)));
 typedef uint32_t words __attribute__((ext_vector_type(DTRAIN_TILE_ROWS)));
 
-// A tile register: rows of sums or of pairs of bf16, the first of a pair in the lower half.
+// A tile register: rows of sums, or of bf16 pairs with the first number in the lower half.
 typedef union {
     vector sums[ROWS];
     words pairs[ROWS];
@@ -21,8 +21,9 @@ typedef struct {
     void (*multiply)(tile *sums, const tile *a, const tile *b);
 } tiles;
 
-// TDPBF16PS. The products of the even and of the odd numbers are summed, each from 0 and fused; the two sums are added, then their sum
-// to what was there. The instruction always flushes denormals; this one where the thread does, as all workers do.
+// TDPBF16PS: sums the products of the even and of the odd numbers separately, each from 0 with fused multiply-add, then
+// adds the two sums, then adds the result to the accumulator. The instruction always flushes denormals. This emulation
+// does if the thread does, which holds for all workers.
 static inline __attribute__((always_inline)) void multiply_tiles(tile *sums, const tile *a, const tile *b) {
     vector even_b[ROWS], odd_b[ROWS];
     for (int k = 0; k < ROWS; k++) {
@@ -41,7 +42,7 @@ static inline __attribute__((always_inline)) void multiply_tiles(tile *sums, con
     }
 }
 
-// On x86-64 without fused multiply-add each is a call of fmaf: the same bits, slowly.
+// On x86-64 without fused multiply-add, each one is a call to fmaf: the same bits, slowly.
 static void multiply_anywhere(tile *sums, const tile *a, const tile *b) { multiply_tiles(sums, a, b); }
 
 #if defined(__x86_64__)

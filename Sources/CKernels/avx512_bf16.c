@@ -13,7 +13,7 @@
 
 #include "Loops/tile.h"
 
-// Adds the products of a pair of bf16 to `sum`.
+// Adds the products of a bf16 pair to `sum`.
 #define MADD_BF16(sum, a, b) (vector) _mm512_dpbf16_ps((__m512)(sum), (__m512bh)_mm512_set1_ps(*(a)), (__m512bh)(b))
 
 #include "Loops/packed_product.h"

@@ -6,10 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// CPUID leaf 7, EDX. AVX512_FP16 came with Sapphire Rapids; Cooper Lake, the one with bf16 before it, lacks it.
+// CPUID leaf 7, EDX. AVX512_FP16 exists since Sapphire Rapids; Cooper Lake, the earlier CPU with bf16, lacks it.
 enum { AMX_BF16 = 1 << 22, AVX512_FP16 = 1 << 23, AMX_TILE = 1 << 24 };
 
-// XCR0: the operating system saves the configuration of the tiles and their contents.
+// XCR0: the operating system saves the tiles' configuration and contents.
 enum { TILE_CONFIGURATION = 1 << 17, TILE_DATA = 1 << 18 };
 
 __attribute__((target("xsave"))) static int saves_tiles(void) {
@@ -24,7 +24,7 @@ static int has_amx(void) {
 }
 
 dtrain_isa dtrain_best_isa(void) {
-    // These ask the operating system, too, whether it saves the registers.
+    // These functions also check that the operating system saves the registers.
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("fma") || !__builtin_cpu_supports("avx")) return DTRAIN_ISA_PLAIN;
     if (!__builtin_cpu_supports("x86-64-v3")) return DTRAIN_ISA_GENERIC;
@@ -34,7 +34,8 @@ dtrain_isa dtrain_best_isa(void) {
 }
 
 int dtrain_request_amx(void) {
-    // ARCH_REQ_XCOMP_PERM of asm/prctl.h, which kernel headers before 5.16 lack, and the state component of the tiles' contents.
+    // ARCH_REQ_XCOMP_PERM of asm/prctl.h, which kernel headers before 5.16 lack, and the state component of the tiles'
+    // contents.
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA_COMPONENT = 18 };
     return saves_tiles() && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA_COMPONENT) == 0;
 }

@@ -1,4 +1,4 @@
-// Each loop of CKernels.h, by the table of the instruction set in use.
+// Each loop of CKernels.h, dispatched to the instruction set in use.
 #include "Loops/list.h"
 
 static const loop_table *table(dtrain_isa isa) {

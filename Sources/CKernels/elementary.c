@@ -1,4 +1,5 @@
-// Scalar functions whose results reach weights or decisions: plain double arithmetic, so the same bits on every CPU and C library.
+// Scalar functions with the same bits on every CPU and C library: they use plain double arithmetic, because their
+// results enter weights or decisions.
 #include "CKernels.h"
 
 #include <float.h>
@@ -7,14 +8,14 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-// x = m * 2^e with m from sqrt(1/2) to sqrt(2); log m = 2 artanh s with s = (m - 1) / (m + 1), |s| < 0.1716: eleven terms of the
-// series leave an error below 1e-17.
+// x = m * 2^e with m from sqrt(1/2) to sqrt(2); log m = 2 artanh s with s = (m - 1) / (m + 1), |s| < 0.1716. Eleven
+// terms of the series leave an error below 1e-17.
 double dtrain_log(double x) {
-    // Infinity, what is undefined, and what has no logarithm.
+    // Infinity, NaN, and numbers below the smallest normal one.
     if (!(x >= DBL_MIN && x <= DBL_MAX)) return x > 0.0 ? x : NAN;
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    // The difference to the bits of sqrt(1/2) has the exponent e at the top.
+    // The difference to the bits of sqrt(1/2) holds the exponent e in its upper bits.
     const int64_t difference = (int64_t)(bits - UINT64_C(0x3fe6a09e667f3bcd));
     const int64_t exponent = difference >> 52;
     bits -= (uint64_t)exponent << 52;
@@ -24,12 +25,12 @@ double dtrain_log(double x) {
     double series = 1.0 / 21.0;
     for (int i = 19; i >= 1; i -= 2) series = series * square + 1.0 / i;
     const double e = (double)exponent;
-    // ln 2 in two parts, the first of them exact times e.
+    // ln 2 in two parts; the product of e and the first is exact.
     return e * 0x1.62e42fefa0000p-1 + (e * 0x1.cf79abc9e3b3ap-40 + 2.0 * s * series);
 }
 
-// The nearest quarter turn is taken off exactly; what is left is at most pi / 4, where nine terms of the Taylor series leave an error
-// below 1e-17.
+// Subtracts the nearest quarter turn exactly. The rest is at most pi / 4, where nine terms of the Taylor series leave
+// an error below 1e-17.
 void dtrain_sine_cosine(double turns, double *sine, double *cosine) {
     const int64_t quarter = (int64_t)(turns * 4.0 + 0.5);
     const double x = (turns * 4.0 - (double)quarter) * 1.57079632679489661923, square = x * x;

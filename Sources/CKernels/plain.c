@@ -1,4 +1,4 @@
-// What every CPU of the architecture has: on x86-64 without fused multiply-add, so with other bits; on ARM64 with it.
+// The baseline of the architecture: on x86-64 without fused multiply-add, so with different bits; on ARM64 with it.
 #include "Loops/list.h"
 
 #include <math.h>

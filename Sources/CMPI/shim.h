@@ -1,7 +1,7 @@
-/// MPI for Swift: `static inline` accessors and nothing else (see README.md).
+/// MPI for Swift: `static inline` accessors only (see README.md).
 ///
-/// Every function returns MPI's own code. Handles travel inside structs of our own, so that Open MPI (pointers) and
-/// MPICH (integers) look the same to Swift. The constants are cast macros that Swift can't import.
+/// Every function returns MPI's own code. Handles are wrapped in structs, so that Open MPI (pointers) and MPICH
+/// (integers) look the same to Swift. The constants are cast macros that Swift can't import.
 #pragma once
 
 #define OMPI_SKIP_MPICXX 1
@@ -73,7 +73,7 @@ static inline int cmpi_allreduce_sum_floats_in_place(float *values, int count, c
     return MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_FLOAT, MPI_SUM, comm.value);
 }
 
-// Collectives that go on while the caller computes.
+// Nonblocking collectives.
 
 static inline cmpi_request cmpi_request_null(void) { cmpi_request request = {MPI_REQUEST_NULL}; return request; }
 static inline int cmpi_ibarrier(cmpi_comm comm, cmpi_request *request) {

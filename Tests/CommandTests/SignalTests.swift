@@ -239,7 +239,8 @@ struct SignalTests {
             script: "until [ -d training_checkpoints ]; do sleep 0.01; done; kill -INT $job")
         #expect(job.outcome.status == 75, "\(job.outcome)")
         #expect(
-            job.outcome.stderr.contains("error: stopped while nobody reads pipe 'pipe' of --metrics"), "\(job.outcome)")
+            job.outcome.stderr.contains("error: stopped while pipe 'pipe' of --metrics had no reader"), "\(job.outcome)"
+        )
     }
 
     @Test func theCommandToGoOnWithFitsTheShell() throws {

@@ -51,7 +51,7 @@ import Testing
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: disk.calls)
         let saved = Array(bench.replica.parameters.elements)
         try bench.save(epoch: 1)
-        bench.saver.tellOutcome(report: bench.note)
+        bench.saver.reportOutcome(to: bench.note)
         #expect(bench.events.isEmpty)
         for index in 0..<bench.replica.layout.count { bench.replica.parameters.pointer[index] += 1 }
         disk.release()

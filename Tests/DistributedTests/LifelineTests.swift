@@ -19,9 +19,9 @@ import Testing
         let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
         try wait("both hear of each other") {
-            _ = spoke.tell(LivenessRecord(rank: 2, looks: 7, place: 5, beats: 3), seconds: 0.01)
+            _ = spoke.send(LivenessRecord(rank: 2, rounds: 7, place: 5, beats: 3), seconds: 0.01)
             #expect(hub.read() == [])
-            _ = hub.tell(LivenessRecord(rank: 0, looks: 9), seconds: 0.01)
+            _ = hub.send(LivenessRecord(rank: 0, rounds: 9), seconds: 0.01)
             #expect(spoke.read() == [])
             return !hub.records.isEmpty && !spoke.records.isEmpty
         }
@@ -30,8 +30,8 @@ import Testing
 
     @Test func recordsArrive() throws {
         let (hub, spoke) = try connected()
-        #expect(hub.records == [LivenessRecord(rank: 2, looks: 7, place: 5, beats: 3)])
-        #expect(spoke.records == [LivenessRecord(rank: 0, looks: 9)])
+        #expect(hub.records == [LivenessRecord(rank: 2, rounds: 7, place: 5, beats: 3)])
+        #expect(spoke.records == [LivenessRecord(rank: 0, rounds: 9)])
     }
 
     @Test func rankThatVanishesIsLost() throws {
@@ -90,7 +90,7 @@ import Testing
         address.token &+= 1
         let stranger = LifelineSpoke(to: address, rank: 1, isSameHost: true)
         for _ in 0..<20 {
-            _ = stranger.tell(LivenessRecord(rank: 1), seconds: 0.01)
+            _ = stranger.send(LivenessRecord(rank: 1), seconds: 0.01)
             #expect(hub.read() == [])
             _ = pollPause()
         }
@@ -100,18 +100,18 @@ import Testing
     @Test func ranksThatNeverComeAreMissedOnce() throws {
         let (hub, _) = try connected()
         #expect(
-            hub.tell(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [
+            hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [
                 .missing(ranks: [1], lacksDescriptors: false)
             ])
-        #expect(hub.tell(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [])
+        #expect(hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [])
     }
 
     /// A stopped process must not make the connection fill up.
     @Test func whoHearsNothingStopsTalking() throws {
         let (hub, spoke) = try connected()
-        for look in 0..<100 { _ = spoke.tell(LivenessRecord(rank: 2, looks: look), seconds: 0) }
+        for round in 0..<100 { _ = spoke.send(LivenessRecord(rank: 2, rounds: round), seconds: 0) }
         _ = hub.read()
-        #expect(try #require(hub.records.first).looks < LivenessMessage.mostUnanswered)
+        #expect(try #require(hub.records.first).rounds < LivenessMessage.mostUnanswered)
     }
 
     @Test func addressesOfACommonNetworkComeFirst() {
@@ -123,25 +123,25 @@ import Testing
     }
 
     @Test func messagesSurviveTheWay() {
-        let record = LivenessRecord(rank: 3, looks: 1, place: 2, beats: 4, collectives: 5, waited: -1)
+        let record = LivenessRecord(rank: 3, rounds: 1, place: 2, beats: 4, collectives: 5, waited: -1)
         let message = LivenessMessage(.pulse, token: -9, record)
         #expect(message.bytes.count == LivenessMessage.size)
         #expect(LivenessMessage(message.bytes, token: -9) == message)
         #expect(LivenessMessage(message.bytes, token: 9) == nil)
     }
 
-    /// Rank 0 may be slow to look, in start-up most of all.
+    /// Rank 0 may read messages late, most of all during start-up.
     @Test func aConnectionThatWaitsForItsAnswerIsKept() throws {
         let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
-        for look in 0..<20 {
-            _ = spoke.tell(LivenessRecord(rank: 2, looks: look), seconds: 1)
+        for round in 0..<20 {
+            _ = spoke.send(LivenessRecord(rank: 2, rounds: round), seconds: 1)
             _ = spoke.read()
             _ = pollPause()
         }
         try wait("both hear of each other") {
             #expect(hub.read() == [])
-            _ = hub.tell(LivenessRecord(rank: 0, looks: 9), seconds: 0)
+            _ = hub.send(LivenessRecord(rank: 0, rounds: 9), seconds: 0)
             #expect(spoke.read() == [])
             return !hub.records.isEmpty && !spoke.records.isEmpty
         }
@@ -152,7 +152,7 @@ import Testing
         let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         var spoke: LifelineSpoke? = LifelineSpoke(to: hub.address, rank: 1, isSameHost: true)
         for _ in 0..<20 {
-            _ = spoke?.tell(LivenessRecord(rank: 1), seconds: 0.01)
+            _ = spoke?.send(LivenessRecord(rank: 1), seconds: 0.01)
             _ = pollPause()
         }
         spoke = nil

@@ -75,9 +75,9 @@ import Testing
     /// Nobody waits while all are suspended: no watching thread counts.
     @Test func suspendedJobHasLostNothing() {
         var observed = rank(1, collectives: 7)
-        observed.observe(LivenessRecord(rank: 1, looks: 5, collectives: 7), seconds: 1)
+        observed.observe(LivenessRecord(rank: 1, rounds: 5, collectives: 7), seconds: 1)
         #expect(observed.still == 1 && observed.silent == 0)
-        observed.observe(LivenessRecord(rank: 1, looks: 5, beats: 1, collectives: 7), seconds: 1)
+        observed.observe(LivenessRecord(rank: 1, rounds: 5, beats: 1, collectives: 7), seconds: 1)
         #expect(observed.still == 0 && observed.silent == 1)
     }
 }

@@ -28,14 +28,14 @@ import Testing
     }
 
     private func message(_ hub: LifelineHub, rank: Int) -> [UInt8] {
-        LivenessMessage(.pulse, token: hub.address.token, LivenessRecord(rank: rank, looks: 1)).bytes
+        LivenessMessage(.pulse, token: hub.address.token, LivenessRecord(rank: rank, rounds: 1)).bytes
     }
 
     /// Lets a rank connect, and returns its side.
     private func connect(_ rank: Int, to hub: LifelineHub) throws -> LifelineSpoke {
         let spoke = LifelineSpoke(to: hub.address, rank: rank, isSameHost: true)
         try wait("rank \(rank) is known") {
-            _ = spoke.tell(LivenessRecord(rank: rank, looks: 7), seconds: 0.01)
+            _ = spoke.send(LivenessRecord(rank: rank, rounds: 7), seconds: 0.01)
             #expect(hub.read() == [])
             _ = spoke.read()
             return hub.records.contains { $0.rank == rank } && !spoke.records.isEmpty
@@ -69,7 +69,7 @@ import Testing
         let second = try connect(2, to: hub)
         #expect(hub.descriptors.count == 2)
         #expect(try isRefused(hub))
-        #expect(strangers(hub.tell(LivenessRecord(rank: 0), seconds: 1)) == [])
+        #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 1)) == [])
         withExtendedLifetime((first, second)) {}
     }
 
@@ -82,14 +82,14 @@ import Testing
             return flood.count { $0.receive(token: 0).loss != nil } >= 98
         }
         #expect(hub.descriptors.count <= 1 + 2)
-        #expect(hub.tell(LivenessRecord(rank: 0), seconds: 1.9) == [])
+        #expect(hub.send(LivenessRecord(rank: 0), seconds: 1.9) == [])
         #expect(hub.descriptors.count == 1 + 2)
-        #expect(hub.tell(LivenessRecord(rank: 0), seconds: 0.2) == [])
+        #expect(hub.send(LivenessRecord(rank: 0), seconds: 0.2) == [])
         #expect(hub.descriptors.count == 1)
         // The ranks don't notice, and one line tells of it.
         let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
-        #expect(strangers(hub.tell(LivenessRecord(rank: 0), seconds: 0.1)) == [100])
-        #expect(hub.tell(LivenessRecord(rank: 0), seconds: 100) == [])
+        #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 0.1)) == [100])
+        #expect(hub.send(LivenessRecord(rank: 0), seconds: 100) == [])
         #expect(hub.read() == [])
         withExtendedLifetime(spokes) {}
     }
@@ -100,14 +100,14 @@ import Testing
         let slow = try knock(hub, with: Array(bytes.prefix(32)))
         for _ in 0..<3 {
             #expect(hub.read() == [])
-            #expect(hub.tell(LivenessRecord(rank: 0), seconds: 0.7) == [])
+            #expect(hub.send(LivenessRecord(rank: 0), seconds: 0.7) == [])
         }
         try wait("it is turned away") { hub.read() == [] && slow.receive(token: 0).loss != nil }
         #expect(hub.records.isEmpty)
         // Two seconds are enough for who takes only one.
         let late = try knock(hub, with: Array(bytes.prefix(32)))
         _ = hub.read()
-        _ = hub.tell(LivenessRecord(rank: 0), seconds: 1)
+        _ = hub.send(LivenessRecord(rank: 0), seconds: 1)
         _ = bytes.dropFirst(32).withUnsafeBytes { send(late.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         try wait("it is known") { hub.read() == [] && hub.records.map(\.rank) == [1] }
     }
@@ -127,7 +127,7 @@ import Testing
                 return again.receive(token: 0).loss != nil
             }
         }
-        #expect(hub.records == [LivenessRecord(rank: 2, looks: 7)])
+        #expect(hub.records == [LivenessRecord(rank: 2, rounds: 7)])
         #expect(spoke.read() == [])
     }
 
@@ -143,7 +143,7 @@ import Testing
         _ = stranger
         try wait("it is gone") { hub.read() == [] && hub.descriptors.count == 1 }
         let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
-        #expect(strangers(hub.tell(LivenessRecord(rank: 0), seconds: 0)) == [1])
+        #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 0)) == [1])
         withExtendedLifetime(spokes) {}
     }
 
@@ -183,10 +183,11 @@ import Testing
         let observer = JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)"], timeout: 4)
         #expect(
             observer.describe(strangers)
-                == "rank 0 (alpha): 1 connection to port 4711, the first from 127.0.0.1, was none of this job's and "
-                + "closed; the training isn't affected, see SECURITY.md")
+                == "rank 0 (alpha): closed 1 connection from outside the job to port 4711, the first from 127.0.0.1; "
+                + "the training isn't affected, see SECURITY.md")
         strangers.add(0)
         #expect(
-            observer.describe(strangers).contains("2 connections to port 4711, the first from 127.0.0.1, were none"))
+            observer.describe(strangers).contains(
+                "closed 2 connections from outside the job to port 4711, the first from 127.0.0.1;"))
     }
 }

@@ -2,14 +2,14 @@ import DTrainCore
 import DTrainDistributed
 import Glibc
 
-/// Hostile files for every reader of files; the tests start it.
+/// A program that passes hostile files to every reader; the tests start it.
 ///
-///     dtrain-file-checks fuzz READER COUNT SEED    mutated small files, the first one from that seed
-///     dtrain-file-checks bounds MEGABYTES          large files made to cost memory
+///     dtrain-file-checks fuzz READER COUNT SEED    mutated small files, the first one with this seed
+///     dtrain-file-checks bounds MEGABYTES          large files that could use much memory
 ///
-/// Ends with 1, and names the reader, the seed of the input and what is wrong, when a reader accepts what it must refuse
-/// or says why in another way than with a one-line `DTrainError`. A crash leaves the input in the folder that is printed first. No
-/// reader gets more memory than four times the file's size, and a fixed amount.
+/// It fails with code 1 if a reader accepts an invalid file, or refuses one with anything but a one-line `DTrainError`.
+/// The message names the reader, the seed of the input and the error. After a crash, the input is in the folder that
+/// was printed first. A reader's memory is limited to four times the file's size plus a fixed amount.
 @main
 struct FileChecks {
     static func main() {
@@ -80,13 +80,13 @@ struct FileChecks {
     }
 }
 
-/// What is wrong.
+/// A failed check.
 struct CheckFailure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }
 
-/// Reproducible random numbers.
+/// The SplitMix64 random number generator, for reproducible inputs.
 struct SplitMix64: RandomNumberGenerator {
     var state: UInt64
 

@@ -2,9 +2,9 @@ import DTrainCore
 import DTrainDistributed
 import Scaling
 
-/// The readers of what is no file: messages of other processes, a launcher's words and variables.
+/// The readers of input other than files: messages of other processes, and a launcher's output and variables.
 extension Reader {
-    /// Reads the bytes as the program does, and uses what comes of it.
+    /// Reads the bytes as the program does, and uses the result.
     func openForeign(_ bytes: [UInt8]) throws {
         let text = String(decoding: bytes, as: UTF8.self)
         switch self {
@@ -31,7 +31,7 @@ extension Reader {
         }
     }
 
-    /// `NAME=VALUE` lines as variables.
+    /// Returns the launch environment of variables in `NAME=VALUE` lines.
     private func environment(_ text: String) -> LaunchEnvironment {
         var values: [Substring: Substring] = [:]
         for line in text.split(separator: "\n") {
@@ -50,11 +50,11 @@ extension Reader {
         _ = launch.isOversubscribed
     }
 
-    /// Sound inputs of these readers.
+    /// Returns valid inputs for these readers.
     func foreignSamples() throws -> [[UInt8]] {
         switch self {
         case .message:
-            let one = { ForeignBytes.message(rank: $0, looks: 4, place: 8 << 8 | 2, beats: 7, waited: 12) }
+            let one = { ForeignBytes.message(rank: $0, rounds: 4, place: 8 << 8 | 2, beats: 7, waited: 12) }
             return [one(1), one(2) + one(1) + one(3), (1...30).flatMap { one($0 % 4) }]
         case .address: return [ForeignBytes.address]
         case .profile:

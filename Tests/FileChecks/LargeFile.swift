@@ -1,4 +1,4 @@
-/// Large files in which every byte is meant to cost a reader several.
+/// Large files built so that a careless reader needs many times their size in memory.
 enum LargeFile: String, CaseIterable {
     case newlines, lineWithoutEnd, nestedLine, manyLines
     case manySteps, runNewlines, runLineWithoutEnd
@@ -6,7 +6,7 @@ enum LargeFile: String, CaseIterable {
     case lossHistory, vocabulary, nestedConfiguration, longConfiguration
     case wideText, everyCharacter, zeros, invalidText
 
-    /// Bytes of each file, roughly; set before the first is made.
+    /// The approximate size of each file in bytes; set before the first one is created.
     nonisolated(unsafe) static var size = 4 << 20
 
     var reader: Reader {

@@ -1,5 +1,5 @@
 extension Reader {
-    /// A changed file: bytes, or the structure of what it holds; most files of tensors get right checksums again.
+    /// Returns a file with changed bytes or structure; most tensor files get valid checksums again.
     func mutate(_ sample: [UInt8], among samples: [[UInt8]], _ random: inout SplitMix64) -> [UInt8] {
         guard [.checkpoint, .weights, .pytorch, .keras].contains(self), var (header, data) = Sealing.parts(sample)
         else {
@@ -25,15 +25,15 @@ extension Reader {
     }
 }
 
-/// Changes to bytes that mostly are JSON.
+/// Changes to bytes that are mostly JSON.
 enum Mutation {
-    /// Numbers at which something may overflow, and what looks like numbers.
+    /// Numbers that may overflow, and texts that resemble numbers.
     private static let numbers = [
         "0", "1", "-1", "-0", "00", "+1", "1.5", "1e3", "1e999", "-1e999", "1e", ".", "2147483647", "2147483648",
         "4294967296", "4611686018427387904", "9223372036854775807", "9223372036854775808", "18446744073709551616",
         "99999999999999999999999999", "NaN", "Infinity", "null", "true", "\"1\"", "[]", "{}", "0x10", "1048577",
     ]
-    /// Pieces of text at which a decoder may stumble.
+    /// Pieces of text that a decoder may mishandle.
     private static let pieces: [[UInt8]] = malformed + texts.map { Array($0.utf8) }
     private static let malformed: [[UInt8]] = [
         [0xC3], [0xE2, 0x82], [0xF0, 0x9F, 0x98], [0xED, 0xA0, 0x80], [0xFF], [0xC0, 0x80], [0xF4, 0x90, 0x80, 0x80],
@@ -44,7 +44,7 @@ enum Mutation {
         ":", "\n", "\r\n", "../../etc/passwd", "\u{202E}", "\u{2028}", "[UNK]", "__metadata__", "adam.m.", "gru_1.",
     ]
 
-    /// One to four changes.
+    /// Returns the bytes with one to four changes.
     static func several(_ bytes: [UInt8], among others: [[UInt8]], _ random: inout SplitMix64) -> [UInt8] {
         var result = bytes
         for _ in 0..<Int.random(in: 1...4, using: &random) { result = once(result, others, &random) }
@@ -64,7 +64,7 @@ enum Mutation {
         }
     }
 
-    /// Some bytes changed, dropped or doubled.
+    /// Changes, drops or duplicates some bytes.
     static func bytes(_ bytes: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         guard !bytes.isEmpty else { return [UInt8.random(in: 0...255, using: &random)] }
         var result = bytes
@@ -79,7 +79,7 @@ enum Mutation {
         return result
     }
 
-    /// A run of digits replaced: a length, an offset, a shape, a version, a step.
+    /// Replaces a run of digits: a length, an offset, a shape, a version, or a step.
     private static func number(_ bytes: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         let isDigit = { (byte: UInt8) in (0x30...0x39).contains(byte) }
         let starts = bytes.indices.filter { isDigit(bytes[$0]) && ($0 == 0 || !isDigit(bytes[$0 - 1])) }
@@ -94,7 +94,7 @@ enum Mutation {
         return result
     }
 
-    /// A member or element between two commas once more, somewhere.
+    /// Inserts a copy of members or elements between two commas at another comma.
     private static func repeated(_ bytes: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         let commas = bytes.indices.filter { bytes[$0] == 0x2C || bytes[$0] == 0x0A }
         guard commas.count > 2, let from = commas.indices.dropLast().randomElement(using: &random),
@@ -106,7 +106,7 @@ enum Mutation {
         return result
     }
 
-    /// Brackets, deep inside each other.
+    /// Inserts deeply nested opening brackets.
     private static func nested(_ bytes: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         let depth = [1, 10, 600, 5_000].randomElement(using: &random) ?? 1
         let opening = ["[", "{\"a\":", "{\\\"a\\\":", "[["].randomElement(using: &random) ?? "["
@@ -119,7 +119,7 @@ enum Mutation {
         return result
     }
 
-    /// Two strings in each other's place: names of tensors, keys, values.
+    /// Swaps two strings: names of tensors, keys, or values.
     private static func swapped(_ bytes: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         let quotes = bytes.indices.filter { bytes[$0] == 0x22 }
         guard quotes.count >= 4 else { return self.bytes(bytes, &random) }
@@ -132,7 +132,7 @@ enum Mutation {
         return result
     }
 
-    /// The beginning of one file and the end of another.
+    /// Joins the start of one file and the end of another.
     private static func spliced(_ bytes: [UInt8], _ others: [[UInt8]], _ random: inout SplitMix64) -> [UInt8] {
         let other = others.randomElement(using: &random) ?? []
         let head = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))

@@ -5,12 +5,12 @@ import Glibc
 import Reports
 import Scaling
 
-/// A reader of files, and what holds of whatever it accepts.
+/// A reader of files, with the properties of every input that it accepts.
 enum Reader: String, CaseIterable {
     case checkpoint, weights, pytorch, keras, text, metrics, run
     case message, address, profile, ranks, environment
 
-    /// Opens the input as the program does, and uses what it accepts.
+    /// Opens the input as the program does, and uses the result.
     func open(_ scratch: Scratch) throws {
         switch self {
         case .checkpoint: try use(Checkpoint(path: scratch.input))
@@ -37,9 +37,10 @@ enum Reader: String, CaseIterable {
         }
     }
 
-    /// Opens bytes; whether they were accepted.
+    /// Opens bytes; returns whether the reader accepts them.
     ///
-    /// - Throws: when a reader fails in another way than with a one-line error, or accepts what it must not.
+    /// - Throws: `CheckFailure` if the reader fails with anything but a one-line error, refuses a valid input, or
+    ///   accepts an invalid one.
     @discardableResult
     func check(_ bytes: [UInt8], _ original: [UInt8], _ scratch: Scratch) throws -> Bool {
         try scratch.write(bytes)
@@ -79,7 +80,7 @@ enum Reader: String, CaseIterable {
         else { throw CheckFailure("accepted, and contradicts itself: \(metadata)") }
     }
 
-    /// What the corpus reads must be the text, as the standard library decodes it.
+    /// Checks that the corpus holds the text as the standard library decodes it.
     private func compare(_ bytes: [UInt8], _ scratch: Scratch) throws {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CheckFailure("accepted, though it is not UTF-8")

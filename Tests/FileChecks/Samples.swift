@@ -3,7 +3,7 @@ import Exchange
 import Glibc
 
 extension Reader {
-    /// Sound files of this kind.
+    /// Returns valid files of this kind.
     func samples(_ scratch: Scratch) throws -> [[UInt8]] {
         switch self {
         case .checkpoint, .weights:
@@ -42,7 +42,7 @@ extension Reader {
     }
 }
 
-/// Checkpoints to start from.
+/// Valid checkpoints and weights, the starting points of mutations.
 enum Sample {
     static let vocabulary = ["[UNK]", "\n", "\"", "a", "é", "😀"]
 
@@ -70,7 +70,7 @@ enum Sample {
         return try scratch.read(path)
     }
 
-    /// What dtrain has written for another program: each cell, one layer and two.
+    /// Returns files that dtrain exports for another program, of each cell, with one or two layers.
     static func exported(_ format: ExchangeFormat, _ scratch: Scratch) throws -> [[UInt8]] {
         try zip(Cell.allCases, [1, 2, 1]).map { cell, layers in
             try scratch.write(file(cell, layers: layers, .generator, scratch))
@@ -80,7 +80,7 @@ enum Sample {
         }
     }
 
-    /// A file of another program: no metadata but a framework's.
+    /// A file of another program, with only a framework's metadata.
     static var foreign: [UInt8] {
         let layout = ParameterLayout(
             ModelConfiguration(cell: .lstm, layers: 1, embeddingDim: 2, rnnUnits: 3, vocabularySize: 4))
@@ -94,13 +94,13 @@ enum Sample {
     }
 }
 
-/// The frame of a safetensors file, and dtrain's checksums in it: so that a mutation gets past them.
+/// The framing of a safetensors file and dtrain's checksums in it, which let a mutation pass these checks.
 enum Sealing {
     static func file(header: [UInt8], data: [UInt8]) -> [UInt8] {
         withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + data
     }
 
-    /// The header and the data of a file; nil when its length says something else.
+    /// Returns the header and data of a file; nil if its header length is invalid.
     static func parts(_ file: [UInt8]) -> (header: [UInt8], data: [UInt8])? {
         guard file.count >= 8 else { return nil }
         let count = file[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -108,7 +108,7 @@ enum Sealing {
         return (Array(file[8..<8 + Int(count)]), Array(file[(8 + Int(count))...]))
     }
 
-    /// A file whose length and checksums are right, whatever else it holds; as before there was a seal over both.
+    /// Returns a file with valid length and checksums, in the format before the seal over both.
     static func sealed(header: [UInt8], data: [UInt8]) -> [UInt8] {
         var header = header
         let seal = "\"dtrain_seal\":\""

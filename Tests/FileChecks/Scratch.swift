@@ -1,6 +1,6 @@
 import Glibc
 
-/// A folder for inputs, in memory where that is possible; removed when all went well.
+/// A folder for inputs, in memory if possible; removed unless a check failed.
 final class Scratch {
     let folder: String
     var isKept = false
@@ -43,17 +43,19 @@ final class Scratch {
     }
 }
 
-/// How much memory this process may have: an allocation beyond it fails, and that ends a Swift program.
+/// A limit of this process's memory; an allocation beyond it fails, which ends a Swift program.
 enum Memory {
-    /// What a reader may take whatever the file's size: tables over all code points, what a decoder needs for the longest
-    /// text that it is given.
+    /// The memory that a reader may use regardless of the file's size, in bytes.
+    ///
+    /// It holds tables over all code points, and the JSON decoder's memory for the longest text that it gets.
     static let fixed = 6 << 20
 
-    /// AddressSanitizer's own memory is without bounds.
+    /// Whether AddressSanitizer is active; its own memory can't be limited.
     private static let isSanitized = dlsym(nil, "__asan_init") != nil
 
-    /// Lets large blocks go back to the system when they are freed, so that holes in the heap don't count: `malloc_trim` and
-    /// `mallopt`, which the C library's module for Swift lacks.
+    /// Returns freed memory to the system, so that holes in the heap don't count.
+    ///
+    /// Uses `malloc_trim` and `mallopt`, which the C library's module for Swift lacks.
     private static func tidy() {
         typealias Trim = @convention(c) (Int) -> CInt
         typealias Option = @convention(c) (CInt, CInt) -> CInt
@@ -62,7 +64,7 @@ enum Memory {
         if let trim = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(trim, to: Trim.self)(0) }
     }
 
-    /// Allows that many bytes more than the process has now.
+    /// Limits the memory to that many bytes more than the process uses now.
     static func limit(to bytes: Int) throws {
         guard !isSanitized else { return }
         tidy()
@@ -85,7 +87,7 @@ enum Memory {
         }
     }
 
-    /// Private writable memory of the process: what the limit counts, mapped files left out.
+    /// Returns the private writable memory of the process, which the limit counts; mapped files aren't included.
     private static func current() throws -> Int {
         guard let file = fopen("/proc/self/status", "r") else { throw CheckFailure("no /proc/self/status") }
         defer { fclose(file) }

@@ -2,19 +2,20 @@ import DTrainCore
 import DTrainDistributed
 import DistributedTesting
 
-/// Times the exchange along the tree against the library's allreduce, in turn, for a gradient of
-/// 16.1 MB, as a training sends it.
+/// Compares the times of the exchange along the tree and of the library's allreduce, for a gradient of 16.1 MB.
+///
+/// The gradient has the blocks of a training. The two take turns.
 struct Bandwidth {
-    /// Of each.
+    /// The number of measurements of each.
     let repeats: Int
 
-    /// The parameters of the tutorial's model.
+    /// The number of parameters of the tutorial's model.
     private static let count = 4_022_850
 
-    /// Prints medians on rank 0; collective.
+    /// Measures and prints medians on rank 0; collective.
     func measure(_ ranks: any Communicator) throws {
         let (count, size) = (Self.count, ranks.size)
-        // One more for the loss.
+        // One more element, for the loss.
         let nodes = try AlignedBuffer<Float>(count: count + 1)
         let values = try AlignedBuffer<Float>(count: count)
         let ways: [(name: String, mode: GradientSummation)] = [
@@ -43,8 +44,7 @@ struct Bandwidth {
         for (trial, all) in zip(trials, seconds) { show(trial.name, all, against: seconds[0], ranks: size) }
     }
 
-    /// 24 panels of 128 columns, as of the recurrent kernel, and the rest of the gradient in pieces
-    /// as large.
+    /// The blocks of the gradient: the recurrent kernel's 24 panels of 128 columns, and pieces of the same size.
     private static var panels: [[GradientBlocks.Matrix]] {
         let (rows, columns) = (1024, 3072)
         let panels = stride(from: 0, to: columns, by: 128).map {
@@ -58,7 +58,7 @@ struct Bandwidth {
     }
 
     private func show(_ name: String, _ seconds: [Double], against base: [Double], ranks: Int) {
-        // The first two touch memory for the first time.
+        // The first two measurements include page faults.
         func median(_ seconds: [Double]) -> Double { seconds.dropFirst(2).sorted()[(seconds.count - 2) / 2] }
         let bandwidth = Double(Self.count * 4) / median(seconds) / 1e9
         func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }

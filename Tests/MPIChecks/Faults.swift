@@ -3,9 +3,9 @@ import DTrainDistributed
 import DistributedTesting
 import Glibc
 
-/// A small training in which something goes wrong at one place on one rank.
+/// A small training with a fault at one point on one rank.
 ///
-/// Arguments: kind, rank, step, phase, stall timeout, text, folder.
+/// The arguments are kind, rank, step, phase, stall timeout, text, folder.
 enum Faults {
     static func run(_ arguments: [String]) throws -> Int32 {
         let numbers = [1, 2, 4].map { arguments.indices.contains($0) ? Int(arguments[$0]) : nil }
@@ -16,7 +16,7 @@ enum Faults {
         }
         let (kind, folder) = (arguments[0], arguments[6])
         let isMine = LaunchEnvironment.current.rank == rank
-        // The launcher that dies takes the reader of standard error with it.
+        // If the launcher dies, standard error has no reader.
         signal(SIGPIPE, SIG_IGN)
         var options = TrainingOptions(data: arguments[5])
         options[.batchSize] = 8
@@ -26,7 +26,7 @@ enum Faults {
         options[.checkpointDirectory] = "\(folder)/checkpoints"
         options[.checkpointEverySteps] = 4
         options[.epochs] = 1000
-        // Long enough for whoever cuts its network.
+        // Without a limit where the test needs time to cut the network.
         options[.maxSteps] = ["none", "cut"].contains(kind) ? nil : 200
         return Job.run(stallTimeout: timeout) { heartbeat, position in
             guard isMine, position == TrainingPosition(step: step, phase: phase) else { return }
@@ -37,7 +37,7 @@ enum Faults {
         }
     }
 
-    /// Leaves a file behind, whose time is that of the fault.
+    /// Triggers the fault; first creates a file, whose time is that of the fault.
     private static func happen(_ kind: String, _ heartbeat: Heartbeat, _ mark: String) throws {
         if let file = fopen(mark, "we") { fclose(file) }
         switch kind {
@@ -54,7 +54,7 @@ enum Faults {
             kill(getppid(), SIGKILL)
             kill(getpid(), SIGSTOP)
         case "hang": while true { sleep(1) }
-        // Somebody else cuts the network meanwhile.
+        // The test cuts the network in the meantime.
         case "cut":
             for _ in 0..<40 {
                 usleep(100_000)
@@ -69,7 +69,8 @@ enum Faults {
         }
     }
 
-    /// Stops the launcher, and lets it go on when no rank is left, or after a minute; which are left then is in a file.
+    /// Stops the launcher, and resumes it when no rank is left, or after a minute; writes the remaining ranks to a
+    /// file.
     private static func stopLauncher(_ mark: String) throws {
         let launcher = getppid()
         let script =
@@ -97,7 +98,7 @@ enum Faults {
         kill(launcher, SIGSTOP)
     }
 
-    /// What `ulimit -v` does to a process that wants more.
+    /// Limits the address space as `ulimit -v` does, then allocates more.
     private static func exhaustMemory() throws {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)

@@ -3,8 +3,7 @@ import DTrainDistributed
 import DistributedTesting
 import Glibc
 
-/// The program that the tests start under `mpirun`: each rank runs the check that the first
-/// argument names.
+/// The program that the tests start under `mpirun`; each rank runs the check named by the first argument.
 @main struct MPIChecks {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
@@ -38,7 +37,7 @@ import Glibc
         case "bandwidth":
             try Bandwidth(repeats: arguments.first.flatMap { Int($0) } ?? 15).measure(ranks)
         case "failure":
-            // The others wait in a collective that the last rank never enters.
+            // The other ranks wait in a collective that the last rank never enters.
             if ranks.rank == last { throw DTrainError(.badData, "made to fail") }
             try ranks.barrier()
         case "agreed-failure":
@@ -56,7 +55,7 @@ import Glibc
             let setting = getenv("OMPI_MCA_mpi_yield_when_idle").map { String(cString: $0) } ?? "unset"
             if ranks.isRoot { print("yield \(setting)") }
         case "threads":
-            try Threads.tell(ranks, arguments.map { Int($0) ?? 1 })
+            try Threads.report(ranks, arguments.map { Int($0) ?? 1 })
         case "stall":
             if ranks.rank == last { while true { sleep(1) } }
             try ranks.barrier()
@@ -85,8 +84,8 @@ import Glibc
         }
     }
 
-    /// A gradient as large as the tutorial's: rank r contributes r + i mod 1000 at i, which adds up
-    /// without rounding.
+    /// Sums a gradient as large as the tutorial's; rank r contributes r + i mod 1000 at i, which adds up without
+    /// rounding.
     private static func large(_ ranks: any Communicator) throws {
         let (size, count) = (ranks.size, 4_000_003)
         let synchronizer = try GradientSynchronizer(

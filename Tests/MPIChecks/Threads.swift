@@ -1,13 +1,13 @@
 import DTrainDistributed
 
-/// What the ranks find out about the processors that they share.
+/// A report of the ranks' threads and processors.
 enum Threads {
-    /// Rank 0 prints a line for each rank; collective.
+    /// Prints a line for each rank on rank 0; collective.
     ///
     /// - Parameters:
     ///   - ranks: the ranks.
-    ///   - wanted: the threads of each; none for as many as they choose.
-    static func tell(_ ranks: any Communicator, _ wanted: [Int]) throws {
+    ///   - wanted: the number of threads of each rank; a missing one stands for the default.
+    static func report(_ ranks: any Communicator, _ wanted: [Int]) throws {
         let threads = wanted.indices.contains(ranks.rank) ? wanted[ranks.rank] : ranks.processors.defaultThreads
         try ranks.occupy(threads: threads)
         let isCrowded = (ranks as? MPICommunicator)?.isCrowded ?? false

@@ -1,18 +1,18 @@
 import Foundation
 
-/// A headless Chromium, where there is one.
+/// A headless Chromium, if one is installed.
 public enum Browser {
-    /// Its program; nil where there is none.
+    /// The path of the browser; nil if none is installed.
     public static let path = ["chromium", "chromium-browser", "google-chrome"].lazy
         .flatMap { name in
             (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":").map { "\($0)/\(name)" }
         }
         .first { FileManager.default.isExecutableFile(atPath: $0) }
 
-    /// Why tests that need it are skipped.
+    /// The reason why tests that need a browser are skipped.
     public static let missing = "there is no chromium or google-chrome"
 
-    /// Runs it for at most a minute; what it wrote to standard output, and what pages wrote to their consoles.
+    /// Runs the browser for at most a minute; returns its standard output and the lines of pages' consoles.
     public static func run(_ arguments: [String], in folder: URL) throws -> (output: String, console: [String]) {
         guard let path else { throw MPIRun.Failure(description: missing) }
         let process = Process()
@@ -40,52 +40,54 @@ public enum Browser {
     }
 }
 
-/// How a page comes out on a screen of some width.
+/// The layout of a page on a screen of some width.
 public struct ReportLayout: Decodable, Sendable {
-    /// Whether nobody has to scroll sideways.
+    /// Whether the page fits without horizontal scrolling.
     public let fits: Bool
-    /// The width that the page had.
+    /// The width of the page in pixels.
     public let width: Int
-    /// Elements that stick out.
+    /// The number of elements that extend past the page's edges.
     public let out: Int
-    /// The first of them.
+    /// The first of these elements.
     public let first: String
-    /// Height or width of the smallest text in a chart, in pixels.
+    /// The height or width of the smallest text in a chart, in pixels.
     public let smallest: Double
-    /// Texts of charts that overlap others.
+    /// The number of overlapping pairs of texts within charts.
     public let overlaps: Int
-    /// Charts in all.
+    /// The number of charts.
     public let charts: Int
-    /// What the script in question answered.
+    /// The value of the JavaScript expression `question`.
     public let answer: String
-    /// What the page wrote to the console: errors, and what its policy has blocked.
+    /// The lines of the page's console: errors, and resources blocked by its policy.
     public private(set) var console: [String] = []
 
     private enum CodingKeys: String, CodingKey { case fits, width, out, first, smallest, overlaps, charts, answer }
 
-    /// Shows a page of a folder in the browser.
+    /// Loads a page of a folder in the browser and measures its layout.
     ///
     /// - Parameters:
+    ///   - folder: the folder of the page.
     ///   - name: the page's file name.
+    ///   - width: the width of the page in pixels.
     ///   - question: a JavaScript expression about `page`, the document.
     public init(_ folder: URL, _ name: String = "report.html", width: Int, question: String = "''") throws {
         let page = folder.appendingPathComponent("frame.html")
         try Self.frame(name, width: width, height: 800, question).write(to: page, atomically: true, encoding: .utf8)
         let arguments = ["--window-size=1400,900", "--virtual-time-budget=5000", "--dump-dom", page.absoluteString]
         let (dom, console) = try Browser.run(arguments, in: folder)
-        // The script, which says the same words, comes after the result.
+        // The script, which contains the same marker, comes after the result.
         guard let rest = dom.components(separatedBy: "<pre>RESULT ").dropFirst().first,
             let text = rest.components(separatedBy: " END").first
-        else { throw MPIRun.Failure(description: "the page found out nothing: \(dom.suffix(300))") }
+        else { throw MPIRun.Failure(description: "the page printed no result: \(dom.suffix(300))") }
         let json = text.replacingOccurrences(of: "&lt;", with: "<").replacingOccurrences(of: "&gt;", with: ">")
             .replacingOccurrences(of: "&amp;", with: "&")
         self = try JSONDecoder().decode(Self.self, from: Data(json.utf8))
         self.console = console
     }
 
-    /// A page around the report, of that width since no window gets as narrow as a phone.
+    /// Returns a page that loads the report in a frame and measures it.
     ///
-    /// It writes down what sticks out.
+    /// A frame can be as narrow as a phone; a browser window can't.
     private static func frame(_ name: String, width: Int, height: Int, _ question: String) -> String {
         """
         <!DOCTYPE html><html><body style="margin:0"><iframe src="\(name)" width="\(width)" height="\(height)"

@@ -1,18 +1,18 @@
 import DTrainCore
 import DTrainDistributed
 
-/// A claim about a communicator that didn't hold.
+/// A failed check of a communicator.
 public struct CheckFailure: Error, CustomStringConvertible {
-    /// Which claim, and what was found instead.
+    /// The check, the expected value and the actual one.
     public let description: String
 
-    /// Describes the claim.
+    /// Creates a failure with a description.
     public init(description: String) { self.description = description }
 }
 
-/// Checks a claim.
+/// Checks that two values are equal.
 ///
-/// - Throws: `CheckFailure` with the two values when they differ.
+/// - Throws: `CheckFailure` with both values if they differ.
 public func require<Value: Equatable>(
     _ actual: Value, equals expected: Value, _ what: String = "", line: UInt = #line
 ) throws {
@@ -21,19 +21,18 @@ public func require<Value: Equatable>(
     }
 }
 
-/// One check that any implementation of `Communicator` must pass, for any number of ranks: all
-/// ranks run it together.
+/// A check that any implementation of `Communicator` must pass, for any number of ranks.
 ///
-/// The expected values are closed forms of rank and size.
+/// All ranks run it together. The expected values are closed forms of rank and size.
 public struct CommunicatorCheck: Sendable, CustomStringConvertible {
-    /// The operation checked.
+    /// The name of the check.
     public let name: String
     /// Runs the check; collective.
     public let run: @Sendable (any Communicator) throws -> Void
     /// The name.
     public var description: String { name }
 
-    /// The check of that name.
+    /// Returns the check of that name; nil if there is none.
     public static func named(_ name: String) -> CommunicatorCheck? { all.first { $0.name == name } }
 
     /// All checks.
@@ -70,7 +69,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
                 var bytes = ranks.rank == root ? expected : [UInt8](repeating: 255, count: count)
                 try bytes.withUnsafeMutableBytes { try ranks.broadcast($0, from: root) }
                 try require(bytes, equals: expected, "bytes from \(root)")
-                // Only the root knows how many there are.
+                // Only the root knows the count.
                 let received = try ranks.broadcast(ranks.rank == root ? expected : [], from: root)
                 try require(received, equals: expected, "bytes of unknown number from \(root)")
             }
@@ -105,8 +104,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         try require(destination, equals: expected, "received")
     }
 
-    /// Only even ranks send, the same two bytes to each, and the receivers leave a gap between the
-    /// pieces.
+    /// Even ranks send the same two bytes to every rank; the receivers leave gaps between the pieces.
     @Sendable private static func exchangeWithHoles(_ ranks: any Communicator) throws {
         let (rank, size) = (ranks.rank, ranks.size)
         let sent = try RankBlocks([Range<Int>](repeating: rank.isMultiple(of: 2) ? 0..<2 : 0..<0, count: size))
@@ -119,7 +117,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         try require(destination, equals: expected, "received")
     }
 
-    /// Returns `count` bytes, which are 255 where nothing is received.
+    /// Exchanges bytes; returns `count` received bytes, which are 255 in gaps.
     private static func exchange(
         _ source: [UInt8], _ sent: RankBlocks, _ received: RankBlocks, count: Int, _ ranks: any Communicator
     ) throws -> [UInt8] {
@@ -154,7 +152,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    /// An error comes back as an error, and the communicator goes on working.
+    /// An MPI error is thrown as an error, and the communicator keeps working.
     @Sendable private static func invalidRoot(_ ranks: any Communicator) throws {
         for root in [-1, ranks.size, 1 << 32] {
             var thrown = false
@@ -181,8 +179,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Rank r sends r + p bytes of value r to rank p; the exchange is followed by a gathering of r
-    /// bytes of each rank.
+    /// Rank r sends r + p bytes of value r to rank p; a gathering of r bytes from each rank follows.
     @Sendable private static func transfers(_ ranks: any Communicator) throws {
         let (size, rank) = (ranks.size, ranks.rank)
         let blocks = try RankBlocks(counts: (0..<size).map { rank + $0 })
@@ -204,8 +201,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         try require(Array(all.elements.prefix(gathered.count)), equals: gathered, "gathered")
     }
 
-    /// Several at once, begun by each rank between other operations, and each kind in an order of
-    /// its own.
+    /// Several transfers at once, started between other operations; the two kinds interleave differently on each rank.
     @Sendable private static func transfersAmongOthers(_ ranks: any Communicator) throws {
         let (size, rank, length) = (ranks.size, ranks.rank, 70_000)
         let blocks = try RankBlocks(counts: [Int](repeating: length * 4, count: size))
@@ -233,7 +229,8 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Waits for transfers, and keeps their buffers until then: an optimised build frees an array after its last use.
+    /// Waits for transfers and keeps their buffers alive until then; an optimised build frees an object after its last
+    /// use.
     private static func complete<Element>(
         _ transfers: [any Transfer], _ ranks: any Communicator, using buffers: [AlignedBuffer<Element>]
     ) throws {

@@ -1,21 +1,20 @@
 import DTrainCore
 import DTrainDistributed
 
-/// The gradients of a step's micro-batches for checks, of random sign and magnitude: every order of
-/// addition gives other bits.
+/// A check of gradient sums with values of random sign and magnitude, so every order of addition gives different bits.
 package struct GradientCheck: Sendable {
-    /// Micro-batches in the step.
+    /// The number of micro-batches in the step.
     package let leaves: Int
-    /// Elements of a gradient.
+    /// The number of elements of a gradient.
     package let count: Int
 
-    /// Describes a step.
+    /// Creates a check of a step.
     package init(leaves: Int, count: Int) {
         self.leaves = leaves
         self.count = count
     }
 
-    /// The gradient of one micro-batch.
+    /// Returns the gradient of one micro-batch.
     package func gradient(of leaf: Int) -> [Float] {
         var state = UInt64(leaf) &* 0x9E37_79B9_7F4A_7C15 &+ 12345
         return (0..<count).map { _ in
@@ -25,7 +24,7 @@ package struct GradientCheck: Sendable {
         }
     }
 
-    /// The sum of leaves 2^level·index…, by the definition of the tree.
+    /// Returns the sum of the node `index` at `level`, by the tree's definition; nil if the node has no leaves.
     package func treeSum(level: Int, index: Int) -> [Float]? {
         guard index << level < leaves else { return nil }
         guard level > 0 else { return gradient(of: index) }
@@ -34,14 +33,14 @@ package struct GradientCheck: Sendable {
         return zip(left, right).map(+)
     }
 
-    /// The whole step's gradient.
+    /// The gradient of the whole step.
     package var expected: [Float] {
         var height = 0
         while 1 << height < leaves { height += 1 }
         return treeSum(level: height, index: 0) ?? []
     }
 
-    /// A stop signal that uses all bits; as a float some of them are NaN or denormal.
+    /// Returns a stop signal that uses all 32 bits; as floats, some of them are NaN or denormal.
     static func signal(rank: Int, round: Int) -> UInt32 {
         [0xFFFF_FFFF, 0x7F80_0001, 1, 0x8000_0000, 0x1234_5678][(rank + round) % 5]
     }
@@ -62,13 +61,13 @@ package struct GradientCheck: Sendable {
             communicator: ranks, tree: tree, runs: runs, blocks: blocks, mode: mode)
         let nodes = try AlignedBuffer<Float>(count: max(1, synchronizer.ownNodes.count) * count)
         let expected = expected
-        // Several times, because the synchronizer reuses its buffers.
+        // Several rounds, because the synchronizer reuses its buffers.
         for round in 1...3 {
             for index in 0..<nodes.count { nodes[index] = .nan }
             let reduction = try synchronizer.begin(nodes: nodes.pointer)
             try fill(nodes.pointer, synchronizer, blocks) { block in
-                // In the second round all transfers start at the end, in the others each rank
-                // starts them at other times.
+                // In the second round all transfers start at the end; in the others, ranks start them at different
+                // times.
                 if round != 2, (block + ranks.rank) % 3 != 0 { try reduction.advance(finished: block + 1) }
             }
             let outcome = try reduction.finish(stopSignal: Self.signal(rank: ranks.rank, round: round))

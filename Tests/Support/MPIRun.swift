@@ -1,42 +1,43 @@
 import Foundation
 
-/// Starts built programs for tests, alone or under the real `mpirun`, each with a hard limit in time.
+/// Starts built programs for tests, alone or under the real `mpirun`, each with a hard time limit.
 public struct MPIRun: Sendable {
-    /// How a program ended and what it wrote.
+    /// The exit code and output of a program.
     public struct Outcome: Sendable, CustomStringConvertible {
-        /// The exit code; 124 or 137 when the time was up.
+        /// The exit code; 124 or 137 if the time limit ended the program.
         public let status: Int32
-        /// What it wrote to standard output.
+        /// The text on standard output.
         public let stdout: String
-        /// What it wrote to standard error.
+        /// The text on standard error.
         public let stderr: String
-        /// All of it, for the message of a failed test.
+        /// The exit code and both texts, for the message of a failed test.
         public var description: String { "status \(status)\n--- stdout\n\(stdout)\n--- stderr\n\(stderr)" }
     }
 
-    /// What couldn't be started, and why.
+    /// An error that kept a program from starting.
     public struct Failure: Error, CustomStringConvertible {
-        /// One line.
+        /// The message, in one line.
         public let description: String
     }
 
-    /// The launcher: `mpirun`, taken for Open MPI's, or what `DTRAIN_TEST_MPIRUN` names, such as `mpiexec.mpich`.
+    /// The launcher: the value of `DTRAIN_TEST_MPIRUN`, such as `mpiexec.mpich`, or `mpirun`, assumed to be Open MPI's.
     public static var launcher: String { ProcessInfo.processInfo.environment["DTRAIN_TEST_MPIRUN"] ?? "mpirun" }
 
-    /// The launcher, told that there may be more ranks than cores; MPICH's needs no telling.
+    /// The launcher with options that allow more ranks than cores; MPICH's needs none.
     public static var command: [String] { [launcher] + (isOpenMPI ? ["--oversubscribe"] : []) }
 
-    /// Whether the launcher understands Open MPI's arguments.
+    /// Whether the launcher accepts Open MPI's arguments.
     public static var isOpenMPI: Bool { ProcessInfo.processInfo.environment["DTRAIN_TEST_MPIRUN"] == nil }
 
-    /// The exit codes of a job that a rank ends with `code` without `MPI_Abort`: MPICH's launcher, which then kills the other
-    /// ranks, may tell their SIGKILL instead.
+    /// Returns the possible exit codes of a job that a rank ends with `code` without `MPI_Abort`.
+    ///
+    /// MPICH's launcher then kills the other ranks, and may report their SIGKILL instead.
     public static func codes(_ code: Int32) -> [Int32] { isOpenMPI ? [code] : [code, SIGKILL] }
 
-    /// Whether there is a launcher to start.
+    /// Whether the launcher is installed.
     public static var isAvailable: Bool { path(of: launcher) != nil }
 
-    /// Why tests under `mpirun` are skipped.
+    /// The reason why tests under `mpirun` are skipped.
     public static let missing = "mpirun isn't installed"
 
     /// Runs a built program on several ranks.
@@ -46,9 +47,9 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - arguments: the program's arguments.
     ///   - environment: variables to add.
-    ///   - binding: what each rank is bound to (`none`, `core`, `socket`); by default that is up to the launcher.
-    ///   - folder: where it runs; nil for here.
-    ///   - seconds: the limit; then all is killed.
+    ///   - binding: the unit to bind each rank to (`none`, `core`, `socket`); nil for the launcher's default.
+    ///   - folder: the working directory; nil for the current one.
+    ///   - seconds: the time limit, after which the job is killed.
     public static func mpirun(
         ranks: Int, executable: String, arguments: [String], environment: [String: String] = [:],
         binding: String? = nil, folder: String? = nil, seconds: Int = 180
@@ -58,15 +59,15 @@ public struct MPIRun: Sendable {
             binding: binding, folder: folder, seconds: seconds)
     }
 
-    /// Runs a built program as one job whose ranks get different arguments.
+    /// Runs a built program as one job with different arguments for its ranks.
     ///
     /// - Parameters:
     ///   - executable: the name of a product of this package, or a path.
-    ///   - programs: the ranks in order, as runs with the same arguments.
+    ///   - programs: the ranks in order, in groups with the same arguments.
     ///   - environment: variables to add.
-    ///   - binding: what each rank is bound to (`none`, `core`, `socket`); by default that is up to the launcher.
-    ///   - folder: where it runs; nil for here.
-    ///   - seconds: the limit; then all is killed.
+    ///   - binding: the unit to bind each rank to (`none`, `core`, `socket`); nil for the launcher's default.
+    ///   - folder: the working directory; nil for the current one.
+    ///   - seconds: the time limit, after which the job is killed.
     public static func mpirun(
         executable: String, programs: [(ranks: Int, arguments: [String])], environment: [String: String] = [:],
         binding: String? = nil, folder: String? = nil, seconds: Int = 180
@@ -74,7 +75,7 @@ public struct MPIRun: Sendable {
         guard let mpirun = path(of: launcher) else { throw Failure(description: missing) }
         let program = try find(executable)
         let runs = programs.map { ["-np", "\($0.ranks)", program] + $0.arguments }
-        // Open MPI has to be told that ranks may share what they are bound to.
+        // Open MPI needs an option to let ranks share the cores they are bound to.
         let sharing = isOpenMPI && binding != "none" ? ":overload-allowed" : ""
         let binding = binding.map { [(isOpenMPI ? "--" : "-") + "bind-to", $0 + sharing] } ?? []
         let command = [mpirun] + Self.command.dropFirst() + binding + Array(runs.joined(separator: [":"]))
@@ -87,8 +88,8 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - arguments: the program's arguments.
     ///   - environment: variables to add.
-    ///   - folder: where it runs; nil for here.
-    ///   - seconds: the limit; then it is killed.
+    ///   - folder: the working directory; nil for the current one.
+    ///   - seconds: the time limit, after which the program is killed.
     public static func run(
         executable: String, arguments: [String], environment: [String: String] = [:], folder: String? = nil,
         seconds: Int = 180
@@ -96,15 +97,15 @@ public struct MPIRun: Sendable {
         try limited([try find(executable)] + arguments, environment, folder, seconds)
     }
 
-    /// Whether there is a `script` to give programs a terminal.
+    /// Whether `script` is installed, which runs programs on a terminal.
     public static var hasTerminal: Bool { path(of: "script") != nil }
 
-    /// Runs a shell command on a terminal of its own; what it writes to the terminal is the outcome's standard output.
+    /// Runs a shell command on its own terminal; the terminal's output is the outcome's standard output.
     ///
     /// - Parameters:
     ///   - command: a line for `sh`.
-    ///   - folder: where it runs; nil for here.
-    ///   - seconds: the limit; then it is killed.
+    ///   - folder: the working directory; nil for the current one.
+    ///   - seconds: the time limit, after which the program is killed.
     public static func onTerminal(_ command: String, folder: String? = nil, seconds: Int = 180) throws -> Outcome {
         guard let script = path(of: "script") else { throw Failure(description: "script isn't installed") }
         return try limited([script, "-qec", command, "/dev/null"], ["SHELL": "/bin/sh"], folder, seconds)
@@ -114,14 +115,15 @@ public struct MPIRun: Sendable {
     ///
     /// - Parameters:
     ///   - command: a line for `sh`.
-    ///   - folder: where it runs; nil for here.
-    ///   - seconds: the limit; then it is killed.
+    ///   - folder: the working directory; nil for the current one.
+    ///   - seconds: the time limit, after which the program is killed.
     public static func shell(_ command: String, folder: String? = nil, seconds: Int = 180) throws -> Outcome {
         try limited(["/bin/sh", "-c", command], [:], folder, seconds)
     }
 
-    /// The built program of that name: in the folder that `DTRAIN_TEST_BINARIES` names, else from the folder of the running
-    /// test bundle upwards.
+    /// Returns the path of a built program.
+    ///
+    /// Searches the folder `DTRAIN_TEST_BINARIES` if set, else the folders above the running test bundle.
     public static func find(_ executable: String) throws -> String {
         if executable.contains("/") { return executable }
         if let folder = ProcessInfo.processInfo.environment["DTRAIN_TEST_BINARIES"], !folder.isEmpty {
@@ -160,11 +162,11 @@ public struct MPIRun: Sendable {
         guard let timeout = path(of: "timeout") else {
             throw Failure(description: "coreutils' timeout isn't installed")
         }
-        // Files rather than pipes: a killed launcher may leave children behind that keep a pipe open.
+        // Files instead of pipes, because a killed launcher may leave children behind that keep a pipe open.
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        // Launchers that are killed leave files behind.
+        // Killed launchers leave files behind.
         let segments = Self.sharedMemory.map { $0.appendingPathComponent(folder.lastPathComponent) }
         if let segments { try FileManager.default.createDirectory(at: segments, withIntermediateDirectories: true) }
         defer { if let segments { try? FileManager.default.removeItem(at: segments) } }
@@ -198,7 +200,7 @@ public struct MPIRun: Sendable {
         FileManager.default.isWritableFile(atPath: "/dev/shm") ? URL(fileURLWithPath: "/dev/shm") : nil
     }
 
-    /// The variables by which Open MPI finds where its files go.
+    /// Returns the variables that set the folders of Open MPI's files.
     static func places(temporary: URL, segments: URL?) -> [String: String] {
         var result = ["TMPDIR": temporary.path]
         for name in ["btl_vader", "btl_sm", "osc_sm", "osc_rdma"] {
@@ -207,7 +209,9 @@ public struct MPIRun: Sendable {
         return result
     }
 
-    /// The threads that tests run on block signals, which a program would inherit: no test could send it one.
+    /// Runs `body` with all signals unblocked.
+    ///
+    /// The threads of tests block signals. A program would inherit that, and tests couldn't send it any.
     private static func withSignalsUnblocked(_ body: () throws -> Void) rethrows {
         var (none, before) = (sigset_t(), sigset_t())
         sigemptyset(&none)
@@ -216,7 +220,7 @@ public struct MPIRun: Sendable {
         try body()
     }
 
-    /// Open MPI refuses root unless told twice; in a container the tests run as root.
+    /// The variables that allow root to run Open MPI; in a container the tests run as root.
     private static var rootPermission: [String: String] {
         geteuid() == 0 ? ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"] : [:]
     }

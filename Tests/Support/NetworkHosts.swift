@@ -1,30 +1,30 @@
 import Foundation
 
-/// Several network hosts on this machine, for jobs whose ranks meet over a network: see `scripts/network-hosts`.
+/// Simulated network hosts on this machine, for jobs that communicate over a network; see `scripts/network-hosts`.
 ///
-/// They exist while a command runs on the first of them and are gone afterwards, however it ends.
+/// They exist while a command runs on the first of them, and are removed when it ends.
 public struct NetworkHosts: Sendable, CustomStringConvertible {
-    /// How many hosts; they are called host1, host2 and so on.
+    /// The number of hosts, named host1, host2 and so on.
     public let count: Int
-    /// How many ranks `mpirun` starts on each.
+    /// The number of ranks that `mpirun` starts on each host.
     public let slots: Int
-    /// The limit of each host's link, in tc's notation; nil for none.
+    /// The rate limit of each host's link, in tc's notation; nil for none.
     public let rate: String?
-    /// Such as "2 hosts × 1 rank, 1gbit".
+    /// A description such as "2 hosts × 1 rank, 1gbit".
     public var description: String {
         "\(count) hosts × \(slots) rank\(slots == 1 ? "" : "s")\(rate.map { ", \($0)" } ?? "")"
     }
-    /// The ranks that fill all hosts.
+    /// The number of ranks that fill all hosts.
     public var ranks: Int { count * slots }
 
-    /// Describes hosts; nothing is made yet.
+    /// Creates a description of hosts; `run` creates the hosts.
     public init(_ count: Int, slots: Int = 1, rate: String? = nil) {
         self.count = count
         self.slots = slots
         self.rate = rate
     }
 
-    /// Why there can be no such hosts here; nil where there can.
+    /// The reason why this system can't create such hosts; nil if it can.
     public static let obstacle: String? = {
         guard MPIRun.isAvailable else { return MPIRun.missing }
         do {
@@ -40,12 +40,12 @@ public struct NetworkHosts: Sendable, CustomStringConvertible {
     /// - Parameters:
     ///   - command: a line for `sh`.
     ///   - environment: variables to add.
-    ///   - folder: where it runs; nil for here.
-    ///   - seconds: the limit; then all is killed, on all hosts.
+    ///   - folder: the working directory; nil for the current one.
+    ///   - seconds: the time limit, after which all processes on all hosts are killed.
     public func run(
         _ command: String, environment: [String: String] = [:], folder: String? = nil, seconds: Int = 60
     ) throws -> MPIRun.Outcome {
-        // Each host has a memory file system of its own.
+        // Each host has its own file system in memory.
         let places = MPIRun.places(
             temporary: FileManager.default.temporaryDirectory, segments: URL(fileURLWithPath: "/dev/shm"))
         let limit = rate.map { ["--rate", $0] } ?? []

@@ -9,7 +9,7 @@ static void adam(
         float second = FUSED(FUSED(g, g, -v[i]), b, v[i]);
         m[i] = first;
         v[i] = second;
-        // Not sqrtf: that may set errno, and a loop that does isn't vectorised.
+        // Not sqrtf, which may set errno and so prevents vectorisation.
         weights[i] -= first * alpha / (__builtin_elementwise_sqrt(second) + epsilon);
     }
 }

@@ -1,11 +1,13 @@
-// The loops for one instruction set. Before this, a file defines VECTOR, the floats of a vector, and FMA where the set has fused
-// multiply-add; it includes list.h, and sets the compiler's target. After this, LOOP_TABLE names them all.
+// The loops for one instruction set.
+//
+// The including file defines VECTOR, the number of floats per vector, and FMA if the set has fused multiply-add. It
+// includes list.h and sets the compiler's target. Afterwards, LOOP_TABLE is the table of all loops.
 
 #pragma STDC FP_CONTRACT OFF
 
 #define INLINE static inline __attribute__((always_inline))
 
-// a * b + c with one rounding where the set has it.
+// a * b + c, rounded once if the set has fused multiply-add.
 #ifdef FMA
 #define FUSED(a, b, c) __builtin_fmaf(a, b, c)
 #define FUSED_VECTOR(a, b, c) __builtin_elementwise_fma(a, b, c)

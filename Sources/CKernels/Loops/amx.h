@@ -1,23 +1,23 @@
-// Products of bf16 operands in tiles; CKernels.h says what is asked for.
+// Products of bf16 operands in tiles; Products.h specifies them.
 //
-// Before this, a file defines `tiles`, a thread's tile registers, and what is done with them: OPEN_TILES, CLOSE_TILES, ZERO_TILE,
-// LOAD_TILE, STORE_TILE and MULTIPLY_TILES. Numbers of tiles are constants: 0 to 3 are sums, 4 and 5 A, 6 and 7 B. After this,
-// `packed_product` and `panel_product` are defined.
+// The including file defines `tiles`, a thread's tile registers, and their operations: OPEN_TILES, CLOSE_TILES,
+// ZERO_TILE, LOAD_TILE, STORE_TILE and MULTIPLY_TILES. Tile numbers are constants: 0 to 3 hold sums, 4 and 5 hold A, 6
+// and 7 hold B. This file defines `packed_product` and `panel_product`.
 //
-// A sum starts with the first tile of the depth and adds one tile after another, so its bits depend on the row of A and the column
-// of B alone.
+// A sum starts with the first tile of the depth and adds one tile after another, so its bits depend only on the row of
+// A and the column of B.
 
 #pragma STDC FP_CONTRACT OFF
 
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
-    // Rows of A, and columns of B.
+    // Rows of A and columns of B in a tile.
     SIDE = DTRAIN_TILE_ROWS,
-    // A block of sums has at most two by two tiles: each tile that is loaded is multiplied twice.
+    // A block of sums has at most two by two tiles, so each loaded tile is multiplied twice.
     BLOCK_SIDE = 2 * SIDE,
     LINE_BYTES = 64,
-    // A's tiles follow each other.
+    // A's tiles are contiguous.
     A_STRIDE = LINE_BYTES,
     A_STEP = SIDE * A_STRIDE,
     // B's tiles are squares of packed weights.
@@ -27,7 +27,7 @@ enum {
 _Static_assert(DTRAIN_BLOCK_STEPS == SIDE && 2 * DTRAIN_BLOCK_STEPS == DTRAIN_TILE_DEPTH, "B's tiles are squares of pairs");
 _Static_assert(2 * DTRAIN_TILE_DEPTH == LINE_BYTES, "a row of a tile is a cache line");
 
-// How tiles lie in memory, which is constant in a product: bytes between a tile's rows, and between tiles.
+// The layout of tiles in memory, constant in a product: bytes between a tile's rows, and between tiles.
 typedef struct {
     int stride;
     int step;
@@ -38,7 +38,7 @@ typedef struct {
     const char *a[2];
     const char *b[2];
     int64_t steps;  // tiles of the depth
-    // Tiles that are needed next; NULL: none. Each step fetches two of them into the L2 cache.
+    // Tiles needed next; NULL: none. Each step fetches two of them into the L2 cache.
     const char *next[2];
     float *c;  // rows c_stride apart
     int64_t c_stride;
@@ -104,7 +104,7 @@ INLINE void multiply(tiles *t, int64_t rows, int64_t width, const spacing next, 
     }
 }
 
-// Blocks that fetch tiles of B, or of A.
+// Multiply a block and fetch tiles of B, or of A.
 static void multiply_fetching_b(tiles *t, int64_t rows, int64_t width, const block *q) {
     multiply(t, rows, width, (spacing){B_STRIDE, B_STEP}, q);
 }
@@ -117,7 +117,7 @@ INLINE void copy(int64_t rows, int64_t width, const float *from, int64_t from_st
         memcpy(to + i * to_stride, from + i * from_stride, (size_t)width * sizeof(float));
 }
 
-// A block that extends past C's last row or column is computed in a copy of C.
+// Computes a block that extends past C's last row or column, in a copy of C.
 INLINE void multiply_at_edge(tiles *t, int64_t rows, int64_t width, const block *q) {
     _Alignas(64) float edge[BLOCK_SIDE * BLOCK_SIDE] = {0};
     block moved = *q;
@@ -134,14 +134,14 @@ typedef struct {
     int64_t width;
 } piece;
 
-// The index-th of `count` pieces; a group's last one may be narrower.
+// Returns the index-th of `count` pieces; a group's last piece may be narrower.
 INLINE piece piece_at(const dtrain_packed_product *p, int64_t index, int64_t count) {
     const int64_t in_group = count / p->groups, place = p->backwards ? count - 1 - index : index;
     const int64_t column = place % in_group * BLOCK_SIDE, rest = p->columns - column;
     return (piece){p->first + place / in_group * p->group_stride + column, rest < BLOCK_SIDE ? rest : BLOCK_SIDE};
 }
 
-// The first tile of B's columns from a multiple of SIDE on.
+// Returns B's first tile at `column`, a multiple of SIDE.
 INLINE const char *columns_at(const void *packed, int64_t steps, int64_t column) {
     return (const char *)packed + column / DTRAIN_BLOCK_COLUMNS * steps * B_STEP + column % DTRAIN_BLOCK_COLUMNS * 4;
 }
@@ -151,8 +151,8 @@ INLINE void set_columns(const char *tiles[2], const void *packed, int64_t steps,
     tiles[1] = columns_at(packed, steps, column + SIDE);
 }
 
-// Columns by columns, each with all rows: the first rows fetch the next columns. Those of the last columns fetch nothing, as the next
-// product begins with them.
+// Computes one piece of columns after another, with all rows. The first rows of a piece fetch the next piece. In the
+// last piece they fetch nothing, because the next product starts with the same columns.
 INLINE void packed_product(dtrain_packed_product p) {
     tiles t;
     OPEN_TILES(&t);
@@ -178,7 +178,7 @@ INLINE void packed_product(dtrain_packed_product p) {
     CLOSE_TILES(&t);
 }
 
-// Adds the addends to a block's sums one after another and stores the results.
+// Adds the addends to a block's sums, one after another, and stores the results.
 INLINE void finish(
     float *restrict sums, int64_t rows, int64_t width, int64_t offset, int64_t columns, const dtrain_fold *fold) {
     for (int64_t i = 0; i < rows; i++, offset += columns, sums += BLOCK_SIDE) {
@@ -190,8 +190,8 @@ INLINE void finish(
     }
 }
 
-// Fetches the lines that `finish` will touch into the L2 cache.
-INLINE void announce(int64_t rows, int64_t offset, int64_t columns, const dtrain_fold *fold) {
+// Prefetches the lines that `finish` will access into the L2 cache.
+INLINE void prefetch_fold(int64_t rows, int64_t offset, int64_t columns, const dtrain_fold *fold) {
     for (int64_t i = 0; i < rows; i++, offset += columns) {
         for (int64_t k = 0; k < fold->count; k++) {
             fetch_to_l2(fold->addends[k] + offset);
@@ -202,13 +202,13 @@ INLINE void announce(int64_t rows, int64_t offset, int64_t columns, const dtrain
     }
 }
 
-// What blocks fetch for the next product.
+// The lines that blocks prefetch for the next product.
 typedef struct {
     const char *position;
     const char *end;
 } lines;
 
-// Has a block fetch its part of them: as many lines as two rows of A's tiles.
+// Assigns a block its share of these lines: as many as two rows of A's tiles.
 INLINE void take(lines *ahead, block *q) {
     if (ahead->position >= ahead->end) return;
     q->next[0] = ahead->position;
@@ -216,8 +216,9 @@ INLINE void take(lines *ahead, block *q) {
     ahead->position += 2 * q->steps * A_STEP;
 }
 
-// B stays in the L2 cache while the rows of A stream by, two bands with all columns. The first columns of two bands fetch the next
-// bands (a prefetch past the last one has no effect); the others, in the last rows, what comes after this product.
+// B stays in the L2 cache while the rows of A stream by, two bands at a time with all columns. The first columns of two
+// bands prefetch the next bands; past the last one this has no effect. The other columns of the last rows prefetch the
+// data of the next product.
 INLINE void panel_product(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold) {
     tiles t;
@@ -225,7 +226,7 @@ INLINE void panel_product(
     _Alignas(64) float sums[BLOCK_SIDE * BLOCK_SIDE];
     const int64_t steps = dtrain_groups(depth, DTRAIN_TILE_DEPTH), band = dtrain_groups(stored, DTRAIN_TILE_DEPTH) * A_STEP;
     lines ahead = {(const char *)fold->upcoming, (const char *)(fold->upcoming + fold->upcoming_count)};
-    // Fetched late, to keep what is still in use in the cache.
+    // Prefetched late, so it doesn't evict data still in use.
     const int64_t spare = (dtrain_groups(columns, BLOCK_SIDE) - 1) * steps * 2 * A_STEP;
     const int64_t late = rows - (spare ? fold->upcoming_count * 4 / spare + 1 : 0) * BLOCK_SIDE;
     for (int64_t row = 0; row < rows; row += BLOCK_SIDE) {
@@ -241,7 +242,7 @@ INLINE void panel_product(
             } else if (row >= late) {
                 take(&ahead, &q);
             }
-            announce(height, row * columns + column, columns, fold);
+            prefetch_fold(height, row * columns + column, columns, fold);
             multiply_fetching_a(&t, height, width, &q);
             finish(sums, height, width, row * columns + column, columns, fold);
         }

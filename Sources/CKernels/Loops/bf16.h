@@ -11,7 +11,7 @@ static void round_bf16(int64_t n, const float *restrict x, float *restrict resid
         uint16_t sent = bf16(wanted);
         float rest = wanted - expanded(sent);
         rounded[i] = sent;
-        // An infinite or undefined rest can't be carried over.
+        // An infinite or NaN residual must not be carried over.
         residual[i] = fabsf(rest) < INFINITY ? rest : 0.0f;
     }
 }

@@ -1,4 +1,4 @@
-// Every loop that exists once for each instruction set: X(result, name, parameters, arguments). CKernels.h says what each does.
+// The loops compiled for each instruction set, as X(result, name, parameters, arguments). CKernels.h documents them.
 #ifndef DTRAIN_LOOPS_LIST_H
 #define DTRAIN_LOOPS_LIST_H
 
@@ -90,7 +90,7 @@ typedef struct {
 #undef FIELD
 } loop_table;
 
-// A value of loop_table with the static functions of these names.
+// The loop_table of the static functions with these names.
 #define LOOP_ENTRY(result, name, parameters, arguments) .name = name,
 #define LOOP_TABLE {FOR_EACH_LOOP(LOOP_ENTRY)}
 

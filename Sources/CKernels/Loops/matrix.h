@@ -18,7 +18,7 @@ static void add_rows(
     int64_t columns, const float *a, const uint16_t *a_rows, int64_t a_count, const float *b, const uint16_t *b_rows,
     int64_t b_count, float *sum) {
     for (int64_t i = 0, k = 0; i < a_count || k < b_count;) {
-        // Beyond a list's end is no row, which is larger than all.
+        // At the end of a list, use a value above all rows.
         const int32_t of_a = i < a_count ? a_rows[i] : INT32_MAX, of_b = k < b_count ? b_rows[k] : INT32_MAX;
         const int64_t start = (of_a < of_b ? of_a : of_b) * columns;
         if (of_a == of_b)

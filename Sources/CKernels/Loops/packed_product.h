@@ -1,10 +1,10 @@
-// C = A * B with packed weights B; dtrain_packed_product says what is asked for.
+// C = A * B with packed weights B; see dtrain_packed_product.
 
-// Rows of A are copied with a gap of a cache line: at a stride of 4 KiB they would all fall into one set of the L1 cache.
+// Copied rows of A have a gap of a cache line; at a stride of 4 KiB they would share one set of the L1 cache.
 enum { A_STRIDE = TILE_STEPS + LINE };
 
-// For each kind of operand: tiles of two vectors of columns, for many rows and for few, and of one; strips of several rows, of one
-// row, and of one vector.
+// For each kind of operand: tiles of two vectors of columns for many rows and for few, tiles of one vector, strips of
+// several rows, of one row, and of one vector.
 #define DEFINE_PACKED_TILE(name, madd, vectors, per_step, every) \
     DEFINE_TILE(name, madd, vectors, A_STRIDE, per_step, BLOCK_COLUMNS, BLOCK_COLUMNS, every)
 #define DEFINE_LOOPS(kind, madd, per_step)                                         \
@@ -15,7 +15,7 @@ enum { A_STRIDE = TILE_STEPS + LINE };
     DEFINE_ROW(row_##kind, madd, ROW_VECTORS, per_step, BLOCK_COLUMNS)             \
     DEFINE_STRIP(narrow_strip_##kind, madd, 1, per_step, BLOCK_COLUMNS)
 #if VECTOR == 16
-// All tiles are eager.
+// With AVX-512, all tiles are eager.
 #define DEFINE_EAGER_TILE(name, madd, vectors, per_step, every)
 #define EAGER_TILE(kind) tile_##kind
 #else
@@ -23,7 +23,7 @@ enum { A_STRIDE = TILE_STEPS + LINE };
 #define EAGER_TILE(kind) eager_tile_##kind
 #endif
 
-// A product in steps: `per_step` elements of four bytes of A and a row of B's column blocks each.
+// A product in steps. Each step takes `per_step` four-byte elements of A and one row of B's column blocks.
 typedef struct {
     dtrain_packed_product p;
     int64_t steps;
@@ -43,7 +43,8 @@ typedef struct {
     int64_t width;
 } piece;
 
-// Pieces of `width` columns, or of one vector where the groups don't start and end with whole ones: none crosses a column block.
+// Returns the width of pieces: `width` columns, or one vector if groups don't start and end at multiples of `width`. No
+// piece crosses a column block.
 INLINE int64_t piece_width(const dtrain_packed_product *p, int64_t width) {
     const int64_t ends = p->groups > 1 ? p->columns | p->group_stride : 0;
     return (p->first | ends) % width == 0 ? width : VECTOR;
@@ -53,14 +54,14 @@ INLINE int64_t pieces(const dtrain_packed_product *p, int64_t width) {
     return dtrain_groups(p->columns, width) * p->groups;
 }
 
-// The index-th of `count` pieces of `width` columns; the matrix's last one may be narrower.
+// Returns the index-th of `count` pieces of `width` columns; the matrix's last piece may be narrower.
 INLINE piece piece_at(const dtrain_packed_product *p, int64_t index, int64_t count, int64_t width) {
     const int64_t in_group = count / p->groups, place = p->backwards ? count - 1 - index : index;
     const int64_t column = place % in_group * width, rest = p->columns - column;
     return (piece){p->first + place / in_group * p->group_stride + column, rest < width ? rest : width};
 }
 
-// Where packed columns start, from step `first` on.
+// Returns the start of packed columns, from step `first` on.
 INLINE const float *packed_at(const plan *q, int64_t first, int64_t column) {
     const int64_t stored = dtrain_groups(q->steps, DTRAIN_BLOCK_STEPS) * DTRAIN_BLOCK_STEPS;
     const int64_t block_start = (column / BLOCK_COLUMNS * stored + first) * BLOCK_COLUMNS;
@@ -72,7 +73,7 @@ INLINE void copy(int64_t rows, int64_t width, const float *from, int64_t from_st
         memcpy(to + i * to_stride, from + i * from_stride, (size_t)width * sizeof(float));
 }
 
-// The same tile on a copy of C, for one that extends past C's last column.
+// Returns the same tile on a copy of C, for a tile that extends past C's last column.
 INLINE tile at_edge(int64_t rows, int64_t width, const tile *t, float *edge) {
     tile moved = *t;
     moved.c = edge;
@@ -109,7 +110,7 @@ INLINE void run_strip(const plan *q, int64_t rows, int64_t width, int64_t whole,
     }
 }
 
-// Strip by strip, for rows so few that the sums of many columns fit the registers.
+// Computes the product in strips, for so few rows that the sums of many columns fit the registers.
 INLINE void product_in_strips(const plan *q) {
     const dtrain_packed_product *p = &q->p;
     const int64_t whole = (p->rows == 1 ? ROW_VECTORS : STRIP_VECTORS) * VECTOR, width = piece_width(p, whole);
@@ -123,7 +124,7 @@ INLINE void product_in_strips(const plan *q) {
     }
 }
 
-// Copies A's columns of `depth` steps; the rest of half a step becomes 0.
+// Copies `depth` steps of A's columns; the second half of an incomplete last step becomes 0.
 INLINE void copy_a(const plan *q, int64_t first, int64_t depth) {
     const int64_t step = q->per_step * (int64_t)sizeof(float);
     const int64_t rest = q->row_bytes - first * step, wanted = depth * step, found = rest < wanted ? rest : wanted;
@@ -162,7 +163,7 @@ INLINE void product_in_tiles(const plan *q) {
 }
 
 INLINE void packed_product(plan q) {
-    // Strips read A in place, in whole steps.
+    // Strips read A in place, which needs whole steps.
     if (q.p.rows <= STRIP_ROWS && q.row_bytes == q.steps * q.per_step * (int64_t)sizeof(float)) {
         product_in_strips(&q);
     } else {

@@ -1,4 +1,4 @@
-// Products with packed weights whose sums are of float32 products.
+// Products with packed weights that sum float32 products.
 
 DEFINE_LOOPS(fp32, MADD_FP32, 1)
 DEFINE_LOOPS(expanded, MADD_EXPANDED, 2)

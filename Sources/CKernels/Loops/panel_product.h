@@ -1,6 +1,6 @@
-// A * B of packed states and a panel, whose sums are folded as they leave the registers; CKernels.h says what is asked for.
+// A * B of packed states and a panel, see Products.h; the sums are folded as they leave the registers.
 
-// Part of a row of a finished tile: adds the addends to the sums one after another and stores the result.
+// Adds the addends to a vector of a finished tile's row, one after another, and stores the result.
 INLINE void finish_vector(const float *sums, int64_t offset, const dtrain_fold *fold) {
     vector sum = load(sums);
     for (int64_t i = 0; i < fold->count; i++) sum = load(fold->addends[i] + offset) + sum;
@@ -24,8 +24,8 @@ static void finish(
     }
 }
 
-// Fetches the lines that `finish` will touch into the L2 cache.
-INLINE void announce(int64_t rows, int64_t row, int64_t column, int64_t columns, const dtrain_fold *fold) {
+// Prefetches the lines that `finish` will access into the L2 cache.
+INLINE void prefetch_fold(int64_t rows, int64_t row, int64_t column, int64_t columns, const dtrain_fold *fold) {
     for (int64_t i = 0; i < rows; i++) {
         const int64_t offset = (row + i) * columns + column;
         for (int64_t k = 0; k < fold->count; k++) {
@@ -38,7 +38,7 @@ INLINE void announce(int64_t rows, int64_t row, int64_t column, int64_t columns,
     }
 }
 
-// What the tiles fetch for the next product.
+// The lines that tiles prefetch for the next product.
 typedef struct {
     const float *position;
     const float *end;
@@ -51,9 +51,9 @@ INLINE const float *take(lines *ahead, int64_t depth, const float *otherwise) {
     return start;
 }
 
-// B stays in the L2 cache while the rows of A stream by. The tile of the first columns, or the first tiles of a group of rows,
-// fetch the next group (a prefetch past the last one has no effect), the other tiles of the last rows fetch what comes after this
-// product. A tile's sums stay in the L1 cache until its last step.
+// B stays in the L2 cache while the rows of A stream by. The tile of the first columns, or the first tiles of a group
+// of rows, prefetch the next group; past the last one this has no effect. The other tiles of the last rows prefetch the
+// data of the next product. A tile's sums stay in the L1 cache until its last step.
 //
 // B is [column blocks][block_steps][block_columns].
 INLINE void panel_product(
@@ -61,7 +61,7 @@ INLINE void panel_product(
     const float *a, int64_t a_steps, const float *b, int64_t block_columns, int64_t block_steps, const dtrain_fold *fold) {
     _Alignas(64) float sums[TILE_ROWS * TILE_COLUMNS] = {0};
     lines ahead = {fold->upcoming, fold->upcoming + fold->upcoming_count};
-    // Fetched late, to keep what is still in use in the cache.
+    // Prefetched late, so it doesn't evict data still in use.
     const int64_t tiles = dtrain_groups(columns, TILE_COLUMNS);
     const int64_t late = rows - (fold->upcoming_count / LINE / ((steps / EVEN_STEPS) * tiles + 1) + 2) * STATE_GROUP;
     for (int64_t row = 0; row < rows; row += TILE_ROWS) {
@@ -70,7 +70,7 @@ INLINE void panel_product(
         for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
             const float *from = b + column / block_columns * block_columns * block_steps + column % block_columns;
             const int is_spare = TILE_ROWS == STATE_GROUP ? column > 0 : row % STATE_GROUP > 0;
-            announce(height, row, column, columns, fold);
+            prefetch_fold(height, row, column, columns, fold);
             for (int64_t first = 0; first < steps; first += TILE_STEPS) {
                 const int64_t depth = steps - first < TILE_STEPS ? steps - first : TILE_STEPS;
                 const float *next =

@@ -1,4 +1,4 @@
-// Sums of float32 products over the states of a micro-batch.
+// Panel products that sum float32 products over the states of a micro-batch.
 
 DEFINE_TILE(panel_tile, MADD_FP32, 2, 1, STATE_GROUP, t->b_stride, LINE, EVEN_STEPS)
 DEFINE_TILE(narrow_panel_tile, MADD_FP32, 1, 1, STATE_GROUP, t->b_stride, LINE, EVEN_STEPS)

@@ -1,6 +1,6 @@
-// The register tile of the products: at most TILE_ROWS rows by TILE_COLUMNS columns of sums, in vectors of VECTOR floats.
+// The products' register tile: at most TILE_ROWS rows by TILE_COLUMNS columns of sums, in vectors of VECTOR floats.
 //
-// Every sum runs in the order of the depth, one MADD a step, so its bits don't depend on the size of a vector or tile.
+// Every sum runs in the order of the depth, one MADD per step, so its bits don't depend on vector and tile sizes.
 
 typedef float vector __attribute__((ext_vector_type(VECTOR), aligned(4)));
 typedef uint32_t words __attribute__((ext_vector_type(VECTOR), aligned(4)));
@@ -12,19 +12,20 @@ enum {
     // 24 of 32 vector registers hold sums, or 12 of 16.
     TILE_ROWS = VECTOR == 16 ? 12 : 6,
     TILE_COLUMNS = 2 * VECTOR,
-    // A tile is computed over this many steps at a time, whose operands fit the L1 and L2 caches.
+    // The maximum number of steps of a tile at a time; their operands fit the L1 and L2 caches.
     TILE_STEPS = VECTOR == 16 ? DTRAIN_MOST_TILE_STEPS : 256,
-    // Steps by which a tile's rows of B are fetched into the L1 cache in advance.
+    // The number of steps by which a tile prefetches its rows of B into the L1 cache.
     TILE_AHEAD = 16,
-    // A tile fetches ahead in one of two ways. Eagerly, each step fetches a line into the L2 cache, and the tile's own rows of B into
-    // the L1 cache: for few rows, which wait for the weights. Evenly, a line every EVEN_STEPS steps, which as many tiles share: with
-    // vectors of 32 bytes, loads and multiplications take about the same time, and a tile that fetched more would wait.
+    // A tile prefetches in one of two ways. An eager tile fetches a line into the L2 cache in each step, and its own
+    // rows of B into the L1 cache; this suits few rows, which wait for the weights. An even tile fetches a line every
+    // EVEN_STEPS steps, and that many tiles share the lines: with vectors of 32 bytes, loads and multiplications take
+    // about the same time, and more prefetches would stall the tile.
     EAGER = 1,
     EVEN_STEPS = VECTOR == 16 ? EAGER : 4,
     TILE_UNROLL = 4,
 
-    // A strip has so few rows that the sums of many columns fit the registers: it reads B as fast as it arrives, with 8 KiB in
-    // flight. A single row needs more vectors to hide the latency of its sums.
+    // A strip has so few rows that the sums of many columns fit the registers. It is limited by the bandwidth of B,
+    // with 8 KiB in flight. A single row needs more vectors to hide the latency of its sums.
     STRIP_ROWS = VECTOR == 16 ? 5 : 3,
     STRIP_VECTORS = 4,
     ROW_VECTORS = VECTOR == 16 ? 4 : 8,
@@ -38,7 +39,7 @@ typedef struct {
     const float *b;     // [steps][columns]
     int64_t b_stride;   // between B's rows, where it isn't a constant
     int64_t depth;      // steps
-    const float *next;  // needed soon: a cache line of it is fetched into the L2 cache every EAGER or EVEN_STEPS steps
+    const float *next;  // needed soon: fetched into the L2 cache, a line every EAGER or EVEN_STEPS steps
     float *c;           // [rows][columns], rows c_stride apart
     int64_t c_stride;
     int accumulate;
@@ -46,27 +47,28 @@ typedef struct {
 
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-// The first line of `next` for the index-th of the tiles that fetch it evenly.
+// Returns the first line of `next` for the index-th of the even tiles that share it.
 INLINE int64_t even_line(int64_t index, int64_t depth) { return index % EVEN_STEPS * (depth / EVEN_STEPS); }
 
 INLINE void fetch_to_l1(const float *line) { __builtin_prefetch(line, 0, 3); }
 INLINE void fetch_to_l2(const float *line) { __builtin_prefetch(line, 0, 2); }
 
-// The bf16 in the lower or upper halves of 32 bits, as float32.
+// Return the bf16 numbers in the lower or upper halves of 32 bits, as float32.
 INLINE vector lower_half(vector pairs) { return __builtin_bit_cast(vector, __builtin_bit_cast(words, pairs) << 16); }
 INLINE vector upper_half(vector pairs) { return __builtin_bit_cast(vector, __builtin_bit_cast(words, pairs) & 0xffff0000u); }
 
 INLINE vector load(const float *from) { return *(const vector *)from; }
 INLINE void store(float *to, vector value) { *(vector *)to = value; }
 
-// Adds the products of one step to `sum`: of float32 numbers, or of two float32 numbers and a pair of bf16 that is expanded to
+// Add the products of one step to `sum`: of float32 numbers, or of two float32 numbers and a bf16 pair expanded to
 // float32.
 #define MADD_FP32(sum, a, b) FUSED_VECTOR((vector)(*(a)), b, sum)
 #define MADD_EXPANDED(sum, a, b)                                                                                      \
     FUSED_VECTOR((vector)((a)[1]), upper_half(b), FUSED_VECTOR((vector)(*(a)), lower_half(b), sum))
 
-// c[rows][VECTOR * vectors] (+)= a * b for a constant number of rows and vectors. Element (i, k) of A is a[i * a_row + k * a_step];
-// these are constants, which become part of the instructions. The copy of the tile can't alias C.
+// c[rows][VECTOR * vectors] (+)= a * b for a constant number of rows and vectors. Element (i, k) of A is
+// a[i * a_row + k * a_step]; a_row and a_step are constants, which the compiler encodes in the instructions. The local
+// copy of the tile can't alias C.
 #define DEFINE_TILE(name, madd, vectors, a_row, a_step, b_step, next_step, every)                                     \
     INLINE void name##_step(const int rows, const tile *t, int64_t k, vector sum[TILE_ROWS][vectors]) {               \
         vector b[vectors];                                                                                            \
@@ -122,7 +124,7 @@ INLINE void store(float *to, vector value) { *(vector *)to = value; }
 #define LARGE_TILE_CASES(name)
 #endif
 
-// The same for at most STRIP_ROWS rows, or for one; reads each of B's columns once.
+// The same for at most STRIP_ROWS rows, or for one row; each column of B is read once.
 #define DEFINE_STRIP_ROWS(name, madd, vectors, a_step, b_step)                                                             \
     INLINE void name##_rows(const int rows, const tile *given, int64_t a_row) {                                       \
         const tile t = *given;                                                                                        \

@@ -1,9 +1,9 @@
-// Packing of transposes: of weights, and of states in tiles.
+// Packing of transposed weights, and of transposed states in tiles.
 
 enum { SIDE = DTRAIN_LINE };
 _Static_assert(DTRAIN_BLOCK_STEPS == SIDE, "a block is a row of squares");
 
-// The bits of the step that begins with a number; what lies beyond the last row is 0.
+// Returns the bits of the step that starts at `from`, with 0 beyond the last row.
 INLINE uint32_t step_bits(const float *from, int64_t rest, const int per_step) {
     if (per_step == 2) return (rest > 0 ? bf16(from[0]) : 0u) | (rest > 1 ? (uint32_t)bf16(from[1]) << 16 : 0u);
     uint32_t bits = 0;
@@ -11,7 +11,7 @@ INLINE uint32_t step_bits(const float *from, int64_t rest, const int per_step) {
     return bits;
 }
 
-// Square by square: whole cache lines are read and written.
+// Packs square by square, so that whole cache lines are read and written.
 INLINE void pack_transposed_steps(
     int64_t rows, int64_t columns, const float *restrict matrix, int64_t stride, uint32_t *restrict packed,
     const int per_step) {
@@ -45,7 +45,7 @@ static void pack_transposed_bf16_pairs(
     pack_transposed_steps(rows, columns, matrix, stride, packed, 2);
 }
 
-// A tile is a square: SIDE units by as many pairs of tokens.
+// A tile is a square: SIDE units by SIDE pairs of tokens.
 static void pack_states_bf16_tiles(int64_t tokens, int64_t units, const float *restrict states, uint32_t *restrict packed) {
     for (int64_t unit = 0; unit < units; unit += SIDE) {
         for (int64_t token = 0; token < tokens; token += 2 * SIDE, packed += SIDE * SIDE) {

@@ -3,10 +3,10 @@ import Glibc
 
 /// A job whose ranks are threads of one process, for tests.
 ///
-/// It is stricter than MPI: if the ranks call different operations, or differ in a count, all of
-/// them throw; if a rank doesn't call an operation, the others throw after a timeout.
+/// It is stricter than MPI. If the ranks call different operations, or differ in a count, all of them throw. If a rank
+/// doesn't call an operation, the others throw after a timeout.
 package final class InMemoryCommunicator {
-    /// The number of this rank.
+    /// The rank of this thread.
     package let rank: Int
     /// The number of ranks.
     package let size: Int
@@ -36,14 +36,14 @@ package final class InMemoryCommunicator {
         self.board = board
     }
 
-    /// Runs `body` on every rank, each on its own thread, and waits for all.
+    /// Runs `body` on every rank, each on its own thread, and waits for all of them.
     ///
     /// - Parameters:
     ///   - ranks: the number of ranks.
     ///   - seconds: the timeout of an operation.
-    ///   - body: the work of a rank.
+    ///   - body: the closure that each rank runs.
     /// - Returns: the result or error of each rank, in rank order.
-    /// - Throws: `DTrainError` with `internal` when the system refuses a thread.
+    /// - Throws: `DTrainError` with `internal` if the system refuses to start a thread.
     package static func run<Value: Sendable>(
         ranks: Int, seconds: Double = 20, _ body: @escaping @Sendable (InMemoryCommunicator) throws -> Value
     ) throws -> [Result<Value, any Error>] {
@@ -143,7 +143,7 @@ extension InMemoryCommunicator: Communicator {
     }
 }
 
-/// The memory of one rank that the others read during an operation.
+/// One rank's memory that the others read during an operation.
 private struct Offer: @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
 
@@ -156,7 +156,7 @@ private struct Offer: @unchecked Sendable {
     }
 }
 
-/// The rendezvous of all ranks in one operation.
+/// A rendezvous of all ranks in an operation.
 private final class Meeting: @unchecked Sendable {
     private let size: Int
     private let seconds: Double
@@ -175,8 +175,7 @@ private final class Meeting: @unchecked Sendable {
         operations = Array(repeating: nil, count: size)
     }
 
-    /// Publishes an offer, reads all offers once they are there, and returns when all ranks have
-    /// read them.
+    /// Publishes an offer, reads all ranks' offers, and returns when all ranks have read them.
     func exchange<Value>(
         _ rank: Int, _ operation: String, _ offer: Offer, _ take: ([Offer]) throws -> Value
     ) throws -> Value {
@@ -199,7 +198,7 @@ private final class Meeting: @unchecked Sendable {
         return try taken.get()
     }
 
-    /// Waits until all ranks have called this.
+    /// Waits until all ranks have called this method.
     private func meet(_ operation: String) throws {
         try monitor.locked {
             if let failure { throw failure }

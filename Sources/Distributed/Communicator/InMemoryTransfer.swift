@@ -1,6 +1,6 @@
 import DTrainCore
 
-/// The transfers between in-memory ranks; those of one kind match by their order.
+/// The transfers between in-memory ranks; transfers of one kind match by their order.
 final class TransferBoard: @unchecked Sendable {
     /// The kind of a transfer.
     enum Kind: Hashable { case exchange, gathering }
@@ -43,8 +43,7 @@ final class TransferBoard: @unchecked Sendable {
         }
     }
 
-    /// A transfer is complete when all ranks have copied their blocks: until then they read each
-    /// other's buffers.
+    /// Returns whether all ranks have copied their blocks; until then they read each other's buffers.
     private func isComplete(_ key: Key, rank: Int) throws -> Bool {
         try monitor.locked {
             if let failure { throw failure }
@@ -59,8 +58,7 @@ final class TransferBoard: @unchecked Sendable {
         }
     }
 
-    /// Copies the blocks of all transfers that are ready for a rank: another rank may wait for any
-    /// of them.
+    /// Copies the blocks of all transfers that are ready for a rank, because another rank may wait for any of them.
     private func advance(_ rank: Int) throws {
         for (key, entry) in entries where entry.parts.count == size && !entry.taken.contains(rank) {
             try take(entry.parts, rank)
@@ -78,7 +76,7 @@ final class TransferBoard: @unchecked Sendable {
                 throw DTrainError(
                     .internal, "rank \(peer) sends \(from.count) bytes to rank \(rank), which expects \(to.count)")
             }
-            // A rank's own block is in place in a gathering.
+            // In a gathering, a rank's own block is in place already.
             guard own.sent != nil || peer != rank, let source = part?.source else { continue }
             (destination + to.lowerBound).copyMemory(from: source + from.lowerBound, byteCount: to.count)
         }

@@ -1,7 +1,7 @@
 import DTrainCore
 import Glibc
 
-/// An error that all ranks throw together, so that the job ends in good order with one message.
+/// An error that all ranks throw together; the job then ends in an orderly way with one message.
 public struct CollectiveError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The error to report, the same on all ranks.
     public let error: DTrainError
@@ -9,17 +9,18 @@ public struct CollectiveError: Error, Hashable, Sendable, CustomStringConvertibl
     /// Wraps an error that all ranks throw.
     public init(_ error: DTrainError) { self.error = error }
 
-    /// The message, one line.
+    /// The message, in one line.
     public var description: String { error.description }
 }
 
-/// The top level of a program that trains on several ranks: starts communication, and reports the
-/// errors of the ranks.
+/// The top level of a program that trains on several ranks.
+///
+/// It starts the communication and reports the ranks' errors.
 public enum Job {
-    /// Runs `body` on every rank of the job and exits: the whole of a program's `main`.
+    /// Runs `body` on every rank of the job and exits; this can be a program's whole `main`.
     ///
-    /// Started by a launcher such as `mpirun`, the process is one rank of the job and `body`
-    /// communicates by MPI. Otherwise it is a job of one rank, and MPI isn't initialized.
+    /// Under a launcher such as `mpirun`, the process is one rank of the job and communicates by MPI. Otherwise it is a
+    /// job of one rank, and MPI isn't initialized.
     ///
     ///     @main struct Program {
     ///         static func main() {
@@ -29,29 +30,27 @@ public enum Job {
     ///         }
     ///     }
     ///
-    /// The process exits with code 0 when `body` returns, and with the category of its error
-    /// otherwise. A `CollectiveError` is printed by rank 0. Any other error belongs to one rank: it
-    /// is printed with the rank, the training step and its phase, and ends the job, because the
-    /// other ranks may be waiting in a collective.
+    /// The process exits with code 0 when `body` returns, and with the error's category if it throws. Rank 0 prints a
+    /// `CollectiveError`. Any other error belongs to one rank. That rank prints it, with the training step and its
+    /// phase, and ends the job, because the other ranks may be waiting in a collective.
     ///
     /// - Parameters:
-    ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
-    ///   - body: the work of every rank.
+    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - body: the closure that every rank runs.
     public static func main(stallTimeout: Int? = nil, _ body: (any Communicator) throws -> Void) -> Never {
         exit(run(stallTimeout: stallTimeout, body))
     }
 
     /// Runs `body` on every rank of the job, with MPI under a launcher and without MPI otherwise.
     ///
-    /// All ranks print and throw as described for `main`. An error of a single rank ends the
-    /// process here.
+    /// Errors are printed as described for `main`. An error of a single rank ends the process here.
     ///
     /// - Parameters:
     ///   - launch: the launcher's environment.
-    ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil for no limit.
     ///   - observer: called before each phase of the training; tests inject failures here.
-    ///   - spelling: how the program spells the settings that an error names in back quotes.
-    ///   - body: the work of every rank.
+    ///   - spelling: converts setting names in an error's back quotes to the program's spelling.
+    ///   - body: the closure that every rank runs.
     /// - Returns: the exit code of the process.
     package static func run(
         launch: LaunchEnvironment = .current, stallTimeout: Int? = nil, observer: Heartbeat.Observer? = nil,
@@ -74,8 +73,7 @@ public enum Job {
             try environment.finish()
             return code
         } catch {
-            // MPI failed to start or to finalize, so it can't abort the job. The launcher ends the
-            // other ranks.
+            // MPI failed to start or to finalize, so it can't abort the job. The launcher ends the other ranks.
             reportError("\(error)")
             endProcess(exitCode(of: error))
         }
@@ -87,7 +85,7 @@ public enum Job {
             return 0
         } catch let error as CollectiveError {
             if world.isRoot { reportError("\(error)") }
-            // The launcher ends the job at the first failing exit, so the report comes before it.
+            // The launcher ends the job at the first failing exit, so no rank exits before the report.
             try world.barrier()
             return exitCode(of: error)
         } catch {
@@ -98,7 +96,7 @@ public enum Job {
         }
     }
 
-    /// The exit code that an error stands for.
+    /// Returns the exit code for an error.
     static func exitCode(of error: any Error) -> Int32 {
         switch error {
         case let error as DTrainError: error.category.rawValue

@@ -6,11 +6,11 @@ import Glibc
 ///
 /// Belongs to the thread that initialized MPI. Errors of MPI are thrown as `MPIError`.
 package final class MPICommunicator {
-    /// The number of this process.
+    /// The rank of this process.
     package let rank: Int
     /// The number of processes in the job.
     package let size: Int
-    /// The number of this process on its host.
+    /// The rank of this process on its host.
     package let localRank: Int
     /// The number of the job's processes on this host.
     package let localSize: Int
@@ -20,20 +20,20 @@ package final class MPICommunicator {
     package let hostName: String
     private let world: cmpi_comm
     private var node: cmpi_comm
-    /// Copies of the world, one for each kind of transfer: the orders of the two kinds are independent.
+    /// Duplicates of the world, one for each kind of transfer, because the orders of the two kinds are independent.
     private var exchanges: cmpi_comm
     private var gatherings: cmpi_comm
     /// Whether threads take turns on this rank's processors, so that waiting threads must yield.
     package private(set) var isCrowded: Bool
-    /// The progress of this rank, which the watch reads.
+    /// The progress of this rank, which the stall watch reads.
     package let heartbeat: Heartbeat
     private let watch: StallWatch
     private var shared: SharedHeartbeats?
 
-    /// The most elements of one call; larger buffers take several, because MPI 3 counts in 32 bits.
+    /// The maximum number of elements per call; larger buffers take several calls, because MPI 3 counts in 32 bits.
     private static let chunk = 1 << 30
 
-    /// Takes `MPI_COMM_WORLD`, and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
+    /// Wraps `MPI_COMM_WORLD` and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
     init(watch: StallWatch, observer: Heartbeat.Observer?) throws {
         self.watch = watch
         heartbeat = Heartbeat { [weak watch] heartbeat, position in
@@ -44,13 +44,13 @@ package final class MPICommunicator {
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(world))
         (rank, size) = try Self.place(in: world)
         node = cmpi_comm_null()
-        // The watch ends the job if another rank stops here.
+        // If another rank stops here, the watch ends the job.
         watch.enter("MPI_Comm_split_type")
         try MPIError.check("MPI_Comm_split_type", cmpi_comm_split_shared(world, Int32(clamping: rank), &node))
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(node))
         (localRank, localSize) = try Self.place(in: node)
         processors = try Self.processors(in: node, count: localSize, localRank: localRank)
-        // One thread per rank until `occupy`.
+        // Until `occupy`, assume one thread per rank.
         isCrowded = processors.areCrowded(threads: [Int](repeating: 1, count: localSize))
         watch.wait("MPI_Comm_dup")
         exchanges = try Self.copy(of: world)
@@ -66,14 +66,14 @@ package final class MPICommunicator {
         try barrier()
     }
 
-    /// The TCP connection of the watching threads; nil where rank 0 can't listen, or is alone.
+    /// Opens the TCP connections of the watching threads; nil if rank 0 can't listen or is the only rank.
     ///
     /// Collective.
     private func openLifeline(isHostOfRoot: Bool) throws -> (any Lifeline)? {
         guard size > 1 else { return nil }
         var reach = LifelineHub.Reach.thisHost
         if localSize < size {
-            // One rank of each host tells where its connections come from.
+            // One rank per host reports the addresses that the host's connections come from.
             let own = localRank == 0 ? HostAddress.all.map(\.address) : []
             reach = .hosts(Set(try allGather(HostAddress.bytes(own)).flatMap(HostAddress.addresses)))
         }
@@ -93,7 +93,7 @@ package final class MPICommunicator {
         return (Int(rank), Int(size))
     }
 
-    /// The affinity masks and CPU quotas of the ranks of a host; collective over them.
+    /// Gathers the affinity masks and CPU quotas of a host's ranks; collective over these ranks.
     private static func processors(
         in node: cmpi_comm, count: Int, localRank: Int
     ) throws(MPIError) -> SharedProcessors {
@@ -107,7 +107,7 @@ package final class MPICommunicator {
             quotas: parts.map { ProcessorQuota(bytes: $0.dropFirst(maskLength)) }, localRank: localRank)
     }
 
-    /// MPI 3.1 §6.4.2; collective.
+    /// Duplicates a communicator (MPI 3.1 §6.4.2); collective.
     private static func copy(of comm: cmpi_comm) throws(MPIError) -> cmpi_comm {
         var copy = cmpi_comm_null()
         try MPIError.check("MPI_Comm_dup", cmpi_comm_dup(comm, &copy))
@@ -117,7 +117,7 @@ package final class MPICommunicator {
 
     /// Frees the communicators derived from `MPI_COMM_WORLD`; collective.
     func release() throws {
-        // The watch still names a rank that stops in these two calls.
+        // In these two calls, the watch can still name a rank that stops.
         try collective("MPI_Comm_free") { cmpi_comm_free(&exchanges) }
         try collective("MPI_Comm_free") { cmpi_comm_free(&gatherings) }
         watch.detach()
@@ -128,14 +128,14 @@ package final class MPICommunicator {
         try MPIError.check("MPI_Comm_free", cmpi_comm_free(&node))
     }
 
-    /// Runs one collective and lets the watch time it.
+    /// Runs one collective, timed by the watch.
     private func collective(_ operation: StaticString, _ call: () -> Int32) throws(MPIError) {
         watch.enter(operation)
         defer { watch.leave() }
         try MPIError.check(operation, call())
     }
 
-    /// Gives the watch time to name the rank that caused a failure of MPI; then it ends the process.
+    /// Waits, after an error of MPI, for the watch to name the rank that caused it and to end the process.
     func awaitVerdict(on error: any Error) {
         if error is MPIError { watch.awaitVerdict() }
     }
@@ -221,8 +221,8 @@ extension MPICommunicator: Communicator {
     /// MPI 3.1 §5.12, with `MPI_IN_PLACE`.
     package func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
         precondition(blocks.counts.count == size, "a block for each rank")
-        // Not counted for the watch: it starts when the other ranks' blocks have arrived, so a rank
-        // without it isn't late.
+        // Not counted by the watch: a gathering starts only after other ranks' blocks have arrived, so a rank that
+        // hasn't started it isn't a straggler.
         return try MPITransfer("MPI_Iallgatherv", [blocks]) { counts, request in
             cmpi_iallgatherv_bytes_in_place(bytes, counts[0].counts, counts[0].displacements, gatherings, &request)
         }
@@ -246,7 +246,7 @@ extension MPICommunicator: Communicator {
         let handles = try allGatherOnHost((own?.handle ?? SharedHostMemory.Handle()).words)
         let mapping =
             own?.mapping ?? SharedHostMemory.Mapping.open(.init(words: Array(handles.prefix(3))), size: byteCount)
-        // Shared only if all ranks of the host can map it.
+        // The memory is shared only if all ranks of the host can map it.
         let successes = try allGatherOnHost([mapping == nil ? 0 : 1])
         guard let mapping, !successes.contains(0) else {
             if let mapping { munmap(mapping.address, mapping.size) }
@@ -262,14 +262,14 @@ extension MPICommunicator: Communicator {
         return all
     }
 
-    /// MPI 3.1 §5.12.
+    /// Waits until all ranks of the host have called this method (MPI 3.1 §5.12).
     private func meetOnHost() throws {
         watch.count()
         let barrier = try MPITransfer("MPI_Ibarrier", []) { _, request in cmpi_ibarrier(node, &request) }
         try wait(for: "MPI_Ibarrier") { try barrier.isComplete() }
     }
 
-    /// Polls instead of calling `MPI_Wait`, which would keep the processor busy.
+    /// Polls instead of calling `MPI_Wait`, which spins without yielding.
     package func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
         watch.wait(operation)
         defer { watch.leave() }
@@ -285,22 +285,22 @@ extension MPICommunicator: Communicator {
         }
     }
 
-    /// Yields before sleeping; a transfer between ranks that all wait completes earlier.
+    /// The number of yields before sleeping; a transfer between ranks that all wait completes earlier.
     private static let yields = 200
-    /// The microseconds of a sleep, while another rank still computes.
+    /// The microseconds of a sleep while another rank still computes.
     private static let nap: UInt32 = 100
 
     /// The microseconds between an error's report and the end of the job.
-    private static let farewell: UInt32 = 100_000
+    private static let abortDelay: UInt32 = 100_000
 
     /// MPI 3.1 §8.7.
     package func abort(code: Int32, message: String) -> Never {
         watch.announceFailure(code: code)
-        // Before the launcher closes the pipes.
+        // Flush before the launcher closes the pipes.
         fflush(nil)
         reportError(message)
         // MPICH's launcher discards unread output when it ends the job.
-        usleep(Self.farewell)
+        usleep(Self.abortDelay)
         endProcess(code, after: cmpi_abort(world, code))
     }
 }

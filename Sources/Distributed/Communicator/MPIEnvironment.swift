@@ -4,14 +4,14 @@ import Glibc
 
 /// MPI in this process, from initialization to finalization; created once, before any communication.
 ///
-/// Call `finish()` only after success. After an error the other ranks may be inside a collective,
-/// and finalization would wait for them forever: call `Communicator.abort` instead.
+/// Call `finish()` only after success. After an error the other ranks may be inside a collective, and finalization
+/// would wait for them forever; call `Communicator.abort` instead.
 package struct MPIEnvironment: ~Copyable {
-    /// The use of MPI by threads (MPI 3.1 §12.4.3), in rising order.
+    /// A level of thread support (MPI 3.1 §12.4.3), in ascending order.
     package enum ThreadLevel: Int, Comparable, Sendable, CaseIterable {
         case single, funneled, serialized, multiple
 
-        /// Whether the left level allows less than the right.
+        /// Returns whether the left level allows less than the right one.
         package static func < (left: ThreadLevel, right: ThreadLevel) -> Bool { left.rawValue < right.rawValue }
 
         var code: Int32 {
@@ -32,30 +32,29 @@ package struct MPIEnvironment: ~Copyable {
     ///
     /// - Parameters:
     ///   - launch: the launcher's environment.
-    ///   - required: the minimum thread level. With `funneled`, only the thread that calls this may
-    ///     communicate.
-    ///   - stallTimeout: the seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - required: the minimum thread level. With `funneled`, only the calling thread may communicate.
+    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil for no limit.
     ///   - observer: called before each phase of the training.
-    /// - Throws: `MPIError`; `DTrainError` with `internal` when MPI is initialized already or
-    ///   grants a lower level, with `usage` when the launcher belongs to another MPI. The watching
-    ///   thread has ended then.
+    /// - Throws: `MPIError`; `DTrainError` with `internal` if MPI is initialized already or grants a lower level, with
+    ///   `usage` if the launcher belongs to another MPI library. The watching thread has then ended.
     package init(
         launch: LaunchEnvironment, requiring required: ThreadLevel = .funneled, stallTimeout: Int? = nil,
         observer: Heartbeat.Observer? = nil
     ) throws {
         var initialized: Int32 = 0
         try MPIError.check("MPI_Initialized", cmpi_initialized(&initialized))
-        guard initialized == 0 else { throw DTrainError(.internal, "MPI is initialised already; do so once a process") }
+        guard initialized == 0 else {
+            throw DTrainError(.internal, "MPI is initialised already; initialise it once per process")
+        }
         if launch.isOversubscribed {
-            // Spinning would starve the rank that is waited for. The user's own settings take
-            // precedence. Open MPI:
+            // Spinning would starve the rank that others wait for. Settings by the user take precedence. Open MPI:
             setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0)
             // MPICH yields by default, but only after spinning a thousand times.
             setenv("MPIR_CVAR_POLLS_BEFORE_YIELD", "1", 0)
         }
         if launch.isOnOneHost, SharedHostMemory.hasRoom(forRanks: launch.size ?? 64) {
-            // Open MPI's transports for networks listen on them, and strangers there take this
-            // process's descriptors; the ranks of one host don't need them.
+            // Open MPI's network transports listen for connections, and unrelated ones use up this process's
+            // descriptors. Ranks on one host don't need these transports.
             setenv("OMPI_MCA_btl", "self,vader", 0)
         }
         let watch = try StallWatch(rank: launch.rank ?? 0, size: launch.size ?? 1, seconds: stallTimeout)
@@ -96,9 +95,9 @@ package struct MPIEnvironment: ~Copyable {
         watch.stop()
     }
 
-    /// The path of the launcher that belongs to the MPI library; its name where it isn't found beside the library.
+    /// The path of the MPI library's own launcher; only its name if it isn't found near the library.
     package static var launcher: String {
-        // The library as it is mapped: `address … path`.
+        // The path of the mapped library, from lines of `address … path`.
         let mapped = (SystemFile.text("/proc/self/maps") ?? "").split(separator: "\n").lazy
             .compactMap { line in line.firstIndex(of: "/").map { line[$0...] } }
             .first { $0.split(separator: "/").last?.hasPrefix("libmpi") == true }
@@ -113,7 +112,7 @@ package struct MPIEnvironment: ~Copyable {
         return names[0]
     }
 
-    /// The name and version of the MPI library, one line.
+    /// The name and version of the MPI library, in one line.
     package static var libraryVersion: String {
         let text = mpiText { cmpi_library_version($0, $1) } ?? "unknown MPI"
         return String(text.prefix { !$0.isNewline && $0 != "," }.map { $0 == "\t" ? " " : $0 })

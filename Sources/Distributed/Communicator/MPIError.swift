@@ -3,7 +3,7 @@ import DTrainCore
 
 /// The error of an MPI call.
 ///
-/// Its texts are read at once, because MPI may be finalized when the error is printed.
+/// The library's text is copied at once, because MPI may be finalized when the error is printed.
 package struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The name of the call, such as `MPI_Alltoallv`.
     package let operation: String
@@ -14,10 +14,10 @@ package struct MPIError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The library's own text.
     package let message: String
 
-    /// One line that names the call.
+    /// The name of the call and the library's text, in one line.
     package var description: String { "\(operation) failed: \(message)" }
 
-    /// Throws the error that a code stands for; every MPI call of the package is checked here.
+    /// Throws the error of a return code; every MPI call of the package is checked here.
     static func check(_ operation: StaticString, _ code: Int32) throws(MPIError) {
         guard code != CMPI_SUCCESS else { return }
         throw MPIError(operation, code)

@@ -2,7 +2,7 @@ import CMPI
 
 /// A nonblocking collective (MPI 3.1 §5.12).
 final class MPITransfer: Transfer {
-    /// Blocks at a fixed address: MPI reads them until the operation is complete.
+    /// Counts and displacements at a fixed address, because MPI reads them until the operation is complete.
     struct PinnedBlocks {
         let counts: UnsafeMutablePointer<Int32>
         let displacements: UnsafeMutablePointer<Int32>
@@ -26,7 +26,7 @@ final class MPITransfer: Transfer {
     private var request = cmpi_request_null()
     private var isOver = false
 
-    /// Starts an operation; `start` calls it with the blocks.
+    /// Starts an operation; `start` makes the MPI call with the pinned blocks.
     init(
         _ operation: StaticString, _ blocks: [RankBlocks], _ start: ([PinnedBlocks], inout cmpi_request) -> Int32
     ) throws(MPIError) {
@@ -36,7 +36,7 @@ final class MPITransfer: Transfer {
     }
 
     deinit {
-        // MPI may still read the blocks of an operation that an error has cut off.
+        // Leaked after an error: MPI may still read the blocks of an operation that didn't complete.
         if isOver { for block in blocks { block.deallocate() } }
     }
 

@@ -1,16 +1,16 @@
 import DTrainCore
 
-/// A block of a buffer for each rank, in rank order; prepared once, in the form that MPI takes.
+/// A block of a buffer for each rank, in rank order, in MPI's form of counts and displacements.
 public struct RankBlocks: Hashable, Sendable {
     /// The length of each rank's block.
     let counts: [Int32]
     /// The index of the first element of each rank's block.
     let displacements: [Int32]
 
-    /// Prepares blocks anywhere in the buffer.
+    /// Creates blocks anywhere in the buffer.
     ///
     /// - Parameter ranges: the elements of each rank's block.
-    /// - Throws: `DTrainError` with `usage` when an index exceeds 2^31 − 1, the limit of MPI 3.
+    /// - Throws: `DTrainError` with `usage` if an index exceeds 2^31 − 1, the limit of MPI 3.
     package init(_ ranges: [Range<Int>]) throws {
         for range in ranges where range.upperBound > Int(Int32.max) {
             throw DTrainError(
@@ -22,10 +22,10 @@ public struct RankBlocks: Hashable, Sendable {
         displacements = ranges.map { Int32($0.lowerBound) }
     }
 
-    /// Prepares blocks that follow each other without gaps.
+    /// Creates blocks that follow each other without gaps.
     ///
     /// - Parameter counts: the length of each rank's block.
-    /// - Throws: `DTrainError` with `usage` when an index exceeds 2^31 − 1, the limit of MPI 3.
+    /// - Throws: `DTrainError` with `usage` if an index exceeds 2^31 − 1, the limit of MPI 3.
     package init(counts: [Int]) throws {
         var next = 0
         try self.init(
@@ -35,7 +35,7 @@ public struct RankBlocks: Hashable, Sendable {
             })
     }
 
-    /// The elements of a rank's block.
+    /// Returns the elements of a rank's block.
     package func range(of rank: Int) -> Range<Int> {
         Int(displacements[rank])..<Int(displacements[rank]) + Int(counts[rank])
     }

@@ -3,23 +3,22 @@ import DTrainCore
 import Glibc
 import Synchronization
 
-/// The records of this host's ranks, in memory that they share (MPI 3.1 §11.2.3).
+/// The liveness records of this host's ranks, in memory that they share (MPI 3.1 §11.2.3).
 ///
-/// Reading needs no MPI call, so the watching thread can do it; the last record of a killed rank
-/// remains.
+/// The watching thread reads them without MPI calls. The last record of a killed rank remains.
 final class SharedHeartbeats: HostRecords, @unchecked Sendable {
     private typealias Counter = Atomic<Int>
 
     /// The fields of a rank's cache line.
-    private enum Field: Int { case looks, place, beats, collectives, waited, reported, process }
+    private enum Field: Int { case rounds, place, beats, collectives, waited, reported, process }
 
-    /// The ranks of this host, by their numbers in the job.
+    /// The ranks of this host.
     let ranks: [Int]
     private let localRank: Int
     private var window: cmpi_window
     private let lines: [UnsafeMutablePointer<Atomic<Int>>]
 
-    /// A cache line per rank; that of the first rank also holds the flag of `claimReport`.
+    /// The size of a cache line; each rank has one, and the first rank's also holds the flag of `claimReport`.
     private static let bytes: Int32 = 64
 
     /// Allocates the lines; collective over the ranks of the host.
@@ -53,15 +52,14 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
         lines[localRank][field.rawValue].store(value, ordering: .releasing)
     }
 
-    /// Writes this rank's record: the watching thread writes all of it, the training everything but
-    /// `looks`.
-    func publish(_ record: LivenessRecord, withLooks: Bool) {
+    /// Writes this rank's record: the watching thread writes all fields, the training thread all but `rounds`.
+    func publish(_ record: LivenessRecord, withRounds: Bool) {
         store(record.place, .place)
         store(record.beats, .beats)
         store(record.collectives, .collectives)
-        // A rank that has just left a collective no longer waits for it.
+        // Also by the training thread, because a rank that has just left a collective no longer waits.
         store(record.waited, .waited)
-        if withLooks { store(record.looks, .looks) }
+        if withRounds { store(record.rounds, .rounds) }
     }
 
     /// The records of this host's ranks.
@@ -69,19 +67,19 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
         zip(ranks, lines).map { rank, line in
             func load(_ field: Field) -> Int { line[field.rawValue].load(ordering: .acquiring) }
             return LivenessRecord(
-                rank: rank, looks: load(.looks), place: load(.place), beats: load(.beats),
+                rank: rank, rounds: load(.rounds), place: load(.place), beats: load(.beats),
                 collectives: load(.collectives), waited: load(.waited))
         }
     }
 
-    /// Claims the report of this host; returns whether no other rank has claimed it before.
+    /// Claims the host's report; returns whether this rank is the first to claim it.
     func claimReport() -> Bool {
         lines[0][Field.reported.rawValue].compareExchange(
             expected: 0, desired: 1, ordering: .acquiringAndReleasing
         ).exchanged
     }
 
-    /// Continues the other processes of this host that are stopped (SIGSTOP).
+    /// Resumes this host's other ranks with SIGCONT if they are stopped (SIGSTOP).
     func continueStopped() {
         for (index, line) in lines.enumerated() where index != localRank {
             let process = line[Field.process.rawValue].load(ordering: .acquiring)

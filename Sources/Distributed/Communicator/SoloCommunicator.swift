@@ -62,7 +62,7 @@ extension SoloCommunicator: Communicator {
     package func shareMemory(byteCount: Int) throws -> (any HostMemory)? { nil }
 
     package func wait(for operation: StaticString, until isDone: () throws -> Bool) throws {
-        // Without other ranks, an operation completes at once or never.
+        // In a job of one rank, an operation completes at once or never.
         guard try isDone() else {
             throw DTrainError(.internal, "\(operation) waits in a job of one rank; please report this")
         }
@@ -74,7 +74,7 @@ extension SoloCommunicator: Communicator {
     }
 }
 
-/// A transfer of a job of one rank.
+/// A transfer in a job of one rank, which completes at once.
 private final class CompleteTransfer: Transfer {
     func isComplete() throws -> Bool { true }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// How a word stands out on a terminal that has colours.
+/// A style of text on a terminal with colours.
 package enum TextStyle: String {
     case bold = "1"
     case red = "1;31"
@@ -9,12 +9,12 @@ package enum TextStyle: String {
     /// Whether NO_COLOR is unset and TERM names a terminal with colours; see https://no-color.org.
     private static let isWanted = (value("NO_COLOR") ?? "").isEmpty && !["dumb", ""].contains(value("TERM") ?? "")
 
-    /// The text in this style, if a terminal shows it.
+    /// Returns the text in this style if `isShown` and colours are wanted, else unchanged.
     package func text(_ text: String, isShown: Bool) -> String {
         isShown && Self.isWanted ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
     }
 
-    /// What a line on standard error begins with: `error:` or `warning:`.
+    /// Returns the label of a line on standard error: `error:` or `warning:`.
     package static func label(_ kind: String) -> String {
         let style: TextStyle = kind == "error" ? .red : .yellow
         return style.text("\(kind):", isShown: TerminalLine.isShared || isatty(STDERR_FILENO) == 1)

@@ -1,29 +1,29 @@
 import DTrainCore
 
-/// The ranks and worker threads of a job on one host, as one of its ranks sees them.
+/// The ranks and worker threads of a job on one host, from the point of view of one rank there.
 package struct HostLoad: Hashable, Sendable {
     /// The host's name.
     package let host: String
-    /// The job's ranks on it.
+    /// The number of ranks on the host.
     package var ranks: Int
-    /// The worker threads of this rank.
+    /// The number of worker threads of this rank.
     package var ownThreads: Int
-    /// The worker threads of all ranks of the host.
+    /// The number of worker threads of all ranks on the host.
     package var hostThreads: Int
-    /// Those that may run on this rank's processors.
+    /// The number of worker threads, of any rank, that may run on this rank's processors.
     package var threads: Int
-    /// The processors that these threads may run on.
+    /// The number of processors that `threads` share.
     package var processors: Int
-    /// The processor time that a CPU quota leaves to the host's ranks together; nil where it is no less than their processors.
+    /// The CPU quota of the host's ranks together, in processors; nil if it doesn't limit them.
     package var quota: Double?
     /// The number of processors that all ranks of the host may run on.
     package var hostProcessors: Int
-    /// Cores that are free because the launcher has bound the ranks to others.
+    /// The number of cores left idle because the launcher bound the ranks to other ones.
     package var idleCores: Int
-    /// Whether the number of threads was given.
+    /// Whether the user set the number of threads.
     package var hasGivenThreads: Bool
 
-    /// Describes a host.
+    /// Creates a description of a host.
     package init(
         host: String, ranks: Int, ownThreads: Int, hostThreads: Int, threads: Int, processors: Int,
         quota: Double? = nil, hostProcessors: Int,
@@ -36,20 +36,21 @@ package struct HostLoad: Hashable, Sendable {
         (self.idleCores, self.hasGivenThreads) = (idleCores, hasGivenThreads)
     }
 
-    /// The threads of the host that can run at a time.
+    /// The number of threads that can run on the host at a time.
     private var usable: Int { quota.map { min(hostProcessors, ProcessorQuota.threads(in: $0)) } ?? hostProcessors }
 
-    /// The threads that share processors, and how many of them these have: on the whole host, or those of this rank.
+    /// The threads that compete for processors, and the number of these: of the whole host if that has too many
+    /// threads, else of this rank.
     private var crowd: (threads: Int, processors: Int) {
         hostThreads > usable ? (hostThreads, usable) : (threads, min(processors, usable))
     }
 
-    /// How many times over the processors are taken; 1 or less where they aren't.
+    /// The ratio of ranks or threads to processors, the larger of the two; above 1 the host is oversubscribed.
     package var crowding: Double {
         max(Double(ranks) / Double(usable), Double(crowd.threads) / Double(crowd.processors))
     }
 
-    /// What is probably not wanted on the host; nil where nothing is.
+    /// A warning about a placement that is probably unintended; nil if there is none.
     package var warning: String? {
         if ranks > usable {
             return "\(ranks) ranks share \(place(usable)), which is slower than one rank a core: start \(usable) there"
@@ -75,7 +76,7 @@ package struct HostLoad: Hashable, Sendable {
 
     private static func cores(_ count: Int) -> String { "\(count) core\(count == 1 ? "" : "s")" }
 
-    /// A number of processors as people write it: `1.5`, `2`.
+    /// Formats a number of processors, rounded to hundredths: `1.5`, `2`.
     package static func text(_ processors: Double) -> String {
         let hundredths = Int((processors * 100).rounded())
         if hundredths.isMultiple(of: 100) { return "\(hundredths / 100)" }

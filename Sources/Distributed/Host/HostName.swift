@@ -1,6 +1,6 @@
 import Glibc
 
-/// This host's name.
+/// Returns this host's name.
 func currentHostName() -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 257) { buffer in
         buffer.initialize(repeating: 0)

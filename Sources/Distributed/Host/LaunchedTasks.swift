@@ -1,22 +1,23 @@
 import DTrainCore
 
-/// The tasks that a launcher has started together, according to its own variables.
+/// The tasks that a launcher started together, according to its own variables.
 ///
-/// A launcher that doesn't speak the MPI library's protocol starts processes that each see themselves alone: as many trainings of
-/// the same model as there are tasks.
+/// If the launcher doesn't speak the MPI library's protocol, each process finds itself alone, and each of them trains
+/// the same model.
 package struct LaunchedTasks: Hashable, Sendable {
-    /// The launcher, as the user calls it.
+    /// The launcher's command, such as `srun`.
     package let launcher: String
     /// The number of tasks, more than one.
     package let count: Int
-    /// The number of this one, if known.
+    /// The number of this task, if known.
     package let number: Int?
-    /// The variable that says how many there are.
+    /// The name of the variable that holds the number of tasks.
     package let variable: String
 
     /// The variables of launchers that may start tasks without MPI's knowledge.
     ///
-    /// Those of Slurm's steps only: a batch script and the shell of `salloc` have SLURM_NTASKS, too, and are one process.
+    /// Slurm's are those of a job step. SLURM_NTASKS won't do: a batch script and the shell of `salloc` have it, too,
+    /// and each is a single process.
     private static let known = [
         (launcher: "srun", size: "SLURM_STEP_NUM_TASKS", rank: "SLURM_PROCID"),
         (launcher: "flux run", size: "FLUX_JOB_SIZE", rank: "FLUX_TASK_RANK"),
@@ -24,7 +25,7 @@ package struct LaunchedTasks: Hashable, Sendable {
         (launcher: "mpirun", size: "MV2_COMM_WORLD_SIZE", rank: "MV2_COMM_WORLD_RANK"),
     ]
 
-    /// Reads the variables; nil where none says that there are several tasks.
+    /// Reads the variables; nil if none of them reports several tasks.
     init?(environment: (String) -> String?) {
         func number(_ name: String) -> Int? { environment(name).flatMap { Int($0) } }
         guard let found = Self.known.first(where: { (number($0.size) ?? 0) > 1 }), let count = number(found.size) else {
@@ -34,13 +35,13 @@ package struct LaunchedTasks: Hashable, Sendable {
         self.number = number(found.rank)
     }
 
-    /// The error for a process that MPI sees alone.
+    /// Returns the error for a process that MPI finds alone.
     ///
     /// - Parameters:
     ///   - library: the MPI library's name and version.
     ///   - mpirun: the library's own launcher.
     package func error(library: String, mpirun: String) -> DTrainError {
-        // What Slurm calls the protocols of the two families of libraries.
+        // Slurm's names for the protocols of the two families of MPI libraries.
         let type =
             library.contains("MPICH") || library.contains("Intel") || library.contains("MVAPICH") ? "pmi2" : "pmix"
         let ways =
@@ -50,6 +51,6 @@ package struct LaunchedTasks: Hashable, Sendable {
         return DTrainError(
             .usage,
             "\(launcher) started \(count) tasks but MPI ('\(library)') sees one: \(count) trainings of the same model; "
-                + "\(ways); for trainings on their own unset \(variable)")
+                + "\(ways); for separate trainings, unset \(variable)")
     }
 }

@@ -1,11 +1,11 @@
 import DTrainCore
 import Glibc
 
-/// The processors that the launcher of this process could have given to the job's ranks.
+/// The processors that this process's launcher may run on, and which of their cores stay idle.
 enum LauncherProcessors {
     private static let names = ["mpirun", "mpiexec", "orterun", "orted", "prte", "hydra"]
 
-    /// The number of cores of this host that no rank may run on because the launcher has bound them all.
+    /// Counts the cores of this host that stay idle because the launcher bound all ranks to other cores.
     ///
     /// - Parameters:
     ///   - used: the processors that the host's ranks may run on.
@@ -13,7 +13,7 @@ enum LauncherProcessors {
     static func idleCores(
         besides used: ProcessorSet, variables: (String) -> String? = { getenv($0).map { String(cString: $0) } }
     ) -> Int {
-        // Open MPI tells whether it has bound a rank; a narrow mask may also be meant, as with taskset.
+        // Open MPI reports that it bound a rank. A narrow mask without that may be intended, as with taskset.
         guard variables("OMPI_MCA_orte_bound_at_launch") == "1", let available = ofLauncher() else { return 0 }
         return idleCores(
             besides: used, available: available, allocated: variables("SLURM_CPUS_ON_NODE").flatMap { Int($0) },
@@ -24,14 +24,14 @@ enum LauncherProcessors {
         }
     }
 
-    /// The number of cores of which no hardware thread is used.
+    /// Counts the cores that have no hardware thread in `used`.
     ///
     /// - Parameters:
     ///   - used: the processors that the host's ranks may run on.
     ///   - available: the launcher's own processors.
-    ///   - allocated: the processors that a scheduler has given the job on this host, if it says so.
-    ///   - quota: the processor time that a CPU quota allows, if there is one.
-    ///   - siblings: the hardware threads of a processor's core, where known.
+    ///   - allocated: the number of processors that a scheduler allocated to the job on this host, if known.
+    ///   - quota: the CPU quota in processors, if there is one.
+    ///   - siblings: returns the hardware threads of a processor's core, if known.
     static func idleCores(
         besides used: ProcessorSet, available: ProcessorSet, allocated: Int?, quota: Double?,
         siblings: (Int) -> ProcessorSet?
@@ -42,12 +42,12 @@ enum LauncherProcessors {
             let core = siblings(processor)?.numbers ?? [processor]
             if core.isDisjoint(with: used.numbers) { cores.insert(core) }
         }
-        // A scheduler may give fewer processors than the launcher could run on.
+        // A scheduler may allocate fewer processors than the launcher's mask has.
         let limit = min(allocated ?? .max, quota.map { Int($0) } ?? .max)
         return max(0, min(cores.count, limit == .max ? .max : limit - used.count))
     }
 
-    /// The affinity mask of the launcher above this process; nil where none is found.
+    /// Returns the affinity mask of the launcher above this process; nil if none is found.
     private static func ofLauncher() -> ProcessorSet? {
         var process = getppid()
         for _ in 0..<8 where process > 1 {

@@ -2,13 +2,13 @@ import CProcess
 import DTrainCore
 import Glibc
 
-/// Anonymous memory that the first rank of a host creates and the others map (memfd_create(2)).
+/// Anonymous memory that a host's first rank creates and its other ranks map (memfd_create(2)).
 ///
-/// Unlike a file in `/dev/shm` it has no size limit of its own, and it is freed with the last process.
+/// Unlike a file in `/dev/shm`, it has no size limit of its own and is freed when the last process ends.
 final class SharedHostMemory: HostMemory, @unchecked Sendable {
-    /// The first rank's message to the others.
+    /// What the other ranks need to map the first rank's memory.
     struct Handle: Sendable {
-        /// The process, its descriptor, and a random number at the start of the memory.
+        /// The first rank's process number, its descriptor, and a random number stored at the start of the memory.
         var words: [Int64] = [0, -1, 0]
     }
 
@@ -21,20 +21,20 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
 
     private static let alignment = 64
 
-    /// Maps nothing: every rank allocates its own memory.
+    /// Creates an instance without shared memory: every rank allocates its own.
     init(rendezvous: @escaping () throws -> Void) {
         (ranks, index, address, size) = (1, 0, nil, 0)
         self.rendezvous = rendezvous
     }
 
-    /// Takes over a mapping.
+    /// Takes ownership of a mapping.
     init(_ mapping: Mapping, ranks: Int, index: Int, rendezvous: @escaping () throws -> Void) {
         (self.ranks, self.index) = (ranks, index)
         (address, size) = (mapping.address, mapping.size)
         self.rendezvous = rendezvous
     }
 
-    /// Whether the shared memory in files that MPI libraries use, some megabytes a rank, is likely to do.
+    /// Returns whether `/dev/shm` has room for the shared memory that MPI libraries use, taken as 8 MiB per rank.
     static func hasRoom(forRanks ranks: Int) -> Bool {
         var status = statvfs()
         guard access("/dev/shm", W_OK) == 0, statvfs("/dev/shm", &status) == 0 else { return false }
@@ -57,7 +57,7 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
         let address: UnsafeMutableRawPointer
         let size: Int
 
-        /// Creates memory and a handle for other processes; nil where the system refuses.
+        /// Creates memory and a handle for other processes; nil if the system refuses.
         static func make(size: Int) -> (mapping: Mapping, handle: Handle, descriptor: Int32)? {
             let descriptor = cprocess_anonymous_file("dtrain")
             guard descriptor >= 0 else { return nil }
@@ -70,14 +70,14 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
             return (mapping, Handle(words: [Int64(getpid()), Int64(descriptor), token]), descriptor)
         }
 
-        /// Maps the memory of another process; nil where it can't be reached, as in another container.
+        /// Maps the memory of another process; nil if that can't be reached, as in another container.
         static func open(_ handle: Handle, size: Int) -> Mapping? {
             guard handle.words[1] >= 0 else { return nil }
             let descriptor = Glibc.open("/proc/\(handle.words[0])/fd/\(handle.words[1])", O_RDWR | O_CLOEXEC)
             guard descriptor >= 0 else { return nil }
             defer { close(descriptor) }
             var status = stat()
-            // In another container, the same process number is another process.
+            // In another container, the same number belongs to another process.
             guard fstat(descriptor, &status) == 0, status.st_size == size, let mapping = Mapping(descriptor, size: size)
             else { return nil }
             guard mapping.address.load(as: Int64.self) == handle.words[2] else {

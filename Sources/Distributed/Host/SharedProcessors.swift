@@ -1,16 +1,17 @@
 import DTrainCore
 
-/// The processors of one host and this rank's share of them, derived from the affinity masks and
-/// the CPU quotas of the host's ranks.
+/// The processors of one host and this rank's share of them.
+///
+/// Derived from the affinity masks and CPU quotas of the host's ranks.
 public struct SharedProcessors: Hashable, Sendable {
     /// The affinity masks of the host's ranks, by local rank.
     let masks: [ProcessorSet]
-    /// Their quotas, by local rank.
+    /// The CPU quotas of the host's ranks, by local rank.
     private let quotas: [ProcessorQuota]
-    /// This rank's number on its host.
+    /// This process's rank on its host.
     private let localRank: Int
 
-    /// Describes a host from the masks and quotas of its ranks; without quotas, there are none.
+    /// Describes a host by the masks and quotas of its ranks; nil stands for no quotas.
     package init(masks: [ProcessorSet], quotas: [ProcessorQuota]? = nil, localRank: Int) {
         precondition(masks.indices.contains(localRank), "a mask for each rank of the host")
         self.masks = masks
@@ -18,14 +19,13 @@ public struct SharedProcessors: Hashable, Sendable {
         self.localRank = localRank
     }
 
-    /// The number of processors that the ranks of the host may use together, quotas rounded up.
+    /// The number of processors that the ranks of the host may use together; quotas are rounded up.
     package var count: Int { quota.map { min(unionCount, ProcessorQuota.threads(in: $0)) } ?? unionCount }
 
     /// The number of processors in the masks of the host's ranks.
     package var unionCount: Int { Self.union(masks).count }
 
-    /// The processor time that quotas leave to the ranks of the host together; nil when it is not
-    /// less than their processors.
+    /// The CPU quota of the host's ranks together, in processors; nil if it doesn't limit them.
     package var quota: Double? {
         let time = masks.indices.reduce(0.0) { sum, rank in
             sum + min(Double(masks[rank].count), share(of: rank) ?? .infinity)
@@ -34,30 +34,30 @@ public struct SharedProcessors: Hashable, Sendable {
         return time
     }
 
-    /// The default number of worker threads of this rank: its processors divided by the ranks that
-    /// may run on some of them, as far as its share of the quotas allows.
+    /// The default number of worker threads of this rank: its processors divided by the number of ranks that may run
+    /// on some of them, limited by its share of the quotas.
     package var defaultThreads: Int {
         let threads = max(1, masks[localRank].count / peers.count)
         return share(of: localRank).map { min(threads, ProcessorQuota.threads(in: $0)) } ?? threads
     }
 
-    /// Returns whether worker threads take turns on this rank's processors, so that waiting threads
-    /// must yield.
+    /// Returns whether worker threads take turns on this rank's processors; waiting threads must then yield.
     ///
-    /// - Parameter threads: the worker threads of each rank of the host.
+    /// - Parameter threads: the number of worker threads of each rank of the host.
     package func areCrowded(threads: [Int]) -> Bool {
         let load = load(threads: threads)
         return load.threads > load.processors || isThrottled(threads: threads)
     }
 
-    /// The worker threads on this rank's processors, and the number of these processors.
+    /// Returns the number of worker threads that may run on this rank's processors, and the number of processors that
+    /// they share.
     ///
-    /// - Parameter threads: the worker threads of each rank of the host.
+    /// - Parameter threads: the number of worker threads of each rank of the host.
     package func load(threads: [Int]) -> (threads: Int, processors: Int) {
         (peers.reduce(0) { $0 + threads[$1] }, Self.union(peers.map { masks[$0] }).count)
     }
 
-    /// Whether the threads use up a quota that holds for this rank, so that spinning costs others' time.
+    /// Returns whether the threads can exhaust a quota of this rank; spinning then takes time from other threads.
     private func isThrottled(threads: [Int]) -> Bool {
         quotas[localRank].limits.contains { limit in
             let together = members(of: limit.group).reduce(0) { $0 + threads[$1] }
@@ -65,7 +65,7 @@ public struct SharedProcessors: Hashable, Sendable {
         }
     }
 
-    /// The least share that a rank has of its quotas, each divided among the ranks that it holds for.
+    /// Returns the smallest share of a rank in its quotas, each divided equally among the ranks under it.
     private func share(of rank: Int) -> Double? {
         quotas[rank].limits.map { $0.processors / Double(members(of: $0.group).count) }.min()
     }
@@ -74,10 +74,10 @@ public struct SharedProcessors: Hashable, Sendable {
         quotas.indices.filter { quotas[$0].limits.contains { $0.group == group } }
     }
 
-    /// This rank's processors where no other rank of the host may run on them and no quota limits their time.
+    /// This rank's processors if no other rank of the host may run on them and no quota limits their time; else nil.
     var own: ProcessorSet? { peers.count == 1 && quotas[localRank].limits.isEmpty ? masks[localRank] : nil }
 
-    /// The ranks that may run on some of this rank's processors, itself included.
+    /// The ranks that may run on some of this rank's processors, this rank included.
     private var peers: [Int] {
         masks.indices.filter { $0 == localRank || !masks[$0].numbers.isDisjoint(with: masks[localRank].numbers) }
     }

@@ -1,24 +1,24 @@
 import DTrainCore
 import Glibc
 
-/// A process that has started this one, directly or through others.
+/// A process that started this one, directly or through other processes.
 package struct Ancestor: Hashable, Sendable {
-    /// Its number.
+    /// The process number.
     package let process: pid_t
-    /// Its command line, the program first.
+    /// The command line, starting with the program.
     package let words: [String]
-    /// Whether it gets what is typed at a terminal: it is in the foreground there.
+    /// Whether the process is in the foreground of a terminal, and so receives Ctrl-C.
     package let isAtTerminal: Bool
 
-    /// The name of its program, without a folder.
+    /// The name of the program, without its folder.
     package var program: Substring { words.first?.split(separator: "/").last ?? "" }
 
-    /// Describes a process.
+    /// Creates a description of a process.
     package init(process: pid_t, words: [String], isAtTerminal: Bool) {
         (self.process, self.words, self.isAtTerminal) = (process, words, isAtTerminal)
     }
 
-    /// This process's ancestors that may be looked at, the parent first.
+    /// The ancestors of this process that can be inspected, starting with the parent.
     package static var all: [Ancestor] {
         var found: [Ancestor] = []
         var process = getppid()
@@ -31,7 +31,7 @@ package struct Ancestor: Hashable, Sendable {
         return found
     }
 
-    /// Whether its program starts the ranks of MPI jobs, and its command line names theirs.
+    /// Whether the program is a launcher of MPI jobs, with the ranks' program in its command line.
     package var isLauncher: Bool {
         let names = ["mpirun", "mpiexec", "orterun", "prterun"]
         return names.contains { program == $0 || program.hasPrefix("\($0).") }

@@ -1,26 +1,26 @@
 import DTrainCore
 import Glibc
 
-/// The watch's reading of bytes from the network, for checks with hostile input.
+/// The stall watch's parsers of network bytes, for checks with hostile input.
 package enum ForeignBytes {
-    /// The job's token, which the bytes contain.
+    /// The job's token in valid messages.
     package static let token: Int64 = 0x1122_3344_5566_7788
 
-    /// A message of a rank that is alive.
-    package static func message(rank: Int, looks: Int, place: Int, beats: Int, waited: Int) -> [UInt8] {
+    /// Returns the bytes of a message from a rank that is alive.
+    package static func message(rank: Int, rounds: Int, place: Int, beats: Int, waited: Int) -> [UInt8] {
         let record = LivenessRecord(
-            rank: rank, looks: looks, place: place, beats: beats, collectives: beats, waited: waited)
+            rank: rank, rounds: rounds, place: place, beats: beats, collectives: beats, waited: waited)
         return LivenessMessage(.pulse, token: token, record).bytes
     }
 
-    /// Rank 0's address, as it is broadcast.
+    /// The bytes of rank 0's address, as they are broadcast.
     package static var address: [UInt8] {
         LifelineAddress(addresses: [0x0100_007F, 0x0102_000A], port: 80, token: token).bytes
     }
 
-    /// Reads bytes as messages of a connection, and observes them as rank 0 of a job of four ranks.
+    /// Reads bytes as messages from a connection, and observes them as rank 0 of a job of four ranks.
     ///
-    /// - Returns: the number of messages, and rank 0's messages about them.
+    /// - Returns: the number of messages, and the texts that rank 0 would report about them.
     package static func read(_ bytes: [UInt8]) throws -> (messages: Int, findings: [String]) {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
@@ -29,7 +29,7 @@ package enum ForeignBytes {
         let (reader, writer) = (LivenessSocket(ends[0]), LivenessSocket(ends[1]))
         var messages: [LivenessMessage] = []
         var isOver = false
-        // In pieces of any size, as a network delivers them.
+        // In pieces, as from a network; 100 isn't a multiple of a message's size.
         for start in stride(from: 0, to: bytes.count, by: 100) where !isOver {
             let piece = Array(bytes[start...].prefix(100))
             _ = piece.withUnsafeBytes { write(writer.descriptor, $0.baseAddress, $0.count) }
@@ -52,7 +52,7 @@ package enum ForeignBytes {
         return (messages.count, findings)
     }
 
-    /// Whether the bytes are an address.
+    /// Returns whether the bytes are a valid address.
     package static func isAddress(_ bytes: [UInt8]) -> Bool {
         guard let address = LifelineAddress(bytes) else { return false }
         let own = [HostAddress(address: 0x0100_000A, mask: 0x00FF_FFFF)]

@@ -1,19 +1,19 @@
 import Glibc
 
-/// An address of this host that others can connect to.
+/// An address of this host that other hosts can connect to.
 struct HostAddress: Hashable, Sendable {
-    /// IPv4, in network order.
+    /// The IPv4 address, in network order.
     let address: UInt32
-    /// Its network's mask.
+    /// The network mask, in network order.
     let mask: UInt32
 
     /// 127.0.0.1.
     static let loopback = UInt32(127).littleEndian | UInt32(1 << 24).littleEndian
 
-    /// Whether an address never leaves its host.
+    /// Returns whether an address is a loopback address (127.0.0.0/8).
     static func isLoopback(_ address: UInt32) -> Bool { UInt32(bigEndian: address) >> 24 == 127 }
 
-    /// This host's addresses on interfaces that are up; loopback last.
+    /// The addresses of this host's interfaces that are up; loopback addresses come last.
     static var all: [HostAddress] {
         var list: UnsafeMutablePointer<ifaddrs>?
         guard getifaddrs(&list) == 0 else { return [] }
@@ -34,11 +34,10 @@ struct HostAddress: Hashable, Sendable {
         return UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr
     }
 
-    /// The order to try rank 0's addresses in: those of a common network first, loopback only on
-    /// the same host.
+    /// Returns rank 0's addresses in the order in which to try them.
     ///
-    /// An address that this host has, too, such as that of a bridge for containers, leads to this
-    /// host and not to rank 0's.
+    /// Addresses in a common network come first; loopback addresses are used only on the same host. An address that
+    /// this host has, too, such as a container bridge's, leads to this host instead of rank 0's and is dropped.
     static func order(_ addresses: [UInt32], own: [HostAddress], isSameHost: Bool) -> [UInt32] {
         let loopback = addresses.filter(isLoopback)
         let others = addresses.filter { other in
@@ -48,17 +47,17 @@ struct HostAddress: Hashable, Sendable {
         return (isSameHost ? loopback : []) + near + others.filter { !near.contains($0) }
     }
 
-    /// Addresses as bytes, for other ranks.
+    /// Encodes addresses for other ranks.
     static func bytes(_ addresses: [UInt32]) -> [UInt8] { addresses.withUnsafeBytes(Array.init) }
 
-    /// Decodes `bytes`.
+    /// Decodes the result of `bytes(_:)`.
     static func addresses(_ bytes: [UInt8]) -> [UInt32] {
         bytes.withUnsafeBytes { buffer in
             (0..<buffer.count / 4).map { buffer.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self) }
         }
     }
 
-    /// An address as people write it: `10.0.0.7`.
+    /// Returns an address in dotted notation, such as `10.0.0.7`.
     static func text(_ address: UInt32) -> String {
         withUnsafeBytes(of: address) { $0.map { "\($0)" }.joined(separator: ".") }
     }

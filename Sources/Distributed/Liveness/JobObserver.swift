@@ -1,11 +1,10 @@
 import DTrainCore
 
-/// Finds stalls in the ranks' records, and writes the messages about them.
+/// Finds stalls in the ranks' records and words the messages about them.
 ///
-/// Belongs to the watching thread, which also counts the time: the suspension of a whole job
-/// doesn't count.
+/// Belongs to the watching thread, which also counts the time, so the suspension of a whole job doesn't count.
 struct JobObserver {
-    /// A message.
+    /// A message to report.
     enum Finding: Hashable, Sendable {
         case warning(String)
         /// The job can't continue.
@@ -19,20 +18,20 @@ struct JobObserver {
     private var pace = StepPace()
     private var sinceWarning = Double.infinity
 
-    /// The seconds between two warnings about slow ranks.
+    /// The minimum number of seconds between warnings about slow ranks.
     private static let warningInterval = 60.0
 
-    /// Creates the observer of a rank; `names` are the names of all ranks, in rank order.
+    /// Creates a rank's observer; `names` are the names of all ranks, in rank order.
     init(rank: Int, names: [String], timeout: Int?) {
         (self.rank, self.names) = (rank, names)
         rules = timeout.map { StallRules(timeout: Double($0)) }
         ranks = names.indices.map { ObservedRank(rank: $0) }
     }
 
-    /// Updates from all known records and returns a message if there is one.
+    /// Updates the state from all known records; returns a message if there is one.
     ///
     /// - Parameters:
-    ///   - records: the records of all known ranks, this one included.
+    ///   - records: the records of all known ranks, including this one.
     ///   - operation: the collective that this rank waits in.
     ///   - seconds: the time since the last call.
     mutating func judge(_ records: [LivenessRecord], operation: String?, seconds: Double) -> Finding? {
@@ -51,12 +50,12 @@ struct JobObserver {
         return describe(verdict, operation ?? "a collective").map(Finding.end)
     }
 
-    /// Rank 0 decides, because all ranks report to it; the others decide if rank 0 is silent.
+    /// Returns whether this rank decides: rank 0, which all ranks report to, or any rank if rank 0 is silent.
     private func isJudge(_ rules: StallRules) -> Bool {
         rank == 0 || ranks[0].record == nil || ranks[0].silent >= rules.timeout / 2
     }
 
-    /// Describes lost connections.
+    /// Returns a message about lost connections.
     ///
     /// - Parameters:
     ///   - losses: how the connection of each lost rank ended.
@@ -71,11 +70,11 @@ struct JobObserver {
         guard losses.values.allSatisfy({ $0 == .unreachable }) else {
             return "\(subject) \(verb): killed or crashed; \(Self.advice)"
         }
-        return "\(subject) \(verb): no answer over the network to \(names[rank]) any more; look at the network, and "
+        return "\(subject) \(verb): no answer over the network to \(names[rank]); check the network, then "
             + Self.advice
     }
 
-    /// Describes ranks that haven't connected to rank 0.
+    /// Returns a message about ranks that haven't connected to rank 0.
     func describeMissing(_ missing: [Int], lacksDescriptors: Bool) -> String {
         guard !lacksDescriptors else {
             return "\(names[0]) may open too few files to watch \(list(missing)): a lost or stopped process is noticed "
@@ -86,12 +85,12 @@ struct JobObserver {
             + "`stall-timeout`; let the hosts connect to each other"
     }
 
-    /// Describes connections that were turned away.
+    /// Returns a message about rejected connections.
     func describe(_ strangers: Strangers) -> String {
         let count = strangers.count
-        return "\(names[0]): \(count) connection\(count == 1 ? "" : "s") to port \(strangers.port), the first from "
-            + "\(HostAddress.text(strangers.first)), \(count == 1 ? "was" : "were") none of this job's and closed; the "
-            + "training isn't affected, see SECURITY.md"
+        return "\(names[0]): closed \(count) connection\(count == 1 ? "" : "s") from outside the job to port "
+            + "\(strangers.port), the first from \(HostAddress.text(strangers.first)); the training isn't affected, see "
+            + "SECURITY.md"
     }
 
     private func describe(_ verdict: StallRules.Verdict, _ operation: String) -> String? {
@@ -119,9 +118,9 @@ struct JobObserver {
             + "\(Int(hold.seconds)) s\(there.map { " \($0)" } ?? "")"
     }
 
-    private static let advice = "go on from the last checkpoint with `resume`"
+    private static let advice = "continue from the last checkpoint with `resume`"
     private static let stallAdvice =
-        "look at what holds it up, go on with `resume`, or allow more with `stall-timeout`"
+        "find the cause and continue with `resume`, or allow more time with `stall-timeout`"
 
     private func place(_ record: LivenessRecord?) -> String { record?.position.map { " \($0)" } ?? "" }
 
@@ -135,7 +134,7 @@ struct JobObserver {
         "\(list(hold.waiters)) \(hold.waiters.count == 1 ? "waits" : "wait")"
     }
 
-    /// `rank 2`, `ranks 1, 3, 4`.
+    /// Returns a list of ranks, such as `rank 2` or `ranks 1, 3, 4`.
     private func list(_ ranks: [Int]) -> String {
         let shown = ranks.prefix(20).map(String.init).joined(separator: ", ")
         let more = ranks.count > 20 ? " and \(ranks.count - 20) more" : ""
@@ -143,11 +142,11 @@ struct JobObserver {
     }
 }
 
-/// The typical duration of a step, to distinguish a slow rank from a slow step.
+/// The typical duration of a step, which distinguishes a slow rank from slow steps.
 private struct StepPace {
     private var step = 0
     private var since = 0.0
-    /// The seconds of a step; 0 until one is complete.
+    /// The typical duration in seconds; 0 until a step is complete.
     private(set) var typical = 0.0
 
     mutating func observe(_ current: Int?, seconds: Double) {

@@ -1,10 +1,10 @@
 import DTrainCore
 import Glibc
 
-/// Detects the death of the launcher, which would otherwise leave this process running.
+/// Detects the death of the launcher, after which this process must not keep running.
 ///
-/// A process whose parent dies gets a new parent. A wrapper between the launcher and this process
-/// may survive, so all processes up to the launcher are checked.
+/// A process whose parent dies gets a new parent. A wrapper between the launcher and this process may survive the
+/// launcher, so all processes up to the launcher are checked.
 struct LauncherWatch: Sendable {
     private struct Link: Sendable {
         let process: Int32
@@ -12,7 +12,7 @@ struct LauncherWatch: Sendable {
     }
 
     private let chain: [Link]
-    /// The launcher's process name.
+    /// The name of the launcher's process.
     let launcher: String
 
     private static let names = [
@@ -21,7 +21,7 @@ struct LauncherWatch: Sendable {
 
     private static let mortal = ["mpirun", "mpiexec", "orterun", "orted", "hydra"]
 
-    /// Finds the processes between this one and its launcher, including the launcher's own launcher.
+    /// Finds the processes between this one and its launcher, including launchers of the launcher.
     init() {
         var chain: [Link] = []
         var found: String?
@@ -45,19 +45,18 @@ struct LauncherWatch: Sendable {
         launcher = found ?? "launcher"
     }
 
-    /// Ends the launchers on this host, which would wait for an unreachable host although the job
-    /// is over.
+    /// Ends the launchers on this host, which would otherwise wait for an unreachable host.
     ///
-    /// Only those of Open MPI and MPICH, which serve this job alone.
+    /// Only launchers of Open MPI and MPICH are ended, because they serve this job alone.
     ///
-    /// - Parameter nearestOnly: whether to end only this host's helper, for a rank that is cut off
-    ///   from the reporting one.
+    /// - Parameter nearestOnly: whether to end only this host's helper, on a host that is cut off from the reporting
+    ///   rank.
     func endLauncher(nearestOnly: Bool) {
         var launchers = chain.map(\.parent).filter { process in
             ProcessStatus(process).map { status in Self.mortal.contains { status.name.hasPrefix($0) } } ?? false
         }
         if nearestOnly { launchers = Array(launchers.prefix(1)) }
-        // On SIGTERM they end their children and then wait.
+        // On SIGTERM, launchers end their children, this process included, and then wait.
         signal(SIGTERM, SIG_IGN)
         for process in launchers.reversed() { kill(process, SIGTERM) }
         usleep(150_000)
@@ -74,20 +73,20 @@ struct LauncherWatch: Sendable {
 
 /// The status of a process, from `/proc`.
 package struct ProcessStatus: Hashable, Sendable {
-    /// The program's name, cut to 15 characters.
+    /// The program's name, truncated to 15 characters.
     let name: String
-    /// The state's letter: R running, S sleeping, T stopped and so on.
+    /// The letter of the state: R running, S sleeping, T stopped and so on.
     let state: Character
-    /// The parent's number.
+    /// The parent's process number.
     let parent: Int32
-    /// Whether it is in the foreground of a terminal.
+    /// Whether the process is in the foreground of a terminal.
     let isAtTerminal: Bool
-    /// When it started, in clock ticks since the boot: tells it from a later process of the same number.
+    /// The start time, in clock ticks since boot; distinguishes the process from a later one with the same number.
     package let start: UInt64
-    /// Whether it has ended, and its parent hasn't noticed yet.
+    /// Whether the process has ended but its parent hasn't collected it yet.
     package var isZombie: Bool { state == "Z" || state == "X" }
 
-    /// Reads a process's status; nil when there is no such process.
+    /// Reads a process's status; nil if there is no such process.
     package init?(_ process: Int32) {
         guard let text = SystemFile.text("/proc/\(process)/stat"),
             // The name may contain parentheses.
@@ -99,11 +98,11 @@ package struct ProcessStatus: Hashable, Sendable {
         else { return nil }
         name = String(text[text.index(after: open)..<close])
         (self.state, self.parent, self.start) = (state, parent, start)
-        // Process group, session, terminal, and the group in that terminal's foreground.
+        // Fields 2 to 5: process group, session, terminal, and the terminal's foreground process group.
         isAtTerminal = fields[4] != "0" && fields[2] == fields[5]
     }
 
-    /// The processes of this host.
+    /// Returns the numbers of this host's processes.
     package static func all() -> [Int32] {
         guard let folder = opendir("/proc") else { return [] }
         defer { closedir(folder) }
@@ -117,7 +116,7 @@ package struct ProcessStatus: Hashable, Sendable {
         return found
     }
 
-    /// The children of every process that has any.
+    /// Returns the children of every process that has any.
     package static func children() -> [Int32: [Int32]] {
         var found: [Int32: [Int32]] = [:]
         for process in all() {
@@ -126,7 +125,7 @@ package struct ProcessStatus: Hashable, Sendable {
         return found
     }
 
-    /// The stopped processes (SIGSTOP) among this process's siblings, as `rank 2 (process 4711)`.
+    /// Returns the stopped processes (SIGSTOP) among this process's siblings, as `rank 2 (process 4711)`.
     static func stoppedSiblings() -> [String] {
         var found: [String] = []
         for process in all() {

@@ -2,9 +2,9 @@ import Glibc
 
 /// The address of rank 0's watching thread; rank 0 broadcasts it.
 struct LifelineAddress: Hashable, Sendable {
-    /// IPv4 addresses, in network order.
+    /// The IPv4 addresses, in network order.
     var addresses: [UInt32]
-    /// In network order.
+    /// The port, in network order.
     var port: UInt16
     /// A random number that identifies this job's messages.
     var token: Int64
@@ -14,7 +14,7 @@ struct LifelineAddress: Hashable, Sendable {
         ([token, Int64(port)] + addresses.map(Int64.init)).withUnsafeBytes(Array.init)
     }
 
-    /// Decodes `bytes`; nil when rank 0 has no lifeline.
+    /// Decodes `bytes`; nil if rank 0 has no lifeline.
     init?(_ bytes: [UInt8]) {
         let numbers = bytes.withUnsafeBytes { Array($0.bindMemory(to: Int64.self)) }
         guard bytes.count.isMultiple(of: 8), numbers.count >= 2 else { return nil }
@@ -30,29 +30,28 @@ struct LifelineAddress: Hashable, Sendable {
 
 /// An event on a lifeline.
 enum LifelineEvent: Hashable, Sendable {
-    /// A rank's connection has ended without a farewell.
+    /// A rank's connection ended without a `bye` message.
     case lost(rank: Int, LivenessSocket.Loss)
-    /// A rank has reported an error and ends the job, or rank 0 has reported one of any rank.
+    /// The job ends: a rank reported an error, or rank 0 reported the end.
     case over(isAbort: Bool)
-    /// These ranks haven't connected in time; perhaps because rank 0 may open too few files.
+    /// These ranks haven't connected in time; `lacksDescriptors` if rank 0 ran out of file descriptors.
     case missing(ranks: [Int], lacksDescriptors: Bool)
-    /// Connections that were none of the job's were turned away.
+    /// Connections from outside the job were rejected.
     case strangers(Strangers)
 }
 
-/// The connections between the ranks' watching threads: TCP from each rank to rank 0, without MPI
-/// calls.
+/// The TCP connections between the ranks' watching threads, one from each rank to rank 0; they need no MPI calls.
 ///
-/// Only the watching thread calls the methods, except `announce`.
+/// All methods except `announce` are called by the watching thread only.
 protocol Lifeline: AnyObject {
-    /// The descriptors to wait for.
+    /// The descriptors to poll.
     var descriptors: [pollfd] { get }
     /// Reads all received messages.
     func read() -> [LifelineEvent]
-    /// Sends this rank's record; called about four times a second.
-    func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent]
-    /// The last records of other ranks.
+    /// Sends this rank's record; called about four times per second.
+    func send(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent]
+    /// The last known records of other ranks.
     var records: [LivenessRecord] { get }
-    /// Sends a last message to the other side; called from any thread.
+    /// Sends a final message to the other side; may be called from any thread.
     func announce(_ kind: LivenessMessage.Kind)
 }

@@ -1,13 +1,16 @@
 import DTrainCore
 import Glibc
 
-/// Rank 0's open port, and the connections on it that haven't shown the job's token yet.
+/// Rank 0's listening port and its pending connections, which haven't presented the job's token yet.
 ///
-/// Anybody who reaches the port can connect. So only addresses of the job's hosts are let in, no
-/// more connections wait than ranks are missing, each has two seconds for its first message, and the
-/// port closes when all ranks are there.
+/// Any process that can reach the port can connect, so:
+///
+/// - only connections from addresses of the job's hosts are accepted;
+/// - no more connections are pending than ranks are missing;
+/// - each connection has two seconds for its first message;
+/// - the port closes when all ranks have connected.
 struct LifelineEntrance {
-    /// A connection that has shown the token.
+    /// A connection that has presented the token.
     struct Newcomer {
         let rank: Int
         let connection: LivenessSocket
@@ -22,26 +25,26 @@ struct LifelineEntrance {
     }
 
     private let token: Int64
-    /// The addresses that ranks come from.
+    /// The addresses of the job's hosts.
     private let sources: Set<UInt32>
     private var listener: LivenessListener?
-    /// The oldest first.
+    /// The pending connections, the oldest first.
     private var candidates: [Candidate] = []
     private var age = 0.0
     private var isOutOfDescriptors = false
-    /// Whether a connection was refused for want of descriptors.
+    /// Whether a connection was refused for lack of file descriptors.
     private(set) var hasLackedDescriptors = false
-    /// The connections that were turned away.
+    /// The rejected connections.
     private(set) var strangers = Strangers()
 
     /// The seconds that a connection has for its first message.
     static let patience = 2.0
-    /// The seconds in which the port is looked at as soon as somebody knocks; then only now and then.
+    /// The seconds in which a new connection wakes the watching thread; later it is accepted at the next round.
     static let welcome = 10.0
-    /// The most connections taken in one round.
+    /// The maximum number of connections accepted per round.
     private static let mostAccepts = 256
 
-    /// Waits at a port.
+    /// Creates an entrance at a port.
     ///
     /// - Parameters:
     ///   - listener: the port.
@@ -55,13 +58,13 @@ struct LifelineEntrance {
     /// Whether the port is open.
     var isOpen: Bool { listener != nil }
 
-    /// The descriptors to wait for.
+    /// The descriptors to poll.
     var descriptors: [Int32] {
         let waits = !isOutOfDescriptors && age <= Self.welcome
         return (waits ? listener.map { [$0.descriptor] } ?? [] : []) + candidates.map(\.connection.descriptor)
     }
 
-    /// Returns the connections that have shown the token, for ranks that are missing.
+    /// Accepts new connections; returns those of missing ranks that have presented the token.
     mutating func admit(missing: Set<Int>) -> [Newcomer] {
         var missing = missing
         var found: [Newcomer] = []
@@ -89,24 +92,24 @@ struct LifelineEntrance {
         return found
     }
 
-    /// Reads what a connection has sent: a rank, a stranger, or nothing yet.
+    /// Reads a connection's first message and admits the connection, rejects it, or keeps it pending.
     private mutating func examine(_ candidate: Candidate, _ missing: inout Set<Int>, _ found: inout [Newcomer]) {
         let (messages, loss) = candidate.connection.receive(token: token)
         if let rank = messages.first?.record.rank {
-            // A message that is played again names a rank that is there.
+            // A replayed message names a rank that has connected already.
             guard missing.remove(rank) != nil else { return strangers.add(candidate.source) }
             found.append(
                 Newcomer(rank: rank, connection: candidate.connection, messages: messages, loss: loss))
         } else if loss != nil {
             strangers.add(candidate.source)
         } else {
-            // A rank's first message comes with its connection: the oldest silent one is no rank's.
+            // A rank sends its first message at once, so the oldest silent connection isn't a rank's.
             if candidates.count >= missing.count, !candidates.isEmpty { turnAway(0) }
             candidates.append(candidate)
         }
     }
 
-    /// Counts the time, and turns away who has said nothing for too long.
+    /// Advances the time and rejects connections that have been silent for too long.
     mutating func pass(seconds: Double) {
         age += seconds
         isOutOfDescriptors = false
@@ -125,13 +128,13 @@ struct LifelineEntrance {
     private mutating func turnAway(_ index: Int) { strangers.add(candidates.remove(at: index).source) }
 }
 
-/// Connections that were none of the job's.
+/// Rejected connections from outside the job.
 struct Strangers: Hashable, Sendable {
-    /// The port that they came to.
+    /// The port, in host order.
     var port: UInt16 = 0
-    /// Their number.
+    /// The number of connections.
     private(set) var count = 0
-    /// The address of the first, in network order.
+    /// The source address of the first connection, in network order.
     private(set) var first: UInt32 = 0
 
     mutating func add(_ source: UInt32) {

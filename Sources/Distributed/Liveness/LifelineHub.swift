@@ -4,11 +4,11 @@ import Synchronization
 
 /// Rank 0's side of the lifeline: a connection from every other rank.
 final class LifelineHub: Lifeline, @unchecked Sendable {
-    /// Where the job's ranks are.
+    /// The hosts that may connect.
     enum Reach {
-        /// All on this host: the port can't be reached from any other.
+        /// This host only; the port can't be reached from any other host.
         case thisHost
-        /// On the hosts with these addresses, in network order.
+        /// The hosts with these addresses, in network order.
         case hosts(Set<UInt32>)
     }
 
@@ -27,10 +27,10 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
     private var hasWarned = false
     private var hasReportedStrangers = false
 
-    /// The seconds that the ranks have to connect.
+    /// The seconds that the ranks have to connect before the others are reported missing.
     static let welcome = LifelineEntrance.welcome
 
-    /// Starts to listen; nil where the system refuses.
+    /// Starts to listen; nil if the system refuses.
     init?(size: Int, reach: Reach) {
         DescriptorLimit.allow(connections: size)
         let (place, addresses, sources): (UInt32, [UInt32], Set<UInt32>) =
@@ -85,7 +85,7 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
             defer { known[rank] = message.record }
             switch message.kind {
             case .pulse:
-                if known[rank] == nil { greet(rank) }
+                if known[rank] == nil { answer(rank) }
                 unanswered[rank] = 0
             case .bye: departed.insert(rank)
             case .failed, .end:
@@ -100,10 +100,10 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
         return events
     }
 
-    /// Under the lock: answers a rank that has just connected.
-    private func greet(_ rank: Int) { connections[rank]?.send(LivenessMessage(.pulse, token: address.token, own)) }
+    /// Under the lock: answers a rank's first message.
+    private func answer(_ rank: Int) { connections[rank]?.send(LivenessMessage(.pulse, token: address.token, own)) }
 
-    func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
+    func send(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
         monitor.locked {
             own = record
             age += seconds
@@ -116,7 +116,7 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
         }
     }
 
-    /// Under the lock.
+    /// Under the lock: reports missing ranks, once.
     private func reportMissing() -> [LifelineEvent] {
         guard age > Self.welcome, !hasWarned else { return [] }
         hasWarned = true
@@ -125,7 +125,7 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
         return [.missing(ranks: missing, lacksDescriptors: entrance.hasLackedDescriptors)]
     }
 
-    /// Under the lock: once, when most of them have come.
+    /// Under the lock: reports rejected connections, once, after all ranks have connected or the time for it is over.
     private func reportStrangers() -> [LifelineEvent] {
         guard entrance.strangers.count > 0, !entrance.isOpen || age > Self.welcome, !hasReportedStrangers else {
             return []

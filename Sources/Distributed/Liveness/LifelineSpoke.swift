@@ -4,7 +4,7 @@ import Glibc
 /// The other ranks' side of the lifeline: one connection to rank 0.
 final class LifelineSpoke: Lifeline, @unchecked Sendable {
     private let target: LifelineAddress
-    /// Rank 0's addresses in the order in which they are tried.
+    /// Rank 0's addresses, in the order in which to try them.
     private let candidates: [UInt32]
     private let monitor = Monitor()
     // Under the monitor's lock: `announce` comes from another thread.
@@ -14,14 +14,14 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     private var attempt = 0
     private var attemptAge = 0.0
     private var unanswered = 0
-    /// Whether the connection has carried a message.
-    private var hasGreeted = false
+    /// Whether this rank has sent a message on the connection.
+    private var hasSent = false
     private var isOver = false
 
     /// The seconds that a connection attempt may take.
     private static let patience = 1.5
 
-    /// Prepares a connection; the first calls of `tell` establish it.
+    /// Prepares a connection; the first calls to `send` establish it.
     init(to target: LifelineAddress, rank: Int, isSameHost: Bool) {
         self.target = target
         own = LivenessRecord(rank: rank)
@@ -31,8 +31,8 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     var descriptors: [pollfd] {
         monitor.locked {
             guard let connection, !isOver else { return [] }
-            // Rank 0 waits only for a short time for the first message.
-            let events = hasGreeted ? POLLIN : POLLIN | POLLOUT
+            // Send the first message as soon as possible, because rank 0 waits for it only briefly.
+            let events = hasSent ? POLLIN : POLLIN | POLLOUT
             return [pollfd(fd: connection.descriptor, events: Int16(events), revents: 0)]
         }
     }
@@ -42,7 +42,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     func read() -> [LifelineEvent] {
         monitor.locked {
             guard let connection, !isOver else { return [] }
-            if !hasGreeted, connection.isConnected { speak() }
+            if !hasSent, connection.isConnected { sendPulse() }
             let (messages, loss) = connection.receive(token: target.token)
             for message in messages {
                 hub = message.record
@@ -50,7 +50,7 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
                 switch message.kind {
                 case .pulse: continue
                 case .bye:
-                    // The connection stays open for this rank's own farewell.
+                    // The connection stays open for this rank's own `bye`.
                     isOver = true
                     return []
                 case .failed, .end: return [.over(isAbort: message.kind == .failed)]
@@ -58,33 +58,35 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
             }
             guard let loss else { return [] }
             self.connection = nil
-            // Before the first answer, the port may have been another program's.
+            // Before the first answer, the port may have belonged to another program.
             guard hub != nil else { return [] }
             isOver = true
             return [.lost(rank: 0, loss)]
         }
     }
 
-    func tell(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
+    func send(_ record: LivenessRecord, seconds: Double) -> [LifelineEvent] {
         monitor.locked {
             own = record
             guard !isOver else { return [] }
             attemptAge += seconds
             if hub == nil, connection == nil || isStillConnecting && attemptAge > Self.patience { connectToNext() }
-            if unanswered < LivenessMessage.mostUnanswered { speak() }
+            if unanswered < LivenessMessage.mostUnanswered { sendPulse() }
             return []
         }
     }
 
-    /// Under the lock: sends the newest record, if the connection is established.
-    private func speak() {
+    /// Under the lock: sends the newest record if the connection is established.
+    private func sendPulse() {
         guard let connection, connection.send(LivenessMessage(.pulse, token: target.token, own)) else { return }
-        hasGreeted = true
+        hasSent = true
         unanswered += 1
     }
 
-    /// An established connection is kept even if rank 0 answers late: rank 0 may have read from it,
-    /// and would take its end for the death of this rank.
+    /// Whether the connection isn't established yet.
+    ///
+    /// An established one is kept even if rank 0 answers late: rank 0 may have read from it already, and would take its
+    /// end for the death of this rank.
     private var isStillConnecting: Bool { connection?.isConnected == false }
 
     private func connectToNext() {
@@ -94,11 +96,11 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
         attempt += 1
         attemptAge = 0
         unanswered = 0
-        hasGreeted = false
+        hasSent = false
     }
 
     func announce(_ kind: LivenessMessage.Kind) {
-        // A lost connection shows when it is read.
+        // An error isn't checked: a lost connection shows when it is read.
         monitor.locked { _ = connection?.send(LivenessMessage(kind, token: target.token, own)) }
     }
 }

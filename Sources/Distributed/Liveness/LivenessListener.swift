@@ -2,21 +2,22 @@ import Glibc
 
 /// A TCP port that watching threads connect to.
 final class LivenessListener {
-    /// The next connection on the port.
+    /// The result of accepting a connection.
     enum Arrival {
+        /// A connection and its source address, in network order.
         case connection(LivenessSocket, from: UInt32)
         case none
-        /// This process may open no more files.
+        /// The process has no free file descriptor.
         case noDescriptor
     }
 
     private let socket: LivenessSocket
-    /// In network order.
+    /// The port, in network order.
     let port: UInt16
 
     var descriptor: Int32 { socket.descriptor }
 
-    /// Listens on a port that the kernel chooses; nil when it refuses.
+    /// Listens on a port chosen by the kernel; nil if the kernel refuses.
     ///
     /// - Parameter address: one of this host's addresses, in network order; `INADDR_ANY` for all.
     init?(on address: UInt32) {
@@ -37,7 +38,7 @@ final class LivenessListener {
         port = place.sin_port
     }
 
-    /// Accepts the next connection.
+    /// Accepts the next connection, without waiting.
     func accept() -> Arrival {
         while true {
             var source = sockaddr_in()
@@ -49,7 +50,7 @@ final class LivenessListener {
             }
             if descriptor >= 0 { return .connection(LivenessSocket(descriptor), from: source.sin_addr.s_addr) }
             switch errno {
-            // It was given up before it was accepted, or a signal came.
+            // The client gave up before the connection was accepted, or a signal interrupted the call.
             case ECONNABORTED, EINTR: continue
             case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .noDescriptor
             default: return .none
@@ -58,24 +59,24 @@ final class LivenessListener {
     }
 }
 
-/// The descriptors that this process may open.
+/// The limit of this process's file descriptors.
 enum DescriptorLimit {
-    /// Kept free for checkpoints, metrics and MPI.
+    /// The number of descriptors kept free for checkpoints, metrics and MPI.
     private static let spare = 16
 
-    /// Whether files can still be opened beside this descriptor, the lowest that was free.
+    /// Returns whether enough descriptors remain above this one, which was the lowest free.
     static func leavesRoom(_ descriptor: Int32) -> Bool {
         guard let limit = current else { return true }
         return Int(descriptor) + spare < Int(clamping: limit.rlim_cur)
     }
 
-    /// Raises the limit as far as the system allows, if it is too low for so many connections.
+    /// Raises the limit as far as the system allows if it is too low for that many connections.
     static func allow(connections: Int) {
         guard var limit = current else { return }
         let wanted = rlim_t(connections + 128)
         guard limit.rlim_cur < wanted else { return }
         limit.rlim_cur = min(wanted, limit.rlim_max)
-        // Where it stays lower, `leavesRoom` keeps connections from taking it all.
+        // If it stays too low, `leavesRoom` keeps connections from using up all descriptors.
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 

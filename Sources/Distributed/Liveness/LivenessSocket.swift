@@ -1,24 +1,25 @@
 import DTrainCore
 import Glibc
 
-/// A TCP connection between two watching threads, and the messages on it.
+/// A TCP connection between two watching threads, with its messages.
 final class LivenessSocket {
-    /// How a connection ended.
+    /// The end of a connection.
     enum Loss: Hashable, Sendable {
-        /// The other process is gone: its kernel has closed the connection.
+        /// The other process has ended, and its kernel closed the connection.
         case ended
-        /// The other host's kernel doesn't answer.
+        /// The other host's kernel doesn't respond.
         case unreachable
     }
 
     let descriptor: Int32
     private var received: [UInt8] = []
 
-    /// The milliseconds, from the first retransmission, that bytes may stay unacknowledged by the
-    /// other kernel: this detects a lost network but not a stopped process.
+    /// The milliseconds, from the first retransmission, that bytes may stay unacknowledged by the other kernel.
+    ///
+    /// This detects a lost network but not a stopped process.
     private static let patience: Int32 = 2500
 
-    /// The most reads of one call: a flood of bytes must not keep the watching thread.
+    /// The maximum number of reads per call, so that a flood of bytes can't occupy the watching thread.
     private static let mostReads = 16
 
     /// Takes ownership of a descriptor.
@@ -30,7 +31,7 @@ final class LivenessSocket {
 
     deinit { close(descriptor) }
 
-    /// Makes the kernel detect a lost network.
+    /// Configures the kernel to detect a lost network.
     func expectAnswers() {
         for (level, option, value) in [
             (Int32(IPPROTO_TCP), TCP_NODELAY, 1), (Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.patience),
@@ -39,7 +40,7 @@ final class LivenessSocket {
             (Int32(IPPROTO_TCP), TCP_KEEPCNT, 3),
         ] {
             var value = value
-            // Without an option that the kernel doesn't support, a loss is only detected later.
+            // If the kernel doesn't support an option, a loss is detected later.
             _ = setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
         }
     }
@@ -53,9 +54,9 @@ final class LivenessSocket {
         }
     }
 
-    /// Sends a whole message or nothing: few are under way, so the kernel's buffer always has room.
+    /// Sends a message, entirely or not at all: few are in transit, so the kernel's buffer always has room.
     ///
-    /// - Returns: whether the kernel has taken it; a lost connection shows when it is read.
+    /// - Returns: whether the kernel accepted it; a lost connection shows when it is read.
     @discardableResult
     func send(_ message: LivenessMessage) -> Bool {
         let bytes = message.bytes
@@ -63,10 +64,9 @@ final class LivenessSocket {
             == bytes.count
     }
 
-    /// Returns the messages received, and how the connection ended if it has.
+    /// Returns the received messages, and the end of the connection if it has ended.
     ///
-    /// Bytes that are no message of the job end the connection; at most 63 bytes wait for the rest
-    /// of theirs.
+    /// Bytes that aren't a message of the job end the connection. Up to 63 bytes of an incomplete message are kept.
     func receive(token: Int64) -> (messages: [LivenessMessage], loss: Loss?) {
         var messages: [LivenessMessage] = []
         for _ in 0..<Self.mostReads {
@@ -84,7 +84,7 @@ final class LivenessSocket {
         return (messages, nil)
     }
 
-    /// Reads once, into `received`; 0 bytes where none are there yet.
+    /// Reads once into `received`; returns 0 bytes if none are available.
     private func readBytes() -> (count: Int, loss: Loss?) {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
             while true {

@@ -1,11 +1,10 @@
 import DTrainCore
 import Glibc
 
-/// The watch over all ranks, on its own thread: reports a lost or stalled rank or a dead launcher,
-/// and ends the job.
+/// A watch over all ranks, on its own thread, which reports a lost or stalled rank or a dead launcher and ends the job.
 ///
-/// The thread makes no MPI call. It reads memory that the ranks of a host share, and a TCP
-/// connection from each rank to rank 0. When it ends this process, the launcher ends the others.
+/// The thread makes no MPI calls. It reads memory shared by the ranks of a host, and a TCP connection from each rank to
+/// rank 0. When it ends this process, the launcher ends the others.
 final class StallWatch: @unchecked Sendable {
     private let rank: Int
     private let seconds: Int?
@@ -19,12 +18,12 @@ final class StallWatch: @unchecked Sendable {
     private var operation: StaticString?
     private var team: Team?
     private var isStopped = false
-    /// The exit code of an end that this process has announced.
+    /// The exit code, once this process has announced that it ends the job.
     private var endCode: Int32?
-    /// Whether the watching thread may be reading `team`.
-    private var isLooking = false
+    /// Whether the watching thread may be using `team`.
+    private var isInRound = false
     private var stage = Stage.startUp
-    // The watching thread's own.
+    // Used by the watching thread only.
     private var observer: JobObserver?
     private let pause: Double
 
@@ -32,7 +31,7 @@ final class StallWatch: @unchecked Sendable {
     private enum Stage: String { case startUp = "in start-up", work = "in its work", end = "at the end of the job" }
 
     /// The seconds that `MPI_Abort` has to end the process.
-    private static let lastWait = 3.0
+    private static let abortTimeout = 3.0
 
     /// The connections between the ranks, once established.
     private struct Team {
@@ -47,16 +46,16 @@ final class StallWatch: @unchecked Sendable {
     /// - Parameters:
     ///   - rank: this rank's number according to the launcher.
     ///   - size: the number of ranks according to the launcher.
-    ///   - seconds: the time limit of a collective; nil for none.
-    /// - Throws: `DTrainError` with `internal` when the system refuses a pipe or a thread.
+    ///   - seconds: the time limit of a collective in seconds; nil for none.
+    /// - Throws: `DTrainError` with `internal` if the system refuses a pipe or a thread.
     init(rank: Int, size: Int, seconds: Int?) throws {
         (self.rank, self.seconds) = (rank, seconds)
         own = LivenessRecord(rank: rank)
-        // Rank 0 receives from all ranks: in a large job each sends less often.
+        // Rank 0 receives from all ranks, so in a large job each rank sends less often.
         pause = min(0.25, Double(seconds ?? 300) / 8) * max(1, Double(size) / 128)
         launcher = LauncherWatch()
         wake = try WakePipe()
-        thread = try WaitingThread { [self] in look() }
+        thread = try WaitingThread { [self] in runRounds() }
     }
 
     /// Starts to use the connections between the ranks.
@@ -65,14 +64,14 @@ final class StallWatch: @unchecked Sendable {
             team = Team(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names)
             stage = .work
         }
-        // Rank 0 knows this rank even if it is lost a moment later.
-        _ = lifeline?.tell(LivenessRecord(rank: rank), seconds: 0)
+        // Rank 0 learns of this rank now, in case it is lost a moment later.
+        _ = lifeline?.send(LivenessRecord(rank: rank), seconds: 0)
         wake.wake()
         guard rank != 0, lifeline != nil else { return }
         _ = monitor.locked { monitor.wait(seconds: 0.25) { lifeline?.records.isEmpty == false } }
     }
 
-    /// Says goodbye to the other ranks; afterwards the shared memory may be freed.
+    /// Sends `bye` to the other ranks; afterwards the shared memory may be freed.
     func detach() {
         monitor.locked {
             team?.lifeline?.announce(.bye)
@@ -80,8 +79,8 @@ final class StallWatch: @unchecked Sendable {
             stage = .end
         }
         wake.wake()
-        // The thread may still use its own reference; it soon finishes its round, or ends the process.
-        monitor.locked { while !monitor.wait(seconds: 60, until: { !isLooking }) {} }
+        // The thread may still use its own reference. It soon finishes its round, or ends the process.
+        monitor.locked { while !monitor.wait(seconds: 60, until: { !isInRound }) {} }
     }
 
     /// Records that this rank enters a collective.
@@ -90,7 +89,7 @@ final class StallWatch: @unchecked Sendable {
         wait(operation)
     }
 
-    /// Records that this rank has started a collective that it doesn't wait for yet.
+    /// Records that this rank has started a collective without waiting for it yet.
     func count() {
         monitor.locked {
             own.collectives += 1
@@ -98,7 +97,7 @@ final class StallWatch: @unchecked Sendable {
         }
     }
 
-    /// Records that this rank waits for a collective that it has started.
+    /// Records that this rank waits for a collective it has started.
     func wait(_ operation: StaticString) {
         monitor.locked {
             self.operation = operation
@@ -121,17 +120,16 @@ final class StallWatch: @unchecked Sendable {
     func move() { monitor.locked { publish() } }
 
     /// Under the lock: publishes the training's part of the record to the ranks of the host.
-    private func publish(withLooks: Bool = false) {
+    private func publish(withRounds: Bool = false) {
         guard let team else { return }
         own.place = team.heartbeat.position?.code ?? -1
         own.beats = team.heartbeat.beats
-        team.shared.publish(own, withLooks: withLooks)
+        team.shared.publish(own, withRounds: withRounds)
     }
 
     /// Announces that this rank reports an error and ends the job.
     ///
-    /// If that takes too long, for example because the launcher doesn't answer, this process ends
-    /// by itself.
+    /// If that takes too long, for example because the launcher doesn't respond, the watching thread ends this process.
     ///
     /// - Parameter code: the process's exit code.
     func announceFailure(code: Int32) {
@@ -155,31 +153,31 @@ final class StallWatch: @unchecked Sendable {
         thread = nil
     }
 
-    private func look() {
+    private func runRounds() {
         var last = Clock.seconds
         while true {
             let lifeline = monitor.locked { self.team?.lifeline }
             wake.wait(for: lifeline?.descriptors ?? [], seconds: pause - (Clock.seconds - last))
-            // After `detach`, lost connections don't matter any more.
+            // Read `team` again: after `detach`, lost connections no longer matter.
             let (team, isStopped, endCode) = monitor.locked {
-                isLooking = true
+                isInRound = true
                 return (self.team, self.isStopped, self.endCode)
             }
             if isStopped { return }
             if let endCode {
-                pauseWatch(Self.lastWait)
+                pauseWatch(Self.abortTimeout)
                 endProcess(endCode)
             }
-            look(at: team, &last)
+            runRound(team, &last)
             monitor.locked {
-                isLooking = false
+                isInRound = false
                 monitor.wakeAll()
             }
         }
     }
 
-    /// One round.
-    private func look(at team: Team?, _ last: inout Double) {
+    /// Runs one round: handles received messages and, if the pause is over, checks the ranks.
+    private func runRound(_ team: Team?, _ last: inout Double) {
         if let team, observer == nil {
             observer = JobObserver(rank: rank, names: team.names, timeout: seconds)
         }
@@ -187,22 +185,22 @@ final class StallWatch: @unchecked Sendable {
         monitor.locked { monitor.wakeAll() }
         let now = Clock.seconds
         guard now - last >= 0.9 * pause else { return }
-        // After a longer pause the whole job or machine was suspended.
+        // A longer pause means that the whole job or machine was suspended; it doesn't count.
         tick(seconds: min(now - last, 4 * pause), team)
         last = now
     }
 
     private func tick(seconds: Double, _ team: Team?) {
-        if let launcher, launcher.isGone { leaveOrphaned(launcher, team) }
+        if let launcher, launcher.isGone { endOrphaned(launcher, team) }
         let (record, operation): (LivenessRecord, StaticString?) = monitor.locked {
-            own.looks += 1
+            own.rounds += 1
             waited += seconds
             own.waited = self.operation == nil ? -1 : Int(waited * 1000)
-            publish(withLooks: self.team != nil)
+            publish(withRounds: self.team != nil)
             return (own, self.operation)
         }
         guard let team else { return judgeAlone(record, operation) }
-        handle(team.lifeline?.tell(record, seconds: seconds) ?? [], team)
+        handle(team.lifeline?.send(record, seconds: seconds) ?? [], team)
         let records = (team.lifeline?.records ?? []) + team.shared.records + [record]
         switch observer?.judge(records, operation: operation.map { "\($0)" }, seconds: seconds) {
         case .warning(let text)?: reportWarning(text)
@@ -219,8 +217,8 @@ final class StallWatch: @unchecked Sendable {
             case .lost(let other, let loss): losses[other] = loss
             case .over(let isAbort):
                 if rank == 0 { lifeline.announce(.failed) }
-                // The other rank's report and exit code come first.
-                leave(after: isAbort ? 2 : 0.3)
+                // Give the other rank time for its report, and let its exit code be the job's.
+                endJob(afterSeconds: isAbort ? 2 : 0.3)
             case .missing(let ranks, let lacksDescriptors):
                 let text = observer?.describeMissing(ranks, lacksDescriptors: lacksDescriptors)
                 if let text { reportWarning(text) }
@@ -231,7 +229,7 @@ final class StallWatch: @unchecked Sendable {
         guard !losses.isEmpty else { return }
         let isCutOff = losses.values.contains(.unreachable)
         if isCutOff {
-            // A lost network affects the other connections, too.
+            // A lost network affects other connections, too; collect their losses for the same report.
             pauseWatch(0.3)
             for case .lost(let other, let loss) in lifeline.read() { losses[other] = loss }
         }
@@ -240,15 +238,14 @@ final class StallWatch: @unchecked Sendable {
         if let text = observer?.describe(losses, records) { end(text, team, isCutOff: isCutOff) }
     }
 
-    /// Reports, announces the end to the others, and ends the process.
+    /// Reports the cause, announces the end to the other ranks, and ends the process.
     ///
     /// - Parameters:
-    ///   - text: the report.
+    ///   - text: the message to report.
     ///   - team: the connections.
-    ///   - isCutOff: whether a host is unreachable; its launcher would wait for its helper there.
+    ///   - isCutOff: whether a host is unreachable; the launcher would otherwise wait for its helper there.
     private func end(_ text: String, _ team: Team, isCutOff: Bool = false) {
-        // The rank that reports first must be killed last; on an unreachable host there is no other
-        // rank to wait for.
+        // The rank that reports first must be killed last. On an unreachable host there is no other rank to wait for.
         if rank != 0 { pauseWatch(0.1 * Double(min(rank - 1, isCutOff ? 5 : 20))) }
         let isFirst = team.shared.claimReport()
         if isFirst {
@@ -258,11 +255,12 @@ final class StallWatch: @unchecked Sendable {
         // The launcher ends rank 0 when its helper ends; rank 0 may not have reported yet.
         if isCutOff, rank != 0 { pauseWatch(0.3) }
         if isCutOff { launcher?.endLauncher(nearestOnly: rank != 0) }
-        leave(after: isFirst ? 0.1 : 1)
+        endJob(afterSeconds: isFirst ? 0.1 : 1)
     }
 
-    /// Checks for a stall without connections, at the start or end of the job: only a stopped
-    /// process of this host can be named.
+    /// Checks for a stall without connections, at the start or end of the job.
+    ///
+    /// Only a stopped process on this host can be named.
     private func judgeAlone(_ record: LivenessRecord, _ operation: StaticString?) {
         guard let seconds, let operation, record.waited >= seconds * 1000 else { return }
         pauseWatch(0.1 * Double(min(rank, 20)))
@@ -271,20 +269,20 @@ final class StallWatch: @unchecked Sendable {
         let others = stopped.isEmpty ? "other ranks" : stopped.joined(separator: ", ") + ", which is stopped"
         reportError(
             "rank \(rank) (\(currentHostName())) \(stage): waited \(record.waited / 1000) s in \(operation) for "
-                + "\(others); look at what holds it up, or allow more with `stall-timeout`")
-        leave(after: 0.3)
+                + "\(others); find the cause of the delay, or allow more time with `stall-timeout`")
+        endJob(afterSeconds: 0.3)
     }
 
-    private func leaveOrphaned(_ launcher: LauncherWatch, _ team: Team?) -> Never {
-        // A stopped rank can't check: it ends itself once it runs again.
+    private func endOrphaned(_ launcher: LauncherWatch, _ team: Team?) -> Never {
+        // A stopped rank can't check for its launcher; it ends itself once it runs again.
         team?.shared.continueStopped()
-        // The launcher's end of the pipe is closed.
+        // The launcher's end of the output pipe is closed.
         signal(SIGPIPE, SIG_IGN)
         reportError("rank \(rank) (\(currentHostName())): \(launcher.launcher) has died, so the job ends")
         endProcess(DTrainError.Category.internal.rawValue)
     }
 
-    private func leave(after seconds: Double) -> Never {
+    private func endJob(afterSeconds seconds: Double) -> Never {
         pauseWatch(seconds)
         endProcess(DTrainError.Category.internal.rawValue)
     }

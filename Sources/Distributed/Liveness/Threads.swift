@@ -1,7 +1,7 @@
 import DTrainCore
 import Glibc
 
-/// A thread outside Swift's cooperative pool, for work that waits.
+/// A thread outside Swift's cooperative pool, for blocking calls.
 package struct WaitingThread: @unchecked Sendable {
     private let handle: pthread_t
 
@@ -28,7 +28,7 @@ package struct WaitingThread: @unchecked Sendable {
         pthread_join(handle, nil)
     }
 
-    /// Releases the thread, which ends by itself.
+    /// Releases the thread, which continues until its body returns.
     package func detach() {
         pthread_detach(handle)
     }
@@ -39,7 +39,7 @@ package struct WaitingThread: @unchecked Sendable {
     }
 }
 
-/// A lock and a condition that threads wait on until a deadline.
+/// A lock and a condition variable with timed waits.
 final class Monitor: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -63,7 +63,7 @@ final class Monitor: @unchecked Sendable {
         return try body()
     }
 
-    /// With the lock held, waits until `done()` or for that many seconds; returns whether it is done.
+    /// Waits, with the lock held, until `done()` returns true or the time is up; returns the last result of `done()`.
     func wait(seconds: Double, until done: () -> Bool) -> Bool {
         var deadline = timespec()
         clock_gettime(CLOCK_REALTIME, &deadline)
@@ -79,13 +79,17 @@ final class Monitor: @unchecked Sendable {
         return true
     }
 
-    /// With the lock held, wakes all waiting threads.
+    /// Wakes all waiting threads, with the lock held.
     func wakeAll() {
         pthread_cond_broadcast(condition)
     }
 }
 
-/// Ends the process at once, without exit handlers; `result` is that of a last call before.
+/// Ends the process at once, without exit handlers.
+///
+/// - Parameters:
+///   - code: the exit code.
+///   - result: the ignored result of a call that is evaluated first, such as `MPI_Abort`.
 func endProcess(_ code: Int32, after result: Int32 = 0) -> Never {
     _exit(code)
 }

@@ -1,7 +1,7 @@
 import DTrainCore
 import Glibc
 
-/// A pipe that wakes a thread from waiting for descriptors.
+/// A pipe that wakes a thread waiting for descriptors.
 final class WakePipe: Sendable {
     private let reading: Int32
     private let writing: Int32
@@ -26,11 +26,11 @@ final class WakePipe: Sendable {
     /// Ends the current or the next wait.
     func wake() {
         var byte: UInt8 = 1
-        // A full pipe wakes the thread, too.
+        // If the pipe is full, the thread wakes anyway.
         _ = write(writing, &byte, 1)
     }
 
-    /// Waits for one of the descriptors, a wake-up, or the time limit.
+    /// Waits until one of the descriptors is ready, `wake` is called, or the time is up.
     func wait(for others: [pollfd], seconds: Double) {
         var descriptors = [pollfd(fd: reading, events: Int16(POLLIN), revents: 0)] + others
         _ = poll(&descriptors, nfds_t(descriptors.count), Int32(max(0, seconds) * 1000) + 1)

@@ -1,20 +1,20 @@
 import DTrainCore
 
-/// The steps of a block's reduction, for one representation of its elements on the way.
+/// The steps of a block's reduction, for one representation of the elements in transit.
 ///
-/// `nodes` is this rank's buffer: its nodes, laid out as `GradientBlocks` describes; the sum takes
-/// their place from the front.
+/// `nodes` is this rank's buffer of nodes, laid out as `GradientBlocks` describes. The sum replaces the nodes, from the
+/// front.
 protocol BlockSum: AnyObject {
     /// The plan of each block.
     var plans: [BlockPlan] { get }
 
-    /// The trailers of all ranks, in rank order, once the block that carries them is complete.
+    /// The trailers of all ranks, in rank order; set when the block that carries them is complete.
     var trailers: [RankTrailer] { get }
 
     /// Starts to send each rank its part of a block; collective.
     func startExchange(of block: Int, _ nodes: UnsafeMutablePointer<Float>) throws -> any Transfer
 
-    /// Adds up this rank's part once the exchange is complete.
+    /// Adds up this rank's part after the exchange is complete.
     func addUp(_ block: Int, _ nodes: UnsafeMutablePointer<Float>)
 
     /// Starts to send this rank's part to all ranks; collective.
@@ -22,7 +22,7 @@ protocol BlockSum: AnyObject {
     /// - Parameters:
     ///   - block: the block.
     ///   - nodes: this rank's buffer.
-    ///   - trailer: sent along if the block carries trailers.
+    ///   - trailer: this rank's trailer; sent if the block carries trailers.
     func startGathering(
         of block: Int, _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer?
     ) throws -> any Transfer
@@ -31,10 +31,10 @@ protocol BlockSum: AnyObject {
     func complete(_ block: Int, _ nodes: UnsafeMutablePointer<Float>)
 }
 
-/// Moves all blocks of a gradient through exchange, addition and gathering.
+/// A pipeline that moves all blocks of a gradient through exchange, addition and gathering.
 ///
-/// All ranks start the exchanges in the order of the blocks, and likewise the gatherings; the two
-/// orders are independent.
+/// All ranks start the exchanges in the order of the blocks, and likewise the gatherings. The two orders are
+/// independent.
 final class BlockPipeline {
     private enum Stage {
         case computing, complete
@@ -42,18 +42,18 @@ final class BlockPipeline {
         case gathering(any Transfer)
     }
 
-    /// The time in which this rank computed while at least one block was under way.
+    /// The seconds in which this rank computed while at least one block was in transit.
     private(set) var hiddenSeconds = 0.0
-    /// The time spent in `advance` before `finish`.
+    /// The seconds spent in `advance` before `finish`.
     private(set) var interleavedSeconds = 0.0
 
     private let sum: any BlockSum
     private var stages: [Stage]
-    // Numbers of leading blocks: exchange started, gathering started, complete.
+    // The numbers of leading blocks whose exchange has started, whose gathering has started, and that are complete.
     private var exchanged = 0
     private var gathered = 0
     private var completed = 0
-    // When this rank last went back to computing, with a block under way.
+    // The time when this rank last resumed computing with a block in transit, in `Clock.seconds`.
     private var computingSince: Double?
 
     init(_ sum: any BlockSum) {
@@ -61,14 +61,14 @@ final class BlockPipeline {
         stages = Array(repeating: .computing, count: sum.plans.count)
     }
 
-    /// Forgets the last reduction.
+    /// Prepares for the next reduction.
     func reset() {
         for block in stages.indices { stages[block] = .computing }
         (exchanged, gathered, completed) = (0, 0, 0)
         (hiddenSeconds, interleavedSeconds, computingSince) = (0, 0, nil)
     }
 
-    /// Does everything that needs no waiting, while this rank still computes.
+    /// Advances the blocks without waiting, while this rank still computes.
     ///
     /// - Parameters:
     ///   - finished: the number of leading blocks whose nodes are computed.
@@ -81,7 +81,7 @@ final class BlockPipeline {
         computingSince = completed < exchanged ? end : nil
     }
 
-    /// Completes all blocks, whose nodes are computed; collective.
+    /// Completes all blocks once their nodes are computed; collective.
     ///
     /// - Returns: the trailers of all ranks, in rank order.
     func finish(
@@ -89,7 +89,7 @@ final class BlockPipeline {
     ) throws -> [RankTrailer] {
         _ = endComputing()
         while completed < stages.count {
-            // Each wait ends with some progress, which the watch for stalls sees.
+            // Each wait ends with some progress, which the stall watch sees.
             try communicator.wait(for: gathered < stages.count ? "MPI_Ialltoallv" : "MPI_Iallgatherv") {
                 try advance(finished: stages.count, nodes, trailer: trailer)
             }
@@ -97,6 +97,8 @@ final class BlockPipeline {
         return sum.trailers
     }
 
+    /// Starts and completes transfers as far as possible without waiting.
+    ///
     /// - Returns: whether a transfer has completed.
     private func advance(
         finished: Int, _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer?
@@ -123,7 +125,9 @@ final class BlockPipeline {
         return hasMoved
     }
 
-    /// - Returns: the time of the call.
+    /// Ends a period of computing and adds its time to `hiddenSeconds`.
+    ///
+    /// - Returns: the time of the call, in `Clock.seconds`.
     private func endComputing() -> Double {
         let now = Clock.seconds
         if let computingSince { hiddenSeconds += now - computingSince }

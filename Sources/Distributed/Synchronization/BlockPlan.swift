@@ -1,6 +1,6 @@
 import DTrainCore
 
-/// The exchange of one block as one rank performs it; all ranks have a plan for each block.
+/// One rank's plan for the exchange of one block; every rank has a plan for each block.
 struct BlockPlan {
     /// The block's elements in wire order.
     let elements: Range<Int>
@@ -8,45 +8,42 @@ struct BlockPlan {
     let parts: [Range<Int>]
     /// The elements that this rank adds up.
     let ownPart: Range<Int>
-    /// The bytes that this rank sends, counted from the start of its vectors of the block; none to
-    /// itself.
+    /// The bytes that this rank sends, counted from the start of its vectors of the block; none to itself.
     let sent: RankBlocks
     /// The bytes that this rank receives, without gaps; none from itself.
     let received: RankBlocks
     /// The start of the received elements in the staging buffer.
     let stagingStart: Int
-    /// The bytes of the gathered block, trailers included.
+    /// The bytes of the gathered block, including trailers.
     let gathered: RankBlocks
     /// The start of this rank's part in the gathered block.
     let gatheredStart: Int
-    /// The places of the ranks' trailers in the gathered block; nil in a block without trailers.
+    /// The positions of the ranks' trailers in the gathered block; nil for a block without trailers.
     let trailers: TrailerPlaces?
 }
 
-/// The places of the ranks' trailers in a gathered block: each follows the part that its rank has
-/// added up.
+/// The positions of the ranks' trailers in a gathered block; each trailer follows the part that its rank added up.
 struct TrailerPlaces {
     private struct Place {
-        /// The rank's part, counted from the start of the block, as it is without trailers.
+        /// The rank's part in the block without trailers, counted from the start of the block.
         let part: Range<Int>
-        /// The elements of the trailers before it.
+        /// The number of trailer elements before it.
         let shift: Int
     }
 
     private let places: [Place]
 
-    /// Places trailers of `length` elements behind the parts of a block that begins at `start` in
-    /// wire order.
+    /// Places trailers of `length` elements after the parts of a block that starts at `start` in wire order.
     init(behind parts: [Range<Int>], from start: Int, length: Int) {
         places = parts.enumerated().map { rank, part in
             Place(part: part.lowerBound - start..<part.upperBound - start, shift: rank * length)
         }
     }
 
-    /// The start of a rank's trailer in the gathered block.
+    /// Returns the start of a rank's trailer in the gathered block.
     func start(of rank: Int) -> Int { places[rank].part.upperBound + places[rank].shift }
 
-    /// Closes the gaps that the trailers leave.
+    /// Moves the parts together, which removes the trailers.
     func remove<Element>(from gathered: UnsafeMutablePointer<Element>) {
         for place in places {
             let target = gathered + place.part.lowerBound
@@ -55,15 +52,15 @@ struct TrailerPlaces {
     }
 }
 
-/// How the elements of all blocks travel.
+/// The representation of all blocks in transit.
 struct WireFormat {
-    /// The bytes of an element.
+    /// The number of bytes per element.
     let elementBytes: Int
-    /// The elements of a trailer.
+    /// The number of elements per trailer.
     let trailerLength: Int
-    /// Whether a rank sends all its nodes, or the sum of them.
+    /// Whether a rank sends all its nodes rather than their sum.
     let sendsNodes: Bool
 
-    /// The vectors that a rank with that many nodes sends.
+    /// Returns the number of vectors that a rank with that many nodes sends.
     func vectors(nodes: Int) -> Int { sendsNodes ? nodes : min(1, nodes) }
 }

@@ -1,8 +1,8 @@
 extension Communicator {
-    /// Runs `body` on every rank, and throws on all of them if it throws on one; collective.
+    /// Runs `body` on every rank, and throws on all ranks if it throws on any; collective.
     ///
-    /// For work that may fail on some ranks only, such as writing a file on rank 0; `body` itself
-    /// doesn't communicate.
+    /// Use this for an action that may fail on some ranks only, such as writing a file on rank 0. `body` itself must
+    /// not communicate.
     ///
     ///     try ranks.collectively {
     ///         if ranks.isRoot { try writeSamples() }

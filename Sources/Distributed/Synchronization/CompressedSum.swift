@@ -1,22 +1,21 @@
 import DTrainCore
 
-/// Blocks that travel in bf16 both ways, with error feedback.
+/// A sum of blocks that are sent in bf16 in both directions, with error feedback.
 ///
-/// Each rank rounds the sum of its nodes before it sends it, and the owner of a part rounds the sum
-/// of all ranks. A rounding error is added to the operand of the next step's rounding, so the sum
-/// over many steps is off by the error of one step; not so the rows of characters, each of which is
-/// another one's in the next step. All additions are in float32. The loss isn't compressed: it
-/// travels with the trailers.
+/// Each rank rounds the sum of its nodes before sending it, and the owner of a part rounds the sum of all ranks. A
+/// rounding error is added to the operand of the next step's rounding, so the total over many steps is off by one
+/// step's error. Rows of characters have no error feedback, because a row may belong to another character in the next
+/// step. All additions are in float32. The loss isn't compressed; it is sent with the trailers.
 final class CompressedSum: BlockSum {
     let plans: [BlockPlan]
     private(set) var trailers: [RankTrailer]
     private let shares: GradientShares
     private let communicator: any Communicator
-    /// This rank's sums in wire order; its own part is unused.
+    /// This rank's sums in wire order; the elements of its own part are unused.
     private let sent: AlignedBuffer<UInt16>
-    /// The rounding errors: in its own part those of the sum, elsewhere those of what this rank sent.
+    /// The rounding errors: of the sum in this rank's own part, of the sent values elsewhere.
     private let residual: AlignedBuffer<Float>
-    /// The elements of each block whose rounding errors no later step can use.
+    /// The elements of each block without error feedback.
     private let varying: [[Range<Int>]]
     private let staging: AlignedBuffer<UInt16>
     private let gathered: AlignedBuffer<UInt16>
@@ -25,7 +24,7 @@ final class CompressedSum: BlockSum {
     /// The sum of the loss over this rank's nodes.
     private var ownLoss: Float = 0
 
-    /// A trailer and a rank's part of the loss, two halves for each word.
+    /// The length of a trailer and a rank's part of the loss, in 16-bit halves of their words.
     private static let trailerLength = 2 * (RankTrailer.words + 1)
 
     init(_ shares: GradientShares, communicator: any Communicator) throws {
@@ -62,7 +61,7 @@ final class CompressedSum: BlockSum {
             plan.received)
     }
 
-    /// Adds up this rank's nodes; the sum replaces the first one.
+    /// Adds up this rank's nodes; the sum replaces the first node.
     private func addNodes(_ part: Range<Int>, _ nodes: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
         let first = nodes + shares.blocks.offset(of: part, node: 0, nodes: shares.ownNodes)
         for node in 1..<max(1, shares.ownNodes) { add(first + node * part.count, to: first, count: part.count) }

@@ -1,13 +1,12 @@
 import DTrainCore
 
-/// The contributions of all ranks to a step's gradient, seen from one rank.
+/// All ranks' contributions to a step's gradient, from the point of view of one rank.
 struct GradientShares {
     let blocks: GradientBlocks
     let rank: Int
     /// The number of nodes of each rank.
     let nodeCounts: [Int]
-    /// The additions that make the root of all ranks' nodes; the sum ends in the place of the first
-    /// node.
+    /// The additions that combine all ranks' nodes into the root; the sum ends up in the place of the first node.
     let additions: [ReductionTree.Addition]
 
     init(tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks, rank: Int) {
@@ -22,11 +21,11 @@ struct GradientShares {
 
     /// Plans the exchange of all blocks.
     ///
-    /// The trailers travel with the block that is gathered last: a rank knows its own when it has
-    /// computed its gradient.
+    /// The trailers are sent with the block that is gathered last, because a rank's trailer is complete only after its
+    /// gradient is computed.
     ///
     /// - Returns: a plan for each block, and the number of elements of the staging buffer.
-    /// - Throws: `DTrainError` with `usage` when an exchange is too large for MPI.
+    /// - Throws: `DTrainError` with `usage` if an exchange is too large for MPI.
     func plans(_ format: WireFormat) throws -> (blocks: [BlockPlan], stagingCount: Int) {
         var staged = 0
         let plans = try (0..<blocks.blockCount).map { block in

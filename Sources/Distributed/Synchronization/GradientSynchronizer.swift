@@ -2,46 +2,45 @@ import DTrainCore
 
 /// Adds up the gradients of a step over all ranks.
 ///
-/// A rank's gradient is the sums of a few nodes of the reduction tree (see `ReductionTree`). All
-/// ranks receive the sum of the root, block by block (see `GradientBlocks`):
+/// A rank's gradient consists of a few nodes of the reduction tree (see `ReductionTree`). All ranks receive the root's
+/// sum, block by block (see `GradientBlocks`):
 ///
-/// 1. a block's elements are divided among the ranks, and each rank sends every other rank that
-///    one's part of all its nodes;
-/// 2. each rank adds up the nodes of its part along the tree;
-/// 3. the parts are gathered on all ranks.
+/// 1. A block's elements are divided into a part for each rank. Each rank sends every other rank that rank's part of
+///    all its nodes.
+/// 2. Each rank adds up the nodes of its part along the tree.
+/// 3. The parts are gathered on all ranks.
 ///
-/// The traffic is that of a ring allreduce, and the order of the additions is the tree's for any
-/// number of ranks. A block travels while the next one is computed, if `Reduction.advance` is
-/// called regularly.
+/// The traffic is that of a ring allreduce. The order of the additions is the tree's, for any number of ranks. The
+/// exchange of a block overlaps the computation of the next ones if `Reduction.advance` is called regularly.
 package final class GradientSynchronizer {
-    /// How the sum is computed.
+    /// The way to compute the sum.
     enum Method {
-        /// With one rank, whose only node is the sum.
+        /// With a single rank, whose only node is the sum already.
         case alone
         case blocks(BlockPipeline)
         case library(LibrarySum)
     }
 
-    /// This rank's nodes; none where there are fewer micro-batches than ranks.
+    /// This rank's nodes; may be empty if there are fewer micro-batches than ranks.
     package let ownNodes: [ReductionTree.Node]
 
     let communicator: any Communicator
     let method: Method
-    /// Whether a reduction has begun and not finished.
+    /// Whether a reduction is in progress.
     var isReducing = false
-    /// The end of the last reduction, or the beginning of the first one; in `Clock.seconds`.
+    /// The end of the last reduction, or the start of the first one, in `Clock.seconds`.
     var computingSince: Double?
 
-    /// Allocates everything that a reduction needs.
+    /// Allocates all buffers for a reduction.
     ///
     /// - Parameters:
     ///   - communicator: the ranks.
     ///   - tree: the tree over a step's micro-batches.
     ///   - runs: the micro-batches of each rank: contiguous runs in rank order that cover the tree.
-    ///   - blocks: the blocks of the gradient, for that number of ranks.
-    ///   - mode: who adds, and in which order.
-    ///   - compression: the representation on the way along the tree. The loss is never compressed.
-    /// - Throws: `DTrainError` when the exchange is too large for MPI or for memory.
+    ///   - blocks: the blocks of the gradient, for the same number of ranks.
+    ///   - mode: the order of the additions: along the tree, or the MPI library's.
+    ///   - compression: the representation of gradients sent along the tree. The loss is never compressed.
+    /// - Throws: `DTrainError` if the exchange is too large for MPI or for memory.
     package init(
         communicator: any Communicator, tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks,
         mode: GradientSummation = .tree, compression: GradientCompression = .none
@@ -61,12 +60,11 @@ package final class GradientSynchronizer {
             }
     }
 
-    /// Begins the reduction of a gradient that is still to be computed.
+    /// Starts the reduction of a gradient that is still to be computed.
     ///
-    /// - Parameter nodes: the buffer for this rank's nodes, laid out as `GradientBlocks` describes,
-    ///   with room for at least one; it must outlive the reduction. The sum replaces the nodes,
-    ///   from the front.
-    /// - Throws: `DTrainError` with `internal` when the last reduction wasn't finished.
+    /// - Parameter nodes: the buffer for this rank's nodes, laid out as `GradientBlocks` describes, with room for at
+    ///   least one node; it must outlive the reduction. The sum replaces the nodes, from the front.
+    /// - Throws: `DTrainError` with `internal` if the last reduction isn't finished.
     package func begin(nodes: UnsafeMutablePointer<Float>) throws -> Reduction {
         guard !isReducing else {
             throw DTrainError(

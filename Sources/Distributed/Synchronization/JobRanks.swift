@@ -1,18 +1,18 @@
 import DTrainCore
 
-/// The ranks of a job, as a trainer needs them.
+/// The ranks of a job, with the operations that a trainer needs.
 ///
 /// Every method is collective.
 package final class JobRanks: TrainingRanks {
-    /// This process's number.
+    /// The rank of this process.
     package var rank: Int { communicator.rank }
     /// The number of processes in the job.
     package var size: Int { communicator.size }
-    /// Where this rank shows how far it is.
+    /// The progress of this rank.
     package var heartbeat: Heartbeat { communicator.heartbeat }
-    /// This rank's share of its host's processors.
+    /// The default number of worker threads: this rank's share of its host's processors.
     package var defaultThreads: Int { communicator.processors.defaultThreads }
-    /// The signal that some rank had received when the last gradient was summed; the same on all ranks.
+    /// The stop request sent with the last gradient, the same on all ranks; nil if no rank had received a signal.
     package private(set) var stopRequest: StopRequest?
 
     private let communicator: any Communicator
@@ -21,14 +21,14 @@ package final class JobRanks: TrainingRanks {
     private let compression: GradientCompression
     private let stopSignal: () -> Int32
 
-    /// The ranks of a communicator.
+    /// Wraps a communicator.
     ///
     /// - Parameters:
     ///   - communicator: the ranks.
-    ///   - mode: who adds the ranks' gradients, and in which order.
-    ///   - compression: how the gradients travel.
-    ///   - stopSignal: the signal that has asked this rank to stop, 0 for none; read once a step and sent with the gradient, so
-    ///     that all ranks stop after the same step.
+    ///   - mode: the order in which the ranks' gradients are added.
+    ///   - compression: the representation of gradients sent between ranks.
+    ///   - stopSignal: returns the stop signal that this rank received, 0 for none. It is called once per step and sent
+    ///     with the gradient, so all ranks stop after the same step.
     package init(
         _ communicator: any Communicator, mode: GradientSummation = .tree,
         compression: GradientCompression = .none, stopSignal: @escaping () -> Int32 = { 0 }
@@ -72,10 +72,10 @@ package final class JobRanks: TrainingRanks {
 
     fileprivate func receivedSignal() -> UInt32 { UInt32(truncatingIfNeeded: stopSignal()) }
 
-    fileprivate func note(_ signals: [UInt32]) { stopRequest = StopRequest(notes: signals) }
+    fileprivate func note(_ signals: [UInt32]) { stopRequest = StopRequest(signals: signals) }
 }
 
-/// Sums gradients with a synchroniser.
+/// A reducer that sums gradients with a synchroniser.
 private final class JobReducer: GradientReducer {
     private let synchronizer: GradientSynchronizer
     private unowned let ranks: JobRanks

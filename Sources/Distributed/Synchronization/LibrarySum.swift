@@ -1,12 +1,12 @@
 import DTrainCore
 
-/// The sum that the library's own allreduce computes, in its own order; for comparison.
+/// A sum by the MPI library's own allreduce, in the library's order; for comparison.
 final class LibrarySum {
     private let shares: GradientShares
 
     init(_ shares: GradientShares) { self.shares = shares }
 
-    /// Replaces this rank's nodes by the sum of all ranks, from the front; collective.
+    /// Replaces this rank's nodes by the sum over all ranks, from the front; collective.
     ///
     /// - Returns: the trailers of all ranks, in rank order.
     func reduce(
@@ -18,12 +18,12 @@ final class LibrarySum {
         return try communicator.allGather(trailer)
     }
 
-    /// Adds up this rank's nodes in wire order; a single node is in that order already.
+    /// Adds up this rank's nodes into wire order; a single node is in that order already.
     private func addNodes(_ nodes: UnsafeMutablePointer<Float>) {
         let (blocks, count) = (shares.blocks, shares.ownNodes)
         if count == 0 { nodes.update(repeating: 0, count: blocks.count) }
         guard count > 1 else { return }
-        // From the front: a part's sum replaces nodes that are added up already.
+        // From the front, so a part's sum overwrites only nodes that are added up already.
         for block in 0..<blocks.blockCount {
             for rank in 0..<shares.ranks {
                 let part = blocks.part(of: block, rank: rank)

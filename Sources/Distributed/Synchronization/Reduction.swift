@@ -3,7 +3,7 @@ import DTrainCore
 extension GradientSynchronizer {
     /// The reduction of one step's gradient, from `begin` to `finish`.
     ///
-    /// It can't be copied, and `finish` consumes it. Until then the synchronizer begins no other one.
+    /// It can't be copied, and `finish` consumes it. Until then the synchronizer starts no other reduction.
     package struct Reduction: ~Copyable {
         private let synchronizer: GradientSynchronizer
         private let nodes: UnsafeMutablePointer<Float>
@@ -12,10 +12,9 @@ extension GradientSynchronizer {
             (self.synchronizer, self.nodes) = (synchronizer, nodes)
         }
 
-        /// Starts the transfer of finished blocks and continues those under way, without waiting.
+        /// Starts the transfers of finished blocks and advances those in progress, without waiting.
         ///
-        /// Not collective. Called on the communicator's thread; frequent calls hide more of the
-        /// exchange.
+        /// Not collective. Call it on the communicator's thread; frequent calls overlap more of the exchange.
         ///
         /// - Parameter finished: the number of leading blocks whose nodes are computed.
         package func advance(finished: Int) throws {
@@ -25,9 +24,9 @@ extension GradientSynchronizer {
 
         /// Completes the reduction once all nodes are computed; collective.
         ///
-        /// - Parameter stopSignal: the signal that asked this rank to stop, 0 for none; sent to all
-        ///   ranks with the sums.
-        /// - Returns: where the time went, and the trailers of all ranks.
+        /// - Parameter stopSignal: the stop signal that this rank received, 0 for none; sent to all ranks with the
+        ///   sums.
+        /// - Returns: the times of the reduction, and the trailers of all ranks.
         package consuming func finish(stopSignal: UInt32 = 0) throws -> Outcome {
             let start = Clock.seconds
             let own = RankTrailer(
@@ -53,14 +52,14 @@ extension GradientSynchronizer {
         }
     }
 
-    /// What a reduction returns besides the sum.
+    /// The result of a reduction besides the sum.
     package struct Outcome: Hashable, Sendable {
-        /// Where the time of this rank went.
+        /// The times of this rank.
         package let times: ReductionTimes
         /// The trailers of all ranks, in rank order.
         package let trailers: [RankTrailer]
 
-        /// The signals that asked the ranks to stop, in rank order; 0 for none.
+        /// The stop signals that the ranks received, in rank order; 0 for none.
         package var stopSignals: [UInt32] { trailers.map(\.stopSignal) }
     }
 }

@@ -1,18 +1,20 @@
 import DTrainCore
 
-/// Checks that the ranks do and have the same; each check is collective, and fails on all ranks with the same error.
+/// Checks that all ranks agree on settings, data, errors and weights.
+///
+/// Each check is collective and fails on all ranks with the same error.
 package struct ReplicaAgreement {
     private let communicator: any Communicator
 
-    /// Checks among the ranks of that communicator.
+    /// Creates the checks for a communicator's ranks.
     package init(_ communicator: any Communicator) {
         self.communicator = communicator
     }
 
-    /// Refuses to go on when ranks were started with different settings or data.
+    /// Checks that all ranks were started with the same settings and data; collective.
     ///
-    /// - Parameter fingerprint: what must agree: each setting's name as the user knows it, and its value.
-    /// - Throws: `CollectiveError` of category `usage` that names the first setting that differs, the ranks, and both
+    /// - Parameter fingerprint: the names and values that must agree; a name is a setting's, as the user knows it.
+    /// - Throws: `CollectiveError` of category `usage` naming the first setting that differs, the ranks, and both
     ///   values.
     package func requireSameOnAllRanks(_ fingerprint: [(key: String, value: String)]) throws {
         let texts = try communicator.allGather(encode(fingerprint))
@@ -35,14 +37,15 @@ package struct ReplicaAgreement {
                 .usage, "ranks were started with settings in different order; start the same dtrain on all hosts"))
     }
 
-    /// Refuses to go on when a value differs between ranks; collective.
+    /// Checks that a value is the same on all ranks; collective.
     ///
     /// - Parameters:
     ///   - key: the value's name as the user knows it.
-    ///   - value: this rank's.
-    ///   - shown: what the message says about it, with which the user finds this rank's.
-    ///   - hint: what to do.
-    /// - Throws: `CollectiveError` of category `usage` that names the ranks with their hosts, and what each has.
+    ///   - value: this rank's value.
+    ///   - shown: a description of this rank's value for the message.
+    ///   - hint: the next step for the user.
+    /// - Throws: `CollectiveError` of category `usage` naming the ranks that differ, their hosts, and both
+    ///   descriptions.
     package func requireSame(_ key: String, _ value: String, shown: String, hint: String) throws {
         let values = try communicator.allGather(value)
         guard values.contains(where: { $0 != values[0] }) else { return }
@@ -56,11 +59,11 @@ package struct ReplicaAgreement {
                 hint: hint))
     }
 
-    /// Makes the errors of single ranks known to all, before any rank waits for another.
+    /// Shares the errors of single ranks with all ranks before any rank waits for another; collective.
     ///
-    /// - Parameter localError: what went wrong on this rank, if anything.
-    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the other failing ranks'
-    ///   names.
+    /// - Parameter localError: this rank's error, if any.
+    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the names of the other
+    ///   failing ranks.
     package func agree(localError: DTrainError?) throws {
         let own = localError.map(encode) ?? ""
         let texts = try communicator.allGather(own)
@@ -78,7 +81,7 @@ package struct ReplicaAgreement {
     ///
     /// `body` itself must not communicate.
     ///
-    /// - Throws: what `agree(localError:)` throws when `body` has failed on any rank.
+    /// - Throws: the same errors as `agree(localError:)`, if `body` fails on any rank.
     package func collectively<Value>(_ body: () throws -> Value) throws -> Value {
         let result = Result { try body() }
         switch result {
@@ -89,13 +92,13 @@ package struct ReplicaAgreement {
         return try result.get()
     }
 
-    /// Checks that all ranks hold the same bytes (weights), by their XXH3 checksums.
+    /// Checks that all ranks hold the same bytes (weights), by their XXH3 checksums; collective.
     ///
     /// - Parameters:
     ///   - bytes: this rank's replica.
-    ///   - what: what the bytes are, for the message: "the weights after step 7".
-    /// - Throws: `CollectiveError` of category `internal` that names the ranks that differ from most, or all ranks where
-    ///   no majority tells who is wrong.
+    ///   - what: the name of the bytes for the message, such as "the weights after step 7".
+    /// - Throws: `CollectiveError` of category `internal` naming the ranks that differ from the majority, or all ranks
+    ///   if there is no majority.
     package func requireSameReplica(_ bytes: UnsafeRawBufferPointer, _ what: String) throws {
         let checksums = try communicator.allGather(Checksum.hexadecimal(of: bytes))
         let votes = Dictionary(grouping: checksums.indices) { checksums[$0] }
@@ -115,14 +118,13 @@ package struct ReplicaAgreement {
             ))
     }
 
-    /// `rank 1 (alpha), rank 3 (beta)`; collective.
+    /// Returns the names of ranks, such as `rank 1 (alpha), rank 3 (beta)`; collective.
     private func name(ranks: [Int]) throws -> String {
         let names = try communicator.allGather(communicator.name)
         return ranks.map { names[$0] }.joined(separator: ", ")
     }
 
-    // Neither separator occurs in a flag; where one does in a value, the comparison of whole texts still finds a
-    // difference.
+    // Setting names contain neither separator. If a value does, comparing the whole texts still finds a difference.
     private func encode(_ fingerprint: [(key: String, value: String)]) -> String {
         fingerprint.map { "\($0.key)\u{1F}\($0.value)" }.joined(separator: "\u{1E}")
     }

@@ -1,14 +1,14 @@
-/// A signal that asks the whole job to stop, as all ranks know it.
+/// A request to stop the whole job, known to all ranks.
 package struct StopRequest: Hashable, Sendable {
     /// The signal.
     package let signal: Int32
-    /// The lowest rank that got it.
+    /// The lowest rank that received a signal.
     package let rank: Int
 
-    /// The wish in all ranks' notes, in rank order; nil when none has got a signal.
-    package init?(notes: [UInt32]) {
-        guard let rank = notes.firstIndex(where: { $0 != 0 }) else { return nil }
+    /// Creates the request from all ranks' stop signals, in rank order, 0 for none; nil if no rank received one.
+    package init?(signals: [UInt32]) {
+        guard let rank = signals.firstIndex(where: { $0 != 0 }) else { return nil }
         self.rank = rank
-        signal = Int32(truncatingIfNeeded: notes[rank])
+        signal = Int32(truncatingIfNeeded: signals[rank])
     }
 }

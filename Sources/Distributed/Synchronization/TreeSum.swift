@@ -1,19 +1,19 @@
 import DTrainCore
 
-/// Blocks of float32 elements that are added up along the reduction tree.
+/// A sum of float32 blocks along the reduction tree.
 final class TreeSum: BlockSum {
     let plans: [BlockPlan]
     private(set) var trailers: [RankTrailer]
     private let shares: GradientShares
     private let communicator: any Communicator
-    /// This rank's parts of the other ranks' nodes, block by block, in tree order.
+    /// The received parts of the other ranks' nodes, block by block, in tree order.
     private let staging: AlignedBuffer<Float>
-    /// The gathered block that carries trailers; the others are gathered in place.
+    /// The buffer for the gathered block with trailers; all other blocks are gathered in place.
     private let withTrailers: AlignedBuffer<Float>
     /// This rank's part of every node, in tree order.
     private var operands: [UnsafeMutablePointer<Float>]
 
-    /// The elements per pass over all nodes, which stay in the cache between additions.
+    /// The number of elements per pass over all nodes, small enough to stay in the cache between additions.
     private static let strip = 2048
 
     init(_ shares: GradientShares, communicator: any Communicator) throws {
@@ -70,10 +70,9 @@ final class TreeSum: BlockSum {
         }
     }
 
-    /// The start of the gathered block.
+    /// Returns the start of the gathered block.
     ///
-    /// Gathering in place is safe: a block's nodes start at or after its output, so every write
-    /// trails the reads.
+    /// Gathering in place is safe: a block's nodes start at or after its output, so every write trails the reads.
     private func target(of plan: BlockPlan, _ nodes: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
         plan.trailers == nil ? nodes + plan.elements.lowerBound : withTrailers.pointer
     }

@@ -1,9 +1,9 @@
 import DTrainCore
 
-/// Saves the checkpoints of a training: a step is held up for the copy of its state, and rank 0 writes in the background.
+/// Saves the checkpoints of a training.
 ///
-/// A save that fails is reported and the training goes on; the next one tries again. One that is due while another is
-/// still being written waits for it.
+/// The training pauses only while its state is copied; rank 0 writes the copy in the background. A failed save is
+/// reported, and the training continues. A save that is due while another is being written waits for it.
 final class CheckpointSaver {
     private let options: TrainingOptions
     private let directory: CheckpointDirectory
@@ -12,21 +12,21 @@ final class CheckpointSaver {
     private let horizon: Int?
     private let agreement: ReplicaAgreement
     private let comparesReplicas: Bool
-    /// On rank 0.
+    /// The background writer; nil except on rank 0.
     private let writer: CheckpointWriter?
-    /// On rank 0, once the folder is open.
+    /// The folder's lock; nil before `open` and except on rank 0.
     private var lock: CheckpointLock?
-    /// What must be on the disk before a checkpoint is; called on another thread.
+    /// Flushes other files before a checkpoint takes its name; called on the writer's thread.
     var first: (@Sendable () -> Void)?
-    /// The last save, where it failed.
+    /// The last save, if it failed.
     private var failed: (job: CheckpointWriter.Job, error: DTrainError)?
 
-    /// Seconds after which a training that waits for the disk says so.
+    /// The seconds between warnings while the training waits for the disk.
     private static let patience = 10.0
-    /// Seconds that a training of which this rank alone has failed leaves to the disk.
+    /// The seconds that a pending save gets after an error of this rank alone.
     private static let lastWait = 3.0
 
-    /// Allocates the memory for a copy of the state; collective.
+    /// Allocates memory for a copy of the state; collective.
     init(
         _ options: TrainingOptions, replica: Replica, corpus: Corpus, validationChecksum: String? = nil,
         horizon: Int? = nil, agreement: ReplicaAgreement, communicator: any Communicator, calls: FileCalls = .system
@@ -47,11 +47,11 @@ final class CheckpointSaver {
         }
     }
 
-    /// Creates the folder, removes what killed writers left in it, and locks it; collective, before the first save.
+    /// Creates the folder, removes leftovers of killed writers, and locks it; collective, before the first save.
     ///
     /// - Parameters:
-    ///   - held: the folder's lock where rank 0 has it already.
-    ///   - check: called on rank 0 when the lock was only taken now; throws when the folder isn't as it was.
+    ///   - held: the folder's lock, if rank 0 holds it already.
+    ///   - check: called on rank 0 after the lock is newly taken; throws if the folder has changed in the meantime.
     func open(_ held: CheckpointLock? = nil, check: () throws -> Void = {}) throws {
         lock = try agreement.collectively {
             guard let writer else { return nil }
@@ -63,10 +63,9 @@ final class CheckpointSaver {
         }
     }
 
-    /// Deletes an earlier training's checkpoints where that is asked for: all, or those later than the one that is resumed
-    /// from.
+    /// Deletes an earlier training's checkpoints if the options say so: all, or those after the resumed one.
     ///
-    /// Collective, and last before the training: whatever else can fail has not failed.
+    /// Collective. Call this last before the training, so that no other error can follow the deletion.
     func removeEarlier(_ start: StartingPoint.Summary) throws {
         try agreement.collectively {
             guard writer != nil, options[.overwrite] else { return }
@@ -80,19 +79,19 @@ final class CheckpointSaver {
 
     /// The files that a save writes.
     enum Target {
-        /// The checkpoint of a point in the training.
+        /// The checkpoint of the current step.
         case point
-        /// The checkpoint with the least held-out loss.
+        /// The checkpoint with the lowest held-out loss.
         case best
-        /// Both.
+        /// Both checkpoints.
         case pointAndBest
     }
 
-    /// Takes the state after a step and starts to write it; collective.
+    /// Copies the state after a step and starts to write it; collective.
     ///
-    /// - Returns: the file, of two that of the point in the training.
-    /// - Throws: `CollectiveError` when the ranks' weights differ or a weight or moment isn't a finite number; nothing is
-    ///   written then.
+    /// - Returns: the path of the file; for `pointAndBest`, that of the current step.
+    /// - Throws: `CollectiveError` if the ranks' weights differ, or a weight or moment isn't finite; nothing is written
+    ///   then.
     func save(
         _ progress: TrainingProgress, _ replica: Replica, _ states: StreamStates? = nil, to target: Target = .point,
         report: (TrainingEvent) -> Void
@@ -118,22 +117,24 @@ final class CheckpointSaver {
 
     /// Checks that all ranks have the same weights after a step; collective.
     ///
-    /// - Throws: `CollectiveError` that names the ranks that differ.
+    /// - Throws: `CollectiveError` naming the ranks that differ.
     func requireSameReplica(_ progress: TrainingProgress, _ replica: Replica) throws {
         guard comparesReplicas else { return }
         try agreement.requireSameReplica(
             UnsafeRawBufferPointer(replica.parameters.elements), "the weights after step \(progress.step)")
     }
 
-    /// Reports how the last save ended, once that is known; on rank 0, not collective, and without waiting.
-    func tellOutcome(report: (TrainingEvent) -> Void) {
+    /// Reports the outcome of the last save if it has ended; on rank 0, not collective, never waits.
+    func reportOutcome(to report: (TrainingEvent) -> Void) {
         guard let outcome = writer?.outcome(within: 0) else { return }
         note(outcome, report)
     }
 
-    /// Waits until the last save is on the disk, trying once more if it failed; collective, and last in a training.
+    /// Waits until the last save is on the disk, and retries it once if it failed.
     ///
-    /// - Throws: `CollectiveError` with `inputOutput` when it failed again.
+    /// Collective, at the end of a training.
+    ///
+    /// - Throws: `CollectiveError` with `inputOutput` if it fails again.
     func finish(report: (TrainingEvent) -> Void) throws {
         try agreement.collectively {
             guard let writer else { return }
@@ -142,28 +143,29 @@ final class CheckpointSaver {
             failed = nil
             writer.start(last.job)
             try wait(for: writer) { event in
-                // Its failure is the error below.
+                // A failure is thrown below.
                 if case .saved = event { report(event) }
             }
             guard let failed else { return }
             throw DTrainError(
                 failed.error.category, "the last checkpoint is not saved: \(failed.error.message)",
-                hint: "then go on from the one before with `resume`")
+                hint: "then continue from the previous checkpoint with `resume`")
         }
     }
 
-    /// Deletes what a process that died between writing and deleting has left.
+    /// Deletes checkpoints beyond `keep`, which an earlier process may have left when it died before deleting them.
     private func prune(_ report: (TrainingEvent) -> Void) {
         do {
             if let keep = options[.keep] { try directory.prune(keeping: keep) }
         } catch {
-            report(.warning("older checkpoints stay: \(error)"))
+            report(.warning("cannot delete older checkpoints: \(error)"))
         }
     }
 
-    /// Lets a save that is being written come to its end, when the training has failed; on rank 0, not collective.
+    /// Lets a pending save finish after the training failed; on rank 0, not collective.
     ///
-    /// Of an error that all ranks know of, nobody waits in vain; one of this rank alone must become known soon.
+    /// After an error that all ranks share, this waits as long as the save takes. After an error of this rank alone the
+    /// wait is short, because the other ranks must learn of the error soon.
     func settle(after error: any Error, report: (TrainingEvent) -> Void) {
         guard let writer else { return }
         if error is CollectiveError {
@@ -174,9 +176,9 @@ final class CheckpointSaver {
         }
     }
 
-    /// Waits for the disk and reports the outcome.
+    /// Waits for the pending save and reports its outcome.
     ///
-    /// - Throws: what no later save can make good.
+    /// - Throws: an error that a later save can't fix.
     private func wait(for writer: CheckpointWriter, _ report: (TrainingEvent) -> Void) throws {
         var waited = 0.0
         while writer.isBusy {
@@ -187,8 +189,8 @@ final class CheckpointSaver {
             waited += Self.patience
             report(
                 .warning(
-                    "the training waits for a checkpoint that has not reached the disk of '\(directory.path)' for "
-                        + "\(Int(waited)) s; look at that disk"))
+                    "the training has waited \(Int(waited)) s for a checkpoint to reach the disk of "
+                        + "'\(directory.path)'; check that disk"))
         }
         if let failed, failed.error.category != .inputOutput { throw failed.error }
     }
@@ -197,7 +199,7 @@ final class CheckpointSaver {
         switch outcome {
         case .saved(let job, let leftover):
             for path in [job.path] + [job.copy].compactMap(\.self) { report(.saved(path: path, job.metadata.progress)) }
-            if let leftover { report(.warning("older checkpoints stay: \(leftover)")) }
+            if let leftover { report(.warning("cannot delete older checkpoints: \(leftover)")) }
         case .failed(let job, let error):
             failed = (job, error)
             report(.warning("not saved: \(error); the next save tries again"))

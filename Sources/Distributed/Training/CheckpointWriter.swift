@@ -1,36 +1,36 @@
 import DTrainCore
 import Glibc
 
-/// Writes a snapshot to the disk on a thread of its own, one checkpoint at a time.
+/// Writes snapshots to the disk on a background thread, one checkpoint at a time.
 ///
-/// Called from one thread; only `write` runs on the other.
+/// All methods are called from one thread, except `write`, which runs in the background.
 final class CheckpointWriter {
-    /// What to write, and where.
+    /// One checkpoint to write.
     struct Job: Sendable {
         let path: String
-        /// A second file for the same; nil for none.
+        /// The path of a second file with the same content; nil for none.
         let copy: String?
         let metadata: CheckpointMetadata
         /// The states of streams; nil without streams.
         let states: StreamStates?
-        /// How many checkpoints stay; nil for all.
+        /// The number of checkpoints to keep; nil for all.
         let keep: Int?
-        /// What must be on the disk before the file takes its name.
+        /// Flushes other files before the checkpoint takes its name.
         let first: (@Sendable () -> Void)?
     }
 
-    /// How writing ended.
+    /// The result of a job.
     enum Outcome: Sendable {
-        /// The file is safe; `leftover` says why older ones could not be deleted.
+        /// The file is on the disk; `leftover` is the error that kept older ones from being deleted.
         case saved(Job, leftover: DTrainError?)
         case failed(Job, DTrainError)
     }
 
-    /// What is written; not to be touched while `isBusy`.
+    /// The state to write; must not change while `isBusy`.
     let snapshot: CheckpointSnapshot
     private let directory: CheckpointDirectory
     private let calls: FileCalls
-    /// Shows that the disk takes what is written, however slowly.
+    /// Beats whenever the disk accepts bytes, so a slow disk isn't taken for a stall.
     let heartbeat: Heartbeat
     private let box = OutcomeBox()
     private(set) var isBusy = false
@@ -42,7 +42,7 @@ final class CheckpointWriter {
         self.calls = calls.beating(heartbeat)
     }
 
-    /// Starts to write the snapshot; nothing else may be being written.
+    /// Starts to write the snapshot; requires that no other job is in progress.
     func start(_ job: Job) {
         precondition(!isBusy, "one checkpoint is written at a time")
         isBusy = true
@@ -50,12 +50,14 @@ final class CheckpointWriter {
         let work: @Sendable () -> Void = {
             box.put(Self.write(job, snapshot, directory, calls))
         }
-        // Without another thread the training waits, which is better than no checkpoint.
+        // Without a background thread the training waits, which is better than no checkpoint.
         guard let thread = try? WaitingThread(blockingSignals(during: work)) else { return work() }
         thread.detach()
     }
 
-    /// The outcome, once, when writing ends within that many seconds; nil when it doesn't, or nothing is being written.
+    /// Waits up to `seconds` for the job to end, and returns its outcome once.
+    ///
+    /// - Returns: nil if the job is still in progress, or there is none.
     func outcome(within seconds: Double) -> Outcome? {
         guard isBusy, let outcome = box.take(seconds: seconds) else { return nil }
         isBusy = false
@@ -88,7 +90,7 @@ final class CheckpointWriter {
 }
 
 extension FileCalls {
-    /// The same calls; each one that gets on shows it.
+    /// Returns the same calls, with a heartbeat for each one that makes progress.
     fileprivate func beating(_ heartbeat: Heartbeat) -> FileCalls {
         var calls = self
         let (write, flush) = (write, flush)
@@ -121,7 +123,7 @@ private final class OutcomeBox: @unchecked Sendable {
 
     func take(seconds: Double) -> CheckpointWriter.Outcome? {
         monitor.locked {
-            // Without asking the clock, which is what each step would do.
+            // With 0 seconds, as after each step, this doesn't read the clock.
             guard outcome != nil || seconds > 0 && monitor.wait(seconds: seconds, until: { outcome != nil }) else {
                 return nil
             }
@@ -131,7 +133,9 @@ private final class OutcomeBox: @unchecked Sendable {
     }
 }
 
-/// Work during which the thread takes no signals: they are the training's, and would interrupt system calls.
+/// Returns `work` with all signals blocked.
+///
+/// The training's thread handles them; here they would interrupt system calls.
 private func blockingSignals(during work: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
     {
         var all = sigset_t()

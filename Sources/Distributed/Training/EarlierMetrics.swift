@@ -2,39 +2,39 @@ import DTrainCore
 import FoundationEssentials
 import Glibc
 
-/// A regular metrics file that is there already.
+/// A regular metrics file that exists before the training starts.
 ///
-/// It may be anything: its lines are looked at one after the other, where they lie in the mapped file.
+/// Its content is untrusted. It is read line by line from a memory-mapped file.
 package struct EarlierMetrics {
-    /// What a training has to do with the lines that are there.
+    /// The relation of a training to the lines that exist already.
     package enum Predecessor: Hashable, Sendable {
-        /// It is a new one: there must be none.
+        /// A new training, which allows no earlier lines.
         case none
-        /// It is a new one, and what is there may go.
+        /// A new training that may discard earlier lines.
         case discarded
-        /// It was to resume, but nothing was saved yet: the lines are those of the first steps.
+        /// A resumed training without a checkpoint: the lines are from its first steps, which it repeats.
         case unsaved
-        /// It resumes from here: lines up to this point are its own.
+        /// A training resumed at this point: lines up to here are its own.
         case saved(TrainingProgress)
     }
 
-    /// What was found.
+    /// The result of reading the file.
     struct Found: Hashable {
-        /// Whole lines.
+        /// The number of complete lines.
         var lines = 0
-        /// The last step that stays; 0 for none.
+        /// The last step to keep; 0 for none.
         var last = 0
-        /// Whether every line stays and the last one is whole.
+        /// Whether all lines are kept and the last one is complete.
         var isIntact = true
-        /// Finished epochs.
+        /// The number of finished epochs.
         fileprivate var epochs = 0
-        /// The steps of the resumed epoch, and the sum of their losses.
+        /// The number of steps in the resumed epoch, and the sum of their losses.
         fileprivate var (steps, lossSum) = (0, 0.0)
-        /// What shows that the lines are another training's.
+        /// Evidence that the lines belong to another training, for the message.
         fileprivate var contradiction: String?
     }
 
-    /// What tells how far a line belongs.
+    /// The fields of a line that place it in a training.
     private struct Line: Decodable {
         let step: Int?
         let epoch: Int
@@ -47,16 +47,16 @@ package struct EarlierMetrics {
         }
     }
 
-    /// No line of metrics is longer: a general decoder takes many times the memory of its text.
+    /// The maximum length of a line in bytes; longer lines are refused, because the JSON decoder uses many times the
+    /// memory of its text.
     private static let maximumLine = 1 << 16
 
     private let path: String
     private let file: MappedFile
 
-    /// Opens the file; nil when there is none, or a pipe or device in its place.
+    /// Opens the file; nil if it doesn't exist or isn't a regular file.
     ///
-    /// - Throws: `DTrainError` with `usage` when the file is the text that is trained on, or holds something else than
-    ///   metrics.
+    /// - Throws: `DTrainError` with `usage` if the file is one of the text files `data`.
     package init?(path: String, data: [String]) throws {
         var own = stat()
         guard stat(path, &own) == 0, own.st_mode & S_IFMT == S_IFREG else { return nil }
@@ -71,15 +71,15 @@ package struct EarlierMetrics {
         file = try MappedFile(path: path, kind: "metrics file")
     }
 
-    /// Checks that the file holds metrics, and none that another training would lose; reads only.
+    /// Checks that the file holds metrics, and none of another training; reads only.
     ///
-    /// - Throws: `DTrainError` with `usage` when it holds something else, or another training's metrics.
+    /// - Throws: `DTrainError` with `usage` if it holds other content, or another training's metrics.
     @discardableResult
     func check(_ predecessor: Predecessor) throws -> Found {
         guard let found = read(predecessor) else {
             throw DTrainError(
                 .usage,
-                "`metrics` '\(path)' is a file that holds something else than metrics; name another, or delete it")
+                "`metrics` file '\(path)' holds other content than metrics; name another file, or delete this one")
         }
         switch predecessor {
         case .none where found.lines > 0:
@@ -89,8 +89,8 @@ package struct EarlierMetrics {
         case .unsaved where found.epochs > 1:
             throw DTrainError(
                 .usage,
-                "metrics file '\(path)' holds \(found.epochs) epochs of a training of which there is no checkpoint; delete it if "
-                    + "nobody needs it", hint: "or name another file with `metrics`")
+                "metrics file '\(path)' holds \(found.epochs) epochs of a training without a checkpoint",
+                hint: "delete the file if it isn't needed, or name another one with `metrics`")
         case .saved(let progress):
             var contradiction = found.contradiction
             if contradiction == nil, found.steps > 0, found.steps == progress.stepInEpoch,
@@ -108,7 +108,7 @@ package struct EarlierMetrics {
         return found
     }
 
-    /// Reads all lines; nil when one isn't one of metrics.
+    /// Reads all lines; nil if one of them isn't a line of metrics.
     private func read(_ predecessor: Predecessor) -> Found? {
         let start = Array("{\"epoch\":".utf8)
         var found = Found()
@@ -131,7 +131,7 @@ package struct EarlierMetrics {
         return isMetrics ? found : nil
     }
 
-    /// Compares a line with what a checkpoint knows of the training: a loss is told to the last bit.
+    /// Compares a line with the checkpoint's progress; losses are written to the last bit and must be equal.
     private static func compare(_ line: Line, _ progress: TrainingProgress, _ found: inout Found) {
         guard isKept(line, progress) else {
             found.isIntact = false
@@ -153,11 +153,11 @@ package struct EarlierMetrics {
         line.step.map { $0 <= progress.step } ?? (line.epoch <= progress.epoch)
     }
 
-    /// Drops the lines of the steps that a resumed training does again, and a last line that a crash has cut off.
+    /// Drops the lines of steps that a resumed training repeats, and an incomplete last line.
     ///
-    /// The file is replaced by another, if anything is dropped.
+    /// If anything is dropped, a new file replaces the old one.
     ///
-    /// - Returns: the last step that is left; 0 for none.
+    /// - Returns: the last step that is kept; 0 for none.
     @discardableResult
     package func cutBack(to progress: TrainingProgress) throws -> Int {
         let found = try check(.saved(progress))
@@ -169,7 +169,7 @@ package struct EarlierMetrics {
         }
         defer { free(target) }
         AtomicFile.removeStaleTemporaries(of: String(cString: target))
-        // A link stays one: what it leads to is replaced.
+        // A symbolic link stays; its target is replaced.
         try AtomicFile.write(to: String(cString: target)) { writer in
             try forEachLine { line, isWhole in
                 if isWhole, Self.decode(line).map({ Self.isKept($0, progress) }) ?? false {
@@ -182,8 +182,9 @@ package struct EarlierMetrics {
         return found.last
     }
 
-    /// Calls `body` with each line that ends, and with what comes after the last of them, until it returns false; whether
-    /// it never did.
+    /// Calls `body` with each complete line and then with the rest of the file, until it returns false.
+    ///
+    /// - Returns: whether `body` returned true each time.
     @discardableResult
     private func forEachLine(_ body: (UnsafeRawBufferPointer, _ isWhole: Bool) throws -> Bool) rethrows -> Bool {
         try withExtendedLifetime(file) {
@@ -197,7 +198,7 @@ package struct EarlierMetrics {
         }
     }
 
-    /// Whether nothing is nested deeper than metrics are: a general decoder takes kilobytes for each level.
+    /// Returns whether a line's JSON nests at most 8 levels; the decoder uses kilobytes for each level.
     private static func isShallow(_ text: UnsafeRawBufferPointer) -> Bool {
         var depth = 0
         for byte in text {

@@ -1,17 +1,17 @@
 import DTrainCore
 
-/// A text that rank 0 continues after each epoch, so that people see what the model has learned.
+/// A text that rank 0 continues after each epoch, to show what the model has learned.
 struct EpochSample {
     private let prompt: [UInt16]
     private let vocabulary: Vocabulary
     private let (seed, threads): (UInt64, Int)
 
-    /// Characters of a continuation.
+    /// The number of characters to generate.
     private static let length = 200
 
     /// Prepares to continue a text.
     ///
-    /// - Throws: `DTrainError` with `usage` for an empty text and for characters that the vocabulary lacks.
+    /// - Throws: `DTrainError` with `usage` if the text is empty or has characters that the vocabulary lacks.
     init(_ text: String, _ vocabulary: Vocabulary, seed: UInt64, threads: Int) throws {
         guard !text.isEmpty else {
             throw DTrainError(.usage, "`sample` is empty; give at least one character to start from")
@@ -25,7 +25,7 @@ struct EpochSample {
         (self.seed, self.threads) = (seed, threads)
     }
 
-    /// The text with its continuation at temperature 1: what `generate` gives with the weights and the training's seed.
+    /// Returns the text with its continuation at temperature 1, as `generate` writes it with the training's seed.
     func text(of replica: Replica) throws -> String {
         let generator = try Generator(layout: replica.layout, parameters: replica.parameters, threads: threads)
         let ids = try generator.generate(

@@ -1,29 +1,29 @@
 import DTrainCore
 
-/// Times the steps of one epoch in this process, and makes the reports of them.
+/// Times the steps of one epoch in this process and creates their reports.
 final class EpochTimer {
     private let start = Clock.seconds
-    /// Seconds of the epoch that went into something else than steps.
+    /// The seconds of the epoch not spent on steps.
     private var excluded = 0.0
-    /// Steps of the epoch that an earlier process has done.
+    /// The number of steps of the epoch done by an earlier process.
     private let firstStep: Int
     private let stepsPerEpoch: Int
-    /// Tokens of a step.
+    /// The number of tokens per step.
     private let tokens: Int
 
-    /// Starts at a point in a training.
+    /// Starts the clock at the given progress.
     init(_ progress: TrainingProgress, stepsPerEpoch: Int, tokens: Int) {
         firstStep = progress.stepInEpoch
         self.stepsPerEpoch = stepsPerEpoch
         self.tokens = tokens
     }
 
-    /// Leaves out seconds that went into something else than steps.
+    /// Excludes time that was not spent on steps, such as a validation.
     func exclude(_ seconds: Double) { excluded += seconds }
 
     private func seconds(until now: Double) -> Double { now - start - excluded }
 
-    /// The report of a step that began and ended at these moments.
+    /// Returns the report of a step that ran from `stepStart` to `now`, in `Clock.seconds`.
     func step(
         _ progress: TrainingProgress, loss: Float, gradientNorm: Double, learningRate: Double, from stepStart: Double,
         to now: Double, profile: StepProfile?, gradientBytes: Int?
@@ -37,7 +37,7 @@ final class EpochTimer {
             tokens: tokens, profile: profile, gradientBytes: gradientBytes)
     }
 
-    /// The report of the epoch, whose last step has just ended.
+    /// Returns the report of the epoch right after its last step.
     func epoch(_ number: Int, loss: Double) -> EpochReport {
         let seconds = seconds(until: Clock.seconds)
         let steps = stepsPerEpoch - firstStep

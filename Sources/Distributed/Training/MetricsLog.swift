@@ -2,7 +2,7 @@ import DTrainCore
 import FoundationEssentials
 import Glibc
 
-/// The metrics file: one JSON object a line, for each step and each epoch.
+/// The metrics file: one JSON object per line, for each step and each epoch.
 ///
 /// No training is lost for its metrics: lines that a full disk doesn't take are kept and tried again with the next one.
 final class MetricsLog {
@@ -56,7 +56,7 @@ final class MetricsLog {
         }
     }
 
-    /// What the user should know of the lines that were there, if anything.
+    /// A warning about the lines found in the file; nil if there is none.
     let remark: String?
     private let path: String
     private let file: FileLock
@@ -68,16 +68,16 @@ final class MetricsLog {
 
     /// Opens the file: empty for a new training, cut back to the resumed step otherwise.
     ///
-    /// A file is locked, so that no other training writes to it. A pipe or a device is written to as it is.
+    /// A regular file is locked against other trainings. A pipe or device is written to without a lock.
     ///
     /// - Parameters:
     ///   - path: the file.
     ///   - data: the files of the text that is trained on.
-    ///   - predecessor: what the training has to do with lines that are there.
-    ///   - calls: what writes.
-    ///   - stopSignal: the signal that has asked to stop, 0 for none: a pipe's reader is not waited for any longer.
-    /// - Throws: `DTrainError` with `usage` when the file is the text or holds something else than this training's metrics,
-    ///   `inputOutput` when it can't be opened, `stopped` when nobody reads a pipe until a signal comes.
+    ///   - predecessor: the relation of the training to lines that exist already.
+    ///   - calls: the system calls that write.
+    ///   - stopSignal: returns the stop signal received, 0 for none; it ends the wait for a pipe's reader.
+    /// - Throws: `DTrainError` with `usage` if the file is the text or holds anything but this training's metrics; with
+    ///   `inputOutput` if it can't be opened; with `stopped` if a signal comes before a pipe has a reader.
     init(
         path: String, data: [String], after predecessor: EarlierMetrics.Predecessor, calls: FileCalls = .system,
         stopSignal: () -> Int32 = { 0 }

@@ -1,16 +1,17 @@
 import DTrainCore
 import Glibc
 
-/// Opens what metrics are written to.
+/// Opens the destination of the metrics: a file, a pipe, a device, or this process's own output.
 enum MetricsTarget {
-    /// Seconds between looks for a pipe's reader.
+    /// The microseconds between attempts to open a pipe without a reader.
     private static let interval: UInt32 = 50_000
-    /// Seconds that a pipe's reader may take to come.
+    /// The seconds to wait for a pipe's reader.
     private static let patience = 10.0
 
-    /// Checks what can be checked of the path before the training begins; reads only.
+    /// Checks the path before the training starts; reads only.
     ///
-    /// - Throws: `DTrainError` with `usage` for a folder, a socket, the text, or a file with other content than this training's.
+    /// - Throws: `DTrainError` with `usage` for a folder, a socket, the text, or a file with other content than this
+    ///   training's metrics.
     static func check(_ path: String, data: [String], after predecessor: EarlierMetrics.Predecessor) throws {
         guard ![STDOUT_FILENO, STDERR_FILENO].contains(where: { isSame(path, $0) }) else { return }
         if let kind = FileKind(path: path), kind == .folder || kind == .socket { throw unfit(path, kind) }
@@ -21,12 +22,12 @@ enum MetricsTarget {
         DTrainError(.usage, "`metrics` '\(path)' is \(kind.name); name a file")
     }
 
-    /// Opens what is no file of its own: a pipe, a device, or where this process's output goes; nil for a file.
+    /// Opens a pipe, a device, or the target of this process's own output; nil for a regular file.
     ///
-    /// - Throws: `DTrainError` with `usage` for a folder or socket, `inputOutput` when it can't be opened or nobody reads a pipe,
-    ///   `stopped` when a signal comes first.
+    /// - Throws: `DTrainError` with `usage` for a folder or socket; with `inputOutput` if it can't be opened or a pipe
+    ///   has no reader; with `stopped` if a signal comes before the reader.
     static func open(_ path: String, stopSignal: () -> Int32) throws -> FileLock? {
-        // Opened anew, a file would be written at a place of its own, and the two would overwrite each other.
+        // A second descriptor would have its own file offset, and the two would overwrite each other.
         for output in [STDOUT_FILENO, STDERR_FILENO] where isSame(path, output) {
             let descriptor = fcntl(output, F_DUPFD_CLOEXEC, 0)
             guard descriptor >= 0 else { throw failure(path) }
@@ -43,14 +44,14 @@ enum MetricsTarget {
         }
     }
 
-    /// Opens and locks a file, whose lines are those of the training's earlier steps then.
+    /// Opens and locks a file, and drops lines that don't belong to the training's earlier steps.
     ///
-    /// - Returns: the file, and what the user should know of it.
-    /// - Throws: as `MetricsLog.init`.
+    /// - Returns: the file, and a warning about its earlier lines, if any.
+    /// - Throws: the same errors as `MetricsLog.init`.
     static func openFile(
         _ path: String, data: [String], after predecessor: EarlierMetrics.Predecessor
     ) throws -> (file: FileLock, remark: String?) {
-        // Before a file is made where there is none.
+        // Before `lock` creates a missing file.
         let earlier = try EarlierMetrics(path: path, data: data)
         let file = try lock(path)
         guard earlier != nil, let earlier = try EarlierMetrics(path: path, data: data) else { return (file, nil) }
@@ -58,7 +59,7 @@ enum MetricsTarget {
         guard case .saved(let progress) = predecessor else {
             guard ftruncate(file.descriptor, 0) == 0 else { throw failure(path) }
             guard predecessor == .unsaved, lines > 0 else { return (file, nil) }
-            return (file, "metrics file '\(path)' begins anew: no checkpoint has the steps of its \(lines) lines")
+            return (file, "metrics file '\(path)' starts over: no checkpoint includes the steps of its \(lines) lines")
         }
         let last = try earlier.cutBack(to: progress)
         let gap =
@@ -85,7 +86,7 @@ enum MetricsTarget {
             && there.st_ino == own.st_ino && own.st_rdev == there.st_rdev
     }
 
-    /// Opens a pipe as soon as somebody reads it; writing never blocks.
+    /// Opens a pipe as soon as it has a reader; writes to it never block.
     private static func openPipe(_ path: String, _ stopSignal: () -> Int32) throws -> Int32 {
         let end = Clock.seconds + patience
         while true {
@@ -93,7 +94,7 @@ enum MetricsTarget {
             if descriptor >= 0 { return descriptor }
             guard errno == ENXIO || errno == EINTR else { throw failure(path) }
             guard stopSignal() == 0 else {
-                throw DTrainError(.stopped, "stopped while nobody reads pipe '\(path)' of `metrics`; nothing is lost")
+                throw DTrainError(.stopped, "stopped while pipe '\(path)' of `metrics` had no reader; nothing is lost")
             }
             guard Clock.seconds < end else {
                 throw DTrainError(

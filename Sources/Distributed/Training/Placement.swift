@@ -1,9 +1,9 @@
 import DTrainCore
 
 extension TrainingPlan {
-    /// What is probably not wanted about the ranks' places, threads and shares of the work, a line each.
+    /// Returns warnings about a probably unintended placement of ranks, threads and micro-batches, one line each.
     ///
-    /// Collective; the same on all ranks.
+    /// Collective; the result is the same on all ranks.
     package func placementWarnings() throws -> [String] {
         let processors = communicator.processors
         let all = try communicator.allGatherOnHost(threads)
@@ -16,7 +16,7 @@ extension TrainingPlan {
             hasGivenThreads: options[.threads] != nil)
         let crowding = try communicator.allGather(host.crowding)
         let warnings = try communicator.allGather(host.warning ?? "")
-        // The host that needs it most, the first of several.
+        // The most crowded host; the first one of several.
         let worst = warnings.indices.filter { !warnings[$0].isEmpty }.max { crowding[$0] < crowding[$1] }
         return (worst.map { [warnings[$0]] } ?? []) + idleRanksWarning
     }
@@ -29,7 +29,7 @@ extension TrainingPlan {
         let idle = ranks - count == 1 ? "1 rank has" : "\(ranks - count) ranks have"
         return [
             "\(ranks) ranks share \(batches) a step, so \(idle) no work: start \(count), raise `batch-size` to "
-                + "\(ranks * size), or train anew with a lower `micro-batch-size`"
+                + "\(ranks * size), or start a new training with a lower `micro-batch-size`"
         ]
     }
 }

@@ -1,10 +1,10 @@
 import DTrainCore
 
-/// The rules for resuming beside those of single settings: the text stays, the progress adds up, and another arithmetic is told.
+/// The rules for resuming that concern no single setting: the same text, a consistent progress, the arithmetic.
 enum ResumeRules {
-    /// Refuses another text than the checkpoint's.
+    /// Refuses a text that differs from the checkpoint's.
     ///
-    /// - Throws: `DTrainError` with `badData` that names both checksums.
+    /// - Throws: `DTrainError` with `badData` naming both checksums.
     static func check(_ start: StartingPoint.Summary, corpus: Corpus) throws {
         guard let path = start.path, let checksum = start.corpusChecksum, checksum != corpus.checksum else { return }
         throw DTrainError(
@@ -14,7 +14,7 @@ enum ResumeRules {
             hint: "name the same text with `data`, or start a new training from the weights with `init`")
     }
 
-    /// The sizes of the text's own vocabulary and of the checkpoint's, where they differ.
+    /// Returns the sizes of the text's own vocabulary and of the checkpoint's for the message, if they differ.
     private static func vocabularies(_ corpus: Corpus) -> String {
         guard corpus.tokenization == .characters,
             let now = (try? Corpus(corpus, vocabulary: nil))?.vocabulary.size, now != corpus.vocabulary.size
@@ -22,15 +22,16 @@ enum ResumeRules {
         return "; vocabulary of \(now), then \(corpus.vocabulary.size)"
     }
 
-    /// Refuses other held-out data than the checkpoint's, in a file of its own.
+    /// Refuses a file of held-out data that differs from the checkpoint's.
     ///
-    /// - Parameter heldOut: the file; nil where none is named.
-    /// - Throws: `DTrainError` with `badData` or `usage` that says what was held out.
+    /// - Parameter heldOut: the file; nil if there is none.
+    /// - Throws: `DTrainError` with `badData` or `usage` naming the checkpoint's held-out data.
     static func check(_ start: StartingPoint.Summary, heldOut: Corpus?) throws {
         guard start.isResumed, let path = start.path, heldOut?.checksum != start.validationChecksum else { return }
         guard let checksum = start.validationChecksum else {
             throw DTrainError(
-                .usage, "'\(path)' was trained without `validation-data`", hint: "leave it out, or start anew")
+                .usage, "'\(path)' was trained without `validation-data`", hint: "leave it out, or start a new training"
+            )
         }
         guard let heldOut else {
             throw DTrainError(
@@ -40,10 +41,10 @@ enum ResumeRules {
         throw DTrainError(
             .badData,
             "'\(heldOut.name)' is not the held-out data of '\(path)' (checksum \(heldOut.checksum), then \(checksum))",
-            hint: "name the same file with `validation-data`, or start anew")
+            hint: "name the same file with `validation-data`, or start a new training")
     }
 
-    /// What the user should know of a resumed training's arithmetic; nil where it stays the same.
+    /// Returns a notice or warning about a change of arithmetic at the resume; nil if it stays the same.
     static func compare(_ start: StartingPoint.Summary, with now: Arithmetic) -> TrainingEvent? {
         guard start.isResumed, let path = start.path else { return nil }
         guard let before = start.arithmetic else {
@@ -57,9 +58,9 @@ enum ResumeRules {
                 + "weights' bits differ from those of the training that never stopped")
     }
 
-    /// Refuses a progress that no training on epochs of so many steps makes.
+    /// Refuses a progress whose step, epoch and step in the epoch don't add up.
     ///
-    /// - Throws: `DTrainError` with `badData` that names the file and the numbers.
+    /// - Throws: `DTrainError` with `badData` naming the file and the numbers.
     static func check(_ progress: TrainingProgress, stepsPerEpoch: Int, _ path: String) throws {
         let before = progress.epoch.multipliedReportingOverflow(by: stepsPerEpoch)
         let step = before.partialValue.addingReportingOverflow(progress.stepInEpoch)

@@ -1,6 +1,6 @@
 import DTrainCore
 
-// What one start of a training does; no checkpoint keeps it.
+// Settings of one start of a training; checkpoints don't store them.
 
 extension Settings {
     /// The settings of a single start.
@@ -10,44 +10,44 @@ extension Settings {
         Setting.verifyReplicas, Setting.metrics, Setting.sample, Setting.profile, Setting.stallTimeout,
     ]
 
-    /// The settings of a training, all of them.
+    /// All settings of a training.
     package static let all = modelSizes + training + job
 }
 
 extension Setting where Value == Int? {
-    /// Optimiser steps in all after which to stop; nil for no limit.
+    /// The total number of optimiser steps to stop after; nil for no limit.
     package static var maxSteps: Setting {
         Setting("max-steps", "Stop after this many optimiser steps in all", default: nil, where: isPositive)
     }
 
-    /// Worker threads of this rank; nil for its share of the cores that it may use.
+    /// The number of worker threads of this rank; nil for its share of the cores that it may use.
     package static var threads: Setting {
         Setting(
             "threads", "Worker threads per rank", default: nil, noValue: "cores ÷ ranks that share them", ranks: .free,
             where: isPositive)
     }
 
-    /// Threads of a team, which share the units of the layers; nil for the number that suits sizes and caches.
+    /// The number of threads per team, which share the units of the layers; nil to choose by sizes and caches.
     package static var members: Setting {
         Setting(
             "members", "Threads per team, which divide the units; teams divide the sequences", default: nil,
             noValue: "what suits the sizes and caches", ranks: .free, where: isPositive)
     }
 
-    /// Steps between checkpoints inside an epoch; nil for none.
+    /// The number of steps between checkpoints within an epoch; nil for none.
     package static var checkpointEverySteps: Setting {
         Setting(
             "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors after every so many steps",
             default: nil, noValue: "off", where: isPositive)
     }
 
-    /// Checkpoints that stay; nil for all.
+    /// The number of checkpoints to keep; nil for all.
     package static var keep: Setting {
         Setting(
             "keep", "Keep only this many of the newest checkpoints", default: nil, noValue: "all", where: isPositive)
     }
 
-    /// Steps between comparisons of the ranks' weights, beside those at each checkpoint; nil for none.
+    /// The number of steps between comparisons of the ranks' weights, in addition to each checkpoint; nil for none.
     package static var verifyReplicas: Setting {
         Setting(
             "verify-replicas", "Compare the ranks' weights every so many steps, not only at checkpoints",
@@ -58,7 +58,7 @@ extension Setting where Value == Int? {
 }
 
 extension Setting where Value == Int {
-    /// Seconds that a collective may wait before the job ends.
+    /// The number of seconds that a collective may wait before the job ends.
     package static var stallTimeout: Setting {
         Setting(
             "stall-timeout", "End the job when a collective waits longer, naming the ranks", default: 300,
@@ -76,7 +76,7 @@ extension Setting where Value == String {
 }
 
 extension Setting where Value == String? {
-    /// A file for metrics, JSON lines; nil for none.
+    /// The metrics file, in JSON lines; nil for none.
     package static var metrics: Setting {
         Setting("metrics", "Write a JSON line for each step and each epoch", default: nil)
     }
@@ -88,13 +88,13 @@ extension Setting where Value == String? {
 }
 
 extension Setting where Value == Bool {
-    /// Whether characters that the vocabulary of initial weights lacks get ids behind its own.
+    /// Whether to append characters that the vocabulary of initial weights lacks.
     package static var extendVocabulary: Setting {
         Setting(
             "extend-vocabulary", "Add the text's new characters to the vocabulary of initial weights", default: false)
     }
 
-    /// Whether an earlier training's checkpoints are deleted.
+    /// Whether to delete an earlier training's checkpoints.
     package static var overwrite: Setting {
         Setting(
             "overwrite", "Delete earlier checkpoints in the folder, or those after the resumed one; replace metrics",

@@ -1,43 +1,45 @@
 import DTrainCore
 import FoundationEssentials
 
-/// The start of a training, found by rank 0, which reads the files, and known to all ranks.
+/// The state that a training starts from: fresh weights, weights from a file, or a checkpoint.
+///
+/// Rank 0 reads the files and shares a summary with all ranks.
 struct StartingPoint {
-    /// What all ranks must know before they open their data; travels as JSON.
+    /// The facts that all ranks need before they open their data; sent as JSON.
     struct Summary: Codable, Hashable {
-        /// The model of the file, its vocabulary size included; nil for a fresh start.
+        /// The model of the file, including its vocabulary size; nil for a fresh start.
         var model: ModelConfiguration?
         /// The vocabulary of the file, if it has one.
         var vocabulary: [String]?
-        /// How far the training has come.
+        /// The progress of the training so far.
         var progress = TrainingProgress()
-        /// The settings of a resumed training: the checkpoint's, with the changes that are allowed.
+        /// The settings of a resumed training: the checkpoint's, with the allowed changes.
         var settings: Settings?
-        /// The arithmetic of a resumed training; nil where the checkpoint doesn't say.
+        /// The arithmetic of a resumed training; nil if the checkpoint doesn't record it.
         var arithmetic: String?
-        /// The steps of a resumed training as it was planned; nil where the checkpoint doesn't say.
+        /// The planned number of steps of a resumed training; nil if the checkpoint doesn't record it.
         var horizon: Int?
-        /// The epochs of a resumed training before any change; nil where the checkpoint doesn't say.
+        /// The number of epochs of a resumed training before any change; nil if the checkpoint doesn't record it.
         var epochs: Int?
-        /// A line for each setting that has changed.
+        /// A line for each changed setting.
         var changes: [String] = []
-        /// The text of a resumed training.
+        /// The checksum of a resumed training's text.
         var corpusChecksum: String?
-        /// The file of held-out data of a resumed training; nil where it had none.
+        /// The checksum of a resumed training's file of held-out data; nil if it had none.
         var validationChecksum: String?
-        /// The file, for messages.
+        /// The path of the file, for messages.
         var path: String?
-        /// What the user should know of the file, a line each.
+        /// Notices about the file, one line each.
         var remarks: [String] = []
 
-        /// Whether an earlier training continues.
+        /// Whether this resumes an earlier training.
         var isResumed: Bool { settings != nil }
 
-        /// The steps of the training as it was planned at its first start.
+        /// Returns the number of steps that the training planned at its first start.
         ///
         /// - Parameters:
-        ///   - options: those in force.
-        ///   - stepsPerEpoch: the steps of an epoch.
+        ///   - options: the options in force.
+        ///   - stepsPerEpoch: the number of steps per epoch.
         func horizon(_ options: TrainingOptions, stepsPerEpoch: Int) -> Int {
             if let horizon { return horizon }
             var settings = options.settings
@@ -46,7 +48,7 @@ struct StartingPoint {
         }
     }
 
-    /// Files that rank 0 has open; nil elsewhere.
+    /// The files that rank 0 has open; `fresh` on the other ranks.
     private enum Source {
         case fresh
         case weights(InitialWeights, path: String)
@@ -54,20 +56,20 @@ struct StartingPoint {
     }
 
     let summary: Summary
-    /// The checkpoint folder's lock, on rank 0 where there is such a folder: what was found in it stays as it is.
+    /// The lock that keeps other trainings from changing the checkpoint folder; on rank 0, if the folder exists.
     let lock: CheckpointLock?
     private let source: Source
-    /// The checkpoints of the folder, on rank 0.
+    /// The checkpoints found in the folder; empty except on rank 0.
     private let found: [CheckpointName]
 
-    /// Finds the start, and applies the rules for resuming to the options; collective, reads only.
+    /// Finds the start and applies the rules for resuming to the options; collective, reads only.
     ///
-    /// Locks the checkpoint folder first, where there is one; for one that is only created later see `requireUnchanged`.
+    /// Locks the checkpoint folder first, if it exists. See `requireUnchanged` for a folder that is created later.
     ///
     /// - Parameters:
-    ///   - options: what was given.
+    ///   - options: the options that the user gave.
     ///   - communicator: the ranks.
-    ///   - report: gets, on rank 0, damaged checkpoints and a missing one.
+    ///   - report: called on rank 0 with damaged and missing checkpoints.
     static func find(
         _ options: TrainingOptions, communicator: any Communicator, report: (TrainingEvent) -> Void
     ) throws -> StartingPoint {
@@ -86,16 +88,17 @@ struct StartingPoint {
             found: found)
     }
 
-    /// What the training has to do with lines that are in its metrics file.
+    /// Returns the training's relation to lines that its metrics file already holds.
     func predecessor(_ options: TrainingOptions) -> EarlierMetrics.Predecessor {
         if summary.isResumed { return .saved(summary.progress) }
         if options.start == .resume { return .unsaved }
         return options[.overwrite] ? .discarded : .none
     }
 
-    /// Checks that the folder is as the start was found, once its lock is held; on rank 0, not collective.
+    /// Checks, once the folder's lock is held, that its checkpoints haven't changed since `find`; on rank 0, not
+    /// collective.
     ///
-    /// - Throws: `DTrainError` when another training has used a folder that wasn't there before.
+    /// - Throws: `DTrainError` if another training has meanwhile created the folder and saved to it.
     func requireUnchanged(_ options: TrainingOptions) throws {
         let directory = CheckpointDirectory(path: options[.checkpointDirectory])
         guard try !options[.overwrite] && directory.list() != found else { return }
@@ -131,7 +134,7 @@ struct StartingPoint {
                 guard count == 0 else {
                     throw DTrainError(
                         .badData, "all \(count) checkpoints in '\(directory.path)' are damaged",
-                        hint: "restore one, or start anew with `overwrite`")
+                        hint: "restore one, or start a new training with `overwrite`")
                 }
                 report(.notice("no checkpoint in '\(options[.checkpointDirectory])' yet: starting from the beginning"))
                 return .fresh
@@ -149,7 +152,7 @@ struct StartingPoint {
         return checkpoint
     }
 
-    /// Refuses a folder with later checkpoints, which would be mixed up with those to come.
+    /// Refuses a folder with later checkpoints, which would mix with the new ones.
     private static func requireNothingLater(
         in directory: CheckpointDirectory, than checkpoint: Checkpoint, _ options: TrainingOptions
     ) throws {
@@ -186,7 +189,7 @@ struct StartingPoint {
         }
     }
 
-    /// Refuses to train weights on other tokens than those of their vocabulary.
+    /// Refuses a `tokens` setting that contradicts the vocabulary of the weights.
     private static func requireSameTokens(_ weights: InitialWeights, _ given: Settings) throws {
         guard given.isGiven(.tokens), let tokens = weights.vocabulary else { return }
         let own = try Vocabulary(tokens: tokens).tokenization
@@ -197,7 +200,7 @@ struct StartingPoint {
             hint: "leave it out")
     }
 
-    /// The states of the streams of a resumed training; nil on other ranks than 0 and without such.
+    /// Returns the states of a resumed training's streams; nil if it has none, and except on rank 0.
     ///
     /// Collective.
     func states(batchSize: Int, communicator: any Communicator) throws -> StreamStates? {
@@ -207,7 +210,7 @@ struct StartingPoint {
         }
     }
 
-    /// Fills in the replica's weights, optimiser slots and step count on all ranks; collective.
+    /// Sets the replica's weights, optimiser slots and step count on all ranks; collective.
     func fill(_ replica: Replica, seed: UInt64, communicator: any Communicator) throws {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }

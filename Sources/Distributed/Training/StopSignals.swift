@@ -1,38 +1,41 @@
 import Glibc
 import Synchronization
 
-/// The signals that ask a training to stop: it saves after the step that it is in, and ends.
+/// The signals that stop a training: it finishes the current step, saves and ends.
 ///
-/// They are the polite ways to end a process. Users, launchers and batch systems send SIGTERM and SIGINT, a terminal SIGINT,
-/// SIGQUIT and, when it is closed, SIGHUP; a limit of CPU time sends SIGXCPU; SIGUSR1 and SIGUSR2 are what batch systems send
-/// ahead of the end (Slurm's `--signal=USR1@90`), and what Open MPI's `mpirun` passes on without ending the job itself.
+/// - SIGTERM and SIGINT come from users, launchers and batch systems.
+/// - SIGINT and SIGQUIT come from a terminal's keyboard, SIGHUP when the terminal closes.
+/// - SIGXCPU reports an exceeded limit of CPU time.
+/// - SIGUSR1 and SIGUSR2 come from batch systems before the time limit (Slurm's `--signal=USR1@90`). Open MPI's
+///   `mpirun` forwards them without ending the job itself.
 public enum StopSignals {
-    /// All of them.
+    /// All stop signals.
     package static let all = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU]
 
-    /// The first signal that asked this process to stop; 0 for none.
+    /// The first stop signal that this process received; 0 for none.
     public static var received: Int32 { StopHandler.first.load(ordering: .relaxed) }
 
-    /// Whether the launcher has sent that signal, which may not be the one that the launcher got.
+    /// Whether the launcher sent the received signal; the launcher itself may have received a different one.
     package static var isFromLauncher: Bool {
         let launcher = StopHandler.launcher.load(ordering: .relaxed)
         return launcher != 0 && StopHandler.sender.load(ordering: .relaxed) == launcher
     }
 
-    /// From now on the signals are noted instead of ending the process; a second SIGINT or SIGQUIT ends it at once all the same.
+    /// Installs handlers that record the signals instead of ending the process.
     ///
-    /// Rank 0 says on standard error what it will do. A SIGHUP that is ignored, as `nohup` wants it, stays ignored.
+    /// A second SIGINT or SIGQUIT still ends the process at once. Rank 0 announces the stop on standard error. A SIGHUP
+    /// that is ignored, as under `nohup`, stays ignored.
     public static func catchAll() { catchAll(speaks: (LaunchEnvironment.current.rank ?? 0) == 0) }
 
-    /// The same; the process speaks only where that is wanted.
+    /// Installs handlers that record the signals instead of ending the process.
     ///
     /// - Parameters:
-    ///   - speaks: whether this process says what it will do.
-    ///   - launcher: the process that may pass signals on to this one; 0 for none.
-    ///   - launcherIsAtTerminal: whether the launcher gets what is typed at a terminal.
+    ///   - speaks: whether this process announces the stop on standard error.
+    ///   - launcher: the process that may forward signals to this one; 0 for none.
+    ///   - launcherIsAtTerminal: whether the launcher is in the foreground of a terminal.
     package static func catchAll(speaks: Bool, launcher: pid_t = 0, launcherIsAtTerminal: Bool = false) {
         StopHandler.prepare(speaks: speaks, launcher: launcher, launcherIsAtTerminal: launcherIsAtTerminal)
-        // A file that may not grow any more is an error to report, not the end.
+        // Exceeding the file size limit then shows as an error of write(2) instead of ending the process.
         signal(SIGXFSZ, SIG_IGN)
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -46,18 +49,18 @@ public enum StopSignals {
             action.sa_flags = SA_RESTART | SA_SIGINFO
             sigaction(number, &action, nil)
         }
-        // A parent that blocks them hands that down.
+        // A process inherits blocked signals from its parent.
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
-    /// Whether this process ignores a signal, such as SIGHUP under `nohup`.
+    /// Returns whether this process ignores a signal, such as SIGHUP under `nohup`.
     package static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         guard sigaction(number, nil, &action) == 0, action.sa_flags & SA_SIGINFO == 0 else { return false }
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
-    /// Ends the process as a signal does that has no handler; may be called in a handler.
+    /// Ends the process by the signal's default action; may be called in a handler.
     package static func end(by number: Int32) -> Never {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -65,29 +68,29 @@ public enum StopSignals {
         signal(number, SIG_DFL)
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         kill(getpid(), number)
-        // The first process of a container isn't ended by default actions.
+        // Default actions don't end the first process of a container.
         _exit(128 + number)
     }
 
-    /// Notes that there is nothing left to save.
+    /// Records that there is nothing left to save.
     package static func settle() { StopHandler.isSettled.store(true, ordering: .relaxed) }
 
-    /// What is said at once when Ctrl-C asks to stop.
+    /// The message printed at once on Ctrl-C.
     package static let promise: StaticString =
         "stopping after this step and saving; press Ctrl-C again to quit without saving"
 
-    /// The name that users know a signal by.
+    /// Returns a signal's name, such as `SIGTERM`.
     package static func name(_ signal: Int32) -> String {
         let name = StopHandler.name(signal)
         return name.utf8CodeUnitCount > 0 ? "\(name)" : "signal \(signal)"
     }
 }
 
-/// What happens when a signal comes; nothing here allocates or locks.
+/// The signal handler and its state; async-signal-safe, so nothing here allocates or locks.
 enum StopHandler {
-    /// The first signal; 0 before.
+    /// The first signal received; 0 for none.
     static let first = Atomic<Int32>(0)
-    /// The process that sent it.
+    /// The process that sent the first signal.
     static let sender = Atomic<Int32>(0)
     static let launcher = Atomic<Int32>(0)
     static let isSettled = Atomic<Bool>(false)
@@ -95,7 +98,7 @@ enum StopHandler {
     private static let speaks = Atomic<Bool>(false)
     private static let launcherIsAtTerminal = Atomic<Bool>(false)
 
-    /// Initializes all that the handler uses, which must not be the first to touch it.
+    /// Initializes all state that the handler uses, because lazy initialization isn't async-signal-safe.
     static func prepare(speaks: Bool, launcher: pid_t, launcherIsAtTerminal: Bool) {
         first.store(0, ordering: .relaxed)
         sender.store(0, ordering: .relaxed)
@@ -109,7 +112,7 @@ enum StopHandler {
         _ = StopSignals.promise
     }
 
-    /// The handler.
+    /// Handles a signal.
     static func take(_ number: Int32, from process: pid_t) {
         let isFirst = first.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged
         if isFirst {
@@ -121,7 +124,7 @@ enum StopHandler {
     }
 
     private static func promise(_ number: Int32, _ process: pid_t) {
-        // Open MPI's launcher answers Ctrl-C with SIGTERM to its ranks.
+        // On Ctrl-C, Open MPI's launcher sends SIGTERM to its ranks.
         let isPassedOn = number == SIGTERM && process != 0 && process == launcher.load(ordering: .relaxed)
         let isTyped =
             number == SIGINT || number == SIGQUIT || isPassedOn && launcherIsAtTerminal.load(ordering: .relaxed)
@@ -132,13 +135,13 @@ enum StopHandler {
         }
     }
 
-    /// Ends the process as the signal would have without a handler, whatever it is stuck in.
+    /// Ends the process at once by the signal's default action.
     private static func quit(_ number: Int32) {
         if speaks.load(ordering: .relaxed), !isSettled.load(ordering: .relaxed) { say("not saved") }
         StopSignals.end(by: number)
     }
 
-    /// Writes a line of its own, in one call.
+    /// Writes one line to standard error in a single call.
     private static func say(_ text: StaticString, _ more: StaticString = "") {
         TerminalLine.close()
         withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { line in
@@ -150,7 +153,7 @@ enum StopHandler {
         }
     }
 
-    /// Appends a text to a line; the bytes in it then.
+    /// Copies a text into the line at `start`; returns the new length of the line.
     private static func copy(_ text: StaticString, to line: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
         let count = min(text.utf8CodeUnitCount, line.count - start)
         if let base = line.baseAddress { memcpy(base + start, text.utf8Start, count) }

@@ -1,23 +1,24 @@
 import DTrainCore
 
 extension Trainer {
-    /// Makes a model with Keras's initial values on all ranks of a job.
+    /// Creates a trainer of a model with Keras's initial values on all ranks of a job.
     ///
-    /// Collective, with the same arguments on all ranks but for `threads` and `members`.
+    /// Collective; all arguments except `threads` and `members` are the same on all ranks.
     ///
     /// - Parameters:
     ///   - model: the model's sizes.
     ///   - shape: the sizes of a step over all ranks.
-    ///   - optimizer: what updates the weights.
-    ///   - precision: the operands of the big products.
-    ///   - threads: worker threads of this rank; nil for its share of the host's processors.
-    ///   - members: the threads of a team, which share the units of the layers; a divisor of `threads`; nil for the number that suits
-    ///     the sizes and the CPU's caches. It changes no bit.
+    ///   - optimizer: the optimiser that updates the weights.
+    ///   - precision: the precision of the operands of large matrix products.
+    ///   - threads: the number of worker threads of this rank; nil for its share of the host's processors.
+    ///   - members: the number of threads per team, which share the units of the layers; a divisor of `threads`, or nil
+    ///     to choose by the sizes and the CPU's caches. It doesn't change the results.
     ///   - seed: the seed of the initial values and of dropout.
-    ///   - stateful: whether batches may continue the last applied one from its states; see `Batch.continues`.
-    ///   - samplesInputs: whether gradients may be asked for with scheduled sampling.
+    ///   - stateful: whether a batch may continue from the states of the last applied one; see `Batch.continues`.
+    ///   - samplesInputs: whether gradients may use scheduled sampling.
     ///   - ranks: the ranks that train together.
-    /// - Throws: `CollectiveError` for impossible sizes, an instruction set that a CPU lacks, or when memory or threads run out.
+    /// - Throws: `CollectiveError` for invalid sizes or an instruction set that a CPU lacks, or if memory or threads
+    ///   run out.
     public convenience init(
         model: ModelConfiguration, shape: Shape = Shape(), optimizer: any Optimizer = Adam(),
         precision: Precision = Setting.precision.defaultValue, threads: Int? = nil,

@@ -1,16 +1,16 @@
 import DTrainCore
 
-/// A rank's view of the corpus, checked against the start of the training and against the other ranks.
+/// A rank's view of the corpus, checked against the training's start and the other ranks' data.
 struct TrainingData {
     let corpus: Corpus
     let dataset: SequenceDataset
     let model: ModelConfiguration
-    /// What the training is measured on and doesn't learn from; nil where nothing is held out.
+    /// The held-out text for validation; nil if there is none.
     let heldOut: HeldOutText?
-    /// How many characters were added to the vocabulary of the start; nil where that isn't wanted.
+    /// The number of characters added to the vocabulary of the start; nil without `extend-vocabulary`.
     let added: Int?
 
-    /// The checksum of held-out data in a file of its own; nil where there is no such file.
+    /// The checksum of a separate file of held-out data; nil if there is none.
     var validationChecksum: String? {
         guard let heldOut, heldOut.corpus !== corpus else { return nil }
         return heldOut.corpus.checksum
@@ -18,7 +18,7 @@ struct TrainingData {
 
     /// Opens the text on every rank; collective, reads only.
     ///
-    /// A single process reads a pipe, too, until a signal asks it to stop.
+    /// In a job of one process the text may be a pipe; a stop signal ends the reading.
     static func open(
         _ options: TrainingOptions, _ start: StartingPoint.Summary, communicator: any Communicator
     ) throws -> TrainingData {
@@ -67,7 +67,7 @@ struct TrainingData {
         return data
     }
 
-    /// The vocabulary of the start; nil for that of the text's characters.
+    /// Returns the vocabulary that the start determines; nil to derive it from the text's characters.
     private static func vocabulary(_ start: StartingPoint.Summary, _ options: TrainingOptions) throws -> Vocabulary? {
         if let tokens = start.vocabulary { return try Vocabulary(tokens: tokens) }
         if options[.tokens] == .bytes { return .bytes }
@@ -91,7 +91,7 @@ struct TrainingData {
         }
     }
 
-    /// Reports how the text and the settings fit the start.
+    /// Reports notices and warnings about the text, the vocabulary and the resumed training.
     func announce(
         _ start: StartingPoint.Summary, _ options: TrainingOptions, ranks: Int, arithmetic: Arithmetic,
         report: (TrainingEvent) -> Void
@@ -143,18 +143,18 @@ struct TrainingData {
         if let event = ResumeRules.compare(start, with: arithmetic) { report(event) }
         for change in start.changes { report(.notice(change)) }
         if let maxSteps = options[.maxSteps], start.progress.step >= maxSteps {
-            report(.notice("all \(maxSteps) steps are done already; ask for more with `max-steps`"))
+            report(.notice("all \(maxSteps) steps are done already; set a larger `max-steps` to continue"))
         }
         if let patience = options[.earlyStopping], let validation = start.progress.validation,
             validation.isExhausted(patience: patience)
         {
             report(
                 .notice(
-                    "the training had stopped early, after \(validation.waited) held-out losses that were no improvement; go "
-                        + "on with a larger `early-stopping`, or with `early-stopping off`"))
+                    "the training has stopped early, after \(validation.waited) held-out losses without improvement; "
+                        + "continue with a larger `early-stopping`, or with `early-stopping off`"))
         }
         if start.progress.epoch >= options[.epochs] {
-            report(.notice("all \(options[.epochs]) epochs are done already; ask for more with `epochs`"))
+            report(.notice("all \(options[.epochs]) epochs are done already; set a larger `epochs` to continue"))
         }
     }
 }

@@ -1,166 +1,167 @@
 import DTrainCore
 
-/// What happens in a training, for whoever shows it; reported on rank 0 alone.
+/// An event of a training, reported on rank 0 only.
 package enum TrainingEvent: Sendable {
-    /// Everything is ready for the first step.
+    /// The training is ready for the first step.
     case ready(TrainingOverview)
-    /// The first batch's mean loss before any training, and ln(V), what guessing blindly costs.
+    /// The first batch's mean loss before any training, and ln(V), the loss of a uniform guess.
     case untrainedLoss(Float, blind: Double)
-    /// The first batch's mean loss with weights from a file, and ln(V); whether they are those of a resumed training.
+    /// The first batch's mean loss with weights from a file, and ln(V); whether the training was resumed.
     case loadedLoss(Float, blind: Double, path: String, isResumed: Bool)
-    /// An epoch begins or, after a resume, goes on; numbers from 1.
+    /// An epoch starts or, after a resume, continues; epochs count from 1.
     case epochBegan(epoch: Int, of: Int)
     /// An optimiser step is done.
     case step(StepReport)
-    /// The training ends inside an epoch; the last step.
+    /// The training ends within an epoch, after this step.
     case stoppedInEpoch(StepReport)
     /// An epoch is done.
     case epochEnded(EpochReport)
-    /// The held-out loss was measured inside an epoch.
+    /// The held-out loss was measured within an epoch.
     case validated(ValidationReport)
-    /// The training ends because the held-out loss no longer falls.
+    /// The training ends early because the held-out loss no longer improves.
     case stoppedEarly(ValidationProgress)
     /// The text of `sample` with its continuation after an epoch.
     case sampled(String, epoch: Int)
-    /// A checkpoint is on the disk, and what it holds.
+    /// A checkpoint with this progress is on the disk.
     case saved(path: String, TrainingProgress?)
-    /// A signal has ended the training before its end.
+    /// A signal stopped the training before its end.
     case stopped(StopReport)
-    /// Something worth knowing.
+    /// A message for information.
     case notice(String)
-    /// Something that is probably not wanted.
+    /// A message about something probably unintended.
     case warning(String)
 }
 
-/// What is known before the first step.
+/// The facts about a training that are known before its first step.
 package struct TrainingOverview: Sendable {
-    /// The model.
+    /// The parameters of the model.
     package let layout: ParameterLayout
-    /// Ranks in the job.
+    /// The number of ranks in the job.
     package let ranks: Int
-    /// Worker threads of rank 0.
+    /// The number of worker threads of rank 0.
     package let threads: Int
-    /// How they share rows and units.
+    /// The division of rows and units among the worker threads.
     package let grid: TeamGrid
-    /// The processor time that a CPU quota leaves to the ranks of rank 0's host; nil where it is no less than their cores.
+    /// The CPU quota of the ranks on rank 0's host, in processors, and the number of their processors; nil if the quota
+    /// doesn't limit them.
     package let quota: (processors: Double, of: Int)?
-    /// What was named as the corpus.
+    /// The name of the corpus.
     package let data: String
-    /// How many files it has.
+    /// The number of files in the corpus.
     package let files: Int
-    /// Whether the corpus is one of characters or bytes.
+    /// The tokens of the corpus: characters or bytes.
     package let tokenization: Tokenization
-    /// How many of them it has.
+    /// The number of tokens in the corpus.
     package let tokens: Int
-    /// Sequences in it that are trained on; 0 with streams.
+    /// The number of sequences to train on; 0 with streams.
     package let sequences: Int
-    /// Whether the sequences of a batch are streams, which go on where they ended in the batch before.
+    /// Whether the sequences of a batch are streams, which continue from one batch to the next.
     package let carriesStates: Bool
-    /// Characters or bytes that are predicted to measure the held-out loss; nil where nothing is held out.
+    /// The number of tokens predicted for the held-out loss; nil if nothing is held out.
     package let heldOut: Int?
-    /// What was named as held-out data; nil for a part of the corpus.
+    /// The name of the held-out data; nil for a part of the corpus.
     package let heldOutName: String?
-    /// The first words of the corpus; empty where they aren't printable.
+    /// The first words of the corpus; empty if they aren't printable.
     package let opening: String
-    /// Steps of an epoch.
+    /// The number of steps per epoch.
     package let stepsPerEpoch: Int
-    /// Steps of the whole training, those before a resume included.
+    /// The number of steps of the whole training, including those before a resume.
     package let plannedSteps: Int
-    /// Sequences of a step.
+    /// The number of sequences per step.
     package let batchSize: Int
-    /// Characters or bytes of a sequence.
+    /// The number of tokens per sequence.
     package let sequenceLength: Int
-    /// How the gradients travel between ranks.
+    /// The representation of gradients sent between ranks.
     package let gradientCompression: GradientCompression
     /// The instruction sets of the ranks, each once, in ascending order.
     package let instructionSets: [InstructionSet]
-    /// Whether a rank's kernel refuses the AMX of its CPU.
+    /// Whether the kernel of some rank refuses permission for its CPU's AMX.
     package let lacksAMXPermission: Bool
-    /// What all ranks compute with.
+    /// The arithmetic of all ranks.
     package let arithmetic: Arithmetic
-    /// Whether inputs or states are dropped.
+    /// Whether dropout applies to inputs or states.
     package let usesDropout: Bool
-    /// The folder of the checkpoints.
+    /// The checkpoint folder.
     package let checkpointDirectory: String
 
-    /// What the corpus is cut into, as a unit: `chars` or `bytes`.
+    /// The unit of the corpus: `chars` or `bytes`.
     package var tokenUnit: String { tokenization == .bytes ? "bytes" : "chars" }
 }
 
-/// One optimiser step.
+/// A report of one optimiser step.
 package struct StepReport: Sendable {
-    /// Optimiser steps in all.
+    /// The total number of optimiser steps.
     package let step: Int
-    /// The epoch it belongs to, from 1.
+    /// The epoch of the step, from 1.
     package let epoch: Int
-    /// Its number in the epoch, from 1.
+    /// The number of the step in its epoch, from 1.
     package let stepInEpoch: Int
-    /// Steps of an epoch.
+    /// The number of steps per epoch.
     package let stepsPerEpoch: Int
-    /// Mean loss over the global batch, before the step.
+    /// The mean loss over the global batch, before the step.
     package let loss: Float
-    /// Norm of the gradient over all parameters, before any clipping.
+    /// The norm of the gradient over all parameters, before any clipping.
     package let gradientNorm: Double
     /// The learning rate of the step.
     package let learningRate: Double
-    /// Mean of the epoch's losses so far.
+    /// The mean of the epoch's losses so far.
     package let epochLoss: Double
-    /// Wall seconds of the step on rank 0.
+    /// The wall time of the step on rank 0, in seconds.
     package let seconds: Double
-    /// Wall seconds of the epoch so far in this process.
+    /// The wall time of the epoch so far in this process, in seconds.
     package let epochSeconds: Double
-    /// Mean wall seconds of the epoch's steps so far in this process.
+    /// The mean wall time of the epoch's steps so far in this process, in seconds.
     package let meanSeconds: Double
-    /// Tokens of the global batch.
+    /// The number of tokens in the global batch.
     package let tokens: Int
-    /// Where rank 0's seconds went, if asked for.
+    /// The profile of rank 0's time, if requested.
     package let profile: StepProfile?
-    /// Bytes of the gradient that the ranks have added up, if a profile was asked for.
+    /// The size of the summed gradient in bytes, if a profile was requested.
     package let gradientBytes: Int?
 }
 
-/// One epoch.
+/// A report of one epoch.
 package struct EpochReport: Sendable {
-    /// Its number, from 1.
+    /// The number of the epoch, from 1.
     package let epoch: Int
-    /// Mean of its steps' losses.
+    /// The mean of its steps' losses.
     package let loss: Double
-    /// Wall seconds spent on it in this process.
+    /// The wall time spent on the epoch in this process, in seconds.
     package let seconds: Double
-    /// The loss on held-out data after its last step; nil where nothing is held out.
+    /// The held-out loss after its last step; nil if nothing is held out.
     package var validation: ValidationReport?
-    /// Its steps.
+    /// The number of steps in the epoch.
     package let steps: Int
-    /// Mean wall seconds of the steps done in this process, which after a resume are not all of them.
+    /// The mean wall time of the steps done in this process, in seconds; after a resume these may not be all steps.
     package let meanSeconds: Double
-    /// Tokens a second in this process.
+    /// The throughput of this process, in tokens per second.
     package let tokensPerSecond: Double
 }
 
-/// A measurement on held-out data.
+/// A report of a measurement on held-out data.
 package struct ValidationReport: Sendable {
-    /// Optimiser steps before it.
+    /// The number of optimiser steps before the measurement.
     package let step: Int
-    /// The epoch that they belong to, from 1.
+    /// The epoch of the last of these steps, from 1.
     package let epoch: Int
-    /// The mean loss, in nats per character.
+    /// The mean loss, in nats per token.
     package let loss: Double
-    /// Whether it is the least so far.
+    /// Whether the loss is the lowest so far.
     package let isBest: Bool
-    /// Wall seconds on rank 0.
+    /// The wall time of the measurement on rank 0, in seconds.
     package let seconds: Double
 }
 
-/// A training that a signal has ended.
+/// A report of a training stopped by a signal.
 package struct StopReport: Sendable {
     /// The signal.
     package let signal: Int32
-    /// Whether the launcher has sent it to rank 0: on its own account, or because it was asked to end the job.
+    /// Whether the launcher sent the signal to rank 0, on its own or because it was told to end the job.
     package let isFromLauncher: Bool
-    /// The rank that got it, as named to users; nil where there is only one.
+    /// The name of the rank that received the signal; nil if there is only one rank.
     package let rank: String?
-    /// Optimiser steps in all.
+    /// The total number of optimiser steps.
     package let step: Int
-    /// The checkpoint that holds them; nil when this process has done none.
+    /// The checkpoint of that step; nil if this process saved none.
     package let path: String?
 }

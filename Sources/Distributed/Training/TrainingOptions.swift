@@ -1,12 +1,12 @@
 import DTrainCore
 
-/// What to train: a text, a start, and settings.
+/// The options of a training: a text, a start, and settings.
 package struct TrainingOptions: Hashable, Sendable {
-    /// The files and folders of the text, UTF-8; a rank without any takes rank 0's.
+    /// The files and folders of the text, UTF-8; a rank without any uses rank 0's.
     package var data: [String]
     /// The source of the weights at the start.
     package var start: Start
-    /// Everything else; see the entries of `Setting`.
+    /// All other options; see the entries of `Setting`.
     package var settings: Settings
 
     /// The source of the weights at the start.
@@ -15,39 +15,39 @@ package struct TrainingOptions: Hashable, Sendable {
         case fresh
         /// A safetensors file, which also sets the model's sizes.
         case weights(String)
-        /// The newest valid checkpoint of the folder; the beginning where there is none.
+        /// The newest valid checkpoint of the folder; a fresh start if there is none.
         case resume
         /// One checkpoint file.
         case resumeFrom(String)
     }
 
-    /// The options of a training.
+    /// Creates the options of a training.
     ///
     /// - Parameters:
     ///   - data: the files and folders of the text, UTF-8.
     ///   - start: the source of the weights.
-    ///   - settings: what was given; a resumed training takes the rest from its checkpoint.
+    ///   - settings: the settings that the user gave; a resumed training takes the others from its checkpoint.
     package init(data: [String], start: Start = .fresh, settings: Settings = Settings()) {
         (self.data, self.start, self.settings) = (data, start, settings)
     }
 
-    /// The options of a training on one file.
+    /// Creates the options of a training on one file.
     package init(data: String, start: Start = .fresh, settings: Settings = Settings()) {
         self.init(data: [data], start: start, settings: settings)
     }
 
-    /// The value of a setting; one that is set counts as given.
+    /// The value of a setting; a setting that is assigned counts as given.
     package subscript<Value>(setting: Setting<Value>) -> Value {
         get { settings[setting] }
         set { settings[setting] = newValue }
     }
 
-    /// Whether a value was given, be it the default's.
+    /// Returns whether a setting was given explicitly, even if with its default value.
     package func isGiven<Value>(_ setting: Setting<Value>) -> Bool { settings.isGiven(setting) }
 
-    /// What must be the same on all ranks: each setting's name and its value.
+    /// The names and values that must be the same on all ranks.
     ///
-    /// A value that will come from a file counts as such, since giving the default is not the same as giving none.
+    /// A value that will come from a file appears as such, because giving the default differs from giving none.
     var fingerprint: [(key: String, value: String)] {
         let compared = Settings.all.filter { $0.ranks == .same }.map { setting in
             (key: "`\(setting.name)`", value: comesFromFile(setting) ? "as stored" : setting.text(in: settings))

@@ -1,33 +1,33 @@
 import DTrainCore
 
-/// What all ranks of a job have agreed to train, before memory is allocated or a file is changed.
+/// A training that all ranks of a job have agreed on, before memory is allocated or a file is changed.
 package struct TrainingPlan {
-    /// The options in force: on a resume, what wasn't given is the checkpoint's.
+    /// The options in force; on a resume, options that weren't given come from the checkpoint.
     let options: TrainingOptions
     let start: StartingPoint
     let data: TrainingData
-    /// The steps of the training as it was planned at its first start; `max-steps` has no say in it.
+    /// The number of steps planned at the first start, regardless of `max-steps`.
     let horizon: Int
-    /// The best that all ranks' CPUs offer.
+    /// The best arithmetic that all ranks' CPUs offer.
     let arithmetic: Arithmetic
     /// The instruction sets of the ranks, each once, in ascending order.
     let instructionSets: [InstructionSet]
-    /// Whether a rank's kernel refuses the AMX of its CPU.
+    /// Whether the kernel of some rank refuses permission for its CPU's AMX.
     let lacksAMXPermission: Bool
-    /// Worker threads of this rank.
+    /// The number of worker threads of this rank.
     let threads: Int
     let communicator: any Communicator
 
-    /// Reads the start and the data, and checks that all ranks have the same; collective.
+    /// Reads the start and the data, and checks that they are the same on all ranks; collective.
     ///
-    /// Only reads: whatever fails here, every file and folder is as it was.
+    /// This only reads; if it fails, no file or folder has changed.
     ///
     /// - Parameters:
-    ///   - options: what to train; the same on all ranks, but for `threads` and `members`.
+    ///   - options: the training's options; the same on all ranks, except for `threads` and `members`.
     ///   - communicator: the ranks.
-    ///   - defaultThreads: worker threads where the options name no number.
-    ///   - report: gets, on rank 0, what the user should know about the start.
-    /// - Throws: `CollectiveError` for bad data, checkpoints or options, and ranks that differ.
+    ///   - defaultThreads: the number of worker threads if the options don't set it.
+    ///   - report: called on rank 0 with notices and warnings about the start.
+    /// - Throws: `CollectiveError` for bad data, checkpoints or options, or if the ranks differ.
     package static func make(
         _ options: TrainingOptions, communicator: any Communicator, defaultThreads: Int,
         report: (TrainingEvent) -> Void
@@ -62,12 +62,12 @@ package struct TrainingPlan {
             communicator: communicator)
     }
 
-    /// The learning rate of each step.
+    /// The learning-rate schedule.
     var schedule: LearningRateSchedule {
         options.settings.schedule(stepsPerEpoch: data.dataset.stepsPerEpoch, horizon: horizon)
     }
 
-    /// A line for a schedule that keeps its end although the epochs have changed; nil where there is none.
+    /// A notice about a schedule that keeps its end although the number of epochs has changed; nil if it doesn't apply.
     var scheduleNotice: String? {
         guard start.summary.isResumed, options.settings.hasHorizon, options[.decaySteps] == nil,
             horizon != options.settings.horizon(stepsPerEpoch: data.dataset.stepsPerEpoch)
@@ -90,7 +90,7 @@ package struct TrainingPlan {
         return trainer
     }
 
-    /// What is known before the first step.
+    /// Returns the facts that are known before the first step.
     func overview(_ trainer: Trainer) -> TrainingOverview {
         TrainingOverview(
             layout: trainer.layout, ranks: communicator.size, threads: threads, grid: trainer.grid,
@@ -114,7 +114,8 @@ package struct TrainingPlan {
 }
 
 extension Settings {
-    /// Sets the exchange of gradients to its defaults: a single process has none, and its checkpoints say so.
+    /// Resets the settings of the gradient exchange to their defaults: a single process has no exchange, and its
+    /// checkpoints must not store one.
     fileprivate mutating func removeExchange() {
         self[.gradientSummation] = Setting.gradientSummation.defaultValue
         self[.gradientCompression] = Setting.gradientCompression.defaultValue
@@ -122,7 +123,7 @@ extension Settings {
 }
 
 extension Corpus {
-    /// The first words of its first line that has any, at most 20 characters; empty where not all of them are printable.
+    /// The first words of the first line that isn't blank, at most 20 characters; empty if any isn't printable.
     fileprivate var opening: String {
         let text = vocabulary.decode(self[0..<min(count, 200)])
         let line = text.split(whereSeparator: \.isNewline).first { $0.contains { !$0.isWhitespace } } ?? ""

@@ -1,9 +1,9 @@
 import DTrainCore
 import Glibc
 
-/// A planned training on all ranks: its memory, then its run.
+/// The run of a planned training on all ranks.
 ///
-/// Every method is collective: all ranks call it with the same plan.
+/// Every method is collective; all ranks call it with the same plan.
 package final class TrainingRun {
     private let plan: TrainingPlan
     private let options: TrainingOptions
@@ -22,10 +22,10 @@ package final class TrainingRun {
     private var metrics: MetricsLog?
     /// Set when a rank was asked to stop, on all ranks after the same step.
     private var stop: StopRequest?
-    /// The checkpoint that this process has saved last.
+    /// The last checkpoint that this process saved.
     private var lastSaved: String?
 
-    /// The settings that every step reads, looked up once.
+    /// The settings that every step needs, looked up once.
     private struct StepSettings {
         let epochs: Int
         let maxSteps: Int?
@@ -52,7 +52,7 @@ package final class TrainingRun {
         }
     }
 
-    /// Builds the model and gives all ranks the same weights; collective, changes no file.
+    /// Creates the model and gives all ranks the same weights; collective, changes no file.
     ///
     /// - Parameters:
     ///   - plan: what to train.
@@ -93,9 +93,9 @@ package final class TrainingRun {
         if plan.data.heldOut != nil, progress.validation == nil { progress.validation = ValidationProgress() }
     }
 
-    /// Trains to the last epoch or the last step, or until a rank is asked to stop; collective, once.
+    /// Trains to the last epoch or step, or until a rank receives a stop signal; collective, called once.
     ///
-    /// - Returns: whether nothing is left to do.
+    /// - Returns: whether the training is complete.
     @discardableResult
     package func run() throws -> Bool {
         try begin()
@@ -110,7 +110,7 @@ package final class TrainingRun {
         }
         let isStopped = stop != nil && !isComplete
         try saver.finish { event in
-            // The report of the stop names the file.
+            // The stop report names the file.
             if isStopped, case .saved = event { return }
             tell(event)
         }
@@ -130,11 +130,11 @@ package final class TrainingRun {
         return false
     }
 
-    /// Opens the files, and deletes what an earlier training has left where that is asked for.
+    /// Opens the files, and deletes an earlier training's files if the options say so.
     ///
-    /// A training that is asked to stop before its first step leaves every file as it was.
+    /// A stop signal before the first step leaves every file unchanged.
     private func begin() throws {
-        stop = StopRequest(notes: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
+        stop = StopRequest(signals: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         if stop == nil { try openFiles() }
         plan.data.announce(
             plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: tell)
@@ -163,7 +163,9 @@ package final class TrainingRun {
         return validation.isExhausted(patience: patience)
     }
 
-    /// Compares the first batch's loss with that of guessing, before the step is counted; the line of a first epoch follows.
+    /// Reports the first batch's loss beside that of a uniform guess, then the start of a first epoch.
+    ///
+    /// Called before the step is counted.
     private func tellFirstLoss(_ loss: Float) {
         let start = plan.start.summary
         guard progress.step == start.progress.step else { return }
@@ -185,7 +187,7 @@ package final class TrainingRun {
             progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options[.batchSize] * options[.sequenceLength])
         for batch in dataset.batches(epoch: progress.epoch, from: progress.stepInEpoch) {
             let last = try step(batch, timer)
-            saver.tellOutcome(report: tell)
+            saver.reportOutcome(to: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let validation = isDue(perStep.validateEverySteps) ? try validate(timer) : nil
             if let validation {
@@ -207,7 +209,7 @@ package final class TrainingRun {
         tellEarlyStop()
     }
 
-    /// Whether the step just done is one of every so many.
+    /// Returns whether the number of the last step is a multiple of `steps`.
     private func isDue(_ steps: Int?) -> Bool { steps.map { progress.step.isMultiple(of: $0) } ?? false }
 
     private func step(_ batch: Batch, _ timer: EpochTimer) throws -> StepReport {
@@ -246,7 +248,7 @@ package final class TrainingRun {
         try tellSample()
     }
 
-    /// Continues the text that people want to see continued, if there is one.
+    /// Reports the continuation of the `sample` text, if there is one.
     private func tellSample() throws {
         guard let sample else { return }
         try agreement.collectively {
@@ -255,7 +257,7 @@ package final class TrainingRun {
         }
     }
 
-    /// Measures the held-out loss, if something is held out.
+    /// Measures the held-out loss; nil if nothing is held out.
     private func validate(_ timer: EpochTimer) throws -> ValidationReport? {
         guard let heldOut = plan.data.heldOut else { return nil }
         let start = Clock.seconds
@@ -264,7 +266,7 @@ package final class TrainingRun {
             throw CollectiveError(
                 DTrainError(
                     .badData, "the held-out loss after step \(progress.step) is not a finite number",
-                    hint: "lower `learning-rate` and go on from the last checkpoint with `resume`"))
+                    hint: "lower `learning-rate` and continue from the last checkpoint with `resume`"))
         }
         let seconds = Clock.seconds - start
         timer.exclude(seconds)

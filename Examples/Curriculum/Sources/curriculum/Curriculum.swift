@@ -3,9 +3,9 @@ import DTrainCore
 import DTrainDistributed
 import Foundation
 
-/// A curriculum: the model first learns from short sequences, then from longer and longer ones.
+/// A curriculum: the model learns from short sequences first, then from longer and longer ones.
 ///
-/// A step on short sequences takes less time, and what is learned first (letters, then words) needs no long context. The
+/// Steps on short sequences are faster, and a model learns letters and words first, which need no long context. The
 /// gradient is clipped, and the learning rate falls with every stage.
 @main
 struct Curriculum: ParsableCommand {
