@@ -1,12 +1,12 @@
 import DTrainCore
 
-/// What `export` writes.
+/// An output format of `export`.
 public enum ExchangeFormat: String, CaseIterable, Sendable {
     /// A folder with dtrain's own generator.
     case dtrain
-    /// A safetensors file with the names of PyTorch's modules.
+    /// A safetensors file with PyTorch's names and layouts.
     case pytorch
-    /// A safetensors file with the names of Keras's layers.
+    /// A safetensors file with Keras's names and layouts.
     case keras
     /// An ONNX graph.
     case onnx
@@ -14,12 +14,12 @@ public enum ExchangeFormat: String, CaseIterable, Sendable {
     /// Writes a model and returns the file's path.
     ///
     /// - Parameters:
-    ///   - model: what to write.
-    ///   - output: the folder for `dtrain`; the file for the others.
-    ///   - overwrite: whether a file that is there may be replaced.
+    ///   - model: the model.
+    ///   - output: the folder for `dtrain`; the file for the other formats.
+    ///   - overwrite: whether to replace an existing file.
     /// - Returns: the path of the file.
-    /// - Throws: what `requireFree` throws; `DTrainError` with `badData` when the format can't hold the model, `inputOutput` when writing
-    ///   fails.
+    /// - Throws: the errors of `requireFree`; `DTrainError` with `badData` if the format can't hold the model,
+    ///   `inputOutput` if writing fails.
     @discardableResult
     public func write(_ model: ExchangeModel, to output: String, overwrite: Bool = false) throws -> String {
         if self == .dtrain { return try model.save(to: output, overwrite: overwrite) }
@@ -35,13 +35,13 @@ public enum ExchangeFormat: String, CaseIterable, Sendable {
         return output
     }
 
-    /// Checks where a model is to go, before anything is read or computed for it.
+    /// Checks the output path before anything is read or computed.
     ///
     /// - Parameters:
-    ///   - output: as `write` takes it.
-    ///   - overwrite: whether a file that is there may be replaced.
-    /// - Throws: `DTrainError` with `usage` when the path is empty or leads to something that isn't of the format's kind, or when the file
-    ///   exists and may not be replaced.
+    ///   - output: the path to pass to `write`.
+    ///   - overwrite: whether to replace an existing file.
+    /// - Throws: `DTrainError` with `usage` if the path is empty, of the wrong kind for the format, or an existing file
+    ///   that may not be replaced.
     public func requireFree(_ output: String, overwrite: Bool = false) throws {
         if self == .dtrain {
             _ = try Checkpoint.generatorPath(in: output, overwrite: overwrite)
@@ -54,7 +54,7 @@ public enum ExchangeFormat: String, CaseIterable, Sendable {
         }
     }
 
-    /// Checks that a path is that of a file, which may be missing: renaming would replace a device as well.
+    /// Checks that a path names a regular file or nothing yet: renaming would replace a device, too.
     private func requireFile(_ output: String) throws {
         let kind = FileKind(path: output) ?? .regular
         if kind == .folder {
@@ -71,29 +71,29 @@ public enum ExchangeFormat: String, CaseIterable, Sendable {
         guard !output.hasSuffix("/") else {
             throw DTrainError(
                 .usage,
-                "'\(output)' names a folder, but the format \(rawValue) is one file; leave out the slash at its end")
+                "'\(output)' names a folder, but the format \(rawValue) is one file; leave out the trailing slash")
         }
     }
 
     private var suffix: String { self == .onnx ? "onnx" : "safetensors" }
 }
 
-/// What `import` reads.
+/// An input format of `import`.
 public enum ImportFormat: String, CaseIterable, Sendable {
-    /// A safetensors file with the names of PyTorch's modules.
+    /// A safetensors file with PyTorch's names and layouts.
     case pytorch
-    /// A safetensors file with the names of Keras's layers.
+    /// A safetensors file with Keras's names and layouts.
     case keras
 
     /// Reads a model.
     ///
     /// - Parameters:
     ///   - path: a safetensors file.
-    ///   - vocabulary: the file that says what the ids mean: a JSON list or the text; nil when the weights' own metadata does.
-    ///   - names: the file's own names for the format's.
-    /// - Returns: the model, and what the user should know of it.
-    /// - Throws: `DTrainError` with `noInput` when a file can't be opened, `badData` when it holds no such model or one that dtrain
-    ///   can't compute, `usage` when vocabulary or names don't fit.
+    ///   - vocabulary: a JSON list or the training text; nil if the weights' metadata has the vocabulary.
+    ///   - names: rules that rename the file's tensors.
+    /// - Returns: the model with remarks and warnings.
+    /// - Throws: `DTrainError` with `noInput` if a file can't be opened, `badData` if it holds no such model or one
+    ///   that dtrain doesn't support, `usage` if the vocabulary or a rule doesn't fit.
     public func read(_ path: String, vocabulary: String?, names: NameMap = NameMap()) throws -> ImportedModel {
         let reader: any ForeignWeights.Type =
             switch self {
@@ -105,7 +105,8 @@ public enum ImportFormat: String, CaseIterable, Sendable {
         if let rule = names.misdirected(in: tensors.file.names, wanted: weights.names, spelling: reader.spelling) {
             throw DTrainError(
                 .usage,
-                "`map` \(rule.quotedForMessage) names no tensor of \(rawValue); use \(weights.modules.alternatives)")
+                "`map` \(rule.quotedForMessage) names no tensor of the format \(rawValue); use \(weights.modules.alternatives)"
+            )
         }
         var remarks = tensors.remarks(used: weights.names)
         let source = try ForeignVocabulary(vocabulary, of: tensors.file, ids: weights.configuration.vocabularySize)
@@ -115,33 +116,33 @@ public enum ImportFormat: String, CaseIterable, Sendable {
     }
 }
 
-/// A model that was read from another program's file.
+/// A model read from another program's file.
 public struct ImportedModel: Sendable {
     /// The model.
     public let model: ExchangeModel
-    /// What was converted or added, a line each.
+    /// Remarks on converted or added values, one line each.
     public let remarks: [String]
-    /// What is probably not wanted, a line each.
+    /// Warnings about probably unintended contents, one line each.
     public let warnings: [String]
 }
 
-/// A model in another program's file, found and checked: its tensors are converted when they are asked for.
+/// A checked model in another program's file; its tensors are converted on request.
 protocol ForeignWeights {
-    /// How a name of a file is to be read, after what the user says of it.
+    /// Converts a name to the format's spelling, after the user's rules.
     static var spelling: @Sendable (String) -> String { get }
 
-    /// Finds the model; nothing is allocated for it yet.
+    /// Finds and checks the model without allocating memory for it.
     ///
-    /// - Throws: `DTrainError` with `badData` that names what is missing, misshapen or not to be computed by dtrain.
+    /// - Throws: `DTrainError` with `badData` that names the missing, misshapen or unsupported tensor.
     init(_ tensors: ForeignTensors) throws
 
-    /// The sizes, as the file has them.
+    /// The model's sizes in the file.
     var configuration: ModelConfiguration { get }
 
-    /// The format's names of the tensors that are read.
+    /// The format's names of the model's tensors.
     var names: Set<String> { get }
 
-    /// What stands before the first dot of `names`, in the order of the layers.
+    /// The parts of `names` before the first dot, in the order of the layers.
     var modules: [String] { get }
 
     /// A tensor in dtrain's layout, as a matrix.

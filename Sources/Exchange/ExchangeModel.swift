@@ -1,10 +1,10 @@
 import DTrainCore
 
-/// A model on its way between dtrain and another program: sizes, the meaning of the ids, weights in dtrain's own layout.
+/// A model to exchange with another program: its sizes, vocabulary, and weights in dtrain's layout.
 public struct ExchangeModel: Sendable {
-    /// The tensors by name and place.
+    /// The names, shapes and offsets of the tensors.
     let layout: ParameterLayout
-    /// What the ids mean; as many entries as the model has ids.
+    /// The vocabulary, with an entry for each id of the model.
     public let vocabulary: Vocabulary
     /// The flat weights, `layout.count` of them.
     private let parameters: AlignedBuffer<Float>
@@ -12,12 +12,12 @@ public struct ExchangeModel: Sendable {
     /// The model's sizes.
     public var configuration: ModelConfiguration { layout.configuration }
 
-    /// The model of a checkpoint, without the optimiser's state.
+    /// Loads the model of a checkpoint, without the optimizer state.
     ///
     /// - Parameters:
-    ///   - checkpoint: where the weights are.
-    ///   - vocabulary: what its ids mean.
-    /// - Throws: `DTrainError` with `badData` when a weight isn't finite, `internal` when memory runs out.
+    ///   - checkpoint: the checkpoint with the weights.
+    ///   - vocabulary: the meaning of its ids.
+    /// - Throws: `DTrainError` with `badData` if a weight isn't finite, `internal` if memory runs out.
     public init(_ checkpoint: Checkpoint, vocabulary: Vocabulary) throws {
         layout = checkpoint.layout
         self.vocabulary = vocabulary
@@ -25,35 +25,35 @@ public struct ExchangeModel: Sendable {
         try checkpoint.load(parameters: parameters.pointer)
     }
 
-    /// A model whose tensors are given one by one.
+    /// Creates a model from separate tensors.
     ///
     /// - Parameters:
     ///   - configuration: the sizes.
-    ///   - vocabulary: as many entries as `configuration` has ids.
-    ///   - tensor: the elements of a tensor of the layout, row-major in its shape.
-    /// - Throws: what `tensor` throws; `DTrainError` with `internal` when memory runs out.
+    ///   - vocabulary: an entry for each id of `configuration`.
+    ///   - tensor: returns the elements of a tensor of the layout, row-major in its shape.
+    /// - Throws: the errors of `tensor`; `DTrainError` with `internal` if memory runs out.
     init(
         _ configuration: ModelConfiguration, vocabulary: Vocabulary,
         tensor: (ParameterLayout.Tensor) throws -> [Float]
     ) throws {
-        precondition(vocabulary.size == configuration.vocabularySize, "each id has a meaning")
+        precondition(vocabulary.size == configuration.vocabularySize, "the vocabulary has an entry for each id")
         layout = ParameterLayout(configuration)
         self.vocabulary = vocabulary
         parameters = try AlignedBuffer(count: layout.count)
         for place in layout.tensors {
             let values = try tensor(place)
-            precondition(values.count == place.count, "a tensor fills its place")
+            precondition(values.count == place.count, "a tensor has the size of its shape")
             _ = parameters.elements[place.offset...].update(fromContentsOf: values)
         }
     }
 
-    /// Writes the model as a generator: what `generate`, `evaluate`, `export` and `init` take.
+    /// Writes the model as a generator, the input of `generate`, `evaluate`, `export` and `init`.
     ///
     /// - Parameters:
-    ///   - folder: where `generator.safetensors` goes; created when missing.
-    ///   - overwrite: whether a file that is there may be replaced.
+    ///   - folder: the folder for `generator.safetensors`, created if missing.
+    ///   - overwrite: whether to replace an existing file.
     /// - Returns: the path of the file.
-    /// - Throws: `DTrainError` with `usage` when it exists and may not be replaced, `inputOutput` when writing fails.
+    /// - Throws: `DTrainError` with `usage` if the file exists and may not be replaced, `inputOutput` if writing fails.
     @discardableResult
     public func save(to folder: String, overwrite: Bool = false) throws -> String {
         let target = try Checkpoint.generatorPath(in: folder, overwrite: overwrite)
@@ -64,7 +64,7 @@ public struct ExchangeModel: Sendable {
 }
 
 extension ExchangeModel {
-    /// A copy of a tensor as a matrix; a tensor of one dimension is one row.
+    /// A copy of a tensor as a matrix; a tensor of one dimension becomes a row.
     func matrix(_ name: String) throws -> Matrix {
         guard let tensor = layout.tensors.first(where: { $0.name == name }) else {
             throw DTrainError(.internal, "the model has no tensor '\(name)'; please report this")

@@ -1,24 +1,24 @@
 import DTrainCore
 
-/// What the ids of another program's model mean, and whether id 0 is `[UNK]` there.
+/// The vocabulary of another program's model, which may lack `[UNK]`.
 struct ForeignVocabulary {
     /// The vocabulary, `[UNK]` included.
     let vocabulary: Vocabulary
-    /// Whether the model has an id for `[UNK]`; where it lacks one, dtrain's ids are by one above the model's.
+    /// Whether the model has an id for `[UNK]`; without one, dtrain's ids are the model's plus one.
     let hasUnknown: Bool
 
-    /// What is said where an id was added.
+    /// The remark on an added id.
     static let addedUnknown =
-        "the model has no id for [UNK]: id 0 was added for it, with a probability of 0, and the others are one higher; "
-        + "characters that it lacks count against it"
-    /// The logit of an `[UNK]` that the model doesn't have.
+        "the model has no id for [UNK]: id 0 with probability 0 was added, and the other ids are one higher; "
+        + "unknown characters raise its loss"
+    /// The logit of an added `[UNK]`.
     ///
-    /// Its probability is 0 in float32 where another logit is above 4, and a character that the model lacks costs about 100 nats: a
+    /// Its probability is 0 in float32 if another logit is above 4. An unknown character costs about 100 nats, so a
     /// mean loss stays readable.
     private static let impossible: Float = -100
-    private static let advice = "pass the list or text it was trained with as `vocabulary`"
+    private static let advice = "pass the model's list or training text as `vocabulary`"
 
-    /// A list of characters or a text, which may leave out `[UNK]`.
+    /// The vocabulary of a list or a text, which may leave out `[UNK]`.
     private struct Candidate {
         let vocabulary: Vocabulary
         let namesUnknown: Bool
@@ -27,23 +27,23 @@ struct ForeignVocabulary {
             (vocabulary, namesUnknown) = found
         }
 
-        /// Whether a model with that many ids can have it.
+        /// Whether it fits a model with that many ids.
         func fits(_ ids: Int) -> Bool { ids == vocabulary.size || ids == vocabulary.size - 1 && !namesUnknown }
 
-        /// The numbers of ids that it fits, for a message.
+        /// The numbers of ids that fit, for a message.
         var sizes: String {
             namesUnknown ? "\(vocabulary.size)" : "\(vocabulary.size - 1), or \(vocabulary.size) with [UNK],"
         }
     }
 
-    /// Finds out what the ids mean.
+    /// Reads the vocabulary.
     ///
     /// - Parameters:
-    ///   - path: a JSON list in the order of the ids, or the text trained on; nil for what the weights' metadata says.
+    ///   - path: a JSON list in the order of the ids, or the training text; nil for the list in the weights' metadata.
     ///   - file: the weights.
-    ///   - ids: the ids that the model has.
-    /// - Throws: `DTrainError` with `usage` when the vocabulary at `path` has another size or isn't the one in the metadata, `badData`
-    ///   when there is none or it is unfit, `noInput` when it can't be read.
+    ///   - ids: the number of the model's ids.
+    /// - Throws: `DTrainError` with `usage` if the vocabulary at `path` has another size or differs from the
+    ///   metadata's, `badData` if there is none or it is invalid, `noInput` if it can't be read.
     init(_ path: String?, of file: Safetensors, ids: Int) throws {
         let found = try path.map { try Self.given($0, of: file, ids: ids) } ?? Self.stored(in: file, ids: ids)
         vocabulary = found.vocabulary
@@ -52,10 +52,10 @@ struct ForeignVocabulary {
 
     private static func given(_ path: String, of file: Safetensors, ids: Int) throws -> Candidate {
         let given = Candidate(try Vocabulary.file(path))
-        // One in the metadata that can't be used is no reason to refuse this one.
+        // An invalid list in the metadata doesn't matter if a vocabulary is given.
         if let stored = try? stored(in: file, ids: ids), stored.vocabulary != given.vocabulary {
             throw DTrainError(
-                .usage, "the given vocabulary is not the one that '\(file.path)' holds", hint: "leave out `vocabulary`")
+                .usage, "the vocabulary '\(path)' differs from that of '\(file.path)'", hint: "leave out `vocabulary`")
         }
         guard given.fits(ids) else {
             throw DTrainError(
@@ -69,8 +69,8 @@ struct ForeignVocabulary {
     private static func stored(in file: Safetensors, ids: Int) throws -> Candidate {
         guard let stored = try CheckpointMetadata.foreignVocabulary(of: file, size: ids).map(Candidate.init) else {
             throw DTrainError(
-                .badData, "'\(file.path)' doesn't say which characters its \(ids) ids mean",
-                hint: "name a JSON list of them, or the text that it was trained on, with `vocabulary`")
+                .badData, "'\(file.path)' has no vocabulary for its \(ids) ids",
+                hint: "pass a JSON list of their characters, or the training text, as `vocabulary`")
         }
         guard stored.fits(ids) else {
             throw DTrainError(
@@ -82,7 +82,7 @@ struct ForeignVocabulary {
 }
 
 extension ForeignVocabulary {
-    /// The model with this vocabulary: with an id for `[UNK]`, which it may lack.
+    /// Converts the model, and adds an id for `[UNK]` if it lacks one.
     func model(_ weights: any ForeignWeights) throws -> ExchangeModel {
         var configuration = weights.configuration
         configuration.vocabularySize = vocabulary.size
@@ -95,7 +95,7 @@ extension ForeignVocabulary {
         }
     }
 
-    /// A tensor with a place for id 0 before the others, where it has one for each id.
+    /// Inserts an entry for id 0 into a tensor that has one for each id.
     private static func extended(_ matrix: Matrix, as role: ParameterLayout.Tensor.Role) -> Matrix {
         func withFirstColumn(_ value: Float) -> Matrix {
             matrix.transposed.withFirstRow([Float](repeating: value, count: matrix.rows)).transposed

@@ -1,16 +1,16 @@
 import DTrainCore
 
-/// The gates of a cell, a letter each, in the order of their columns in dtrain's kernels and biases.
+/// The order of a cell's gates in dtrain's kernels and biases, a letter for each group of columns.
 ///
-/// z is the update gate, r the reset gate, h the candidate of a GRU (PyTorch's n) and the only group of a SimpleRNN; i, f, o are
-/// the input, forget and output gates of an LSTM, c its candidate (PyTorch's g).
+/// z is the update gate, r the reset gate, h the candidate of a GRU (PyTorch's n) and the only group of a SimpleRNN; i,
+/// f, o are the input, forget and output gates of an LSTM, c its candidate (PyTorch's g).
 enum GateOrder {
     /// dtrain's order, which is Keras's.
     static func dtrainOrder(_ cell: Cell) throws -> String { try require(dtrainOrders[cell], of: cell, in: "dtrain") }
 
-    /// What a table of a format has for a cell.
+    /// Unwraps a cell's entry in a table of a format.
     ///
-    /// - Throws: `DTrainError` with `internal` when a new cell isn't in it yet.
+    /// - Throws: `DTrainError` with `internal` if the table lacks the cell.
     static func require<Entry>(_ entry: Entry?, of cell: Cell, in format: String) throws -> Entry {
         guard let entry else {
             throw DTrainError(

@@ -2,17 +2,18 @@ import DTrainCore
 
 /// The weights of a Keras model of `Embedding`, `GRU`, `LSTM` or `SimpleRNN` layers and `Dense`, as a safetensors file.
 ///
-/// Names, shapes and the order of gates are dtrain's own, see `ParameterLayout`. Read are also the paths that Keras gives its
-/// variables: `sequential/gru/gru_cell/kernel` is `gru.kernel`. Absent biases (`use_bias=False`) are zeros.
+/// Names, shapes and the order of gates are dtrain's own (see `ParameterLayout`). The paths of Keras's variables are
+/// read as well: `sequential/gru/gru_cell/kernel` is `gru.kernel`. Absent biases (`use_bias=False`) are zeros.
 ///
-/// Not supported: `Bidirectional` and GRUs with `reset_after=False` (refused); activations other than Keras's defaults, and GRUs with
-/// `reset_after=False` and `use_bias=False` (whose weights look the same).
+/// Not supported: `Bidirectional`, and GRUs with `reset_after=False`, which are refused. Activations other than Keras's
+/// defaults, and GRUs with `reset_after=False` and `use_bias=False`, aren't detected because their weights look the
+/// same.
 struct KerasFormat: ForeignWeights {
     private static let embedding = "embedding.embeddings"
     private static let denseKernel = "dense.kernel"
     private static let denseBias = "dense.bias"
 
-    /// Of a variable's path the layer and the tensor, without the model before them and the cell inside the layer.
+    /// Reduces a variable's path to layer and tensor: drops the model's name and the cell's.
     static let spelling: @Sendable (String) -> String = { name in
         guard name.contains("/") else { return name }
         let words = name.split(whereSeparator: { $0 == "/" || $0 == "." }).map(String.init)
@@ -25,11 +26,11 @@ struct KerasFormat: ForeignWeights {
 
     init(_ tensors: ForeignTensors) throws {
         self.tensors = tensors
-        // Under the file's names: a rule may have given one direction the name of a plain layer.
+        // Checks the file's own names: a rule may have renamed one direction to a plain layer.
         if let name = tensors.file.names.filter(Self.isBidirectional).min() {
             throw tensors.file.unfit(
-                "holds \(name.quotedForMessage) of a bidirectional layer, which reads the characters that it would have to "
-                    + "predict", advice: "train one that reads forward only")
+                "holds \(name.quotedForMessage) of a bidirectional layer, which reads the characters that it has to predict",
+                advice: "train a model that reads forward only")
         }
         let cell = try Self.cell(of: tensors)
         let embedding = try tensors.matrixShape(Self.embedding)
@@ -51,21 +52,21 @@ struct KerasFormat: ForeignWeights {
         }
     }
 
-    /// Whether a tensor is of a `Bidirectional`, by the layer's name or by that of its second half.
+    /// Whether a tensor belongs to a `Bidirectional`, by the name of the layer or of its backward half.
     private static func isBidirectional(_ fileName: String) -> Bool {
         fileName.split(whereSeparator: { $0 == "/" || $0 == "." }).contains {
             $0.hasPrefix("bidirectional") || $0.hasPrefix("backward_")
         }
     }
 
-    /// The one cell whose recurrent kernel the file holds.
+    /// The kind of the recurrent cell, found by the name of its recurrent kernel.
     private static func cell(of tensors: ForeignTensors) throws -> Cell {
         let kernels = Cell.allCases.map { $0.name(of: .recurrentKernel, layer: 0) }
         let cells = zip(Cell.allCases, kernels).filter { tensors.shape($1) != nil }.map(\.0)
         guard let cell = cells.first else { throw tensors.missing(kernels) }
         guard cells.count == 1 else {
             throw tensors.file.unfit(
-                "holds \(cells.map(\.layerClass).joined(separator: " and ")) layers, which dtrain's models don't mix")
+                "holds \(cells.map(\.layerClass).joined(separator: " and ")) layers; a dtrain model has one kind")
         }
         return cell
     }
@@ -75,16 +76,16 @@ struct KerasFormat: ForeignWeights {
         for tensor in layout.tensors {
             switch tensor.role {
             case .recurrent(.bias, _): try checkBias(tensor)
-            case .denseBias: try tensors.requireIfThere(tensor.name, tensor.shape)
+            case .denseBias: try tensors.requireIfPresent(tensor.name, tensor.shape)
             default: try tensors.require(tensor.name, tensor.shape)
             }
         }
         let known = names
-        let stranger = tensors.names.filter { name in
+        let unexpected = tensors.names.filter { name in
             name.hasPrefix("\(configuration.cell.layerName)_") && !known.contains(name)
         }.min()
-        if let stranger {
-            throw tensors.file.unfit("holds \(tensors.label(stranger)), but not all of the layers below it")
+        if let unexpected {
+            throw tensors.file.unfit("holds \(tensors.label(unexpected)), but lacks a layer below it")
         }
     }
 
@@ -94,7 +95,7 @@ struct KerasFormat: ForeignWeights {
                 "holds \(tensors.label(tensor.name)) of a GRU with reset_after=False, which dtrain doesn't have",
                 advice: "train it with reset_after=True")
         }
-        try tensors.requireIfThere(tensor.name, tensor.shape)
+        try tensors.requireIfPresent(tensor.name, tensor.shape)
     }
 
     func matrix(_ tensor: ParameterLayout.Tensor) throws -> Matrix {
@@ -106,7 +107,7 @@ struct KerasFormat: ForeignWeights {
 }
 
 extension KerasFormat {
-    /// A model's tensors, which are dtrain's own.
+    /// A model's tensors, under dtrain's own names and shapes.
     static func tensors(of model: ExchangeModel) throws -> [TensorFile.Tensor] {
         try model.layout.tensors.map { tensor in
             let matrix = try model.matrix(tensor.name)

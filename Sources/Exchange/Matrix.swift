@@ -1,4 +1,4 @@
-/// Numbers in rows and columns, row-major.
+/// A row-major matrix of floats.
 struct Matrix: Hashable, Sendable {
     let rows: Int
     let columns: Int
@@ -6,7 +6,7 @@ struct Matrix: Hashable, Sendable {
     private(set) var values: [Float]
 
     init(rows: Int, columns: Int, values: [Float]) {
-        precondition(values.count == rows * columns, "a matrix is full")
+        precondition(values.count == rows * columns, "a matrix has rows × columns values")
         (self.rows, self.columns, self.values) = (rows, columns, values)
     }
 
@@ -15,7 +15,7 @@ struct Matrix: Hashable, Sendable {
         Matrix(rows: rows, columns: columns, values: [Float](repeating: 0, count: rows * columns))
     }
 
-    /// Rows become columns.
+    /// The transposed matrix.
     var transposed: Matrix {
         var result = [Float](repeating: 0, count: values.count)
         values.withUnsafeBufferPointer { source in
@@ -28,14 +28,14 @@ struct Matrix: Hashable, Sendable {
         return Matrix(rows: columns, columns: rows, values: result)
     }
 
-    /// The same with the gates' groups of columns in another order.
+    /// Reorders the gates' groups of columns.
     ///
     /// - Parameters:
-    ///   - from: the order that they have, a letter for each gate.
-    ///   - to: the same letters in the order wanted.
+    ///   - from: the current order, a letter for each gate.
+    ///   - to: the new order of the same letters.
     func regrouped(from: String, to: String) -> Matrix {
         guard from != to else { return self }
-        precondition(from.count == to.count && columns % from.count == 0, "each gate has as many columns")
+        precondition(from.count == to.count && columns % from.count == 0, "each gate has the same number of columns")
         let width = columns / from.count
         let places = to.compactMap { letter in
             from.firstIndex(of: letter).map { from.distance(from: from.startIndex, to: $0) }
@@ -51,6 +51,6 @@ struct Matrix: Hashable, Sendable {
         return Matrix(rows: rows, columns: columns, values: result)
     }
 
-    /// The same with another row above the first.
+    /// The matrix with a row inserted before the first.
     func withFirstRow(_ row: [Float]) -> Matrix { Matrix(rows: rows + 1, columns: columns, values: row + values) }
 }

@@ -1,14 +1,14 @@
 import DTrainCore
 
-/// A user's own names of tensors, or of modules, for those of a format.
+/// Rules that rename tensors or modules of a file to a format's names.
 ///
-/// A rule `decoder=rnn` is for a tensor of that name, and for all tensors whose names continue it with a dot or slash.
+/// The rule `decoder=rnn` applies to the tensor `decoder`, and to all names that start with `decoder.` or `decoder/`.
 public struct NameMap: Hashable, Sendable {
     private struct Rule: Hashable, Sendable {
         let theirs: String
         let ours: String
 
-        /// The format's name for a name of a file; nil where the rule isn't for it.
+        /// The format's name for a file's name; nil if the rule doesn't apply.
         func name(for fileName: String) -> String? {
             guard fileName.hasPrefix(theirs) else { return nil }
             let rest = fileName.dropFirst(theirs.count)
@@ -18,13 +18,13 @@ public struct NameMap: Hashable, Sendable {
 
     private var rules: [Rule] = []
 
-    /// No rules: all names are the format's.
+    /// Creates a map without rules.
     public init() {}
 
-    /// Reads rules.
+    /// Parses rules.
     ///
-    /// - Parameter rules: `THEIRS=OURS` each.
-    /// - Throws: `DTrainError` with `usage` for one that has another form, or is there twice.
+    /// - Parameter rules: rules of the form `THEIRS=OURS`.
+    /// - Throws: `DTrainError` with `usage` for a rule of another form, or one given twice.
     public init(_ rules: [String]) throws {
         for text in rules {
             let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
@@ -40,26 +40,26 @@ public struct NameMap: Hashable, Sendable {
         }
     }
 
-    /// The format's names for a name of a file, several where one tensor serves in several places; nil where no rule is for it.
+    /// The format's names for a file's name; nil if no rule applies.
     ///
-    /// Of the rules that fit, those for the longest name count.
+    /// The rules with the longest matching name apply. Several names result if one tensor serves in several places.
     func ours(of fileName: String) -> [String]? {
         let found = rules.compactMap { rule in rule.name(for: fileName).map { (rule, $0) } }
         guard let longest = found.map(\.0.theirs.utf8.count).max() else { return nil }
         return found.filter { $0.0.theirs.utf8.count == longest }.map(\.1)
     }
 
-    /// The left side of the first rule that is for none of these names; nil when each is for one.
+    /// The left side of the first rule that applies to none of these names; nil if there is no such rule.
     func unused(in fileNames: some Sequence<String>) -> String? {
         rules.first { rule in !fileNames.contains { rule.name(for: $0) != nil } }?.theirs
     }
 
-    /// The first rule that gives none of these names a name that is wanted; nil when each does.
+    /// The first rule that maps none of these names to a wanted name; nil if there is no such rule.
     ///
     /// - Parameters:
     ///   - fileNames: the names of a file.
     ///   - wanted: the names of the format.
-    ///   - spelling: how a name of the format may be spelled, too.
+    ///   - spelling: converts another spelling of a name to the format's.
     func misdirected(
         in fileNames: some Sequence<String>, wanted: Set<String>, spelling: (String) -> String
     ) -> String? {

@@ -1,18 +1,19 @@
 import DTrainCore
 
-/// The state of a PyTorch module of `embedding` (`nn.Embedding`), `rnn` (`nn.GRU`, `nn.LSTM` or `nn.RNN`) and `head`
-/// (`nn.Linear`), as a safetensors file.
+/// The weights of a PyTorch module with `embedding` (`nn.Embedding`), `rnn` (`nn.GRU`, `nn.LSTM` or `nn.RNN`) and
+/// `head` (`nn.Linear`), as a safetensors file.
 ///
 /// With V ids, an embedding of E, H units, G gates:
 ///
 ///     embedding.weight [V, E]
-///     rnn.weight_ih_l0 [G·H, E]   rnn.weight_hh_l0 [G·H, H]   rnn.bias_ih_l0 [G·H]   rnn.bias_hh_l0 [G·H]   (l1, l2 … above)
+///     rnn.weight_ih_l0 [G·H, E]   rnn.weight_hh_l0 [G·H, H]   (l1, l2 … above)
+///     rnn.bias_ih_l0 [G·H]        rnn.bias_hh_l0 [G·H]
 ///     head.weight [V, H]          head.bias [V]
 ///
-/// Not supported: bidirectional layers and projections (refused), pickles (refused by the reader of files), RNNs with ReLU (whose
-/// weights look the same as those with tanh).
+/// Not supported: bidirectional layers, projections and pickles, which are refused. RNNs with ReLU aren't detected
+/// because their weights look like those with tanh.
 struct PyTorchFormat: ForeignWeights {
-    /// PyTorch's order of the gates in its rows; h is its n, c its g.
+    /// PyTorch's order of gates in rows; h is PyTorch's n, c its g.
     private static let gates: [Cell: String] = [.gru: "rzh", .lstm: "ifco", .simpleRNN: "h"]
 
     /// One of a layer's four tensors.
@@ -44,7 +45,7 @@ struct PyTorchFormat: ForeignWeights {
         else {
             throw tensors.file.unfit(
                 "holds \(tensors.label(Part.weightHH.name(layer: 0))) in shape [\(recurrent.rows), \(recurrent.columns)], which "
-                    + "is that of no GRU [3·H, H], LSTM [4·H, H] or RNN [H, H]")
+                    + "fits no GRU [3·H, H], LSTM [4·H, H] or RNN [H, H]")
         }
         var layers = 1
         while tensors.shape(Part.weightHH.name(layer: layers)) != nil { layers += 1 }
@@ -62,38 +63,39 @@ struct PyTorchFormat: ForeignWeights {
 
     let modules = ["embedding", "rnn", "head"]
 
-    /// Refuses what dtrain doesn't compute, by name.
+    /// Refuses layers that dtrain doesn't support, found by their names.
     private static func refuseOtherModules(_ tensors: ForeignTensors) throws {
         for name in tensors.names.sorted() {
             if name.hasSuffix("_reverse") {
                 throw tensors.file.unfit(
-                    "holds \(tensors.label(name)) of a bidirectional layer, which reads the characters that it would have to "
-                        + "predict", advice: "train one that reads forward only")
+                    "holds \(tensors.label(name)) of a bidirectional layer, which reads the characters that it has to predict",
+                    advice: "train a model that reads forward only")
             }
             if name.split(separator: ".").last?.hasPrefix("weight_hr_l") == true {
                 throw tensors.file.unfit(
-                    "holds \(tensors.label(name)) of an LSTM with projections (proj_size), which dtrain doesn't have")
+                    "holds \(tensors.label(name)) of an LSTM with projections (proj_size), which dtrain doesn't support"
+                )
             }
         }
     }
 
-    /// Checks all shapes, and that no tensor of a layer above a gap is left over.
+    /// Checks all shapes, and that no layer follows a missing one.
     private func check() throws {
         let (units, ids) = (configuration.rnnUnits, configuration.vocabularySize)
         let rows = gates.count * units
         for layer in 0..<configuration.layers {
             try tensors.require(Part.weightIH.name(layer: layer), [rows, inputDim(layer)])
             try tensors.require(Part.weightHH.name(layer: layer), [rows, units])
-            for bias in [Part.biasIH, .biasHH] { try tensors.requireIfThere(bias.name(layer: layer), [rows]) }
+            for bias in [Part.biasIH, .biasHH] { try tensors.requireIfPresent(bias.name(layer: layer), [rows]) }
         }
         try tensors.require(Self.embedding, [ids, configuration.embeddingDim])
         try tensors.require(Self.headWeight, [ids, units])
-        try tensors.requireIfThere(Self.headBias, [ids])
+        try tensors.requireIfPresent(Self.headBias, [ids])
         let known = names
-        if let stranger = tensors.names.filter({ $0.hasPrefix("rnn.") && !known.contains($0) }).min() {
+        if let unexpected = tensors.names.filter({ $0.hasPrefix("rnn.") && !known.contains($0) }).min() {
             throw tensors.file.unfit(
-                "holds \(tensors.label(stranger)), which belongs to no layer below the first gap, or to no nn.GRU, nn.LSTM "
-                    + "or nn.RNN")
+                "holds \(tensors.label(unexpected)), which follows a missing layer, or belongs to no nn.GRU, nn.LSTM or nn.RNN"
+            )
         }
     }
 
@@ -106,7 +108,7 @@ struct PyTorchFormat: ForeignWeights {
             return try tensors.matrix(Self.embedding, rows: ids, columns: configuration.embeddingDim)
         case .recurrent(let part, let layer): return try recurrent(part, layer)
         case .denseKernel: return try tensors.matrix(Self.headWeight, rows: ids, columns: units).transposed
-        case .denseBias: return try tensors.rowIfThere(Self.headBias, count: ids) ?? .zeros(rows: 1, columns: ids)
+        case .denseBias: return try tensors.rowIfPresent(Self.headBias, count: ids) ?? .zeros(rows: 1, columns: ids)
         }
     }
 
@@ -119,8 +121,8 @@ struct PyTorchFormat: ForeignWeights {
         case .kernel: return try kernel(.weightIH, columns: inputDim(layer))
         case .recurrentKernel: return try kernel(.weightHH, columns: configuration.rnnUnits)
         case .bias:
-            let input = try tensors.rowIfThere(Part.biasIH.name(layer: layer), count: rows)
-            let state = try tensors.rowIfThere(Part.biasHH.name(layer: layer), count: rows)
+            let input = try tensors.rowIfPresent(Part.biasIH.name(layer: layer), count: rows)
+            let state = try tensors.rowIfPresent(Part.biasHH.name(layer: layer), count: rows)
             let zeros = Matrix.zeros(rows: 1, columns: rows)
             guard configuration.cell.biasRows == 1 else {
                 return try dtrainOrder((state ?? zeros).withFirstRow((input ?? zeros).values))
@@ -135,7 +137,7 @@ struct PyTorchFormat: ForeignWeights {
 
     /// Sums two rows; adding 0 keeps the sign of a zero.
     ///
-    /// - Throws: `DTrainError` with `badData` when a sum isn't finite.
+    /// - Throws: `DTrainError` with `badData` if a sum isn't finite.
     private func sum(_ a: Matrix, _ b: Matrix, layer: Int) throws -> Matrix {
         let values = zip(a.values, b.values).map { $1 == 0 ? $0 : $0 + $1 }
         guard values.allSatisfy(\.isFinite) else {
@@ -148,7 +150,7 @@ struct PyTorchFormat: ForeignWeights {
 }
 
 extension PyTorchFormat {
-    /// A model's tensors, as PyTorch names and lays them out.
+    /// A model's tensors under PyTorch's names and in its layout.
     static func tensors(of model: ExchangeModel) throws -> [TensorFile.Tensor] {
         let cell = model.configuration.cell
         let (ours, gates) = try (GateOrder.dtrainOrder(cell), GateOrder.require(gates[cell], of: cell, in: "PyTorch"))
@@ -156,7 +158,7 @@ extension PyTorchFormat {
         var tensors = [TensorFile.Tensor(embedding, try model.matrix("embedding.embeddings"))]
         for layer in 0..<model.configuration.layers {
             let bias = theirs(try model.matrix(.bias, layer: layer))
-            // The only bias of an LSTM or RNN is PyTorch's first; its second is 0.
+            // dtrain's LSTM and RNN have one bias: PyTorch's first. The second is 0.
             let second =
                 bias.rows == 2
                 ? Array(bias.values[bias.columns...]) : Matrix.zeros(rows: 1, columns: bias.columns).values

@@ -1,9 +1,9 @@
 import DTrainCore
 import FoundationEssentials
 
-/// A safetensors file for other programs: float32 tensors, and the vocabulary in the metadata.
+/// A safetensors file for other programs, with float32 tensors and the vocabulary in its metadata.
 enum TensorFile {
-    /// A tensor under the name that the other program gives it.
+    /// A tensor under the other program's name.
     struct Tensor: Hashable, Sendable {
         let name: String
         let shape: [Int]
@@ -15,7 +15,7 @@ enum TensorFile {
             values = matrix.values
         }
 
-        /// A tensor of one dimension.
+        /// Creates a tensor of one dimension.
         init(_ name: String, vector: [Float]) {
             self.name = name
             shape = [vector.count]
@@ -32,9 +32,9 @@ enum TensorFile {
 
     /// Writes a file atomically.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when that fails; the file is then as it was.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails; an existing file is then unchanged.
     static func write(_ tensors: [Tensor], of model: ExchangeModel, to path: String, _ overwrite: Bool) throws {
-        // One buffer: its tensors' pointers must all be valid while the file is written.
+        // One buffer keeps the pointers of all tensors valid while the file is written.
         let buffer = try AlignedBuffer<Float>(count: tensors.reduce(0) { $0 + $1.values.count })
         var entries: [SafetensorsWriter.Tensor] = []
         var next = buffer.pointer

@@ -1,8 +1,8 @@
 import Glibc
 
-/// One axis of a chart: from values to a length.
+/// An axis of a chart, which maps values to positions.
 package struct Axis: Sendable {
-    /// Equal lengths for equal differences, or for equal ratios.
+    /// The scale: equal lengths for equal differences (linear) or equal ratios (logarithmic).
     package enum Scale: Sendable { case linear, logarithmic }
 
     package let scale: Scale
@@ -10,7 +10,7 @@ package struct Axis: Sendable {
     package let highest: Double
     package let ticks: [Double]
 
-    /// From 0 to a round number above all values, with four to six ticks.
+    /// An axis from 0 to a round number above all values, with four to six ticks.
     package static func linear(_ values: [Double], atLeast: Double = 0) -> Axis {
         let most = max(values.filter(isUsable).max() ?? 1, atLeast, 1e-12) * 1.02
         let magnitude = pow(10, floor(log10(most / 4)))
@@ -20,7 +20,7 @@ package struct Axis: Sendable {
         return Axis(scale: .linear, lowest: 0, highest: ticks.last ?? most, ticks: ticks)
     }
 
-    /// Between round numbers around all values, with three to eight ticks.
+    /// An axis between round numbers around all values, with three to eight ticks.
     package static func range(_ values: [Double]) -> Axis {
         let (low, high) = ends(values)
         let step = roundStep((high - low) / 6)
@@ -29,7 +29,7 @@ package struct Axis: Sendable {
         return Axis(scale: .linear, lowest: first * step, highest: last * step, ticks: ticks)
     }
 
-    /// From the least of some whole numbers to the largest, with ticks at round ones.
+    /// An axis from the least to the largest of some whole numbers, with ticks at round numbers.
     package static func counts(_ values: [Double]) -> Axis {
         let (low, high) = ends(values)
         let step = max(1, roundStep((high - low) / 5))
@@ -40,18 +40,18 @@ package struct Axis: Sendable {
         return Axis(scale: .linear, lowest: low, highest: high, ticks: ticks)
     }
 
-    /// Powers of two around all values, at most seven ticks.
+    /// A logarithmic axis with at most seven ticks at powers of two.
     package static func ranks(_ values: [Double]) -> Axis {
         let usable = values.filter(isUsable)
         let (low, high) = (max(1, usable.min() ?? 1), max(2, usable.max() ?? 2))
         let (first, last) = (Int(floor(log2(low))), Int(ceil(log2(high))))
         let stride = max(1, (last - first + 5) / 6)
         let ticks = Swift.stride(from: first, through: last, by: stride).map { pow(2, Double($0)) }
-        // Room beside the outermost points.
+        // Leaves room beside the outermost points.
         return Axis(scale: .logarithmic, lowest: low / 1.1, highest: high * 1.1, ticks: ticks)
     }
 
-    /// Powers of ten around all values, with at most seven ticks.
+    /// A logarithmic axis between powers of ten around all values, with at most seven ticks.
     package static func decades(_ values: [Double]) -> Axis {
         let usable = values.filter { $0 >= smallest && isUsable($0) }
         let (first, last) = (floor(log10(usable.min() ?? 1)), ceil(log10(usable.max() ?? 10)))
@@ -61,9 +61,9 @@ package struct Axis: Sendable {
         return Axis(scale: .logarithmic, lowest: pow(10, first), highest: pow(10, end), ticks: ticks)
     }
 
-    /// A tick, with as many decimals as all of them need.
+    /// The text of a tick, with the decimals that distinguish all ticks.
     package func text(_ tick: Double) -> String {
-        // Ticks that are written alike would be of no use.
+        // Two ticks must not have the same text.
         let tolerance = 1e-4 * (zip(ticks, ticks.dropFirst()).map { $1 - $0 }.min() ?? abs(tick))
         let decimals = (0..<6).first { count in
             let unit = pow(10, -Double(count))
@@ -72,7 +72,7 @@ package struct Axis: Sendable {
         return decimals.map { decimal(tick, $0) } ?? scientific(tick)
     }
 
-    /// Where a value lies, from 0 at the lowest to 1 at the highest.
+    /// The position of a value, from 0 at the lowest to 1 at the highest.
     package func position(_ value: Double) -> Double {
         switch scale {
         case .linear: (value - lowest) / (highest - lowest)
@@ -80,14 +80,14 @@ package struct Axis: Sendable {
         }
     }
 
-    /// Larger numbers overflow in an axis's arithmetic, and smaller differences vanish in it.
+    /// The range of usable magnitudes: larger numbers overflow, smaller differences vanish.
     private static let (largest, smallest) = (1e100, 1e-100)
-    /// More intervals between ticks than any axis needs.
+    /// A bound on the intervals between ticks, above any axis's need.
     private static let mostIntervals = 20
 
     private static func isUsable(_ value: Double) -> Bool { abs(value) <= largest }
 
-    /// Two different numbers that enclose all values.
+    /// Two distinct numbers that enclose all values.
     private static func ends(_ values: [Double]) -> (Double, Double) {
         let usable = values.filter(isUsable)
         let (low, high) = (usable.min() ?? 0, usable.max() ?? 1)
@@ -97,7 +97,7 @@ package struct Axis: Sendable {
         return (low - room, high + room)
     }
 
-    /// The least of 1, 2, 2.5, 5 and 10 times a power of ten that is no less.
+    /// The smallest of 1, 2, 2.5, 5 and 10 times a power of ten that isn't below `least`.
     private static func roundStep(_ least: Double) -> Double {
         let magnitude = pow(10, floor(log10(least)))
         return [1.0, 2, 2.5, 5, 10].map { $0 * magnitude }.first { $0 >= least * (1 - 1e-9) } ?? least

@@ -2,7 +2,7 @@
 package struct LineChart: Sendable {
     /// One curve or one set of points.
     package struct Line: Sendable {
-        /// How it is drawn.
+        /// The drawing style.
         package enum Style: String, Sendable { case solid, dashed, dots, rings }
 
         let name: String
@@ -14,11 +14,11 @@ package struct LineChart: Sendable {
         /// Describes a line.
         ///
         /// - Parameters:
-        ///   - name: what the legend calls it.
+        ///   - name: the name in the legend.
         ///   - color: a number of the palette, from 1.
-        ///   - style: how it is drawn.
-        ///   - points: what is drawn, from left to right.
-        ///   - intervals: the ends of each point's interval, where there is one.
+        ///   - style: the drawing style.
+        ///   - points: the points from left to right.
+        ///   - intervals: the ends of each point's interval, if any.
         package init(
             name: String, color: Int, style: Style, points: [(x: Double, y: Double)],
             intervals: [(low: Double, high: Double)] = []
@@ -40,8 +40,8 @@ package struct LineChart: Sendable {
     /// Describes a chart.
     ///
     /// - Parameters:
-    ///   - xText: the text of a tick below.
-    ///   - yText: the text of a tick at the left; nil for the axis's own.
+    ///   - xText: formats a tick of the x axis.
+    ///   - yText: formats a tick of the y axis; nil for the axis's own format.
     package init(
         title: String, xLabel: String, yLabel: String, x: Axis, y: Axis,
         xText: @escaping @Sendable (Double) -> String = { decimal($0, 0) },
@@ -52,7 +52,7 @@ package struct LineChart: Sendable {
         self.lines = lines.filter { !$0.points.isEmpty }
     }
 
-    // The size on a phone's screen, where the text is as large as the page's; larger screens show it larger.
+    // The size on a phone, where the chart's text matches the page's; larger screens scale it up.
     private let width = 340.0
     private let height = 236.0
     private let left = 64.0
@@ -73,7 +73,7 @@ package struct LineChart: Sendable {
         """
     }
 
-    /// The chart as a file of its own, with its legend inside, light or dark as its reader's screen.
+    /// The chart as a standalone SVG file with its legend inside, light or dark as the viewer's screen.
     package var picture: String {
         let row = 15.0
         let head = 24 + row * Double(lines.count)

@@ -1,27 +1,27 @@
 /// HTML or SVG source.
 ///
-/// A literal is source as it stands; whatever is interpolated is text and is escaped, unless it is markup itself:
+/// Literals are source. Interpolated values are text and get escaped, unless they are markup:
 ///
 ///     let item: Markup = "<li>\(name)</li>"
 package struct Markup: Hashable, Sendable {
-    /// The source, safe to be put into a page.
+    /// The source, safe to insert into a page.
     package private(set) var source: String
 
-    /// Plain text.
+    /// Creates markup from plain text.
     package init(text: some StringProtocol) { source = Self.escaped(text) }
 
     private init(source: String) { self.source = source }
 
-    /// Both, one after the other.
+    /// Concatenates two pieces of markup.
     package static func + (left: Markup, right: Markup) -> Markup { Markup(source: left.source + right.source) }
 
     /// Appends more source.
     package static func += (left: inout Markup, right: Markup) { left.source += right.source }
 
-    /// Text for the inside of an element or of a quoted attribute.
+    /// Escapes text for the inside of an element or of a quoted attribute.
     ///
-    /// Scalar by scalar: a quote with a combining mark behind it is one character, but closes an attribute all the same. Control
-    /// characters, which XML doesn't have, become U+FFFD.
+    /// It works on scalars: a quote followed by a combining mark is one character, but still closes an attribute.
+    /// Control characters, which XML forbids, become U+FFFD.
     private static func escaped(_ text: some StringProtocol) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
@@ -41,13 +41,13 @@ package struct Markup: Hashable, Sendable {
 }
 
 extension Markup: ExpressibleByStringInterpolation {
-    /// Source as it stands.
+    /// Creates markup from a literal.
     package init(stringLiteral value: String) { source = value }
 
-    /// Source with escaped texts in it.
+    /// Creates markup from a literal with interpolated values.
     package init(stringInterpolation: Interpolation) { source = stringInterpolation.source }
 
-    /// Collects literals, texts and markup.
+    /// Collects literals, text and markup.
     package struct Interpolation: StringInterpolationProtocol {
         fileprivate var source = ""
 
@@ -61,7 +61,7 @@ extension Markup: ExpressibleByStringInterpolation {
 }
 
 extension Sequence<Markup> {
-    /// All of them, one after the other.
+    /// Concatenates the elements.
     package func joined(separator: Markup = "") -> Markup {
         var result: Markup = ""
         for (index, part) in enumerated() {

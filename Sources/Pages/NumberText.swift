@@ -1,13 +1,13 @@
 import Glibc
 
-/// Decimal notation with a fixed number of decimals.
+/// A number with a fixed number of decimals.
 package func decimal(_ value: Double, _ decimals: Int) -> String {
     guard value.isFinite else { return "–" }
     let text = formatted("%.*f", [decimals, value]) ?? "\(value)"
     return text.hasPrefix("-") && text.allSatisfy({ "-0.".contains($0) }) ? String(text.dropFirst()) : text
 }
 
-/// What `printf` writes, of at most 399 characters; nil for more.
+/// The output of `printf`; nil if it has more than 399 characters.
 private func formatted(_ format: String, _ arguments: [any CVarArg]) -> String? {
     var buffer = [CChar](repeating: 0, count: 400)
     let count = withVaList(arguments) { vsnprintf(&buffer, buffer.count, format, $0) }
@@ -15,13 +15,13 @@ private func formatted(_ format: String, _ arguments: [any CVarArg]) -> String? 
     return String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// Without zeros at the end of the decimals, nor a point behind which nothing is left.
+/// Removes trailing zeros of the decimals, and a trailing decimal point.
 private func trimmed(_ text: some StringProtocol) -> String {
     guard text.contains(".") else { return String(text) }
     return String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed())
 }
 
-/// With as many decimals as three digits take.
+/// A number with two decimals below 10, one below 100 and none above.
 package func threeDigits(_ value: Double) -> String { decimal(value, decimalsOfThreeDigits(value)) }
 
 private func decimalsOfThreeDigits(_ value: Double) -> Int {
@@ -29,7 +29,7 @@ private func decimalsOfThreeDigits(_ value: Double) -> Int {
     return size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2
 }
 
-/// A number without needless decimals.
+/// A whole number without decimals, any other with three digits.
 package func plain(_ value: Double) -> String { value.rounded() == value ? decimal(value, 0) : threeDigits(value) }
 
 /// Three significant digits, whole numbers below 100,000 in full.
@@ -55,7 +55,7 @@ package func grouped(_ value: Int) -> String {
     return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
 }
 
-/// Seconds in a unit that suits them.
+/// Seconds with a suitable unit: s, ms or µs.
 package func seconds(_ value: Double) -> String {
     let size = abs(value)
     if size == 0 { return "0 s" }
@@ -64,13 +64,13 @@ package func seconds(_ value: Double) -> String {
     return "\(threeDigits(value * 1e6)) µs"
 }
 
-/// A share in per cent.
+/// A fraction as a percentage.
 package func percent(_ value: Double, signed: Bool = false) -> String {
     let sign = signed && value > 0 ? "+" : ""
     return sign + decimal(value * 100, abs(value) < 0.0995 ? 1 : 0) + " %"
 }
 
-/// A number with k, M, G.
+/// A number with the suffix k, M or G.
 package func compact(_ value: Double) -> String {
     let size = abs(value)
     if size >= 0.9995e9 { return threeDigits(value / 1e9) + " G" }
@@ -79,31 +79,31 @@ package func compact(_ value: Double) -> String {
     return threeDigits(value)
 }
 
-/// Bytes.
+/// A number of bytes with the suffix B, kB, MB or GB.
 package func bytes(_ value: Double) -> String { compact(value) + (abs(value) >= 0.9995e3 ? "B" : " B") }
 
-/// A text that has room where it doesn't wrap: the middle of a long one is left out.
+/// Shortens a text to a number of characters by leaving out its middle.
 func shortened(_ text: String, to length: Int) -> String {
     guard text.count > length else { return text }
     return "\(text.prefix(length / 2))…\(text.suffix(length - length / 2 - 1))"
 }
 
-/// "1 thread", "2 threads".
+/// A number with its noun: "1 thread", "2 threads".
 package func count(_ number: Int, _ noun: String) -> String { "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")" }
 
-/// One unit for all numbers of a row or column.
+/// A common unit for the numbers of a row or column.
 package struct NumberUnit: Hashable, Sendable {
-    /// How it is written; empty for none.
+    /// The unit's name; empty for none.
     package let name: String
-    /// What a number of this unit is times as large in the base unit.
+    /// The size of the unit in base units.
     package let size: Double
 
-    /// The unit in which the median of some durations, in seconds, has one to three digits before the point.
+    /// The unit in which the median of durations, in seconds, has one to three digits before the point.
     package static func duration(of values: [Double]) -> NumberUnit {
         suited(values, [("µs", 1e-6), ("ms", 1e-3), ("s", 1), ("min", 60), ("h", 3600)], limit: 0.9)
     }
 
-    /// The thousand, million or billion that suits the median of some numbers.
+    /// The suffix (none, k, M or G) for the median of some numbers.
     package static func large(of values: [Double]) -> NumberUnit {
         suited(values, [("", 1), ("k", 1e3), ("M", 1e6), ("G", 1e9)], limit: 0.9995)
     }
@@ -115,6 +115,6 @@ package struct NumberUnit: Hashable, Sendable {
         return NumberUnit(name: found.0, size: found.1)
     }
 
-    /// A number in this unit, in three digits.
+    /// A number in this unit with three digits.
     package func text(_ value: Double) -> String { threeDigits(value / size) }
 }

@@ -1,6 +1,6 @@
-/// A whole HTML page that needs nothing from elsewhere, and is kept from loading anything.
+/// A self-contained HTML page with a policy that forbids loading anything.
 package struct Page {
-    /// A script of a page, with the hash by which the page's policy allows it and no other.
+    /// A page's script, with the hash by which the page's policy allows only this script.
     package struct Script: Sendable {
         let source: Markup
         /// The SHA-256 of the source, in Base64.
@@ -17,10 +17,10 @@ package struct Page {
     /// Describes a page.
     ///
     /// - Parameters:
-    ///   - title: the title of window or tab.
-    ///   - sheet: style rules beside the common ones.
+    ///   - title: the title of the window or tab.
+    ///   - sheet: style rules in addition to the common ones.
     ///   - script: the only script that may run.
-    ///   - body: what is shown.
+    ///   - body: the content.
     package init(title: String, sheet: Markup = "", script: Script? = nil, body: Markup) {
         (self.title, self.sheet, self.script, self.body) = (title, sheet, script, body)
     }

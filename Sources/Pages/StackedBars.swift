@@ -1,11 +1,11 @@
-/// Bars that are divided into parts, each with its name above and its whole behind it.
+/// Stacked bars, each with its name above and its total behind it.
 package struct StackedBars {
-    /// A kind of part.
+    /// A category of segments.
     package struct Part {
         let name: String
         let color: Int
 
-        /// Describes a part by its name and a number of the palette, from 1.
+        /// Describes a category by its name and a number of the palette, from 1.
         package init(_ name: String, color: Int) { (self.name, self.color) = (name, color) }
     }
 
@@ -18,10 +18,10 @@ package struct StackedBars {
     /// Describes bars.
     ///
     /// - Parameters:
-    ///   - description: what a screen reader says.
-    ///   - parts: the kinds of parts, in order.
-    ///   - bars: the bars from top to bottom, with a value for each part.
-    ///   - text: how a value is written.
+    ///   - description: the text for screen readers.
+    ///   - parts: the categories in order.
+    ///   - bars: the bars from top to bottom, with a value for each category.
+    ///   - text: formats a value.
     package init(
         title: String, description: String, parts: [Part], bars: [(name: String, values: [Double])],
         text: @escaping (Double) -> String
@@ -54,7 +54,7 @@ package struct StackedBars {
         let top = Double(index) * rowHeight
         let unit = (width - right) / longest
         var start = 0.0
-        // A picture's text doesn't wrap.
+        // SVG text doesn't wrap.
         var result: Markup = "<text x=\"0\" y=\"\(number(top + 13))\">\(shortened(name, to: 48))</text>"
         for (part, value) in zip(parts, values) {
             let length = value * unit

@@ -1,16 +1,16 @@
 /// The style of all pages: light and dark, for large screens, phones and paper.
 enum Style {
-    /// The colours on a light page.
+    /// The colors of a light page.
     private static let light: Markup = """
         --page: #f6f7f9; --card: #ffffff; --text: #1c2126; --soft: #5c6670; --line: #dde1e6; --c1: #2563a8; --c2: #c4541c;
         --c3: #2e8b57; --c4: #8a5cb8; --c5: #b8901a; --c6: #7d8790; --c7: #0f8a93; --c8: #b83a6b;
         """
-    /// The colours on a dark page.
+    /// The colors of a dark page.
     private static let dark: Markup = """
         --page: #14171a; --card: #1d2226; --text: #e6e9ec; --soft: #9aa5af; --line: #343b42; --c1: #6aa9ee; --c2: #f08a55;
         --c3: #5fc48c; --c4: #bb93e6; --c5: #dfba4c; --c6: #98a2ab; --c7: #4fc7d1; --c8: #f07fa8;
         """
-    /// What charts are drawn with.
+    /// The style of chart elements.
     private static let drawing: Markup = """
         svg text { fill: var(--soft); font-size: 11px; }
         svg .end { text-anchor: end; } svg .middle { text-anchor: middle; } svg .label { fill: var(--text); }
@@ -22,7 +22,7 @@ enum Style {
         svg polyline, svg .bar, svg .rings { stroke: var(--c); } svg .dots, svg .fill { fill: var(--c); }
         """
 
-    /// The style of a chart in a file of its own.
+    /// The style of a standalone chart file.
     static let picture: Markup = """
         svg { \(light) font-family: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
         @media (prefers-color-scheme: dark) { svg { \(dark) } }

@@ -4,7 +4,7 @@ package struct Table {
     package let header: [String]
     /// The cells, row by row.
     package let rows: [[String]]
-    /// The columns of words, which are aligned to the left; the first one always is.
+    /// The left-aligned columns of text; the first column always is one.
     package let textColumns: Set<Int>
 
     /// Describes a table.
@@ -12,7 +12,7 @@ package struct Table {
         (self.header, self.rows, self.textColumns) = (header, rows, textColumns.union([0]))
     }
 
-    /// The table in a frame of its own, in which a wide one scrolls.
+    /// The table in a frame, which scrolls if the table is wide.
     package var html: Markup {
         let head = header.enumerated().map { index, text -> Markup in
             "<th scope=\"col\"\(mark(index))>\(text)</th>"
@@ -30,7 +30,7 @@ package struct Table {
 
     private func mark(_ column: Int) -> Markup { textColumns.contains(column) ? " class=\"text\"" : "" }
 
-    /// Lines for a terminal, without escape sequences that a cell might hold.
+    /// The table as lines for a terminal; control characters in cells are replaced.
     package var text: String {
         let cells = ([header] + rows).map { $0.map(Self.printable) }
         let widths = header.indices.map { column in

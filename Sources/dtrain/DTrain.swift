@@ -16,7 +16,10 @@ struct DTrain: ParsableCommand {
         ],
         defaultSubcommand: Train.self)
 
-    /// Like ArgumentParser's own, but errors are one line that begins with `error:`, and the exit code is the error's.
+    /// Parses and runs a command.
+    ///
+    /// Unlike ArgumentParser's own `main`, it prints an error as one line that starts with `error:` and exits with the
+    /// error's code.
     static func main() {
         do {
             var command = try parseAsRoot(try checked(Array(CommandLine.arguments.dropFirst())))
@@ -29,20 +32,20 @@ struct DTrain: ParsableCommand {
         }
     }
 
-    /// The words as the parser should get them.
+    /// Returns the words in the form that the parser expects.
     ///
     /// - Throws: `DTrainError` with `usage`.
     static func checked(_ words: [String]) throws -> [String] {
         try ArgumentCheck.checked(withFullHelp(words), default: Train.self, commands: configuration.subcommands)
     }
 
-    /// The words with the parser's name for `--help-all`, up to `--`.
+    /// Replaces `--help-all` by the parser's name for it, up to `--`.
     private static func withFullHelp(_ words: [String]) -> [String] {
         let end = words.firstIndex(of: "--") ?? words.endIndex
         return words[..<end].map { $0 == "--help-all" ? "--help-hidden" : $0 } + words[end...]
     }
 
-    /// Help, version and usage errors.
+    /// Prints help, version or a usage error, and exits.
     private static func leave(with error: any Error) -> Never {
         let code = exitCode(for: error)
         guard !code.isSuccess, !(error is ExitCode) else { exit(withError: error) }
@@ -53,7 +56,7 @@ struct DTrain: ParsableCommand {
             code == .validationFailure ? DTrainError.Category.usage.rawValue : DTrainError.Category.internal.rawValue)
     }
 
-    /// The command that lists the flags: which one that is the parser tells only in its full message, at the end.
+    /// The help command to point at, which the parser reports only at the end of its full message.
     private static func help(for error: any Error) -> String {
         let quoted = fullMessage(for: error).split(separator: "'")
         return quoted.last { $0.hasPrefix("dtrain ") && $0.hasSuffix(" --help") }.map(String.init) ?? "dtrain --help"

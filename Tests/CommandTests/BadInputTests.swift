@@ -91,17 +91,17 @@ struct BadInputTests {
             "generate --temperature 0", "'0' is invalid for '--temperature <temperature>': write --greedy instead",
             "generate"
         ),
-        ("summary --layers 1001", "--layers 1001 is impossible: give at most 1000", "summary"),
+        ("summary --layers 1001", "--layers 1001 is too large: give at most 1000", "summary"),
         ("evaluate", "Missing expected argument '--checkpoint", "evaluate"),
-        ("generate --checkpoint c", "a prompt is missing", "generate"),
-        ("generate --checkpoint c --prompt a --top-k 0", "leave --top-k out, which keeps all characters", "generate"),
+        ("generate --checkpoint c", "the prompt is missing", "generate"),
+        ("generate --checkpoint c --prompt a --top-k 0", "leave out --top-k to keep all characters", "generate"),
         ("generate --checkpoint c --prompt a --top-p 2", "give a number above 0 and at most 1", "generate"),
         (
-            "generate --checkpoint c --prompt a --greedy --top-k 5", "likeliest character, whatever --top-k 5 says",
+            "generate --checkpoint c --prompt a --greedy --top-k 5", "--top-k 5 has no effect with --greedy",
             "generate"
         ),
         (
-            "generate --checkpoint c --prompt a --greedy --top-p 0.5", "likeliest character, whatever --top-p 0.5 says",
+            "generate --checkpoint c --prompt a --greedy --top-p 0.5", "--top-p 0.5 has no effect with --greedy",
             "generate"
         ),
         (

@@ -109,7 +109,7 @@ struct ByteTests {
         try bench.write(Self.allBytes(times: 1) + Data([0xFF]), to: "held.bin")
         for flags in ["--validation-data held.bin", "--validation-split 0.2 --stateful"] {
             let outcome = try bench.train("\(Self.flags) \(flags) --overwrite --epochs 1")
-            let held = flags.contains("data") ? "230 bytes of held.bin" : "408 bytes at the text's end"
+            let held = flags.contains("data") ? "230 bytes of held.bin" : "408 bytes at the end of the text"
             #expect(outcome.stdout.contains("held out: \(held)"), "\(outcome)")
         }
         let program = try MPIRun.find("dtrain")

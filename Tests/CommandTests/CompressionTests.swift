@@ -11,7 +11,7 @@ struct GradientCompressionTests {
         try bench.train("\(flags) --checkpoint-dir plain --metrics plain.jsonl", on: .ranks(ranks))
         let outcome = try bench.train(
             "\(flags) --checkpoint-dir short --metrics short.jsonl --gradient-compression bf16", on: .ranks(ranks))
-        #expect(outcome.stdout.contains("gradients travel in bf16: "), "\(outcome)")
+        #expect(outcome.stdout.contains("gradients are exchanged in bf16: "), "\(outcome)")
         let plain = try Metrics(bench.read("plain.jsonl")).losses
         let short = try Metrics(bench.read("short.jsonl")).losses
         #expect(plain.count == 2 * Bench.stepsPerEpoch && short.count == plain.count)

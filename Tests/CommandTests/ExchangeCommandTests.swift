@@ -79,7 +79,8 @@ struct ExchangeCommandTests {
         expectRefusal(try bench.run("import --from keras missing --output back"), 64, "exists already")
         expectRefusal(try bench.run("export --checkpoint missing --output back"), 64, "exists already")
         expectRefusal(try bench.run("\(export) --output text.txt"), 64, "'text.txt' exists already")
-        expectRefusal(try bench.run("\(export) --output new/"), 64, "'new/' names a folder", "leave out the slash")
+        expectRefusal(
+            try bench.run("\(export) --output new/"), 64, "'new/' names a folder", "leave out the trailing slash")
         #expect(!bench.exists("new"))
         #expect(mkfifo(bench.path("pipe"), 0o600) == 0)
         expectRefusal(try bench.run("\(export) --output pipe --overwrite"), 64, "'pipe' is a pipe", "name a file")

@@ -66,7 +66,7 @@ struct ForeignWeightsTests {
         // Another vocabulary than the file's own size.
         try bench.write("abc", to: "abc.txt")
         let line = "generate --checkpoint half.safetensors --prompt a"
-        expectRefusal(try bench.run(line), 65, "'half.safetensors' doesn't say which characters", "--vocabulary")
+        expectRefusal(try bench.run(line), 65, "'half.safetensors' has no vocabulary for its", "--vocabulary")
         expectRefusal(try bench.run("\(line) --vocabulary abc.txt"), 64, "has 4 entries", "--vocabulary")
         expectRefusal(
             try bench.run("generate --checkpoint training_checkpoints --prompt a --vocabulary abc.txt"), 64,

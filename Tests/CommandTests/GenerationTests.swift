@@ -75,7 +75,7 @@ struct GenerationTests {
         #expect(try generate("--length 200 --prompt the --stop", stop) == expected)
         #expect(try generate("--length 200 --prompt the --prompt the --stop", stop).hasPrefix(expected))
         for (text, message) in [
-            ("aQ", "lacks \"Q\" (U+0051) of --stop"), ("", "give --stop with at least one character"),
+            ("aQ", "lacks \"Q\" (U+0051) of --stop"), ("", "--stop is empty: give at least one character"),
         ] {
             let outcome = try bench.run("\(Self.command) --prompt the --stop", [text])
             expectRefusal(outcome, 64, message)

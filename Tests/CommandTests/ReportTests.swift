@@ -37,7 +37,7 @@ struct ReportTests {
         #expect(
             try row("train loss, last epoch") == [String(format: "%.3f", one.train), String(format: "%.3f", two.train)])
         #expect(
-            try row("least held-out loss") == [
+            try row("lowest held-out loss") == [
                 String(format: "%.3f", one.heldOut), String(format: "%.3f", two.heldOut),
             ])
         #expect(try row("learning-rate") == ["0.001", "0.01"] && row("seed") == ["42", "7"])
@@ -88,7 +88,7 @@ struct ReportTests {
         let outcome = try bench.run("compare one")
         #expect(
             outcome.status == 0
-                && outcome.stderr.contains("are of different trainings (their losses of epoch 1 differ)"), "\(outcome)")
+                && outcome.stderr.contains("belong to different runs (their losses of epoch 1 differ)"), "\(outcome)")
         #expect(!outcome.stdout.contains("speed"), "\(outcome)")
     }
 
@@ -98,11 +98,11 @@ struct ReportTests {
         try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
         try bench.write(text, to: "one/notes.jsonl")
         let outcome = try bench.run("compare one")
-        #expect(outcome.status == 0 && outcome.stdout.contains("least held-out loss"), "\(outcome)")
+        #expect(outcome.status == 0 && outcome.stdout.contains("lowest held-out loss"), "\(outcome)")
         #expect(
-            outcome.stderr.hasPrefix("warning: passed over: 'one/notes.jsonl' holds no line of metrics")
+            outcome.stderr.hasPrefix("warning: passed over: 'one/notes.jsonl' holds no metrics")
                 && outcome.stderr.split(separator: "\n").count == 1, "\(outcome)")
-        expectRefusal(try bench.run("compare one/notes.jsonl"), 65, "holds no line of metrics")
+        expectRefusal(try bench.run("compare one/notes.jsonl"), 65, "holds no metrics")
     }
 
     @Test func theBestCheckpointStandsInForDamagedOnes() throws {
@@ -112,7 +112,7 @@ struct ReportTests {
         #expect(outcome.status == 0 && outcome.stderr.split(separator: "\n").count == 2, "\(outcome)")
         #expect(try page("one.html").components(separatedBy: "<pre><b>").count == 2)
         try bench.write("damaged", to: "one/ckpt_best.safetensors")
-        expectRefusal(try bench.run("compare one"), 65, "neither metrics nor a sound checkpoint")
+        expectRefusal(try bench.run("compare one"), 65, "neither metrics nor a valid checkpoint")
     }
 
     /// Metrics and the checkpoint tell the same of a training that ends inside an epoch.
@@ -125,14 +125,14 @@ struct ReportTests {
         #expect(metrics.epochLosses.isEmpty)
         try FileManager.default.removeItem(atPath: bench.path("part.jsonl"))
         let alone = try bench.run("compare part")
-        for name in ["least held-out loss", "epoch of that", "last held-out loss"] {
+        for name in ["lowest held-out loss", "epoch of lowest loss", "last held-out loss"] {
             let lines = [both, alone].map { outcome in
                 outcome.stdout.split(separator: "\n").first { $0.hasPrefix(name) }?.split(separator: " ").last
             }
             #expect(lines[0] != nil && lines[0] == lines[1], "\(name): \(both) \(alone)")
         }
         try bench.run("report part --output part.html --length 0")
-        #expect(try page("part.html").contains("The held-out loss is least at the end"))
+        #expect(try page("part.html").contains("The held-out loss is lowest at the end"))
     }
 
     /// Not every terminal has more than ASCII.
@@ -156,14 +156,14 @@ struct ReportTests {
     @Test func mistakesAreNamed() throws {
         try bench.write("hello\n", to: "no.jsonl")
         expectRefusal(try bench.run("compare nowhere"), 66, "'nowhere'")
-        expectRefusal(try bench.run("compare no.jsonl"), 65, "'no.jsonl' holds no line of metrics", "--metrics")
+        expectRefusal(try bench.run("compare no.jsonl"), 65, "'no.jsonl' holds no metrics", "--metrics")
         expectRefusal(try bench.run("compare"), 64, "<run>")
         expectRefusal(try bench.run("report one --output report.pdf"), 64, "neither .html nor .svg")
         expectRefusal(try bench.run("report one"), 64, "--output")
         expectRefusal(try bench.run("report one --output r.html --prompt QQ"), 64, "lacks")
         expectRefusal(
             try bench.run("report 1=one 2=one 3=one 4=one 5=one 6=one 7=one 8=one 9=one --output r.html"), 64,
-            "9 trainings")
+            "at most 8 runs, not 9")
         expectRefusal(
             try bench.run("inspect --checkpoint one --data text.txt --output r.html --limit 1"), 64, "--limit 1")
         expectRefusal(try bench.run("inspect --checkpoint one --data nowhere --output r.html"), 66, "nowhere")
@@ -186,10 +186,10 @@ struct ReportTests {
     func flagsWithoutEffectAreRefused(flag: String) throws {
         let name = try #require(Bench.words(flag).first)
         expectRefusal(
-            try bench.run("report one --output losses.svg \(flag)"), 64, "\(name) does nothing with a picture (.svg)")
+            try bench.run("report one --output losses.svg \(flag)"), 64, "\(name) has no effect with a picture (.svg)")
         guard name != "--length" else { return }
         expectRefusal(
-            try bench.run("report one --output r.html --length 0 \(flag)"), 64, "\(name) does nothing with --length 0")
+            try bench.run("report one --output r.html --length 0 \(flag)"), 64, "\(name) has no effect with --length 0")
     }
 
     @Test func badLinesAreWarnedOf() throws {
@@ -197,7 +197,7 @@ struct ReportTests {
         try bench.write((lines.prefix(3) + ["oops"] + lines.dropFirst(3)).joined(separator: "\n"), to: "bad.jsonl")
         let outcome = try bench.run("compare bad.jsonl")
         #expect(
-            outcome.status == 0 && outcome.stderr.contains("warning: 'bad.jsonl': line 4 is not of metrics"),
+            outcome.status == 0 && outcome.stderr.contains("warning: 'bad.jsonl': line 4 is left out"),
             "\(outcome)")
     }
 
@@ -207,7 +207,7 @@ struct ReportTests {
         try bench.write(String(repeating: "int main(void) { return a[0] < 1 && \"x\"; }\n", count: 30), to: "source.c")
         let outcome = try bench.run("inspect --checkpoint two --data \(name) --output inspect.html --limit 400")
         #expect(outcome.status == 0 && outcome.stdout == "inspect.html\n", "\(outcome)")
-        #expect(outcome.stderr.contains("shown are the first 400 of 1,"), "\(outcome)")
+        #expect(outcome.stderr.contains("the page shows the first 400 of 1,"), "\(outcome)")
         let page = try page("inspect.html")
         let text = try #require(
             page.components(separatedBy: "<pre id=\"text\"").last?.components(separatedBy: "</pre>").first)

@@ -203,7 +203,7 @@ struct SignalTests {
             let job = try SignalledJob(bench, "\(Self.long) --resume", on: launch, script: script)
             #expect(job.outcome.status == 75, "\(job.outcome)")
             let report = try #require(job.report, "\(job.outcome)")
-            if report.contains("before the first step, nothing is lost; go on with: ") {
+            if report.contains("before the first step, nothing is lost; start again with: ") {
                 #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1_3.safetensors"])
                 #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2, 3])
             } else {
@@ -251,7 +251,7 @@ struct SignalTests {
             "--resume-from first/ckpt_1_2.safetensors --epochs 100000 --overwrite --checkpoint-dir 'the \"run\"'",
             on: .alone, script: "steps 5; kill -TERM $job")
         #expect(job.outcome.status == 75, "\(job.outcome)")
-        let line = try #require(job.report?.split(separator: "go on with: ").last)
+        let line = try #require(job.report?.split(separator: "resume with: ").last)
         #expect(line.hasSuffix("--epochs 100000 --checkpoint-dir 'the \"run\"' --resume"), "\(line)")
         let resumed = try MPIRun.shell("\(line) --max-steps 3", folder: bench.folder)
         #expect(resumed.stderr.contains("resumed from 'the \"run\"/ckpt_"), "\(resumed)")

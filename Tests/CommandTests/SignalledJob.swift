@@ -78,9 +78,9 @@ struct SignalledJob {
         return lines.count == 1 ? lines.first : nil
     }
 
-    /// What the report names: the signal, and rank if any, the step, the file, and the command to go on with.
+    /// What the report names: the signal, and rank if any, the step, the file, and the command to resume with.
     var parts: (cause: Substring, step: Int, file: Substring, command: Substring)? {
-        let pattern = /^stopped by (.+) after step ([\d,]+); saved (\S+); go on with: (.+)$/
+        let pattern = /^stopped by (.+) after step ([\d,]+); saved (\S+); resume with: (.+)$/
         guard let match = report.flatMap({ try? pattern.wholeMatch(in: $0) }),
             let step = Int(match.2.replacing(",", with: ""))
         else {

@@ -63,7 +63,8 @@ struct SuperviseTests {
         let outcome = try supervise(bench, "--restarts 2")
         #expect(outcome.status == 1, "\(outcome)")
         #expect(try log(bench).count == 3)
-        #expect(outcome.stderr.contains("error: gave up: 2 restarts are used up; attempt 1: "), "\(outcome)")
+        #expect(
+            outcome.stderr.contains("error: gave up: the limit of 2 restarts is reached; attempt 1: "), "\(outcome)")
     }
 
     /// An earlier training's checkpoints are not gone on from before they are overwritten.

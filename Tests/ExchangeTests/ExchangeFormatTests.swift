@@ -26,7 +26,7 @@ import Testing
     @Test(arguments: files)
     func aSlashAtTheEndIsNoFile(format: ExchangeFormat) throws {
         let scratch = try Scratch()
-        try expectRefusal(.usage, "model/' names a folder", "leave out the slash") {
+        try expectRefusal(.usage, "model/' names a folder", "leave out the trailing slash") {
             try format.write(sampleModel(.gru), to: scratch.file("new/model/"))
         }
         #expect(!Folder.exists(scratch.file("new")))

@@ -84,7 +84,7 @@ import Testing
         }
         // Also where one direction alone is called a plain layer.
         let half = gru.map { TensorFile.Tensor($0.name.replacing("gru.", with: "m/bidirectional/forward_gru/"), $0) }
-        try expectRefusal(.badData, "'m/bidirectional/forward_gru/bias'", "train one that reads forward only") {
+        try expectRefusal(.badData, "'m/bidirectional/forward_gru/bias'", "train a model that reads forward only") {
             _ = try read(half, map: ["m/bidirectional/forward_gru=gru"])
         }
         try expectRefusal(.badData, "'both/backward_gru/kernel'") {
@@ -116,7 +116,9 @@ import Testing
         #expect(try imported.model.bits == model.bits)
         #expect(imported.warnings.count == 1, "\(imported.warnings)")
         #expect(imported.warnings.first?.hasSuffix("ignored: 'a/norm/gamma', 'b/norm/gamma'") == true)
-        try expectRefusal(.usage, "'dense.bias' and 'head/dense/bias'", "are both 'dense.bias'; `map` one of them") {
+        try expectRefusal(
+            .usage, "'dense.bias' and 'head/dense/bias'", "both stand for 'dense.bias'; rename one of them with `map`"
+        ) {
             _ = try read(gru + [.counted("head/dense/bias", [5])])
         }
     }

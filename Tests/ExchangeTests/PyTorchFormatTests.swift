@@ -140,14 +140,14 @@ import Testing
 
     @Test func whatDtrainDoesNotComputeIsRefusedByName() throws {
         let gru = state(rows: 9)
-        try expectRefusal(.badData, "'rnn.weight_ih_l0_reverse'", "train one that reads forward only") {
+        try expectRefusal(.badData, "'rnn.weight_ih_l0_reverse'", "train a model that reads forward only") {
             _ = try read(gru + [.counted("rnn.weight_ih_l0_reverse", [9, 2])])
         }
         try expectRefusal(.badData, "'rnn.weight_hr_l0'", "projections") {
             _ = try read(state(rows: 12) + [.counted("rnn.weight_hr_l0", [2, 3])])
         }
         // A third layer without a second.
-        try expectRefusal(.badData, "'rnn.weight_hh_l2'", "no layer below the first gap") {
+        try expectRefusal(.badData, "'rnn.weight_hh_l2'", "which follows a missing layer") {
             _ = try read(gru + [.counted("rnn.weight_hh_l2", [9, 3])])
         }
         let pickle = try scratch.write("PK\u{3}\u{4}................archive/data.pkl....", to: "m.pt")
@@ -183,7 +183,7 @@ import Testing
         let imported = try read(state(rows: 9) + [.counted("other", [5], from: 50)], map: ["other=head.bias"])
         #expect(try imported.model.matrix("dense.bias").values == (50...54).map(Float.init))
         #expect(imported.warnings.first?.hasSuffix("ignored: 'head.bias'") == true, "\(imported.warnings)")
-        try expectRefusal(.usage, "'a' and 'b'", "are both 'head.bias'; `map` one of them") {
+        try expectRefusal(.usage, "'a' and 'b'", "both stand for 'head.bias'; rename one of them with `map`") {
             _ = try read(
                 state(rows: 9) + [.counted("a", [5]), .counted("b", [5])], map: ["a=head.bias", "b=head.bias"])
         }

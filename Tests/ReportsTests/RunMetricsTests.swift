@@ -81,17 +81,17 @@ import Testing
     func badLinesAreLeftOutAndNamed(line: String) throws {
         let metrics = try read("{\"step\":1,\"epoch\":1,\"loss\":3}\n\(line)\n{\"step\":5,\"epoch\":1,\"loss\":2}\n")
         #expect(metrics.loss.points.map(\.y) == [3, 2], "\(line.prefix(80))")
-        #expect(metrics.remark?.hasSuffix("run.jsonl': line 2 is not of metrics or out of order, and left out") == true)
+        #expect(metrics.remark?.hasSuffix("run.jsonl': line 2 is left out: no metrics, or out of order") == true)
     }
 
     @Test func manyBadLinesAreCounted() throws {
         let metrics = try read("x\n{\"step\":1,\"loss\":3}\ny\n{\"step\":2,\"loss\":3}\n\u{1B}[31m\n")
         #expect(metrics.steps == 2)
-        #expect(metrics.remark?.contains("3 lines, the first is line 1, are not of metrics") == true)
+        #expect(metrics.remark?.contains("3 lines, the first is line 1, are left out") == true)
         let many = (1...1200).map { "{\"step\":\($0),\"loss\":3}" } + [String](repeating: "x", count: 1001) + [""]
         #expect(
             try read(many.joined(separator: "\n")).remark?
-                .contains("1,001 lines, the first is line 1,201, are not of metrics") == true)
+                .contains("1,001 lines, the first is line 1,201, are left out") == true)
     }
 
     /// As while a training writes.
@@ -103,7 +103,7 @@ import Testing
     @Test(arguments: ["", "\n\n", "hello\nworld\n", "{\"loss\":1}\n", "\0\0\0", "{\"epoch\":1,\"validation_loss\":2}"])
     func aFileWithoutMetricsIsRefused(text: String) throws {
         let error = try #require(throws: DTrainError.self) { try read(text) }
-        #expect(error.category == .badData && error.message.contains("holds no line of metrics"))
+        #expect(error.category == .badData && error.message.contains("holds no metrics"))
     }
 
     @Test func longTrainingsTakeNoMoreMemory() throws {

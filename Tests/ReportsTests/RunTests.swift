@@ -69,9 +69,9 @@ import Testing
         #expect(
             table.rows == [
                 ["epochs", "4", "3"], ["steps", "20", "15"], ["train loss, last epoch", "2.000", "3.000"],
-                ["least held-out loss", "3.000", "3.500"], ["epoch of that", "2", "2"],
+                ["lowest held-out loss", "3.000", "3.500"], ["epoch of lowest loss", "2", "2"],
                 ["last held-out loss", "3.500", "3.750"], ["speed, k characters/s", "3.20", "3.20"],
-                ["time in steps, s", "40.0", "30.0"], ["time for held-out losses, s", "4.00", "3.00"],
+                ["time in steps, s", "40.0", "30.0"], ["time in held-out evaluation, s", "4.00", "3.00"],
             ])
     }
 
@@ -82,11 +82,11 @@ import Testing
 
     @Test func verdictsSayWhatTheCurvesShow() throws {
         let both = try runs(["one", "two"])
-        #expect(RunVerdict.text(both) == "“one” has the least held-out loss, 3.000 in epoch 2, 0.500 below the next.")
+        #expect(RunVerdict.text(both) == "“one” has the lowest held-out loss, 3.000 in epoch 2, 0.500 below the next.")
         #expect(
-            RunVerdict.text([both[0]]).contains("least in epoch 2, 3.000, and 3.500 at the end: the model overfits"))
+            RunVerdict.text([both[0]]).contains("lowest in epoch 2, 3.000, and 3.500 at the end: the model overfits"))
         let rising = try Run(scratch.write(Scratch.metrics(epochs: 2), to: "short.jsonl"))
-        #expect(RunVerdict.text([rising]).contains("least at the end, 3.000 after 2 epochs"))
+        #expect(RunVerdict.text([rising]).contains("lowest at the end, 3.000 after 2 epochs"))
         let plain = try Run(
             scratch.write("{\"epoch\":1,\"epoch_loss\":2}\n{\"epoch\":2,\"epoch_loss\":1.5}\n", to: "plain.jsonl"))
         #expect(RunVerdict.text([plain]).contains("from 2.000 to 1.500 in 2 epochs; nothing was held out"))

@@ -27,9 +27,11 @@ import Testing
         let run = try measured(Scratch.metrics(epochs: 2), epoch: 3, [(11, 2.75), (12, 2.5)])
         #expect(
             RunVerdict.text([run])
-                == "The held-out loss is least at the end, 2.500 after 12 steps: longer training may lower it.")
+                == "The held-out loss is lowest at the end, 2.500 after 12 steps: longer training may lower it.")
         let rows = RunTables([run]).results.rows
-        for row in [["least held-out loss", "2.500"], ["epoch of that", "3"], ["last held-out loss", "2.500"]] {
+        for row in [
+            ["lowest held-out loss", "2.500"], ["epoch of lowest loss", "3"], ["last held-out loss", "2.500"],
+        ] {
             #expect(rows.contains(row), "\(rows)")
         }
     }
@@ -37,13 +39,13 @@ import Testing
     /// As with `--validate-every-steps 50 --max-steps 200`.
     @Test func aTrainingWithoutAWholeEpoch() throws {
         let improving = try measured(epoch: 1, [(50, 3), (100, 2.5), (150, 2.25), (200, 2)])
-        #expect(RunVerdict.text([improving]).contains("least at the end, 2.000 after 200 steps"))
+        #expect(RunVerdict.text([improving]).contains("lowest at the end, 2.000 after 200 steps"))
         let overfit = try measured(epoch: 1, [(50, 3), (100, 2), (150, 2.25), (200, 2.5)])
         #expect(
             RunVerdict.text([overfit]).contains(
-                "least after 100 steps, 2.000, and 2.500 at the end: the model overfits after that step."))
+                "lowest after 100 steps, 2.000, and 2.500 at the end: the model overfits after that step."))
         let level = try measured(epoch: 1, [(50, 3), (100, 2), (150, 2.01)])
-        #expect(RunVerdict.text([level]).contains("and 2.010 at the end: longer training would hardly lower it"))
+        #expect(RunVerdict.text([level]).contains("and 2.010 at the end: longer training is unlikely to lower it"))
     }
 
     /// Epochs of 100 steps, with held-out losses after each and every so many steps.
@@ -81,27 +83,27 @@ import Testing
     @Test func checkpointsTellTheLeastAndTheLastLoss() {
         let epochs = stored(progress(steps: 250, loss: valley(1000)))
         #expect(epochs.best == epochs.latest)
-        #expect(RunVerdict.text([epochs]).contains("least at the end, 10.000 after 2 epochs"))
+        #expect(RunVerdict.text([epochs]).contains("lowest at the end, 10.000 after 2 epochs"))
         let past = stored(progress(steps: 270, loss: valley(100)))
         #expect(past.best == HeldOutLoss(loss: 2, epoch: 1, step: 100, endsEpoch: true))
-        #expect(RunVerdict.text([past]).contains("least in epoch 1, 2.000, and 3.000 at the end: the model overfits"))
+        #expect(RunVerdict.text([past]).contains("lowest in epoch 1, 2.000, and 3.000 at the end: the model overfits"))
     }
 
     @Test func checkpointsTellTheLeastLossInsideAnEpoch() {
         func run(steps: Int, least: Int) -> Run {
             stored(progress(steps: steps, every: 50, loss: valley(least))) { $0.settings?[.validateEverySteps] = 50 }
         }
-        #expect(RunVerdict.text([run(steps: 260, least: 1000)]).contains("least at the end, 9.500 after 250 steps"))
+        #expect(RunVerdict.text([run(steps: 260, least: 1000)]).contains("lowest at the end, 9.500 after 250 steps"))
         #expect(run(steps: 250, least: 150).best == HeldOutLoss(loss: 2, epoch: 2, step: 150, endsEpoch: false))
         #expect(
             RunVerdict.text([run(steps: 200, least: 150)]).contains(
-                "least after 150 steps, 2.000, and 2.500 at the end"))
+                "lowest after 150 steps, 2.000, and 2.500 at the end"))
         // Which loss came last isn't kept.
         let unknown = run(steps: 260, least: 150)
         #expect(unknown.latest == nil)
         #expect(
             RunVerdict.text([unknown])
-                == "The held-out loss is least after 150 steps, 2.000. Later losses are known from metrics only.")
+                == "The held-out loss is lowest after 150 steps, 2.000. Only a metrics file has later losses.")
         #expect(run(steps: 60, least: 1000).best == HeldOutLoss(loss: 11.5, epoch: 1, step: 50, endsEpoch: false))
     }
 
@@ -116,9 +118,9 @@ import Testing
             return RunVerdict.text([first, second, third])
         }
         let rest = " “c” has no held-out loss."
-        #expect(verdict { _ in } == "“a” has the least held-out loss, 2.000 in epoch 1, 0.500 below the next.\(rest)")
+        #expect(verdict { _ in } == "“a” has the lowest held-out loss, 2.000 in epoch 1, 0.500 below the next.\(rest)")
         func refusal(_ difference: String) -> String {
-            "The held-out losses can't be compared: the trainings' \(difference) differ.\(rest)"
+            "The held-out losses can't be compared: the runs' \(difference) differ.\(rest)"
         }
         #expect(verdict { $0.corpusChecksum = "two" } == refusal("texts"))
         #expect(verdict { $0.settings?[.validationSplit] = 0.2 } == refusal("held-out texts"))
@@ -136,11 +138,11 @@ import Testing
         }
         #expect(
             RunVerdict.text([plain("a", 2), plain("b", 1.5)])
-                == "“b” has the least training loss, 1.500. Held-out losses, which would tell which model predicts best, are "
+                == "“b” has the lowest training loss, 1.500. Held-out losses, which show which model predicts best, are "
                 + "missing for “a” and “b”.")
         #expect(
             RunVerdict.text([plain("a", 2), plain("b", 1.5, text: "two")])
-                == "The training losses can't be compared: the trainings' texts differ. Held-out losses are missing for “a” and “b”."
+                == "The training losses can't be compared: the runs' texts differ. Held-out losses are missing for “a” and “b”."
         )
     }
 }

@@ -2,36 +2,36 @@ import DTrainCore
 import FoundationEssentials
 import SwiftProtobuf
 
-/// A model as an ONNX graph, which ONNX Runtime and others run.
+/// The ONNX graph of a model, for ONNX Runtime and others.
 ///
 /// With V ids, an embedding of E, H units, and i from 0 for the recurrent layers:
 ///
 ///     inputs   ids [batch, time] int64; h_i [batch, H], for LSTM also c_i [batch, H]
 ///     outputs  logits [batch, time, V]; h_i_out, c_i_out [batch, H]
 ///
-/// Inside, time comes first, as the operators GRU, LSTM and RNN have it (their `layout` 0): ids are transposed on the way in, the top
-/// layer's states on the way out.
+/// Inside, time comes first, as the operators GRU, LSTM and RNN expect (`layout` 0). The graph transposes the ids on
+/// input, and the top layer's states on output.
 enum ONNXFormat {
-    /// The operators' version: the oldest with the present GRU, LSTM and RNN.
+    /// The operator set version: the oldest with the current GRU, LSTM and RNN.
     static let operatorSet: Int64 = 14
-    /// The file format's version that belongs to it.
+    /// The matching version of the file format.
     private static let formatVersion: Int64 = 7
 
-    /// The operator of a cell, and its order of the gates.
+    /// The operator of each cell, and its order of gates.
     private static let operators: [Cell: (name: String, gates: String)] = [
         .gru: ("GRU", "zrh"), .lstm: ("LSTM", "iofc"), .simpleRNN: ("RNN", "h"),
     ]
 
     /// Writes a model's graph atomically.
     ///
-    /// - Throws: `DTrainError` with `badData` for a model that takes more than the 2 GiB that the format can have, `inputOutput` when
-    ///   writing fails.
+    /// - Throws: `DTrainError` with `badData` for a model larger than the format's 2 GiB, `inputOutput` if writing
+    ///   fails.
     static func write(_ model: ExchangeModel, to path: String, overwrite: Bool) throws {
         guard fits(model.layout) else {
             throw DTrainError(
                 .badData,
-                "the model's \(model.layout.count) parameters take more than the 2 GiB that one ONNX file can have; export it in "
-                    + "another format")
+                "the model's \(model.layout.count) parameters exceed the 2 GiB of an ONNX file; export it in another format"
+            )
         }
         let bytes: [UInt8] = try self.model(model).serializedBytes()
         try AtomicFile.write(to: path, replaces: overwrite) { writer in
@@ -39,10 +39,10 @@ enum ONNXFormat {
         }
     }
 
-    /// Whether a model's weights, and 16 MiB for all else, stay below the format's 2 GiB.
+    /// Whether the weights, plus 16 MiB for everything else, stay below the format's 2 GiB.
     static func fits(_ layout: ParameterLayout) -> Bool { 4 * layout.count < 1 << 31 - 1 << 24 }
 
-    /// The whole file.
+    /// The contents of the file.
     static func model(_ model: ExchangeModel) throws -> ONNXModelProto {
         var file = ONNXModelProto()
         file.irVersion = formatVersion
@@ -75,7 +75,7 @@ enum ONNXFormat {
         return graph.proto
     }
 
-    /// Adds a recurrent layer: its states in and out, its weights, its operator.
+    /// Adds a recurrent layer: its input and output states, weights and operator.
     private static func add(_ layer: Int, of model: ExchangeModel, to graph: inout ONNXGraph) throws {
         let sizes = model.configuration
         let name = try GateOrder.require(operators[sizes.cell], of: sizes.cell, in: "ONNX").name
@@ -83,7 +83,7 @@ enum ONNXFormat {
         for state in states {
             graph.input(state, .float, [.free("batch"), .fixed(sizes.rnnUnits)])
             graph.output("\(state)_out", .float, [.free("batch"), .fixed(sizes.rnnUnits)])
-            // The operators have an axis of directions.
+            // The operators expect an axis for directions.
             graph.node("Unsqueeze", [state, "axis_0"], ["\(state)_in"])
         }
         let prefix = sizes.cell.layerName(layer)
@@ -102,7 +102,7 @@ enum ONNXFormat {
         for state in states { graph.node("Squeeze", ["\(state)_last", "axis_0"], ["\(state)_out"]) }
     }
 
-    /// A layer's weights as the operator has them: gates in rows, and a row of both halves of the biases.
+    /// A layer's weights in the operator's layout: gates in rows, and one row with both halves of the bias.
     private static func weights(
         _ layer: Int, of model: ExchangeModel
     ) throws -> (input: Matrix, state: Matrix, bias: Matrix) {
@@ -114,7 +114,7 @@ enum ONNXFormat {
             try model.matrix(tensor, layer: layer).regrouped(from: ours, to: gates)
         }
         let bias = try theirs(.bias)
-        // The only bias of an LSTM or SimpleRNN is the input's half.
+        // An LSTM or SimpleRNN has one bias, the input's half.
         let second = cell.biasRows == 1 ? [Float](repeating: 0, count: bias.columns) : []
         return (
             try theirs(.kernel).transposed, try theirs(.recurrentKernel).transposed,

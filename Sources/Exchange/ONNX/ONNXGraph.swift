@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// An ONNX graph, node by node.
+/// A builder of an ONNX graph.
 struct ONNXGraph {
     /// The type of a tensor's elements.
     enum Element {
@@ -17,7 +17,7 @@ struct ONNXGraph {
     /// A dimension of an input or output.
     enum Dimension {
         case fixed(Int)
-        /// Any size, the same wherever the name stands.
+        /// Any size; dimensions with the same name are equal.
         case free(String)
     }
 
@@ -36,19 +36,21 @@ struct ONNXGraph {
         proto.input.append(Self.value(name, element, shape))
     }
 
-    /// Adds an output, which some node has to compute.
+    /// Adds an output, which a node must compute.
     mutating func output(_ name: String, _ element: Element, _ shape: [Dimension]) {
         proto.output.append(Self.value(name, element, shape))
     }
 
-    /// Adds a node after those that compute its inputs; an empty name is an input left out.
+    /// Adds a node after the nodes that compute its inputs.
+    ///
+    /// An empty name omits an optional input.
     mutating func node(
         _ type: String, _ inputs: [String], _ outputs: [String], _ attributes: [(String, Attribute)] = []
     ) {
         proto.node.append(
             .with {
                 $0.opType = type
-                // Unique: one node computes each output.
+                // Unique, since only one node computes each output.
                 $0.name = outputs[0]
                 ($0.input, $0.output) = (inputs, outputs)
                 $0.attribute = attributes.map { Self.attribute($0, $1) }
@@ -57,17 +59,17 @@ struct ONNXGraph {
 
     /// Adds a matrix of weights.
     ///
-    /// - Parameter inOneDirection: whether it has a first dimension of 1, for the directions of a recurrent layer.
+    /// - Parameter inOneDirection: whether to add a first dimension of 1, for the directions of a recurrent layer.
     mutating func constant(_ name: String, _ matrix: Matrix, inOneDirection: Bool = false) {
         constant(name, .float, (inOneDirection ? [1] : []) + [matrix.rows, matrix.columns], Self.bytes(matrix.values))
     }
 
-    /// Adds weights of one dimension.
+    /// Adds a vector of weights.
     mutating func constant(_ name: String, vector: [Float]) {
         constant(name, .float, [vector.count], Self.bytes(vector))
     }
 
-    /// Adds whole numbers, as operators take axes.
+    /// Adds a vector of integers, such as axes.
     mutating func constant(_ name: String, integers: [Int64]) {
         constant(name, .int64, [integers.count], integers.map(\.littleEndian).withUnsafeBytes { Data($0) })
     }
@@ -82,7 +84,7 @@ struct ONNXGraph {
             })
     }
 
-    /// Floats as the format wants them: little-endian.
+    /// The bytes of floats, little-endian.
     private static func bytes(_ values: [Float]) -> Data {
         values.map(\.bitPattern.littleEndian).withUnsafeBytes { Data($0) }
     }

@@ -1,20 +1,20 @@
 import DTrainCore
 import Pages
 
-/// How a character or byte is shown.
+/// The display form of a character or byte.
 struct Glyph {
-    /// What stands in the text.
+    /// The text on the page.
     let text: String
-    /// The class of its element beside that of its surprisal; nil for an ordinary character.
+    /// The CSS class besides the surprisal's; nil for an ordinary character.
     let style: String?
-    /// What it is called where it stands alone.
+    /// The name where it appears alone.
     let name: String
 
     private init(_ text: String, _ style: String?, _ name: String) {
         (self.text, self.style, self.name) = (text, style, name)
     }
 
-    /// The character or byte of an id.
+    /// The glyph of an id.
     init(_ id: UInt16, _ vocabulary: Vocabulary) {
         if let scalar = vocabulary.scalar(of: id) {
             self.init(scalar)
@@ -35,7 +35,7 @@ struct Glyph {
         case " ": self.init(" ", nil, "space")
         case _ where Self.isVisible(scalar): self.init(String(scalar), nil, String(scalar))
         default:
-            // Not the control characters' pictures, which few fonts have.
+            // Few fonts have the pictures of control characters.
             let digits = Self.hexadecimal(scalar.value, digits: 4)
             self.init(digits, "k", "U+\(digits.uppercased())")
         }
@@ -46,7 +46,7 @@ struct Glyph {
         return String(repeating: "0", count: max(0, digits - text.count)) + text
     }
 
-    /// Whether it shows something, and only at its own place.
+    /// Whether the scalar is visible and doesn't affect its neighbors.
     private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: false

@@ -1,31 +1,31 @@
 import DTrainCore
 
-/// What a model expects of a text, character by character, and how far back it remembers.
+/// A model's predictions of a text, character by character, and the length of its memory.
 public struct Inspection: Sendable {
     /// The checkpoint's file.
     let checkpoint: String
-    /// Steps of its training; nil for a generator.
+    /// The checkpoint's training step; nil for a generator.
     let step: Int?
-    /// Characters of the sequences that it was trained on; nil where that isn't known or states were carried on.
+    /// The training's sequence length; nil if unknown or if states were carried.
     let trainedLength: Int?
     let vocabulary: Vocabulary
-    /// What was named as the text, and its length.
+    /// The text's name and length.
     let name: String
     let count: Int
-    /// The ids of its beginning.
+    /// The ids of the inspected beginning of the text.
     let ids: [UInt16]
-    /// One for each id but the first.
+    /// The surprisal of each id except the first.
     let surprisals: [Surprisal]
-    /// nil for a text that is too short.
+    /// The memory curve; nil if the text is too short.
     let memory: MemoryCurve?
 
-    /// The most characters that a page shows.
+    /// The maximum number of characters on a page.
     public static let mostCharacters = 200_000
 
     /// Mean bits per character.
     var bits: Double { surprisals.reduce(0) { $0 + $1.bits } / Double(surprisals.count) }
 
-    /// The share of characters among the n likeliest ones at their places.
+    /// Top-n accuracy: the share of characters among the model's n likeliest predictions.
     func accuracy(_ n: Int) -> Double {
         let hits = surprisals.count { surprisal in surprisal.alternatives.prefix(n).contains { $0.id == surprisal.id } }
         return Double(hits) / Double(surprisals.count)
@@ -37,15 +37,15 @@ public struct Inspection: Sendable {
 }
 
 extension Inspection {
-    /// Measures a model on the beginning of a text.
+    /// Inspects a model on the beginning of a text.
     ///
     /// - Parameters:
     ///   - checkpoint: the model.
     ///   - vocabulary: its vocabulary.
     ///   - corpus: the text, opened with that vocabulary.
-    ///   - limit: the most characters that are looked at.
+    ///   - limit: the maximum number of characters to inspect.
     ///   - threads: worker threads.
-    /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, `internal` when memory runs out.
+    /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, `internal` if memory runs out.
     public init(_ checkpoint: Checkpoint, vocabulary: Vocabulary, corpus: Corpus, limit: Int, threads: Int) throws {
         let reader = try PredictionReader(checkpoint: checkpoint, threads: threads)
         let settings = checkpoint.metadata.settings

@@ -2,12 +2,12 @@ import DTrainCore
 import Glibc
 import Pages
 
-/// The page that shows what a model expects of a text.
+/// The page about a model's predictions of a text.
 public enum InspectionPage {
-    /// The most passages that are listed.
+    /// The maximum number of passages.
     private static let mostPassages = 10
 
-    /// The whole page.
+    /// The HTML of the page.
     public static func html(_ inspection: Inspection) -> String {
         Page(
             title: "dtrain: \(inspection.name) inspected", sheet: sheet, script: InspectionScript.script,
@@ -41,7 +41,7 @@ public enum InspectionPage {
             inspection.ids.count < inspection.count
             ? "the first \(grouped(inspection.ids.count)) of \(grouped(inspection.count)) \(inspection.units) (--limit shows more)"
             : "all \(grouped(inspection.count)) \(inspection.units)"
-        return "Model \(inspection.checkpoint)\(step); \(shown), with the state carried on from the first."
+        return "Model \(inspection.checkpoint)\(step); \(shown), with the state carried through the text."
     }
 
     private static func tiles(_ inspection: Inspection) -> Markup {
@@ -49,10 +49,10 @@ public enum InspectionPage {
             ("\(threeDigits(inspection.bits)) bits", "per \(inspection.unit), the mean surprisal"),
             (
                 threeDigits(exp2(inspection.bits)),
-                "perplexity: as uncertain as among that many equally likely \(inspection.unit)s"
+                "perplexity: as uncertain as a choice among that many equally likely \(inspection.unit)s"
             ),
-            ("\(decimal(inspection.accuracy(1) * 100, 1)) %", "were the likeliest at their places"),
-            ("\(decimal(inspection.accuracy(5) * 100, 1)) %", "were among the five likeliest"),
+            ("\(decimal(inspection.accuracy(1) * 100, 1)) %", "were the model's likeliest prediction"),
+            ("\(decimal(inspection.accuracy(5) * 100, 1)) %", "were among its five likeliest"),
         ])
     }
 
@@ -70,7 +70,7 @@ public enum InspectionPage {
                 """
         }
         return """
-            <p class="soft">Of \(Passage.length) \(inspection.unit)s each, those with the most bits first.</p>
+            <p class="soft">Passages of \(Passage.length) \(inspection.unit)s, the most surprising first.</p>
             <ol class="card passages">
             \(items.joined(separator: "\n"))
             </ol>

@@ -1,10 +1,10 @@
 import Pages
 
-/// What moves the selection on an inspection's page; without it each character still has its title.
+/// The script that moves the selection on an inspection page; without it, each character still has its title.
 enum InspectionScript {
     static let script = Page.Script(source: source, hash: hash)
 
-    /// The SHA-256 of the source in Base64; the test that compares them says what it must be.
+    /// The SHA-256 of the source in Base64; a test checks it and prints the right value.
     static let hash = "rlgQfKJ5w1ktMO1S30iyUZFVXo7BJTM6oM+pOb4J2+I="
 
     static let source: Markup = """

@@ -2,16 +2,16 @@ import DTrainCore
 import Glibc
 import Pages
 
-/// How far back the model remembers.
+/// The section about the length of the model's memory.
 struct MemorySection {
     let inspection: Inspection
 
-    /// Less is what single precision rounds away.
+    /// The smallest divergence shown: float32 rounding hides less.
     private static let least = 1e-7
 
     var html: Markup {
         guard let curve = inspection.memory else {
-            return "<p>The text is too short for that, or always the same \(inspection.unit).</p>"
+            return "<p>The text is too short to measure memory, or it repeats one \(inspection.unit).</p>"
         }
         return "<p>\(summary(curve))</p>\n<p class=\"soft\">\(method(curve))</p>\n" + Parts.charts([chart(curve)])
             + Parts.details("The same as a table", table(curve).html)
@@ -29,7 +29,7 @@ struct MemorySection {
             inspection.trainedLength.map { " The model was trained on sequences of \(grouped($0)) \(units)." } ?? ""
         guard !reached.isEmpty else { return "A changed \(inspection.unit) hardly changes the predictions.\(trained)" }
         let end = curve.points.last?.distance ?? 0
-        let bound = curve.reach(0.001) == end ? " (\(grouped(end)) is as far as was looked)" : ""
+        let bound = curve.reach(0.001) == end ? " (\(grouped(end)) is the longest distance measured)" : ""
         return
             "A changed \(inspection.unit) still changes the prediction, on average, \(reached.joined(separator: ", "))\(bound).\(trained)"
     }
@@ -57,7 +57,7 @@ struct MemorySection {
             yText: scientific, lines: lines)
     }
 
-    /// One point for a few distances where they are far: there the curve is drawn narrow, and single ones are noisy.
+    /// Averages neighboring points at long distances, which are noisy and drawn close together.
     static func merged(_ points: [MemoryCurve.Point]) -> [MemoryCurve.Point] {
         var result: [MemoryCurve.Point] = []
         var start = 0

@@ -1,15 +1,15 @@
 import DTrainCore
 
-/// A part of a text that surprises a model.
+/// A passage of a text that surprises a model.
 struct Passage: Hashable {
-    /// Its characters, by their places among the ids.
+    /// The range of its characters among the ids.
     let range: Range<Int>
     /// The mean bits of its characters.
     let bits: Double
-    /// The line that it begins in, from 1.
+    /// The line where it starts, from 1.
     let line: Int
 
-    /// Characters of a passage.
+    /// The length of a passage in characters.
     static let length = 40
 
     /// The most surprising passages that don't overlap, in descending order.

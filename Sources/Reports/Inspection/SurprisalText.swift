@@ -1,16 +1,16 @@
 import DTrainCore
 import Pages
 
-/// The text with each character in the colour of its surprisal.
+/// The text with each character colored by its surprisal.
 struct SurprisalText {
-    /// Where a darker colour begins, in bits.
+    /// The lower bounds of the colors, in bits.
     static let bounds = [0.0, 1, 2, 3, 4, 6, 8, 12]
 
     let inspection: Inspection
-    /// The places of characters that links lead to.
+    /// The positions of characters that are link targets.
     let anchors: Set<Int>
 
-    /// The number of a surprisal's colour.
+    /// The index of a surprisal's color.
     static func level(_ bits: Double) -> Int { (bounds.lastIndex { bits >= $0 } ?? 0) }
 
     var html: Markup {
@@ -31,7 +31,7 @@ struct SurprisalText {
         let style: Markup = glyph.style.map { " \($0)" } ?? ""
         guard place > 0 else {
             return
-                "<i\(id) class=\"s0\(style)\" title=\"\(glyph.name): the first \(inspection.unit), which nothing predicts\">\(glyph.text)</i>"
+                "<i\(id) class=\"s0\(style)\" title=\"\(glyph.name): the first \(inspection.unit), which has no prediction\">\(glyph.text)</i>"
         }
         let surprisal = inspection.surprisals[place - 1]
         return
@@ -48,13 +48,13 @@ struct SurprisalText {
 
     private func share(_ probability: Float) -> String { scientific(Double(probability) * 100) + " %" }
 
-    /// How the bits are spread over the colours.
+    /// The legend: the share of characters and bits of each color.
     var legend: Markup {
         let levels = inspection.surprisals.map { (level: Self.level($0.bits), bits: $0.bits) }
         let all = levels.reduce(0) { $0 + $1.bits }
         let rows = Self.bounds.indices.map { level -> Markup in
             let own = levels.filter { $0.level == level }
-            let next = level + 1 < Self.bounds.count ? " – \(decimal(Self.bounds[level + 1], 0))" : " and more"
+            let next = level + 1 < Self.bounds.count ? " – \(decimal(Self.bounds[level + 1], 0))" : " or more"
             return """
                 <tr><td class="text"><i class="s\(level) key">\u{2003}\u{2003}</i> \(decimal(Self.bounds[level], 0))\(next)</td>\
                 <td>\(decimal(Double(own.count) / Double(levels.count) * 100, 1))</td>\

@@ -1,12 +1,12 @@
 import Pages
 
-/// The curves of trainings, a colour for each.
+/// The curves of runs, a color for each.
 struct RunCharts {
     let runs: [Run]
 
     init(_ runs: [Run]) { self.runs = runs }
 
-    /// Training and held-out loss by epoch; nil where no epoch is finished.
+    /// Training and held-out loss by epoch; nil if no epoch is finished.
     var losses: LineChart? {
         let hasHeldOut = runs.contains { !$0.epochHeldOut.isEmpty }
         let lines = runs.enumerated().flatMap { index, run -> [LineChart.Line] in
@@ -29,7 +29,7 @@ struct RunCharts {
             chart("Training loss", "step", "nats per \(unit)", lines(\.loss), y: Axis.range),
             chart(
                 "Held-out loss", "step", "nats per \(unit)",
-                // By epochs it is in the first chart.
+                // The first chart has the losses of epochs.
                 runs.contains { ($0.metrics?.heldOut.valueCount ?? 0) > $0.epochHeldOut.valueCount }
                     ? lines(\.heldOut) : [],
                 y: Axis.range),
@@ -43,10 +43,10 @@ struct RunCharts {
         ].compactMap { $0 }
     }
 
-    /// How many steps a point stands for; nil where each is one.
+    /// The number of steps per point; nil if 1.
     var mergedSteps: Int? { Self.merged(runs.compactMap { $0.metrics?.loss }) }
 
-    /// How many epochs a point stands for; nil where each is one.
+    /// The number of epochs per point; nil if 1.
     var mergedEpochs: Int? { Self.merged(runs.flatMap { [$0.epochLoss, $0.epochHeldOut] }) }
 
     private static func merged(_ traces: [Trace]) -> Int? {

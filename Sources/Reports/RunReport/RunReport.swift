@@ -1,32 +1,32 @@
 import DTrainCore
 import Pages
 
-/// The report on one training, or on several side by side.
+/// The report on one run, or on several side by side.
 public enum RunReport {
-    /// The whole page.
+    /// The HTML of the page.
     ///
     /// - Parameters:
     ///   - runs: at most `Run.mostOnAPage`.
-    ///   - samples: what the checkpoints of each have written.
+    ///   - samples: the sample texts of each run.
     public static func html(_ runs: [Run], samples: [[SampleText]]) -> String {
         Page(title: "dtrain: \(title(runs))", body: body(runs, samples)).html
     }
 
-    /// The losses by epoch as an SVG picture of its own.
+    /// The losses by epoch as a standalone SVG picture.
     ///
-    /// - Throws: `DTrainError` with `badData` when no epoch is finished.
+    /// - Throws: `DTrainError` with `badData` if no epoch is finished.
     public static func picture(_ runs: [Run]) throws -> String {
         guard let chart = RunCharts(runs).losses else {
             throw DTrainError(
                 .badData,
-                "no epoch is finished in '\(runs.map(\.name).joined(separator: "', '"))'; train for one, or write a page of .html"
+                "no epoch is finished in '\(runs.map(\.name).joined(separator: "', '"))'; finish one, or write a page (.html)"
             )
         }
         return chart.picture
     }
 
     private static func title(_ runs: [Run]) -> String {
-        runs.count == 1 ? "training \(runs.first?.name ?? "")" : "\(runs.count) trainings"
+        runs.count == 1 ? "run \(runs.first?.name ?? "")" : "\(runs.count) runs"
     }
 
     private static func body(_ runs: [Run], _ samples: [[SampleText]]) -> Markup {
@@ -34,7 +34,7 @@ public enum RunReport {
         let tables = RunTables(runs)
         let remarks = runs.flatMap(\.remarks).map { remark -> Markup in "<p class=\"soft\">Note: \(remark).</p>" }
         return """
-            <h1>\(runs.count == 1 ? "Training “\(runs.first?.name ?? "")”" : "\(runs.count) trainings side by side")</h1>
+            <h1>\(runs.count == 1 ? "Run “\(runs.first?.name ?? "")”" : "\(runs.count) runs side by side")</h1>
             <p class="soft">\(sources(runs))</p>
             <p class="verdict">\(RunVerdict.text(runs))</p>
             \(remarks.joined(separator: "\n"))
@@ -76,7 +76,9 @@ public enum RunReport {
 
     private static func steps(_ charts: RunCharts) -> Markup {
         let all = charts.bySteps
-        guard !all.isEmpty else { return "<p>No metrics file was found: train with --metrics FILE.</p>" }
+        guard !all.isEmpty else {
+            return "<p>No metrics file was found. Train with --metrics FILE to see curves here.</p>"
+        }
         return note(charts.mergedSteps, "steps") + Parts.charts(all)
     }
 
@@ -88,7 +90,8 @@ public enum RunReport {
         let known = runs.filter { $0.settings != nil }
         guard !known.isEmpty else { return "<p>No checkpoint was found; settings are read from checkpoints.</p>" }
         guard !table.rows.isEmpty else {
-            return runs.count == 1 ? "<p>All are the defaults.</p>" : "<p>The recorded settings are the same.</p>"
+            return runs.count == 1
+                ? "<p>All settings have their defaults.</p>" : "<p>The recorded settings are the same.</p>"
         }
         return table.html
     }

@@ -1,6 +1,6 @@
 import Pages
 
-/// What the curves of one or several trainings say, in a few sentences.
+/// A few sentences about the losses of one or several runs.
 enum RunVerdict {
     static func text(_ runs: [Run]) -> String {
         runs.count == 1 ? runs.first.map(single) ?? "" : several(runs)
@@ -11,13 +11,13 @@ enum RunVerdict {
         if let latest = run.latest, latest.isAtPoint(of: best) {
             let length = best.endsEpoch ? count(best.epoch, "epoch") : count(best.step, "step")
             return
-                "The held-out loss is least at the end, \(loss(best.loss)) after \(length): longer training may lower it."
+                "The held-out loss is lowest at the end, \(loss(best.loss)) after \(length): longer training may lower it."
         }
         let place = best.endsEpoch ? "in epoch \(grouped(best.epoch))" : "after \(count(best.step, "step"))"
-        let least = "The held-out loss is least \(place), \(loss(best.loss))"
-        guard let latest = run.latest else { return "\(least). Later losses are known from metrics only." }
+        let least = "The held-out loss is lowest \(place), \(loss(best.loss))"
+        guard let latest = run.latest else { return "\(least). Only a metrics file has later losses." }
         guard latest.loss > best.loss * 1.01 else {
-            return "\(least), and \(loss(latest.loss)) at the end: longer training would hardly lower it."
+            return "\(least), and \(loss(latest.loss)) at the end: longer training is unlikely to lower it."
         }
         return
             "\(least), and \(loss(latest.loss)) at the end: the model overfits after that \(best.endsEpoch ? "epoch" : "step"). Use "
@@ -31,7 +31,7 @@ enum RunVerdict {
         }
         return
             "The training loss went from \(loss(first)) to \(loss(last)) in \(count(losses.valueCount, "epoch")); nothing was held "
-            + "out, so how well it predicts other text isn't known."
+            + "out, so the loss on other text is unknown."
     }
 
     private static func several(_ runs: [Run]) -> String {
@@ -42,31 +42,31 @@ enum RunVerdict {
         let missing = runs.filter { $0.best == nil }.map(\.name)
         let rest = missing.isEmpty ? "" : " \(quoted(missing)) \(missing.count == 1 ? "has" : "have") no held-out loss."
         if let reason = difference(held.map(\.run), heldOut: true) {
-            return "The held-out losses can't be compared: the trainings' \(reason) differ.\(rest)"
+            return "The held-out losses can't be compared: the runs' \(reason) differ.\(rest)"
         }
         let others = held.filter { $0.run.name != least.run.name }.map { $0.best.loss - least.best.loss }.min() ?? 0
         return
-            "“\(least.run.name)” has the least held-out loss, \(loss(least.best.loss)) in epoch \(grouped(least.best.epoch)), "
+            "“\(least.run.name)” has the lowest held-out loss, \(loss(least.best.loss)) in epoch \(grouped(least.best.epoch)), "
             + "\(loss(others)) below the next.\(rest)"
     }
 
     private static func byTrainingLoss(_ runs: [Run]) -> String {
         let trained = runs.compactMap { run in run.epochLoss.lastValue.map { (run: run, loss: $0) } }
         guard trained.count > 1, let least = trained.min(by: { $0.loss < $1.loss }) else {
-            return "The trainings have no losses in common that could be compared."
+            return "The runs have no losses in common to compare."
         }
         let missing = runs.filter { $0.best == nil }.map(\.name)
         if let reason = difference(trained.map(\.run), heldOut: false) {
             return
-                "The training losses can't be compared: the trainings' \(reason) differ. Held-out losses are missing for "
+                "The training losses can't be compared: the runs' \(reason) differ. Held-out losses are missing for "
                 + "\(quoted(missing))."
         }
         return
-            "“\(least.run.name)” has the least training loss, \(loss(least.loss)). Held-out losses, which would tell which model "
+            "“\(least.run.name)” has the lowest training loss, \(loss(least.loss)). Held-out losses, which show which model "
             + "predicts best, are missing for \(quoted(missing))."
     }
 
-    /// What makes losses of different trainings incomparable, as far as checkpoints tell; nil for nothing.
+    /// The known differences that make the losses of runs incomparable; nil if there are none.
     private static func difference(_ runs: [Run], heldOut: Bool) -> String? {
         func differ(_ value: (Run) -> String?) -> Bool { Set(runs.compactMap(value)).count > 1 }
         var names: [String] = []
@@ -76,7 +76,7 @@ enum RunVerdict {
         return names.isEmpty ? nil : list(names)
     }
 
-    /// What identifies the held-out part of a text, or the text that is held out.
+    /// The identity of the held-out text: the checksum of its file, or its share of the training text.
     private static func heldOutText(_ run: Run) -> String? {
         guard let metadata = run.metadata, let settings = metadata.settings else { return nil }
         return metadata.validationChecksum ?? settings[.validationSplit].map { "\($0)" }

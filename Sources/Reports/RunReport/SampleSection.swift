@@ -1,6 +1,6 @@
 import Pages
 
-/// The texts that checkpoints have written.
+/// The section of sample texts.
 enum SampleSection {
     static func html(_ runs: [Run], _ samples: [[SampleText]]) -> Markup {
         let sections = zip(runs, samples).filter { !$1.isEmpty }.map { run, texts -> Markup in

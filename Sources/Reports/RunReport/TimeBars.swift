@@ -1,11 +1,11 @@
 import Pages
 
-/// Where the time of trainings went.
+/// The bars of the time in each phase of a step, and in held-out evaluation.
 enum TimeBars {
-    /// The parts of a step that are shown, by what they consist of.
+    /// The parts of a bar with the phases that each sums up.
     private static let kinds: [(name: String, color: Int, parts: [String])] = [
         ("forward", 1, ["forward"]), ("loss", 7, ["head"]), ("backward", 2, ["backward"]),
-        ("weight gradient", 4, ["weight_gradient"]), ("optimiser", 3, ["adam"]),
+        ("weight gradient", 4, ["weight_gradient"]), ("optimizer", 3, ["adam"]),
         ("exchange between ranks", 8, ["exchange"]),
         ("waiting", 5, ["wait"]), ("other", 6, ["pack", "other"]),
     ]
@@ -18,7 +18,7 @@ enum TimeBars {
         return hint + (bars.isEmpty ? "" : "<div class=\"charts\">\n\(bars.joined())</div>")
     }
 
-    /// The mean step of those with a profile.
+    /// The mean step of each run with a profile; nil if there is none.
     private static func parts(_ runs: [Run]) -> StackedBars? {
         let profiled = runs.compactMap { run in run.metrics.map { (run.name, $0) } }.filter { $0.1.profiledSteps > 0 }
         guard !profiled.isEmpty else { return nil }
@@ -38,7 +38,7 @@ enum TimeBars {
             }, text: seconds)
     }
 
-    /// The time of steps and of held-out evaluation; nil where nothing was held out.
+    /// The time of steps and of held-out evaluation; nil if nothing was held out.
     private static func whole(_ runs: [Run]) -> StackedBars? {
         let timed = runs.compactMap { run in run.metrics.map { (run.name, $0) } }.filter { $0.1.stepSeconds > 0 }
         guard timed.contains(where: { $0.1.heldOutSeconds > 0 }) else { return nil }

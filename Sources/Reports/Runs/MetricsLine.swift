@@ -1,11 +1,11 @@
 import DTrainCore
 
-/// A line of a metrics file, as far as reports use it.
+/// The values of a metrics line that reports use.
 struct MetricsLine: Hashable {
-    /// What a line is about.
+    /// The kind of a line.
     enum Kind: Hashable { case step, epoch, validation }
 
-    /// Optimiser steps in all; nil in an epoch's line.
+    /// The optimizer step; nil in an epoch's line.
     var step: Int?
     var epoch: Int?
     var loss: Double?
@@ -16,12 +16,12 @@ struct MetricsLine: Hashable {
     var tokens: Double?
     var gradientNorm: Double?
     var learningRate: Double?
-    /// Seconds of the step's parts; nil without a profile.
+    /// The seconds of each phase of the step; nil without a profile.
     var parts: PhaseSeconds?
 
-    /// The longest line that is read.
+    /// The maximum length of a line.
     private static let mostBytes = 1 << 16
-    /// No number of a training is larger; beyond it sums lose their meaning.
+    /// The largest accepted number: larger ones never occur and make sums meaningless.
     private static let largest = 1e15
 
     var kind: Kind? {
@@ -30,7 +30,7 @@ struct MetricsLine: Hashable {
         return loss != nil ? .step : validationLoss != nil ? .validation : nil
     }
 
-    /// Reads a line; nil for one that isn't of metrics.
+    /// Parses a line; nil if it isn't a metrics line.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count <= Self.mostBytes else { return nil }
         var scanner = JSONScanner(bytes)
@@ -73,9 +73,9 @@ struct MetricsLine: Hashable {
     }
 }
 
-/// Where the seconds of a step went, as `--profile` tells.
+/// The seconds of each phase of a step, from `--profile`.
 struct PhaseSeconds: Hashable {
-    /// The parts by their names in a metrics file, in the order of a step.
+    /// The phases' names in a metrics file, in the order of a step.
     static let names = ["pack", "forward", "head", "backward", "weight_gradient", "wait", "exchange", "adam", "other"]
 
     /// In the order of `names`.

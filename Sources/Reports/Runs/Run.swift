@@ -1,32 +1,32 @@
 import DTrainCore
 
-/// What is known of a training from its metrics and its checkpoints.
+/// A run, read from its metrics file and its checkpoints.
 public struct Run: Sendable {
-    /// What reports call it.
+    /// The name in reports.
     public internal(set) var name: String
-    /// What its metrics file tells; nil where there is none.
+    /// The metrics file's contents; nil if there is none.
     public let metrics: RunMetrics?
-    /// The folder of its checkpoints; nil where there is none.
+    /// The folder of checkpoints; nil if there is none.
     public let folder: String?
-    /// Its checkpoints, oldest first, without the damaged ones that are newer than `metadata`.
+    /// The checkpoints, oldest first, without damaged ones newer than `metadata`'s.
     public let checkpoints: [CheckpointName]
-    /// What the newest sound checkpoint, or else the best one, says of the training.
+    /// The metadata of the newest valid checkpoint, or else of the best one.
     public let metadata: CheckpointMetadata?
-    /// The parameters of its model; nil where no checkpoint tells.
+    /// The number of the model's parameters; nil without a checkpoint.
     let parameterCount: Int?
-    /// What the user should know of the files, a line each.
+    /// Remarks about the files, one line each.
     public let remarks: [String]
 
-    /// The most trainings that a page shows side by side: more have no colours of their own.
+    /// The maximum number of runs on a page: the palette has no more colors.
     public static let mostOnAPage = 8
 }
 
 extension Run {
-    /// Finds and reads the files of a training.
+    /// Finds and reads the files of a run.
     ///
-    /// - Parameter word: a metrics file or a folder of checkpoints, each found by the other's name: `RUN.jsonl` and folder `RUN`, or a
-    ///   single `.jsonl` inside the folder. `NAME=PATH` also gives the training a name.
-    /// - Throws: `DTrainError` with `noInput` where there is nothing to read, `badData` for a named file without metrics.
+    /// - Parameter word: a metrics file or a folder of checkpoints. The other one is found by its name: `RUN.jsonl` and
+    ///   folder `RUN`, or a single `.jsonl` inside the folder. `NAME=PATH` also names the run.
+    /// - Throws: `DTrainError` with `noInput` if there is nothing to read, `badData` for a named file without metrics.
     public init(_ word: String) throws {
         let files = try RunFiles(word)
         var remarks: [String] = []
@@ -36,14 +36,14 @@ extension Run {
         var folder = files.folder
         if let found = metrics, let newest, !Self.belong(found, newest.metadata) {
             remarks.append(
-                "'\(found.path)' and the checkpoints in '\(files.folder ?? "")' are of different trainings (their losses of epoch 1 "
-                    + "differ): only what was named is shown")
+                "'\(found.path)' and the checkpoints in '\(files.folder ?? "")' belong to different runs (their losses of epoch 1 "
+                    + "differ): only the one that was named is shown")
             if files.path == found.path { folder = nil } else { metrics = nil }
         }
         guard metrics != nil || newest != nil else {
             throw DTrainError(
                 .badData,
-                "folder '\(files.path)' holds neither metrics nor a sound checkpoint: \(remarks.first ?? "none was found")"
+                "folder '\(files.path)' holds neither metrics nor a valid checkpoint: \(remarks.first ?? "none was found")"
             )
         }
         let shown = folder == nil ? nil : newest
@@ -54,7 +54,7 @@ extension Run {
             metadata: shown?.metadata, parameterCount: shown?.layout.count, remarks: remarks)
     }
 
-    /// The newest sound checkpoint, else the best one.
+    /// The newest valid checkpoint, or else the best one.
     private static func newest(_ directory: CheckpointDirectory, _ remarks: inout [String]) throws -> Checkpoint? {
         if let newest = try directory.newestValid(report: { remarks.append("passed over: \($0)") }) { return newest }
         guard Folder.exists(directory.best) else { return nil }
@@ -66,7 +66,7 @@ extension Run {
         }
     }
 
-    /// The metrics; nil where there are none, or where a file that wasn't named holds none.
+    /// The metrics; nil if there is no file, or if a file that wasn't named holds none.
     private static func metrics(_ files: RunFiles, _ remarks: inout [String]) throws -> RunMetrics? {
         guard let path = files.metrics else { return nil }
         do {
@@ -79,9 +79,9 @@ extension Run {
         }
     }
 
-    /// Reads several trainings; those of one name are told apart by their paths.
+    /// Reads several runs; runs of the same name get their paths as names.
     ///
-    /// - Throws: as `init(_:)`.
+    /// - Throws: the errors of `init(_:)`.
     public static func all(_ words: [String]) throws -> [Run] {
         var runs = try words.map { try Run($0) }
         let names = runs.map(\.name)
@@ -94,13 +94,13 @@ extension Run {
         return runs
     }
 
-    /// Whether the first epoch's loss is the same, to its last bit, as far as both know it.
+    /// Whether both have the same loss of epoch 1, bit for bit; true if one lacks it.
     private static func belong(_ metrics: RunMetrics, _ metadata: CheckpointMetadata) -> Bool {
         guard let own = metrics.firstEpochLoss, let other = metadata.progress?.epochLosses.first else { return true }
         return own == other
     }
 
-    /// The settings and sizes of the training; nil where no checkpoint tells.
+    /// The settings and model sizes; nil without a checkpoint.
     var settings: Settings? {
         guard let metadata, var settings = metadata.settings else { return nil }
         for size in Settings.modelSizes { size.read(metadata.model, into: &settings) }
@@ -128,13 +128,13 @@ extension Run {
         return trace
     }
 
-    /// The least held-out loss; nil where none was measured.
+    /// The lowest held-out loss; nil if none was measured.
     var best: HeldOutLoss? { metrics?.best ?? metadata?.bestHeldOut }
 
-    /// The last held-out loss; nil where it isn't known.
+    /// The last held-out loss; nil if unknown.
     var latest: HeldOutLoss? { metrics?.best == nil ? metadata?.latestHeldOut : metrics?.latest }
 
-    /// Optimiser steps and finished epochs.
+    /// Optimizer steps and finished epochs.
     var steps: Int? { metrics.flatMap { $0.steps > 0 ? $0.steps : nil } ?? metadata?.progress?.step }
     var epochs: Int? { metrics.flatMap { $0.epochs > 0 ? $0.epochs : nil } ?? metadata?.progress?.epoch }
 }

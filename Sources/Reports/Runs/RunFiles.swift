@@ -1,30 +1,30 @@
 import DTrainCore
 import Glibc
 
-/// Where the metrics and the checkpoints of a training are.
+/// The paths of a run's metrics and checkpoints.
 struct RunFiles: Hashable {
-    /// What the report calls the training.
+    /// The run's name in the report.
     let name: String
-    /// What the user has named.
+    /// The path given on the command line.
     let path: String
-    /// The metrics file; nil where there is none.
+    /// The metrics file; nil if there is none.
     var metrics: String?
-    /// The folder of checkpoints; nil where there is none.
+    /// The folder of checkpoints; nil if there is none.
     var folder: String?
 
     private static let ending = ".jsonl"
 
     /// Finds both from a word of the command line: `PATH` or `NAME=PATH`.
     ///
-    /// The checkpoints of `NAME.jsonl` are in folder `NAME`, or beside it where it is the only such file; the metrics of a folder
-    /// likewise.
+    /// The checkpoints of `NAME.jsonl` are in folder `NAME`, or beside the file if it is `metrics.jsonl` or the only
+    /// `.jsonl` there. The metrics of a folder are found the same way.
     ///
-    /// - Throws: `DTrainError` with `noInput` where there is nothing, `inputOutput` for a folder that can't be read.
+    /// - Throws: `DTrainError` with `noInput` if there is nothing, `inputOutput` for a folder that can't be read.
     init(_ word: String) throws {
         (name, path) = Self.split(word)
         guard let kind = Self.kind(path) else {
             throw DTrainError(
-                .noInput, "there is no '\(path)'; name a metrics file or a folder of checkpoints")
+                .noInput, "'\(path)' doesn't exist; name a metrics file or a folder of checkpoints")
         }
         if kind == S_IFDIR {
             folder = try Self.holdsCheckpoints(path) ? path : nil
@@ -50,7 +50,7 @@ struct RunFiles: Hashable {
         return (last.hasSuffix(ending) ? String(last.dropLast(ending.count)) : last, word)
     }
 
-    /// Without slashes at the end.
+    /// The path without trailing slashes.
     private static func bare(_ path: String) -> String {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }

@@ -2,14 +2,14 @@ import DTrainCore
 import Glibc
 import Pages
 
-/// What a metrics file tells of a training, in memory that doesn't grow with the file.
+/// The contents of a metrics file, in memory that doesn't grow with the file.
 public struct RunMetrics: Sendable {
     /// The file.
     public let path: String
-    /// What is wrong with some of its lines, one sentence; nil where all are read.
+    /// A sentence about lines that were left out; nil if all were read.
     public private(set) var remark: String?
 
-    /// The loss of each step, and what goes with it, by step.
+    /// The loss, learning rate and gradient norm by step.
     private(set) var loss = Trace()
     private(set) var learningRate = Trace()
     private(set) var gradientNorm = Trace()
@@ -23,23 +23,24 @@ public struct RunMetrics: Sendable {
 
     /// The last step, 0 for none; finished epochs.
     private(set) var (steps, epochs) = (0, 0)
-    /// The least and the last held-out loss.
+    /// The lowest and the last held-out loss.
     private(set) var (best, latest): (HeldOutLoss?, HeldOutLoss?) = (nil, nil)
-    /// The mean loss of epoch 1, to its last bit; nil where there is none.
+    /// The exact mean loss of epoch 1; nil if there is none.
     private(set) var firstEpochLoss: Double?
-    /// Wall seconds of steps and of measurements of the held-out loss.
+    /// Wall seconds of steps and of held-out evaluations.
     private(set) var (stepSeconds, heldOutSeconds) = (0.0, 0.0)
     private(set) var tokens = 0.0
-    /// The sums over all steps with a profile, and how many those are.
+    /// The sums over all profiled steps, and their number.
     private(set) var (parts, profiledSteps) = (PhaseSeconds(), 0)
 
     private var (badLines, firstBadLine) = (0, 0)
 
     private static let leastSeconds = 1e-9
 
-    /// Reads a file line by line; lines that aren't of metrics are left out and counted.
+    /// Reads a file line by line; skips and counts lines that aren't metrics.
     ///
-    /// - Throws: `DTrainError` with `noInput` or `inputOutput` when it can't be read, `badData` when none of its lines is of metrics.
+    /// - Throws: `DTrainError` with `noInput` or `inputOutput` if it can't be read, `badData` if it has no line of
+    ///   metrics.
     public init(path: String) throws {
         self.path = path
         let file = try MappedFile(path: path, kind: "metrics file")
@@ -54,14 +55,14 @@ public struct RunMetrics: Sendable {
         }
         guard steps > 0 || epochs > 0 else {
             throw DTrainError(
-                .badData, "'\(path)' holds no line of metrics; name a file that 'dtrain train' wrote with `metrics`")
+                .badData, "'\(path)' holds no metrics; name a file that 'dtrain train' wrote with `metrics`")
         }
         guard badLines > 0 else { return }
         let place =
             badLines == 1
             ? "line \(grouped(firstBadLine)) is"
             : "\(grouped(badLines)) lines, the first is line \(grouped(firstBadLine)), are"
-        remark = "'\(path)': \(place) not of metrics or out of order, and left out"
+        remark = "'\(path)': \(place) left out: no metrics, or out of order"
     }
 
     private static func lineLength(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -71,7 +72,7 @@ public struct RunMetrics: Sendable {
 
     private mutating func take(_ bytes: UnsafeRawBufferPointer, number: Int, isWhole: Bool) {
         guard let line = MetricsLine(bytes), take(line) else {
-            // A training that is still running may have written its last line in part.
+            // A run in progress may have written part of its last line.
             guard isWhole else { return }
             badLines += 1
             if badLines == 1 { firstBadLine = number }
@@ -79,7 +80,7 @@ public struct RunMetrics: Sendable {
         }
     }
 
-    /// Whether a line comes where it belongs.
+    /// Adds a line, and returns whether it is in order.
     private mutating func take(_ line: MetricsLine) -> Bool {
         switch line.kind {
         case .step: takeStep(line)
@@ -95,7 +96,7 @@ public struct RunMetrics: Sendable {
         loss.add(value, at: step)
         if let rate = line.learningRate { learningRate.add(rate, at: step) }
         if let norm = line.gradientNorm { gradientNorm.add(norm, at: step) }
-        // No step is that short, and a speed must stay a number.
+        // No step is shorter, and the division must not overflow.
         if let seconds = line.seconds, seconds >= Self.leastSeconds {
             stepSeconds += seconds
             if let count = line.tokens, count >= 0 {
@@ -137,6 +138,6 @@ public struct RunMetrics: Sendable {
         if measurement.loss < best?.loss ?? .infinity { best = measurement }
     }
 
-    /// Characters or bytes a second over all steps; nil where none has a time.
+    /// Characters or bytes per second over all steps; nil if no step has a time.
     var meanSpeed: Double? { stepSeconds > 0 && tokens > 0 ? tokens / stepSeconds : nil }
 }

@@ -1,11 +1,11 @@
 import DTrainCore
 import Pages
 
-/// Trainings side by side: a column for each.
+/// Tables of results and settings with a column for each run.
 public struct RunTables {
     private let runs: [Run]
 
-    /// Compares trainings.
+    /// Compares runs.
     public init(_ runs: [Run]) { self.runs = runs }
 
     /// Both tables as text for a terminal.
@@ -13,11 +13,11 @@ public struct RunTables {
         let settings = settings
         let note =
             runs.contains { $0.settings == nil } && runs.count > 1
-            ? "– where no checkpoint tells the settings.\n" : ""
+            ? "– means that no checkpoint records the settings.\n" : ""
         return results.text + (settings.rows.isEmpty ? "" : "\n" + settings.text + note)
     }
 
-    /// What came out.
+    /// The results.
     var results: Table {
         let speed = NumberUnit.large(of: runs.compactMap { $0.metrics?.meanSpeed })
         let time = NumberUnit.duration(of: runs.compactMap { $0.metrics?.stepSeconds })
@@ -27,10 +27,10 @@ public struct RunTables {
             ("epochs", { $0.epochs.map(grouped) }),
             ("steps", { $0.steps.map(grouped) }),
             ("train loss, last epoch", { $0.epochLoss.lastValue.map(loss) }),
-            // Where no epoch is finished.
+            // Shown if no epoch is finished.
             ("train loss, last step", { $0.epochLoss.isEmpty ? $0.metrics?.loss.lastValue.map(loss) : nil }),
-            ("least held-out loss", { $0.best.map { loss($0.loss) } }),
-            ("epoch of that", { $0.best.map { grouped($0.epoch) } }),
+            ("lowest held-out loss", { $0.best.map { loss($0.loss) } }),
+            ("epoch of lowest loss", { $0.best.map { grouped($0.epoch) } }),
             ("last held-out loss", { $0.latest.map { loss($0.loss) } }),
             (
                 "speed, \(speed.name.isEmpty ? "" : speed.name + " ")\(units)/s",
@@ -41,14 +41,14 @@ public struct RunTables {
                 { $0.metrics.flatMap { $0.stepSeconds > 0 ? time.text($0.stepSeconds) : nil } }
             ),
             (
-                "time for held-out losses, \(time.name)",
+                "time in held-out evaluation, \(time.name)",
                 { $0.metrics.flatMap { $0.heldOutSeconds > 0 ? time.text($0.heldOutSeconds) : nil } }
             ),
         ]
         return table(rows.map { row in (name: row.0, cells: runs.map(row.1)) })
     }
 
-    /// The settings in which the trainings differ; of a single one those that aren't the defaults.
+    /// The settings in which the runs differ; for a single run, those that differ from the defaults.
     var settings: Table {
         let known = runs.map(\.settings)
         let plain = Settings()
@@ -66,7 +66,7 @@ public struct RunTables {
         return table(rows)
     }
 
-    /// Rows of which at least one training has something to say.
+    /// The table of the rows with at least one value.
     private func table(_ rows: [(name: String, cells: [String?])]) -> Table {
         Table(
             [""] + runs.map(\.name),
@@ -76,7 +76,5 @@ public struct RunTables {
     }
 }
 
-/// A loss in nats, with three decimals.
-///
-/// Trainings that differ mostly do so behind the second decimal.
+/// A loss in nats with three decimals, since runs often differ only in the third.
 func loss(_ value: Double) -> String { decimal(value, 3) }

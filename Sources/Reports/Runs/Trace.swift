@@ -1,8 +1,8 @@
-/// A series of numbers by step, kept to at most 600 points by averaging neighbours.
+/// A series of numbers by step with at most 600 points; neighbors are averaged.
 ///
-/// However long a training was, its trace takes the same memory.
+/// Its memory doesn't grow with the length of a run.
 struct Trace: Hashable {
-    /// Consecutive values that are one point.
+    /// Consecutive values averaged to one point.
     private struct Bin: Hashable {
         var last: Int
         var weight: Double
@@ -10,24 +10,24 @@ struct Trace: Hashable {
         var count: Int
     }
 
-    /// The most points that are kept.
+    /// The maximum number of points.
     static let mostPoints = 600
 
     private var bins: [Bin] = []
-    /// Values of a full point.
+    /// The number of values in a full point.
     private(set) var valuesPerPoint = 1
-    /// How many values were added.
+    /// The number of values added.
     private(set) var valueCount = 0
-    /// The first of them as it was added; nil for none.
+    /// The first value added; nil if there is none.
     private(set) var firstValue: Double?
-    /// The last of them as it was added; nil for none.
+    /// The last value added; nil if there is none.
     private(set) var lastValue: Double?
 
-    /// Adds a value behind all others.
+    /// Appends a value.
     ///
     /// - Parameters:
-    ///   - step: where it belongs.
-    ///   - weight: what it counts in a mean.
+    ///   - step: the value's step, after all earlier ones.
+    ///   - weight: its weight in the mean of a point.
     mutating func add(_ value: Double, at step: Int, weight: Double = 1) {
         valueCount += 1
         firstValue = firstValue ?? value

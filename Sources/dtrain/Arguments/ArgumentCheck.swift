@@ -1,32 +1,32 @@
 import ArgumentParser
 import DTrainCore
 
-/// Checks the words of a command line before the parser sees them.
+/// Checks a command line before the parser sees it.
 ///
-/// The parser lets the last of two values win, takes a value that begins with a dash for a flag, and guesses a mistyped flag
-/// by its letters alone.
+/// The parser alone lets the last of two values win, reads a value that starts with a dash as a flag, and guesses a
+/// mistyped flag by its letters only.
 struct ArgumentCheck {
-    /// Where another command's flags go.
+    /// Where a command accepts another command's flags.
     enum Passing {
         /// Nowhere.
         case none
-        /// After `--`, where the command takes further flags of the default command, but for those that it sets itself.
+        /// After `--`: the command passes on flags of the default command, except those that it sets itself.
         case flags(except: Set<String>)
-        /// Into the command line of a job after `--`.
+        /// In the command line of a job after `--`.
         case job
     }
 
-    /// Words for which the parser has its own answer, whatever else is there.
+    /// Words that the parser answers itself, regardless of the other words.
     private static let answers: Set<String> = ["-h", "-help", "--help", "--help-hidden", "--version"]
 
-    /// The words as the parser should get them.
+    /// Returns the words in the form that the parser expects.
     ///
     /// - Parameters:
     ///   - words: the arguments, without the program's name.
     ///   - default: the command that runs when none is named.
     ///   - commands: all commands of the program.
-    /// - Throws: `DTrainError` with `usage` for an unknown command or flag, for one without its value, and for one that is
-    ///   given again and can't be.
+    /// - Throws: `DTrainError` with `usage` for an unknown command or flag, a flag without its value, or a repeated
+    ///   flag that takes one value.
     static func checked(
         _ words: [String], default defaultCommand: any ParsableCommand.Type, commands: [any ParsableCommand.Type]
     ) throws -> [String] {
@@ -43,7 +43,7 @@ struct ArgumentCheck {
             flags: try CommandFlags(of: command), others: commands.filter { $0 != command }, passing: passing)
         let checked = try walk.checked(Array(named == nil ? own : own.dropFirst()))
         if case .flags = passing {
-            // A mistake there would otherwise show only when the first training has been started.
+            // Otherwise a mistake there would show only after the first training has started.
             walk.switchCommand(to: try CommandFlags(of: defaultCommand))
             _ = try walk.checked(Array(words[end...].dropFirst()))
         }
@@ -51,7 +51,7 @@ struct ArgumentCheck {
     }
 }
 
-/// A command that passes on what stands after `--`.
+/// A command that passes on the words after `--`.
 protocol PassingCommand: ParsableCommand {
     static var passing: ArgumentCheck.Passing { get }
 }

@@ -1,19 +1,19 @@
 import ArgumentParser
 import DTrainCore
 
-/// One way through the words of a command.
+/// A single pass over the words of a command.
 struct ArgumentWalk {
     private(set) var flags: CommandFlags
-    /// The program's other commands, for flags that are theirs.
+    /// The program's other commands, to recognize their flags.
     let others: [any ParsableCommand.Type]
     private(set) var passing: ArgumentCheck.Passing
 
-    /// What other programs take after a switch.
+    /// Values that other programs accept after a switch.
     private static let switches: Set<String> = ["true", "false", "yes", "no", "on", "off", "0", "1"]
 
     private var given: [String: String] = [:]
     private var rest: ArraySlice<String> = []
-    /// The words so far that belong to no flag.
+    /// The number of words so far that belong to no flag.
     private var wordCount = 0
 
     init(flags: CommandFlags, others: [any ParsableCommand.Type], passing: ArgumentCheck.Passing) {
@@ -22,14 +22,14 @@ struct ArgumentWalk {
         self.passing = passing
     }
 
-    /// Takes the words that follow for those of another command, which can't repeat what was given to the first.
+    /// Reads the words that follow as another command's; they can't repeat flags of the first command.
     mutating func switchCommand(to flags: CommandFlags) {
         self.flags = flags
         wordCount = 0
         passing = .none
     }
 
-    /// The words, with each value that begins with a dash joined to its flag.
+    /// Checks the words and joins each value that starts with a dash to its flag.
     ///
     /// - Throws: `DTrainError` with `usage`.
     mutating func checked(_ words: [String]) throws -> [String] {
@@ -37,7 +37,7 @@ struct ArgumentWalk {
         var previous: CommandFlag?
         rest = words[...]
         while let word = rest.popFirst() {
-            guard Self.beginsWithADash(word) else {
+            guard Self.startsWithDash(word) else {
                 guard wordCount < flags.words else { throw stray(word, after: previous) }
                 wordCount += 1
                 previous = nil
@@ -48,15 +48,15 @@ struct ArgumentWalk {
             guard let flag = flags[parts[0]] else {
                 throw UnknownFlag(name: parts[0], flags: flags, others: others, passing: passing).error
             }
-            try note(flag)
+            try refuseRepetition(of: flag)
             previous = flag
             if parts.count == 2 {
-                guard flag.values != .none else { throw withoutValue(flag) }
+                guard flag.values != .none else { throw unexpectedValue(flag) }
                 result += [word] + (flag.values == .several ? furtherValues() : [])
             } else {
                 let values = try values(of: flag)
-                // The parser would take it for a flag.
-                let isJoined = flag.values != .anyWord && values.first.map(Self.beginsWithADash) == true
+                // The parser would read it as a flag.
+                let isJoined = flag.values != .anyWord && values.first.map(Self.startsWithDash) == true
                 result += isJoined ? ["\(word)=\(values[0])"] + values.dropFirst() : [word] + values
             }
         }
@@ -67,17 +67,17 @@ struct ArgumentWalk {
         guard let flag, flag.values == .none else {
             return StrayWord.argument(word, after: flag, flags: flags, passing: passing, others: others)
         }
-        if Self.switches.contains(word.lowercased()) { return withoutValue(flag) }
+        if Self.switches.contains(word.lowercased()) { return unexpectedValue(flag) }
         return StrayWord.argument(word, after: nil, flags: flags, passing: passing, others: others)
     }
 
-    /// Refuses a flag that was there already.
-    private mutating func note(_ flag: CommandFlag) throws {
+    /// Refuses a flag that was given before.
+    private mutating func refuseRepetition(of flag: CommandFlag) throws {
         guard !flag.isRepeatable else { return }
         if let earlier = given.updateValue(flag.name, forKey: flag.switched) {
             let problem =
                 earlier == flag.name ? "\(flag.name) is given twice" : "\(earlier) and \(flag.name) exclude each other"
-            throw usage("\(problem): leave one of them out")
+            throw usage("\(problem): leave one out")
         }
     }
 
@@ -99,13 +99,13 @@ struct ArgumentWalk {
     }
 
     private mutating func furtherValues() -> [String] {
-        let found = rest.prefix { !Self.beginsWithADash($0) }
+        let found = rest.prefix { !Self.startsWithDash($0) }
         rest = rest.dropFirst(found.count)
         return Array(found)
     }
 
-    /// A dash alone is no flag, but standard input.
-    private static func beginsWithADash(_ word: String) -> Bool { word.hasPrefix("-") && word != "-" }
+    /// A dash alone means standard input and isn't a flag.
+    private static func startsWithDash(_ word: String) -> Bool { word.hasPrefix("-") && word != "-" }
 
     private func missingValue(_ flag: CommandFlag, before next: String? = nil) -> DTrainError {
         guard let next else { return usage("\(flag.name) has no value: write \(flag.name) <\(flag.valueName)>") }
@@ -117,7 +117,7 @@ struct ArgumentWalk {
             "\(flag.name) has no value: '\(next)' looks like a flag; if it is the value, write '\(flag.name)=\(next)'")
     }
 
-    private func withoutValue(_ flag: CommandFlag) -> DTrainError {
+    private func unexpectedValue(_ flag: CommandFlag) -> DTrainError {
         let inverse = flags["--no-\(flag.name.dropFirst(2))"].map { " or \($0.name)" } ?? ""
         return usage("\(flag.name) takes no value: write \(flag.name)\(inverse) alone")
     }

@@ -14,14 +14,14 @@ struct CommandFlag: Hashable, Sendable {
         case several
     }
 
-    /// With its dashes, such as `--epochs`.
+    /// The name with its dashes, such as `--epochs`.
     let name: String
     let values: Values
-    /// What the help calls its value.
+    /// The value's placeholder in the help.
     let valueName: String
     /// Whether a second occurrence adds a value instead of replacing the first.
     let isRepeatable: Bool
-    /// The flag that an inversion switches off: `--shuffle` for both `--shuffle` and `--no-shuffle`.
+    /// The flag without its inversion: `--shuffle` for both `--shuffle` and `--no-shuffle`.
     let switched: String
 }
 
@@ -30,14 +30,14 @@ struct CommandFlags: Sendable {
     /// The command, such as `train`.
     let command: String
     private let flags: [String: CommandFlag]
-    /// The names in the order of the full help.
+    /// The flags' names in the order of the full help.
     let names: [String]
-    /// How many words the command takes besides its flags.
+    /// The number of positional arguments.
     let words: Int
 
-    /// Reads them from the parser's own description of the command.
+    /// Reads the flags from the parser's description of the command.
     ///
-    /// - Throws: what decoding throws, if a newer parser describes commands otherwise.
+    /// - Throws: a decoding error if a newer parser uses another format.
     init(of type: any ParsableCommand.Type) throws {
         let tool = try JSONDecoder().decode(Description.self, from: Data(type._dumpHelp().utf8))
         let arguments = tool.command.arguments ?? []
@@ -53,7 +53,7 @@ struct CommandFlags: Sendable {
         command = type._commandName
         self.flags = flags
         self.names = names
-        // Others stand after `--`.
+        // The remaining ones follow `--`.
         let positional = arguments.filter { $0.kind == "positional" && $0.parsingStrategy != "postTerminator" }
         words = positional.contains(where: \.isRepeating) ? .max : positional.count
     }
@@ -61,7 +61,7 @@ struct CommandFlags: Sendable {
     subscript(name: String) -> CommandFlag? { flags[name] }
 }
 
-/// The part of the parser's description that is used here.
+/// The used part of the parser's description.
 private struct Description: Decodable {
     struct Command: Decodable { let arguments: [Argument]? }
 

@@ -1,5 +1,5 @@
 extension [String] {
-    /// Removes flags with their values, which follow as a word of their own or after `=`.
+    /// Removes flags and their values, given as the next word or after `=`.
     mutating func removeFlags(_ names: Set<String>) {
         var kept: [String] = []
         var rest = self[...]

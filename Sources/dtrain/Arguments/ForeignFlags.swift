@@ -1,19 +1,21 @@
-/// What other programs call dtrain's flags: PyTorch and Keras scripts, char-rnn, Hugging Face, launchers.
+/// Names that other programs use for dtrain's flags: PyTorch and Keras scripts, char-rnn, Hugging Face, launchers.
 enum ForeignFlags {
-    /// dtrain's flags for another program's name, the likeliest first; not all of them belong to each command.
+    /// dtrain's flags for another program's name, the likeliest first.
+    ///
+    /// A command may lack some of them.
     static func flags(for name: String) -> [String] {
         byName[squeezed(name), default: []].map { "--\($0)" }
     }
 
-    /// A name without dashes, underscores and capitals: `--batchSize` and `batch_size` are the same.
+    /// The name in lower case without dashes and underscores, which makes `--batchSize` and `batch_size` equal.
     static func squeezed(_ name: String) -> String {
         String(name.lowercased().filter { $0 != "-" && $0 != "_" })
     }
 
-    /// The flags of dtrain that others have other names for.
+    /// All flags of dtrain in the table.
     static var all: [String] { table.map { "--\($0.flag)" } }
 
-    /// Each flag with the names that are taken for it.
+    /// Each flag with its other names.
     private static let table: [(flag: String, names: String)] = [
         ("learning-rate", "lr eta alpha step-size base-lr init-lr"),
         ("batch-size", "bs bsz minibatch minibatch-size train-batch-size global-batch-size"),

@@ -2,9 +2,9 @@ import ArgumentParser
 import DTrainCore
 import Glibc
 
-/// A word where neither a command nor a flag is expected.
+/// The errors for a word that is neither a command nor a flag.
 enum StrayWord {
-    /// The program's first word, which names no command.
+    /// The error for a first word that isn't a command.
     static func command(_ word: String, commands: [any ParsableCommand.Type]) -> DTrainError {
         let names = commands.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
         let help = "see 'dtrain --help'"
@@ -14,15 +14,16 @@ enum StrayWord {
             return DTrainError(.usage, "unknown command '\(word)': did you mean 'dtrain \(meant)'", hint: help)
         }
         if access(word, F_OK) == 0 {
-            return DTrainError(.usage, "'\(word)' is no command: to train on it, write --data '\(word)'", hint: help)
+            return DTrainError(
+                .usage, "'\(word)' is a file, not a command: to train on it, write --data '\(word)'", hint: help)
         }
         return DTrainError(
             .usage, "unknown command '\(word)': the commands are \(names.joined(separator: ", "))", hint: help)
     }
 
-    private static let quotes = "put a value with spaces in quotes"
+    private static let quotes = "put quotes around a value with spaces"
 
-    /// What other programs call dtrain's commands.
+    /// Names that other programs use for dtrain's commands.
     private static let otherNames = [
         "fit": "train", "learn": "train", "run": "train", "resume": "train --resume", "sample": "generate",
         "predict": "generate", "load": "import", "eval": "evaluate", "test": "evaluate", "score": "evaluate",
@@ -31,7 +32,7 @@ enum StrayWord {
         "restart": "supervise", "watch": "supervise", "plot": "report", "diff": "compare", "surprisal": "inspect",
     ]
 
-    /// A word among a command's flags.
+    /// The error for a word among a command's flags.
     static func argument(
         _ word: String, after flag: CommandFlag?, flags: CommandFlags, passing: ArgumentCheck.Passing,
         others: [any ParsableCommand.Type]
@@ -46,7 +47,7 @@ enum StrayWord {
         }
         if others.contains(where: { $0._commandName == word }) || word == command {
             return DTrainError(
-                .usage, "\(unexpected): a command is the first word, as in 'dtrain \(word) …'", hint: help)
+                .usage, "\(unexpected): the command comes first, as in 'dtrain \(word) …'", hint: help)
         }
         if let flag {
             let advice =
@@ -54,7 +55,8 @@ enum StrayWord {
             return DTrainError(.usage, "\(unexpected) after \(flag.name): \(advice)", hint: help)
         }
         let limit =
-            flags.words == 0 ? "flags alone" : "\(flags.words) word\(flags.words == 1 ? "" : "s") besides its flags"
+            flags.words == 0
+            ? "only flags" : "\(flags.words) argument\(flags.words == 1 ? "" : "s") besides its flags"
         return DTrainError(.usage, "\(unexpected): \(command) takes \(limit)", hint: help)
     }
 }

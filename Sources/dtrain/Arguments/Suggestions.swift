@@ -1,16 +1,16 @@
-/// What a mistyped word was probably meant to be.
+/// Finds the likely intended word for a mistyped one.
 enum Suggestions {
-    /// The flag among `names` that is the word in another spelling, or by another program's name for it.
+    /// The flag among `names` that matches the word in another spelling or under another program's name.
     static func synonym(of word: String, among names: [String]) -> String? {
         let typed = ForeignFlags.squeezed(word)
         return names.first { ForeignFlags.squeezed($0) == typed }
             ?? ForeignFlags.flags(for: word).first(where: names.contains)
     }
 
-    /// Flags among `names` that begin with the word, look like it, or hold it, at most three.
+    /// At most three flags among `names` that start with the word, resemble it, or contain it.
     static func similar(to word: String, among names: [String]) -> [String] {
         let typed = ForeignFlags.squeezed(word)
-        // One or two letters are in too many of them.
+        // One or two letters match too many flags.
         guard typed.count > 2 else { return [] }
         let begun = names.filter { ForeignFlags.squeezed($0).hasPrefix(typed) }
         if !begun.isEmpty { return Array(begun.prefix(3)) }
@@ -25,18 +25,18 @@ enum Suggestions {
         return Array(inside.prefix(3))
     }
 
-    /// The word of the list that so few slips of the hand would turn `word` into that it was probably meant.
+    /// The nearest word of the list by edit distance.
     ///
-    /// - Returns: nil when no word is within a third of its letters.
+    /// - Returns: nil if the distance exceeds both 1 and a third of the shorter word's length.
     static func nearest(_ word: String, among words: [String]) -> String? {
         let typed = word.lowercased()
-        let rated = words.map { (word: $0, slips: slips(from: typed, to: $0)) }
-        guard let best = rated.min(by: { $0.slips < $1.slips }) else { return nil }
-        return best.slips <= max(1, min(typed.count, best.word.count) / 3) ? best.word : nil
+        let rated = words.map { (word: $0, distance: distance(from: typed, to: $0)) }
+        guard let best = rated.min(by: { $0.distance < $1.distance }) else { return nil }
+        return best.distance <= max(1, min(typed.count, best.word.count) / 3) ? best.word : nil
     }
 
-    /// Letters to insert, delete, replace, or swap with their neighbours: the restricted Damerau-Levenshtein distance.
-    static func slips(from first: String, to second: String) -> Int {
+    /// The restricted Damerau-Levenshtein distance: letters to insert, delete, replace, or swap with a neighbor.
+    static func distance(from first: String, to second: String) -> Int {
         let (a, b) = (Array(first), Array(second))
         var rows = [Array(0...b.count)]
         for i in a.indices {

@@ -1,18 +1,18 @@
 import ArgumentParser
 import DTrainCore
 
-/// A flag that a command doesn't have, and what was probably meant.
+/// The error for a flag that a command doesn't have, with the likely intended flag.
 struct UnknownFlag {
     let name: String
     let flags: CommandFlags
     let others: [any ParsableCommand.Type]
     let passing: ArgumentCheck.Passing
 
-    /// What the numbers of ranks are called, which are a launcher's affair.
-    private static let ofLaunchers: Set<String> = [
+    /// Names for the number of ranks, which the launcher sets.
+    private static let launcherNames: Set<String> = [
         "np", "n", "nproc", "ranks", "numranks", "worldsize", "nprocpernode",
     ]
-    private static let ofAccelerators: Set<String> = ["gpu", "gpus", "gpuid", "cuda", "device", "devices", "usecuda"]
+    private static let acceleratorNames: Set<String> = ["gpu", "gpus", "gpuid", "cuda", "device", "devices", "usecuda"]
 
     var error: DTrainError {
         let help = "see 'dtrain \(flags.command) --help'"
@@ -20,7 +20,7 @@ struct UnknownFlag {
         if let meant = Suggestions.synonym(of: name, among: listed) {
             return DTrainError(.usage, "unknown flag '\(name)': \(question([meant]))", hint: help)
         }
-        if let advice = ofOtherCommand ?? ofNoCommand { return DTrainError(.usage, advice, hint: help) }
+        if let advice = otherCommandAdvice ?? unsupportedAdvice { return DTrainError(.usage, advice, hint: help) }
         let meant = Suggestions.similar(to: name, among: listed)
         return DTrainError(
             .usage, meant.isEmpty ? "unknown flag '\(name)'" : "unknown flag '\(name)': \(question(meant))", hint: help)
@@ -35,14 +35,14 @@ struct UnknownFlag {
         return "did you mean \(alternatives)"
     }
 
-    /// Where the flag belongs, if another command has it, by its own name or by another program's.
-    private var ofOtherCommand: String? {
+    /// The place for the flag if another command has it, under its own name or another program's.
+    private var otherCommandAdvice: String? {
         let ofOthers = others.filter { $0.configuration.shouldDisplay }.compactMap { try? CommandFlags(of: $0) }
         let names = [name] + ForeignFlags.flags(for: name)
         for candidate in names {
             guard let owner = ofOthers.first(where: { $0.names.contains(candidate) }) else { continue }
             let flag = "\(candidate) is a flag of 'dtrain \(owner.command)'"
-            // A guess is worth its line only where that flag can be passed on.
+            // A guess by another name is useful only where the flag can be passed on.
             switch passing {
             case .flags(let except) where owner.command == "train":
                 return except.contains(candidate)
@@ -59,11 +59,11 @@ struct UnknownFlag {
         return nil
     }
 
-    private var ofNoCommand: String? {
-        if Self.ofLaunchers.contains(squeezed(name)), flags.command == "train" {
+    private var unsupportedAdvice: String? {
+        if Self.launcherNames.contains(squeezed(name)), flags.command == "train" {
             return "unknown flag '\(name)': the launcher sets the number of ranks, as in 'mpirun -np 2 dtrain …'"
         }
-        guard Self.ofAccelerators.contains(squeezed(name)) else { return nil }
-        return "unknown flag '\(name)': dtrain computes on CPUs alone; leave it out"
+        guard Self.acceleratorNames.contains(squeezed(name)) else { return nil }
+        return "unknown flag '\(name)': dtrain runs on CPUs only; leave it out"
     }
 }

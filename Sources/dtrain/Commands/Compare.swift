@@ -2,12 +2,12 @@ import ArgumentParser
 import DTrainCore
 import Reports
 
-/// `dtrain compare`: trainings side by side on the terminal.
+/// `dtrain compare`: prints runs side by side.
 struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print losses, speed and differing settings of trainings, a column for each.",
+        abstract: "Print losses, speed and differing settings of runs side by side.",
         discussion: """
-            \(RunOptions.discussion) 'dtrain report' writes the same with curves as a page.
+            \(RunOptions.discussion) 'dtrain report' writes the same as a page with curves.
 
               dtrain compare run-0 run-0.4
             """)

@@ -1,14 +1,16 @@
 import DTrainCore
 import Glibc
 
-/// The text that is used when none is named.
+/// The text to use when the command line names none.
 enum DefaultCorpus {
-    /// The names under which `scripts/fetch-corpus` keeps a corpus in the user's cache folder, the preferred first.
+    /// File names of `scripts/fetch-corpus` in the user's cache folder, in order of preference.
     private static let names = ["shakespeare.txt", "shakespeare-plays.txt"]
 
-    /// `$DTRAIN_DATA`, else the fetched corpus; says so if that isn't the tutorial's.
+    /// Returns `$DTRAIN_DATA`, or else the fetched corpus.
     ///
-    /// - Throws: `DTrainError` with `noInput` when there is neither.
+    /// Prints a notice if the fetched corpus isn't the tutorial's.
+    ///
+    /// - Throws: `DTrainError` with `noInput` if there is neither.
     static func paths() throws -> [String] {
         if let path = variable("DTRAIN_DATA") { return [path] }
         if let cache = variable("XDG_CACHE_HOME") ?? variable("HOME").map({ "\($0)/.cache" }) {
@@ -19,13 +21,13 @@ enum DefaultCorpus {
             }
         }
         throw DTrainError(
-            .noInput, "no text to train on: name one with --data or $DTRAIN_DATA, or run scripts/fetch-corpus first")
+            .noInput, "no text given", hint: "pass --data, set $DTRAIN_DATA, or run scripts/fetch-corpus first")
     }
 
     private static func announce(_ path: String) {
         Console.notice(
-            "no --data: training text is '\(path)', not the tutorial's, and losses differ from the tutorial's; "
-                + "'scripts/fetch-corpus --refresh' tries to get that")
+            "no --data: using '\(path)', which is not the tutorial's text, so losses differ from the tutorial's; "
+                + "run 'scripts/fetch-corpus --refresh' to fetch that")
     }
 
     private static func variable(_ name: String) -> String? {

@@ -1,6 +1,8 @@
 import ArgumentParser
 
-/// A text in which `\n`, `\t` and `\\` stand for a newline, a tab and a backslash.
+/// Replaces the escapes `\n`, `\t` and `\\` by a newline, a tab and a backslash.
+///
+/// - Throws: `ValidationError` for any other escape.
 func unescaped(_ text: String) throws -> String {
     var result = String.UnicodeScalarView()
     var rest = text.unicodeScalars[...]

@@ -1,14 +1,14 @@
 import ArgumentParser
 import DTrainCore
 
-/// `dtrain evaluate`: how well models predict a text.
+/// `dtrain evaluate`: measures how well models predict a text.
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure a model's loss on a text.",
         discussion: """
-            The text is cut into windows of the sequence length that the model was trained with, each from a zero state as in \
-            training; every character or byte but the first is predicted once. Several checkpoints give a line each; with \
-            --json a line is one object. What is evaluated is said on standard error.
+            Splits the text into windows of the model's training sequence length, each starting from a zero state as in \
+            training. Every character or byte except the first is predicted once. Prints a line for each checkpoint, or \
+            with --json an object a line; standard error names the model and the text.
             """)
 
     @Option(parsing: .upToNextOption, help: .usedCheckpoint)
@@ -18,21 +18,21 @@ struct Evaluate: ParsableCommand {
     @OptionGroup var text: TextOptions
 
     @Option(
-        help: "Characters per window (default: as trained; \(Setting.sequenceLength.defaultText) for a generator).",
+        help: "Characters per window (default: as trained, or \(Setting.sequenceLength.defaultText) for a generator).",
         transform: positive)
     var seqLength: Int?
 
-    @Flag(help: "Read the text in 64 streams whose states go on, instead of windows.")
+    @Flag(help: "Read 64 long streams with carried states instead of windows.")
     var carryState = false
 
-    @Option(help: "Operands of the large matrix products: bf16 may be faster.")
+    @Option(help: "Operands of the large matrix products; bf16 may be faster.")
     var precision = Setting.precision.defaultValue
 
-    @Flag(help: "Print one JSON object for each checkpoint.")
+    @Flag(help: "Print one JSON object per checkpoint.")
     var json = false
 
     func run() throws {
-        // All are opened before the first is evaluated, which may take long.
+        // Open all before the first evaluation, which may take long: an error shows at once.
         let models = try checkpoint.map { try LoadedModel($0, options: model.file) }
         let table = models.count > 1 && !json ? EvaluationTable(models) : nil
         var corpus: Corpus?
@@ -50,7 +50,7 @@ struct Evaluate: ParsableCommand {
         }
     }
 
-    /// The text with the model's vocabulary, read again only where that is another one.
+    /// Opens the text with the model's vocabulary; encodes it again only if the vocabulary differs.
     private func open(_ model: LoadedModel, _ earlier: Corpus?) throws -> Corpus {
         let corpus =
             if let earlier {

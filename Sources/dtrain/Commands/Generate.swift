@@ -1,13 +1,13 @@
 import ArgumentParser
 import DTrainCore
 
-/// `dtrain generate`: text from a trained model.
+/// `dtrain generate`: continues prompts with a trained model.
 struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Continue prompts with a trained model.",
         discussion: """
-            Prints each prompt with its continuation, a single one as it is generated; everything else goes to standard \
-            error. A model of bytes gets the prompt's UTF-8, and what it generates is written as it is. \
+            Prints each prompt with its continuation. A single continuation appears as it is generated. Messages go to \
+            standard error. A model of bytes reads the prompt's UTF-8, and its bytes are printed unchanged. \
             docs/generation.md explains the flags.
             """)
 
@@ -17,43 +17,44 @@ struct Generate: ParsableCommand {
     @OptionGroup var model: ModelUseOptions
     @OptionGroup var prompts: PromptOptions
 
-    @Option(help: "Characters to generate for each prompt (default: 1000).", transform: wholeNumber)
+    @Option(help: "Characters to generate per prompt (default: 1000).", transform: wholeNumber)
     var length = 1000
 
     @OptionGroup var sampling: SamplingOptions
 
-    @Option(help: "Continuations of each prompt (default: 1).", transform: sampleCount)
+    @Option(help: "Continuations per prompt (default: 1).", transform: sampleCount)
     var samples = 1
 
     @Option(
         help: .init(
-            "End a continuation before this text; give it again for more.", valueName: "text"))
+            "End a continuation before this text; repeatable.", valueName: "text"))
     var stop: [String] = []
 
     @Option(
         help: .init(
-            "Printed between texts; \\n, \\t and \\\\ are understood (default: \\n, on a terminal a numbered line).",
+            "Text between results, with \\n, \\t or \\\\ (default: \\n, or a numbered line on a terminal).",
             valueName: "text"),
         transform: unescaped)
     var separator: String?
 
-    @Flag(help: "Print one JSON object for each text, with the log-probability of each character.")
+    @Flag(help: "Print one JSON object per text, with each character's log-probability.")
     var json = false
 
-    @Option(help: "Operands of the large matrix products: bf16 may be faster, and other characters may follow.")
+    @Option(help: "Operands of the large matrix products; bf16 may change the text.")
     var precision = Setting.precision.defaultValue
 
     func validate() throws {
         guard !stop.contains("") else {
-            throw ValidationError("a stop text is empty: give --stop with at least one character")
+            throw ValidationError("--stop is empty: give at least one character")
         }
         if sampling.greedy, samples > 1 {
             throw ValidationError(
-                "--greedy takes the likeliest character, so all \(samples) samples would be the same: use one of "
-                    + "--greedy and --samples")
+                "--greedy always takes the likeliest character, so all \(samples) samples would be the same: use --greedy "
+                    + "or --samples")
         }
         if json, separator != nil {
-            throw ValidationError("--json prints one object a line, whatever --separator says: use one of them")
+            throw ValidationError(
+                "--separator has no effect with --json, which prints one object a line: use one of them")
         }
     }
 

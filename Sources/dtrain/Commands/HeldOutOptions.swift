@@ -1,7 +1,7 @@
 import ArgumentParser
 import DTrainCore
 
-/// Text that is held out of the training.
+/// The flags of the held-out text.
 struct HeldOutOptions: ParsableArguments {
     @Option(help: .setting(.validationSplit, valueName: "fraction"), transform: properFraction)
     private var validationSplit: Double?

@@ -4,16 +4,16 @@ import Exchange
 
 extension ImportFormat: ExpressibleByArgument {}
 
-/// `dtrain import`: another program's weights as a generator of dtrain's.
+/// `dtrain import`: converts another program's weights to a dtrain generator.
 struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Convert another program's weights to a dtrain generator.",
         discussion: """
-            The weights are a safetensors file of one embedding, GRU, LSTM or tanh RNN layers, and a dense layer. The result works \
+            Reads a safetensors file of one embedding, GRU, LSTM or tanh RNN layers, and a dense layer. The result works \
             with 'generate', 'evaluate', 'export' and 'train --init'. docs/formats.md lists the tensors.
             """)
 
-    @Option(help: "Program whose names and layouts the file uses.")
+    @Option(help: "Program that defines the tensor names and layouts.")
     var from: ImportFormat
 
     @Argument(help: "A safetensors file.")
@@ -30,16 +30,16 @@ struct Import: ParsableCommand {
             "Rename a tensor or module, as in decoder=rnn; repeatable.", valueName: "theirs=ours"))
     var map: [String] = []
 
-    @Option(help: .init("The folder to write generator.safetensors to.", valueName: "dir"))
+    @Option(help: .init("Output folder for generator.safetensors.", valueName: "dir"))
     var output: String
 
-    @Flag(help: "Replace a generator that is there already.")
+    @Flag(help: "Replace an existing generator.")
     var overwrite = false
 
     func run() throws {
         let names = try NameMap(map)
         try ExchangeFormat.dtrain.requireFree(output, overwrite: overwrite)
-        try CleanEnd.removingTemporaries(in: output)
+        try SignalCleanup.removeTemporaries(in: output)
         let imported = try from.read(file, vocabulary: vocabulary, names: names)
         let written = try imported.model.save(to: output, overwrite: overwrite)
         for warning in imported.warnings { Console.warning(warning) }

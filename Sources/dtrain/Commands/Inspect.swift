@@ -2,13 +2,14 @@ import ArgumentParser
 import DTrainCore
 import Reports
 
-/// `dtrain inspect`: what a model expects of a text, as a page.
+/// `dtrain inspect`: writes a page about a model's predictions of a text.
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a page that shows how surprising each character of a text is to a model.",
         discussion: """
-            Each character has the colour of its surprisal, with the likeliest alternatives; the most surprising passages are listed, and a curve \
-            shows how far back a changed character still changes the predictions. Works on the beginning of a text, as far as --limit.
+            Colors each character by its surprisal, with the likeliest alternatives, and lists the most surprising \
+            passages. A curve shows how long a changed character still changes the predictions. Covers the first --limit \
+            characters of the text.
 
               dtrain inspect --checkpoint run --data play.txt --output inspect.html
             """)
@@ -19,17 +20,18 @@ struct Inspect: ParsableCommand {
     @OptionGroup var model: ModelUseOptions
     @OptionGroup var text: TextOptions
 
-    @Option(help: .init("The page.", valueName: "file"))
+    @Option(help: .init("HTML page to write.", valueName: "file"))
     var output: String
 
     @Option(
-        help: "Characters of the text that are shown, at most \(Inspection.mostCharacters) (default: 10000).",
+        help: "Characters to show, at most \(Inspection.mostCharacters) (default: 10000).",
         transform: positive)
     var limit = 10_000
 
     func validate() throws {
         guard limit >= 2, limit <= Inspection.mostCharacters else {
-            throw ValidationError("--limit \(limit) is not from 2 to \(Inspection.mostCharacters): give such a number")
+            throw ValidationError(
+                "--limit \(limit) is out of range: give a number from 2 to \(Inspection.mostCharacters)")
         }
     }
 
@@ -45,12 +47,12 @@ struct Inspect: ParsableCommand {
         try page.write(InspectionPage.html(inspection))
         if corpus.count > limit {
             Console.notice(
-                "shown are the first \(limit.grouped) of \(corpus.count.grouped) \(corpus.tokenization.rawValue): see --limit"
+                "the page shows the first \(limit.grouped) of \(corpus.count.grouped) \(corpus.tokenization.rawValue): see --limit"
             )
         }
     }
 
-    /// Names the number of characters that are shown without being in the vocabulary.
+    /// Warns if shown characters are missing from the vocabulary, with their number.
     private func warnOfUnknownCharacters(_ corpus: Corpus) {
         guard corpus.unknownCount > 0 else { return }
         let shown = min(limit, corpus.count)

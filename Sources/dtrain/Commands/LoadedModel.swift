@@ -2,30 +2,30 @@ import ArgumentParser
 import DTrainCore
 import DTrainDistributed
 
-/// A model read from `--checkpoint`, for the commands that only use one.
+/// A model read from `--checkpoint`, for commands that don't train.
 struct LoadedModel {
     let checkpoint: Checkpoint
     let vocabulary: Vocabulary
 
-    /// Opens a checkpoint, or any file of weights together with its vocabulary.
+    /// Opens a checkpoint, or a file of weights with its vocabulary.
     init(_ path: String, options: ModelFileOptions) throws {
         (checkpoint, self.vocabulary) = try options.open(path)
     }
 }
 
-/// Which file of a folder is used, and the vocabulary of weights that don't name their own.
+/// The flags that choose a model file and a vocabulary.
 struct ModelFileOptions: ParsableArguments {
     @Option(
         name: .customLong("vocabulary"),
         help: .init(
-            "What the ids mean, for weights that don't say: a JSON list of characters, or the text trained on.",
+            "Vocabulary for weights without one: a JSON list, or the training text.",
             valueName: "file"))
     private var path: String?
 
-    @Flag(help: "Use ckpt_best.safetensors of the folder, which has the least held-out loss.")
+    @Flag(help: "Use the folder's ckpt_best.safetensors, which has the lowest held-out loss.")
     private var best = false
 
-    /// Opens a checkpoint, or any file of weights, and says what is to be known of it.
+    /// Opens a checkpoint or a file of weights, and prints remarks about it.
     func open(_ checkpoint: String) throws -> (Checkpoint, Vocabulary) {
         let given = try path.map { try Vocabulary(path: $0) }
         let found =
@@ -40,7 +40,7 @@ struct ModelFileOptions: ParsableArguments {
     }
 }
 
-/// Options that the commands share which only use a model.
+/// Options shared by the commands that use a model without training it.
 struct ModelUseOptions: ParsableArguments {
     @OptionGroup var file: ModelFileOptions
 
@@ -59,8 +59,8 @@ struct ModelUseOptions: ParsableArguments {
 }
 
 extension ArgumentHelp {
-    /// The help of a flag that names a checkpoint to use.
+    /// The help of the flag for the checkpoint to use.
     static let usedCheckpoint = ArgumentHelp(
-        "A checkpoint, a folder of checkpoints (its newest valid one), or an exported generator's folder.",
+        "A checkpoint, or a folder (its newest valid checkpoint, or its generator).",
         valueName: "file-or-dir")
 }

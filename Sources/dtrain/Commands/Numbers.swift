@@ -1,22 +1,24 @@
 import ArgumentParser
 import DTrainCore
 
-/// A whole number above 0, from what a user has typed.
+// Values of flags. Each function throws `ValidationError`, which states the valid range.
+
+/// Reads a whole number above 0.
 func positive(_ text: String) throws -> Int {
     try integer(text, 1...Int(Int32.max))
 }
 
-/// A whole number, 0 included.
+/// Reads a whole number, including 0.
 func wholeNumber(_ text: String) throws -> Int {
     try integer(text, 0...Int(Int32.max))
 }
 
-/// What random numbers derive from.
+/// Reads a random seed.
 func seedNumber(_ text: String) throws -> UInt64 {
     try integer(text, 0...UInt64.max)
 }
 
-/// A number above 0 that single precision, in which dtrain computes, has in full.
+/// Reads a number above 0 in the normal range of float32, in which dtrain computes.
 func positiveNumber(_ text: String) throws -> Double {
     guard let value = Double(text), value > 0, Float(value).isNormal else {
         throw ValidationError(
@@ -25,7 +27,7 @@ func positiveNumber(_ text: String) throws -> Double {
     return value
 }
 
-/// A number from 0 up to, but without, 1.
+/// Reads a number in 0..<1.
 func fraction(_ text: String) throws -> Double {
     guard let value = Double(text), (0..<1).contains(value) else {
         throw ValidationError("give a number from 0 to below 1")
@@ -33,7 +35,7 @@ func fraction(_ text: String) throws -> Double {
     return value
 }
 
-/// A number from 0 to 1.
+/// Reads a number in 0...1.
 func probability(_ text: String) throws -> Double {
     guard let value = Double(text), (0...1).contains(value) else {
         throw ValidationError("give a number from 0 to 1")
@@ -41,7 +43,7 @@ func probability(_ text: String) throws -> Double {
     return value
 }
 
-/// A number between 0 and 1, both excluded.
+/// Reads a number between 0 and 1, both excluded.
 func properFraction(_ text: String) throws -> Double {
     guard let value = Double(text), value > 0, value < 1 else {
         throw ValidationError("give a number between 0 and 1, such as 0.1")
@@ -49,7 +51,7 @@ func properFraction(_ text: String) throws -> Double {
     return value
 }
 
-/// A factor above 0 and not above 1.
+/// Reads a factor above 0 and at most 1.
 func factor(_ text: String) throws -> Double {
     guard let value = Double(text), value > 0, value <= 1 else {
         throw ValidationError("give a number above 0 and at most 1")
@@ -57,7 +59,7 @@ func factor(_ text: String) throws -> Double {
     return value
 }
 
-/// 0, or a number above it that single precision has in full.
+/// Reads 0, or a positive number in the normal range of float32.
 func nonNegativeNumber(_ text: String) throws -> Double {
     if Double(text) == 0 { return 0 }
     guard let value = Double(text), value > 0, Float(value).isNormal else {
@@ -67,7 +69,7 @@ func nonNegativeNumber(_ text: String) throws -> Double {
     return value
 }
 
-/// A number of steps, or of epochs with the unit behind it.
+/// Reads a number of steps, or of epochs with the suffix `epochs`.
 func stepCount(_ text: String) throws -> StepCount {
     guard let count = StepCount(text) else {
         throw ValidationError("give a number of steps, such as 500, or of epochs, such as 3epochs")
@@ -75,26 +77,26 @@ func stepCount(_ text: String) throws -> StepCount {
     return count
 }
 
-/// How many characters are likely enough; 0 is what other programs call all.
+/// Reads the number of candidates for top-k sampling; 0, which means all in other programs, gets an error of its own.
 func topKNumber(_ text: String) throws -> Int {
-    if Int(text) == 0 { throw ValidationError("leave --top-k out, which keeps all characters") }
+    if Int(text) == 0 { throw ValidationError("leave out --top-k to keep all characters") }
     return try positive(text)
 }
 
-/// The probability of the characters that are likely enough.
+/// Reads the cumulative probability for top-p sampling; for 0 the error names `--greedy`.
 func topPNumber(_ text: String) throws -> Double {
-    if Double(text) == 0 { throw ValidationError("write --greedy instead, which takes the likeliest character always") }
+    if Double(text) == 0 { throw ValidationError("write --greedy instead, which always takes the likeliest character") }
     return try factor(text)
 }
 
-/// How many texts are generated side by side after each prompt.
+/// Reads the number of samples per prompt.
 func sampleCount(_ text: String) throws -> Int {
     try integer(text, 1...10_000)
 }
 
-/// What divides the logits; 0 is what other programs call the likeliest character.
+/// Reads a temperature; for 0, which means greedy in other programs, the error names `--greedy`.
 func temperatureNumber(_ text: String) throws -> Double {
-    if Double(text) == 0 { throw ValidationError("write --greedy instead, which takes the likeliest character always") }
+    if Double(text) == 0 { throw ValidationError("write --greedy instead, which always takes the likeliest character") }
     return try positiveNumber(text)
 }
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import DTrainCore
 
-/// How parameters follow their gradient.
+/// The flags of the optimizer, gradient clipping and frozen layers.
 struct OptimizerOptions: ParsableArguments {
     @Option(help: .setting(.optimizer))
     private var optimizer: OptimizerKind?
@@ -54,15 +54,15 @@ struct OptimizerOptions: ParsableArguments {
     }
 }
 
-/// Names of layers with commas between them, or `none`.
+/// Reads names of layers separated by commas, or `none`.
 private func layerList(_ text: String) throws -> FrozenLayers {
     guard let layers = FrozenLayers(text) else {
-        throw ValidationError("give names of layers with commas between them, such as embedding,gru, or none")
+        throw ValidationError("give names of layers separated by commas, such as embedding,gru, or none")
     }
     return layers
 }
 
-/// How the learning rate changes from step to step.
+/// The flags of the learning-rate schedule.
 struct ScheduleOptions: ParsableArguments {
     @Option(help: .setting(.schedule))
     private var schedule: ScheduleKind?

@@ -1,25 +1,25 @@
 import ArgumentParser
 import DTrainCore
 
-/// The texts that `generate` continues.
+/// The prompts of `generate`.
 struct PromptOptions: ParsableArguments {
-    @Option(help: .init("Text to continue; give it again for more, they are generated together.", valueName: "text"))
+    @Option(help: .init("Text to continue; repeatable, all are generated together.", valueName: "text"))
     private var prompt: [String] = []
 
     @Option(
-        help: .init("One more prompt: all of a file, or - for standard input.", valueName: "file"))
+        help: .init("Read a prompt from a file, or - for standard input.", valueName: "file"))
     private var promptFile: String?
 
     func validate() throws {
         guard !prompt.contains(""), !prompt.isEmpty || promptFile != nil else {
             throw ValidationError(
-                "a prompt is missing or empty: give --prompt with at least one character, or --prompt-file")
+                "the prompt is missing or empty: give --prompt with at least one character, or --prompt-file")
         }
     }
 
-    /// The ids of the prompts, that of the file last.
+    /// The ids of the prompts, with the file's last.
     ///
-    /// - Throws: `DTrainError` with `usage` that names the characters which the model lacks; what opening the file throws.
+    /// - Throws: `DTrainError` with `usage` for characters that the vocabulary lacks, or the error of opening the file.
     func ids(for model: LoadedModel) throws -> [[UInt16]] {
         try prompt.map { try model.ids(of: $0, in: "the prompt") } + [promptFile].compactMap(\.self).map(model.ids)
     }
@@ -28,7 +28,8 @@ struct PromptOptions: ParsableArguments {
 extension LoadedModel {
     /// The ids of a text.
     ///
-    /// - Throws: `DTrainError` with `usage` that names the characters which the vocabulary lacks.
+    /// - Parameter place: where the text comes from, for the error.
+    /// - Throws: `DTrainError` with `usage` for characters that the vocabulary lacks.
     func ids(of text: String, in place: String) throws -> [UInt16] {
         try requireNone(missing: vocabulary.missing(in: text), in: place)
         return vocabulary.encode(text)

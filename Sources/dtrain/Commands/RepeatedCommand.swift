@@ -2,10 +2,10 @@ import DTrainCore
 import DTrainDistributed
 import Glibc
 
-/// The command that has started this training, launcher and supervisor included, for a shell.
+/// The command line that started this run, with its launcher and supervisor, for the shell.
 struct RepeatedCommand {
     private let words: [String]
-    /// Whether there is a launcher whose part of the command isn't known.
+    /// Whether a launcher started the run but its part of the command line is unknown.
     let lacksLauncher: Bool
 
     /// Finds the command in the processes above this one.
@@ -13,13 +13,13 @@ struct RepeatedCommand {
     /// - Parameters:
     ///   - arguments: this process's arguments, the program first.
     ///   - ancestors: the processes above it, the nearest first.
-    ///   - usesLauncher: whether a launcher has started it.
+    ///   - usesLauncher: whether a launcher started this process.
     ///   - variable: looks up an environment variable.
     init(
         _ arguments: [String], ancestors: [Ancestor] = [], usesLauncher: Bool = false,
         variable: (String) -> String? = { _ in nil }
     ) {
-        // Others, such as a script that writes the arguments itself, can't be repeated with another flag.
+        // A script that writes the arguments itself can't be repeated with another flag.
         let ours = arguments.dropFirst()
         let program = arguments.first?.split(separator: "/").last
         func carriesOurs(_ words: [String]) -> Bool {
@@ -38,7 +38,7 @@ struct RepeatedCommand {
         }
     }
 
-    /// Slurm's `srun` isn't above the ranks, but its variables are theirs.
+    /// Rebuilds the `srun` part from Slurm's variables: `srun` isn't an ancestor of the ranks.
     private static func srun(_ variable: (String) -> String?) -> [String]? {
         guard variable("OMPI_COMMAND") == nil, let tasks = variable("SLURM_STEP_NUM_TASKS") else { return nil }
         let type = variable("SLURM_MPI_TYPE").map { ["--mpi=\($0)"] } ?? []
@@ -48,12 +48,12 @@ struct RepeatedCommand {
     /// The same command.
     var line: String { Self.line(words) }
 
-    /// The same training, continued from its newest checkpoint; for this and any further time.
+    /// The command that resumes the run from its newest checkpoint, this time and any later time.
     var resuming: String {
         let start = Supervision.isSupervisor(words) ? words.firstIndex(of: "--").map { $0 + 1 } ?? 0 : 0
         return Self.line(words[..<start] + SupervisedCommand(Array(words[start...])).resuming)
     }
 
-    /// Words as a shell takes them.
+    /// Joins words, quoted for a shell.
     static func line(_ words: [String]) -> String { words.map(\.shellWord).joined(separator: " ") }
 }

@@ -2,14 +2,14 @@ import ArgumentParser
 import DTrainCore
 import Reports
 
-/// `dtrain report`: trainings looked at, as a page.
+/// `dtrain report`: writes a page about runs.
 struct ReportRuns: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Write a page about one training, or several side by side.",
+        abstract: "Write a page about one run, or several side by side.",
         discussion: """
-            Shows losses, learning rate, gradient norm, speed, where the time went, settings that differ and texts that the checkpoints \
-            write. The page needs nothing from elsewhere. \(RunOptions.discussion)
+            Shows losses, learning rate, gradient norm, speed, where the time went, settings that differ and sample texts \
+            of the checkpoints. The page loads nothing else. \(RunOptions.discussion)
 
               dtrain report run.jsonl --output report.html
               dtrain report 'plain=run-0' 'dropout=run-0.4' --output report.html
@@ -18,16 +18,16 @@ struct ReportRuns: ParsableCommand {
 
     @OptionGroup var runs: RunOptions
 
-    @Option(help: .init("The page (.html), or a picture of the losses by epoch (.svg).", valueName: "file"))
+    @Option(help: .init("Page (.html), or picture of the losses by epoch (.svg).", valueName: "file"))
     var output: String
 
-    @Option(help: "Prompt of the sample texts (default: a new line).")
+    @Option(help: "Prompt of the sample texts (default: a newline).")
     var prompt: String?
 
-    @Option(help: "Characters that each checkpoint writes; 0 for none (default: 300).", transform: wholeNumber)
+    @Option(help: "Characters per sample text; 0 for none (default: 300).", transform: wholeNumber)
     var length: Int?
 
-    @Option(help: "Temperature of these texts (default: 1).", transform: temperatureNumber)
+    @Option(help: "Sampling temperature (default: 1).", transform: temperatureNumber)
     var temperature: Double?
 
     @Option(help: "Checkpoints sampled per run, spread evenly (default: 8).", transform: positive)
@@ -41,7 +41,7 @@ struct ReportRuns: ParsableCommand {
     func validate() throws {
         guard runs.words.count <= Run.mostOnAPage else {
             throw ValidationError(
-                "\(runs.words.count) trainings are more than the \(Run.mostOnAPage) that a page shows: name fewer, or use 'dtrain compare'"
+                "a page shows at most \(Run.mostOnAPage) runs, not \(runs.words.count): name fewer, or use 'dtrain compare'"
             )
         }
         guard prompt != "" else { throw ValidationError("--prompt is empty: give at least one character") }
@@ -49,12 +49,12 @@ struct ReportRuns: ParsableCommand {
             throw ValidationError("--length \(length) is too long for a page: give at most 100000")
         }
         guard isPicture || output.hasSuffix(".html") || output.hasSuffix(".htm") else {
-            throw ValidationError("--output '\(output)' is neither .html nor .svg: name a file that ends so")
+            throw ValidationError("--output '\(output)' ends in neither .html nor .svg: name a file that does")
         }
         try refuseUselessFlags()
     }
 
-    /// Refuses flags of sample texts where none are written.
+    /// Refuses sample-text flags if no sample texts are written.
     private func refuseUselessFlags() throws {
         guard isPicture || length == 0 else { return }
         let given = [
@@ -63,7 +63,7 @@ struct ReportRuns: ParsableCommand {
         ]
         guard let flag = given.first(where: \.1)?.0 else { return }
         let reason = isPicture ? "a picture (.svg), which has no sample texts" : "--length 0"
-        throw ValidationError("\(flag) does nothing with \(reason): leave one of them out")
+        throw ValidationError("\(flag) has no effect with \(reason): leave one of them out")
     }
 
     func run() throws {

@@ -1,18 +1,18 @@
 import ArgumentParser
 import Reports
 
-/// The trainings that a command looks at.
+/// The runs that a command reads.
 struct RunOptions: ParsableArguments {
-    /// How they are found, for the help of commands.
+    /// Help text: how a run's files are found.
     static let discussion = """
-        RUN is a metrics file or a folder of checkpoints; each is found by the other's name: run.jsonl and folder run, or one .jsonl \
-        inside the folder. NAME=RUN gives it a name of your own.
+        RUN is a metrics file or a folder of checkpoints. The other is found by its name: run.jsonl beside folder run, or \
+        the only .jsonl inside it. NAME=RUN names the run.
         """
 
     @Argument(help: .init("Metrics files or folders of checkpoints.", valueName: "run"))
     var words: [String]
 
-    /// Reads them, and says what is wrong with some of their files.
+    /// Reads the runs, and warns about files that were left out.
     func read() throws -> [Run] {
         let runs = try Run.all(words)
         for remark in runs.flatMap(\.remarks) { Console.warning(remark) }

@@ -1,10 +1,10 @@
 import ArgumentParser
 import DTrainCore
 
-/// How `generate` chooses characters.
+/// The sampling flags of `generate`.
 struct SamplingOptions: ParsableArguments {
     @Option(
-        help: "Divides the logits: below 1 for safer text, above 1 for wilder (default: 1).",
+        help: "Divisor of the logits: below 1 safer, above 1 wilder (default: 1).",
         transform: temperatureNumber)
     private var temperature: Double?
 
@@ -14,7 +14,7 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "Then draw from the fewest whose probabilities sum to X, likeliest first (default: 1).", valueName: "x"),
+            "Then draw from the likeliest that sum to probability X (default: 1).", valueName: "x"),
         transform: topPNumber)
     private var topP: Double?
 
@@ -33,7 +33,8 @@ struct SamplingOptions: ParsableArguments {
         for other in others {
             guard let value = other.value else { continue }
             throw ValidationError(
-                "--greedy takes the likeliest character, whatever \(other.name) \(value) says: use one of them")
+                "\(other.name) \(value) has no effect with --greedy, which always takes the likeliest character: use one of them"
+            )
         }
     }
 

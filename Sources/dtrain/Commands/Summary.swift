@@ -1,11 +1,11 @@
 import ArgumentParser
 import DTrainCore
 
-/// `dtrain summary`: the layers and their parameters.
+/// `dtrain summary`: prints layers and parameter counts.
 struct Summary: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show layers, shapes and parameter counts as Keras does.",
-        discussion: "Of a checkpoint, or of the model that the options describe.")
+        discussion: "Describes a checkpoint, or the model that the flags define.")
 
     @Option(help: .init("A checkpoint or a folder of checkpoints.", valueName: "file-or-dir"))
     var checkpoint: String?
@@ -13,14 +13,14 @@ struct Summary: ParsableCommand {
     @OptionGroup var model: ModelOptions
 
     @Option(
-        help: "Characters, [UNK] included (default: the checkpoint's, else the tutorial's: 66).", transform: positive)
+        help: "Characters, including [UNK] (default: the checkpoint's, else 66).", transform: positive)
     var vocabularySize: Int?
 
     func validate() throws {
         guard let vocabularySize else { return }
         guard vocabularySize <= Vocabulary.maximumScalarCount + 1 else {
             throw ValidationError(
-                "--vocabulary-size \(vocabularySize) is impossible: give at most \(Vocabulary.maximumScalarCount + 1)")
+                "--vocabulary-size \(vocabularySize) is too large: give at most \(Vocabulary.maximumScalarCount + 1)")
         }
     }
 
@@ -39,7 +39,7 @@ struct Summary: ParsableCommand {
             throw DTrainError(
                 .usage,
                 "the model of '\(found.path)' has --vocabulary-size \(found.metadata.model.vocabularySize), not "
-                    + "\(vocabularySize); leave the flag out")
+                    + "\(vocabularySize); leave out the flag")
         }
         let batch = found.metadata.settings.map { ($0[.batchSize], $0[.sequenceLength]) }
         try Console.output(ModelTable(found.layout, batch: batch).text + "\n")

@@ -3,30 +3,30 @@ import CProcess
 import DTrainCore
 import Glibc
 
-/// `dtrain supervise`: starts a job again when it fails.
+/// `dtrain supervise`: restarts a job when it fails.
 struct Supervise: PassingCommand {
     static var passing: ArgumentCheck.Passing { .job }
 
     static let configuration = CommandConfiguration(
-        abstract: "Run a training and start it again from its last checkpoint when it fails.",
+        abstract: "Run a training, and restart it from its last checkpoint when it fails.",
         usage: "dtrain supervise [--restarts <n>] [--backoff <seconds>] -- mpirun -np 4 dtrain train …",
         discussion: """
-            A restart adds '--resume' to dtrain's arguments and leaves out '--overwrite', '--init' and '--resume-from'. It \
-            gives up when there is no newer checkpoint between two failures. Exit codes 0, 64, 65, 66 (wrong use, wrong \
-            input) and 75 (stopped by a signal after saving) are no reason to start again. Signals go on to the job, the \
-            first of them to Open MPI's mpirun as SIGUSR1, which lets it save.
+            A restart adds '--resume' to dtrain's arguments and drops '--overwrite', '--init', '--extend-vocabulary' and \
+            '--resume-from'. Restarts end when two failures bring no newer checkpoint between them. Exit codes 0, 64, 65, \
+            66 (bad usage or input) and 75 (stopped by a signal after saving) cause no restart. Signals are passed to the \
+            job; Open MPI's mpirun gets SIGUSR1 instead of the first signal, so that the ranks save.
             """)
 
-    @Option(help: "Restarts at most (default: 3).", transform: positive)
+    @Option(help: "Maximum number of restarts (default: 3).", transform: positive)
     var restarts = 3
 
     @Option(
         help: .init(
-            "Wait before the first restart; doubled before each further one (default: 5).", valueName: "seconds"),
+            "Wait before the first restart, doubled each time (default: 5).", valueName: "seconds"),
         transform: positiveNumber)
     var backoff = 5.0
 
-    /// The process that this one dies with: it only sets that up and becomes the job.
+    /// The parent that this process dies with; it only sets that up and then becomes the job.
     @Option(help: .hidden)
     var asChildOf: Int32?
 
@@ -35,7 +35,7 @@ struct Supervise: PassingCommand {
 
     func validate() throws {
         guard !command.isEmpty else {
-            throw ValidationError("there is no command to supervise: write it after '--'")
+            throw ValidationError("no command to supervise: write it after '--'")
         }
     }
 

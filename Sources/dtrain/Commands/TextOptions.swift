@@ -8,14 +8,16 @@ struct TextOptions: ParsableArguments {
     @Option(
         parsing: .upToNextOption,
         help: .init(
-            "UTF-8 text: files, folders (their *.txt), or - for standard input, joined (default: $DTRAIN_DATA, else the "
-                + "fetched corpus).", valueName: "path"))
+            "UTF-8 text files, folders (their *.txt), or - for standard input (default: $DTRAIN_DATA, else the fetched "
+                + "corpus).", valueName: "path"))
     private var data: [String] = []
 
-    /// What was named; nil for nothing.
+    /// The paths given; nil if none.
     var given: [String]? { data.isEmpty ? nil : data.map { $0 == "-" ? "/dev/stdin" : $0 } }
 
-    /// The options with a text: where none is named, that of rank 0, whose environment other hosts needn't have; collective.
+    /// Fills in the default text if none was given; collective.
+    ///
+    /// Rank 0 finds the default: other hosts may have another environment.
     func complete(_ options: TrainingOptions, _ communicator: any Communicator) throws -> TrainingOptions {
         let own = try communicator.collectively {
             try communicator.isRoot && options.data.isEmpty ? DefaultCorpus.paths() : options.data

@@ -3,7 +3,7 @@ import DTrainCore
 import DTrainDistributed
 import Glibc
 
-/// `dtrain train`: the main job.
+/// `dtrain train`: trains a model.
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Train a model.",
@@ -14,10 +14,10 @@ struct Train: ParsableCommand {
             Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 to any rank saves a checkpoint after the current step and exits with \
             code 75; resume with --resume. A second Ctrl-C stops at once.
 
-            This is the short help: 'dtrain train --help-all' lists every flag.
+            'dtrain train --help' lists the common flags, 'dtrain train --help-all' all of them.
             """)
 
-    @Option(help: "Start from a named set of flags, which others override.")
+    @Option(help: "Named set of flags; other flags override it.")
     var recipe: Recipe?
 
     @OptionGroup(title: "Data") var data: DataOptions
@@ -32,7 +32,7 @@ struct Train: ParsableCommand {
         let launch = LaunchEnvironment.current
         catchSignals(launch)
         let options = try options()
-        // A reader of the output that leaves must not take the training with it.
+        // A closed output pipe must not end the training.
         signal(SIGPIPE, SIG_IGN)
         let printer = TrainingPrinter(
             showsBar: Console.isTerminal(underLauncher: launch.usesMPI), isLaunched: launch.usesMPI, isQuiet: job.quiet)
@@ -48,7 +48,7 @@ struct Train: ParsableCommand {
                 report: printer.show)
             for warning in try plan.placementWarnings() where communicator.isRoot { printer.show(.warning(warning)) }
             let training = try TrainingRun(plan, report: printer.show)
-            // Whoever shows the error doesn't know of the bar.
+            // The code that prints an error doesn't know about the bar.
             defer { printer.closeBar() }
             isComplete = try training.run()
             printer.showEnd(isComplete: isComplete)
@@ -56,12 +56,14 @@ struct Train: ParsableCommand {
         throw ExitCode(code == 0 && !isComplete ? DTrainError.Category.stopped.rawValue : code)
     }
 
-    /// Rank 0 speaks, unless a supervisor does, which it does for a job of Open MPI's launcher.
+    /// Catches stop signals.
+    ///
+    /// Rank 0 prints what a signal does, unless a supervisor prints it, as it does for jobs of Open MPI's launcher.
     private func catchSignals(_ launch: LaunchEnvironment) {
         let launcher = launch.usesMPI ? Ancestor.all.first(where: \.isLauncher) : nil
-        let isSpokenFor = Supervision.signal != nil && getenv("OMPI_COMM_WORLD_SIZE") != nil
+        let isAnnounced = Supervision.signal != nil && getenv("OMPI_COMM_WORLD_SIZE") != nil
         StopSignals.catchAll(
-            speaks: (launch.rank ?? 0) == 0 && !isSpokenFor, launcher: launcher?.process ?? 0,
+            speaks: (launch.rank ?? 0) == 0 && !isAnnounced, launcher: launcher?.process ?? 0,
             launcherIsAtTerminal: launcher?.isAtTerminal ?? false)
         TerminalLine.isShared = launch.usesMPI && Console.isTerminal(STDERR_FILENO, underLauncher: true)
     }

@@ -11,7 +11,8 @@ extension OptimizerKind: ExpressibleByArgument {}
 extension ScheduleKind: ExpressibleByArgument {}
 extension Tokenization: ExpressibleByArgument {}
 
-// A flag of a setting has no default of its own: what isn't given is the checkpoint's on a resume, else the entry's.
+// A setting's flag has no default here: a value that isn't given comes from the checkpoint on a resume, or from the
+// setting.
 
 struct DataOptions: ParsableArguments {
     @OptionGroup var text: TextOptions
@@ -56,13 +57,13 @@ struct ModelOptions: ParsableArguments {
         settings.take(.rnnUnits, rnnUnits)
     }
 
-    // Far above what any machine holds; parameter counts stay far below what an Int holds.
+    // Limits far above any machine's memory; parameter counts stay far below Int.max.
     func validate() throws {
         for (flag, value, limit) in [
             ("--layers", layers, 1000), ("--embedding-dim", embeddingDim, 1 << 20), ("--rnn-units", rnnUnits, 1 << 20),
         ] {
             guard let value, value > limit else { continue }
-            throw ValidationError("\(flag) \(value) is impossible: give at most \(limit)")
+            throw ValidationError("\(flag) \(value) is too large: give at most \(limit)")
         }
     }
 }
@@ -113,7 +114,7 @@ struct LearningOptions: ParsableArguments {
 
     func validate() throws {
         guard let epochs, epochs > TrainingProgress.maximumEpochs else { return }
-        throw ValidationError("--epochs \(epochs) is impossible: give at most \(TrainingProgress.maximumEpochs)")
+        throw ValidationError("--epochs \(epochs) is too large: give at most \(TrainingProgress.maximumEpochs)")
     }
 }
 
@@ -138,7 +139,7 @@ struct CheckpointOptions: ParsableArguments {
     @Flag(help: .setting(.overwrite))
     var overwrite = false
 
-    @Flag(help: "Resume from the newest valid checkpoint of the folder, or start fresh if there is none.")
+    @Flag(help: "Resume from the newest valid checkpoint, or start fresh if there is none.")
     var resume = false
 
     @Option(help: .init("Resume from one checkpoint file.", valueName: "file", visibility: .hidden))
@@ -160,18 +161,16 @@ struct CheckpointOptions: ParsableArguments {
 
     func validate() throws {
         if extendVocabulary, initialWeights == nil {
-            throw ValidationError(
-                "--extend-vocabulary needs --init: a new model has the text's characters anyway, and a resumed one keeps its "
-                    + "vocabulary")
+            throw ValidationError("--extend-vocabulary has an effect only with --init: add --init, or leave it out")
         }
         if initialWeights != nil, resume || resumeFrom != nil {
-            throw ValidationError("--init starts a new training and --resume goes on with one: use one of them")
+            throw ValidationError("--init starts a new run and --resume continues one: use one of them")
         }
         if resume, resumeFrom != nil {
             throw ValidationError("--resume and --resume-from exclude each other: use one of them")
         }
         if overwrite, resume {
-            throw ValidationError("--overwrite deletes the checkpoints that --resume goes on from: use one of them")
+            throw ValidationError("--overwrite deletes the checkpoints that --resume needs: use one of them")
         }
     }
 }
@@ -214,7 +213,7 @@ struct JobOptions: ParsableArguments {
     @Flag(help: .setting(.profile, isCommon: false))
     private var profile = false
 
-    @Flag(help: "No progress bar.")
+    @Flag(help: "Print no progress bar and no saved files.")
     var quiet = false
 
     func collect(into settings: inout Settings) {

@@ -2,16 +2,16 @@ import DTrainCore
 import DTrainDistributed
 import Glibc
 
-/// The process's standard output and standard error.
+/// Standard output and standard error of the process.
 enum Console {
-    /// Results, on standard output.
+    /// Writes results to standard output.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails.
     static func output(_ text: String) throws { try output(Array(text.utf8)) }
 
-    /// Results that needn't be text, on standard output.
+    /// Writes results that may not be text to standard output.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails.
     static func output(_ bytes: [UInt8]) throws {
         guard write(bytes, to: STDOUT_FILENO) else {
             throw DTrainError(
@@ -20,20 +20,20 @@ enum Console {
         }
     }
 
-    // Settings that the library names are spelled as flags.
+    // Messages of the library name settings in back quotes; they are printed as flags.
 
-    /// An error, last thing before the process ends.
+    /// Prints an error, the last output of the process.
     static func error(_ text: String) { write("\(TextStyle.label("error")) \(oneLine(text))\n") }
 
-    /// Something that is probably not wanted.
+    /// Prints a warning about something probably unintended.
     static func warning(_ text: String) { write("\(TextStyle.label("warning")) \(oneLine(text))\n") }
 
-    /// Something worth knowing.
+    /// Prints a notice.
     static func notice(_ text: String) { write("\(oneLine(text))\n") }
 
     private static func oneLine(_ text: String) -> String { Hints.spelled(text).oneLine }
 
-    // A message that can't be shown is no reason to stop.
+    // A message that can't be printed is no reason to stop.
     private static func write(_ text: String) {
         TerminalLine.close()
         _ = write(Array("\(TerminalLine.prefix)\(Terminal.shown(text))".utf8), to: STDERR_FILENO)
@@ -50,9 +50,10 @@ enum Console {
         return true
     }
 
-    /// Whether standard output, or another stream, ends at a terminal.
+    /// Whether standard output, or another stream, goes to a terminal.
     ///
-    /// Open MPI gives rank 0 a terminal of its own, whatever `mpirun`'s output is: there the launcher's output counts.
+    /// Open MPI gives rank 0 a pseudo-terminal even if `mpirun`'s output is a file. The launcher's output decides
+    /// there.
     static func isTerminal(_ descriptor: Int32 = STDOUT_FILENO, underLauncher: Bool) -> Bool {
         // Errors reach the launcher through a pipe.
         guard isatty(STDOUT_FILENO) == 1 else { return false }
@@ -66,7 +67,7 @@ enum Console {
 }
 
 extension Double {
-    /// Decimal notation with a fixed number of decimals.
+    /// The number with a fixed number of decimals.
     func fixed(_ decimals: Int) -> String {
         var buffer = [CChar](repeating: 0, count: 64)
         let count = withVaList([decimals, self]) { vsnprintf(&buffer, buffer.count, "%.*f", $0) }
@@ -76,7 +77,7 @@ extension Double {
 }
 
 extension Int {
-    /// With commas between groups of three digits.
+    /// The number with commas between groups of three digits.
     var grouped: String {
         let digits = String(magnitude)
         var result = ""

@@ -1,13 +1,13 @@
 import DTrainCore
 import FoundationEssentials
 
-/// What an evaluation has measured of one checkpoint on one text.
+/// The result of evaluating one checkpoint on one text.
 struct Evaluation {
     let checkpoint: Checkpoint
     let corpus: Corpus
     let result: Evaluator.Result
 
-    /// The form of `--json`.
+    /// The object that `--json` prints.
     private struct Report: Encodable {
         let loss: Double
         let bitsPerCharacter: Double?
@@ -28,14 +28,14 @@ struct Evaluation {
         }
     }
 
-    /// One JSON object, one line.
+    /// Encodes the result as a JSON object on one line.
     ///
-    /// - Throws: `DTrainError` with `badData` when the loss is no number that JSON has.
+    /// - Throws: `DTrainError` with `badData` if the loss isn't finite, which JSON can't represent.
     func json() throws -> String {
         guard result.loss.isFinite, result.perplexity.isFinite else {
             throw DTrainError(
                 .badData,
-                "the loss of '\(checkpoint.path)' is \(result.loss), which JSON can't say; check the checkpoint")
+                "the loss of '\(checkpoint.path)' is \(result.loss), which JSON can't represent; check the checkpoint")
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -49,7 +49,7 @@ struct Evaluation {
         return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
     }
 
-    /// A sentence, for a single checkpoint.
+    /// The line for a single checkpoint.
     var text: String {
         "loss \(result.loss.fixed(4)) nats, \(result.bitsPerCharacter.fixed(4)) bits per "
             + "\(corpus.tokenization.unit), perplexity \(result.perplexity.fixed(4)), over "
@@ -57,18 +57,18 @@ struct Evaluation {
     }
 }
 
-/// A line for each of several checkpoints.
+/// A table with a line for each checkpoint.
 struct EvaluationTable {
     private let width: Int
     private let tokenizations: Set<Tokenization>
 
-    /// - Parameter models: those to come.
+    /// - Parameter models: the models of all lines, which set the column width.
     init(_ models: [LoadedModel]) {
         width = models.map(\.checkpoint.path.count).max() ?? 0
         tokenizations = Set(models.map(\.vocabulary.tokenization))
     }
 
-    /// The columns' names.
+    /// The line of column names.
     var header: String {
         let (unit, units) =
             switch tokenizations {
@@ -79,7 +79,7 @@ struct EvaluationTable {
         return row("checkpoint", "step", "loss", "bits/\(unit)", "perplexity", units, "unknown")
     }
 
-    /// A checkpoint's line.
+    /// The line of a checkpoint.
     func row(_ evaluation: Evaluation) -> String {
         let result = evaluation.result
         return row(

@@ -2,7 +2,7 @@ import DTrainCore
 import DTrainDistributed
 import FoundationEssentials
 
-/// What `generate` prints: each text is its prompt and the continuation.
+/// The output of `generate`: each text is a prompt with its continuation.
 struct GeneratedOutput {
     let vocabulary: Vocabulary
     /// The ids of each prompt.
@@ -10,7 +10,7 @@ struct GeneratedOutput {
     /// The texts to stop at.
     let stops: [String]
 
-    /// A text as an object of `--json`.
+    /// The object that `--json` prints for a text.
     private struct Report: Encodable {
         let prompt: String
         let sample: Int
@@ -24,9 +24,10 @@ struct GeneratedOutput {
         }
     }
 
-    /// Writes the first prompt at once with what is generated, which `generate` passes on.
+    /// Writes the first prompt and its continuation while it is generated.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when it can't be written; what `generate` throws.
+    /// - Parameter generate: generates the continuation and calls its argument with each part of it.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails, or the error of `generate`.
     func stream(_ generate: ((ArraySlice<UInt16>) throws -> Void) throws -> Void) throws {
         var stream = OutputStream()
         stream.hold(vocabulary.bytes(of: prompts[0]))
@@ -35,9 +36,9 @@ struct GeneratedOutput {
         try stream.flush()
     }
 
-    /// Writes whole texts with a separator between them, and a newline behind the last.
+    /// Writes whole texts with a separator between them and a newline after the last.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails.
     func write(_ texts: [Continuation], separator: String) throws {
         for (index, text) in texts.enumerated() {
             let end = index == texts.count - 1 ? "\n" : separator
@@ -45,9 +46,9 @@ struct GeneratedOutput {
         }
     }
 
-    /// Writes whole texts for a terminal, a line before each that tells it from the others.
+    /// Writes whole texts to a terminal, each after a numbered line.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails.
     func writeHeaded(_ texts: [Continuation]) throws {
         for (index, text) in texts.enumerated() {
             let heading = TextStyle.bold.text("--- \((index + 1).grouped) of \(texts.count.grouped) ---", isShown: true)
@@ -56,14 +57,14 @@ struct GeneratedOutput {
         }
     }
 
-    /// Writes one object a line for each text.
+    /// Writes a JSON object for each text, one a line.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when they can't be written, with `badData` when a log-probability is no number that
-    ///   JSON has.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails, `badData` if a log-probability isn't finite.
     func writeJSON(_ texts: [Continuation]) throws {
         guard texts.allSatisfy({ $0.logProbabilities.allSatisfy(\.isFinite) }) else {
             throw DTrainError(
-                .badData, "the model's logits overflow, and JSON can't say their probabilities; check the checkpoint")
+                .badData,
+                "the model's logits overflow, and JSON can't represent their probabilities; check the checkpoint")
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

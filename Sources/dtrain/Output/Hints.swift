@@ -1,15 +1,15 @@
 import DTrainCore
 import DTrainDistributed
 
-/// The flags of the settings and starts that the library's messages name in back quotes.
+/// The flags for names that the library's messages write in back quotes.
 enum Hints {
-    /// Flags that stand for no setting.
+    /// Flags that are not settings.
     private static let others = ["data", "init", "resume", "resume-from", "vocabulary", "map", "output"]
 
     private static let names = Set(
         Settings.all.flatMap { $0.isSwitch ? [$0.name, "no-\($0.name)"] : [$0.name] } + others)
 
-    /// The text with `--seed` in place of "`seed`".
+    /// Replaces "`seed`" by `--seed`, and so for each flag.
     @Sendable static func spelled(_ text: String) -> String {
         guard text.contains("`") else { return text }
         let parts = text.split(separator: "`", omittingEmptySubsequences: false)

@@ -1,9 +1,9 @@
 import DTrainCore
 
-/// The layers of a model as Keras's `summary()` prints them.
+/// The table of a model's layers in the format of Keras's `summary()`.
 struct ModelTable {
     private let layout: ParameterLayout
-    /// Sequences and characters of a batch, or nil where they are open.
+    /// Sequences per batch and characters per sequence; nil if not fixed.
     private let batch: (size: Int, length: Int)?
 
     init(_ layout: ParameterLayout, batch: (size: Int, length: Int)? = nil) {
@@ -11,10 +11,10 @@ struct ModelTable {
         self.batch = batch
     }
 
-    /// The shape of what the model puts out: (batch, time, vocabulary).
+    /// The shape of the model's output: (batch, time, vocabulary).
     var outputShape: String { shape(layout.configuration.vocabularySize) }
 
-    /// The table.
+    /// The table as text.
     var text: String {
         let rule = String(repeating: "_", count: 65)
         let double = String(repeating: "=", count: 65)

@@ -1,14 +1,14 @@
 import DTrainCore
 import Glibc
 
-/// A page that a command writes to a file.
+/// The file of a page that a command writes.
 struct OutputPage {
     private let path: String
 
-    /// Prepares the file's place, before the work for the page begins.
+    /// Checks the path and creates its folder before the page is computed.
     ///
-    /// - Throws: `DTrainError` with `usage` for an empty path or what is no file, `inputOutput` for a folder that can't be created or
-    ///   written to.
+    /// - Throws: `DTrainError` with `usage` for an empty path or one that isn't a regular file, `inputOutput` if the
+    ///   folder can't be created or written to.
     init(_ path: String) throws {
         guard !path.isEmpty else { throw DTrainError(.usage, "--output is empty; name a file") }
         if let kind = FileKind(path: path), kind != .regular {
@@ -18,9 +18,9 @@ struct OutputPage {
         self.path = path
     }
 
-    /// Writes the whole page, or leaves what was there; prints the file's name.
+    /// Writes the page atomically and prints the path.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when it can't be written.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails; an existing file is then unchanged.
     func write(_ page: String) throws {
         try AtomicFile.write(to: path) { writer in
             try Array(page.utf8).withUnsafeBytes { try writer.write($0) }

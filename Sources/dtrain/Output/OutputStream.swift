@@ -1,19 +1,20 @@
 import DTrainCore
 
-/// Standard output for bytes that come one after the other and should be seen soon.
+/// Buffered standard output for bytes that should appear soon.
 struct OutputStream {
-    /// Seconds between two writes: each wakes the reader, which may need the core that generates.
+    /// The shortest time between two writes, in seconds: each write wakes the reader, which may take the generator's
+    /// core.
     private static let interval = 0.005
 
     private var held: [UInt8] = []
     private var lastWrite = -Double.infinity
 
-    /// Keeps bytes for the next write.
+    /// Buffers bytes for the next write.
     mutating func hold(_ bytes: [UInt8]) { held += bytes }
 
-    /// Writes bytes with those that are held, or holds them for a later write if the last one was just now.
+    /// Buffers bytes, and writes all buffered bytes unless the last write was just now.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when they can't be written.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails.
     mutating func write(_ bytes: [UInt8]) throws {
         hold(bytes)
         let now = Clock.seconds
@@ -22,9 +23,9 @@ struct OutputStream {
         try flush()
     }
 
-    /// Writes what is held.
+    /// Writes all buffered bytes.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when it can't be written.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails.
     mutating func flush() throws {
         try Console.output(held)
         held.removeAll(keepingCapacity: true)

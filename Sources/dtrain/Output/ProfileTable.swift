@@ -1,14 +1,14 @@
 import DTrainCore
 import DTrainDistributed
 
-/// Where the time of a mean step goes.
+/// The table of the mean time per phase of a step.
 struct ProfileTable {
     private var sum = StepProfile()
     private var steps = 0
-    /// The first steps touch memory for the first time; they don't count.
+    /// The number of skipped first steps, which touch memory for the first time.
     private var skipped = 0
 
-    /// Takes a step into account, if it was profiled.
+    /// Adds a step if it was profiled.
     mutating func add(_ report: StepReport) {
         guard let profile = report.profile else { return }
         guard skipped >= 2 else {
@@ -19,12 +19,12 @@ struct ProfileTable {
         steps += 1
     }
 
-    /// The table; nil when nothing was measured.
+    /// The table as text; nil if nothing was measured.
     var text: String? {
         guard steps > 0, sum.total > 0 else { return nil }
         let lines = sum.parts.map { part in row(part.name, part.seconds) } + [row("step", sum.total)]
         let milliseconds = (sum.hiddenExchange / Double(steps) * 1000).fixed(2)
-        let hidden = sum.hiddenExchange > 0 ? ["  another \(milliseconds) ms of exchange while computing"] : []
+        let hidden = sum.hiddenExchange > 0 ? ["  another \(milliseconds) ms of exchange overlap with computing"] : []
         return (["mean of \(steps) steps on rank 0:"] + lines + hidden).joined(separator: "\n")
     }
 

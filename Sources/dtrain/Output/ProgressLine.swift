@@ -1,22 +1,24 @@
-/// One line that says how far an epoch is: the count, a bar, and fields behind it.
+/// A progress line of an epoch: the step count, a bar and fields.
 struct ProgressLine {
-    /// Steps done and steps of the epoch.
+    /// Finished steps, and steps per epoch.
     let step, steps: Int
-    /// What stands behind the bar, the most wanted first.
+    /// The fields after the bar, the most important first.
     let fields: [String]
-    /// So many fields are worth more than the bar.
+    /// The number of fields that have priority over the bar.
     var neededFields = 2
-    /// Whether the needed fields may go on in a second line, as they can where nothing is written in the line's place.
+    /// Whether the needed fields may wrap to a second line, for a line that isn't overwritten.
     var mayWrap = false
 
-    /// The bar's cells where there is room, and the fewest that still show something.
+    /// The bar's cells if there is room, and the fewest useful ones.
     private static let (widestBar, narrowestBar) = (30, 10)
 
-    /// The line, in a window of so many columns; nil where the line may be as long as it likes.
+    /// The line for a window.
     ///
     /// A narrow window gets a shorter bar, then fewer fields, then no bar.
+    ///
+    /// - Parameter columns: the window's columns; nil for no limit.
     func text(columns: Int?) -> String {
-        // In the last column a terminal would begin a new line.
+        // A terminal may wrap after the last column.
         guard let room = columns.map({ max(1, $0 - 1) }) else { return text(bar: Self.widestBar, fields.count) }
         var kept = fields.count
         while kept > min(neededFields, fields.count), length(bar: Self.narrowestBar, kept) > room { kept -= 1 }
@@ -35,7 +37,7 @@ struct ProgressLine {
         count.count + (cells > 0 ? cells + 3 : 0) + fields.prefix(kept).reduce(0) { $0 + $1.count + 3 }
     }
 
-    /// The count, as wide at every step: ` 17/172`.
+    /// The count with the same width at every step: ` 17/172`.
     private var count: String {
         let (done, all) = ("\(step)", "\(steps)")
         return String(repeating: " ", count: max(0, all.count - done.count)) + "\(done)/\(all)"

@@ -1,9 +1,9 @@
 import DTrainCore
 
-// Numbers as people read them.
+// Numbers in human-readable form.
 
 extension Double {
-    /// Seconds as a clock shows them: `0:07`, `8:46`, `1:02:03`.
+    /// Seconds as minutes and seconds, with hours if needed: `0:07`, `8:46`, `1:02:03`.
     var clock: String {
         guard isFinite, self < 1e9 else { return "?" }
         let seconds = Int(max(0, self).rounded())
@@ -16,7 +16,7 @@ extension Double {
     var short: String {
         guard isFinite else { return "?" }
         var (value, units) = (self, ["", "k", "M", "G"][...])
-        // What rounds to a thousand is one of the next unit.
+        // A value that rounds to 1000 moves to the next unit.
         while value.magnitude >= 999.5, units.count > 1 { (value, units) = (value / 1000, units.dropFirst()) }
         let decimals = units.first == "" || value.magnitude >= 99.95 ? 0 : value.magnitude >= 9.995 ? 1 : 2
         return value.fixed(decimals) + (units.first ?? "")

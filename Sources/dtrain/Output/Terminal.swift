@@ -1,12 +1,12 @@
 import Glibc
 
-/// What the terminal can show, if there is one.
+/// The capabilities of the terminal.
 enum Terminal {
-    /// The columns of the window that shows standard output; nil where it isn't known.
+    /// The columns of the window that shows standard output; nil if unknown.
     ///
-    /// Read on each call, so it follows a resized window.
+    /// Each call reads them again, since the window may be resized.
     ///
-    /// - Parameter launched: whether the output reaches the terminal through a launcher, whose window counts.
+    /// - Parameter launched: whether a launcher passes on the output; its window then counts.
     static func columns(launched: Bool) -> Int? {
         guard launched else { return columns(of: STDOUT_FILENO) }
         let descriptor = open("/proc/\(getppid())/fd/\(STDOUT_FILENO)", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
@@ -21,13 +21,13 @@ enum Terminal {
         return Int(size.ws_col)
     }
 
-    /// Whether the locale has more than ASCII.
+    /// Whether the locale's encoding is UTF-8.
     static let isUnicode: Bool = {
         let name = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(value).first { !$0.isEmpty } ?? ""
         return ["utf8", "utf-8"].contains { name.lowercased().contains($0) }
     }()
 
-    /// The text with ASCII in place of the symbols that dtrain's own messages have, where the locale has no others.
+    /// Replaces the symbols of dtrain's messages by ASCII unless the locale is UTF-8.
     static func shown(_ text: String, isUnicode: Bool = isUnicode) -> String {
         guard !isUnicode, !text.utf8.allSatisfy({ $0 < 0x80 }) else { return text }
         return String(text.flatMap { symbols[$0] ?? String($0) })

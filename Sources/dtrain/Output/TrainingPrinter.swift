@@ -2,40 +2,40 @@ import DTrainCore
 import DTrainDistributed
 import Glibc
 
-/// Shows a training as Keras does: a bar that moves on a terminal, plain lines elsewhere.
+/// Prints a training's progress as Keras does: a moving bar on a terminal, plain lines elsewhere.
 ///
-/// Used by rank 0 alone.
+/// Only rank 0 uses it.
 final class TrainingPrinter {
     private let showsBar: Bool
     private let isLaunched: Bool
     private let isQuiet: Bool
     private var overview: TrainingOverview?
-    /// Wall seconds of the epoch at the last line or state of the bar.
+    /// The epoch's wall seconds at the last line or update of the bar.
     private var lastLine = 0.0
     private var profile = ProfileTable()
-    /// The step of a checkpoint that is being written, whose line should come before the next epoch's.
+    /// The step of a checkpoint being written; its line comes before the next epoch's.
     private var awaitedStep: Int?
-    /// The line of an epoch that waits for that of the save before it.
-    private var heldLine: String?
+    /// The heading of an epoch, held until the line of the save before it.
+    private var heldHeading: String?
     /// The held-out losses so far.
     private var heldOut: [ValidationReport] = []
-    /// The epoch that was worked on last, and its loss.
+    /// The latest epoch and its loss.
     private var last: (epoch: Int, loss: Double)?
-    /// The steps of this process, and the wall seconds that they took.
+    /// The steps of this process and their wall seconds.
     private var (steps, seconds) = (0, 0.0)
-    /// Seconds between two lines of one epoch where there is no bar.
+    /// Seconds between two lines of an epoch without a bar.
     private static let lineInterval = 10.0
-    /// A loss this many times ln(vocabulary) is worse than knowing nothing, by more than a batch's chance.
+    /// A loss above this multiple of ln(vocabulary) is worse than a uniform guess, beyond the noise of a batch.
     private static let chance = 1.05
-    /// Seconds between two states of the bar.
+    /// Seconds between two updates of the bar.
     private static let barInterval = 0.1
 
-    /// Prepares to show a training.
+    /// Creates a printer.
     ///
     /// - Parameters:
-    ///   - showsBar: whether standard output is shown by a terminal.
-    ///   - isLaunched: whether it reaches the terminal through a launcher.
-    ///   - isQuiet: whether only ends of epochs are wanted.
+    ///   - showsBar: whether standard output goes to a terminal.
+    ///   - isLaunched: whether a launcher passes on the output.
+    ///   - isQuiet: whether to omit the bar and saved files.
     init(showsBar: Bool, isLaunched: Bool = false, isQuiet: Bool) {
         (self.showsBar, self.isLaunched, self.isQuiet) = (showsBar, isLaunched, isQuiet)
     }
@@ -44,7 +44,7 @@ final class TrainingPrinter {
         switch event {
         case .saved: break
         case .step where awaitedStep != nil: break
-        default: showHeldLine()
+        default: showHeldHeading()
         }
         switch event {
         case .ready(let overview):
@@ -54,8 +54,8 @@ final class TrainingPrinter {
         case .loadedLoss(let loss, let blind, let path, let isResumed):
             show(loadedLoss: Double(loss), blind: blind, path: path, isResumed: isResumed)
         case .epochBegan(let epoch, let epochs):
-            heldLine = TextStyle.bold.text("Epoch \(epoch.grouped)/\(epochs.grouped)", isShown: showsBar)
-            if awaitedStep == nil || isQuiet { showHeldLine() }
+            heldHeading = TextStyle.bold.text("Epoch \(epoch.grouped)/\(epochs.grouped)", isShown: showsBar)
+            if awaitedStep == nil || isQuiet { showHeldHeading() }
             lastLine = firstLine
         case .step(let report):
             profile.add(report)
@@ -79,7 +79,7 @@ final class TrainingPrinter {
             line("step \(report.step.grouped) - val_loss: \(report.loss.fixed(4))")
         case .stoppedEarly(let validation):
             Console.notice(
-                "stopped early: \(validation.waited) held-out losses in a row were no improvement; the least is "
+                "stopped early: no improvement in the last \(validation.waited) held-out losses; the lowest is "
                     + "\((validation.bestLoss ?? 0).fixed(4)), after step \(validation.bestStep.grouped): \(CheckpointDirectory.bestName)"
             )
         case .stopped(let report): show(report)
@@ -93,12 +93,12 @@ final class TrainingPrinter {
         }
     }
 
-    /// Leaves the line of an unfinished bar, so that other text begins on a line of its own.
+    /// Ends the line of an unfinished bar.
     func closeBar() {
         TerminalLine.close()
     }
 
-    /// Shows where the time went, if it was measured, and what came of a training that has ended; last.
+    /// Prints the profile, if measured, and the summary of a finished training.
     func showEnd(isComplete: Bool) {
         if let table = profile.text { line(table) }
         guard isComplete, !isQuiet, steps > 0, let overview, let last else { return }
@@ -107,13 +107,13 @@ final class TrainingPrinter {
         for text in summary.lines { line(text) }
     }
 
-    /// Shows the line of an epoch that has waited long enough.
-    private func showHeldLine() {
-        if let text = heldLine { line(text) }
-        heldLine = nil
+    /// Prints the held heading of an epoch.
+    private func showHeldHeading() {
+        if let text = heldHeading { line(text) }
+        heldHeading = nil
     }
 
-    /// `epoch 2`, or `epoch 3, step 400` inside one.
+    /// The position of a checkpoint: `epoch 2`, or `epoch 3, step 400` within an epoch.
     private func place(_ progress: TrainingProgress) -> String {
         progress.stepInEpoch == 0
             ? "epoch \(progress.epoch.grouped)" : "epoch \((progress.epoch + 1).grouped), step \(progress.step.grouped)"
@@ -126,10 +126,10 @@ final class TrainingPrinter {
         line(
             "\(overview.data)\(files): \(overview.tokens.grouped) \(overview.tokenization.rawValue), "
                 + "vocabulary \(overview.layout.configuration.vocabularySize), \(sequences(overview)) \(overview.sequenceLength), "
-                + "\(overview.stepsPerEpoch.grouped) steps an epoch")
+                + "\(overview.stepsPerEpoch.grouped) steps per epoch")
         if let heldOut = overview.heldOut {
             line(
-                "held out: \(heldOut.grouped) \(overview.tokenization.rawValue) \(overview.heldOutName.map { "of \($0)" } ?? "at the text's end")"
+                "held out: \(heldOut.grouped) \(overview.tokenization.rawValue) \(overview.heldOutName.map { "of \($0)" } ?? "at the end of the text")"
             )
         }
         let quota = overview.quota.map { ", in a CPU quota of \(HostLoad.text($0.processors)) of \($0.of) cores" } ?? ""
@@ -148,7 +148,7 @@ final class TrainingPrinter {
                     + "5.16 or newer, and a sandbox that permits arch_prctl")
         }
         if overview.ranks > 1, overview.gradientCompression == .bf16 {
-            line("gradients travel in bf16: the weights' bits depend on the number of ranks")
+            line("gradients are exchanged in bf16: the weights' bits depend on the number of ranks")
         }
         line("output shape \(table.outputShape): (batch, sequence, vocabulary)")
         line(table.text)
@@ -156,16 +156,16 @@ final class TrainingPrinter {
 
     private func sequences(_ overview: TrainingOverview) -> String {
         overview.carriesStates
-            ? "\(overview.batchSize) streams read in pieces of" : "\(overview.sequences.grouped) sequences of"
+            ? "\(overview.batchSize) streams in sequences of" : "\(overview.sequences.grouped) sequences of"
     }
 
-    /// The teams, where threads share units.
+    /// The teams, if threads share a model's units.
     private func teams(_ grid: TeamGrid) -> String {
         guard grid.members > 1 else { return "" }
         return " (\(grid.teams) team\(grid.teams == 1 ? "" : "s") of \(grid.members))"
     }
 
-    /// How bf16 is computed; in float32 there is one way.
+    /// The arithmetic of bf16; empty for float32.
     private func arithmetic(_ overview: TrainingOverview) -> String {
         guard overview.arithmetic.precision == .bf16 else { return "" }
         let hint = overview.arithmetic.roundsOperands ? " (multiplied as float32: fp32 takes no longer)" : ""
@@ -176,7 +176,7 @@ final class TrainingPrinter {
         line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))")
         if abs(loss - blind) > 0.1 * blind {
             Console.warning(
-                "the untrained loss is more than 10 % away from ln(vocabulary): check the data and the model")
+                "the untrained loss differs from ln(vocabulary) by more than 10 %: check the data and the model")
         }
     }
 
@@ -186,8 +186,8 @@ final class TrainingPrinter {
         guard loss > Self.chance * blind else { return }
         Console.warning(
             isResumed
-                ? "the loss after the resume is worse than guessing (\(comparison)): the training may have diverged; an older "
-                    + "checkpoint may do better with `resume-from`"
+                ? "the loss after the resume is worse than guessing (\(comparison)): the training may have diverged; try an older "
+                    + "checkpoint with `resume-from`"
                 : "the weights of '\(path)' are worse than guessing (\(comparison)): check that they belong to this text "
                     + "and its vocabulary")
     }
@@ -196,18 +196,19 @@ final class TrainingPrinter {
         let again = RepeatedCommand(
             CommandLine.arguments, ancestors: Ancestor.all, usesLauncher: LaunchEnvironment.current.usesMPI,
             variable: { name in getenv(name).map { String(cString: $0) } })
-        let place = again.lacksLauncher ? "go on, behind the same launcher, with" : "go on with"
+        let place = again.lacksLauncher ? " under the same launcher" : ""
         if let path = report.path {
             Console.notice(
-                "stopped by \(cause(report)) after step \(report.step.grouped); saved \(path); \(place): \(again.resuming)"
+                "stopped by \(cause(report)) after step \(report.step.grouped); saved \(path); resume\(place) with: \(again.resuming)"
             )
         } else {
             Console.notice(
-                "stopped by \(cause(report)) before the first step, nothing is lost; \(place): \(again.line)")
+                "stopped by \(cause(report)) before the first step, nothing is lost; start again\(place) with: \(again.line)"
+            )
         }
     }
 
-    /// The signal as the user knows it.
+    /// The signal by its familiar name, with its sender or receiver.
     private func cause(_ report: StopReport) -> String {
         if let signal = Supervision.signal, signal != 0 { return "\(StopSignals.name(signal)) to dtrain supervise" }
         let rank = report.rank.map { " on \($0)" } ?? ""
@@ -223,8 +224,8 @@ final class TrainingPrinter {
         let isLast = report.stepInEpoch == report.stepsPerEpoch
         let interval = showsBar ? Self.barInterval : Self.lineInterval
         guard !isLast, report.epochSeconds - lastLine >= interval else { return }
-        if heldLine != nil, awaitedStep != nil, report.epochSeconds < Self.lineInterval { return }
-        showHeldLine()
+        if heldHeading != nil, awaitedStep != nil, report.epochSeconds < Self.lineInterval { return }
+        showHeldHeading()
         lastLine = report.epochSeconds
         let line = ProgressLine(
             step: report.stepInEpoch, steps: report.stepsPerEpoch,
@@ -254,15 +255,15 @@ final class TrainingPrinter {
             neededFields: validation == nil ? 2 : 3, mayWrap: true
         ).text(columns: showsBar ? columns : nil)
         if showsBar, !isQuiet { write("\r") }
-        // In the place of the moving bar.
+        // This line replaces the moving bar.
         TerminalLine.isOpen = false
         self.line(line + (showsBar ? "\u{1B}[K" : ""))
     }
 
-    /// The time of the last line where none was shown yet: a bar shows the first step, lines wait for their interval.
+    /// The initial time of the last line: a bar shows the first step, lines wait for their interval.
     private var firstLine: Double { showsBar ? -.infinity : 0 }
 
-    /// The columns of the window at this moment; where they aren't known, those of old terminals.
+    /// The window's current columns, or 80 if unknown.
     private var columns: Int { Terminal.columns(launched: isLaunched) ?? 80 }
 
     private func validationField(_ loss: Double?) -> String? { loss.map { "val_loss: \($0.fixed(4))" } }
@@ -273,7 +274,7 @@ final class TrainingPrinter {
         return "\((Double(overview.batchSize * overview.sequenceLength) / meanSeconds).short) \(overview.tokenUnit)/s"
     }
 
-    /// The time to the end of the training, where that isn't the epoch's.
+    /// The time to the end of the training; nil in the last epoch.
     private func rest(_ report: StepReport) -> String? {
         guard let overview, overview.plannedSteps > report.step + report.stepsPerEpoch - report.stepInEpoch else {
             return nil
@@ -286,6 +287,6 @@ final class TrainingPrinter {
         write(text + "\n")
     }
 
-    // A training doesn't stop because nobody can read how it goes.
+    // Progress that can't be printed is no reason to stop training.
     private func write(_ text: String) { try? Console.output(text) }
 }

@@ -1,23 +1,23 @@
 import DTrainCore
 import DTrainDistributed
 
-/// What a training that has come to its end says of itself, and what to try next.
+/// The summary of a finished training, with suggestions.
 struct TrainingSummary {
-    /// What was trained.
+    /// The model, text and settings of the training.
     let overview: TrainingOverview
-    /// The last epoch, or what was done of it.
+    /// The last epoch, which may be unfinished.
     let epoch: Int
-    /// Mean loss of the last epoch.
+    /// The mean loss of the last epoch.
     let loss: Double
-    /// Steps done in this process, and the wall seconds that they took.
+    /// The steps of this process and their wall seconds.
     let steps: Int, seconds: Double
     /// The held-out losses of this process, in order.
     let heldOut: [ValidationReport]
 
-    /// A held-out loss that is higher by this factor than the least has risen, not just wavered.
+    /// A held-out loss above the lowest by this factor has risen beyond noise.
     private static let rise = 1.01
 
-    /// Lines: what was done, then commands.
+    /// The lines: results, then suggestions.
     var lines: [String] { [work, losses] + advice.map { "try: \($0)" } }
 
     private var work: String {
@@ -30,7 +30,7 @@ struct TrainingSummary {
         var text = "loss \(loss.fixed(4))"
         if let last = heldOut.last { text += ", held out \(last.loss.fixed(4))" }
         if let best = heldOut.last(where: \.isBest), best.step != heldOut.last?.step {
-            text += " (least \(best.loss.fixed(4)), in epoch \(best.epoch))"
+            text += " (lowest \(best.loss.fixed(4)), in epoch \(best.epoch))"
         }
         return text
     }
@@ -42,17 +42,17 @@ struct TrainingSummary {
         return (overview.opening.isEmpty ? [] : [generate]) + [learning].compactMap(\.self)
     }
 
-    /// What the losses suggest.
+    /// A suggestion from the losses.
     private var learning: String? {
         guard overview.heldOut != nil else {
-            return "--validation-split 0.1, to see how it does on text that it hasn't read"
+            return "--validation-split 0.1, to measure the loss on unseen text"
         }
         guard let last = heldOut.last, let best = heldOut.last(where: \.isBest), last.loss > best.loss * Self.rise
         else {
             return nil
         }
         return overview.usesDropout
-            ? "more --dropout: the held-out loss rose after epoch \(best.epoch)"
+            ? "a higher --dropout: the held-out loss rose after epoch \(best.epoch)"
             : "--dropout 0.3: the held-out loss rose after epoch \(best.epoch)"
     }
 }

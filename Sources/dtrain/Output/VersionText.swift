@@ -2,9 +2,9 @@ import CBuild
 import DTrainCore
 import DTrainDistributed
 
-/// What `dtrain --version` says: what a report of a fault should name.
+/// The text of `dtrain --version`, for bug reports.
 enum VersionText {
-    /// The version and commit, the MPI library, the instructions that trainings would use: one line each.
+    /// The version and commit, the MPI library, and the instruction set in use: one line each.
     static var text: String {
         let commit = String(cString: dtrain_commit())
         let version = commit.isEmpty ? dtrainVersion : "\(dtrainVersion) (\(commit))"

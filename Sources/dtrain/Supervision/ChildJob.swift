@@ -4,15 +4,15 @@ import Glibc
 
 /// One run of a supervised job.
 struct ChildJob {
-    /// How it ended.
+    /// The result of a run.
     struct End {
-        /// The exit code; 128 + the signal's number for one that a signal ended.
+        /// The exit code, or 128 plus the number of the signal that ended the job.
         var code: Int32
-        /// Whether a signal asked it to stop.
+        /// Whether the supervisor received a stop signal.
         var wasAskedToStop: Bool
-        /// The last line with an error that it wrote.
+        /// The last error line that the job printed.
         var lastError: String?
-        /// What it may have left in shared memory.
+        /// Files in shared memory that the job may have left.
         var remains: JobRemains
 
         var description: String {
@@ -22,14 +22,14 @@ struct ChildJob {
 
     private let arguments: [String]
     private let note: Supervision.Note
-    /// Whether it is in a process group of its own, which a terminal's signals don't reach.
+    /// Whether the job gets its own process group, out of reach of the terminal's signals.
     private let isApart: Bool
 
     init(_ arguments: [String], isApart: Bool, note: Supervision.Note) {
         (self.arguments, self.isApart, self.note) = (arguments, isApart, note)
     }
 
-    /// Starts it, passes signals on to it and its errors on to standard error, and waits for its end.
+    /// Starts the job, forwards signals to it and its errors to standard error, and waits until it ends.
     func run(_ signals: SignalQueue) throws -> End {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw failure("create a pipe", errno) }
@@ -48,7 +48,7 @@ struct ChildJob {
         var remains = JobRemains()
         while true {
             relay.wait(milliseconds: 100)
-            remains.look(at: process)
+            remains.scan(process)
             for signal in signals.pending() {
                 let launchers = OpenMPILauncher.processes(from: process)
                 if !wasAskedToStop, !launchers.isEmpty {
@@ -70,10 +70,10 @@ struct ChildJob {
         }
     }
 
-    /// Says at once what a signal does, for a job that only gets to know SIGUSR1.
+    /// Prints at once what a signal does, because the job itself receives only SIGUSR1.
     private func promise(_ signal: SignalQueue.Signal) {
         note.write(signal.number)
-        // The job's bar may stand there.
+        // The job's progress bar may be on the line.
         if isatty(STDERR_FILENO) == 1 { TerminalLine.isShared = true }
         Console.notice(
             signal.isTyped
@@ -81,17 +81,17 @@ struct ChildJob {
     }
 
     private func pass(_ signal: SignalQueue.Signal, to process: pid_t, _ launchers: [pid_t], isAgain: Bool) {
-        // The terminal has sent it to the job itself.
+        // The terminal already sent it to the job.
         if signal.isFromTerminal, !isApart { return }
         guard !launchers.isEmpty else {
             kill(process, signal.number)
             return
         }
-        // The launcher would end the ranks a second after the others, or itself at once; SIGUSR1 lets them save.
+        // Any other signal makes the launcher end the ranks within a second, or itself at once. SIGUSR1 lets them save.
         for launcher in launchers { kill(launcher, isAgain && signal.isTyped ? SIGINT : SIGUSR1) }
     }
 
-    /// This program again, which becomes the job: only a process itself can ask to die with its parent.
+    /// Starts this program again, which then becomes the job: only a process itself can request to die with its parent.
     private func spawn(errors: Int32) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -103,12 +103,12 @@ struct ChildJob {
         var (none, all) = (sigset_t(), sigset_t())
         sigemptyset(&none)
         sigfillset(&all)
-        // As `nohup` wants it.
+        // `nohup` ignores SIGHUP; the job inherits that.
         if StopSignals.isIgnored(SIGHUP) { sigdelset(&all, SIGHUP) }
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
         var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        // The terminal's signals must not reach the launcher before they are SIGUSR1.
+        // The terminal's signals must not reach the launcher: it gets SIGUSR1 instead.
         if isApart { flags |= POSIX_SPAWN_SETPGROUP }
         posix_spawnattr_setflags(&attributes, Int16(flags))
         let words = ["dtrain", "supervise", "--as-child-of", "\(getpid())", "--"] + arguments
@@ -126,7 +126,7 @@ struct ChildJob {
     }
 }
 
-/// Passes a job's standard error on and remembers the last error in it.
+/// Forwards a job's standard error and keeps its last error line.
 private struct ErrorRelay {
     let descriptor: Int32
     private(set) var lastError: String?
@@ -134,13 +134,13 @@ private struct ErrorRelay {
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    /// Waits for something to pass on, and passes all of it on.
+    /// Waits for output, at most the given time, and forwards all that is available.
     mutating func wait(milliseconds: Int32) {
         var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         _ = poll(&waited, 1, milliseconds)
         var buffer = [UInt8](repeating: 0, count: 1 << 14)
         var count = read(descriptor, &buffer, buffer.count)
-        // All writers are gone while the job still runs.
+        // End of file while the job still runs: `poll` would return at once.
         if count == 0 { usleep(UInt32(milliseconds) * 1000) }
         while count > 0 {
             take(buffer[..<count])
@@ -157,7 +157,7 @@ private struct ErrorRelay {
         }
         for byte in bytes {
             guard byte == UInt8(ascii: "\n") else {
-                // Longer lines are none of dtrain's.
+                // dtrain writes no longer lines.
                 if line.count < 4096 { line.append(byte) }
                 continue
             }

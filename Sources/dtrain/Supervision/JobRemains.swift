@@ -2,32 +2,32 @@ import DTrainCore
 import DTrainDistributed
 import Glibc
 
-/// What a job's processes have put into memory that is shared by files, and would leave behind if killed.
+/// Shared-memory files and session folders that a job's processes leave behind if killed.
 ///
 /// Open MPI's ranks map segments of some megabytes in `/dev/shm`, and its launcher keeps a session
-/// folder; both are only removed by processes that end in good order. Names don't prove whose they
-/// are. So the processes of the job are looked at while they live: what one of them has mapped, and
-/// nobody maps any more, is the job's and of no use.
+/// folder. Only processes that end normally remove them. File names don't prove ownership, so
+/// the job's processes are scanned while they run. A file is removed if one of them mapped it and no
+/// process maps it any more.
 struct JobRemains {
-    /// A file by its identity, so that another one of the same name is never removed.
+    /// The identity of a file, so that another file of the same name is never removed.
     private struct Identity: Hashable {
         let device: UInt
         let inode: UInt
     }
 
     private var segments: [String: Identity] = [:]
-    /// The session folders of launchers that were seen.
+    /// The session folders of the job's launchers.
     private var sessions: Set<String> = []
-    /// The processes of the job and when each was started.
+    /// The start times of the job's processes.
     private var processes: [pid_t: UInt64] = [:]
-    private var lastLook = 0.0
-    private var looks = 0
+    private var lastScan = 0.0
+    private var scans = 0
 
-    /// Looks at a job's processes now and then: soon after the start, later every two seconds.
-    mutating func look(at process: pid_t) {
+    /// Scans a job's processes: often after the start, later every two seconds.
+    mutating func scan(_ process: pid_t) {
         let now = Clock.seconds
-        guard looks == 0 || now - lastLook >= min(2, 0.1 * Double(looks)) else { return }
-        (lastLook, looks) = (now, looks + 1)
+        guard scans == 0 || now - lastScan >= min(2, 0.1 * Double(scans)) else { return }
+        (lastScan, scans) = (now, scans + 1)
         let children = ProcessStatus.children()
         var next = [process]
         while let candidate = next.popLast() {
@@ -46,12 +46,12 @@ struct JobRemains {
         }
     }
 
-    /// Removes what the job has left, once its processes are gone; a process that stays keeps what it maps.
+    /// Removes the job's leftovers after its processes have ended; files that a process still maps stay.
     ///
     /// - Returns: the number of files and folders removed.
     mutating func remove() -> Int {
         guard !segments.isEmpty || !sessions.isEmpty else { return 0 }
-        // The ranks of a launcher that was killed end themselves within a second.
+        // The ranks of a killed launcher exit within a second.
         let end = Clock.seconds + Self.patience
         while processes.contains(where: Self.isAlive), Clock.seconds < end { usleep(50_000) }
         let inUse = Set(ProcessStatus.all().flatMap(Self.mappedFiles))
@@ -70,16 +70,16 @@ struct JobRemains {
         return count
     }
 
-    /// Seconds that the last processes of a job have to end.
+    /// Seconds to wait for the job's last processes.
     private static let patience = 3.0
 
     private static func isAlive(_ process: pid_t, started start: UInt64) -> Bool {
         ProcessStatus(process).map { $0.start == start && !$0.isZombie } ?? false
     }
 
-    /// The paths of the files that a process maps; none where that may not be seen.
+    /// The paths of the files that a process maps; empty without permission.
     private static func mappedFiles(of process: pid_t) -> [String] {
-        // Address, rights, offset, device and inode stand before the path.
+        // Five fields precede the path: address, permissions, offset, device, inode.
         let lines = SystemFile.text("/proc/\(process)/maps")?.split(separator: "\n") ?? []
         let paths = lines.compactMap { line -> String? in
             let words = line.split(separator: " ", maxSplits: 5)
@@ -90,7 +90,7 @@ struct JobRemains {
         return Array(Set(paths))
     }
 
-    /// Open MPI's session folder that a path lies in: `…/ompi.HOST.USER/pid.LAUNCHER`.
+    /// Open MPI's session folder that contains a path: `…/ompi.HOST.USER/pid.LAUNCHER`.
     private static func session(in path: String) -> (folder: String, launcher: pid_t)? {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         guard let place = parts.firstIndex(where: { $0.hasPrefix("ompi.") }), parts.count > place + 2,
@@ -99,7 +99,7 @@ struct JobRemains {
         return (parts[...(place + 1)].joined(separator: "/"), launcher)
     }
 
-    /// A file or folder of this user's; nil for anything else, links included.
+    /// The identity of this user's file or folder; nil for anything else, including links.
     private static func identity(of path: String, isFolder: Bool) -> Identity? {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_uid == geteuid(),
@@ -108,7 +108,7 @@ struct JobRemains {
         return Identity(device: status.st_dev, inode: status.st_ino)
     }
 
-    /// Removes a folder with what is in it, without following links.
+    /// Removes a folder and its contents without following links.
     private static func removeFolder(_ folder: String) {
         for name in (try? Folder.names(in: folder)) ?? [] {
             let path = "\(folder)/\(name)"

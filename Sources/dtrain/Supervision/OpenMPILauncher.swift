@@ -1,19 +1,19 @@
 import DTrainDistributed
 import Glibc
 
-/// Open MPI's launcher, which takes SIGTERM and SIGINT for itself and only passes SIGUSR1 on.
+/// Open MPI's launcher, which handles SIGTERM and SIGINT itself and forwards only SIGUSR1.
 enum OpenMPILauncher {
     private static let names = [
         "mpirun", "mpiexec", "orterun", "prterun", "mpirun.openmpi", "mpiexec.openmpi",
     ]
 
-    /// Whether a word of a command line names it, or one that may be it.
+    /// Whether a word of a command line may name the launcher.
     static func isNamed(by word: String) -> Bool { names.contains { $0 == word.split(separator: "/").last ?? "" } }
 
-    /// The launchers that a process is or has started, through others or not; none below another one.
+    /// The topmost launchers among a process and its descendants.
     ///
-    /// What runs says more than the command line: `env`, `nice`, `timeout` and scripts may stand before the launcher, and
-    /// each would do something else with a signal.
+    /// The command line isn't enough: `env`, `nice`, `timeout` or a script may start the launcher, and each handles
+    /// signals in its own way.
     static func processes(from process: pid_t) -> [pid_t] {
         let children = ProcessStatus.children()
         var (found, next): ([pid_t], [pid_t]) = ([], [process])
@@ -27,7 +27,8 @@ enum OpenMPILauncher {
         return found
     }
 
-    /// By its program: Debian's `mpiexec` may be a link to another library's, and Intel's `mpirun` is a script.
+    /// Checks the program file: Debian's `mpiexec` may link to another library's launcher, and Intel's `mpirun` is a
+    /// script.
     private static func isLauncher(_ process: pid_t) -> Bool {
         guard let path = realpath("/proc/\(process)/exe", nil) else { return false }
         defer { free(path) }

@@ -2,22 +2,22 @@ import DTrainCore
 import DTrainDistributed
 import Glibc
 
-/// The signals to this process, held back until they are asked for.
+/// The blocked stop signals of this process, read on request.
 struct SignalQueue: Sendable {
-    /// A signal that has come.
+    /// A received signal.
     struct Signal {
         let number: Int32
-        /// A terminal sends to all processes of the job at once.
+        /// Whether the terminal sent it, which signals all processes of the job at once.
         let isFromTerminal: Bool
 
-        /// Whether it is one of a terminal's keys, of which the second ends a training at once.
+        /// Whether it comes from a terminal's key; the second one ends a training at once.
         var isTyped: Bool { number == SIGINT || number == SIGQUIT }
     }
 
-    /// Those that ask a training to stop, but for what `nohup` has this process ignore.
+    /// The signals that stop a training, without SIGHUP under `nohup`.
     static let stopping = Set(StopSignals.all.filter { $0 != SIGHUP || !StopSignals.isIgnored($0) })
 
-    /// Begins to hold signals back.
+    /// Blocks the signals from now on.
     init() {
         var set = Self.set
         pthread_sigmask(SIG_BLOCK, &set, nil)
@@ -30,16 +30,16 @@ struct SignalQueue: Sendable {
         return set
     }
 
-    /// The signals that have come since the last call.
+    /// The signals received since the last call.
     ///
-    /// - Parameter seconds: how long to wait for the first at most.
+    /// - Parameter seconds: the longest wait for the first one.
     func pending(within seconds: Double = 0) -> [Signal] {
         var found: [Signal] = []
         while let signal = next(seconds: found.isEmpty ? seconds : 0) { found.append(signal) }
         return found
     }
 
-    /// Waits, at most that long, for a signal that asks to stop; whether one came.
+    /// Waits for a stop signal, at most the given time, and returns whether one came.
     func waitForStop(seconds: Double) -> Bool {
         let end = Clock.seconds + seconds
         while Clock.seconds < end {

@@ -2,14 +2,14 @@ import DTrainCore
 import DTrainDistributed
 import Glibc
 
-/// A job's command line, and how it goes on after a failure.
+/// A job's command line, and its form for a restart.
 struct SupervisedCommand: Hashable, Sendable {
-    /// As the user wrote it.
+    /// The command line as given.
     let arguments: [String]
 
     init(_ arguments: [String]) { self.arguments = arguments }
 
-    /// The folder in which the job keeps its checkpoints.
+    /// The job's checkpoint folder.
     var checkpointDirectory: String {
         let flag = "--checkpoint-dir"
         for (index, argument) in arguments.enumerated().reversed() {
@@ -19,15 +19,15 @@ struct SupervisedCommand: Hashable, Sendable {
         return Setting.checkpointDirectory.defaultValue
     }
 
-    /// The programs of one job (`mpirun … : …`), each with its arguments.
+    /// Splits a job's command line into its programs (`mpirun … : …`), each with its arguments.
     static func parts(_ words: [String]) -> [ArraySlice<String>] {
         words.split(separator: ":", omittingEmptySubsequences: false)
     }
 
-    /// The command line that continues from the last checkpoint: each program of the job gets the flag.
+    /// The command line of a restart: each program of the job gets `--resume`.
     var resumed: [String] { joined { $0.contains("--resume") ? $0 : $0 + ["--resume"] } }
 
-    /// The same for a person, who finds the flag at the end.
+    /// The command line to show to the user, with `--resume` at the end.
     var resuming: [String] { joined { $0.filter { $0 != "--resume" } + ["--resume"] } }
 
     private func joined(_ change: ([String]) -> [String]) -> [String] {
@@ -39,7 +39,7 @@ struct SupervisedCommand: Hashable, Sendable {
         return result
     }
 
-    /// Leaves out what starts a training from elsewhere.
+    /// Removes the flags that conflict with a resume.
     private func without(_ arguments: [String]) -> [String] {
         var result: [String] = []
         var skipsNext = false
@@ -57,10 +57,10 @@ struct SupervisedCommand: Hashable, Sendable {
         return result
     }
 
-    /// Whether a word names Open MPI's launcher, or one that may be it.
+    /// Whether a word may name Open MPI's launcher.
     var namesLauncher: Bool { arguments.contains(where: OpenMPILauncher.isNamed) }
 
-    /// The newest checkpoint that a restart can go on from; nil for none.
+    /// The newest valid checkpoint; nil if there is none.
     func newestCheckpoint() -> SavedState? {
         let directory = CheckpointDirectory(path: checkpointDirectory)
         guard let path = (try? directory.newestValid { _ in })?.path,
@@ -72,7 +72,7 @@ struct SupervisedCommand: Hashable, Sendable {
     }
 }
 
-/// A checkpoint, and when it was written.
+/// A checkpoint and its time of modification.
 struct SavedState: Hashable, Sendable {
     let name: CheckpointName
     let seconds: Int

@@ -2,14 +2,14 @@ import CProcess
 import DTrainDistributed
 import Glibc
 
-/// What a job knows of the supervisor above it.
+/// The channel from a supervisor to its job: the first signal that the supervisor received.
 ///
-/// The supervisor keeps the first signal that it gets in a file without a path, and the job finds that by a variable: Open MPI's
-/// launcher gets SIGUSR1 whatever the user has sent.
+/// Open MPI's launcher gets SIGUSR1 whichever signal was sent. The supervisor therefore keeps the original signal in a
+/// file without a path, which the job finds through an environment variable.
 enum Supervision {
     private static let variable = "DTRAIN_SUPERVISOR"
 
-    /// Whether a command line is a supervisor's.
+    /// Whether a command line is that of a supervisor.
     static func isSupervisor(_ words: [String]) -> Bool {
         words.count > 2 && words[1] == "supervise" && words.contains("--") && !words.contains("--as-child-of")
     }
@@ -18,14 +18,14 @@ enum Supervision {
     struct Note {
         private let descriptor: Int32
 
-        /// Creates the file, for all processes that are started from now on.
+        /// Creates the file for all processes started from now on.
         init() {
             descriptor = cprocess_anonymous_file("supervisor")
             guard descriptor >= 0 else { return }
             setenv(Supervision.variable, "/proc/\(getpid())/fd/\(descriptor)", 1)
         }
 
-        /// Notes a signal.
+        /// Records a signal.
         func write(_ signal: Int32) {
             guard descriptor >= 0 else { return }
             var byte = UInt8(truncatingIfNeeded: signal)
@@ -33,7 +33,7 @@ enum Supervision {
         }
     }
 
-    /// The job's side: whether a supervisor speaks for it, and the signal that it got, 0 before.
+    /// The job's side: the supervisor's first signal, or 0 before it; nil without a supervisor.
     static var signal: Int32? {
         guard let path = getenv(variable) else { return nil }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

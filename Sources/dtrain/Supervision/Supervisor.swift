@@ -1,25 +1,25 @@
 import DTrainCore
 import Glibc
 
-/// Starts a job until it is done, or until it is no use.
+/// Runs a job and restarts it until it succeeds or makes no progress.
 struct Supervisor {
     private let job: SupervisedCommand
     private let restarts: Int
     private let backoff: Double
 
-    /// Exit codes that starting again doesn't change.
+    /// Exit codes that a restart can't change.
     private static let finalCodes: Set<Int32> = [
         0, DTrainError.Category.usage.rawValue, DTrainError.Category.badData.rawValue,
         DTrainError.Category.noInput.rawValue, 75,
     ]
-    /// Seconds of waiting at most.
+    /// The longest pause between attempts, in seconds.
     private static let longestWait = 600.0
 
     init(job: SupervisedCommand, restarts: Int, backoff: Double) {
         (self.job, self.restarts, self.backoff) = (job, restarts, backoff)
     }
 
-    /// Runs the job, again where that helps; its last exit code.
+    /// Runs the job with its restarts and returns the last exit code.
     func run() throws -> Int32 {
         let signals = SignalQueue()
         let note = Supervision.Note()
@@ -28,7 +28,7 @@ struct Supervisor {
         var failures: [String] = []
         while true {
             let attempt = failures.count + 1
-            // Nothing of its own saved yet: what is there is an earlier training's. One that goes on from it says so itself.
+            // An unchanged checkpoint belongs to an earlier run. A job that resumes it has `--resume` already.
             let isOwn = last != nil && last != atStart
             let arguments = attempt > 1 && isOwn ? job.resumed : job.arguments
             let start = Clock.seconds
@@ -40,7 +40,7 @@ struct Supervisor {
             let removed = end.remains.remove()
             if removed > 0 {
                 Console.notice(
-                    "supervise: removed what attempt \(attempt) left in shared memory and temporary folders (\(removed))"
+                    "supervise: removed \(removed) leftovers of attempt \(attempt) from shared memory and temporary folders"
                 )
             }
             if Self.finalCodes.contains(end.code) || end.wasAskedToStop { return end.code }
@@ -62,6 +62,6 @@ struct Supervisor {
             let isFurther = newest.map { newest in last.map { $0.name < newest.name } ?? true } ?? false
             if !isFurther { return "no newer checkpoint between two failures" }
         }
-        return attempt > restarts ? "\(restarts) restarts are used up" : nil
+        return attempt > restarts ? "the limit of \(restarts) restart\(restarts == 1 ? "" : "s") is reached" : nil
     }
 }
