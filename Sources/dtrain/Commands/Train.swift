@@ -2,6 +2,7 @@ import ArgumentParser
 import DTrainCore
 import DTrainDistributed
 import Glibc
+import TensorBoard
 
 /// `dtrain train`: the main job.
 struct Train: ParsableCommand {
@@ -44,7 +45,7 @@ struct Train: ParsableCommand {
                 defaultThreads: communicator.processors.defaultThreads,
                 report: printer.show)
             for warning in try plan.placementWarnings() where communicator.isRoot { printer.show(.warning(warning)) }
-            let training = try TrainingRun(plan, report: printer.show)
+            let training = try TrainingRun(plan, openLog: TensorBoardLog.open, report: printer.show)
             // Whoever shows the error doesn't know of the bar.
             defer { printer.closeBar() }
             isComplete = try training.run()
