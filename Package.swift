@@ -83,7 +83,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "DTrainCore", "DTrainDistributed", "TensorBoard", "DistributedTesting", "dtrain", "dtrain-mpi-checks",
+                "DTrainCore", "DTrainDistributed", "DistributedTesting", "dtrain", "dtrain-mpi-checks",
                 "dtrain-file-checks",
             ],
             resources: [.copy("Resources/golden")]),

@@ -46,7 +46,7 @@ import Testing
             .step(report(1)), .validated(validation(1, 0.875)), .step(report(2)), .epochEnded(epoch),
             .sampled("to be\nor", epoch: 1), .notice("nothing to record"),
         ] as [TrainingEvent] {
-            try log.record(event) { _ in Issue.record("\($0)") }
+            try log.record(event) { warning in Issue.record("\(warning)") }
         }
         // Each event is in the file at once.
         let file = try #require(try files().first)

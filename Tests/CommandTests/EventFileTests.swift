@@ -5,7 +5,7 @@ import Testing
 
 /// The event files of `--tensorboard`.
 @Suite(.serialized)
-struct TensorBoardTests {
+struct EventFileTests {
     private static let flags = "--tensorboard events --metrics metrics.jsonl --validation-split 0.1 --sample the"
     private let bench: Bench
 
