@@ -11,7 +11,7 @@ package final class FileLock: Sendable {
     /// Seconds in which a process that was just killed may still be about to end.
     private static let patience = 3.0
 
-    /// Takes over an open file without locking it, for what is no regular file.
+    /// Takes over an open file without locking it: a pipe, a device, or a file of a name that no other process uses.
     package init(unlocked descriptor: Int32) {
         self.descriptor = descriptor
     }
