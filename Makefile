@@ -61,7 +61,7 @@ test-slurm: setup ## start a Slurm of one node and run srun, salloc, sbatch and 
 test-arm64: ## compare the C loops on emulated ARM64 with this machine's, bit for bit (Debian, Ubuntu)
 	scripts/test-arm64
 
-test-exchange: build ## run exported models in ONNX Runtime, PyTorch and Keras, and import theirs; ONLY=onnx one of them
+test-exchange: build ## run exported models in ONNX Runtime, PyTorch and Keras, import theirs, read events in TensorBoard; ONLY=onnx one
 	scripts/test-exchange $(ONLY)
 
 examples: build ## build the example packages and compare what they train with dtrain

@@ -49,6 +49,13 @@ let package = Package(
         .target(name: "Pages"),
         // Trainings and models looked at: metrics files and checkpoint folders, surprisal, memory; their pages. No MPI.
         .target(name: "Reports", dependencies: ["DTrainCore", "Pages"]),
+        // Trainings as event files for TensorBoard. The Schema folder says how its Swift code is generated.
+        .target(
+            name: "TensorBoard",
+            dependencies: [
+                "DTrainCore", "DTrainDistributed", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["Schema/README.md", "Schema/event.proto"]),
         // Scaling experiments: measurements, statistics, the cost model and its predictions, the report. No MPI.
         .target(name: "Scaling", dependencies: ["DTrainCore", "Pages"]),
         // Models for other programs and from them, a file each format. The ONNX folder says how its Swift code is generated.
@@ -60,12 +67,15 @@ let package = Package(
             name: "dtrain",
             dependencies: [
                 "CBuild", "DTrainCore", "CProcess", "DTrainDistributed", "Exchange", "Pages", "Reports", "Scaling",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "TensorBoard", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CoreTests", dependencies: ["DTrainCore", "CKernels", "DistributedTesting"]),
         .testTarget(name: "PagesTests", dependencies: ["Pages"]),
         .testTarget(name: "ReportsTests", dependencies: ["DTrainCore", "Pages", "Reports", "DistributedTesting"]),
         .testTarget(name: "ScalingTests", dependencies: ["DTrainCore", "Pages", "Scaling", "DistributedTesting"]),
+        .testTarget(
+            name: "TensorBoardTests",
+            dependencies: ["DTrainCore", "DTrainDistributed", "TensorBoard", "DistributedTesting"]),
         .testTarget(name: "ExchangeTests", dependencies: ["DTrainCore", "Exchange"]),
         .testTarget(
             name: "DistributedTests", dependencies: ["DTrainCore", "DTrainDistributed", "DistributedTesting"]),

@@ -8,7 +8,7 @@ import Testing
             """
             --data --epochs --max-steps --batch-size --micro-batch-size --seq-length --shuffle --no-shuffle --cell --layers \
             --embedding-dim --rnn-units --learning-rate --seed --precision --threads --members --init --checkpoint-dir \
-            --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --sample --quiet \
+            --checkpoint-every-steps --keep --clip-norm --verify-replicas --overwrite --resume --resume-from --stall-timeout --metrics --tensorboard --sample --quiet \
             --optimizer --beta1 --beta2 --epsilon --rho --momentum --weight-decay --clip-value --schedule --warmup-steps \
             --decay-start --decay-steps --decay-rate --final-learning-rate --dropout --recurrent-dropout \
             --scheduled-sampling --scheduled-sampling-ramp --stateful --recipe \

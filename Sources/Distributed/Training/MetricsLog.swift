@@ -5,7 +5,7 @@ import Glibc
 /// The metrics file: one JSON object per line, for each step and each epoch.
 ///
 /// No training is lost for its metrics: lines that a full disk doesn't take are kept and tried again with the next one.
-final class MetricsLog {
+final class MetricsLog: TrainingLog {
     private struct Step: Encodable {
         let step: Int
         let epoch: Int
@@ -59,11 +59,8 @@ final class MetricsLog {
     /// A warning about the lines found in the file; nil if there is none.
     let remark: String?
     private let path: String
-    private let file: FileLock
-    private let calls: FileCalls
     private let encoder = JSONEncoder()
-    /// What is still to be written: whole lines, the first of which may be in the file in part.
-    private var pending: [UInt8] = []
+    private var writer: RetryingWriter
     private var hasWarned = false
 
     /// Opens the file: empty for a new training, cut back to the resumed step otherwise.
@@ -82,13 +79,22 @@ final class MetricsLog {
         path: String, data: [String], after predecessor: EarlierMetrics.Predecessor, calls: FileCalls = .system,
         stopSignal: () -> Int32 = { 0 }
     ) throws {
-        (self.path, self.calls) = (path, calls)
+        self.path = path
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         if let special = try MetricsTarget.open(path, stopSignal: stopSignal) {
-            (file, remark) = (special, nil)
+            (writer, remark) = (RetryingWriter(special, calls: calls), nil)
         } else {
             let found = try MetricsTarget.openFile(path, data: data, after: predecessor)
-            (file, remark) = (found.file, found.remark)
+            (writer, remark) = (RetryingWriter(found.file, calls: calls), found.remark)
+        }
+    }
+
+    func record(_ event: TrainingEvent, report tell: (TrainingEvent) -> Void) throws {
+        switch event {
+        case .step(let report): try write(report, tell)
+        case .epochEnded(let report): try write(report, tell)
+        case .validated(let report): try write(report, tell)
+        default: break
         }
     }
 
@@ -116,9 +122,7 @@ final class MetricsLog {
     }
 
     private func write(_ line: some Encodable, _ tell: (TrainingEvent) -> Void) throws {
-        pending.append(contentsOf: try encoder.encode(line))
-        pending.append(UInt8(ascii: "\n"))
-        guard let code = writePending(), !hasWarned else { return }
+        guard let code = writer.append(try encoder.encode(line) + [UInt8(ascii: "\n")]), !hasWarned else { return }
         hasWarned = true
         tell(
             .warning(
@@ -128,46 +132,15 @@ final class MetricsLog {
                         + "after each step: make room"))
     }
 
-    /// Writes what can be written.
-    ///
-    /// - Returns: why there is a rest; nil when there is none.
-    private func writePending() -> Int32? {
-        while !pending.isEmpty {
-            let written = pending.withUnsafeBytes { calls.write(file.descriptor, $0) }
-            if written > 0 {
-                pending.removeFirst(written)
-            } else if written == 0 || errno != EINTR {
-                return written == 0 ? EIO : errno
-            }
-        }
-        return nil
-    }
+    var flush: @Sendable () -> Void { writer.flush }
 
-    /// Brings what is written to the disk, from any thread: a checkpoint mustn't be ahead of its metrics.
-    var flush: @Sendable () -> Void {
-        // A failure is that of the metrics alone, and shows at the end; a pipe can't be flushed.
-        { [file] in _ = fdatasync(file.descriptor) }
-    }
-
-    /// The end of the training.
-    ///
-    /// - Throws: `DTrainError` with `inputOutput` when lines are missing in the file.
     func finish() throws {
-        var code = writePending()
-        while code == EAGAIN, isWritable() { code = writePending() }
-        if code == nil, fdatasync(file.descriptor) != 0, errno != EINVAL, errno != EROFS { code = errno }
-        guard let code else { return }
-        let lines = pending.count { $0 == UInt8(ascii: "\n") }
+        guard let code = writer.finish() else { return }
+        let lines = writer.pending.count { $0 == UInt8(ascii: "\n") }
         throw DTrainError(
             .inputOutput,
             "cannot write metrics to '\(path)': \(systemMessage(code)); its last \(lines) lines are missing, the "
                 + "training itself is saved: make room",
             hint: "go on from an earlier checkpoint with `resume` if you need them")
-    }
-
-    /// Whether a pipe takes something again, within a few seconds.
-    private func isWritable() -> Bool {
-        var pipe = pollfd(fd: file.descriptor, events: Int16(POLLOUT), revents: 0)
-        return poll(&pipe, 1, 5000) > 0
     }
 }

@@ -7,7 +7,8 @@ extension Settings {
     package static let job: [any AnySetting] = [
         Setting.maxSteps, Setting.threads, Setting.members, Setting.validationData, Setting.extendVocabulary,
         Setting.checkpointDirectory, Setting.checkpointEverySteps, Setting.keep, Setting.overwrite,
-        Setting.verifyReplicas, Setting.metrics, Setting.sample, Setting.profile, Setting.stallTimeout,
+        Setting.verifyReplicas, Setting.metrics, Setting.tensorboard, Setting.sample, Setting.profile,
+        Setting.stallTimeout,
     ]
 
     /// All settings of a training.
@@ -79,6 +80,11 @@ extension Setting where Value == String? {
     /// The metrics file, in JSON lines; nil for none.
     package static var metrics: Setting {
         Setting("metrics", "Write a JSON line for each step and each epoch", default: nil)
+    }
+
+    /// The folder for TensorBoard's event files of this training; nil for none.
+    package static var tensorboard: Setting {
+        Setting("tensorboard", "Folder of this training's event files, which TensorBoard shows", default: nil)
     }
 
     /// A text that is continued after each epoch; nil for none.

@@ -43,8 +43,12 @@ package struct TrainingPlan {
             if let vocabulary = start.summary.vocabulary {
                 options.settings[.tokens] = try Vocabulary(tokens: vocabulary).tokenization
             }
-            if communicator.isRoot, let metrics = options[.metrics] {
-                try MetricsTarget.check(metrics, data: options.data, after: start.predecessor(options))
+            if communicator.isRoot {
+                let predecessor = start.predecessor(options)
+                if let metrics = options[.metrics] {
+                    try MetricsTarget.check(metrics, data: options.data, after: predecessor)
+                }
+                if let events = options[.tensorboard] { try EventFolder(path: events).check(predecessor) }
             }
             try options.settings.requireValid(given: given)
             try options.settings.requireValid(Settings.job)

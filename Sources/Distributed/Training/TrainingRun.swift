@@ -16,10 +16,11 @@ package final class TrainingRun {
     private let ranks: JobRanks
     private let saver: CheckpointSaver
     private let sample: EpochSample?
+    private let openLog: OpenTrainingLog?
     private let stopSignal: () -> Int32
     private var progress: TrainingProgress
     /// On rank 0, once the run has begun.
-    private var metrics: MetricsLog?
+    private var logs: [any TrainingLog] = []
     /// Set when a rank was asked to stop, on all ranks after the same step.
     private var stop: StopRequest?
     /// The last checkpoint that this process saved.
@@ -56,12 +57,13 @@ package final class TrainingRun {
     ///
     /// - Parameters:
     ///   - plan: what to train.
+    ///   - openLog: opens a log beside the metrics.
     ///   - stopSignal: the signal that has asked this rank to stop, 0 for none; asked at the start and once a step.
     ///   - report: gets, on rank 0, what happens.
     /// - Throws: `CollectiveError` when memory or threads run out on a rank.
     package init(
-        _ plan: TrainingPlan, stopSignal: @escaping () -> Int32 = { StopSignals.received },
-        report: @escaping (TrainingEvent) -> Void
+        _ plan: TrainingPlan, openLog: OpenTrainingLog? = nil,
+        stopSignal: @escaping () -> Int32 = { StopSignals.received }, report: @escaping (TrainingEvent) -> Void
     ) throws {
         let communicator = plan.communicator
         let agreement = ReplicaAgreement(communicator)
@@ -88,7 +90,7 @@ package final class TrainingRun {
         (self.plan, options, dataset) = (plan, plan.options, plan.data.dataset)
         perStep = StepSettings(plan)
         (self.communicator, self.agreement) = (communicator, agreement)
-        (self.stopSignal, self.report) = (stopSignal, report)
+        (self.openLog, self.stopSignal, self.report) = (openLog, stopSignal, report)
         progress = plan.start.summary.progress
         if plan.data.heldOut != nil, progress.validation == nil { progress.validation = ValidationProgress() }
     }
@@ -116,11 +118,13 @@ package final class TrainingRun {
         }
         StopSignals.settle()
         guard let stop, !isComplete else {
-            try agreement.collectively { try metrics?.finish() }
+            try agreement.collectively { for log in logs { try log.finish() } }
             return true
         }
         // What is missing shows again when the training goes on: no reason for another exit code.
-        do { try metrics?.finish() } catch { tell(.warning("\(error)")) }
+        for log in logs {
+            do { try log.finish() } catch { tell(.warning("\(error)")) }
+        }
         let names = try communicator.allGather(communicator.name)
         tell(
             .stopped(
@@ -139,21 +143,27 @@ package final class TrainingRun {
         plan.data.announce(
             plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: tell)
         if let notice = plan.scheduleNotice { tell(.notice(notice)) }
-        tell(.ready(plan.overview(trainer)))
+        try record(.ready(plan.overview(trainer)))
     }
 
     private func openFiles() throws {
         let start = plan.start.summary
         try saver.open(plan.start.lock) { try plan.start.requireUnchanged(options) }
-        metrics = try agreement.collectively {
-            guard communicator.isRoot, let path = options[.metrics] else { return nil }
-            return try MetricsLog(
-                path: path, data: plan.data.corpus.files, after: plan.start.predecessor(options),
-                stopSignal: stopSignal)
+        logs = try agreement.collectively {
+            guard communicator.isRoot else { return [] }
+            let predecessor = plan.start.predecessor(options)
+            return try [openMetrics(after: predecessor), openLog?(options, predecessor)].compactMap(\.self)
         }
-        if let remark = metrics?.remark { tell(.warning(remark)) }
-        saver.first = metrics?.flush
+        saver.first = { [flushes = logs.map { $0.flush }] in for flush in flushes { flush() } }
         try saver.removeEarlier(start)
+    }
+
+    private func openMetrics(after predecessor: EarlierMetrics.Predecessor) throws -> MetricsLog? {
+        guard let path = options[.metrics] else { return nil }
+        let metrics = try MetricsLog(
+            path: path, data: plan.data.corpus.files, after: predecessor, stopSignal: stopSignal)
+        if let remark = metrics.remark { tell(.warning(remark)) }
+        return metrics
     }
 
     private var isComplete: Bool { progress.epoch >= perStep.epochs || isFinished || hasStoppedEarly }
@@ -190,10 +200,7 @@ package final class TrainingRun {
             saver.reportOutcome(to: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let validation = isDue(perStep.validateEverySteps) ? try validate(timer) : nil
-            if let validation {
-                try metrics?.write(validation, tell)
-                tell(.validated(validation))
-            }
+            if let validation { try record(.validated(validation)) }
             let (isLast, isBest) = (isFinished || stop != nil || hasStoppedEarly, validation?.isBest ?? false)
             if isLast { tell(.stoppedInEpoch(last)) }
             if isLast || isDue(perStep.checkpointEverySteps) {
@@ -232,8 +239,7 @@ package final class TrainingRun {
         let report = timer.step(
             progress, loss: loss, gradientNorm: norm, learningRate: learningRate, from: start, to: end,
             profile: perStep.profile ? profile : nil, gradientBytes: perStep.profile ? trainer.gradientBytes : nil)
-        try metrics?.write(report, tell)
-        tell(.step(report))
+        try record(.step(report))
         return report
     }
 
@@ -242,8 +248,7 @@ package final class TrainingRun {
         var report = timer.epoch(progress.epoch, loss: loss)
         report.validation = try validate(timer)
         if let validation = report.validation { progress.validation?.epochLosses.append(validation.loss) }
-        try metrics?.write(report, tell)
-        tell(.epochEnded(report))
+        try record(.epochEnded(report))
         try save(report.validation?.isBest ?? false ? .pointAndBest : .point)
         try tellSample()
     }
@@ -253,7 +258,7 @@ package final class TrainingRun {
         guard let sample else { return }
         try agreement.collectively {
             guard communicator.isRoot else { return }
-            tell(.sampled(try sample.text(of: trainer.replica), epoch: progress.epoch))
+            try record(.sampled(try sample.text(of: trainer.replica), epoch: progress.epoch))
         }
     }
 
@@ -285,6 +290,12 @@ package final class TrainingRun {
         let path = try saver.save(
             progress, trainer.replica, trainer.gatherStates(), to: target, report: tell)
         if target != .best { lastSaved = path }
+    }
+
+    /// Writes an event to the logs and reports it.
+    private func record(_ event: TrainingEvent) throws {
+        for log in logs { try log.record(event, report: tell) }
+        tell(event)
     }
 
     private func tell(_ event: TrainingEvent) {

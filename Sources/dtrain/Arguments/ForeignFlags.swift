@@ -78,6 +78,7 @@ enum ForeignFlags {
         ("resume-from", "resume-from-checkpoint resume-checkpoint restore-from load-checkpoint"),
         ("overwrite", "force f overwrite-output-dir"),
         ("metrics", "log log-file logfile log-path history csv"),
+        ("tensorboard", "tb log-dir logging-dir tensorboard-dir tensorboard-log-dir tb-log-dir summary-dir"),
         ("quiet", "silent q no-progress no-bar"),
         ("allreduce", "all-reduce reduction"),
         ("prompt", "start start-string start-text prime primetext prime-str seed-text text p"),

@@ -2,6 +2,7 @@ import ArgumentParser
 import DTrainCore
 import DTrainDistributed
 import Glibc
+import TensorBoard
 
 /// `dtrain train`: trains a model.
 struct Train: ParsableCommand {
@@ -47,7 +48,7 @@ struct Train: ParsableCommand {
                 defaultThreads: communicator.processors.defaultThreads,
                 report: printer.show)
             for warning in try plan.placementWarnings() where communicator.isRoot { printer.show(.warning(warning)) }
-            let training = try TrainingRun(plan, report: printer.show)
+            let training = try TrainingRun(plan, openLog: TensorBoardLog.open, report: printer.show)
             // The code that prints an error doesn't know about the bar.
             defer { printer.closeBar() }
             isComplete = try training.run()

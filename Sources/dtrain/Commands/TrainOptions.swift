@@ -207,6 +207,9 @@ struct JobOptions: ParsableArguments {
     @Option(help: .setting(.metrics, valueName: "file"))
     private var metrics: String?
 
+    @Option(help: .setting(.tensorboard, valueName: "dir"))
+    private var tensorboard: String?
+
     @Option(help: .setting(.sample, valueName: "text"))
     private var sample: String?
 
@@ -222,6 +225,7 @@ struct JobOptions: ParsableArguments {
         settings.take(.verifyReplicas, verifyReplicas)
         settings.take(.stallTimeout, stallTimeout)
         settings.take(.metrics, metrics)
+        settings.take(.tensorboard, tensorboard)
         settings.take(.sample, sample)
         settings.take(.profile, profile ? true : nil)
     }

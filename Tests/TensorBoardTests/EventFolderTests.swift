@@ -1,0 +1,88 @@
+import DTrainCore
+import DistributedTesting
+import Foundation
+import Testing
+
+@testable import DTrainDistributed
+
+/// Which event files a start of a training makes, leaves and deletes.
+@Suite struct EventFolderTests {
+    private let scratch = ScratchFolder()
+    private var folder: EventFolder { EventFolder(path: scratch.path("events")) }
+
+    private var names: [String] {
+        get throws { try FileManager.default.contentsOfDirectory(atPath: scratch.path("events")).sorted() }
+    }
+
+    private func leave(_ names: String...) throws {
+        try FileManager.default.createDirectory(atPath: scratch.path("events"), withIntermediateDirectories: true)
+        for name in names { try Data().write(to: URL(fileURLWithPath: scratch.path("events/\(name)"))) }
+    }
+
+    @Test func theNameSaysWhenAndWhere() throws {
+        let before = time(nil)
+        let file = try folder.createFile(after: .none)
+        let name = try #require(try names.first)
+        #expect(file.path == scratch.path("events/\(name)"))
+        let match = try #require(try /events\.out\.tfevents\.(\d{10})\.(.+)\.(\d+)\.dtrain/.wholeMatch(in: name))
+        let seconds = try #require(Int(match.1))
+        #expect((before...time(nil)).contains(seconds))
+        #expect(String(match.2) == currentHostName() && Int(match.3) == Int(getpid()))
+    }
+
+    /// Readers take the files in the order of their names.
+    @Test func aResumesFileComesLast() throws {
+        let ahead = "events.out.tfevents.4000000000.other.1.dtrain"
+        try leave(ahead, "events.out.tfevents.x.dtrain", "events.out.tfevents.99999999999999999999.y", "zzz")
+        for _ in 1...3 { _ = try folder.createFile(after: .saved(TrainingProgress())) }
+        let own = try names.filter { $0.contains(".\(currentHostName()).\(getpid()).") }
+        #expect(own.map { $0.prefix(30) } == (1...3).map { "events.out.tfevents.400000000\($0)" })
+    }
+
+    @Test func anotherTrainingsEventsAreRefusedUntilTheyMayGo() throws {
+        let (own, foreign) = ("events.out.tfevents.1700000000.host.1.dtrain", "events.out.tfevents.1700000000.host.1.0")
+        try leave(own, foreign, "notes.dtrain")
+        let error = try #require(throws: DTrainError.self) { try folder.createFile(after: .none) }
+        #expect(error.category == .usage && error.hint?.contains("`overwrite`") == true, "\(error)")
+        #expect(try names == [own, foreign, "notes.dtrain"].sorted())
+        _ = try folder.createFile(after: .unsaved)
+        #expect(try names.count == 4)
+        _ = try folder.createFile(after: .discarded)
+        let left = try names
+        #expect(left.contains(foreign) && left.contains("notes.dtrain") && !left.contains(own) && left.count == 3)
+    }
+
+    @Test func aFileIsNoFolder() throws {
+        try Data().write(to: URL(fileURLWithPath: scratch.path("events")))
+        let error = try #require(throws: DTrainError.self) { try folder.check(.none) }
+        #expect(error.category == .usage && error.message.hasSuffix("is a file; name a folder"), "\(error)")
+    }
+
+    @Test func foldersAboveAreMade() throws {
+        let deep = EventFolder(path: scratch.path("a/b/c"))
+        try deep.check(.none)
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("a")))
+        _ = try deep.createFile(after: .none)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("a/b/c")).count == 1)
+    }
+
+    @Test func whatCannotBeCreatedIsAnError() throws {
+        // A folder of this system in which even root creates nothing.
+        let error = try #require(throws: DTrainError.self) {
+            try EventFolder(path: "/proc/self/events").createFile(after: .none)
+        }
+        #expect(error.category == .inputOutput && error.message.contains("'/proc/self/events'"), "\(error)")
+    }
+}
+
+/// A folder that lives as long as this object.
+final class ScratchFolder: Sendable {
+    private let folder = FileManager.default.temporaryDirectory
+        .appendingPathComponent("dtrain-events-\(UUID().uuidString)").path
+
+    init() { try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func path(_ name: String) -> String { "\(folder)/\(name)" }
+}

@@ -1,0 +1,25 @@
+import Testing
+
+@testable import TensorBoard
+
+/// Texts of any content in TensorBoard's Markdown.
+@Suite struct MarkdownTests {
+    @Test(arguments: [
+        ("20", "`20`"), ("a|b", "`a|b`"), ("a`b", "`` a`b ``"), ("``", "``` `` ```"), ("", ""), (" ", ""),
+        ("a\nb\r\nc", "`a b c`"), ("<b>*x*</b>", "`<b>*x*</b>`"),
+    ])
+    func aValueIsCodeOnOneLine(text: String, code: String) {
+        #expect(Markdown.code(text) == code)
+    }
+
+    @Test func aTableHasARowForEachName() {
+        #expect(
+            Markdown.table([("epochs", "20"), ("sample", "")])
+                == "| setting | value |\n|---|---|\n| `epochs` | `20` |\n| `sample` |  |")
+    }
+
+    /// Each line that a reader of Markdown may see is indented.
+    @Test func aTextKeepsItsLines() {
+        #expect(Markdown.verbatim("a\n\n  b\r\nc\r`d`\n") == "    a\n    \n      b\n    c\n    `d`\n    ")
+    }
+}
