@@ -1,5 +1,6 @@
 import ArgumentParser
 import DTrainCore
+import Pages
 import Reports
 
 /// `dtrain inspect`: what a model expects of a text, as a page.

@@ -1,5 +1,6 @@
 import DTrainCore
 import FoundationEssentials
+import Pages
 
 /// What an evaluation has measured of one checkpoint on one text.
 struct Evaluation {

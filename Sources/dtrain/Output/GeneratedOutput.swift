@@ -1,6 +1,7 @@
 import DTrainCore
 import DTrainDistributed
 import FoundationEssentials
+import Pages
 
 /// What `generate` prints: each text is its prompt and the continuation.
 struct GeneratedOutput {

@@ -1,4 +1,5 @@
 import DTrainCore
+import Pages
 
 /// The layers of a model as Keras's `summary()` prints them.
 struct ModelTable {

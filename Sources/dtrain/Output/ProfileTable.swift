@@ -1,5 +1,6 @@
 import DTrainCore
 import DTrainDistributed
+import Pages
 
 /// Where the time of a mean step goes.
 struct ProfileTable {

@@ -1,6 +1,7 @@
 import DTrainCore
 import DTrainDistributed
 import Glibc
+import Pages
 
 /// Shows a training as Keras does: a bar that moves on a terminal, plain lines elsewhere.
 ///

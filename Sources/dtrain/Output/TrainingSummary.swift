@@ -1,5 +1,6 @@
 import DTrainCore
 import DTrainDistributed
+import Pages
 
 /// What a training that has come to its end says of itself, and what to try next.
 struct TrainingSummary {

@@ -1,5 +1,6 @@
 import DTrainCore
 import Glibc
+import Pages
 
 /// Starts a job until it is done, or until it is no use.
 struct Supervisor {
