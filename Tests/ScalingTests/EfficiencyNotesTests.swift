@@ -46,7 +46,7 @@ import Testing
                 " % of the base. Noise alone is hardly the reason. Most of it is saved in compute: 1 busy core instead of 4 may "
                     + "have more cache, memory bandwidth and clock rate for itself, or the launcher binds ranks to cores, while "
                     + "the system may move the base's one unbound process."), "\(excess.sentence)")
-        #expect(notes.sentences.first?.hasPrefix("Efficiency above 100 % is no error") == true)
+        #expect(notes.sentences.first?.hasPrefix("Efficiency above 100 % is not an error") == true)
         #expect(notes.sentences.last?.contains("--bind-to none") == true)
         // The configuration of one rank is in both series, and is explained once.
         #expect(!notes.excesses.contains { $0.name == "weak, 1 rank × 1 thread" })
@@ -75,7 +75,7 @@ import Testing
     @Test func theReportHasThemBelowTheTable() throws {
         let experiment = try #require(Synthetic().experiment())
         let html = Report.html(experiment)
-        #expect(html.contains("Efficiency above 100 % is no error"))
+        #expect(html.contains("Efficiency above 100 % is not an error"))
         let plain = Report.html(try #require(ideal.experiment()))
         #expect(!plain.contains("Efficiency above 100 %"))
     }

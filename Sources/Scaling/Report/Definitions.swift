@@ -7,10 +7,10 @@ enum Definitions {
         return Parts.list([
             (
                 "T(1)/T(n)",
-                "Speed-up: the time of a step on one worker by that on n, of the same series (base: threads of one process; "
+                "Speed-up: the time of a step on one worker divided by that on n, of the same series (base: threads of one process; "
                     + "others: ranks). With weak scaling times n, since n times as much is done."
             ),
-            ("efficiency", "Speed-up by n: 100 % where n workers do n times as much in the same time."),
+            ("efficiency", "Speed-up divided by n: 100 % where n workers do n times as much in the same time."),
             (
                 "× base",
                 "Tokens a second over those of the base, the fastest process without a launcher: "

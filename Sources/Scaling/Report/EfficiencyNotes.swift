@@ -54,7 +54,7 @@ package struct EfficiencyNotes {
     package var sentences: [String] {
         guard !excesses.isEmpty else { return [] }
         let more = excesses.count > Self.most ? ["The same holds for \(excesses.count - Self.most) more."] : []
-        return ["Efficiency above 100 % is no error: it says that the reference is the slower one for each core."]
+        return ["Efficiency above 100 % is not an error: for each core, the reference does less."]
             + excesses.prefix(Self.most).map(\.sentence) + more
             + [
                 "To find out: more --repeats tell noise, --base-threads 1 makes one thread the base, and "

@@ -70,7 +70,7 @@ package enum Tables {
         return Table(columns: [
             .text("series", checks.map(\.series.rawValue)), .counts("ranks", checks.map(\.ranks)),
             .text(
-                "fitted to trainings on", checks.map { $0.fittedTo.map(String.init).joined(separator: ", ") + " ranks" }
+                "fitted to trainings on ranks", checks.map { $0.fittedTo.map(String.init).joined(separator: ", ") }
             ),
             .numbers("measured", checks.map(\.measuredSeconds), in: unit),
             .numbers("predicted", checks.map(\.predictedSeconds), in: unit),
