@@ -1,41 +1,13 @@
 /// A chart of curves and points, as SVG with a legend above it.
 package struct LineChart: Sendable {
-    /// One curve or one set of points.
-    package struct Line: Sendable {
-        /// The drawing style.
-        package enum Style: String, Sendable { case solid, dashed, dots, rings }
-
-        let name: String
-        let color: Int
-        let style: Style
-        package let points: [(x: Double, y: Double)]
-        package let intervals: [(low: Double, high: Double)]
-
-        /// Describes a line.
-        ///
-        /// - Parameters:
-        ///   - name: the name in the legend.
-        ///   - color: a number of the palette, from 1.
-        ///   - style: the drawing style.
-        ///   - points: the points from left to right.
-        ///   - intervals: the ends of each point's interval, if any.
-        package init(
-            name: String, color: Int, style: Style, points: [(x: Double, y: Double)],
-            intervals: [(low: Double, high: Double)] = []
-        ) {
-            (self.name, self.color, self.style) = (name, color, style)
-            (self.points, self.intervals) = (points, intervals)
-        }
-    }
-
-    let title: String
+    package let title: String
     let xLabel: String
     let yLabel: String
     private let x: Axis
     private let y: Axis
     private let xText: @Sendable (Double) -> String
     private let yText: @Sendable (Double) -> String
-    private let lines: [Line]
+    package let lines: [Line]
 
     /// Describes a chart.
     ///
@@ -110,7 +82,7 @@ package struct LineChart: Sendable {
 
     private func sample(_ line: Line, y: Double) -> Markup {
         switch line.style {
-        case .solid, .dashed:
+        case .solid, .dashed, .dotted:
             "<polyline class=\"\(line.style.rawValue) c\(line.color)\" points=\"\(number(left)),\(number(y)) \(number(left + 24)),\(number(y))\"/>"
         case .dots, .rings:
             "<circle class=\"\(line.style.rawValue) c\(line.color)\" cx=\"\(number(left + 12))\" cy=\"\(number(y))\" r=\"4\"/>"
@@ -141,7 +113,7 @@ package struct LineChart: Sendable {
     private func draw(_ line: Line) -> Markup {
         let places = line.points.map { (x: number(placeX($0.x)), y: number(placeY($0.y))) }
         switch line.style {
-        case .solid, .dashed:
+        case .solid, .dashed, .dotted:
             let path = places.map { "\($0.x),\($0.y)" }.joined(separator: " ")
             // A line of one point would be invisible.
             let mark: Markup =

@@ -8,7 +8,18 @@ package enum Parts {
         return "<div class=\"tiles\">\(parts.joined())</div>"
     }
 
-    /// A list of names with descriptions.
+    /// What a page comes down to, in a few sentences; the first is the one to read.
+    package static func verdict(_ sentences: [String]) -> Markup {
+        let parts = sentences.map { sentence -> Markup in "<p>\(sentence)</p>" }
+        return "<div class=\"verdict\">\(parts.joined())</div>"
+    }
+
+    /// Sentences of small type, one below the other.
+    package static func notes(_ sentences: [String]) -> Markup {
+        sentences.map { sentence -> Markup in "<p class=\"soft note\">\(sentence)</p>" }.joined(separator: "\n")
+    }
+
+    /// Names with what they stand for.
     package static func list(_ entries: [(name: String, text: String)]) -> Markup {
         let items = entries.map { entry -> Markup in "<dt>\(entry.name)</dt><dd>\(entry.text)</dd>" }
         return "<dl class=\"card\">\(items.joined(separator: "\n"))</dl>"
@@ -19,8 +30,11 @@ package enum Parts {
         "<details><summary>\(summary)</summary>\(content)</details>"
     }
 
-    /// Charts, side by side if there is room.
-    package static func charts(_ charts: [LineChart]) -> Markup {
-        "<div class=\"charts\">\n\(charts.map(\.html).joined())</div>"
+    /// Charts side by side where there is room.
+    package static func charts(_ charts: [LineChart]) -> Markup { self.charts(of: charts.map(\.html)) }
+
+    /// Figures side by side where there is room.
+    package static func charts(of figures: [Markup]) -> Markup {
+        "<div class=\"charts\">\n\(figures.joined())</div>"
     }
 }

@@ -40,9 +40,9 @@ package struct StackedBars {
         let legend = parts.map { part -> Markup in "<span class=\"key block c\(part.color)\"><i></i>\(part.name)</span>"
         }
         return """
-            <figure class="card wide"><h3>\(title)</h3>
+            <figure class="card"><h3>\(title)</h3>
             <p class="legend">\(legend.joined(separator: "\n"))</p>
-            <svg class="bars" viewBox="0 0 \(number(width)) \(number(rowHeight * Double(bars.count)))" role="img" \
+            <svg viewBox="0 0 \(number(width)) \(number(rowHeight * Double(bars.count)))" role="img" \
             aria-label="\(description)">
             \(rows.joined(separator: "\n"))
             </svg></figure>

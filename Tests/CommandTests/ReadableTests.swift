@@ -2,25 +2,8 @@ import Testing
 
 @testable import dtrain
 
-/// Numbers and lines as people read them.
+/// Lines as people read them.
 @Suite struct ReadableTests {
-    @Test(
-        arguments: [
-            (0, "0:00"), (0.4, "0:00"), (7, "0:07"), (59.6, "1:00"), (526, "8:46"), (3599.7, "1:00:00"),
-            (3723, "1:02:03"),
-            (90_000, "25:00:00"), (-1, "0:00"), (.infinity, "?"), (.nan, "?"), (1e300, "?"),
-        ] as [(Double, String)])
-    func secondsAsAClock(seconds: Double, expected: String) { #expect(seconds.clock == expected) }
-
-    @Test(
-        arguments: [
-            (0, "0"), (874.4, "874"), (999.4, "999"), (999.5, "1.00k"), (1000, "1.00k"), (9994, "9.99k"),
-            (9995, "10.0k"),
-            (11_234, "11.2k"), (99_949, "99.9k"), (99_950, "100k"), (999_499, "999k"), (999_500, "1.00M"),
-            (1_050_000, "1.05M"), (2.5e12, "2500G"), (.infinity, "?"),
-        ] as [(Double, String)])
-    func threeDigits(value: Double, expected: String) { #expect(value.short == expected) }
-
     private let line = ProgressLine(
         step: 22, steps: 172, fields: ["ETA: 1:09", "loss: 3.9798", "14.7k chars/s", "23:40 left"])
 

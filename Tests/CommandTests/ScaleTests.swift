@@ -50,7 +50,7 @@ struct ScaleTests {
         struct Recommendation: Decodable {
             let sentence: String
         }
-        let verdict: String
+        let verdict: [String]
         let measurements: [Measurement]
         let checks: [Check]
         let threadCurve: [ThreadPoint]
@@ -85,6 +85,11 @@ struct ScaleTests {
         #expect(outcome.stdout.hasSuffix("out/report.html\n"), "\(outcome)")
         #expect(try bench.names(in: "out") == ["experiment.json", "report.html", "steps.csv", "summary.csv"])
         let experiment = try experiment(bench)
+        #expect((1...3).contains(experiment.verdict.count) && experiment.verdict[0].contains(" fastest here: "))
+        #expect(
+            outcome.stdout.hasSuffix((experiment.verdict + ["out/report.html", ""]).joined(separator: "\n")),
+            "\(outcome)")
+        expectTimes(outcome, runs: experiment.measurements.flatMap(\.runs).count)
         let scaled = experiment.measurements.filter { $0.plan.ranks == 2 }
         #expect(Set(scaled.flatMap(\.plan.series)) == ["strong", "weak", "latency", "exchange"])
         #expect(scaled.allSatisfy { $0.layout.ranks == 2 && $0.layout.machines == 1 })
@@ -107,9 +112,21 @@ struct ScaleTests {
         if Browser.path != nil { try expectReadable(bench) }
     }
 
+    /// The time is said before the first run, and after each but the last what is left.
+    private func expectTimes(_ outcome: MPIRun.Outcome, runs: Int) {
+        let lines = outcome.stderr.split(separator: "\n")
+        #expect(lines.first?.wholeMatch(of: /about \d+ (?:second|minute)s?: (\d+) runs/)?.1 == "\(runs)", "\(outcome)")
+        for (index, line) in lines.dropFirst().enumerated() {
+            let rest = index + 1 < runs ? /, about \d+ (?:second|minute)s? left/ : /ms a step/
+            #expect(line.hasPrefix("run \(index + 1) of \(runs), ") && line.firstMatch(of: rest) != nil, "\(line)")
+            #expect(line.hasSuffix(" left") == (index + 1 < runs), "\(line)")
+        }
+        #expect(lines.count == runs + 1)
+    }
+
     /// On a phone and on a desk, with the numbers and words of real runs.
     private func expectReadable(_ bench: Bench) throws {
-        for width in [375, 1280] {
+        for width in [375, 800, 1280] {
             let layout = try ReportLayout(URL(fileURLWithPath: bench.path("out")), width: width)
             #expect(layout.width == width && layout.charts > 0)
             #expect(layout.fits && layout.out == 0 && layout.overlaps == 0 && layout.smallest >= 5, "\(layout)")
@@ -221,12 +238,13 @@ struct ScaleTests {
         #expect(experiment.threadCurve.last.map { $0.threads > threads.count } == true)
         let sentence = experiment.recommendation.sentence
         #expect(
-            sentence.contains(/^Recommended for batches of 8: on this machine 1 process × \d threads? \(.+measured\)/))
+            sentence.contains(
+                /^1 process × \d threads? is (the simplest of the )?fastest here: [\d.,]+ (ms|µs|s) a step of 8 sequences/
+            ))
         #expect(outcome.stdout.contains(sentence + "\n"), "\(outcome)")
-        #expect(
-            outcome.stdout.contains(/threads, 1 process × 1 thread: \d+\.\d\d ms a step, speed-up 1\.00/), "\(outcome)")
+        #expect(outcome.stdout.contains(#/\nbase +1 × 1 +[\d.,]+ +1\.00 +100 /#), "\(outcome)")
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
-        #expect(report.contains("Seconds a step, by threads") && report.contains("Recommended for batches of 8"))
+        #expect(report.contains("Time of a step, by threads") && report.contains("fastest here: "))
         let summary = String(decoding: try bench.read("out/summary.csv"), as: UTF8.self)
         #expect(summary.contains(/\nbase-np1-t1-b8,.*,1\.0,1\.0\n/))
     }
@@ -242,7 +260,8 @@ struct ScaleTests {
             folder: bench.folder)
         #expect(stopped.status == 75, "\(stopped)")
         #expect(
-            stopped.stdout.contains(/stopped after \d+ of \d+ runs/) && stopped.stdout.contains("base: "), "\(stopped)")
+            stopped.stdout.contains(/stopped after \d+ of \d+ runs/) && stopped.stdout.contains(#/\nbase +1 × 1 /#),
+            "\(stopped)")
         #expect(
             try bench.names(in: "out")
                 == ["experiment.json", "report.html", "steps.csv", "summary.csv", "unfinished.json"])
@@ -256,10 +275,10 @@ struct ScaleTests {
         expectRefusal(
             try MPIRun.shell("\(command) --resume --base-threads 1 -- --seed 7", folder: bench.folder), 64,
             "base threads: '', not '1'")
-        let line = try #require(stopped.stderr.firstMatch(of: /runs; go on with: (.+)/), "\(stopped)")
+        let line = try #require(stopped.stderr.firstMatch(of: /runs; resume with: (.+)/), "\(stopped)")
         let resumed = try MPIRun.shell(String(line.1), folder: bench.folder)
         #expect(resumed.status == 0, "\(resumed)")
-        #expect(!resumed.stderr.contains("[1/"), "\(resumed)")
+        #expect(!resumed.stderr.contains("run 1 of"), "\(resumed)")
         #expect(try bench.names(in: "out") == ["experiment.json", "report.html", "steps.csv", "summary.csv"])
         #expect(try experiment(bench).measurements.allSatisfy { $0.runs.count == 2 })
         let again = try MPIRun.shell(String(line.1), folder: bench.folder)
@@ -276,7 +295,7 @@ struct ScaleTests {
         try makeLauncher(bench, Self.plain)
         let resumed = try scale(bench, "--ranks 1 --mpirun ./launcher --output out --resume")
         #expect(resumed.status == 0, "\(resumed)")
-        #expect(!resumed.stderr.contains("[1/"), "\(resumed)")
+        #expect(!resumed.stderr.contains("run 1 of"), "\(resumed)")
     }
 
     @Test func missingLauncherIsNamed() throws {

@@ -66,16 +66,6 @@ import Testing
     ])
     func numbersHaveThreeDigits(value: Double, text: String) { #expect(scientific(value) == text) }
 
-    @Test func aRowOrColumnHasOneUnit() {
-        let time = NumberUnit.duration(of: [30, 600, 4000])
-        #expect(time.name == "min")
-        #expect([30.0, 600, 4000].map(time.text) == ["0.50", "10.0", "66.7"])
-        let speed = NumberUnit.large(of: [11_234, 900])
-        #expect(speed.name == "k" && speed.text(11_234) == "11.2")
-        #expect(NumberUnit.large(of: []).name == "")
-        #expect(grouped(1_234_567) == "1,234,567" && grouped(-1000) == "-1,000" && grouped(999) == "999")
-    }
-
     private var chart: LineChart {
         LineChart(
             title: "A & B", xLabel: "x", yLabel: "y", x: .counts([1, 3]), y: .range([1, 2]), yText: plain,
@@ -95,6 +85,16 @@ import Testing
     @Test func longNamesAreShortenedWhereTheyDontWrap() {
         #expect(shortened("0123456789", to: 10) == "0123456789")
         #expect(shortened("0123456789a", to: 10) == "01234…789a")
+    }
+
+    /// A label of a chart has 12 units, and all else the sizes that the sheet names once.
+    @Test func allTypeIsOfOneScale() {
+        let sheet = Style.sheet.source
+        let sizes = sheet.matches(of: /font(?:-size)?: *([^;}\/ ]+)/).map { String($0.1) }
+        #expect(sizes.count > 10)
+        let scale = Set((1...5).map { "var(--size-\($0))" })
+        #expect(Set(sizes).subtracting(scale) == ["12px", "inherit", "11.5pt"], "\(sizes)")
+        for index in 1...5 { #expect(sheet.contains("--size-\(index): "), "\(index)") }
     }
 
     @Test func aPictureIsAFileOfItsOwn() {

@@ -59,6 +59,20 @@ struct PageTests {
         #expect(result.charts == 1)
     }
 
+    /// All text has a size of the one scale, and labels in charts lie between its smallest and the text's own.
+    @Test(arguments: [380, 800, 1280])
+    func sizesOfTypeFitEachOther(width: Int) throws {
+        let path = try scratch.write(Scratch.metrics(epochs: 3, steps: 5, profile: true), to: "run.jsonl")
+        try scratch.write(
+            RunReport.html([try Run("run=\(path)")], samples: [[Self.sample, Self.sample]]), to: "report.html")
+        try scratch.write(InspectionPage.html(try Self.inspection()), to: "inspect.html")
+        for page in ["report.html", "inspect.html"] {
+            let type = try TypeSizes(scratch.url, page, width: width)
+            #expect(type.texts.isSubset(of: TypeSizes.scale), "\(page): \(type)")
+            #expect(type.labels.lowerBound >= 11 && type.labels.upperBound <= 15, "\(page): \(type)")
+        }
+    }
+
     /// Keys move the selection, whose words a screen reader says.
     @Test func anInspectionAnswersKeysAndPointer() throws {
         let question = #"""

@@ -27,6 +27,46 @@ struct BrowserTests {
         #expect(result.smallest >= 5, "\(result)")
     }
 
+    /// Five sizes for all text, and labels in charts between the smallest of them and the text's own.
+    @Test(arguments: [380, 800, 1280])
+    func sizesOfTypeFitEachOther(width: Int) throws {
+        let folder = try Folder()
+        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
+        let type = try TypeSizes(folder.url, width: width)
+        #expect(type.texts == TypeSizes.scale, "\(type)")
+        #expect(type.labels.lowerBound >= 11 && type.labels.upperBound <= 15, "\(type)")
+    }
+
+    /// The background is darker than the text on such a screen alone.
+    @Test(arguments: [false, true])
+    func thePageIsLightOrDark(isDark: Bool) throws {
+        let folder = try Folder()
+        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
+        let question = """
+            (() => { const style = frame.contentWindow.getComputedStyle(page.body);
+              return [style.backgroundColor, style.color].map((color) => color.match(/\\d+/)[0]).join(" "); })()
+            """
+        let answer = try ReportLayout(folder.url, width: 800, question: question, isDark: isDark).answer
+        let reds = answer.split(separator: " ").compactMap { Int($0) }
+        #expect(reds.count == 2 && (reds[0] < reds[1]) == isDark, "\(answer)")
+    }
+
+    /// A printer gets a few pages.
+    @Test func thePagePrints() throws {
+        let folder = try Folder()
+        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
+        let file = folder.url.appendingPathComponent("report.pdf")
+        _ = try Browser.run(
+            [
+                "--no-pdf-header-footer", "--print-to-pdf=\(file.path)",
+                folder.url.appendingPathComponent("report.html").absoluteString,
+            ], in: folder.url)
+        let data = try Data(contentsOf: file)
+        #expect(data.starts(with: Data("%PDF".utf8)))
+        let pages = String(decoding: data, as: UTF8.self).matches(of: /\/Type ?\/Page\b/).count
+        #expect((3...30).contains(pages), "\(pages)")
+    }
+
     @Test(arguments: [500, 1280])
     func isPainted(width: Int) throws {
         let folder = try Folder()

@@ -15,7 +15,7 @@ import Testing
         progress.hosts = experiment.setting.hosts
         progress.places = experiment.measurements.map { Progress.Place(plan: $0.plan, layout: $0.layout) }
         progress.runs = experiment.measurements.flatMap { measurement in
-            measurement.runs.map { Progress.Run(plan: measurement.plan, record: $0, gradientBytes: 12) }
+            measurement.runs.map { Progress.Run(plan: measurement.plan, record: $0, gradientBytes: 12, seconds: 1.5) }
         }
         try progress.write(to: folder.path)
         #expect(try Progress(path: folder.appendingPathComponent(Progress.name).path) == progress)

@@ -43,7 +43,7 @@ import Testing
 
     @Test func theFastestIsRecommendedWhereNoIntervalOverlapsIts() throws {
         let text = sentence([try measured(1, 4, 0.99, 1, 1.01), try measured(2, 2, 0.79, 0.8, 0.81)])
-        #expect(text == "Recommended for batches of 64: on this machine 2 ranks × 2 threads (0.80 s, measured).")
+        #expect(text == "2 ranks × 2 threads is fastest here: 0.800 s a step of 64 sequences.")
     }
 
     @Test func ofEqualLayoutsTheSimplestIsRecommended() throws {
@@ -52,8 +52,8 @@ import Testing
         ]
         #expect(
             sentence(options)
-                == "Recommended for batches of 64: on this machine 1 process × 4 threads (1.00 s, measured), the simplest of "
-                + "those that are equal within the noise: 2 ranks × 2 threads (0.97 s, measured).")
+                == "1 process × 4 threads is the simplest of the fastest here: 1.00 s a step of 64 sequences, equal within the "
+                + "noise to 2 ranks × 2 threads (0.970 s).")
     }
 
     /// Leaving what was measured takes more than the error.
@@ -65,14 +65,18 @@ import Testing
         #expect(Recommendation(among: [one, predicted(1, 3, 0.96)], batchSize: 64).machine == one)
         let faster = predicted(4, 1, 0.9)
         #expect(Recommendation(among: [one, faster], batchSize: 64).machine == faster)
-        #expect(sentence([one, faster]).contains("4 ranks × 1 thread (0.90 s, predicted ± 5.0 %)."))
+        #expect(
+            sentence([one, faster]).contains(
+                "4 ranks × 1 thread should be fastest here: 0.900 s a step of 64 sequences (predicted ± 5.0 %)."))
     }
 
     /// Without any check a prediction is taken to be wrong by a tenth, and called unchecked.
     @Test func uncheckedPredictionsAreCalledSo() throws {
         let one = try measured(1, 4, 0.99, 1, 1.01)
         #expect(Recommendation(among: [one, predicted(4, 1, 0.91, error: nil)], batchSize: 64).machine == one)
-        #expect(sentence([one, predicted(4, 1, 0.8, error: nil)]).contains("(0.80 s, predicted, unchecked)."))
+        #expect(
+            sentence([one, predicted(4, 1, 0.8, error: nil)]).contains(
+                "0.800 s a step of 64 sequences (predicted, unchecked)."))
     }
 
     /// Its four steps, which enclose their median with 87.5 %, are all there is.
@@ -82,7 +86,7 @@ import Testing
         let two = try measured(2, 2, runs: [[0.85, 0.85, 0.95, 0.95]])
         let recommendation = Recommendation(among: [one, two], batchSize: 64)
         #expect(recommendation.machine == one)
-        #expect(recommendation.sentence.hasSuffix(" (one run tells no noise: raise --repeats)."))
+        #expect(recommendation.sentence.hasSuffix(" (from one run each: raise --repeats to know the noise)."))
     }
 
     @Test func hostsHaveARecommendationOfTheirOwn() throws {
@@ -92,10 +96,13 @@ import Testing
         ]
         #expect(
             sentence(options)
-                == "Recommended for batches of 64: on this machine 1 process × 4 threads (1.00 s, measured); "
-                + "on the 4 hosts 16 ranks × 1 thread, 4 a host (0.30 s, predicted ± 5.0 %).")
+                == "1 process × 4 threads is fastest here: 1,000 ms a step of 64 sequences; on the 4 hosts 16 ranks × 1 thread, "
+                + "4 a host should be fastest: 300 ms (predicted ± 5.0 %).")
         let half = [options[0], options[1], try measured(4, 4, 0.6, 0.62, 0.64, hosts: 4)]
-        #expect(sentence(half).contains("; on 2 of the 4 hosts 2 ranks × 4 threads (0.60 s, measured), the simplest"))
+        #expect(
+            sentence(half).hasSuffix(
+                "; on 2 of the 4 hosts 2 ranks × 4 threads is the simplest of the fastest: 600 ms, equal within the noise to "
+                    + "4 ranks × 4 threads (620 ms)."))
     }
 
     @Test func hostsThatAreNotFasterAreCalledSo() throws {
@@ -104,11 +111,11 @@ import Testing
         #expect(recommendation.hosts == options[0])
         #expect(
             recommendation.sentence.hasSuffix(
-                "; the 2 hosts are not faster, at best 2 ranks × 4 threads (2.00 s, measured)."))
+                "; the 2 hosts are not faster, at best 2 ranks × 4 threads (2.00 s)."))
     }
 
     @Test func nothingIsRecommendedOfNothing() {
-        #expect(sentence([]) == "Recommended for batches of 64: on this machine nothing could be compared.")
+        #expect(sentence([]) == "Nothing could be compared on this machine.")
     }
 
     @Test(arguments: [

@@ -54,15 +54,15 @@ import Testing
     }
 
     @Test(arguments: [
-        (0.0, "0 s"), (0.26, "0.26 s"), (1.5, "1.50 s"), (123.4, "123 s"), (0.0123, "12.3 ms"), (2e-5, "20.0 µs"),
+        (0.0, "0 s"), (0.26, "260 ms"), (1.5, "1.50 s"), (1234, "1,234 s"), (0.0123, "12.3 ms"), (2e-5, "20.0 µs"),
     ])
     func secondsHaveAFittingUnit(value: Double, text: String) { #expect(seconds(value) == text) }
 
     @Test(arguments: [(0.5, "50 %"), (0.051, "5.1 %"), (-0.2, "-20 %"), (0.1, "10 %")])
     func sharesAreWrittenInPerCent(value: Double, text: String) { #expect(percent(value) == text) }
 
-    @Test(arguments: [(999.0, "999"), (1000, "1.00 k"), (1.23e6, "1.23 M"), (4e9, "4.00 G")])
-    func largeNumbersHaveThreeDigits(value: Double, text: String) { #expect(compact(value) == text) }
+    @Test(arguments: [(999.0, "999 B"), (1000, "1.00 kB"), (1.23e6, "1.23 MB"), (4e9, "4.00 GB")])
+    func bytesHaveThreeDigits(value: Double, text: String) { #expect(bytes(value) == text) }
 
     @Test(arguments: [[0.1, 0.93], [3.0], [17_000.0, 120], [0.0]])
     func ticksOfAnAxisEncloseItsValues(values: [Double]) throws {

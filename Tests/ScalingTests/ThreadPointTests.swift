@@ -93,13 +93,13 @@ import Testing
     @Test func reportHasTheCurveAndItsParts() throws {
         let html = Report.html(try #require(Synthetic().experiment()))
         for part in [
-            "Seconds a step, by threads", "Speed-up, by threads", "serial fraction",
+            "Time of a step, by threads", "Speed-up over one thread", "serial fraction, %",
             "<th scope=\"col\" class=\"text\">part</th>",
         ] {
             #expect(html.contains(part), "\(part)")
         }
         // (5 + 1 · 2)/2 ms on two threads, (5 + 3 · 2)/4 ms on four: (2.75/5 − 1/4)/(3/4) = 40 %.
         #expect(
-            html.contains("<td class=\"text\">adam</td><td>5.00 ms</td><td>3.50 ms</td><td>2.75 ms</td><td>40 %</td>"))
+            html.contains("<td class=\"text\">adam</td><td>5.00</td><td>3.50</td><td>2.75</td><td>40.0</td>"))
     }
 }

@@ -12,7 +12,10 @@ public enum Browser {
     /// The reason why tests that need a browser are skipped.
     public static let missing = "there is no chromium or google-chrome"
 
-    /// Runs the browser for at most a minute; returns its standard output and the lines of pages' consoles.
+    /// The argument of a screen that wants dark pages.
+    public static let dark = ["--blink-settings=preferredColorScheme=0"]
+
+    /// Runs it for at most a minute; what it wrote to standard output, and what pages wrote to their consoles.
     public static func run(_ arguments: [String], in folder: URL) throws -> (output: String, console: [String]) {
         guard let path else { throw MPIRun.Failure(description: missing) }
         let process = Process()
@@ -70,12 +73,15 @@ public struct ReportLayout: Decodable, Sendable {
     ///   - name: the page's file name.
     ///   - width: the width of the page in pixels.
     ///   - question: a JavaScript expression about `page`, the document.
-    public init(_ folder: URL, _ name: String = "report.html", width: Int, question: String = "''") throws {
+    ///   - isDark: whether the screen is one of those that want dark pages.
+    public init(
+        _ folder: URL, _ name: String = "report.html", width: Int, question: String = "''", isDark: Bool = false
+    ) throws {
         let page = folder.appendingPathComponent("frame.html")
         try Self.frame(name, width: width, height: 800, question).write(to: page, atomically: true, encoding: .utf8)
         let arguments = ["--window-size=1400,900", "--virtual-time-budget=5000", "--dump-dom", page.absoluteString]
-        let (dom, console) = try Browser.run(arguments, in: folder)
-        // The script, which contains the same marker, comes after the result.
+        let (dom, console) = try Browser.run((isDark ? Browser.dark : []) + arguments, in: folder)
+        // The script, which says the same words, comes after the result.
         guard let rest = dom.components(separatedBy: "<pre>RESULT ").dropFirst().first,
             let text = rest.components(separatedBy: " END").first
         else { throw MPIRun.Failure(description: "the page printed no result: \(dom.suffix(300))") }
@@ -90,7 +96,7 @@ public struct ReportLayout: Decodable, Sendable {
     /// A frame can be as narrow as a phone; a browser window can't.
     private static func frame(_ name: String, width: Int, height: Int, _ question: String) -> String {
         """
-        <!DOCTYPE html><html><body style="margin:0"><iframe src="\(name)" width="\(width)" height="\(height)"
+        <!DOCTYPE html><html style="color-scheme: light dark"><body style="margin:0"><iframe src="\(name)" width="\(width)" height="\(height)"
         style="border:0"></iframe><pre></pre><script>
         const frame = document.querySelector("iframe");
         frame.onload = () => {

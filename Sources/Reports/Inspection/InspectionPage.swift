@@ -80,7 +80,7 @@ public enum InspectionPage {
     private static let sheet: Markup = """
         #text { line-height: 1.6; max-height: 32em; overflow-y: auto; } #text i, .passages i { font-style: normal; border-radius: 2px; }
         #text i.n::before { content: "↵"; opacity: .45; } #text i.t { border-bottom: 1px dotted var(--soft); }
-        i.k { font-size: .8em; white-space: nowrap; border: 1px solid var(--line); } #text i.at, #text i:target { outline: 2px solid var(--text); }
+        i.k { font-size: var(--size-1); white-space: nowrap; border: 1px solid var(--line); } #text i.at, #text i:target { outline: 2px solid var(--text); }
         .s1 { background: rgba(196,84,28,.08); } .s2 { background: rgba(196,84,28,.16); } .s3 { background: rgba(196,84,28,.26); }
         .s4 { background: rgba(196,84,28,.36); } .s5 { background: rgba(196,84,28,.48); } .s6 { background: rgba(196,84,28,.62); }
         .s7 { background: rgba(196,84,28,.78); }

@@ -36,7 +36,7 @@ public enum RunReport {
         return """
             <h1>\(runs.count == 1 ? "Run “\(runs.first?.name ?? "")”" : "\(runs.count) runs side by side")</h1>
             <p class="soft">\(sources(runs))</p>
-            <p class="verdict">\(RunVerdict.text(runs))</p>
+            \(Parts.verdict([RunVerdict.text(runs)]))
             \(remarks.joined(separator: "\n"))
             \(tables.results.html)
             <h2>Losses</h2>

@@ -15,7 +15,7 @@ enum TimeBars {
         let hint: Markup =
             runs.contains { $0.metrics?.profiledSteps ?? 0 > 0 }
             ? "" : "<p class=\"soft\">Train with --profile to see the parts of a step here.</p>"
-        return hint + (bars.isEmpty ? "" : "<div class=\"charts\">\n\(bars.joined())</div>")
+        return hint + (bars.isEmpty ? "" : Parts.charts(of: bars))
     }
 
     /// The mean step of each run with a profile; nil if there is none.

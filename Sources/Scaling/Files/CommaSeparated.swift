@@ -25,7 +25,8 @@ enum CommaSeparated {
         let header =
             configurationFields + [
                 "runs", "median_seconds", "low_seconds", "high_seconds", "interval_coverage", "tokens_per_second",
-                "speedup", "efficiency", "gradient_bytes", "algbw_bytes_per_second", "busbw_bytes_per_second",
+                "speedup", "efficiency", "rank_speedup", "rank_efficiency", "gradient_bytes", "algbw_bytes_per_second",
+                "busbw_bytes_per_second",
                 "peak_memory_bytes", "model_seconds", "left_out_prediction_seconds", "left_out_prediction_error",
             ] + StepParts.fields.map { "\($0.name)_seconds" } + ["thread_speedup", "thread_efficiency"]
         return table([header] + experiment.measurements.map { summary($0, experiment) })
@@ -37,11 +38,12 @@ enum CommaSeparated {
         let point = experiment.threadPoint(measurement)
         let isTiny = measurement.plan.isIn(.latency)
         let isTraining = !isTiny && !measurement.plan.isIn(.exchange)
+        let parallel = measurement.plan.isScaled ? experiment.parallel(measurement) : nil
         let numbers: [Double?] = [
             time.median, time.low, time.high, time.coverage, measurement.tokensPerSecond,
             isTraining ? experiment.speedup(measurement) : nil, isTraining ? experiment.efficiency(measurement) : nil,
-            Double(measurement.workload.gradientBytes), measurement.algorithmBandwidth, measurement.busBandwidth,
-            Double(measurement.peakMemory),
+            parallel?.speedup, parallel?.efficiency, Double(measurement.workload.gradientBytes),
+            measurement.algorithmBandwidth, measurement.busBandwidth, Double(measurement.peakMemory),
             isTiny ? nil : experiment.model.predict(measurement.layout, measurement.workload)?.seconds,
             check?.predictedSeconds ?? point?.unseenSeconds, check?.error ?? point?.error,
         ]

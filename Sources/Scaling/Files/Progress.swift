@@ -22,10 +22,13 @@ public struct Progress: Hashable, Sendable, Codable {
         public let record: RunRecord
         /// The bytes of the gradient that its ranks added up.
         public let gradientBytes: Int
+        /// Seconds from its start to its end.
+        public let seconds: Double
 
         /// One run.
-        public init(plan: RunPlan, record: RunRecord, gradientBytes: Int) {
+        public init(plan: RunPlan, record: RunRecord, gradientBytes: Int, seconds: Double) {
             (self.plan, self.record, self.gradientBytes) = (plan, record, gradientBytes)
+            self.seconds = seconds
         }
     }
 

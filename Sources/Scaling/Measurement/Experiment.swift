@@ -39,8 +39,8 @@ public struct Experiment: Hashable, Sendable, Codable {
 
     /// Where and how it ran.
     public let setting: Setting
-    /// One sentence on what limits it.
-    public let verdict: String
+    /// One to three sentences: what to start, what limits it, and what limits more hosts.
+    public let verdict: [String]
     /// The configuration that everything is relative to: the fastest unbound single process.
     public let base: Measurement
     /// All configurations, the base included.
@@ -78,7 +78,7 @@ public struct Experiment: Hashable, Sendable, Codable {
             among: LayoutOption.all(
                 measurements, base: base, model: model, cores: setting.cores, machineMemory: memory,
                 error: errors.map(abs).max()), batchSize: base.workload.batchSize)
-        verdict = Verdict.sentence(measurements, base: base)
+        verdict = Verdict.sentences(recommendation, measurements, base: base, projections)
     }
 
     /// Throughput a core, relative to the base's.

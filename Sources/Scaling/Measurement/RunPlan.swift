@@ -98,6 +98,11 @@ public struct RunPlan: Hashable, Sendable, Codable {
         return base + smallBatches(choice) + scaled + exchanges
     }
 
+    /// A single process on one thread, which counts for no series.
+    public static func trial(sequences: Int) -> RunPlan {
+        RunPlan(series: [], ranks: 1, isLaunched: false, threads: 1, batchSize: sequences)
+    }
+
     /// 1, 2, 4 …, all cores, and all their hardware threads.
     static func baseThreads(cores: Int, processors: Int) -> [Int] {
         Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [max(1, cores), max(1, processors)]).sorted()

@@ -2,7 +2,7 @@ import Pages
 
 /// Which ranks × threads to train with, on this machine and, where several were measured, on the hosts.
 public struct Recommendation: Hashable, Sendable, Codable {
-    /// One sentence.
+    /// One sentence: the layout to start, and its time.
     public let sentence: String
     /// The layouts that it was chosen among, the simplest first.
     public let options: [LayoutOption]
@@ -16,36 +16,36 @@ public struct Recommendation: Hashable, Sendable, Codable {
     /// Of those whose intervals overlap the fastest one's, measured layouts come before predicted ones, then the simplest wins.
     init(among options: [LayoutOption], batchSize: Int) {
         self.options = options
-        let local = Choice(options.filter { $0.hosts == 1 })
+        let unit = NumberUnit.duration(of: options.map(\.seconds))
+        let local = Choice(options.filter { $0.hosts == 1 }, in: unit)
         let mostHosts = options.map(\.hosts).max() ?? 1
-        let spread = mostHosts > 1 ? Choice(options) : nil
+        let spread = mostHosts > 1 ? Choice(options, in: unit) : nil
         (machine, hosts) = (local?.pick, spread?.pick)
-        var parts = [
-            local.map { "on this machine \($0.text)" } ?? "on this machine nothing could be compared"
-        ]
-        if let spread {
-            parts.append(Self.text(spread, mostHosts, options.filter { $0.hosts > 1 }))
-        }
+        let here = local.map { "\($0.praise) here: \($0.time(per: " a step of \(count(batchSize, "sequence"))"))" }
+        let there = spread.map { Self.text($0, mostHosts, options.filter { $0.hosts > 1 }) }
+        let parts = [here ?? "Nothing could be compared on this machine", there].compactMap(\.self)
         let isNoisy = [local, spread].contains { $0?.hasKnownNoise == false }
-        let note = isNoisy ? " (one run tells no noise: raise --repeats)" : ""
-        sentence = "Recommended for batches of \(batchSize): \(parts.joined(separator: "; "))\(note)."
+        let note = isNoisy ? " (from one run each: raise --repeats to know the noise)" : ""
+        sentence = "\(parts.joined(separator: "; "))\(note)."
     }
 
     private static func text(_ choice: Choice, _ hosts: Int, _ spread: [LayoutOption]) -> String {
         guard choice.pick.hosts > 1 else {
             let best = spread.min { $0.seconds < $1.seconds }
-            return "the \(hosts) hosts are not faster" + (best.map { ", at best \(Choice.timed($0))" } ?? "")
+            return "the \(hosts) hosts are not faster" + (best.map { ", at best \(choice.named($0))" } ?? "")
         }
         let place = choice.pick.hosts < hosts ? "\(choice.pick.hosts) of the \(hosts) hosts" : "the \(hosts) hosts"
-        return "on \(place) \(choice.text)"
+        return "on \(place) \(choice.praise): \(choice.time(per: ""))"
     }
 
     /// The chosen one of several layouts, and those that can't be told from the fastest.
     struct Choice {
         let pick: LayoutOption
         let equals: [LayoutOption]
+        private let unit: NumberUnit
 
-        init?(_ options: [LayoutOption]) {
+        init?(_ options: [LayoutOption], in unit: NumberUnit) {
+            self.unit = unit
             guard let fastest = options.min(by: { $0.seconds < $1.seconds }) else { return nil }
             let equal = options.filter { $0.isEqual(to: fastest) }
             let measured = equal.filter { $0.origin == .measured }
@@ -58,15 +58,26 @@ public struct Recommendation: Hashable, Sendable, Codable {
         /// Whether every measured layout of it has an interval of several runs.
         var hasKnownNoise: Bool { ([pick] + equals).allSatisfy { $0.origin == .predicted || $0.hasKnownNoise } }
 
-        var text: String {
-            let named = equals.prefix(2).map(Self.timed).joined(separator: " and ")
-            let more = equals.count > 2 ? " and \(equals.count - 2) more" : ""
-            return Self.timed(pick)
-                + (equals.isEmpty ? "" : ", the simplest of those that are equal within the noise: \(named)\(more)")
+        /// The layout and how good it is.
+        var praise: String {
+            if !equals.isEmpty { return "\(pick.name) is the simplest of the fastest" }
+            return "\(pick.name) \(pick.origin == .measured ? "is" : "should be") fastest"
         }
 
-        static func timed(_ option: LayoutOption) -> String {
-            "\(option.name) (\(seconds(option.seconds)), \(option.originText))"
+        /// Its seconds, and the layouts that are as fast.
+        func time(per step: String) -> String {
+            let origin = pick.origin == .measured ? "" : " (\(pick.originText))"
+            let time = "\(unit.text(pick.seconds)) \(unit.name)\(step)\(origin)"
+            guard !equals.isEmpty else { return time }
+            let more = equals.count > 2 ? ["\(equals.count - 2) more"] : []
+            return "\(time), equal within the noise to "
+                + (equals.prefix(2).map(named) + more).joined(separator: " and ")
+        }
+
+        /// A layout with its seconds.
+        func named(_ option: LayoutOption) -> String {
+            let origin = option.origin == .measured ? "" : ", \(option.originText)"
+            return "\(option.name) (\(unit.text(option.seconds)) \(unit.name)\(origin))"
         }
     }
 }

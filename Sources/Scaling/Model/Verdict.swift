@@ -1,42 +1,55 @@
 import Pages
 
-/// One sentence on what limits an experiment.
+/// What an experiment comes down to, in one to three plain sentences: what to start, what limits it, and what limits more hosts.
 enum Verdict {
-    static func sentence(_ measurements: [Measurement], base: Measurement) -> String {
+    static func sentences(
+        _ recommendation: Recommendation, _ measurements: [Measurement], base: Measurement, _ projections: [Projection]
+    ) -> [String] {
+        [recommendation.sentence, limit(measurements, base: base), Outlook.sentence(projections)].compactMap(\.self)
+    }
+
+    /// What limits the most ranks that were measured with a core for each worker.
+    static func limit(_ measurements: [Measurement], base: Measurement) -> String {
         let scaled = measurements.filter { $0.layout.ranks > 1 && $0.plan.isScaled }
         let launched = measurements.filter(\.plan.isLaunched)
         if let bound = launched.first(where: { $0.layout.threads > $0.layout.processorsPerRank }) {
             let cores = bound.layout.coresPerRank
-            return "Bound to \(cores == 1 ? "one core" : "\(cores) cores") with \(bound.layout.threads) threads: "
-                + "give the launcher --bind-to none, or --threads \(cores)."
+            return "The launcher binds each rank of \(bound.layout.threads) threads to \(count(cores, "core")): add "
+                + "--mpirun-args '--bind-to none', or --threads \(cores)."
         }
         let strong = scaled.filter { $0.plan.isIn(.strong) }
         let fitting = (strong.isEmpty ? scaled : strong).filter { !$0.layout.isOversubscribed }
-        if let most = fitting.max(by: { $0.layout.ranks < $1.layout.ranks }) { return sentence(most, base: base) }
+        if let most = fitting.max(by: { $0.layout.ranks < $1.layout.ranks }) { return limit(most, base: base) }
         if let most = scaled.first {
-            return "Cores: \(most.layout.label), so its workers take turns of \(decimal(most.layout.turns, 1)) on each "
-                + "core, and more ranks can't be faster."
+            return
+                "\(most.layout.label), where \(plain(most.layout.turns)) workers take turns on each core, so more ranks "
+                + "can't be faster."
         }
-        return "Compute: one rank was measured, which exchanges nothing."
+        return "Only one rank was measured, which exchanges nothing, so compute is all that limits it."
     }
 
-    private static func sentence(_ measurement: Measurement, base: Measurement) -> String {
+    private static func limit(_ measurement: Measurement, base: Measurement) -> String {
         let (parts, layout) = (measurement.parts, measurement.layout)
-        let step = "of \(seconds(parts.total)) a step on \(layout.ranks) ranks"
-        let carrier = layout.usesNetwork ? "Network" : "Exchange in shared memory"
+        let unit = NumberUnit.duration(of: [parts.total])
+        func share(_ seconds: Double) -> String {
+            "\(unit.text(seconds)) of the \(unit.text(parts.total)) \(unit.name) of a step"
+        }
+        let place = "On \(layout.ranks) ranks"
         let losses = [
-            (carrier, parts.exchange), ("Skew", parts.wait),
-            ("Packing and optimiser, which a smaller share of the batch doesn't shorten", parts.replicated),
+            (layout.usesNetwork ? "the network" : "the exchange in shared memory", parts.exchange),
+            ("waiting for the slowest worker", parts.wait),
+            ("work that more ranks don't divide, the optimiser and packing", parts.replicated),
         ]
         let lost = losses.reduce(0) { $0 + $1.1 }
         if lost > 0.1 * parts.total, let most = losses.max(by: { $0.1 < $1.1 }) {
-            return "\(most.0): \(seconds(most.1)) \(step)."
+            return "\(place) the largest loss is \(most.0): \(share(most.1))."
         }
         let efficiency = measurement.tokensPerCoreSecond / base.tokensPerCoreSecond
         guard efficiency < 0.9 else {
-            return "Compute: \(seconds(parts.compute)) \(step); cores limit it, not their exchange."
+            return "\(place) compute takes \(share(parts.compute)): more cores would help, a faster exchange wouldn't."
         }
-        return "Small local batch: \(measurement.workload.rows(ranks: layout.ranks)) sequences a rank reach "
-            + "\(percent(efficiency)) of the base's throughput a core."
+        return
+            "\(place) each has a share of \(measurement.workload.rows(ranks: layout.ranks)) sequences, too small to keep it "
+            + "busy: a core does \(percent(efficiency)) of what it does in the base."
     }
 }

@@ -1,6 +1,6 @@
 import Pages
 
-/// Measured throughput, efficiency and step time against the model.
+/// Measured step time, speed-up and efficiency against the model and the ideal.
 struct MeasuredCharts {
     let experiment: Experiment
 
@@ -14,31 +14,60 @@ struct MeasuredCharts {
         .ranks(series.flatMap { experiment.measured($0.series).map { Double($0.layout.ranks) } })
     }
 
-    var html: Markup { Parts.charts([stepTime, throughput, efficiency]) }
+    var html: Markup { Parts.charts([stepTime, speedup, efficiency]) }
 
-    private var stepTime: LineChart {
-        let lines = lines { $1 }
-        let axis = Axis.linear(lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) })
+    var stepTime: LineChart {
+        let unit = NumberUnit.duration(of: series.flatMap { experiment.measured($0.series).map(\.seconds.median) })
+        let lines = lines { $1 / unit.size }
+        let axis = Axis.linear(values(lines))
+        let ideal = series.compactMap { series, color -> LineChart.Line? in
+            guard let range = idealRange(series), let one = experiment.one(of: series) else { return nil }
+            let seconds = one.seconds.median / unit.size
+            let words = series == .strong ? "T(1)/n" : "T(1)"
+            return IdealLine.line("\(series.rawValue), ideal: \(words)", color: color, over: range, within: axis) {
+                series == .strong ? seconds / $0 : seconds
+            }
+        }
         return LineChart(
-            title: "Seconds a step", xLabel: "ranks", yLabel: "seconds", x: ranks, y: axis, yText: secondsText,
-            lines: lines)
+            title: "Time of a step", xLabel: "ranks", yLabel: unit.name, x: ranks, y: axis, lines: ideal + lines)
+    }
+
+    /// Throughput relative to one rank, or tokens a second where one rank was not measured.
+    var speedup: LineChart {
+        guard let one = series.lazy.compactMap({ experiment.one(of: $0.series) }).first else { return throughput }
+        let lines = lines { $0.workload.tokens / $1 / one.tokensPerSecond }
+        let range = series.compactMap { idealRange($0.series) }.max { $0.upperBound < $1.upperBound }
+        let axis = Axis.linear(values(lines) + [range?.upperBound].compactMap(\.self))
+        let ideal = range.map { [IdealLine.line("ideal: n", color: 6, over: $0, within: axis) { $0 }] } ?? []
+        return LineChart(
+            title: "Speed-up over one rank", xLabel: "ranks", yLabel: "times one rank", x: ranks, y: axis,
+            lines: ideal + lines)
     }
 
     private var throughput: LineChart {
-        let lines = lines { $0.workload.tokens / $1 }
-        let values = lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
+        let unit = NumberUnit.large(of: series.flatMap { experiment.measured($0.series).map(\.tokensPerSecond) })
+        let lines = lines { $0.workload.tokens / $1 / unit.size }
         return LineChart(
-            title: "Throughput", xLabel: "ranks", yLabel: "tokens a second", x: ranks, y: .linear(values),
-            yText: axisText, lines: lines)
+            title: "Throughput", xLabel: "ranks", yLabel: unit.before("tokens/s"), x: ranks, y: .linear(values(lines)),
+            lines: lines)
     }
 
-    private var efficiency: LineChart {
+    var efficiency: LineChart {
         let base = experiment.base.tokensPerCoreSecond
-        let lines = lines { $0.workload.tokens / $1 / Double($0.layout.usedCores) / base }
-        let values = lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
+        let lines = lines { $0.workload.tokens / $1 / Double($0.layout.usedCores) / base * 100 }
         return LineChart(
-            title: "Efficiency", xLabel: "ranks", yLabel: "of the base, a core", x: ranks,
-            y: .linear(values, atLeast: 1), yText: percentText, lines: lines)
+            title: "Efficiency against the base", xLabel: "ranks", yLabel: "% of the base, a core", x: ranks,
+            y: .linear(values(lines), atLeast: 100), lines: lines)
+    }
+
+    private func values(_ lines: [LineChart.Line]) -> [Double] {
+        lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
+    }
+
+    /// From one rank to the most whose workers have a core each, beyond which nothing is ideal; nil for one rank alone.
+    private func idealRange(_ series: Series) -> ClosedRange<Double>? {
+        let most = experiment.measured(series).filter { $0.layout.turns == 1 }.map(\.layout.ranks).max() ?? 1
+        return experiment.one(of: series) != nil && most > 1 ? 1...Double(most) : nil
     }
 
     /// For each series its points, what the model fitted to all says, and what it says without having seen them.
@@ -71,88 +100,4 @@ struct MeasuredCharts {
             ]
         }
     }
-}
-
-/// Predicted curves to 1,024 ranks.
-struct ProjectedCharts {
-    let experiment: Experiment
-
-    init(_ experiment: Experiment) { self.experiment = experiment }
-
-    var html: Markup {
-        Parts.charts(
-            [Series.strong, .weak].flatMap { series -> [LineChart] in
-                let curves = experiment.projections.filter { $0.series == series }
-                guard !curves.isEmpty else { return [] }
-                let name = series.rawValue
-                return [
-                    chart("Seconds a step, \(name) scaling", "seconds", curves, .seconds),
-                    chart("Throughput, \(name) scaling", "tokens a second", curves, .rate),
-                    chart("Efficiency, \(name) scaling", "of the base, a core", curves, .percent),
-                ]
-            })
-    }
-
-    private enum Quantity: Sendable { case seconds, rate, percent }
-
-    private func chart(_ title: String, _ label: String, _ curves: [Projection], _ quantity: Quantity) -> LineChart {
-        let lines = curves.enumerated().flatMap { self.lines($1, quantity, color: $0 + 1) }
-        let points = curves.flatMap(\.points)
-        let values = points.map { value($0, quantity) }
-        let axis: Axis = quantity == .percent ? .linear(values, atLeast: 1) : .decades(values)
-        let text = { @Sendable (value: Double) in
-            switch quantity {
-            case .seconds: secondsText(value)
-            case .rate: axisText(value)
-            case .percent: percentText(value)
-            }
-        }
-        let ranks: [Double] = points.map { Double($0.ranks) }
-        return LineChart(
-            title: title, xLabel: "ranks, one a host", yLabel: label, x: Axis.ranks(ranks), y: axis, yText: text,
-            lines: lines)
-    }
-
-    private func value(_ point: ProjectedPoint, _ quantity: Quantity) -> Double {
-        switch quantity {
-        case .seconds: point.seconds
-        case .rate: point.tokensPerSecond
-        case .percent: point.efficiency
-        }
-    }
-
-    /// A curve in two parts: what was measured in its neighbourhood, and what lies beyond.
-    private func lines(_ curve: Projection, _ quantity: Quantity, color: Int) -> [LineChart.Line] {
-        let places = curve.points.map { (x: Double($0.ranks), y: value($0, quantity)) }
-        let known = curve.points.prefix { $0.extrapolates.isEmpty }.count
-        let inside = known > 1 ? Array(places.prefix(known)) : []
-        let beyond = Array(places.dropFirst(max(0, known - 1)))
-        return [
-            LineChart.Line(
-                name: "\(curve.linkName), as far as measured", color: color, style: .solid, points: inside),
-            LineChart.Line(name: "\(curve.linkName), extrapolated", color: color, style: .dashed, points: beyond),
-        ]
-    }
-}
-
-/// A tick of an axis of shares.
-private func percentText(_ value: Double) -> String { decimal(value * 100, 0) + " %" }
-
-/// A tick of an axis of seconds.
-func secondsText(_ value: Double) -> String {
-    if value == 0 || value >= 1 { return decimal(value, value.rounded() == value ? 0 : 1) + " s" }
-    for (unit, name) in [(1e-3, " ms"), (1e-6, " µs")] where value >= unit * 0.9995 {
-        let scaled = value / unit
-        return decimal(scaled, abs(scaled.rounded() - scaled) < 1e-6 ? 0 : 1) + name
-    }
-    return decimal(value * 1e9, 0) + " ns"
-}
-
-/// A tick of an axis of large numbers, without needless decimals.
-private func axisText(_ value: Double) -> String {
-    for (unit, name) in [(1e9, " G"), (1e6, " M"), (1e3, " k")] where value >= unit * 0.9995 {
-        let scaled = value / unit
-        return decimal(scaled, scaled.rounded() == scaled ? 0 : 1) + name
-    }
-    return decimal(value, value.rounded() == value ? 0 : 1)
 }

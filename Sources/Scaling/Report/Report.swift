@@ -11,15 +11,18 @@ public enum Report {
         """
         <h1>\(title(experiment))</h1>
         <p class="soft">\(subtitle(experiment.setting))</p>
-        <p class="verdict">\(experiment.verdict)</p>
-        <p class="verdict">\(experiment.recommendation.sentence)</p>
+        \(Parts.verdict(experiment.verdict))
         \(tiles(experiment))
         <h2>Measured</h2>
         <p>\(sharing(experiment))</p>
         \(MeasuredCharts(experiment).html)
+        \(Tables.measured(experiment).html)
+        \(Parts.notes(EfficiencyNotes(experiment).sentences))
+        \(Definitions.html(experiment))
         <h2>The split of a step</h2>
-        \(StepBars.html(bars(experiment)))
-        \(Tables.measured(experiment))
+        \(Parts.charts(of: [StepBars.html(bars(experiment))]))
+        <h2>The exchange of gradients</h2>
+        \(exchanged(experiment))
         <h2>Threads of one process</h2>
         \(ThreadSection.html(experiment))
         <h2>Ranks × threads</h2>
@@ -29,10 +32,10 @@ public enum Report {
         <h2>Predicted to 1,024 ranks</h2>
         \(projected(experiment))
         <h2>The machine</h2>
-        \(Tables.machine(experiment))
+        \(MachineLists.machine(experiment))
         <h2>The fitted model</h2>
-        \(Tables.model(experiment))
-        <p class="soft">All raw data: steps.csv, summary.csv and experiment.json beside this file.
+        \(MachineLists.model(experiment))
+        <p class="soft note">All raw data: steps.csv, summary.csv and experiment.json beside this file.
         docs/scaling.md of dtrain has the definitions and formulas.</p>
         """
     }
@@ -75,12 +78,23 @@ public enum Report {
 
     private static func sharing(_ experiment: Experiment) -> String {
         let most = experiment.measurements.map(\.layout).filter { $0.ranks > 1 }.max { $0.ranks < $1.ranks }
-        let sharing = most.map { "\($0.label.prefix(1).uppercased())\($0.label.dropFirst())" }
         let cores =
             most?.isOversubscribed == true
             ? " Workers that outnumber the cores take turns: compute is divided by cores, not by ranks." : ""
-        return (sharing.map { "\($0).\(cores) " } ?? "")
-            + "Efficiency is throughput a core that computes, relative to the base, the fastest unbound single process."
+        let setting = experiment.setting
+        return (most.map { "\($0.label).\(cores) " } ?? "")
+            + "Medians of \(count(setting.repeats, "run")) of \(count(setting.steps, "step")) after \(setting.warmUp) of warm-up; "
+            + "the interval encloses the median with \(percent(experiment.base.seconds.coverage))."
+    }
+
+    private static func exchanged(_ experiment: Experiment) -> Markup {
+        guard experiment.measurements.contains(where: { $0.layout.ranks > 1 }) else {
+            return "<p>One rank exchanges nothing.</p>"
+        }
+        return Parts.notes([
+            "exchange: its seconds while nothing is computed; hidden: the rest of it. algbw: gradient bytes by seconds of the "
+                + "exchange; busbw: algbw × 2(n − 1)/n. The series exchange has next to nothing to compute, so nothing hides it."
+        ]) + Tables.exchanges(experiment).html
     }
 
     private static func bars(_ experiment: Experiment) -> [(name: String, parts: StepParts)] {
@@ -99,7 +113,7 @@ public enum Report {
         guard !experiment.checks.isEmpty else {
             return "<p>\(note) That takes a training on several ranks, which was not measured.</p>"
         }
-        return "<p>\(note)</p>" + Tables.checks(experiment)
+        return "<p>\(note)</p>" + Tables.checks(experiment).html
     }
 
     private static func projected(_ experiment: Experiment) -> Markup {
@@ -121,6 +135,10 @@ func processText(_ layout: Layout) -> String { "1 process × \(count(layout.thre
 
 /// Ranks and threads, and whether they share cores.
 func rankText(_ layout: Layout) -> String {
-    "\(count(layout.ranks, "rank")) × \(count(layout.threads, "thread"))"
-        + (layout.isOversubscribed ? " on \(count(layout.coresPerMachine * layout.machines, "core"))" : "")
+    "\(count(layout.ranks, "rank")) × \(count(layout.threads, "thread"))\(sharedCores(layout))"
+}
+
+/// The cores, where workers outnumber them; else empty.
+func sharedCores(_ layout: Layout) -> String {
+    layout.isOversubscribed ? " on \(count(layout.coresPerMachine * layout.machines, "core"))" : ""
 }

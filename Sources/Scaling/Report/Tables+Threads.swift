@@ -2,23 +2,22 @@ import Pages
 
 extension Tables {
     /// The base's curve, a line for each number of threads.
-    static func threads(_ curve: [ThreadPoint]) -> Markup {
-        table(
-            [
-                "threads", "step", "interval", "tokens/s", "speed-up", "a thread", "model", "predicted unseen", "error",
-                "extrapolates",
-            ],
-            curve.map { point in
-                [
-                    "\(point.threads)" + (point.hasCoreForEach ? "" : " on \(count(point.cores, "core"))"),
-                    point.seconds.map { seconds($0.median) } ?? "predicted",
-                    point.seconds.map { "\(seconds($0.low)) – \(seconds($0.high))" } ?? "",
-                    compact(point.tokensPerSecond), point.speedup.map(threeDigits) ?? "",
-                    point.speedup.map { percent($0 / Double(point.threads)) } ?? "", seconds(point.predictedSeconds),
-                    point.unseenSeconds.map { seconds($0) } ?? "",
-                    point.error.map { percent($0, signed: true) } ?? "", point.extrapolates.joined(separator: ", "),
-                ]
-            }, textColumns: [9])
+    static func threads(_ curve: [ThreadPoint]) -> Table {
+        let unit = NumberUnit.duration(of: curve.map(\.bestSeconds))
+        return Table(nonEmpty: [
+            .text(
+                "threads",
+                curve.map { "\($0.threads.grouped)" + ($0.hasCoreForEach ? "" : " on \(count($0.cores, "core"))") }),
+            .numbers("step", curve.map { $0.seconds?.median }, in: unit),
+            .intervals("interval", curve.map { $0.seconds.map { ($0.low, $0.high) } }, in: unit),
+            .numbers("model", curve.map(\.predictedSeconds), in: unit),
+            .numbers("predicted unseen", curve.map(\.unseenSeconds), in: unit),
+            .numbers("error", curve.map(\.error), in: .percent, isSigned: true),
+            .large("tokens/s", curve.map(\.tokensPerSecond)), .numbers("T(1)/T(t)", curve.map(\.speedup)),
+            .numbers(
+                "efficiency", curve.map { point in point.speedup.map { $0 / Double(point.threads) } }, in: .percent),
+            .text("extrapolates", curve.map { $0.extrapolates.joined(separator: ", ") }),
+        ])
     }
 
     /// What threads make of each part of a step, a line for each; nothing where one number of threads was measured.
@@ -27,40 +26,48 @@ extension Tables {
         guard let one = base.first, let most = base.last, one.layout.threads == 1, most.layout.threads > 1
         else { return "" }
         let threads = most.layout.threads
-        let rows = StepParts.fields.filter { !["exchange", "hidden_exchange"].contains($0.name) }.map { name, path in
+        let parts = StepParts.fields.filter { !["exchange", "hidden_exchange"].contains($0.name) }
+        let unit = NumberUnit.duration(of: base.map(\.seconds.median))
+        let fractions = parts.map { name, path in
             // One thread waits for none.
-            let fraction =
-                name == "wait"
+            name == "wait"
                 ? nil
                 : StepParts.serialFraction(
                     one: one.parts[keyPath: path], several: most.parts[keyPath: path], threads: threads)
-            return [name.replacing("_", with: " ")] + base.map { seconds($0.parts[keyPath: path]) }
-                + [fraction.map { percent($0) } ?? ""]
         }
-        return
-            "<p class=\"soft\">The serial fraction, by Karp and Flatt, from 1 and \(threads) threads: 0 % where threads "
-            + "divide all of a part, 100 % where they divide none, more where they slow it down.</p>"
-            + table(
-                ["part"] + base.map { count($0.layout.threads, "thread") } + ["serial fraction"], rows, textColumns: [0]
+        let columns = base.map { measurement in
+            Column.numbers(
+                count(measurement.layout.threads, "thread"), parts.map { measurement.parts[keyPath: $0.path] }, in: unit
             )
+        }
+        let names = Column.text("part", parts.map { $0.name.replacing("_", with: " ") })
+        let serial = Column.numbers("serial fraction", fractions, in: .percent)
+        let table = Table(columns: [names] + columns + [serial])
+        return Parts.notes([
+            "The serial fraction, by Karp and Flatt, from 1 and \(threads) threads: 0 % where threads divide all of a part, "
+                + "100 % where they divide none, more where they slow it down."
+        ]) + table.html
     }
 
     /// The layouts that were compared, the chosen ones marked.
     static func options(_ recommendation: Recommendation) -> Markup {
-        let rows = recommendation.options.map { option in
-            let marks = [
+        let options = recommendation.options
+        let unit = NumberUnit.duration(of: options.map(\.seconds))
+        let marks = options.map { option in
+            [
                 recommendation.machine == option ? "this machine" : nil,
                 recommendation.hosts == option ? "the hosts" : nil,
-            ].compactMap { $0 }
-            return [
-                option.name, "\(option.hosts)", seconds(option.seconds),
-                "\(seconds(option.low)) – \(seconds(option.high))", option.originText,
-                marks.joined(separator: ", "),
-            ]
+            ].compactMap { $0 }.joined(separator: ", ")
         }
-        return
-            "<p class=\"soft\">Steps of the base's batch: what was measured, and the layouts that use all cores. Of those "
-            + "whose intervals overlap the fastest one's, measured ones come first, then the simplest.</p>"
-            + table(["layout", "hosts", "step", "interval", "", "recommended for"], rows, textColumns: [0, 4, 5])
+        let table = Table(columns: [
+            .text("layout", options.map(\.name)), .counts("hosts", options.map(\.hosts)),
+            .numbers("step", options.map(\.seconds), in: unit),
+            .intervals("interval", options.map { ($0.low, $0.high) }, in: unit),
+            .text("origin", options.map(\.originText)), .text("recommended for", marks),
+        ])
+        return Parts.notes([
+            "Steps of the base's batch: what was measured, and the layouts that use all cores. Of those whose intervals overlap "
+                + "the fastest one's, measured ones come first, then the simplest."
+        ]) + table.html
     }
 }

@@ -1,122 +1,107 @@
 import Pages
 
-/// The tables of the report.
-enum Tables {
-    static func measured(_ experiment: Experiment) -> Markup {
-        let series: [Series] = [.base, .strong, .weak, .exchange]
-        let rows = series.flatMap { series in
-            experiment.measured(series).map { measurement -> [String] in
-                let time = measurement.seconds
-                return [
-                    series.rawValue, series == .base ? processText(measurement.layout) : rankText(measurement.layout),
-                    "\(measurement.plan.batchSize)", seconds(time.median),
-                    "\(seconds(time.low)) – \(seconds(time.high))", compact(measurement.tokensPerSecond),
-                    series == .exchange ? "" : threeDigits(experiment.speedup(measurement)),
-                    series == .exchange ? "" : percent(experiment.efficiency(measurement)),
-                    measurement.algorithmBandwidth.map { bytes($0) + "/s" } ?? "",
-                    measurement.busBandwidth.map { bytes($0) + "/s" } ?? "",
-                ]
-            }
-        }
-        let coverage = experiment.base.seconds.coverage
-        return "<p class=\"soft\">Medians of \(count(experiment.setting.repeats, "run")) of "
-            + "\(count(experiment.setting.steps, "step")) after \(experiment.setting.warmUp) of warm-up; the interval "
-            + "encloses the median with \(percent(coverage)). algbw: gradient bytes by seconds of the exchange; busbw: "
-            + "algbw × 2(n − 1)/n, of the exchange alone where a training leaves it nothing to hide behind (exchange).</p>"
-            + table(
-                [
-                    "", "ranks", "batch", "step", "interval", "tokens/s", "speed-up", "efficiency", "algbw", "busbw",
-                ], rows, textColumns: [1])
+/// The tables of the report; the terminal shows the first of them, too.
+package enum Tables {
+    /// The measured trainings: their steps, and their speed-up and efficiency over one worker and over the base.
+    ///
+    /// - Parameter isShort: whether it has room on a terminal, without intervals, batches and throughput.
+    package static func measured(_ experiment: Experiment, isShort: Bool = false) -> Table {
+        let rows = rows(experiment, [.base, .strong, .weak])
+        let unit = NumberUnit.duration(of: rows.map(\.measurement.seconds.median))
+        let parallel = rows.map { experiment.parallel($0.measurement, in: $0.series) }
+        let step = Column.numbers("step", rows.map(\.measurement.seconds.median), in: unit)
+        let sizes: [Column] = [
+            .counts("batch", rows.map(\.measurement.plan.batchSize)), step,
+            .intervals("interval", rows.map { ($0.measurement.seconds.low, $0.measurement.seconds.high) }, in: unit),
+            .large("tokens/s", rows.map(\.measurement.tokensPerSecond)),
+        ]
+        let numbers: [Column] = [
+            .numbers("T(1)/T(n)", parallel.map { $0?.speedup }),
+            .numbers("efficiency", parallel.map { $0?.efficiency }, in: .percent),
+            .numbers("× base", rows.map { experiment.speedup($0.measurement) }),
+            .numbers("of base", rows.map { experiment.efficiency($0.measurement) }, in: .percent),
+        ]
+        if isShort { return Table(nonEmpty: shortNames(rows) + [step] + numbers) }
+        return Table(nonEmpty: names(rows) + sizes + numbers)
     }
 
-    static func checks(_ experiment: Experiment) -> Markup {
-        table(
-            ["", "ranks", "fitted to trainings on", "measured", "predicted", "error", "placement"],
-            experiment.checks.map {
-                [
-                    $0.series.rawValue, "\($0.ranks)", $0.fittedTo.map(String.init).joined(separator: ", "),
-                    seconds($0.measuredSeconds), seconds($0.predictedSeconds), percent($0.error, signed: true),
-                    $0.layout,
-                ]
-            }, textColumns: [6])
+    /// What the exchanges of gradients take, and how many bytes a second that is.
+    static func exchanges(_ experiment: Experiment) -> Table {
+        let rows = rows(experiment, [.strong, .weak, .exchange]).filter { $0.measurement.layout.ranks > 1 }
+        let parts = rows.map(\.measurement.parts)
+        let unit = NumberUnit.duration(of: parts.map(\.exchange))
+        let rates = rows.map(\.measurement.algorithmBandwidth)
+        let rateUnit = NumberUnit.bytes(of: rates.compactMap(\.self))
+        let numbers: [Column] = [
+            .numbers("exchange", parts.map(\.exchange), in: unit),
+            .numbers("hidden", parts.map(\.hiddenExchange), in: unit),
+            .numbers("algbw", rates, in: rateUnit.perSecond),
+            .numbers("busbw", rows.map(\.measurement.busBandwidth), in: rateUnit.perSecond),
+        ]
+        return Table(columns: names(rows) + numbers)
+    }
+
+    private typealias Row = (series: Series, measurement: Measurement)
+
+    private static func rows(_ experiment: Experiment, _ series: [Series]) -> [Row] {
+        series.flatMap { series in experiment.measured(series).map { (series: series, measurement: $0) } }
+    }
+
+    private static func names(_ rows: [Row]) -> [Column] {
+        [
+            .text("series", rows.map(\.series.rawValue)),
+            .text(
+                "ranks × threads",
+                rows.map { $0.series == .base ? processText($0.measurement.layout) : rankText($0.measurement.layout) }),
+        ]
+    }
+
+    private static func shortNames(_ rows: [Row]) -> [Column] {
+        let names = rows.map { row in
+            let layout = row.measurement.layout
+            return "\(layout.ranks) × \(layout.threads)" + sharedCores(layout)
+        }
+        return [.text("series", rows.map(\.series.rawValue)), .text("ranks × threads", names)]
+    }
+
+    static func checks(_ experiment: Experiment) -> Table {
+        let checks = experiment.checks
+        let unit = NumberUnit.duration(of: checks.map(\.measuredSeconds))
+        return Table(columns: [
+            .text("series", checks.map(\.series.rawValue)), .counts("ranks", checks.map(\.ranks)),
+            .text(
+                "fitted to trainings on ranks", checks.map { $0.fittedTo.map(String.init).joined(separator: ", ") }
+            ),
+            .numbers("measured", checks.map(\.measuredSeconds), in: unit),
+            .numbers("predicted", checks.map(\.predictedSeconds), in: unit),
+            .numbers("error", checks.map(\.error), in: .percent, isSigned: true),
+            .text("placement", checks.map(\.layout)),
+        ])
     }
 
     static func projections(_ experiment: Experiment) -> Markup {
         experiment.projections.map { projection -> Markup in
-            let rows = projection.points.map { point in
-                [
-                    "\(point.ranks)", seconds(point.seconds), compact(point.tokensPerSecond), percent(point.efficiency),
-                    seconds(point.step.exchange), point.limit.rawValue,
-                    point.extrapolates.isEmpty ? "no" : point.extrapolates.joined(separator: ", "),
-                ]
-            }
-            return
-                "<details><summary>\(projection.series.rawValue) scaling over \(projection.linkName)</summary>"
-                + table(
-                    ["ranks", "step", "tokens/s", "efficiency", "exchange", "limit", "extrapolates"], rows,
-                    textColumns: [5, 6]) + "</details>"
+            Parts.details("\(projection.series.rawValue) scaling over \(projection.linkName)", points(projection).html)
         }.joined(separator: "\n")
     }
 
-    static func machine(_ experiment: Experiment) -> Markup {
-        let setting = experiment.setting
-        let hosts = Set(setting.hosts.map(\.host)).sorted().joined(separator: ", ")
-        let machines = Set(setting.hosts.map(\.boot)).count
-        let networks = Set(setting.hosts.map { "\($0.boot) \($0.network) \($0.host)" }).count
-        return list([
-            ("CPU", Set(setting.hosts.map(\.cpu)).sorted().joined(separator: ", ")),
-            ("Cores", "\(setting.cores) of this machine"),
-            ("Hosts", hosts),
-            ("Machines", machines == 1 && networks > 1 ? "1: \(networks) network hosts share it" : "\(machines)"),
-            ("Memory", bytes(Double(setting.hosts.map(\.memory).min() ?? 0))),
-            ("MPI", setting.mpi), ("dtrain", setting.version), ("Command", setting.command),
+    /// A predicted curve, with speed-up and efficiency over its own first point beside those over the base.
+    private static func points(_ projection: Projection) -> Table {
+        let points = projection.points
+        let unit = NumberUnit.duration(of: points.map(\.seconds))
+        let one = points.first { $0.ranks == 1 }?.tokensPerSecond
+        let speedups = points.map { point in one.map { point.tokensPerSecond / $0 } }
+        return Table(columns: [
+            .counts("ranks", points.map(\.ranks)), .numbers("step", points.map(\.seconds), in: unit),
+            .large("tokens/s", points.map(\.tokensPerSecond)), .numbers("T(1)/T(n)", speedups),
+            .numbers(
+                "efficiency", zip(speedups, points).map { pair in pair.0.map { $0 / Double(pair.1.ranks) } },
+                in: .percent),
+            .numbers("of base", points.map(\.efficiency), in: .percent),
+            .numbers("exchange", points.map(\.step.exchange), in: unit), .text("limit", points.map(\.limit.rawValue)),
+            .text(
+                "extrapolates",
+                points.map { $0.extrapolates.isEmpty ? "no" : $0.extrapolates.joined(separator: ", ") }),
         ])
-    }
-
-    static func model(_ experiment: Experiment) -> Markup {
-        let model = experiment.model
-        let busy = model.mostBusyCores
-        let threads = experiment.base.layout.threads
-        let rows = experiment.base.workload.rows(experiment.base.layout)
-        let small = Double(experiment.base.workload.microBatchSize)
-        var entries = [
-            (
-                "Compute",
-                "\(seconds(model.fixedSeconds)), \(seconds(model.dividedSeconds)) that a rank's threads divide, and "
-                    + "\(seconds(model.secondsPerSequence)) a sequence, on one core"
-            ),
-            (
-                "Busy cores",
-                "each further one adds \(seconds(model.fixedContention)) and \(seconds(model.sequenceContention)) a sequence"
-            ),
-            (
-                "Small batches",
-                "\(percent(model.batchEfficiency(rows: rows, threads: threads, busyCores: busy))) of the speed of a very large batch with "
-                    + "\(plain(rows)) sequences a worker, \(percent(model.batchEfficiency(rows: small, threads: threads, busyCores: busy))) with \(plain(small))"
-            ),
-            (
-                "Every rank",
-                "\(seconds(model.optimizerSeconds)) for the optimiser on one thread; packing, \(seconds(model.packSeconds)), "
-                    + "is divided among the ranks of a host"
-            ),
-            ("Skew", "\(percent(model.skew)) spread of workers' compute times"),
-        ]
-        for link in [model.sharedMemory, model.network].compactMap({ $0 }) {
-            let rate = link.bandwidth.map { bytes($0) + "/s" } ?? "no cost of bytes seen"
-            entries.append(
-                (
-                    link.kind == .network ? "Network" : "Shared memory",
-                    "\(seconds(link.secondsPerMessage)) a message, \(rate)"
-                ))
-        }
-        entries.append(
-            ("Memory", "\(bytes(model.fixedMemory)) and \(bytes(model.memoryPerSequence)) a sequence of a rank"))
-        return list(entries)
-    }
-
-    private static func list(_ entries: [(name: String, text: String)]) -> Markup { Parts.list(entries) }
-
-    static func table(_ header: [String], _ rows: [[String]], textColumns: Set<Int>) -> Markup {
-        Table(header, rows, textColumns: textColumns).html
     }
 }

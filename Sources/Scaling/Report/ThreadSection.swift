@@ -8,7 +8,8 @@ enum ThreadSection {
         let note =
             "One unbound process with a whole batch. Beyond \(count(most.threads, "thread")) the curve is a prediction for a "
             + "machine with a core for each thread."
-        return "<p>\(note)</p>" + ThreadCharts(experiment).html + Tables.threads(curve) + Tables.threadParts(experiment)
+        return "<p>\(note)</p>" + ThreadCharts(experiment).html + Tables.threads(curve).html
+            + Tables.threadParts(experiment)
     }
 }
 
@@ -26,20 +27,37 @@ struct ThreadCharts {
         single = curve.first { $0.threads == 1 && $0.seconds != nil }?.tokensPerSecond
     }
 
-    var html: Markup {
-        let times = lines { $0 }
-        let values = times.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
-        let stepTime = LineChart(
-            title: "Seconds a step, by threads", xLabel: "threads of one process", yLabel: "seconds", x: threads,
-            y: .linear(values), yText: secondsText, lines: times)
-        guard let single else { return Parts.charts([stepTime]) }
-        let speedups = lines { tokens / $0 / single }
-        let speedup = LineChart(
-            title: "Speed-up, by threads", xLabel: "threads of one process", yLabel: "times one thread", x: threads,
-            y: .linear(speedups.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }), yText: plain,
-            lines: speedups)
-        return Parts.charts([stepTime, speedup])
+    var html: Markup { Parts.charts([stepTime, speedup].compactMap(\.self)) }
+
+    var stepTime: LineChart {
+        let unit = NumberUnit.duration(of: curve.compactMap { $0.seconds?.median })
+        let times = lines { $0 / unit.size }
+        let axis = Axis.linear(Self.values(times))
+        let ideal = single.map { single in
+            let one = tokens / single / unit.size
+            return IdealLine.line("ideal: T(1)/t", color: 6, over: range, within: axis) { one / $0 }
+        }
+        return LineChart(
+            title: "Time of a step, by threads", xLabel: "threads of one process", yLabel: unit.name, x: threads,
+            y: axis, lines: [ideal].compactMap(\.self) + times)
     }
+
+    /// Nil where one thread was not measured.
+    var speedup: LineChart? {
+        guard let single else { return nil }
+        let speedups = lines { tokens / $0 / single }
+        let axis = Axis.linear(Self.values(speedups))
+        return LineChart(
+            title: "Speed-up over one thread", xLabel: "threads of one process", yLabel: "times one thread", x: threads,
+            y: axis,
+            lines: [IdealLine.line("ideal: t", color: 6, over: range, within: axis) { $0 }] + speedups)
+    }
+
+    private static func values(_ lines: [LineChart.Line]) -> [Double] {
+        lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
+    }
+
+    private var range: ClosedRange<Double> { 1...Double(max(1, curve.map(\.threads).max() ?? 1)) }
 
     private var threads: Axis { .ranks(curve.map { Double($0.threads) }) }
 

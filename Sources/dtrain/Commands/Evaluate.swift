@@ -1,5 +1,6 @@
 import ArgumentParser
 import DTrainCore
+import Pages
 
 /// `dtrain evaluate`: measures how well models predict a text.
 struct Evaluate: ParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DTrainCore
+import Pages
 import Reports
 
 /// `dtrain inspect`: writes a page about a model's predictions of a text.

@@ -18,7 +18,7 @@ struct Scale: PassingCommand {
     ]
 
     static let configuration = CommandConfiguration(
-        abstract: "Measure how training scales over threads and ranks, and predict how it goes on.",
+        abstract: "Measure how training scales over threads and ranks, and predict more.",
         discussion: """
             Starts 'mpirun -np N dtrain train --profile' for each number of ranks in turn, several times over, and single \
             processes with 1, 2, 4 … threads as the base, recommends ranks × threads, and writes report.html with steps.csv, \
@@ -150,7 +150,7 @@ struct Scale: PassingCommand {
         if isComplete {
             output.finish()
         } else {
-            Console.notice("stopped after \(count); go on with: \(resuming)")
+            Console.notice("stopped after \(count); resume with: \(resuming)")
         }
     }
 

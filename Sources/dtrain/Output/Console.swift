@@ -65,26 +65,3 @@ enum Console {
         return path.hasPrefix("/dev/pts/") || path.hasPrefix("/dev/tty")
     }
 }
-
-extension Double {
-    /// The number with a fixed number of decimals.
-    func fixed(_ decimals: Int) -> String {
-        var buffer = [CChar](repeating: 0, count: 64)
-        let count = withVaList([decimals, self]) { vsnprintf(&buffer, buffer.count, "%.*f", $0) }
-        guard count > 0, count < buffer.count else { return "\(self)" }
-        return String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-}
-
-extension Int {
-    /// The number with commas between groups of three digits.
-    var grouped: String {
-        let digits = String(magnitude)
-        var result = ""
-        for (index, digit) in digits.enumerated() {
-            if index > 0, (digits.count - index).isMultiple(of: 3) { result.append(",") }
-            result.append(digit)
-        }
-        return self < 0 ? "-\(result)" : result
-    }
-}

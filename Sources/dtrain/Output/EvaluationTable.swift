@@ -1,5 +1,6 @@
 import DTrainCore
 import FoundationEssentials
+import Pages
 
 /// The result of evaluating one checkpoint on one text.
 struct Evaluation {

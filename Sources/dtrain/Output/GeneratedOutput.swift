@@ -1,6 +1,7 @@
 import DTrainCore
 import DTrainDistributed
 import FoundationEssentials
+import Pages
 
 /// The output of `generate`: each text is a prompt with its continuation.
 struct GeneratedOutput {

@@ -1,4 +1,5 @@
 import DTrainCore
+import Pages
 
 /// The table of a model's layers in the format of Keras's `summary()`.
 struct ModelTable {

@@ -1,5 +1,6 @@
 import DTrainCore
 import DTrainDistributed
+import Pages
 
 /// The table of the mean time per phase of a step.
 struct ProfileTable {

@@ -1,6 +1,7 @@
 import DTrainCore
 import DTrainDistributed
 import Glibc
+import Pages
 
 /// Prints a training's progress as Keras does: a moving bar on a terminal, plain lines elsewhere.
 ///

@@ -1,5 +1,6 @@
 import DTrainCore
 import DTrainDistributed
+import Pages
 
 /// The summary of a finished training, with suggestions.
 struct TrainingSummary {

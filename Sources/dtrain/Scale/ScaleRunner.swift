@@ -7,15 +7,19 @@ final class ScaleRunner {
     private let launcher: Launcher
     private let output: OutputFolder
     private let trainFlags: [String]
-    private let choice: RunPlan.Choice
+    let choice: RunPlan.Choice
     private let sequenceLength: Int
     private let exchange: Workload.Exchange
     private let repeats: Int
-    private let steps: Int
-    private let warmUp: Int
+    let steps: Int
+    let warmUp: Int
     private let signals: ExperimentSignals
     /// What has been measured, kept on the disk after each run.
     private(set) var progress: Progress
+    /// How long runs take; nil before the first.
+    var estimate: TimeEstimate?
+    /// The longest time of a launcher that started ranks for nothing but to say where they are.
+    private(set) var launchSeconds = 0.0
 
     /// A model whose exchange moves next to nothing, in place of the user's.
     private static let tinyModel = [
@@ -36,7 +40,7 @@ final class ScaleRunner {
     /// The runs that make the experiment.
     var runCount: Int { plans.count * repeats }
 
-    private var plans: [RunPlan] { RunPlan.all(choice) }
+    var plans: [RunPlan] { RunPlan.all(choice) }
 
     /// Measures what isn't measured yet.
     ///
@@ -48,18 +52,24 @@ final class ScaleRunner {
             guard let layout = try layout(plan) else { return false }
             progress.places.append(Progress.Place(plan: plan, layout: layout))
         }
-        for repetition in 1...repeats {
-            for (index, plan) in RunPlan.order(plans, repeat: repetition - 1).enumerated()
-            where !progress.holds(plan, repetition: repetition) {
-                guard let run = try run(plan, repetition) else { return false }
-                progress.runs.append(run)
-                try progress.write(to: output.path)
-                let number = (repetition - 1) * plans.count + index + 1
-                Console.notice(
-                    "[\(number)/\(runCount)] \(plan.name): \((run.record.medianSeconds * 1000).fixed(2)) ms a step")
-            }
+        var left = missing
+        guard try left.isEmpty || announce(left.map(\.plan)) else { return false }
+        while let (plan, repetition) = left.first {
+            guard let run = try run(plan, repetition) else { return false }
+            left.removeFirst()
+            progress.runs.append(run)
+            try progress.write(to: output.path)
+            report(run, left: left.map(\.plan))
         }
         return true
+    }
+
+    /// The runs that aren't made yet, in their order.
+    private var missing: [(plan: RunPlan, repetition: Int)] {
+        (1...repeats).flatMap { repetition in
+            RunPlan.order(plans, repeat: repetition - 1).filter { !progress.holds($0, repetition: repetition) }
+                .map { (plan: $0, repetition: repetition) }
+        }
     }
 
     /// What has been measured, by configuration.
@@ -87,7 +97,9 @@ final class ScaleRunner {
     private func layout(_ plan: RunPlan) throws -> Layout? {
         let threads = plan.threads.map { ["--threads", "\($0)"] } ?? []
         let child = command(plan, ["describe-rank"] + threads)
+        let start = Clock.seconds
         guard let outcome = try finish(child, plan) else { return nil }
+        if plan.isLaunched { launchSeconds = max(launchSeconds, Clock.seconds - start) }
         let ranks = RankHost.all(in: outcome.output)
         guard ranks.count == plan.ranks, let layout = Layout(ranks) else {
             throw DTrainError(
@@ -104,9 +116,22 @@ final class ScaleRunner {
 
     /// Runs a configuration; nil after a signal.
     private func run(_ plan: RunPlan, _ repetition: Int) throws -> Progress.Run? {
+        guard let (metrics, command, peakMemory, seconds) = try start(plan, steps: warmUp + steps) else { return nil }
+        let record = RunRecord(
+            repetition: repetition, command: command, steps: metrics.steps.filter { $0.step > warmUp },
+            peakMemory: peakMemory)
+        return Progress.Run(plan: plan, record: record, gradientBytes: metrics.gradientBytes, seconds: seconds)
+    }
+
+    /// Trains so many steps in a configuration; nil after a signal.
+    func start(
+        _ plan: RunPlan, steps: Int
+    ) throws -> (metrics: MetricsReader, command: String, peakMemory: Int, seconds: Double)? {
         defer { output.removeRun() }
-        let child = command(plan, train(plan))
+        let child = command(plan, train(plan, steps: steps))
+        let start = Clock.seconds
         guard let outcome = try finish(child, plan) else { return nil }
+        let seconds = Clock.seconds - start
         guard access(output.metrics, R_OK) == 0 else {
             throw DTrainError(
                 .usage,
@@ -114,23 +139,18 @@ final class ScaleRunner {
         }
         let file = try MappedFile(path: output.metrics, kind: "metrics file")
         let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
-        let metrics = try MetricsReader(text, path: output.metrics)
-        let record = RunRecord(
-            repetition: repetition, command: child.line, steps: metrics.steps.filter { $0.step > warmUp },
-            peakMemory: outcome.peakMemory)
-        return Progress.Run(plan: plan, record: record, gradientBytes: metrics.gradientBytes)
+        return (try MetricsReader(text, path: output.metrics), child.line, outcome.peakMemory, seconds)
     }
 
-    private func train(_ plan: RunPlan) -> [String] {
+    private func train(_ plan: RunPlan, steps: Int) -> [String] {
         var arguments = ["train"] + trainFlags + ["--batch-size", "\(plan.batchSize)"]
         if plan.isIn(.latency) {
             arguments.removeFlags(Set(Self.tinyModel.keys))
             arguments += Self.tinyModel.sorted { $0.key < $1.key }.flatMap { [$0.key, "\($0.value)"] }
         }
         if let threads = plan.threads { arguments += ["--threads", "\(threads)"] }
-        let all = "\(warmUp + steps)"
         return arguments + [
-            "--max-steps", all, "--epochs", all, "--keep", "1", "--overwrite", "--quiet", "--profile",
+            "--max-steps", "\(steps)", "--epochs", "\(steps)", "--keep", "1", "--overwrite", "--quiet", "--profile",
             "--checkpoint-dir", output.checkpoints, "--metrics", output.metrics,
         ]
     }

@@ -1,5 +1,6 @@
 import DTrainCore
 import Glibc
+import Pages
 
 /// Runs a job and restarts it until it succeeds or makes no progress.
 struct Supervisor {

@@ -1,0 +1,126 @@
+import Pages
+
+/// Why efficiencies exceed 100 %: a sentence or two for each configuration where one does, the largest first.
+package struct EfficiencyNotes {
+    /// An efficiency that is written as more than 100 %.
+    struct Excess {
+        let name: String
+        let measurement: Measurement
+        /// What it is compared with.
+        let reference: Measurement
+        let referenceName: String
+        let efficiency: Double
+
+        /// The efficiency at the ends of both intervals that make it the least.
+        var least: Double {
+            efficiency * (measurement.seconds.median / measurement.seconds.high)
+                * (reference.seconds.low / reference.seconds.median)
+        }
+    }
+
+    /// How many are explained.
+    private static let most = 4
+    /// What three digits show as more than 100 %.
+    private static let shown = 1.005
+
+    let excesses: [Excess]
+
+    package init(_ experiment: Experiment) {
+        excesses = [Series.base, .strong, .weak].flatMap { series in
+            experiment.measured(series).flatMap { Self.excesses($0, series, experiment) }
+        }.sorted { $0.efficiency > $1.efficiency }
+    }
+
+    private static func excesses(_ measurement: Measurement, _ series: Series, _ experiment: Experiment) -> [Excess] {
+        let name =
+            "\(series.rawValue), \(series == .base ? processText(measurement.layout) : rankText(measurement.layout))"
+        func excess(_ reference: Measurement, _ referenceName: String, _ efficiency: Double) -> Excess? {
+            guard efficiency >= shown else { return nil }
+            return Excess(
+                name: name, measurement: measurement, reference: reference, referenceName: referenceName,
+                efficiency: efficiency)
+        }
+        let base = excess(experiment.base, "the base", experiment.efficiency(measurement))
+        let one = experiment.one(of: series).flatMap { one in
+            excess(
+                one, series == .base ? "one thread" : "one rank", ParallelScaling(measurement, against: one).efficiency)
+        }
+        // The configuration on one rank is in both series.
+        let isRepeated = series == .weak && measurement.plan.isIn(.strong)
+        return isRepeated ? [] : [base, one].compactMap(\.self)
+    }
+
+    /// The notes; empty where no efficiency exceeds 100 %.
+    package var sentences: [String] {
+        guard !excesses.isEmpty else { return [] }
+        let more = excesses.count > Self.most ? ["The same holds for \(excesses.count - Self.most) more."] : []
+        return ["Efficiency above 100 % is not an error: for each core, the reference does less."]
+            + excesses.prefix(Self.most).map(\.sentence) + more
+            + [
+                "To find out: more --repeats tell noise, --base-threads 1 makes one thread the base, and "
+                    + "--mpirun-args '--bind-to none' leaves ranks as unbound as the base."
+            ]
+    }
+}
+
+extension EfficiencyNotes.Excess {
+    /// How much, whether noise alone can be the reason, and where time is gained.
+    var sentence: String {
+        let unit = NumberUnit.percent
+        return "\(name): \(unit.text(efficiency)) % of \(referenceName). \(noise)\(gain.map { " \($0)" } ?? "")"
+    }
+
+    /// What an interval must enclose the median with to tell noise: five runs do with 93.75 %.
+    private static let knownNoise = 0.9
+
+    private var noise: String {
+        let runs = min(measurement.seconds.count, reference.seconds.count)
+        guard min(measurement.seconds.coverage, reference.seconds.coverage) >= Self.knownNoise else {
+            return "\(count(runs, "run")) \(runs == 1 ? "is" : "are") too few to rule out noise."
+        }
+        return least <= 1
+            ? "Within the intervals it may be 100 %, so noise can be the reason." : "Noise alone is hardly the reason."
+    }
+
+    /// Where the most core time for each token is saved, and what can make it so; nil where nothing is.
+    private var gain: String? {
+        let groups: [(name: String, seconds: (StepParts) -> Double, reasons: [String])] = [
+            ("compute", { $0.compute }, computeReasons),
+            ("waiting", { $0.wait }, waitReasons),
+            ("packing", { $0.pack }, ["the ranks of a host divide it among them"]),
+            ("the optimiser", { $0.adam }, optimizerReasons), ("the rest of a step", { $0.other }, []),
+        ]
+        let savings = groups.map { (group: $0, saved: cost(reference, $0.seconds) - cost(measurement, $0.seconds)) }
+        guard let most = savings.max(by: { $0.saved < $1.saved }), most.saved > 0 else { return nil }
+        let reasons = most.group.reasons.joined(separator: ", or ")
+        return "Most of it is saved in \(most.group.name)" + (reasons.isEmpty ? "." : ": \(reasons).")
+    }
+
+    /// Core seconds of a part for each token.
+    private func cost(_ measurement: Measurement, _ part: (StepParts) -> Double) -> Double {
+        part(measurement.parts) * Double(measurement.layout.usedCores) / measurement.workload.tokens
+    }
+
+    private var computeReasons: [String] {
+        let (mine, other) = (measurement.layout, reference.layout)
+        let rows = (measurement.workload.rows(ranks: mine.ranks), reference.workload.rows(ranks: other.ranks))
+        return [
+            mine.busyCores < other.busyCores
+                ? "\(count(mine.busyCores, "busy core")) instead of \(other.busyCores) may have more cache, memory bandwidth "
+                    + "and clock rate for itself" : nil,
+            rows.0 < rows.1
+                ? "a rank's share of \(rows.0) sequences instead of \(rows.1) may fit a cache" : nil,
+            measurement.plan.isLaunched && !reference.plan.isLaunched
+                ? "the launcher binds ranks to cores, while the system may move the base's one unbound process" : nil,
+        ].compactMap(\.self)
+    }
+
+    private var optimizerReasons: [String] {
+        measurement.layout.busyCores < reference.layout.busyCores ? ["fewer busy cores share the memory bandwidth"] : []
+    }
+
+    private var waitReasons: [String] {
+        measurement.layout.threads < reference.layout.threads
+            ? ["threads of one process wait for each other at every character, ranks only once a step"] : []
+    }
+}

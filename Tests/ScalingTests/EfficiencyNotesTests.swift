@@ -1,0 +1,82 @@
+import Testing
+
+@testable import Scaling
+
+/// Efficiencies above 100 % are explained, and nothing is where there are none.
+@Suite struct EfficiencyNotesTests {
+    /// The measurements with the seconds of some changed, and of their parts likewise.
+    private func notes(
+        of machine: Synthetic, spread: Double = 0, repeats: Int = 5, _ factor: (RunPlan) -> Double
+    ) throws -> EfficiencyNotes {
+        let measurements = try machine.measurements().map { measurement -> Measurement in
+            let runs = (0..<repeats).map { index in
+                let scale = factor(measurement.plan) * (1 + spread * (Double(index) - Double(repeats - 1) / 2))
+                let step = StepSample(
+                    step: 1, seconds: measurement.parts.total * scale, parts: measurement.parts.scaled(by: scale))
+                return RunRecord(repetition: index + 1, command: "", steps: [step], peakMemory: 1)
+            }
+            return try #require(
+                Measurement(
+                    plan: measurement.plan, layout: measurement.layout, workload: measurement.workload, runs: runs))
+        }
+        return EfficiencyNotes(try #require(Experiment(try #require(machine.experiment()).setting, measurements)))
+    }
+
+    /// A machine on which threads and ranks divide everything and disturb nobody.
+    private var ideal: Synthetic {
+        var machine = Synthetic()
+        (machine.fixed, machine.fixedContention, machine.sequenceContention) = (0, 0, 0)
+        (machine.packContention, machine.optimizerContention, machine.skew) = (0, 0, 0)
+        (machine.secondsPerMessage, machine.secondsPerByte, machine.other) = (1e-9, 1e-13, 1e-9)
+        (machine.divided, machine.pack, machine.optimizer) = (0, 1e-9, 1e-9)
+        return machine
+    }
+
+    @Test func nothingIsExplainedWhereNothingExceeds() throws {
+        #expect(try notes(of: ideal) { _ in 1 }.sentences.isEmpty)
+    }
+
+    /// One core is never slowed down by others, of which the base has three.
+    @Test func busyCoresOfTheBaseAreNamed() throws {
+        let notes = try notes(of: Synthetic()) { _ in 1 }
+        let excess = try #require(notes.excesses.first { $0.name == "strong, 1 rank × 1 thread" })
+        #expect(excess.referenceName == "the base" && excess.efficiency > 1.2)
+        #expect(
+            excess.sentence.contains(
+                " % of the base. Noise alone is hardly the reason. Most of it is saved in compute: 1 busy core instead of 4 may "
+                    + "have more cache, memory bandwidth and clock rate for itself, or the launcher binds ranks to cores, while "
+                    + "the system may move the base's one unbound process."), "\(excess.sentence)")
+        #expect(notes.sentences.first?.hasPrefix("Efficiency above 100 % is not an error") == true)
+        #expect(notes.sentences.last?.contains("--bind-to none") == true)
+        // The configuration of one rank is in both series, and is explained once.
+        #expect(!notes.excesses.contains { $0.name == "weak, 1 rank × 1 thread" })
+    }
+
+    /// Two ranks with half the share each in less than half the time.
+    @Test func aSmallerShareMayFitACache() throws {
+        let notes = try notes(of: ideal) { $0.isIn(.strong) && $0.ranks == 2 ? 0.9 : 1 }
+        let excess = try #require(notes.excesses.first { $0.referenceName == "one rank" })
+        #expect(excess.name == "strong, 2 ranks × 1 thread" && abs(excess.efficiency - 1 / 0.9) < 0.01)
+        #expect(
+            excess.sentence.hasPrefix(
+                "strong, 2 ranks × 1 thread: 111 % of one rank. Noise alone is hardly the reason. Most of it is saved in "
+                    + "compute: a rank's share of 32 sequences instead of 64 may fit a cache"), "\(excess.sentence)")
+    }
+
+    /// Intervals of ± 4 % on both sides of 103 % reach 100 %.
+    @Test func noiseIsNamedWhereIntervalsReach100() throws {
+        let noisy = try notes(of: ideal, spread: 0.02) { $0.isIn(.strong) && $0.ranks == 2 ? 0.97 : 1 }
+        let excess = try #require(noisy.excesses.first { $0.referenceName == "one rank" })
+        #expect(excess.sentence.contains("so noise can be the reason."), "\(excess.sentence)")
+        let single = try notes(of: ideal, repeats: 1) { $0.isIn(.strong) && $0.ranks == 2 ? 0.9 : 1 }
+        #expect(single.excesses.first?.sentence.contains("1 run is too few to rule out noise.") == true)
+    }
+
+    @Test func theReportHasThemBelowTheTable() throws {
+        let experiment = try #require(Synthetic().experiment())
+        let html = Report.html(experiment)
+        #expect(html.contains("Efficiency above 100 % is not an error"))
+        let plain = Report.html(try #require(ideal.experiment()))
+        #expect(!plain.contains("Efficiency above 100 %"))
+    }
+}

@@ -1,0 +1,110 @@
+import Pages
+import Testing
+
+@testable import Scaling
+
+/// Units and digits of the report's columns, and the ideal in its charts.
+@Suite struct ReportTablesTests {
+    private func ideal(_ chart: LineChart) -> [LineChart.Line] { chart.lines.filter { $0.style == .dotted } }
+
+    /// Cells are bare numbers of three digits, intervals of them, or words; units are in the heads.
+    @Test func unitsAreInTheHeads() throws {
+        let experiment = try #require(Synthetic().experiment())
+        let tables = [
+            Tables.measured(experiment), Tables.measured(experiment, isShort: true), Tables.exchanges(experiment),
+            Tables.checks(experiment), Tables.threads(experiment.threadCurve),
+        ]
+        for table in tables {
+            for (column, head) in table.header.enumerated() where !table.textColumns.contains(column) {
+                for cell in table.rows.map({ $0[column] }) where !cell.isEmpty {
+                    for number in cell.components(" – ") {
+                        #expect(number.wholeMatch(of: /[+-]?[\d,]+(\.\d+)?/) != nil, "\(head): \(cell)")
+                        let digits = number.filter(\.isNumber).drop { $0 == "0" }
+                        #expect(digits.count <= 3 || !number.contains("."), "\(head): \(cell)")
+                    }
+                }
+            }
+        }
+        #expect(
+            Tables.measured(experiment).header == [
+                "series", "ranks × threads", "batch", "step, ms", "interval, ms", "k tokens/s", "T(1)/T(n)",
+                "efficiency, %",
+                "× base", "of base, %",
+            ])
+        #expect(
+            Tables.exchanges(experiment).header.suffix(4) == [
+                "exchange, ms", "hidden, ms", "algbw, GB/s", "busbw, GB/s",
+            ])
+    }
+
+    /// The terminal's table fits 80 columns, also where ranks share cores.
+    @Test func theTerminalsTableFits() throws {
+        var machine = Synthetic()
+        machine.cores = 2
+        let text = Tables.measured(try #require(machine.experiment()), isShort: true).text
+        #expect(text.contains("4 × 1 on 2 cores"))
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(text)")
+    }
+
+    /// Strong scaling's ideal is T(1)/n, weak scaling's T(1).
+    @Test func stepTimesHaveTheIdealOfEachSeries() throws {
+        let experiment = try #require(Synthetic().experiment())
+        let lines = ideal(MeasuredCharts(experiment).stepTime)
+        #expect(lines.map(\.name) == ["strong, ideal: T(1)/n", "weak, ideal: T(1)"])
+        let one = try #require(experiment.one(of: .strong)).seconds.median * 1000
+        for line in lines {
+            #expect(line.points.first?.x == 1 && abs(try #require(line.points.last).x - 4) < 1e-9)
+            #expect(abs(try #require(line.points.first).y - one) < 1e-9)
+        }
+        #expect(abs(try #require(lines[0].points.last).y - one / 4) < 1e-9)
+        #expect(abs(try #require(lines[1].points.last).y - one) < 1e-9)
+    }
+
+    @Test func speedupsHaveTheIdealN() throws {
+        let experiment = try #require(Synthetic().experiment())
+        let charts = [MeasuredCharts(experiment).speedup, try #require(ThreadCharts(experiment).speedup)]
+        for chart in charts {
+            let line = try #require(ideal(chart).first)
+            #expect(line.points.count > 10 && line.points.allSatisfy { abs($0.x - $0.y) < 1e-9 }, "\(chart.title)")
+        }
+        let time = try #require(ideal(ThreadCharts(experiment).stepTime).first)
+        let single = try #require(experiment.threadCurve.first?.seconds).median * 1000
+        #expect(time.points.allSatisfy { abs($0.y - single / $0.x) < 1e-6 })
+    }
+
+    @Test func predictionsHaveTheIdealOfOneRank() throws {
+        let experiment = try #require(Synthetic().experiment())
+        let charts = ProjectedCharts(experiment).charts
+        #expect(charts.map { ideal($0).count } == [1, 1, 0, 1, 1, 0])
+        for chart in charts {
+            for line in ideal(chart) { #expect(line.points.count > 5, "\(chart.title)") }
+        }
+        // Weak scaling: the same time for any number of ranks.
+        let weak = try #require(ideal(charts[3]).first)
+        #expect(Set(weak.points.map(\.y)).count == 1 && abs(try #require(weak.points.last).x - 1024) < 1e-6)
+    }
+
+    /// Where ranks share cores no more can be expected, so the line ends.
+    @Test func theIdealEndsAtTheCores() throws {
+        var machine = Synthetic()
+        machine.cores = 2
+        let charts = MeasuredCharts(try #require(machine.experiment()))
+        #expect(abs(try #require(ideal(charts.speedup).first?.points.last).x - 2) < 1e-9)
+        #expect(ideal(MeasuredCharts(try #require(Synthetic().experiment(ranks: [1]))).speedup).isEmpty)
+        #expect(ideal(MeasuredCharts(try #require(Synthetic().experiment(ranks: [2, 4]))).stepTime).isEmpty)
+    }
+
+    @Test func definitionsAreOnThePage() throws {
+        let html = Report.html(try #require(Synthetic().experiment()))
+        for name in ["T(1)/T(n)", "efficiency", "× base", "of base", "ideal"] {
+            #expect(html.contains("<dt>\(name)</dt>"), "\(name)")
+        }
+    }
+}
+
+extension String {
+    /// The parts between a separator.
+    fileprivate func components(_ separator: String) -> [String] {
+        split(separator: separator, omittingEmptySubsequences: false).map { String($0) }
+    }
+}

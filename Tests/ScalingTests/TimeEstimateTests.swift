@@ -1,0 +1,50 @@
+import Testing
+
+@testable import Scaling
+
+/// How long an experiment takes.
+@Suite struct TimeEstimateTests {
+    private let base = RunPlan(series: [.base], ranks: 1, isLaunched: false, threads: 1, batchSize: 64)
+    private let strong = RunPlan(series: [.strong], ranks: 2, isLaunched: true, threads: 1, batchSize: 64)
+    private let latency = RunPlan(series: [.latency], ranks: 2, isLaunched: true, threads: 1, batchSize: 16)
+    private let trial = Trial(startSeconds: 0.5, launchSeconds: 2, secondsPerSequence: 0.01)
+
+    private var estimate: TimeEstimate {
+        TimeEstimate(
+            [base, strong, latency].map {
+                Progress.Place(plan: $0, layout: Layout(ranks: $0.ranks, threads: 1, coresPerMachine: 2))
+            }, trial: trial, steps: 10)
+    }
+
+    /// Ten steps of 64 sequences at 10 ms on one core take 6.4 s, on two 3.2 s; the tiny model only starts.
+    @Test func aTrialTellsTheTimeOfEveryConfiguration() {
+        #expect(abs(estimate.seconds(of: [base]) - 6.9) < 1e-9)
+        #expect(abs(estimate.seconds(of: [strong]) - 5.7) < 1e-9)
+        #expect(abs(estimate.seconds(of: [latency]) - 2.5) < 1e-9)
+        #expect(abs(estimate.seconds(of: [base, base, latency]) - 16.3) < 1e-9)
+        #expect(estimate.seconds(of: []) == 0)
+    }
+
+    /// A base that takes twice its guess says so of the others; two runs have a mean.
+    @Test func finishedRunsCorrectTheRest() {
+        var estimate = estimate
+        estimate.add(base, seconds: 13.8)
+        #expect(abs(estimate.seconds(of: [base]) - 13.8) < 1e-9)
+        #expect(abs(estimate.seconds(of: [strong]) - 11.4) < 1e-9)
+        estimate.add(strong, seconds: 6)
+        estimate.add(strong, seconds: 8)
+        #expect(abs(estimate.seconds(of: [strong, strong]) - 14) < 1e-9)
+        // 27.8 s for what was guessed to take 18.3.
+        #expect(abs(estimate.seconds(of: [latency]) - 2.5 * 27.8 / 18.3) < 1e-9)
+    }
+
+    @Test func aTrialThatTookNoTimeIsNoNegativeTime() {
+        #expect(Trial(startSeconds: -0.1, launchSeconds: 0, secondsPerSequence: 0).startSeconds == 0)
+    }
+
+    @Test func theTrialIsOneThreadOfNoSeries() {
+        let plan = RunPlan.trial(sequences: 8)
+        #expect(plan.ranks == 1 && plan.threads == 1 && !plan.isLaunched && plan.batchSize == 8)
+        #expect(Series.allCases.allSatisfy { !plan.isIn($0) })
+    }
+}

@@ -1,0 +1,42 @@
+import Foundation
+
+/// The sizes of type on a page, in pixels of the screen.
+public struct TypeSizes: Sendable {
+    /// The sizes of all text outside of charts, with one decimal.
+    public let texts: Set<String>
+    /// The least and the largest size of labels in charts.
+    public let labels: ClosedRange<Double>
+
+    /// The sizes that a page may have.
+    public static let scale: Set<String> = ["12.0", "13.4", "15.0", "18.0", "23.2"]
+
+    private static let question = """
+        (() => {
+          const view = frame.contentWindow, sizes = new Set();
+          for (const element of page.querySelectorAll("main *:not(svg *)"))
+            if ([...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== ""))
+              sizes.add(parseFloat(view.getComputedStyle(element).fontSize).toFixed(1));
+          const labels = [...page.querySelectorAll("svg")].map((svg) =>
+            parseFloat(view.getComputedStyle(svg.querySelector("text")).fontSize)
+              * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width);
+          return [...sizes].join(" ") + "|" + Math.min(...labels) + " " + Math.max(...labels);
+        })()
+        """
+
+    /// Shows a page of a folder in the browser.
+    public init(_ folder: URL, _ name: String = "report.html", width: Int) throws {
+        let answer = try ReportLayout(folder, name, width: width, question: Self.question).answer
+        let parts = answer.split(separator: "|")
+        guard parts.count == 2, let labels = Self.range(parts[1]) else {
+            throw MPIRun.Failure(description: "the page has no sizes: \(answer)")
+        }
+        texts = Set(parts[0].split(separator: " ").map(String.init))
+        self.labels = labels
+    }
+
+    private static func range(_ text: Substring) -> ClosedRange<Double>? {
+        let ends = text.split(separator: " ").compactMap { Double($0) }
+        guard ends.count == 2, ends[0] <= ends[1] else { return nil }
+        return ends[0]...ends[1]
+    }
+}
