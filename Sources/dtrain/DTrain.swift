@@ -16,9 +16,15 @@ struct DTrain: ParsableCommand {
         ],
         defaultSubcommand: Train.self)
 
-    /// Like ArgumentParser's own, but errors are one line that begins with `error:`, and the exit code is the error's.
+    /// Like ArgumentParser's own, but errors are one line that begins with `error:`, and the exit code is the error's; the
+    /// description of all commands, from which manual pages are made, is the program's.
     static func main() {
         do {
+            // The parser would describe the default command alone.
+            if CommandLine.arguments.dropFirst() == ["--experimental-dump-help"] {
+                try Console.output(_dumpHelp() + "\n")
+                return
+            }
             var command = try parseAsRoot(try checked(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let error as DTrainError {

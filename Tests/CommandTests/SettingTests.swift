@@ -7,7 +7,8 @@ import Testing
 @Suite(.serialized)
 struct SettingTests {
     private static let help = (try? Bench().run("train --help").stdout) ?? ""
-    private static let otherHelp = ["generate", "export"].map { (try? Bench().run("\($0) --help").stdout) ?? "" }.joined()
+    private static let otherHelp = ["generate", "export"]
+        .map { (try? Bench().run("\($0) --help").stdout) ?? "" }.joined()
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 

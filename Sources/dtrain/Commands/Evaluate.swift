@@ -11,7 +11,7 @@ struct Evaluate: ParsableCommand {
             --json a line is one object. What is evaluated is said on standard error.
             """)
 
-    @Option(parsing: .upToNextOption, help: .usedCheckpoint)
+    @Option(parsing: .upToNextOption, help: .usedCheckpoint, completion: .file())
     var checkpoint: [String]
 
     @OptionGroup var model: ModelUseOptions

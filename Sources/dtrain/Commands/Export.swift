@@ -13,13 +13,17 @@ struct Export: ParsableCommand {
             docs/python.md has loaders for the others.
             """)
 
-    @Option(help: .init("A checkpoint, or a folder of checkpoints (its newest valid one).", valueName: "file-or-dir"))
+    @Option(
+        help: .init("A checkpoint, or a folder of checkpoints (its newest valid one).", valueName: "file-or-dir"),
+        completion: .file())
     var checkpoint: String
 
     @Option(help: "File format; dtrain writes a folder, the others one file.")
     var format = ExchangeFormat.dtrain
 
-    @Option(help: .init("The folder to write to with the format dtrain, the file with the others.", valueName: "path"))
+    @Option(
+        help: .init("The folder to write to with the format dtrain, the file with the others.", valueName: "path"),
+        completion: .file())
     var output: String
 
     @OptionGroup var file: ModelFileOptions

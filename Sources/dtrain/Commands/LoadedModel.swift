@@ -19,7 +19,7 @@ struct ModelFileOptions: ParsableArguments {
         name: .customLong("vocabulary"),
         help: .init(
             "What the ids mean, for weights that don't say: a JSON list of characters, or the text trained on.",
-            valueName: "file"))
+            valueName: "file"), completion: .file())
     private var path: String?
 
     @Flag(help: "Use ckpt_best.safetensors of the folder, which has the least held-out loss.")

@@ -7,7 +7,7 @@ struct PromptOptions: ParsableArguments {
     private var prompt: [String] = []
 
     @Option(
-        help: .init("One more prompt: all of a file, or - for standard input.", valueName: "file"))
+        help: .init("One more prompt: all of a file, or - for standard input.", valueName: "file"), completion: .file())
     private var promptFile: String?
 
     func validate() throws {

@@ -18,7 +18,9 @@ struct ReportRuns: ParsableCommand {
 
     @OptionGroup var runs: RunOptions
 
-    @Option(help: .init("The page (.html), or a picture of the losses by epoch (.svg).", valueName: "file"))
+    @Option(
+        help: .init("The page (.html), or a picture of the losses by epoch (.svg).", valueName: "file"),
+        completion: .file())
     var output: String
 
     @Option(help: "Prompt of the sample texts (default: a new line).")

@@ -9,7 +9,7 @@ struct RunOptions: ParsableArguments {
         inside the folder. NAME=RUN gives it a name of your own.
         """
 
-    @Argument(help: .init("Metrics files or folders of checkpoints.", valueName: "run"))
+    @Argument(help: .init("Metrics files or folders of checkpoints.", valueName: "run"), completion: .file())
     var words: [String]
 
     /// Reads them, and says what is wrong with some of their files.

@@ -9,7 +9,7 @@ struct TextOptions: ParsableArguments {
         parsing: .upToNextOption,
         help: .init(
             "UTF-8 text: files, folders (their *.txt), or - for standard input, joined (default: $DTRAIN_DATA, else the "
-                + "fetched corpus).", valueName: "path"))
+                + "fetched corpus).", valueName: "path"), completion: .file())
     private var data: [String] = []
 
     /// What was named; nil for nothing.
