@@ -6,8 +6,8 @@ usage: dtrain --experimental-dump-help | packaging/manual.py FOLDER VERSION
 The flags are those of the argument parser's own description. What no flag's help says, such as exit codes, comes from the files in
 packaging/manual: NAME.mdoc, whole sections for the page NAME.
 
-swift-argument-parser's `generate-manual` isn't used: it leaves out every default and every character that isn't ASCII, lists
-all flags in one row without their groups, and names the pages dtrain.train(1).
+swift-argument-parser's `generate-manual` isn't used: it leaves out every character that isn't ASCII and the groups of the flags, names
+the pages dtrain.train(1), and knows no exit codes.
 
 SOURCE_DATE_EPOCH   the date of the pages, in seconds (today)
 """
