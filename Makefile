@@ -8,6 +8,7 @@ PAIRS       ?= 5
 STATIC      ?=
 
 DTRAIN := .build/release/dtrain
+PACKAGED := .build/static/release/dtrain
 MPIRUN ?= mpirun
 
 # For `dtrain --version`.
@@ -23,7 +24,8 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 test-exchange examples torture sanitize benchmark lint strict docs install clean
+.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 test-exchange test-install test-deb \
+	test-slow examples torture sanitize benchmark lint strict docs install uninstall packaged deb dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +66,16 @@ test-arm64: ## compare the C loops on emulated ARM64 with this machine's, bit fo
 test-exchange: build ## run exported models in ONNX Runtime, PyTorch and Keras, import theirs, read events in TensorBoard; ONLY=onnx one
 	scripts/test-exchange $(ONLY)
 
+test-install: build ## install into a folder, check manual pages and completions, uninstall
+	@DTRAIN='$(DTRAIN)' scripts/test-install
+
+test-deb: deb ## install the Debian package in a bare Debian 12 without Swift and train there on 2 ranks (root)
+	scripts/test-deb
+
+# An hour or two: packages, test-exchange, and ten runs of the tests that depend on time; scripts/test-slow STAGE runs one part.
+test-slow: setup ## run what is too slow for .ci/run, with a table at the end
+	scripts/test-slow
+
 examples: build ## build the example packages and compare what they train with dtrain
 	scripts/test-examples
 
@@ -92,9 +104,21 @@ strict: setup ## build for release with every warning an error
 docs: setup ## build the documentation of the libraries into .build/docs, with every warning an error
 	scripts/docs
 
-install: ## copy the release binary to PREFIX/bin
-	@test -x $(DTRAIN) || { echo 'error: there is no $(DTRAIN): run make build first' >&2; exit 1; }
-	install -D -m 755 $(DTRAIN) '$(DESTDIR)$(PREFIX)/bin/dtrain'
+install: ## copy the release binary, manual pages and completions to PREFIX (DESTDIR stands before it)
+	@DTRAIN='$(DTRAIN)' PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install
+
+uninstall: ## remove what make install has put there
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install --uninstall
+
+# In a folder of its own, so that the other binary stays what it was.
+packaged: setup
+	swift build -c release --product dtrain --static-swift-stdlib --scratch-path .build/static
+
+deb: packaged ## make a Debian package in .build/dist that needs no Swift
+	@DTRAIN='$(PACKAGED)' scripts/deb
+
+dist: packaged ## make a tarball with checksums in .build/dist that needs no Swift, but an MPI library and xxHash
+	@DTRAIN='$(PACKAGED)' scripts/dist
 
 clean: ## delete what was built; checkpoints stay
 	rm -rf .build Examples/*/.build

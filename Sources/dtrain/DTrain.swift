@@ -22,6 +22,11 @@ struct DTrain: ParsableCommand {
     /// error's code.
     static func main() {
         do {
+            // The parser would describe the default command alone.
+            if CommandLine.arguments.dropFirst() == ["--experimental-dump-help"] {
+                try Console.output(_dumpHelp() + "\n")
+                return
+            }
             var command = try parseAsRoot(try checked(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let error as DTrainError {

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// The help names what the documentation promises.
@@ -92,6 +93,23 @@ import Testing
         }
         // A flag or value alone would have no description behind it.
         #expect(!lines.contains { $0.hasSuffix(" -") }, "\(lines)")
+    }
+
+    /// What packaging/manual.py makes the manual pages from.
+    @Test func theProgramDescribesAllOfItsCommands() throws {
+        struct Tool: Decodable {
+            struct Command: Decodable {
+                let commandName: String
+                let defaultSubcommand: String?
+                let subcommands: [Command]?
+            }
+            let command: Command
+        }
+        let outcome = try Bench().run("--experimental-dump-help")
+        #expect(outcome.status == 0 && outcome.stderr.isEmpty, "\(outcome)")
+        let command = try JSONDecoder().decode(Tool.self, from: Data(outcome.stdout.utf8)).command
+        #expect(command.commandName == "dtrain" && command.defaultSubcommand == "train")
+        #expect(Set(command.subcommands?.map(\.commandName) ?? []).isSuperset(of: ["train", "generate", "supervise"]))
     }
 
     @Test func theProgramNamesItsCommands() throws {

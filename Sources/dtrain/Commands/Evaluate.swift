@@ -12,7 +12,7 @@ struct Evaluate: ParsableCommand {
             with --json an object a line; standard error names the model and the text.
             """)
 
-    @Option(parsing: .upToNextOption, help: .usedCheckpoint)
+    @Option(parsing: .upToNextOption, help: .usedCheckpoint, completion: .file())
     var checkpoint: [String]
 
     @OptionGroup var model: ModelUseOptions

@@ -13,13 +13,17 @@ struct Export: ParsableCommand {
             the dtrain format; docs/python.md has loaders for the others.
             """)
 
-    @Option(help: .init("A checkpoint, or a folder (its newest valid checkpoint).", valueName: "file-or-dir"))
+    @Option(
+        help: .init("A checkpoint, or a folder (its newest valid checkpoint).", valueName: "file-or-dir"),
+        completion: .file())
     var checkpoint: String
 
     @Option(help: "File format; dtrain writes a folder, the others one file.")
     var format = ExchangeFormat.dtrain
 
-    @Option(help: .init("Output folder for the format dtrain, output file for others.", valueName: "path"))
+    @Option(
+        help: .init("Output folder for the format dtrain, output file for others.", valueName: "path"),
+        completion: .file())
     var output: String
 
     @OptionGroup var file: ModelFileOptions

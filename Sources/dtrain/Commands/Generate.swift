@@ -11,7 +11,7 @@ struct Generate: ParsableCommand {
             docs/generation.md explains the flags.
             """)
 
-    @Option(help: .usedCheckpoint)
+    @Option(help: .usedCheckpoint, completion: .file())
     var checkpoint: String
 
     @OptionGroup var model: ModelUseOptions

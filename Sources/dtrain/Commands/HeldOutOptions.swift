@@ -6,7 +6,7 @@ struct HeldOutOptions: ParsableArguments {
     @Option(help: .setting(.validationSplit, valueName: "fraction"), transform: properFraction)
     private var validationSplit: Double?
 
-    @Option(help: .setting(.validationData, valueName: "file"))
+    @Option(help: .setting(.validationData, valueName: "file"), completion: .file())
     private var validationData: String?
 
     @Option(help: .setting(.validateEverySteps, isCommon: false), transform: positiveOrOff)

@@ -16,13 +16,13 @@ struct Import: ParsableCommand {
     @Option(help: "Program that defines the tensor names and layouts.")
     var from: ImportFormat
 
-    @Argument(help: "A safetensors file.")
+    @Argument(help: "A safetensors file.", completion: .file(extensions: ["safetensors"]))
     var file: String
 
     @Option(
         help: .init(
             "Vocabulary: a JSON list of characters, or the training text (default: the file's metadata).",
-            valueName: "file"))
+            valueName: "file"), completion: .file())
     var vocabulary: String?
 
     @Option(
@@ -30,7 +30,7 @@ struct Import: ParsableCommand {
             "Rename a tensor or module, as in decoder=rnn; repeatable.", valueName: "theirs=ours"))
     var map: [String] = []
 
-    @Option(help: .init("Output folder for generator.safetensors.", valueName: "dir"))
+    @Option(help: .init("Output folder for generator.safetensors.", valueName: "dir"), completion: .directory)
     var output: String
 
     @Flag(help: "Replace an existing generator.")

@@ -15,13 +15,13 @@ struct Inspect: ParsableCommand {
               dtrain inspect --checkpoint run --data play.txt --output inspect.html
             """)
 
-    @Option(help: .usedCheckpoint)
+    @Option(help: .usedCheckpoint, completion: .file())
     var checkpoint: String
 
     @OptionGroup var model: ModelUseOptions
     @OptionGroup var text: TextOptions
 
-    @Option(help: .init("HTML page to write.", valueName: "file"))
+    @Option(help: .init("HTML page to write.", valueName: "file"), completion: .file())
     var output: String
 
     @Option(

@@ -19,7 +19,7 @@ struct ModelFileOptions: ParsableArguments {
         name: .customLong("vocabulary"),
         help: .init(
             "Vocabulary for weights without one: a JSON list, or the training text.",
-            valueName: "file"))
+            valueName: "file"), completion: .file())
     private var path: String?
 
     @Flag(help: "Use the folder's ckpt_best.safetensors, which has the lowest held-out loss.")

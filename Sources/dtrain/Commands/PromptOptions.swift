@@ -7,7 +7,7 @@ struct PromptOptions: ParsableArguments {
     private var prompt: [String] = []
 
     @Option(
-        help: .init("Read a prompt from a file, or - for standard input.", valueName: "file"))
+        help: .init("Read a prompt from a file, or - for standard input.", valueName: "file"), completion: .file())
     private var promptFile: String?
 
     func validate() throws {

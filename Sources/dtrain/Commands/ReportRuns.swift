@@ -18,7 +18,8 @@ struct ReportRuns: ParsableCommand {
 
     @OptionGroup var runs: RunOptions
 
-    @Option(help: .init("Page (.html), or picture of the losses by epoch (.svg).", valueName: "file"))
+    @Option(
+        help: .init("Page (.html), or picture of the losses by epoch (.svg).", valueName: "file"), completion: .file())
     var output: String
 
     @Option(help: "Prompt of the sample texts (default: a newline).")

@@ -9,7 +9,7 @@ struct RunOptions: ParsableArguments {
         the only .jsonl inside it. NAME=RUN names the run.
         """
 
-    @Argument(help: .init("Metrics files or folders of checkpoints.", valueName: "run"))
+    @Argument(help: .init("Metrics files or folders of checkpoints.", valueName: "run"), completion: .file())
     var words: [String]
 
     /// Reads the runs, and warns about files that were left out.

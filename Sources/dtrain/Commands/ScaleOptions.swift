@@ -29,7 +29,9 @@ struct ScaleOptions: ParsableArguments {
     @Option(help: "Steps before them that don't (default: 3).", transform: wholeNumber)
     var warmUp = 3
 
-    @Option(help: .init("Folder for the report and the raw data (default: scaling).", valueName: "dir"))
+    @Option(
+        help: .init("Folder for the report and the raw data (default: scaling).", valueName: "dir"),
+        completion: .directory)
     var output = "scaling"
 
     @Flag(help: "Replace an earlier experiment's files in the folder.")
@@ -43,7 +45,7 @@ struct LauncherOptions: ParsableArguments {
     @Option(
         help: .init(
             "Hosts for mpirun, this machine first (default: this machine alone; more ranks than cores share them).",
-            valueName: "file"))
+            valueName: "file"), completion: .file())
     var hostfile: String?
 
     @Option(help: .init("The MPI library's launcher (default: mpirun).", valueName: "program"))

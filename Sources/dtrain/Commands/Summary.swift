@@ -7,7 +7,7 @@ struct Summary: ParsableCommand {
         abstract: "Show layers, shapes and parameter counts as Keras does.",
         discussion: "Describes a checkpoint, or the model that the flags define.")
 
-    @Option(help: .init("A checkpoint or a folder of checkpoints.", valueName: "file-or-dir"))
+    @Option(help: .init("A checkpoint or a folder of checkpoints.", valueName: "file-or-dir"), completion: .file())
     var checkpoint: String?
 
     @OptionGroup var model: ModelOptions

@@ -9,7 +9,7 @@ struct TextOptions: ParsableArguments {
         parsing: .upToNextOption,
         help: .init(
             "UTF-8 text files, folders (their *.txt), or - for standard input (default: $DTRAIN_DATA, else the fetched "
-                + "corpus).", valueName: "path"))
+                + "corpus).", valueName: "path"), completion: .file())
     private var data: [String] = []
 
     /// The paths given; nil if none.

@@ -121,13 +121,14 @@ struct LearningOptions: ParsableArguments {
 struct CheckpointOptions: ParsableArguments {
     @Option(
         name: .customLong("init"),
-        help: .init("Initialize from a safetensors file, which also sets the model's sizes.", valueName: "file"))
+        help: .init("Initialize from a safetensors file, which also sets the model's sizes.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"]))
     var initialWeights: String?
 
     @Flag(help: .setting(.extendVocabulary, isCommon: false))
     private var extendVocabulary = false
 
-    @Option(help: .setting(.checkpointDirectory, valueName: "dir"))
+    @Option(help: .setting(.checkpointDirectory, valueName: "dir"), completion: .directory)
     private var checkpointDir: String?
 
     @Option(help: .setting(.checkpointEverySteps, isCommon: false), transform: positive)
@@ -142,7 +143,9 @@ struct CheckpointOptions: ParsableArguments {
     @Flag(help: "Resume from the newest valid checkpoint, or start fresh if there is none.")
     var resume = false
 
-    @Option(help: .init("Resume from one checkpoint file.", valueName: "file", visibility: .hidden))
+    @Option(
+        help: .init("Resume from one checkpoint file.", valueName: "file", visibility: .hidden),
+        completion: .file(extensions: ["safetensors"]))
     var resumeFrom: String?
 
     var start: TrainingOptions.Start {
@@ -204,10 +207,10 @@ struct JobOptions: ParsableArguments {
     @Option(help: .setting(.stallTimeout, valueName: "seconds", isCommon: false), transform: positive)
     private var stallTimeout: Int?
 
-    @Option(help: .setting(.metrics, valueName: "file"))
+    @Option(help: .setting(.metrics, valueName: "file"), completion: .file())
     private var metrics: String?
 
-    @Option(help: .setting(.tensorboard, valueName: "dir"))
+    @Option(help: .setting(.tensorboard, valueName: "dir"), completion: .directory)
     private var tensorboard: String?
 
     @Option(help: .setting(.sample, valueName: "text"))
