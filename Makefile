@@ -23,7 +23,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 test-exchange examples torture sanitize benchmark lint strict docs install clean
+.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 test-exchange golden examples torture sanitize benchmark lint strict docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,10 @@ test-arm64: ## compare the C loops on emulated ARM64 with this machine's, bit fo
 
 test-exchange: build ## run exported models in ONNX Runtime, PyTorch and Keras, and import theirs; ONLY=onnx one of them
 	scripts/test-exchange $(ONLY)
+
+golden: ## train the recorded parity cases again with Keras, and compare
+	@scripts/setup --python
+	scripts/golden
 
 examples: build ## build the example packages and compare what they train with dtrain
 	scripts/test-examples
