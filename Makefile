@@ -24,7 +24,7 @@ endif
 STATIC_FLAG := $(if $(filter-out 0 no,$(STATIC)),--static-swift-stdlib)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 test-exchange test-install test-deb \
+.PHONY: help setup build demo bits test check test-mpich test-openmpi5 test-slurm test-arm64 test-exchange golden test-install test-deb \
 	test-slow examples torture sanitize benchmark lint strict docs install uninstall packaged deb dist clean
 
 help: ## list the targets
@@ -75,6 +75,10 @@ test-deb: deb ## install the Debian package in a bare Debian 12 without Swift an
 # An hour or two: packages, test-exchange, and ten runs of the tests that depend on time; scripts/test-slow STAGE runs one part.
 test-slow: setup ## run what is too slow for .ci/run, with a table at the end
 	scripts/test-slow
+
+golden: ## train the recorded parity cases again with Keras, and compare
+	@scripts/setup --python
+	scripts/golden
 
 examples: build ## build the example packages and compare what they train with dtrain
 	scripts/test-examples

@@ -59,7 +59,6 @@ class Argument:
             self.kind == "positional" or description["parsingStrategy"] == "upToNextOption")
         self.follows_dashes = description["parsingStrategy"] == "postTerminator"
         self.group = description.get("sectionTitle")
-        self.is_shown = description["shouldDisplay"]
         self.is_general = {n["name"] for n in self.names} & {"help", "version"} != set()
         self.text = self._text(description)
 
@@ -94,7 +93,6 @@ class Page:
         self.abstract = command.get("abstract", "")
         self.commands = [c for c in command.get("subcommands", []) if c["shouldDisplay"] and c["commandName"] != "help"]
         self.arguments = [Argument(a) for a in command.get("arguments", [])]
-        self.arguments = [a for a in self.arguments if a.is_shown]
         # The examples are what is indented.
         lines = command.get("discussion", "").split("\n")
         self.discussion = [line for line in lines if line.strip() and not line.startswith("  ")]

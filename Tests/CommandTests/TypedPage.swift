@@ -15,7 +15,7 @@ struct TypedPage {
     static let small = """
         #!/bin/sh
         small='--embedding-dim 8 --seq-length 10'
-        case " $* " in *' --rnn-units '*) ;; *) small="$small --rnn-units 16" ;; esac
+        case " $* " in *' --rnn-units '* | *' --resume '*) ;; *) small="$small --rnn-units 16" ;; esac
         case $1 in
         generate | evaluate | export | import | summary | report | compare | inspect | supervise) exec "$0-real" "$@" ;;
         scale) shift && exec "$0-real" scale $small "$@" ;;

@@ -1,0 +1,29 @@
+import DistributedTesting
+import Foundation
+import Testing
+
+/// Types the commands of docs/getting-started.md in their order.
+@Suite struct GettingStartedTests {
+    @Test(
+        .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"),
+        .enabled(if: Launch.cores >= 2, "the page wants two cores"))
+    func everyCommandWorksInItsOrder() throws {
+        let page = try TypedPage("docs/getting-started.md")
+        #expect(page.commands.count >= 7)
+        #expect(page.commands.allSatisfy { $0.contains("dtrain ") || $0.hasPrefix("cmp ") })
+        let bench = try Bench()
+        try bench.write("ROMEO:\nMy text\n" + String(repeating: Bench.text, count: 30), to: "text.txt")
+        try bench.write(String(repeating: "My text is short, but long enough.\n", count: 300), to: "my-text.txt")
+        try FileManager.default.createDirectory(atPath: bench.path("bin"), withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: bench.path("bin/dtrain-real"), withDestinationPath: try MPIRun.find("dtrain"))
+        try bench.write(TypedPage.small, to: "bin/dtrain")
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bench.path("bin/dtrain"))
+        let start = "export DTRAIN_DATA=\"$PWD/text.txt\" PATH=\"$PWD/bin:$PATH\"\n"
+        try bench.write(start + page.script(), to: "type.sh")
+        let outcome = try MPIRun.shell("sh type.sh", folder: bench.folder)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stdout.contains("ROMEO:") && outcome.stdout.contains("resumed from"), "\(outcome)")
+        #expect(bench.exists("report.html") && bench.exists("first/ckpt_5.safetensors"))
+    }
+}
