@@ -105,7 +105,7 @@ public enum ImportFormat: String, CaseIterable, Sendable {
         if let rule = names.misdirected(in: tensors.file.names, wanted: weights.names, spelling: reader.spelling) {
             throw DTrainError(
                 .usage,
-                "`map` \(rule.quotedForMessage) names no tensor of the format \(rawValue); use \(weights.modules.alternatives)"
+                "`map` \(rule.quotedForMessage) names no tensor of \(rawValue); use \(weights.modules.alternatives)"
             )
         }
         var remarks = tensors.remarks(used: weights.names)
