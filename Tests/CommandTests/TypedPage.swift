@@ -32,9 +32,12 @@ struct TypedPage {
         var text = try Self.text(path)
         if !headings.isEmpty {
             let sections = text.components(separatedBy: "\n## ")
-            text = try headings.map { heading in
-                try #require(sections.first { $0.hasPrefix("\(heading)\n") }, "\(heading)")
-            }.joined(separator: "\n")
+            var chosen: [String] = []
+            for heading in headings {
+                let section = sections.first { $0.hasPrefix("\(heading)\n") }
+                chosen.append(try #require(section, "\(heading)"))
+            }
+            text = chosen.joined(separator: "\n")
         }
         var isFenced = false
         commands = text.components(separatedBy: "\n").filter { line in
