@@ -16,7 +16,7 @@ package struct LineChart: Sendable {
     ///   - yText: formats a tick of the y axis; nil for the axis's own format.
     package init(
         title: String, xLabel: String, yLabel: String, x: Axis, y: Axis,
-        xText: @escaping @Sendable (Double) -> String = { decimal($0, 0) },
+        xText: @escaping @Sendable (Double) -> String = whole,
         yText: (@Sendable (Double) -> String)? = nil, lines: [Line]
     ) {
         (self.title, self.xLabel, self.yLabel, self.x, self.y) = (title, xLabel, yLabel, x, y)
@@ -28,7 +28,7 @@ package struct LineChart: Sendable {
     private let width = 340.0
     private let height = 236.0
     private let left = 64.0
-    private let right = 10.0
+    private let right = 18.0
     private let top = 8.0
     private let bottom = 38.0
 

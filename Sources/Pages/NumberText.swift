@@ -53,11 +53,16 @@ private func rounded(_ value: Double) -> (digits: Substring, power: Int)? {
 package func threeDigits(_ value: Double) -> String {
     guard value.isFinite else { return "–" }
     guard abs(value) >= 5e-7, let power = rounded(value)?.power else { return "0" }
-    if power >= 3, abs(value) < 1e15 { return Int(value.rounded()).grouped }
+    if power >= 3 { return whole(value) }
     return decimal(value, min(6, max(0, 2 - power)))
 }
 
-/// A whole number without decimals, any other with three digits.
+/// The nearest whole number, with commas between groups of three digits below 10^15.
+@Sendable package func whole(_ value: Double) -> String {
+    abs(value) < 1e15 ? Int(value.rounded()).grouped : decimal(value, 0)
+}
+
+/// A number without needless decimals.
 package func plain(_ value: Double) -> String { value.rounded() == value ? decimal(value, 0) : threeDigits(value) }
 
 /// Three significant digits, whole numbers below 100,000 in full.

@@ -48,11 +48,11 @@ enum Style {
         h1 { font-size: var(--size-5); line-height: 1.25; margin: .4em 0 .2em; }
         h2 { font-size: var(--size-4); margin: 1.8em 0 .5em; }
         h3 { font-size: var(--size-3); margin: 0 0 .3em; }
-        p { margin: .4em 0 .8em; max-width: 48em; }
+        p { margin: .4em 0 .8em; max-width: 46rem; }
         .soft { color: var(--soft); } .note { font-size: var(--size-2); }
         .verdict { border-left: 4px solid var(--c2); padding: .6em 1em; margin: .8em 0; background: var(--card);
           border-radius: 0 8px 8px 0; }
-        .verdict p { margin: .25em 0; } .verdict p:first-child { font-size: var(--size-4); line-height: 1.4; }
+        .verdict p { margin: .25em 0; max-width: 62rem; } .verdict p:first-child { font-size: var(--size-4); line-height: 1.4; }
         .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 16px 0; }
         .card, .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; margin: 0;
           min-width: 0; }

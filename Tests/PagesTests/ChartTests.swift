@@ -78,7 +78,7 @@ import Testing
     @Test func aChartSaysWhatItShows() {
         let html = chart.html.source
         #expect(html.contains("role=\"img\" aria-label=\"A &amp; B: y by x; &lt;one&gt;\""))
-        #expect(html.contains("<polyline class=\"solid c1\" points=\"64.0,198.0 330.0,8.0\"/>"), "\(html)")
+        #expect(html.contains("<polyline class=\"solid c1\" points=\"64.0,198.0 322.0,8.0\"/>"), "\(html)")
         #expect(!html.contains("empty"))
     }
 

@@ -37,6 +37,9 @@ import Testing
         ] as [(Double, String)])
     func threeDigitsAreSignificant(value: Double, expected: String) { #expect(threeDigits(value) == expected) }
 
+    @Test(arguments: [(1024.4, "1,024"), (2, "2"), (-1500, "-1,500"), (1e18, "1000000000000000000"), (.infinity, "–")])
+    func wholeNumbersHaveSeparators(value: Double, expected: String) { #expect(whole(value) == expected) }
+
     @Test func aRowOrColumnHasOneUnit() {
         let time = NumberUnit.duration(of: [30, 600, 4000])
         #expect(time.name == "min")

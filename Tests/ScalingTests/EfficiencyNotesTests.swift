@@ -19,7 +19,8 @@ import Testing
                 Measurement(
                     plan: measurement.plan, layout: measurement.layout, workload: measurement.workload, runs: runs))
         }
-        return EfficiencyNotes(try #require(Experiment(try #require(machine.experiment()).setting, measurements)))
+        let setting = try #require(machine.experiment()).setting
+        return EfficiencyNotes(try #require(Experiment(setting, measurements)))
     }
 
     /// A machine on which threads and ranks divide everything and disturb nobody.

@@ -29,7 +29,8 @@ struct MeasuredCharts {
             }
         }
         return LineChart(
-            title: "Time of a step", xLabel: "ranks", yLabel: unit.name, x: ranks, y: axis, lines: ideal + lines)
+            title: "Time of a step", xLabel: "ranks", yLabel: "\(unit.name) a step", x: ranks, y: axis,
+            lines: ideal + lines)
     }
 
     /// Throughput relative to one rank, or tokens a second where one rank was not measured.

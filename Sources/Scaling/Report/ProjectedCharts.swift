@@ -18,7 +18,7 @@ struct ProjectedCharts {
 
     private func stepTime(_ series: Series, _ curves: [Projection]) -> LineChart {
         let unit = NumberUnit.duration(of: [curves.flatMap(\.points).map(\.seconds).min() ?? 1])
-        return chart("Time of a step, \(series.rawValue) scaling", unit.name, curves) {
+        return chart("Time of a step, \(series.rawValue) scaling", "\(unit.name) a step", curves) {
             $0.seconds / unit.size
         } ideal: { one, ranks in
             series == .strong ? one / ranks : one
@@ -82,6 +82,6 @@ struct ProjectedCharts {
 
     /// A tick at a power of ten.
     private static let decadeText: @Sendable (Double) -> String = { value in
-        value >= 1 && value < 1e7 ? Int(value.rounded()).grouped : scientific(value)
+        value >= 1 && value < 1e7 ? whole(value) : scientific(value)
     }
 }

@@ -12,7 +12,7 @@ enum StepBars {
     static func html(_ bars: [(name: String, parts: StepParts)]) -> Markup {
         let unit = NumberUnit.duration(of: bars.map(\.parts.total))
         return StackedBars(
-            title: "Where the time of a step goes, on rank 0",
+            title: "Time of a step, on rank 0",
             description: "The split of a step for each configuration",
             parts: kinds.map { StackedBars.Part($0.name, color: $0.color) },
             bars: bars.map { bar in (name: bar.name, values: kinds.map { $0.seconds(bar.parts) }) },

@@ -38,7 +38,8 @@ struct ThreadCharts {
             return IdealLine.line("ideal: T(1)/t", color: 6, over: range, within: axis) { one / $0 }
         }
         return LineChart(
-            title: "Time of a step, by threads", xLabel: "threads of one process", yLabel: unit.name, x: threads,
+            title: "Time of a step, by threads", xLabel: "threads of one process", yLabel: "\(unit.name) a step",
+            x: threads,
             y: axis, lines: [ideal].compactMap(\.self) + times)
     }
 
