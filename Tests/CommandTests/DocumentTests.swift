@@ -24,6 +24,9 @@ import Testing
         Set(try code(in: folder).matches(of: /\b(?:struct|class|enum|protocol|typealias) (\w+)/).map { String($0.1) })
     }
 
+    /// The suites of the tests, and their other types.
+    private static let suites = (try? types(in: "Tests")) ?? []
+
     private static func exists(_ path: String) -> Bool {
         FileManager.default.fileExists(atPath: TypedPage.root.appendingPathComponent(path).path)
     }
@@ -69,16 +72,15 @@ import Testing
             #expect(targets.contains(String(match.1)), "make \(match.1)")
         }
         for match in text.matches(of: /\bscripts\/[a-z0-9-]+/) { #expect(Self.exists(String(match.0)), "\(match.0)") }
-        let suites = try Self.types(in: "Tests")
         for match in text.matches(of: /\b[A-Z]\w+Tests\b/) {
             let isFolder = Self.exists("Tests/\(match.0)")
-            #expect(isFolder || suites.contains(String(match.0)), "\(match.0)")
+            #expect(isFolder || Self.suites.contains(String(match.0)), "\(match.0)")
         }
     }
 
     /// Types, folders of the sources, and files.
     @Test func theArchitectureNamesWhatIsThere() throws {
-        let types = try Self.types(in: "Sources").union(Self.types(in: "Tests"))
+        let types = try Self.types(in: "Sources").union(Self.suites)
         let package = try TypedPage.text("Package.swift")
         let names = try Self.prose("docs/architecture.md").matches(of: /`([A-Z]\w*(?:[.\/]\w+)*)`/).map { String($0.1) }
         #expect(names.count > 50)
@@ -102,13 +104,13 @@ import Testing
             line.replacing(#/ +#.*/#, with: "").components(separatedBy: " && ")
         }
         #expect(commands.count >= 8)
-        let (suites, bench) = (try Self.types(in: "Tests"), try Bench())
+        let bench = try Bench()
         for command in commands {
             let words = command.split(separator: " ").map(String.init).filter { !$0.contains("=") }
             switch words.prefix(2) {
             case ["swift", "test"]:
                 let filter = try #require(words.last?.split(separator: ".").last)
-                #expect(suites.contains(String(filter)), "\(command)")
+                #expect(Self.suites.contains(String(filter)), "\(command)")
             case ["swift", "format"]:
                 for path in words.dropFirst(2) where !path.hasPrefix("-") { #expect(Self.exists(path), "\(command)") }
             case [".build/release/dtrain", "--version"]:

@@ -23,7 +23,7 @@ import Testing
         try bench.write(start + page.script(), to: "type.sh")
         let outcome = try MPIRun.shell("sh type.sh", folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(outcome.stdout.contains("ROMEO:") && outcome.stdout.contains("resumed from"), "\(outcome)")
+        #expect(outcome.stdout.contains("ROMEO:") && outcome.stderr.contains("resumed from"), "\(outcome)")
         #expect(bench.exists("report.html") && bench.exists("first/ckpt_5.safetensors"))
     }
 }
