@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func weightsWithoutAVocabularyNeedOne() throws {
-        try expectRefusal(.badData, "its 4 ids mean", "`vocabulary`") {
+        try expectRefusal(.badData, "no vocabulary for its 4 ids", "`vocabulary`") {
             _ = try ImportFormat.pytorch.read(weights(), vocabulary: nil)
         }
         try expectRefusal(.badData, "has a token (id 2)") { _ = try read(#"["a","the","b"]"#) }

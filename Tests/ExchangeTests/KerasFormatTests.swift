@@ -93,7 +93,7 @@ import Testing
         try expectRefusal(.badData, "GRU and LSTM layers") {
             _ = try read(gru + [.counted("lstm.recurrent_kernel", [3, 12])])
         }
-        try expectRefusal(.badData, "'gru_2.kernel'", "layers below") {
+        try expectRefusal(.badData, "'gru_2.kernel'", "a layer below") {
             _ = try read(gru + [.counted("gru_2.kernel", [3, 9])])
         }
         let hdf5 = try scratch.write("x", to: "m.keras")

@@ -38,7 +38,7 @@ extension Settings {
         }
         if self[.validationSplit] != nil, self[.validationData] != nil {
             throw DTrainError(
-                .usage, "`validation-split` and `validation-data` exclude each other",
+                .usage, "`validation-split` and `validation-data` both choose the held-out text",
                 hint: "use one of them")
         }
         guard !holdsOut else { return }

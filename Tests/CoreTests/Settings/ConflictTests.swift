@@ -30,7 +30,8 @@ import Testing
     @Test func drawnInputsAreNoStream() throws {
         var settings = settings { ($0[.stateful], $0[.scheduledSampling]) = (true, 0.1) }
         #expect(
-            try refusal(settings).hasPrefix("`scheduled-sampling` feeds the model characters that aren't the text's"))
+            try refusal(settings).hasPrefix(
+                "`scheduled-sampling` feeds the model characters that aren't in the text"))
         settings[.scheduledSampling] = 0
         try settings.requireValid()
         let ramp = self.settings { $0[.scheduledSamplingRamp] = 2 }
@@ -54,7 +55,7 @@ import Testing
         var settings = settings { $0[.validationSplit] = 0.1 }
         try settings.requireValid()
         settings[.validationData] = "other.txt"
-        #expect(try refusal(settings).hasPrefix("`validation-split` holds out a part of the text"))
+        #expect(try refusal(settings).hasPrefix("`validation-split` and `validation-data` both"))
         settings[.validationSplit] = nil
         try settings.requireValid()
     }
