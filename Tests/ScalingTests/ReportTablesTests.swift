@@ -85,6 +85,17 @@ import Testing
         #expect(abs(try #require(weak.points.last).x - 1024) < 1e-6)
     }
 
+    /// A tiny model's curves go through many decades; wider ticks would touch the axis's label.
+    @Test func ticksOfDecadesAreShort() throws {
+        var machine = Synthetic()
+        (machine.fixed, machine.divided, machine.perSequence, machine.gradientBytes) = (1e-5, 1e-6, 1e-5, 4000)
+        (machine.fixedContention, machine.sequenceContention, machine.packContention) = (0, 0, 0)
+        (machine.pack, machine.optimizer, machine.optimizerContention, machine.other) = (1e-6, 1e-6, 0, 1e-6)
+        let html = ProjectedCharts(try #require(machine.experiment())).html.source
+        let ticks = html.matches(of: /class="end"[^>]*>([^<]*)</).map(\.1)
+        #expect(ticks.count > 20 && ticks.allSatisfy { $0.count <= 6 }, "\(ticks)")
+    }
+
     /// Where ranks share cores no more can be expected, so the line ends.
     @Test func theIdealEndsAtTheCores() throws {
         var machine = Synthetic()

@@ -17,7 +17,7 @@ struct ProjectedCharts {
     }
 
     private func stepTime(_ series: Series, _ curves: [Projection]) -> LineChart {
-        let unit = NumberUnit.duration(of: [curves.flatMap(\.points).map(\.seconds).min() ?? 1])
+        let unit = NumberUnit.duration(of: curves.flatMap(\.points).map(\.seconds))
         return chart("Time of a step, \(series.rawValue) scaling", "\(unit.name) a step", curves) {
             $0.seconds / unit.size
         } ideal: { one, ranks in
@@ -26,7 +26,7 @@ struct ProjectedCharts {
     }
 
     private func throughput(_ series: Series, _ curves: [Projection]) -> LineChart {
-        let unit = NumberUnit.large(of: [curves.flatMap(\.points).map(\.tokensPerSecond).min() ?? 1])
+        let unit = NumberUnit.large(of: curves.flatMap(\.points).map(\.tokensPerSecond))
         return chart("Throughput, \(series.rawValue) scaling", unit.before("tokens/s"), curves) {
             $0.tokensPerSecond / unit.size
         } ideal: { one, ranks in
@@ -80,8 +80,8 @@ struct ProjectedCharts {
         ]
     }
 
-    /// A tick at a power of ten.
+    /// A tick at a power of ten, short enough to stay clear of the axis's label.
     private static let decadeText: @Sendable (Double) -> String = { value in
-        value >= 1 && value < 1e7 ? whole(value) : scientific(value)
+        value >= 1 && value < 99_999.5 ? whole(value) : scientific(value)
     }
 }
