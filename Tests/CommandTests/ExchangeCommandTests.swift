@@ -60,7 +60,7 @@ struct ExchangeCommandTests {
             try bench.run("import --from pytorch --output other"), 64, "see 'dtrain import --help'")
         expectRefusal(
             try bench.run("import --from pytorch model.safetensors more --output other"), 64, "'more'",
-            "1 word besides its flags")
+            "1 argument besides its flags")
         #expect(!bench.exists("other"))
         expectRefusal(
             try bench.run("import --from pytorch model.safetensors --output back"), 64,

@@ -101,7 +101,7 @@ struct FineTuningTests {
 
     @Test(arguments: ["", "--resume", "--resume-from old"]) func onlyInitialWeightsCanBeExtended(start: String) throws {
         expectRefusal(
-            try bench.tryToTrain("--extend-vocabulary --checkpoint-dir next \(start)"), 64, "needs --init", "keeps its")
+            try bench.tryToTrain("--extend-vocabulary --checkpoint-dir next \(start)"), 64, "has an effect only with --init", "leave it out")
         #expect(!bench.exists("next"))
     }
 

@@ -110,8 +110,8 @@ public struct Checkpoint: Sendable {
     public func requireVocabulary() throws -> Vocabulary {
         guard !metadata.vocabulary.isEmpty else {
             throw DTrainError(
-                .badData, "'\(path)' doesn't say which characters its \(layout.configuration.vocabularySize) ids mean",
-                hint: "name the text that it was trained on, or a JSON list of the characters, with `vocabulary`")
+                .badData, "'\(path)' has no vocabulary for its \(layout.configuration.vocabularySize) ids",
+                hint: "pass a JSON list of their characters, or the training text, as `vocabulary`")
         }
         return try Vocabulary(tokens: metadata.vocabulary)
     }

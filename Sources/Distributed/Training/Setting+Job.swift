@@ -103,7 +103,8 @@ extension Setting where Value == Bool {
     /// Whether to delete an earlier training's checkpoints.
     package static var overwrite: Setting {
         Setting(
-            "overwrite", "Delete earlier checkpoints in the folder, or those after the resumed one; replace metrics",
+            "overwrite",
+            "Delete earlier checkpoints in the folder, or those after the resumed one; replace metrics and events",
             default: false)
     }
 

@@ -4,7 +4,7 @@ import Scaling
 
 struct ScaleOptions: ParsableArguments {
     @Option(
-        help: .init("Numbers of ranks, separated by commas (default: 1,2,4).", valueName: "list"),
+        help: .init("Rank counts to measure, separated by commas (default: 1,2,4).", valueName: "list"),
         transform: countList)
     var ranks = CommaList(values: [1, 2, 4])
 
@@ -16,21 +16,21 @@ struct ScaleOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "strong: --batch-size divided among the ranks; weak: --batch-size for each (default: strong,weak).",
+            "strong: divide --batch-size among the ranks; weak: --batch-size for each (default: strong,weak).",
             valueName: "list"), transform: modeList)
     var mode = CommaList(values: [Series.strong, .weak])
 
-    @Option(help: "Times that every configuration is started, in turn (default: 5).", transform: positive)
+    @Option(help: "Runs of each configuration (default: 5).", transform: positive)
     var repeats = 5
 
-    @Option(help: "Steps of a run that count (default: 10).", transform: positive)
+    @Option(help: "Measured steps per run (default: 10).", transform: positive)
     var steps = 10
 
-    @Option(help: "Steps before them that don't (default: 3).", transform: wholeNumber)
+    @Option(help: "Warm-up steps per run, not measured (default: 3).", transform: wholeNumber)
     var warmUp = 3
 
     @Option(
-        help: .init("Folder for the report and the raw data (default: scaling).", valueName: "dir"),
+        help: .init("Folder for the report and the raw data.", valueName: "dir"),
         completion: .directory)
     var output = "scaling"
 
@@ -48,7 +48,7 @@ struct LauncherOptions: ParsableArguments {
             valueName: "file"), completion: .file())
     var hostfile: String?
 
-    @Option(help: .init("The MPI library's launcher (default: mpirun).", valueName: "program"))
+    @Option(help: .init("Launcher of the MPI library.", valueName: "program"))
     var mpirun = "mpirun"
 
     @Option(
