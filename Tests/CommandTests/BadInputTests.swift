@@ -109,7 +109,10 @@ struct BadInputTests {
         ),
         ("generate --checkpoint c --prompt a --separator a\\x", "write \\n, \\t or, for a backslash, \\\\", "generate"),
         ("generate --checkpoint c --prompt a --separator a\\", "write \\n, \\t or", "generate"),
-        ("generate --checkpoint c --prompt a --separator x --json", "--separator has no effect with --json", "generate"),
+        (
+            "generate --checkpoint c --prompt a --separator x --json", "--separator has no effect with --json",
+            "generate"
+        ),
     ])
     func saysWhatIsAllowedAndWhoseHelpToRead(line: String, message: String, command: String) throws {
         expectRefusal(try Bench().run(line), 64, message, "; see 'dtrain \(command) --help'")

@@ -101,7 +101,8 @@ struct FineTuningTests {
 
     @Test(arguments: ["", "--resume", "--resume-from old"]) func onlyInitialWeightsCanBeExtended(start: String) throws {
         expectRefusal(
-            try bench.tryToTrain("--extend-vocabulary --checkpoint-dir next \(start)"), 64, "has an effect only with --init", "leave it out")
+            try bench.tryToTrain("--extend-vocabulary --checkpoint-dir next \(start)"), 64,
+            "has an effect only with --init", "leave it out")
         #expect(!bench.exists("next"))
     }
 
