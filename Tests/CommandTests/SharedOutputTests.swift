@@ -27,7 +27,7 @@ struct SharedOutputTests {
         #expect([74, 64].contains(codes[loser - 1]), "\(codes)")
         let error = String(decoding: try bench.read("error\(loser)"), as: UTF8.self)
         #expect(
-            error.contains("another training (process ") || error.contains("already holds a training's"), "\(error)")
+            error.contains("another training (process ") || error.contains("already holds checkpoints"), "\(error)")
         #expect(try bench.names(in: "out") == (1...winner + 1).map { "ckpt_\($0).safetensors" })
         for name in try bench.names(in: "out") {
             let seed = try Checkpoint(path: bench.path("out/\(name)")).metadata.settings?[.seed]
