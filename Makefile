@@ -64,6 +64,7 @@ test-arm64: ## compare the C loops on emulated ARM64 with this machine's, bit fo
 	scripts/test-arm64
 
 test-exchange: build ## run exported models in ONNX Runtime, PyTorch and Keras, import theirs, read events in TensorBoard; ONLY=onnx one
+	@scripts/setup --python
 	scripts/test-exchange $(ONLY)
 
 test-install: build ## install into a folder, check manual pages and completions, uninstall

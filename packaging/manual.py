@@ -92,7 +92,7 @@ class Page:
         self.path = path
         self.abstract = command.get("abstract", "")
         self.commands = [c for c in command.get("subcommands", []) if c["shouldDisplay"] and c["commandName"] != "help"]
-        self.arguments = [Argument(a) for a in command.get("arguments", [])]
+        self.arguments = [Argument(a) for a in command.get("arguments", []) if a.get("abstract")]  # The others are internal.
         # The examples are what is indented.
         lines = command.get("discussion", "").split("\n")
         self.discussion = [line for line in lines if line.strip() and not line.startswith("  ")]

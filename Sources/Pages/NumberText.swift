@@ -49,7 +49,7 @@ private func rounded(_ value: Double) -> (digits: Substring, power: Int)? {
 
 /// Three significant digits, whole numbers from 1,000 on in full.
 ///
-/// Numbers below a thousandth have fewer digits, six decimals at most.
+/// Numbers below a ten-thousandth have fewer digits, six decimals at most.
 package func threeDigits(_ value: Double) -> String {
     guard value.isFinite else { return "–" }
     guard abs(value) >= 5e-7, let power = rounded(value)?.power else { return "0" }
@@ -74,9 +74,6 @@ package func scientific(_ value: Double) -> String {
     let isPlain = power >= -2 && abs(value) < 99_999.5
     return isPlain ? trimmed(decimal(value, max(0, 2 - power))) : "\(trimmed(digits))e\(power)"
 }
-
-/// A whole number with commas between groups of three digits.
-package func grouped(_ value: Int) -> String { value.grouped }
 
 /// "1 thread", "2 threads".
 package func count(_ number: Int, _ noun: String) -> String { "\(number.grouped) \(noun)\(number == 1 ? "" : "s")" }

@@ -83,6 +83,6 @@ enum Style {
         @media (max-width: 600px) { main { padding: 12px; } }
         @media print { :root { font-size: 11.5pt; } body { background: none; } main { max-width: none; padding: 0; }
           .card, .tile, .table, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .table { overflow: visible; }
-          details::details-content { content-visibility: visible; } summary { display: none; } * { print-color-adjust: exact; } }
+          details::details-content { content-visibility: visible; } summary { list-style: none; } * { print-color-adjust: exact; } }
         """
 }

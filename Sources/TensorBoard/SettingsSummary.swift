@@ -15,7 +15,7 @@ struct SettingsSummary {
             ("dtrain", dtrainVersion), ("data", overview.data),
             (overview.tokenization.rawValue, "\(overview.tokens)"),
             ("vocabulary", "\(overview.layout.configuration.vocabularySize)"),
-            ("parameters", "\(overview.layout.count)"), ("steps an epoch", "\(overview.stepsPerEpoch)"),
+            ("parameters", "\(overview.layout.count)"), ("steps per epoch", "\(overview.stepsPerEpoch)"),
             ("ranks", "\(overview.ranks)"), ("threads of rank 0", "\(overview.threads)"),
             ("arithmetic", overview.arithmetic.rawValue),
         ]

@@ -1,16 +1,17 @@
 import DTrainCore
 import DTrainDistributed
 import FoundationEssentials
+import Glibc
 import SwiftProtobuf
 
 /// A training as event files, which TensorBoard shows: losses and other numbers by step, settings and sample texts.
 ///
-/// Numbers have the names of the metrics file, and every point stands at the number of optimiser steps before it.
+/// Numbers have the names of the metrics file, and every point stands at the number of optimizer steps before it.
 package final class TensorBoardLog: TrainingLog {
     private let path: String
     private let settings: Settings
     private var writer: RetryingWriter
-    /// Optimiser steps so far.
+    /// Optimizer steps so far.
     private var step: Int
     private var hasWarned = false
 
@@ -41,6 +42,8 @@ package final class TensorBoardLog: TrainingLog {
         let isResumed = if case .saved = predecessor { true } else { false }
         for event in [TensorBoardEvent.fileVersion, .start(step: isResumed ? step + 1 : 0)] {
             guard let code = try write(event) else { continue }
+            // Otherwise the next start would find another training's events.
+            unlink(path)
             throw DTrainError(
                 .inputOutput, "cannot write to '\(path)': \(systemMessage(code))",
                 hint: "make room, or name another folder with `tensorboard`")
@@ -53,7 +56,7 @@ package final class TensorBoardLog: TrainingLog {
             hasWarned = true
             report(
                 .warning(
-                    "cannot write events to '\(path)': \(systemMessage(code)); the training goes on and tries again after each "
+                    "cannot write events to '\(path)': \(systemMessage(code)); the training continues and retries after each "
                         + "step: make room"))
         }
     }
@@ -66,7 +69,7 @@ package final class TensorBoardLog: TrainingLog {
             .inputOutput,
             "cannot write events to '\(path)': \(systemMessage(code)); its last ones are missing, the training itself is "
                 + "saved: make room",
-            hint: "resume from an earlier checkpoint with `resume-from` if you need them")
+            hint: "resume from an earlier checkpoint with `resume-from` and `overwrite` if you need them")
     }
 
     /// Appends an event, and those that are still to be written.

@@ -24,6 +24,11 @@ import Testing
         let outcome = try MPIRun.shell("sh type.sh", folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout.contains("ROMEO:") && outcome.stderr.contains("resumed from"), "\(outcome)")
+        // The output that the page shows has the program's words.
+        let text = try TypedPage.text("docs/getting-started.md")
+        for words in [" steps per epoch", "trained to epoch 3: "] {
+            #expect(outcome.stdout.contains(words) && text.contains(words), "\(words)")
+        }
         #expect(bench.exists("report.html") && bench.exists("first/ckpt_5.safetensors"))
     }
 }

@@ -93,7 +93,7 @@ import Testing
             #expect(entry.components(separatedBy: "(default: ").count <= 2, "\(entry)")
         }
         // A flag or value alone would have no description behind it.
-        #expect(!lines.contains { $0.hasSuffix(" -") }, "\(lines)")
+        #expect(!lines.contains { $0.hasSuffix(" -") || $0.contains("--as-child-of") }, "\(lines)")
     }
 
     /// What packaging/manual.py makes the manual pages from.
@@ -102,6 +102,7 @@ import Testing
             struct Command: Decodable {
                 let commandName: String
                 let subcommands: [Command]?
+                let discussion: String?
             }
             let command: Command
         }
@@ -111,6 +112,11 @@ import Testing
         #expect(command.commandName == "dtrain")
         let names = Set((command.subcommands ?? []).map(\.commandName))
         #expect(names.isSuperset(of: ["train", "generate", "supervise"]), "\(names)")
+        // Indented lines are examples, to be copied as they are.
+        for command in command.subcommands ?? [] {
+            let examples = (command.discussion ?? "").components(separatedBy: "\n").filter { $0.hasPrefix("  ") }
+            #expect(examples.allSatisfy { $0.count <= 80 }, "\(examples)")
+        }
     }
 
     @Test func theProgramNamesItsCommands() throws {

@@ -208,7 +208,7 @@ struct ScaleTests {
         }
         expectRefusal(try start(), 66, "host file 'hosts'")
         try bench.write("localhost slots=2\r\n", to: "hosts")
-        expectRefusal(try start(), 65, "host file 'hosts' has line ends of Windows", "sed -i 's/\\r$//' 'hosts'")
+        expectRefusal(try start(), 65, "host file 'hosts' has Windows line endings", "sed -i 's/\\r$//' 'hosts'")
         try bench.write("# none\n\n", to: "hosts")
         expectRefusal(try start(), 65, "host file 'hosts' names no host")
         #expect(!bench.exists("out"))
@@ -317,7 +317,10 @@ struct ScaleTests {
         expectRefusal(try scale(try Bench(), flags), 64, part)
     }
 
-    @Test(arguments: ["--metrics x", "--threads 2", "--resume", "--init=x", "--allreduce mpi"])
+    @Test(arguments: [
+        "--metrics x", "--threads 2", "--resume", "--init=x", "--allreduce mpi", "--recipe char-rnn", "--tensorboard x",
+        "--sample x",
+    ])
     func flagsThatScaleSetsItselfAreRefusedBehindTheDashes(flag: String) throws {
         expectRefusal(
             try scale(try Bench(), "-- \(flag)"), 64, String(flag.prefix { $0 != " " && $0 != "=" }), "leave it out")

@@ -30,7 +30,7 @@ import Testing
         let error = try #require(throws: DTrainError.self) { try log.finish() }
         #expect(error.category == .inputOutput)
         #expect(
-            error.message.contains("its last 5 lines are missing") && error.hint?.contains("`resume`") == true,
+            error.message.contains("its last 5 lines are missing") && error.hint?.contains("`resume-from`") == true,
             "\(error)")
     }
 

@@ -96,7 +96,7 @@ struct PageTests {
         #expect(
             said.prefix(9) == [
                 "character 1", "character 2", "character 17", "character 2",
-                "character \(grouped(inspection.ids.count))", "character 1", "character 4", "character 3",
+                "character \(inspection.ids.count.grouped)", "character 1", "character 4", "character 3",
                 "character 3",
             ], "\(said)")
         #expect(said[9].hasPrefix("character 7, C: "), "\(said)")
@@ -117,7 +117,7 @@ struct PageTests {
             """#
         let inspection = try Self.inspection()
         let result = try show(InspectionPage.html(inspection), "inspect.html", width: 800, question: question)
-        #expect(result.answer == "character \(character ?? grouped(inspection.ids.count))", "\(key): \(result)")
+        #expect(result.answer == "character \(character ?? inspection.ids.count.grouped)", "\(key): \(result)")
     }
 
     /// A picture opens by itself, in which no name is markup.

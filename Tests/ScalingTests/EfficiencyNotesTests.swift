@@ -45,8 +45,7 @@ import Testing
         #expect(
             excess.sentence.contains(
                 " % of the base. Noise alone is hardly the reason. Most of it is saved in compute: 1 busy core instead of 4 may "
-                    + "have more cache, memory bandwidth and clock rate for itself, or the launcher binds ranks to cores, while "
-                    + "the system may move the base's one unbound process."), "\(excess.sentence)")
+                    + "have more cache, memory bandwidth and clock rate for itself."), "\(excess.sentence)")
         #expect(notes.sentences.first?.hasPrefix("Efficiency above 100 % is not an error") == true)
         #expect(notes.sentences.last?.contains("--bind-to none") == true)
         // The configuration of one rank is in both series, and is explained once.

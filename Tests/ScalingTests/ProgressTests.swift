@@ -1,3 +1,4 @@
+import DTrainCore
 import Foundation
 import Testing
 
@@ -39,6 +40,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent(Progress.name).path
         try Data("{}".utf8).write(to: URL(fileURLWithPath: path))
-        #expect(throws: (any Error).self) { try Progress(path: path) }
+        let error = #expect(throws: DTrainError.self) { try Progress(path: path) }
+        #expect(error.map { "\($0)".contains(path) } == true)
     }
 }

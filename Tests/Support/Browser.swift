@@ -12,7 +12,7 @@ public enum Browser {
     /// The reason why tests that need a browser are skipped.
     public static let missing = "there is no chromium or google-chrome"
 
-    /// The argument of a screen that wants dark pages.
+    /// The argument of a screen that prefers dark pages.
     public static let dark = ["--blink-settings=preferredColorScheme=0"]
 
     /// Runs it for at most a minute; what it wrote to standard output, and what pages wrote to their consoles.

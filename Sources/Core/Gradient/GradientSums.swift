@@ -17,7 +17,7 @@ package final class GradientSums: @unchecked Sendable {
     ///
     /// Table rows of characters that don't occur are undefined, unless `arePartial`.
     package let sums: AlignedBuffer<Float>
-    /// The gradients of the embedding and of the first kernel, as the parameters' layout starts.
+    /// The gradients of the embedding and of the first kernel, the first tensors of the parameters' layout.
     let inputs: AlignedBuffer<Float>
 
     /// Allocates a gradient of zeros.

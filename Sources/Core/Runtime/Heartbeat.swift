@@ -2,7 +2,7 @@ import Synchronization
 
 /// The progress of one rank, which a watching thread reads to detect stalls.
 ///
-/// The training thread writes and the watching thread reads; neither waits for the other.
+/// Any thread of the rank may beat, and the watching thread reads; none waits for another.
 public final class Heartbeat: Sendable {
     /// A callback before each phase, with the rank's heartbeat and the position it enters; tests
     /// inject failures here.

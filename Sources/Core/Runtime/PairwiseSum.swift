@@ -1,6 +1,6 @@
 /// A sum in Double along a fixed binary tree.
 ///
-/// Neighbouring subtrees of equal height are added first, so the error grows with the logarithm of
+/// Neighboring subtrees of equal height are added first, so the error grows with the logarithm of
 /// the number of addends only.
 struct PairwiseSum {
     /// The sums of the complete subtrees so far, the tallest first.

@@ -12,7 +12,7 @@ extension Setting where Value == OptimizerKind {
     /// The optimizer.
     public static var optimizer: Setting {
         Setting(
-            "optimizer", "Optimizer: adam, adamw, rmsprop or sgd", default: .adam, changesWeights: true,
+            "optimizer", "Optimizer", default: .adam, changesWeights: true,
             onResume: .fixed, storedIn: .trainingUnlessDefault("optimizer"))
     }
 }

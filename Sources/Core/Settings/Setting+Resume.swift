@@ -26,16 +26,17 @@ extension Setting {
     private func contradiction(_ old: Value, _ new: Value, _ path: String) -> DTrainError {
         let values = "\(phrase(old)), not \(isSwitch ? phrase(new) : text(new))"
         if case .model = storage {
-            return DTrainError(.usage, "the model of '\(path)' has \(values)", hint: "leave it out, or start anew")
+            return DTrainError(
+                .usage, "the model of '\(path)' has \(values)", hint: "leave it out, or start a new training")
         }
         // A switch that is off by default has no `no-` form.
         if isSwitch, !isOn(defaultValue) {
             return DTrainError(
                 .usage, "'\(path)' was trained \(isOn(old) ? "with" : "without") `\(name)`",
-                hint: "\(isOn(old) ? "add it" : "leave it out"), or start anew")
+                hint: "\(isOn(old) ? "add it" : "leave it out"), or start a new training")
         }
         return DTrainError(
-            .usage, "'\(path)' was trained with \(values)", hint: "resume with the same value, or start anew")
+            .usage, "'\(path)' was trained with \(values)", hint: "resume with the same value, or start a new training")
     }
 
     /// The setting and value as a user writes them: `seed` 42, `shuffle`, `no-shuffle`.

@@ -12,7 +12,7 @@ extension Setting where Value == ScheduleKind {
     /// The kind of learning-rate schedule after the warm-up.
     public static var schedule: Setting {
         Setting(
-            "schedule", "Learning-rate schedule: constant, linear, cosine, exponential or step", default: .constant,
+            "schedule", "Learning-rate schedule", default: .constant,
             changesWeights: true, onResume: .mayChange, storedIn: .trainingUnlessDefault("schedule"))
     }
 }

@@ -34,7 +34,7 @@ extension Trainer {
     ///   - states: the initial states of a batch that continues; receives the states after the
     ///     batch.
     /// - Returns: one sum in nats per sequence of `replica.configuration.rankBatch`, in order.
-    /// - Throws: the errors of `gradient(of:loss:)`.
+    /// - Throws: the errors of `gradient(of:loss:dropout:scheduledSampling:)`.
     package func sequenceLosses(
         of batch: Batch, counted: (Int) -> Int, states: CarriedStates? = nil
     ) throws -> [Double] {

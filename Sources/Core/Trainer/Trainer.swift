@@ -276,7 +276,8 @@ public final class Trainer {
         }
         guard batch.count == shape.batchSize else {
             throw DTrainError(
-                .usage, "the batch has \(batch.count) sequences, but the trainer takes \(shape.batchSize)")
+                .usage,
+                "the batch has \(batch.count) sequences, but the trainer takes \(shape.batchSize); give it as many")
         }
         guard Int(batch.largestID) < model.vocabularySize else {
             throw DTrainError(

@@ -44,7 +44,7 @@ package struct MPIEnvironment: ~Copyable {
         var initialized: Int32 = 0
         try MPIError.check("MPI_Initialized", cmpi_initialized(&initialized))
         guard initialized == 0 else {
-            throw DTrainError(.internal, "MPI is initialised already; initialise it once per process")
+            throw DTrainError(.internal, "MPI is initialized already; initialize it once per process")
         }
         if launch.isOversubscribed {
             // Spinning would starve the rank that others wait for. Settings by the user take precedence. Open MPI:

@@ -75,7 +75,7 @@ package final class JobRanks: TrainingRanks {
     fileprivate func note(_ signals: [UInt32]) { stopRequest = StopRequest(signals: signals) }
 }
 
-/// A reducer that sums gradients with a synchroniser.
+/// A reducer that sums gradients with a synchronizer.
 private final class JobReducer: GradientReducer {
     private let synchronizer: GradientSynchronizer
     private unowned let ranks: JobRanks

@@ -3,10 +3,10 @@ import Glibc
 
 /// The folder that holds the event files of one training, for TensorBoard.
 ///
-/// TensorBoard takes a folder for one run and reads its files in the order of their names, which begin with the time of
-/// their start. So each start of a training adds a file.
+/// TensorBoard takes a folder for one run and reads its files in the order of their names, which start
+/// with their creation time. So each start of a training adds a file.
 package struct EventFolder {
-    /// The start of every event file's name: what TensorBoard goes by.
+    /// The start of every event file's name, by which TensorBoard recognizes it.
     private static let prefix = "events.out.tfevents."
     /// The end of the names of dtrain's own.
     private static let suffix = ".dtrain"
@@ -18,10 +18,10 @@ package struct EventFolder {
     /// Names a folder, which needn't exist.
     package init(path: String) { self.path = path }
 
-    /// Checks what can be checked before the training begins; reads only.
+    /// Checks the folder before the training starts; reads only.
     ///
-    /// - Throws: `DTrainError` with `usage` for something else than a folder, or one with the events of an earlier training that this
-    ///   one doesn't continue.
+    /// - Throws: `DTrainError` with `usage` if the path isn't a folder, or holds events of a training that
+    ///   this one doesn't continue.
     package func check(_ predecessor: EarlierMetrics.Predecessor) throws {
         guard let kind = FileKind(path: path) else { return }
         guard kind == .folder else {
@@ -33,7 +33,8 @@ package struct EventFolder {
             hint: "name a folder for this one alone, or replace them with `overwrite`")
     }
 
-    /// Creates the next event file, and the folder where there is none; deletes dtrain's earlier files where they may go.
+    /// Creates the next event file, and the folder if it is missing; deletes dtrain's earlier files if
+    /// they may be discarded.
     ///
     /// - Returns: the empty file and its path.
     /// - Throws: as `check`, and `DTrainError` with `inputOutput` when something can't be created or deleted.
@@ -57,7 +58,7 @@ package struct EventFolder {
         }
     }
 
-    /// A name that comes after all that are there, also where their host's clock is ahead.
+    /// Returns a name that sorts after all existing ones, even if the clock that made them was ahead.
     private func nextName() throws -> String {
         let latest = try eventFiles().compactMap(Self.startTime).max() ?? 0
         let now = min(max(time(nil), latest + 1), Self.latestTime)

@@ -4,7 +4,7 @@ import Glibc
 
 /// The metrics file: one JSON object per line, for each step and each epoch.
 ///
-/// No training is lost for its metrics: lines that a full disk doesn't take are kept and tried again with the next one.
+/// Lines that a full disk doesn't accept are kept and retried with the next one.
 final class MetricsLog: TrainingLog {
     private struct Step: Encodable {
         let step: Int
@@ -127,8 +127,8 @@ final class MetricsLog: TrainingLog {
         tell(
             .warning(
                 code == EAGAIN
-                    ? "the reader of metrics '\(path)' takes no more for now; the training goes on and tries again after each step"
-                    : "cannot write metrics to '\(path)': \(systemMessage(code)); the training goes on and tries again "
+                    ? "the reader of metrics '\(path)' takes no more for now; the training continues and retries after each step"
+                    : "cannot write metrics to '\(path)': \(systemMessage(code)); the training continues and retries "
                         + "after each step: make room"))
     }
 
@@ -139,8 +139,9 @@ final class MetricsLog: TrainingLog {
         let lines = writer.pending.count { $0 == UInt8(ascii: "\n") }
         throw DTrainError(
             .inputOutput,
-            "cannot write metrics to '\(path)': \(systemMessage(code)); its last \(lines) lines are missing, the "
-                + "training itself is saved: make room",
-            hint: "go on from an earlier checkpoint with `resume` if you need them")
+            "cannot write metrics to '\(path)': \(systemMessage(code)); "
+                + (lines > 0 ? "its last \(lines) lines are missing" : "its last lines may be missing")
+                + ", the training itself is saved: make room",
+            hint: "resume from an earlier checkpoint with `resume-from` and `overwrite` if you need them")
     }
 }

@@ -63,7 +63,7 @@ enum MetricsTarget {
         }
         let last = try earlier.cutBack(to: progress)
         let gap =
-            "metrics file '\(path)' ends at step \(last), but the training goes on after step \(progress.step): "
+            "metrics file '\(path)' ends at step \(last), but the training resumes after step \(progress.step): "
             + "the steps between are missing in it"
         return (file.isOn(path) ? file : try lock(path), last == progress.step ? nil : gap)
     }
@@ -98,7 +98,7 @@ enum MetricsTarget {
             }
             guard Clock.seconds < end else {
                 throw DTrainError(
-                    .inputOutput, "nobody reads pipe '\(path)'",
+                    .inputOutput, "pipe '\(path)' has no reader",
                     hint: "start its reader first, or name a file with `metrics`")
             }
             usleep(interval)

@@ -16,9 +16,9 @@ extension Settings {
 }
 
 extension Setting where Value == Int? {
-    /// The total number of optimiser steps to stop after; nil for no limit.
+    /// The total number of steps to stop after; nil for no limit.
     package static var maxSteps: Setting {
-        Setting("max-steps", "Stop after this many optimiser steps in all", default: nil, where: isPositive)
+        Setting("max-steps", "Stop after this many steps in all", default: nil, where: isPositive)
     }
 
     /// The number of worker threads of this rank; nil for its share of the cores that it may use.
@@ -104,7 +104,7 @@ extension Setting where Value == Bool {
     package static var overwrite: Setting {
         Setting(
             "overwrite",
-            "Delete earlier checkpoints in the folder, or those after the resumed one; replace metrics and events",
+            "Delete earlier checkpoints, metrics and events; when resuming, only later checkpoints",
             default: false)
     }
 

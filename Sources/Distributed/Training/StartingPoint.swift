@@ -146,7 +146,7 @@ struct StartingPoint {
     private static func training(_ checkpoint: Checkpoint) throws -> Checkpoint {
         guard checkpoint.metadata.kind == .training else {
             throw DTrainError(
-                .badData, "checkpoint '\(checkpoint.path)' is an exported generator without optimiser state",
+                .badData, "checkpoint '\(checkpoint.path)' is an exported generator without optimizer state",
                 hint: "start a new training from it with `init`")
         }
         return checkpoint
@@ -210,7 +210,7 @@ struct StartingPoint {
         }
     }
 
-    /// Sets the replica's weights, optimiser slots and step count on all ranks; collective.
+    /// Sets the replica's weights, optimizer slots and step count on all ranks; collective.
     func fill(_ replica: Replica, seed: UInt64, communicator: any Communicator) throws {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }

@@ -8,7 +8,7 @@ extension Trainer {
     /// - Parameters:
     ///   - model: the model's sizes.
     ///   - shape: the sizes of a step over all ranks.
-    ///   - optimizer: the optimiser that updates the weights.
+    ///   - optimizer: the optimizer that updates the weights.
     ///   - precision: the precision of the operands of large matrix products.
     ///   - threads: the number of worker threads of this rank; nil for its share of the host's processors.
     ///   - members: the number of threads per team, which share the units of the layers; a divisor of `threads`, or nil

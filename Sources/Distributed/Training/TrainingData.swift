@@ -151,7 +151,7 @@ struct TrainingData {
             report(
                 .notice(
                     "the training has stopped early, after \(validation.waited) held-out losses without improvement; "
-                        + "continue with a larger `early-stopping`, or with `early-stopping off`"))
+                        + "continue with a larger `early-stopping`, or with `early-stopping` off"))
         }
         if start.progress.epoch >= options[.epochs] {
             report(.notice("all \(options[.epochs]) epochs are done already; set a larger `epochs` to continue"))

@@ -10,7 +10,7 @@ package enum TrainingEvent: Sendable {
     case loadedLoss(Float, blind: Double, path: String, isResumed: Bool)
     /// An epoch starts or, after a resume, continues; epochs count from 1.
     case epochBegan(epoch: Int, of: Int)
-    /// An optimiser step is done.
+    /// An optimizer step is done.
     case step(StepReport)
     /// The training ends within an epoch, after this step.
     case stoppedInEpoch(StepReport)
@@ -88,9 +88,9 @@ package struct TrainingOverview: Sendable {
     package var tokenUnit: String { tokenization == .bytes ? "bytes" : "chars" }
 }
 
-/// A report of one optimiser step.
+/// A report of one optimizer step.
 package struct StepReport: Sendable {
-    /// The total number of optimiser steps.
+    /// The total number of optimizer steps.
     package let step: Int
     /// The epoch of the step, from 1.
     package let epoch: Int
@@ -140,7 +140,7 @@ package struct EpochReport: Sendable {
 
 /// A report of a measurement on held-out data.
 package struct ValidationReport: Sendable {
-    /// The number of optimiser steps before the measurement.
+    /// The number of optimizer steps before the measurement.
     package let step: Int
     /// The epoch of the last of these steps, from 1.
     package let epoch: Int
@@ -156,11 +156,11 @@ package struct ValidationReport: Sendable {
 package struct StopReport: Sendable {
     /// The signal.
     package let signal: Int32
-    /// Whether the launcher sent the signal to rank 0, on its own or because it was told to end the job.
+    /// Whether the launcher sent the signal to rank 0, on its own or because it received a request to end the job.
     package let isFromLauncher: Bool
     /// The name of the rank that received the signal; nil if there is only one rank.
     package let rank: String?
-    /// The total number of optimiser steps.
+    /// The total number of optimizer steps.
     package let step: Int
     /// The checkpoint of that step; nil if this process saved none.
     package let path: String?

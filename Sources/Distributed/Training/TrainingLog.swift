@@ -1,4 +1,4 @@
-/// A file that rank 0 keeps of a training while it runs, such as its metrics.
+/// A log of a training, written by rank 0, such as its metrics.
 ///
 /// A full disk doesn't end a training: what can't be written is kept and tried again with the next event.
 package protocol TrainingLog: AnyObject {
@@ -23,7 +23,7 @@ package protocol TrainingLog: AnyObject {
 /// - Parameters:
 ///   - options: the options in force.
 ///   - predecessor: the relation of the training to what earlier ones have written.
-/// - Returns: the log; nil where the options ask for none.
+/// - Returns: the log; nil if the options request none.
 package typealias OpenTrainingLog = (
     _ options: TrainingOptions, _ predecessor: EarlierMetrics.Predecessor
 ) throws -> (any TrainingLog)?

@@ -21,7 +21,7 @@ package final class TrainingRun {
     private var progress: TrainingProgress
     /// On rank 0, once the run has begun.
     private var logs: [any TrainingLog] = []
-    /// Set when a rank was asked to stop, on all ranks after the same step.
+    /// The stop request, set on all ranks after the same step.
     private var stop: StopRequest?
     /// The last checkpoint that this process saved.
     private var lastSaved: String?
@@ -56,10 +56,11 @@ package final class TrainingRun {
     /// Creates the model and gives all ranks the same weights; collective, changes no file.
     ///
     /// - Parameters:
-    ///   - plan: what to train.
+    ///   - plan: the training's plan.
     ///   - openLog: opens a log beside the metrics.
-    ///   - stopSignal: the signal that has asked this rank to stop, 0 for none; asked at the start and once a step.
-    ///   - report: gets, on rank 0, what happens.
+    ///   - stopSignal: returns the stop signal that this rank received, 0 for none; called at the start and
+    ///     once per step.
+    ///   - report: called on rank 0 with each event.
     /// - Throws: `CollectiveError` when memory or threads run out on a rank.
     package init(
         _ plan: TrainingPlan, openLog: OpenTrainingLog? = nil,
@@ -118,13 +119,11 @@ package final class TrainingRun {
         }
         StopSignals.settle()
         guard let stop, !isComplete else {
-            try agreement.collectively { for log in logs { try log.finish() } }
+            try agreement.collectively { try finishLogs() }
             return true
         }
-        // What is missing shows again when the training goes on: no reason for another exit code.
-        for log in logs {
-            do { try log.finish() } catch { tell(.warning("\(error)")) }
-        }
+        // The steps of a missing end are repeated on resume, so this doesn't change the exit code.
+        do { try finishLogs() } catch { tell(.warning("\(error)")) }
         let names = try communicator.allGather(communicator.name)
         tell(
             .stopped(
@@ -144,6 +143,22 @@ package final class TrainingRun {
             plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: tell)
         if let notice = plan.scheduleNotice { tell(.notice(notice)) }
         try record(.ready(plan.overview(trainer)))
+    }
+
+    /// Finishes every log, also after one that fails.
+    ///
+    /// - Throws: the first error; the others are warnings.
+    private func finishLogs() throws {
+        let errors = logs.compactMap { log in
+            do {
+                try log.finish()
+                return nil as (any Error)?
+            } catch {
+                return error
+            }
+        }
+        for error in errors.dropFirst() { tell(.warning("\(error)")) }
+        if let first = errors.first { throw first }
     }
 
     private func openFiles() throws {

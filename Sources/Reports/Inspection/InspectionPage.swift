@@ -36,11 +36,11 @@ public enum InspectionPage {
     }
 
     private static func subtitle(_ inspection: Inspection) -> String {
-        let step = inspection.step.map { ", step \(grouped($0))" } ?? ""
+        let step = inspection.step.map { ", step \($0.grouped)" } ?? ""
         let shown =
             inspection.ids.count < inspection.count
-            ? "the first \(grouped(inspection.ids.count)) of \(grouped(inspection.count)) \(inspection.units) (--limit shows more)"
-            : "all \(grouped(inspection.count)) \(inspection.units)"
+            ? "the first \(inspection.ids.count.grouped) of \(inspection.count.grouped) \(inspection.units) (--limit shows more)"
+            : "all \(inspection.count.grouped) \(inspection.units)"
         return "Model \(inspection.checkpoint)\(step); \(shown), with the state carried through the text."
     }
 
@@ -65,7 +65,7 @@ public enum InspectionPage {
                 return "<i class=\"s\(SurprisalText.level(bits))\">\(text)</i>"
             }
             return """
-                <li><a href="#c\(passage.range.lowerBound)">line \(grouped(passage.line)), \(inspection.unit) \(grouped(passage.range.lowerBound + 1))</a>: \
+                <li><a href="#c\(passage.range.lowerBound)">line \(passage.line.grouped), \(inspection.unit) \((passage.range.lowerBound + 1).grouped)</a>: \
                 \(bitsText(passage.bits)) bits per \(inspection.unit)<pre>\(words.joined())</pre></li>
                 """
         }

@@ -26,10 +26,10 @@ struct MemorySection {
             }
         }
         let trained =
-            inspection.trainedLength.map { " The model was trained on sequences of \(grouped($0)) \(units)." } ?? ""
+            inspection.trainedLength.map { " The model was trained on sequences of \($0.grouped) \(units)." } ?? ""
         guard !reached.isEmpty else { return "A changed \(inspection.unit) hardly changes the predictions.\(trained)" }
         let end = curve.points.last?.distance ?? 0
-        let bound = curve.reach(0.001) == end ? " (\(grouped(end)) is the longest distance measured)" : ""
+        let bound = curve.reach(0.001) == end ? " (\(end.grouped) is the longest distance measured)" : ""
         return
             "A changed \(inspection.unit) still changes the prediction, on average, \(reached.joined(separator: ", "))\(bound).\(trained)"
     }
@@ -81,6 +81,6 @@ struct MemorySection {
         }
         return Table(
             ["\(inspection.units) later", "mean, bits", "median, bits"],
-            shown.map { [grouped($0.distance), scientific($0.mean), scientific($0.median)] })
+            shown.map { [$0.distance.grouped, scientific($0.mean), scientific($0.median)] })
     }
 }

@@ -69,7 +69,7 @@ public enum RunReport {
         }
         let table = Table(
             ["epoch"] + columns.map(\.name),
-            epochs.map { epoch in [grouped(epoch)] + columns.map { $0.losses[epoch].map(loss) ?? "" } })
+            epochs.map { epoch in [epoch.grouped] + columns.map { $0.losses[epoch].map(loss) ?? "" } })
         return note(charts.mergedEpochs, "epochs") + Parts.charts([chart])
             + Parts.details("The same as a table", table.html)
     }
@@ -83,7 +83,7 @@ public enum RunReport {
     }
 
     private static func note(_ merged: Int?, _ unit: String) -> Markup {
-        merged.map { "<p class=\"soft\">A point is the mean of up to \(grouped($0)) \(unit).</p>" } ?? ""
+        merged.map { "<p class=\"soft\">A point is the mean of up to \($0.grouped) \(unit).</p>" } ?? ""
     }
 
     private static func settings(_ runs: [Run], _ table: Table) -> Markup {

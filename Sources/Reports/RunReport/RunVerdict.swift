@@ -13,7 +13,7 @@ enum RunVerdict {
             return
                 "The held-out loss is lowest at the end, \(loss(best.loss)) after \(length): longer training may lower it."
         }
-        let place = best.endsEpoch ? "in epoch \(grouped(best.epoch))" : "after \(count(best.step, "step"))"
+        let place = best.endsEpoch ? "in epoch \(best.epoch.grouped)" : "after \(count(best.step, "step"))"
         let least = "The held-out loss is lowest \(place), \(loss(best.loss))"
         guard let latest = run.latest else { return "\(least). Only a metrics file has later losses." }
         guard latest.loss > best.loss * 1.01 else {
@@ -46,7 +46,7 @@ enum RunVerdict {
         }
         let others = held.filter { $0.run.name != least.run.name }.map { $0.best.loss - least.best.loss }.min() ?? 0
         return
-            "“\(least.run.name)” has the lowest held-out loss, \(loss(least.best.loss)) in epoch \(grouped(least.best.epoch)), "
+            "“\(least.run.name)” has the lowest held-out loss, \(loss(least.best.loss)) in epoch \(least.best.epoch.grouped), "
             + "\(loss(others)) below the next.\(rest)"
     }
 

@@ -60,8 +60,8 @@ public struct RunMetrics: Sendable {
         guard badLines > 0 else { return }
         let place =
             badLines == 1
-            ? "line \(grouped(firstBadLine)) is"
-            : "\(grouped(badLines)) lines, the first is line \(grouped(firstBadLine)), are"
+            ? "line \(firstBadLine.grouped) is"
+            : "\(badLines.grouped) lines, the first is line \(firstBadLine.grouped), are"
         remark = "'\(path)': \(place) left out: no metrics, or out of order"
     }
 

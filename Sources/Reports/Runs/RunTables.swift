@@ -23,14 +23,14 @@ public struct RunTables {
         let time = NumberUnit.duration(of: runs.compactMap { $0.metrics?.stepSeconds })
         let units = Set(runs.map(\.units)).count == 1 ? runs[0].units : "tokens"
         let rows: [(String, (Run) -> String?)] = [
-            ("parameters", { $0.parameterCount.map(grouped) }),
-            ("epochs", { $0.epochs.map(grouped) }),
-            ("steps", { $0.steps.map(grouped) }),
+            ("parameters", { $0.parameterCount.map(\.grouped) }),
+            ("epochs", { $0.epochs.map(\.grouped) }),
+            ("steps", { $0.steps.map(\.grouped) }),
             ("train loss, last epoch", { $0.epochLoss.lastValue.map(loss) }),
             // Shown if no epoch is finished.
             ("train loss, last step", { $0.epochLoss.isEmpty ? $0.metrics?.loss.lastValue.map(loss) : nil }),
             ("lowest held-out loss", { $0.best.map { loss($0.loss) } }),
-            ("epoch of lowest loss", { $0.best.map { grouped($0.epoch) } }),
+            ("epoch of lowest loss", { $0.best.map { $0.epoch.grouped } }),
             ("last held-out loss", { $0.latest.map { loss($0.loss) } }),
             (
                 "speed, \(speed.name.isEmpty ? "" : speed.name + " ")\(units)/s",

@@ -56,8 +56,8 @@ public struct Progress: Hashable, Sendable, Codable {
         let data = withExtendedLifetime(file) { Data(file.bytes) }
         guard let read = try? decoder.decode(Self.self, from: data) else {
             throw DTrainError(
-                .badData, "'\(path)' is no unfinished experiment of this version of dtrain",
-                hint: "start anew with `overwrite`")
+                .badData, "'\(path)' is not an unfinished experiment of this dtrain version",
+                hint: "start over with `overwrite`")
         }
         self = read
     }
@@ -72,7 +72,7 @@ public struct Progress: Hashable, Sendable, Codable {
         do {
             data = try encoder.encode(self)
         } catch {
-            throw DTrainError(.internal, "the experiment has a number that JSON can't say: \(error); report this")
+            throw DTrainError(.internal, "the experiment has a number that JSON can't represent: \(error); report this")
         }
         try AtomicFile.write(to: "\(folder)/\(Self.name)") { writer in try data.withUnsafeBytes { try writer.write($0) }
         }

@@ -12,7 +12,7 @@ public struct Experiment: Hashable, Sendable, Codable {
         public var mpi: String
         /// The model and its flags, in words.
         public var model: String
-        /// What each host told, a line for each.
+        /// The hosts, as their ranks report them.
         public var hosts: [RankHost]
         /// Cores of this machine.
         public var cores: Int

@@ -30,7 +30,7 @@ public struct Layout: Hashable, Sendable, Codable {
         self.processorsPerRank = max(1, processorsPerRank ?? coresPerRank ?? coresPerMachine)
     }
 
-    /// The layout that the ranks themselves tell; nil of none.
+    /// The layout that the ranks report; nil without ranks.
     public init?(_ ranks: [RankHost]) {
         guard let first = ranks.first else { return nil }
         let byMachine = Dictionary(grouping: ranks, by: \.boot).values

@@ -60,7 +60,8 @@ public struct MetricsReader {
         var bytes: Int?
         for (index, text) in text.split(separator: "\n").enumerated() {
             guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)) else {
-                throw DTrainError(.badData, "line \(index + 1) of '\(path)' is not one of metrics; run it again")
+                throw DTrainError(
+                    .badData, "line \(index + 1) of '\(path)' is not a metrics line; run the training again")
             }
             guard let sample = line.sample else { continue }
             steps.append(sample.step)

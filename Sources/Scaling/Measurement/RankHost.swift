@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// What a rank tells of where it runs, one JSON line.
+/// The place of one rank, as a line of JSON.
 public struct RankHost: Hashable, Sendable, Codable {
     /// The host's name.
     public let host: String
@@ -21,7 +21,7 @@ public struct RankHost: Hashable, Sendable, Codable {
     /// The machine's memory in bytes.
     public let memory: Int
 
-    /// What a rank tells.
+    /// Describes a rank's place.
     public init(
         host: String, boot: String, network: String, processors: [Int], cores: [Int]? = nil, machineProcessors: Int,
         threads: Int, cpu: String, memory: Int
@@ -40,7 +40,7 @@ public struct RankHost: Hashable, Sendable, Codable {
         }
     }
 
-    /// The ranks that told something in a launcher's output.
+    /// The ranks reported in a launcher's output.
     public static func all(in output: String) -> [RankHost] {
         output.split(separator: "\n").compactMap { try? JSONDecoder().decode(RankHost.self, from: Data($0.utf8)) }
     }

@@ -16,7 +16,7 @@ public struct StepParts: Hashable, Sendable, Codable {
     public var exchange = 0.0
     /// Waiting for slower workers and ranks: the skew.
     public var wait = 0.0
-    /// The optimiser.
+    /// The optimizer.
     public var adam = 0.0
     /// The rest.
     public var other = 0.0
@@ -62,7 +62,7 @@ public struct StepParts: Hashable, Sendable, Codable {
     }
 }
 
-/// One measured optimiser step.
+/// One measured optimizer step.
 public struct StepSample: Hashable, Sendable, Codable {
     /// Its number in the run, warm-up included, from 1.
     public let step: Int

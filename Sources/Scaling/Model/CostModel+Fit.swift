@@ -1,7 +1,7 @@
 extension CostModel {
     /// Fits a model to measurements.
     ///
-    /// Compute, packing, optimiser and skew come from runs whose workers had a core each; others only where there is nothing
+    /// Compute, packing, optimizer and skew come from runs whose workers had a core each; others only where there is nothing
     /// else, since there the clock of a part runs on while another rank has the core.
     ///
     /// - Returns: nil where no compute was measured.

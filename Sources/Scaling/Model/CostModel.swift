@@ -24,7 +24,7 @@ public struct CostModel: Hashable, Sendable, Codable {
     public let packSeconds: Double
     /// q′: what each further busy core adds to q.
     public let packContention: Double
-    /// p: the optimiser on one thread.
+    /// p: the optimizer on one thread.
     public let optimizerSeconds: Double
     /// p′: what each further busy core adds to p.
     public let optimizerContention: Double
@@ -119,7 +119,7 @@ public struct StepPrediction: Hashable, Sendable, Codable {
     public var fixedCompute: Double
     /// Arithmetic in proportion to the share of the batch.
     public var sequenceCompute: Double
-    /// What doesn't depend on the batch: packing, optimiser, the loop.
+    /// What doesn't depend on the batch: packing, optimizer, the loop.
     public var replicated: Double
     /// Waiting for the slowest worker.
     public var skew: Double

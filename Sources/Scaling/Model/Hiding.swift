@@ -3,7 +3,7 @@ import DTrainCore
 /// How much of the exchanges over a network runs while the weight gradient is computed.
 ///
 /// Of an exchange of E seconds beside a weight gradient of W seconds, min(h·E, g·W) are hidden: never the last block, and
-/// no more than there is time for. Workers that take turns on a core have W divided by their number, since who waits moves no blocks.
+/// no more than there is time for. Workers that take turns on a core have W divided by their number, since a waiting worker moves no blocks.
 struct Hiding {
     /// h.
     let share: Double
@@ -13,7 +13,7 @@ struct Hiding {
     /// Finds the pair that misses the hidden seconds of measurements the least, in absolute values of relative errors, so
     /// that one odd run doesn't count for more than one.
     ///
-    /// Where all exchanges had too little to hide behind, nothing tells h but the number of blocks; where all had enough,
+    /// Where all exchanges had too little to hide behind, h is derived from the number of blocks; where all had enough,
     /// g is what was seen.
     init(fittedTo measurements: [Measurement]) {
         let seen = measurements.filter {

@@ -57,7 +57,7 @@ public struct Link: Hashable, Sendable, Codable {
     /// The seconds of a measured exchange that are a link's.
     ///
     /// A network carries blocks while the cores compute, so the hidden part counts. In shared memory the cores carry them
-    /// themselves: blocks are under way while nobody works on them, and only what the step takes longer is a cost.
+    /// themselves: blocks are under way while no core works on them, and only what the step takes longer is a cost.
     static func seconds(of measurement: Measurement) -> Double {
         measurement.layout.usesNetwork ? measurement.parts.wholeExchange : measurement.parts.exchange
     }

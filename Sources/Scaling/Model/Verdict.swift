@@ -38,7 +38,7 @@ enum Verdict {
         let losses = [
             (layout.usesNetwork ? "the network" : "the exchange in shared memory", parts.exchange),
             ("waiting for the slowest worker", parts.wait),
-            ("work that more ranks don't divide, the optimiser and packing", parts.replicated),
+            ("work that more ranks don't divide, the optimizer and packing", parts.replicated),
         ]
         let lost = losses.reduce(0) { $0 + $1.1 }
         if lost > 0.1 * parts.total, let most = losses.max(by: { $0.1 < $1.1 }) {

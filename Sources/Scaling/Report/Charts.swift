@@ -65,10 +65,13 @@ struct MeasuredCharts {
         lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
     }
 
-    /// From one rank to the most whose workers have a core each, beyond which nothing is ideal; nil for one rank alone.
+    /// From one rank to the most with as many threads each and a core for each worker; nil for one rank alone.
     private func idealRange(_ series: Series) -> ClosedRange<Double>? {
-        let most = experiment.measured(series).filter { $0.layout.turns == 1 }.map(\.layout.ranks).max() ?? 1
-        return experiment.one(of: series) != nil && most > 1 ? 1...Double(most) : nil
+        guard let one = experiment.one(of: series) else { return nil }
+        let most =
+            experiment.measured(series)
+            .filter { $0.layout.turns == 1 && $0.layout.threads == one.layout.threads }.map(\.layout.ranks).max() ?? 1
+        return most > 1 ? 1...Double(most) : nil
     }
 
     /// For each series its points, what the model fitted to all says, and what it says without having seen them.

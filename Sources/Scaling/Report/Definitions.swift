@@ -10,7 +10,11 @@ enum Definitions {
                 "Speed-up: the time of a step on one worker divided by that on n, of the same series (base: threads of one process; "
                     + "others: ranks). With weak scaling times n, since n times as much is done."
             ),
-            ("efficiency", "Speed-up divided by n: 100 % where n workers do n times as much in the same time."),
+            (
+                "efficiency",
+                "Speed-up divided by n: 100 % where n workers do n times as much in the same time. Where ranks differ in "
+                    + "threads, n is how many times as many workers there are."
+            ),
             (
                 "× base",
                 "Tokens a second over those of the base, the fastest process without a launcher: "
@@ -22,7 +26,8 @@ enum Definitions {
             ),
             (
                 "ideal",
-                "The dotted line: n workers take T(1)/n, or do n times as much. It ends where workers outnumber the cores."
+                "The dotted line: n workers take T(1)/n, or do n times as much. It ends where workers outnumber the cores, or "
+                    + "where ranks have other numbers of threads."
             ),
             (
                 "limits",

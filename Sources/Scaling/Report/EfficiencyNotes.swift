@@ -57,8 +57,8 @@ package struct EfficiencyNotes {
         return ["Efficiency above 100 % is not an error: for each core, the reference does less."]
             + excesses.prefix(Self.most).map(\.sentence) + more
             + [
-                "To find out: more --repeats tell noise, --base-threads 1 makes one thread the base, and "
-                    + "--mpirun-args '--bind-to none' leaves ranks as unbound as the base."
+                "To find out: raise --repeats to rule out noise, measure one thread as the base with --base-threads 1, and "
+                    + "unbind ranks with --mpirun-args '--bind-to none' where the launcher binds them."
             ]
     }
 }
@@ -88,7 +88,7 @@ extension EfficiencyNotes.Excess {
             ("compute", { $0.compute }, computeReasons),
             ("waiting", { $0.wait }, waitReasons),
             ("packing", { $0.pack }, ["the ranks of a host divide it among them"]),
-            ("the optimiser", { $0.adam }, optimizerReasons), ("the rest of a step", { $0.other }, []),
+            ("the optimizer", { $0.adam }, optimizerReasons), ("the rest of a step", { $0.other }, []),
         ]
         let savings = groups.map { (group: $0, saved: cost(reference, $0.seconds) - cost(measurement, $0.seconds)) }
         guard let most = savings.max(by: { $0.saved < $1.saved }), most.saved > 0 else { return nil }
@@ -110,7 +110,7 @@ extension EfficiencyNotes.Excess {
                     + "and clock rate for itself" : nil,
             rows.0 < rows.1
                 ? "a rank's share of \(rows.0) sequences instead of \(rows.1) may fit a cache" : nil,
-            measurement.plan.isLaunched && !reference.plan.isLaunched
+            !reference.plan.isLaunched && mine.coresPerRank < other.coresPerRank
                 ? "the launcher binds ranks to cores, while the system may move the base's one unbound process" : nil,
         ].compactMap(\.self)
     }

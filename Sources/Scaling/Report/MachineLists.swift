@@ -40,7 +40,7 @@ enum MachineLists {
             ),
             (
                 "Every rank",
-                "\(seconds(model.optimizerSeconds)) for the optimiser on one thread; packing, \(seconds(model.packSeconds)), "
+                "\(seconds(model.optimizerSeconds)) for the optimizer on one thread; packing, \(seconds(model.packSeconds)), "
                     + "is divided among the ranks of a host"
             ),
             ("Skew", "\(percent(model.skew)) spread of workers' compute times"),

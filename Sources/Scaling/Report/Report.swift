@@ -82,9 +82,14 @@ public enum Report {
             most?.isOversubscribed == true
             ? " Workers that outnumber the cores take turns: compute is divided by cores, not by ranks." : ""
         let setting = experiment.setting
+        let coverage = experiment.base.seconds.coverage
+        let interval =
+            coverage > 0
+            ? "the interval encloses the median with \(percent(coverage))."
+            : "one run has no interval: raise --repeats."
         return (most.map { "\($0.label).\(cores) " } ?? "")
             + "Medians of \(count(setting.repeats, "run")) of \(count(setting.steps, "step")) after \(setting.warmUp) of warm-up; "
-            + "the interval encloses the median with \(percent(experiment.base.seconds.coverage))."
+            + interval
     }
 
     private static func exchanged(_ experiment: Experiment) -> Markup {

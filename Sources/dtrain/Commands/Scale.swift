@@ -14,18 +14,22 @@ struct Scale: PassingCommand {
         "--seq-length", "--tokens", "--threads", "--members", "--shuffle", "--no-shuffle", "--init", "--allreduce",
         "--extend-vocabulary", "--gradient-compression", "--stateful", "--validation-split", "--validation-data",
         "--validate-every-steps",
-        "--early-stopping", "--min-delta",
+        "--early-stopping", "--min-delta", "--recipe", "--tensorboard", "--sample",
     ]
 
     static let configuration = CommandConfiguration(
         abstract: "Measure how training scales over threads and ranks, and predict more.",
         discussion: """
-            Starts 'mpirun -np N dtrain train --profile' for each number of ranks in turn, several times over, and single \
-            processes with 1, 2, 4 … threads as the base, recommends ranks × threads, and writes report.html with steps.csv, \
-            summary.csv and experiment.json into the output folder. Ctrl-C ends it with a report on the runs done so far, and --resume continues there. Flags of 'dtrain train' that are not listed here go behind '--'. docs/scaling.md explains every number.
+            Starts 'mpirun -np N dtrain train --profile' for each number of ranks in turn, and single processes with 1, 2, \
+            4 … threads as the base. Recommends ranks × threads, and writes report.html with steps.csv, summary.csv and \
+            experiment.json to the output folder.
 
-              dtrain scale                                          this machine, 1, 2 and 4 ranks, the tutorial's model
-              dtrain scale --hostfile hosts --ranks 1,2,4,8 --mpirun-args '--map-by node --bind-to none'
+            Ctrl-C ends it with a report on the finished runs; --resume continues. Flags of 'dtrain train' that are not \
+            listed here go behind '--'. docs/scaling.md explains every number.
+
+              dtrain scale
+              dtrain scale --ranks 1,2,4,8 --hostfile hosts
+              dtrain scale --hostfile hosts --mpirun-args '--map-by node --bind-to none'
               dtrain scale --rnn-units 512 --steps 5 --repeats 3 -- --learning-rate 0.01
             """)
 
@@ -41,7 +45,7 @@ struct Scale: PassingCommand {
     func validate() throws {
         if let flag = trainFlags.map({ String($0.prefix { $0 != "=" }) }).first(where: Self.reserved.contains) {
             throw ValidationError(
-                "\(flag) is not for behind '--': 'dtrain scale' has it itself or no use for it; leave it out there"
+                "\(flag) can't follow '--': 'dtrain scale' sets it or has no use for it; leave it out there"
             )
         }
         if experiment.resume, experiment.overwrite {

@@ -12,7 +12,14 @@ extension ArgumentHelp {
         let shownDefault = setting.isSwitch ? (setting.defaultText == "true" ? "on" : nil) : setting.defaultText
         return ArgumentHelp(
             "\(setting.summary)\(shownDefault.map { " (default: \($0))" } ?? "").", valueName: valueName,
-            visibility: isCommon ? .default : .hidden)
+            visibility: isCommon ? .default : .onlyInFullHelp)
+    }
+}
+
+extension ArgumentVisibility {
+    /// Listed by `--help-all` and in completions, which the parser makes of displayed flags only.
+    static var onlyInFullHelp: ArgumentVisibility {
+        CommandLine.arguments.dropFirst().contains { $0.hasPrefix("--generate-completion-script") } ? .default : .hidden
     }
 }
 

@@ -27,7 +27,7 @@ struct Supervise: PassingCommand {
     var backoff = 5.0
 
     /// The parent that this process dies with; it only sets that up and then becomes the job.
-    @Option(help: .hidden)
+    @Option(help: .private)
     var asChildOf: Int32?
 
     @Argument(parsing: .postTerminator, help: "The job's command line, after '--'.")

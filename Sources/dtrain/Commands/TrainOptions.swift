@@ -144,7 +144,7 @@ struct CheckpointOptions: ParsableArguments {
     var resume = false
 
     @Option(
-        help: .init("Resume from one checkpoint file.", valueName: "file", visibility: .hidden),
+        help: .init("Resume from one checkpoint file.", valueName: "file", visibility: .onlyInFullHelp),
         completion: .file(extensions: ["safetensors"]))
     var resumeFrom: String?
 

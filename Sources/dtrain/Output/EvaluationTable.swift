@@ -84,9 +84,9 @@ struct EvaluationTable {
     func row(_ evaluation: Evaluation) -> String {
         let result = evaluation.result
         return row(
-            evaluation.checkpoint.path, evaluation.checkpoint.metadata.progress.map { "\($0.step)" } ?? "-",
+            evaluation.checkpoint.path, evaluation.checkpoint.metadata.progress.map { $0.step.grouped } ?? "-",
             result.loss.fixed(4), result.bitsPerCharacter.fixed(4), result.perplexity.fixed(4),
-            "\(result.characters)", "\(evaluation.corpus.unknownCount)")
+            result.characters.grouped, evaluation.corpus.unknownCount.grouped)
     }
 
     private func row(_ checkpoint: String, _ columns: String...) -> String {

@@ -4,7 +4,7 @@ import DTrainDistributed
 /// The flags for names that the library's messages write in back quotes.
 enum Hints {
     /// Flags that are not settings.
-    private static let others = ["data", "init", "resume", "resume-from", "vocabulary", "map", "output"]
+    private static let others = ["data", "init", "best", "resume", "resume-from", "vocabulary", "map", "output"]
 
     private static let names = Set(
         Settings.all.flatMap { $0.isSwitch ? [$0.name, "no-\($0.name)"] : [$0.name] } + others)

@@ -1,7 +1,7 @@
 import DTrainDistributed
 import Glibc
 
-/// The signals that ask an experiment to stop: it gives up the run that it is in, and reports on those before.
+/// The signals that ask an experiment to stop: it stops the current run, and reports on the finished ones.
 final class ExperimentSignals {
     private let queue = SignalQueue()
     private var interrupts = 0
@@ -15,13 +15,13 @@ final class ExperimentSignals {
                 first = signal.number
                 let name = signal.isTyped ? "" : "\(StopSignals.name(signal.number)): "
                 let again = signal.isTyped ? "; press Ctrl-C again to quit without a report" : ""
-                Console.notice("\(name)stopping this run and reporting on those before\(again)")
+                Console.notice("\(name)stopping this run; the report covers the finished ones\(again)")
             }
             if signal.isTyped { interrupts += 1 }
             // The terminal has sent it to the run itself.
             if !signal.isFromTerminal { kill(process, SIGTERM) }
             if interrupts > 1 {
-                Console.notice("no report; runs that have ended are kept for --resume")
+                Console.notice("no report; finished runs are kept for --resume")
                 _exit(128 + signal.number)
             }
         }

@@ -24,7 +24,7 @@ enum HostFile {
             if file.bytes.contains(UInt8(ascii: "\r")) {
                 throw DTrainError(
                     .badData,
-                    "host file '\(path)' has line ends of Windows (CRLF), which launchers take for a part of a name; "
+                    "host file '\(path)' has Windows line endings (CRLF), which launchers read as part of a host name; "
                         + "convert it: sed -i 's/\\r$//' '\(path)'")
             }
             let lines = file.bytes.split(separator: UInt8(ascii: "\n"))

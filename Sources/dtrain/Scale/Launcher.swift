@@ -2,7 +2,7 @@ import DTrainCore
 
 /// The `mpirun` of an experiment.
 struct Launcher {
-    /// Whose it is.
+    /// The MPI library that it belongs to.
     enum Kind { case openMPI, hydra, other }
 
     /// The program.

@@ -3,7 +3,7 @@ import DTrainDistributed
 import Glibc
 import Scaling
 
-/// What Linux tells of the machine.
+/// Facts about the machine, read from Linux.
 enum Machine {
     /// Where this process runs.
     static func describeRank(threads: Int) -> RankHost {

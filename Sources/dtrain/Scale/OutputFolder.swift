@@ -13,7 +13,7 @@ struct OutputFolder {
     var log: String { "\(work)/output.txt" }
     /// Its metrics.
     var metrics: String { "\(work)/metrics.jsonl" }
-    /// Its checkpoints, which nobody needs.
+    /// Its checkpoints, deleted after each run.
     var checkpoints: String { "\(work)/checkpoints" }
 
     /// Whether an experiment in it isn't finished.

@@ -104,7 +104,7 @@ final class ScaleRunner {
         guard ranks.count == plan.ranks, let layout = Layout(ranks) else {
             throw DTrainError(
                 .internal,
-                "\(ranks.count) of \(plan.ranks) ranks told where they run; every host needs the same dtrain: '\(child.line)'"
+                "\(ranks.count) of \(plan.ranks) ranks reported their host; install the same dtrain on every host, then check with '\(child.line)'"
             )
         }
         for rank in ranks where !progress.hosts.contains(where: { $0.boot == rank.boot && $0.network == rank.network })

@@ -1,8 +1,10 @@
 import Glibc
+import Synchronization
 
-/// Appends to an open file; what the system doesn't take is kept and tried again with the next bytes.
+/// Appends to an open file.
 ///
-/// A training doesn't end because a disk is full for a while.
+/// Bytes that the system doesn't accept are kept and retried with the next append, so a temporarily
+/// full disk doesn't end a training.
 package struct RetryingWriter {
     private let file: FileLock
     private let calls: FileCalls
@@ -10,6 +12,7 @@ package struct RetryingWriter {
     ///
     /// The file may have the first part of what was appended with them.
     package private(set) var pending: [UInt8] = []
+    private let failure = FlushFailure()
 
     /// Takes over an open file.
     ///
@@ -20,7 +23,7 @@ package struct RetryingWriter {
 
     /// Appends bytes, and writes all that can be written.
     ///
-    /// - Returns: the error number of the system where bytes are left, nil where there are none.
+    /// - Returns: the system's error number if bytes remain; nil otherwise.
     package mutating func append(_ bytes: some Sequence<UInt8>) -> Int32? {
         pending.append(contentsOf: bytes)
         return writePending()
@@ -40,25 +43,38 @@ package struct RetryingWriter {
 
     /// Flushes what is written to the disk, from any thread.
     package var flush: @Sendable () -> Void {
-        // A failure shows at the end; a pipe can't be flushed.
-        { [file] in _ = fdatasync(file.descriptor) }
+        { [file, failure] in
+            guard let code = Self.flush(file.descriptor) else { return }
+            failure.code.withLock { $0 = $0 ?? code }
+        }
+    }
+
+    /// Flushes a file; a pipe can't be flushed, which is no error.
+    ///
+    /// - Returns: the system's error number; nil without an error.
+    private static func flush(_ descriptor: Int32) -> Int32? {
+        fdatasync(descriptor) == 0 || errno == EINVAL || errno == EROFS ? nil : errno
     }
 
     /// Writes the rest and flushes it to the disk.
     ///
     /// A pipe's reader may take a few seconds.
     ///
-    /// - Returns: the error number of the system where bytes are left or may be lost, nil where all is well.
+    /// - Returns: the system's error number if bytes remain or may be lost; nil otherwise.
     package mutating func finish() -> Int32? {
         var code = writePending()
         while code == EAGAIN, isWritable() { code = writePending() }
-        if code == nil, fdatasync(file.descriptor) != 0, errno != EINVAL, errno != EROFS { code = errno }
-        return code
+        return code ?? failure.code.withLock { $0 } ?? Self.flush(file.descriptor)
     }
 
-    /// Whether a pipe takes something again, within a few seconds.
+    /// Waits up to 5 s for a pipe to become writable; returns whether it has.
     private func isWritable() -> Bool {
         var pipe = pollfd(fd: file.descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&pipe, 1, 5000) > 0
     }
+}
+
+/// The error number of the first flush that failed, since the system reports it only once; nil for none.
+private final class FlushFailure: Sendable {
+    let code = Mutex<Int32?>(nil)
 }
