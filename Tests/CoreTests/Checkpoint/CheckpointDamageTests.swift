@@ -60,6 +60,14 @@ import Testing
         try expectRefused(bytes, "the names of two tensors swapped")
     }
 
+    /// Bytes whose header pads with spaces: other white space of JSON is another spelling, which the seal doesn't cover.
+    private func respaced(_ bytes: [UInt8]) -> [UInt8] {
+        let header = 8..<8 + intact[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+        return bytes.enumerated().map { index, byte in
+            header.contains(index) && [0x09, 0x0A, 0x0D].contains(byte) ? 0x20 : byte
+        }
+    }
+
     @Test func mutationsNeverCrash() throws {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2_000 {
@@ -75,8 +83,9 @@ import Testing
                 }
                 if bytes.isEmpty { bytes = [0] }
             }
-            guard bytes != intact else { continue }
-            try expectRefused(bytes, "a random mutation")
+            guard respaced(bytes) != intact else { continue }
+            let first = zip(bytes, intact).enumerated().first { $1.0 != $1.1 }
+            try expectRefused(bytes, "a random mutation from byte \(first.map { "\($0)" } ?? "\(bytes.count)")")
         }
     }
 
