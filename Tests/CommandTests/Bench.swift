@@ -90,7 +90,7 @@ final class Bench {
         try run(Self.train(flags), on: launch)
     }
 
-    /// Trains a small model on the text, which must succeed.
+    /// Trains a small model on the text and requires success.
     @discardableResult
     func train(
         _ flags: String = "", on launch: Launch = .alone, sourceLocation: SourceLocation = #_sourceLocation
@@ -148,7 +148,7 @@ func expectRefusal(
     let errors = lines.filter { $0.hasPrefix("error: ") }
     #expect(outcome.status == status, "\(launch): \(outcome)", sourceLocation: sourceLocation)
     #expect(errors.count == 1, "\(launch): \(outcome)", sourceLocation: sourceLocation)
-    // The launcher adds lines of its own.
+    // The launcher adds its own lines.
     if case .alone = launch {
         let others = lines.filter { !$0.hasPrefix("warning: ") }
         #expect(others.count == 1, "\(outcome)", sourceLocation: sourceLocation)

@@ -77,7 +77,7 @@ struct DiskTests {
 private final class SmallDisk {
     private let path: String
 
-    /// Whether this process may mount one.
+    /// Whether this process may mount a file system.
     static let isAvailable: Bool = {
         guard geteuid() == 0, let bench = try? Bench(), (try? SmallDisk(bench.path("try"), kilobytes: 16)) != nil else {
             return false

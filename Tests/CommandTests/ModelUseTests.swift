@@ -25,7 +25,7 @@ struct ModelUseTests {
         let text = try generate("--length 300", prompts: "the fox")
         #expect(text.hasPrefix("the fox") && text.hasSuffix("\n"))
         #expect(text.unicodeScalars.count == "the fox".count + 300 + 1)
-        // An untrained model would choose [UNK] about ten times if it could.
+        // If [UNK] weren't excluded, an untrained model would draw it about ten times.
         #expect(vocabulary.isSuperset(of: text.unicodeScalars))
         #expect(!text.contains("[UNK]"))
     }

@@ -167,7 +167,7 @@ import Testing
         #expect(try files(bench) == before)
     }
 
-    /// The folder is locked from the choice of the checkpoint on, on any number of ranks.
+    /// The folder is locked before a checkpoint is chosen, on any number of ranks.
     @Test(arguments: [1, 3])
     func aFolderInUseIsRefusedBeforeACheckpointIsChosen(ranks: Int) throws {
         let (bench, used) = try usedBench()

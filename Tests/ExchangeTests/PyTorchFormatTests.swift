@@ -146,7 +146,7 @@ import Testing
         try expectRefusal(.badData, "'rnn.weight_hr_l0'", "projections") {
             _ = try read(state(rows: 12) + [.counted("rnn.weight_hr_l0", [2, 3])])
         }
-        // A third layer without a second.
+        // The file has a third layer but no second.
         try expectRefusal(.badData, "'rnn.weight_hh_l2'", "which follows a missing layer") {
             _ = try read(gru + [.counted("rnn.weight_hh_l2", [9, 3])])
         }

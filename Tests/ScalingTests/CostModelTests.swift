@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// The synthetic machine's forward pass is three tenths of all compute, its weight gradient four.
+    /// The synthetic machine's forward pass is 30 % of compute, its weight gradient 40 %.
     @Test func partsHaveCostsOfTheirOwn() throws {
         let machine = Synthetic()
         let parts = try #require(CostModel(fittedTo: machine.measurements())).computeParts

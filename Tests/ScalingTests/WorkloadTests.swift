@@ -96,7 +96,7 @@ import Testing
         #expect((crowd.coresPerMachine, crowd.turns, crowd.isOversubscribed) == (1, 3, true))
     }
 
-    /// Four network hosts that share two machines of eight cores have four each.
+    /// Four network hosts on two machines of eight cores have four cores each.
     @Test(arguments: [(1, 1, 8), (2, 2, 8), (4, 2, 4), (32, 2, 1)])
     func hostsThatShareAMachineShareItsCores(hosts: Int, machines: Int, cores: Int) {
         let layout = Layout(ranks: hosts, threads: 1, hosts: hosts, machines: machines, coresPerMachine: 8)

@@ -7,7 +7,7 @@ public struct Progress: Hashable, Sendable, Codable {
     public struct Place: Hashable, Sendable, Codable {
         /// The configuration.
         public let plan: RunPlan
-        /// Its ranks.
+        /// The placement of its ranks.
         public let layout: Layout
 
         /// Creates the placement of one configuration.
@@ -18,7 +18,7 @@ public struct Progress: Hashable, Sendable, Codable {
     public struct Run: Hashable, Sendable, Codable {
         /// The configuration.
         public let plan: RunPlan
-        /// What was measured.
+        /// The measured steps and memory.
         public let record: RunRecord
         /// Bytes of the gradient that its ranks reduced.
         public let gradientBytes: Int

@@ -49,7 +49,7 @@ public struct Experiment: Hashable, Sendable, Codable {
     public let model: CostModel
     /// Predictions of measurements that the model was not fitted to.
     public let checks: [PredictionCheck]
-    /// The base's curve over its threads.
+    /// The base's thread curve.
     public let threadCurve: [ThreadPoint]
     /// The recommended ranks × threads.
     public let recommendation: Recommendation

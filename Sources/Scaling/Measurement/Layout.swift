@@ -10,11 +10,11 @@ public struct Layout: Hashable, Sendable, Codable {
     public let machines: Int
     /// Physical cores of one machine that its ranks together may use.
     public let coresPerMachine: Int
-    /// The fewest cores that a rank may use.
+    /// The cores available to the rank with the fewest.
     public let coresPerRank: Int
     /// Hardware threads of these cores of one machine.
     public let processorsPerMachine: Int
-    /// The fewest hardware threads that a rank may use.
+    /// The hardware threads available to the rank with the fewest.
     public let processorsPerRank: Int
 
     /// Creates the layout of a job with evenly spread ranks.

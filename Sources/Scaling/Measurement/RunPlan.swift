@@ -5,7 +5,7 @@ public enum Series: String, Hashable, Sendable, Codable, CaseIterable {
     case base
     /// A fixed global batch, divided among the ranks.
     case strong
-    /// A fixed batch for each rank.
+    /// A fixed batch per rank.
     case weak
     /// A single process with a part of the batch, to measure the cost of a small local batch.
     case smallBatch = "small_batch"
@@ -55,9 +55,9 @@ public struct RunPlan: Hashable, Sendable, Codable {
         public var batchSize: Int
         /// Sequences per micro-batch.
         public var microBatchSize: Int
-        /// Cores of this machine.
+        /// The number of cores of this machine.
         public var cores: Int
-        /// Their hardware threads.
+        /// The number of hardware threads of this machine's cores.
         public var processors: Int
 
         /// Creates the sizes of an experiment.

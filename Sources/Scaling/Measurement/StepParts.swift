@@ -1,6 +1,6 @@
 /// The seconds of a step on rank 0, by part.
 ///
-/// All but `hiddenExchange` add up to the step.
+/// The sum of all parts except `hiddenExchange` is the step.
 public struct StepParts: Hashable, Sendable, Codable {
     /// Packing the weights.
     public var pack = 0.0

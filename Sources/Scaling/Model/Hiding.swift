@@ -5,9 +5,9 @@ import DTrainCore
 /// Of an exchange of E seconds and a weight gradient of W seconds, min(h·E, g·W) overlap. h is below 1, since the last
 /// block never overlaps. With several workers per core, W is divided by their number: a waiting worker moves no blocks.
 struct Hiding {
-    /// h.
+    /// h: the hidden fraction of an exchange where the weight gradient takes long enough.
     let share: Double
-    /// g.
+    /// g: the most hidden seconds per second of weight gradient.
     let perWeightGradient: Double
 
     /// Finds h and g with the least sum of absolute errors relative to the step, which limits the weight of an outlier.
@@ -37,7 +37,7 @@ struct Hiding {
         return abs(predicted - parts.hiddenExchange) / parts.total
     }
 
-    /// W.
+    /// W: the seconds of weight gradient in which a rank moves blocks.
     private static func window(_ measurement: Measurement) -> Double {
         measurement.parts.weightGradient / measurement.layout.turns
     }

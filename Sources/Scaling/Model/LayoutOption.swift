@@ -4,9 +4,9 @@ import Pages
 public struct LayoutOption: Hashable, Sendable, Codable {
     /// The source of its seconds.
     public enum Origin: String, Hashable, Sendable, Codable {
-        /// Steps of this layout.
+        /// Measured steps of this layout.
         case measured
-        /// The fitted model.
+        /// A prediction of the fitted model.
         case predicted
     }
 

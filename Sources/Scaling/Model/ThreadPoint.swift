@@ -25,7 +25,7 @@ public struct ThreadPoint: Hashable, Sendable, Codable {
 
     /// Seconds per step: measured, or else predicted.
     public var bestSeconds: Double { seconds?.median ?? predictedSeconds }
-    /// Whether each thread has a core.
+    /// Whether each thread has its own core.
     public var hasCoreForEach: Bool { threads <= cores }
 
     /// The last point's threads as a multiple of the largest measured number.

@@ -45,7 +45,7 @@ struct ChildProcess {
     /// Runs the command to its end with its output in a file.
     ///
     /// - Parameters:
-    ///   - path: the file.
+    ///   - path: the output file.
     ///   - signals: the signals to forward to it; nil for none.
     /// - Throws: `DTrainError` with `noInput` when the command can't be started.
     func run(output path: String, signals: ExperimentSignals? = nil) throws -> Outcome {

@@ -63,7 +63,7 @@ import Testing
             [Array(first[10..<14]), Array(first[11..<13])],
             // Occurs only with the prompt's last character before the continuation, or later.
             [[prompts[0][2]] + first[0..<3]],
-            // Never complete.
+            // Never occurs completely.
             [first[50..<60] + [first[59]]],
         ]
         var ends: Set<Int> = []
