@@ -3,9 +3,9 @@ import Testing
 
 @testable import dtrain
 
-/// The words of a command line: what was meant by a mistyped one, what can't be given twice, values that begin with a dash.
+/// Command-line parsing: suggestions for mistyped words, repeated options, values that start with a dash.
 @Suite struct ArgumentTests {
-    /// What is said to these words; nil when nothing is wrong with them.
+    /// The error for a command line; nil for a valid one.
     private func refusal(_ line: String) throws -> String? {
         do {
             _ = try DTrain.checked(Bench.words(line))
@@ -84,7 +84,7 @@ import Testing
         #expect(try refusal("--epochs 3 --epochs=3") != nil)
     }
 
-    /// A word for the first command is none of the second's.
+    /// Each command has its own positional arguments.
     @Test func anotherCommandHasWordsOfItsOwn() throws {
         let flags = try CommandFlags(of: Import.self)
         var walk = ArgumentWalk(flags: flags, others: [], passing: .none)
@@ -124,13 +124,13 @@ import Testing
         }
     }
 
-    /// A number is told what it may be, not that it is missing.
+    /// The error for a negative number gives the valid range, not a missing value.
     @Test(arguments: [("--learning-rate -1", "give a number from"), ("--epochs -1", "give a whole number from 1")])
     func aNegativeNumberIsToldTheRange(flags: String, range: String) throws {
         expectRefusal(try Bench().tryToTrain(flags), 64, "'-1'", range)
     }
 
-    /// Each answer is followed, until the command is one that dtrain has.
+    /// Follows each suggestion until the command is valid.
     @Test func theAdviceLeadsToATraining() throws {
         let bench = try Bench()
         var line =

@@ -3,12 +3,12 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Ranks on hosts of different CPUs, which `DTRAIN_MAX_ISA` of single ranks stands for: all compute in the same way.
+/// Ranks on different CPUs, simulated by setting `DTRAIN_MAX_ISA` on single ranks, use one common arithmetic.
 @Suite(.serialized)
 struct ArithmeticTests {
     private static let file = "ckpt_1_4.safetensors"
 
-    /// Trains on one rank for each set; nil is this CPU's best.
+    /// Trains with one rank per instruction set; nil is this CPU's best.
     private func train(_ bench: Bench, _ flags: String, sets: [String?]) throws -> MPIRun.Outcome {
         let arguments = try [MPIRun.find("dtrain")] + Bench.words(Bench.train("--rnn-units 70 --max-steps 4 \(flags)"))
         return try MPIRun.mpirun(
@@ -18,7 +18,7 @@ struct ArithmeticTests {
             }, folder: bench.folder)
     }
 
-    /// Trains in a folder for each list of sets; the files of the first two must be the same.
+    /// Trains once per list of sets, each in its own folder; the first two must produce the same files.
     private func expectSame(
         _ bench: Bench, _ flags: String, _ lists: [[String?]], sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> [MPIRun.Outcome] {
@@ -46,7 +46,7 @@ struct ArithmeticTests {
         }
     }
 
-    /// With pairs or without: one rank without tiles, and none uses them.
+    /// If one rank lacks tiles, no rank uses them.
     @Test(
         .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
         .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"))
@@ -63,7 +63,7 @@ struct ArithmeticTests {
     }
 
     #if arch(x86_64)
-        /// On either rank: one that is alone with it would drift apart from the other.
+        /// Each rank in turn lacks the instruction; if the other rank used it, they would diverge.
         @Test(
             .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
             .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"),

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Every refusal has its exit code and one line, and leaves everything as it was.
+/// Every refusal has its exit code and a one-line error, and changes no file.
 @Suite(.serialized)
 struct BadInputTests {
     @Test(arguments: Launch.each)
@@ -40,7 +40,7 @@ struct BadInputTests {
     @Test func textFromTheEnvironment() throws {
         let bench = try Bench()
         let flags = Bench.train("--epochs 1").replacingOccurrences(of: "train --data text.txt ", with: "")
-        // Without the word "train", too: it is what dtrain does by default.
+        // `train` is the default command, so the word may be missing.
         let outcome = try bench.run(flags, environment: ["DTRAIN_DATA": "text.txt"])
         #expect(outcome.status == 0, "\(outcome)")
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1.safetensors"])
@@ -187,7 +187,7 @@ struct BadInputTests {
 
     @Test func initialWeightsForAnotherVocabularyAreRefused() throws {
         let bench = try Bench()
-        // This file names no vocabulary. Its sizes are those of the other model, but for the vocabulary's.
+        // This file has no vocabulary. Apart from the vocabulary's size, its shapes equal the other model's.
         let golden = try #require(GoldenCase.all.first { $0.folder.hasSuffix("/gru-1layer") })
         let outcome = try bench.run(Bench.train(""), ["--init", "\(golden.folder)/init.safetensors"])
         expectRefusal(outcome, 65, "34", "\(Bench.vocabularySize)")

@@ -4,7 +4,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// How the program is started.
+/// The way to start the program.
 enum Launch: Sendable, CustomStringConvertible {
     case alone
     case ranks(Int)
@@ -16,7 +16,7 @@ enum Launch: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Cores that this process, and so what it starts, may use.
+    /// The number of cores that this process and its children may use.
     static let cores = ProcessorSet.current.count
 
     /// Whether the ranks outnumber the cores.
@@ -27,18 +27,18 @@ enum Launch: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Alone, and under the launcher where there is one.
+    /// A single process, and two ranks if a launcher is installed.
     static let each: [Launch] = [.alone] + (MPIRun.isAvailable ? [.ranks(2)] : [])
 }
 
-/// A folder with a short text in which the built program runs; it lives as long as this object.
+/// A working folder with a short text for the built program, deleted with this object.
 final class Bench {
-    /// 1,180 characters, 29 different ones: 107 windows of 11, 13 steps of 8.
+    /// 1,180 characters, 29 of them distinct: 107 windows of 11, 13 steps of 8.
     static let text = String(
         repeating: "the quick brown fox jumps over the lazy dog and runs away.\n", count: 20)
-    /// Steps of an epoch of `text` with the sizes of `train`.
+    /// Steps per epoch of `text` with the sizes of `train`.
     static let stepsPerEpoch = 13
-    /// A vocabulary of `text`: its characters and `[UNK]`.
+    /// The vocabulary size of `text`: its characters and `[UNK]`.
     static let vocabularySize = Set(text.unicodeScalars).count + 1
 
     let folder: String
@@ -68,7 +68,7 @@ final class Bench {
         try FileManager.default.contentsOfDirectory(atPath: path(name)).sorted()
     }
 
-    /// Runs `dtrain` with arguments as a shell without quotes would split them, and more after them.
+    /// Runs `dtrain` with arguments split at spaces, followed by further ones.
     @discardableResult
     func run(
         _ line: String, _ more: [String] = [], on launch: Launch = .alone, environment: [String: String] = [:]
@@ -85,12 +85,12 @@ final class Bench {
         }
     }
 
-    /// Trains a small model on the text, with these flags in place of the model's own.
+    /// Trains a small model on the text; the given flags override the model's own.
     func tryToTrain(_ flags: String = "", on launch: Launch = .alone) throws -> MPIRun.Outcome {
         try run(Self.train(flags), on: launch)
     }
 
-    /// Trains a small model on the text, which must succeed.
+    /// Trains a small model on the text and requires success.
     @discardableResult
     func train(
         _ flags: String = "", on launch: Launch = .alone, sourceLocation: SourceLocation = #_sourceLocation
@@ -100,14 +100,14 @@ final class Bench {
         return outcome
     }
 
-    /// What `train` runs: the flags, and those of the small model that are not among them.
+    /// The command line of `train`: the flags, plus the small model's flags that they don't override.
     static func train(_ flags: String, over base: String = "") -> String {
         let small =
             "--data text.txt --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 8 --micro-batch-size 2 --epochs 2"
         return "train \(replacing(replacing(small, with: base), with: flags))"
     }
 
-    /// The first flags, each with its value, without those that are given again; behind them the second.
+    /// The first flags without those that the second ones override, followed by the second ones.
     static func replacing(_ flags: String, with others: String) -> String {
         func name(_ word: String) -> Substring { word.prefix { $0 != "=" } }
         let given = Set(words(others).prefix { $0 != "--" }.filter { $0.hasPrefix("--") }.map(name))
@@ -121,7 +121,7 @@ final class Bench {
 
     static func words(_ line: String) -> [String] { line.split(separator: " ").map(String.init) }
 
-    /// All tensors of a file by name, as bits.
+    /// The bits of all tensors of a file, by name.
     func tensors(_ name: String) throws -> [String: [UInt32]] {
         let file = try Safetensors(path: path(name))
         return try file.tensors.mapValues { $0.range.count / 4 }.reduce(into: [:]) { result, tensor in
@@ -130,7 +130,7 @@ final class Bench {
     }
 }
 
-/// One tensor of a file.
+/// The values of one tensor of a file.
 func values(of name: String, count: Int, in file: Safetensors) throws -> [Float] {
     let shape = try #require(file.tensors[name]?.shape)
     return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -139,7 +139,7 @@ func values(of name: String, count: Int, in file: Safetensors) throws -> [Float]
     }
 }
 
-/// The program must have refused: that exit code, and exactly one error, which says certain things.
+/// Expects a refusal: the exit code, and exactly one error with the given texts.
 func expectRefusal(
     _ outcome: MPIRun.Outcome, _ status: Int32, _ parts: String..., on launch: Launch = .alone,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -148,7 +148,7 @@ func expectRefusal(
     let errors = lines.filter { $0.hasPrefix("error: ") }
     #expect(outcome.status == status, "\(launch): \(outcome)", sourceLocation: sourceLocation)
     #expect(errors.count == 1, "\(launch): \(outcome)", sourceLocation: sourceLocation)
-    // The launcher adds lines of its own.
+    // The launcher adds its own lines.
     if case .alone = launch {
         let others = lines.filter { !$0.hasPrefix("warning: ") }
         #expect(others.count == 1, "\(outcome)", sourceLocation: sourceLocation)

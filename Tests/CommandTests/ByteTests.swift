@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Models of bytes as users meet them: any file trains, resumes, evaluates and generates.
+/// Byte-level models on the command line: any file trains, resumes, evaluates and generates.
 @Suite(.serialized)
 struct ByteTests {
     private let bench: Bench
@@ -14,7 +14,7 @@ struct ByteTests {
         try bench.write(Self.allBytes(times: 8), to: "all.bin")
     }
 
-    /// All bytes, in another order each time: 5 is a factor prime to 256, so i → 5i + c visits each once.
+    /// All byte values, in a different order each time: 5 and 256 are coprime, so i → 5i + c visits each value once.
     private static func allBytes(times: Int) -> Data {
         Data(
             (0..<times).flatMap { time in
@@ -28,7 +28,7 @@ struct ByteTests {
         return try #require(JSONSerialization.jsonObject(with: Data(outcome.stdout.utf8)) as? [String: Any])
     }
 
-    /// What `generate` writes, byte for byte.
+    /// The exact output of `generate`.
     private func generate(_ flags: String) throws -> Data {
         let program = try MPIRun.find("dtrain")
         let outcome = try MPIRun.shell("'\(program)' generate \(flags) > out.bin", folder: bench.folder)
@@ -40,7 +40,7 @@ struct ByteTests {
     func aFileOfAllBytesTrainsAndResumesOnOtherRanks() throws {
         let outcome = try bench.train("\(Self.flags) --checkpoint-dir whole")
         #expect(outcome.stdout.contains("all.bin: 2,048 bytes, vocabulary 257, 186 sequences of 10"), "\(outcome)")
-        // An untrained model knows nothing of 257 ids.
+        // An untrained model's distribution over 257 ids is nearly uniform.
         let untrained = try #require(
             outcome.stdout.firstMatch(of: /untrained mean loss (\d\.\d+), ln\(vocabulary\) 5\.5491/))
         #expect(abs((Double(untrained.1) ?? 0) - log(257)) < 0.01, "\(outcome)")
@@ -86,7 +86,7 @@ struct ByteTests {
         let bytes = try generate("--checkpoint training_checkpoints \(flags)")
         #expect(bytes.count == prompt.count + 400 + 1 && bytes.starts(with: prompt) && bytes.last == 0x0A)
         let generated = bytes.dropFirst(prompt.count).dropLast()
-        // 400 draws of nearly equal chances: invalid as UTF-8, and most of the bytes occur.
+        // 400 nearly uniform draws are invalid UTF-8 and contain most byte values.
         #expect(String(validating: generated, as: UTF8.self) == nil)
         #expect(Set(generated).count > 150)
         let exported = try bench.run("export --checkpoint training_checkpoints --output out")
@@ -96,7 +96,7 @@ struct ByteTests {
         #expect(summary.status == 0 && summary.stdout.contains("257"), "\(summary)")
     }
 
-    /// A model learns a cycle of bytes that no encoding has, and says it by heart.
+    /// A model memorizes a cycle of bytes that is invalid in any encoding.
     @Test func learnsACycleByHeart() throws {
         let cycle: [UInt8] = [0xFF, 0x00, 0x41, 0xC3, 0x0D, 0x80]
         try bench.write(Data((0..<300).flatMap { _ in cycle }), to: "cycle.bin")
@@ -122,7 +122,7 @@ struct ByteTests {
         try bench.train("\(Self.flags) --max-steps 1 --checkpoint-dir first")
         let outcome = try bench.train("--init first --data text.txt all.bin --max-steps 1 --checkpoint-dir next")
         #expect(outcome.stdout.contains("3,228 bytes, vocabulary 257"), "\(outcome)")
-        // The next checkpoint says so itself.
+        // The next checkpoint stores the byte vocabulary.
         try bench.train("--data text.txt all.bin --max-steps 2 --checkpoint-dir next --resume")
         let table = try bench.run("evaluate --data text.txt --checkpoint first next")
         #expect(table.stdout.contains("bits/byte"), "\(table)")

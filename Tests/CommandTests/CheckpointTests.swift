@@ -2,7 +2,7 @@ import DTrainCore
 import Foundation
 import Testing
 
-/// The files a training leaves, and the folder's rules.
+/// The checkpoint files of a training, and the rules for their folder.
 @Suite(.serialized)
 struct CheckpointTests {
     @Test(arguments: Launch.each)
@@ -74,7 +74,7 @@ struct CheckpointTests {
         try bench.train("--epochs 1 --checkpoint-dir first")
         try bench.run("export --checkpoint first --output exported")
         for (index, source) in ["first/ckpt_1.safetensors", "exported/generator.safetensors"].enumerated() {
-            // A learning rate this small changes no weight of this size: what comes out is what went in.
+            // A learning rate this small changes no weight of this size, so the output equals the input.
             try bench.train(
                 "--init \(source) --checkpoint-dir next\(index) --max-steps 1 --learning-rate 1e-30")
             let weights = try bench.tensors("next\(index)/ckpt_1_1.safetensors")
@@ -92,7 +92,7 @@ struct CheckpointTests {
         let weights = "\(golden.folder)/init.safetensors"
         let tensor = try #require(try Safetensors(path: weights).tensors["embedding.embeddings"])
         var data = try Data(contentsOf: URL(fileURLWithPath: weights))
-        // The row of [UNK], which the text doesn't have: the loss is a number.
+        // [UNK] doesn't occur in the text, so its row doesn't affect the loss.
         let start = data.prefix(8).enumerated().reduce(8) { $0 + Int($1.element) << (8 * $1.offset) }
         let row = start + tensor.range.lowerBound
         data.replaceSubrange(row..<row + 4, with: [0, 0, 0xC0, 0x7F])

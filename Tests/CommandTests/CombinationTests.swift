@@ -2,8 +2,10 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// What can be combined works together: any two choices meet in a training that is stopped inside an epoch on two ranks, goes on
-/// on three, and ends with the files of one process that never stopped.
+/// Pairwise tests of options.
+///
+/// Every pair of choices occurs in a training that stops inside an epoch on two ranks, resumes on three, and must end
+/// with the same files as one uninterrupted process.
 @Suite(.serialized)
 struct CombinationTests {
     private static let choices: [[String]] = [
@@ -64,8 +66,9 @@ struct CombinationTests {
         rows(choices).map { row in zip(choices, row).map { $0[$1] }.filter { !$0.isEmpty }.joined(separator: " ") }
     }
 
-    /// Rows of choices, one of each kind, in which each two choices of different kinds meet: each row starts with a pair that no
-    /// row before it has, and takes of each further kind the choice that makes the most new pairs.
+    /// Rows with one choice of each kind that together contain every pair of choices.
+    ///
+    /// Each row starts with a pair not yet covered, then greedily adds the choices with the most new pairs.
     private static func rows(_ choices: [[String]]) -> [[Int]] {
         struct Pair: Hashable {
             let kinds: [Int]

@@ -15,7 +15,7 @@ struct GradientCompressionTests {
         let plain = try Metrics(bench.read("plain.jsonl")).losses
         let short = try Metrics(bench.read("short.jsonl")).losses
         #expect(plain.count == 2 * Bench.stepsPerEpoch && short.count == plain.count)
-        // The first loss is that of the same weights; only the order of its few additions differs.
+        // The first losses come from the same weights and differ only by the order of a few additions.
         #expect(abs(plain[0] - short[0]) < 1e-5)
         for (left, right) in zip(plain, short) { #expect(abs(left - right) < 0.02) }
         #expect(try bench.read("short/ckpt_2.safetensors") != bench.read("plain/ckpt_2.safetensors"))

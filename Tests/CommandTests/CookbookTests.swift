@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Types the commands of each page of the cookbook in their order.
+/// Runs the commands of each cookbook page in order.
 @Suite(
     .serialized, .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"),
     .enabled(if: Launch.cores >= 2, "the pages want two cores"))
@@ -11,7 +11,7 @@ struct CookbookTests {
         "your-own-text", "resume-on-a-cluster", "pytorch-and-onnx", "scaling-experiment", "your-own-loop",
     ]
 
-    /// A folder with the texts that the pages name, and the program as `bin/dtrain`, which trains small models.
+    /// A folder with the texts that the pages name, and `bin/dtrain`, which trains small models.
     private func bench() throws -> Bench {
         let bench = try Bench()
         let text = "Dear ROMEO,\n" + String(repeating: Bench.text, count: 30)
@@ -35,14 +35,14 @@ struct CookbookTests {
             typed.commands.count >= 2 && typed.commands.allSatisfy { $0.contains("dtrain") || $0.hasPrefix("cmp ") })
         let bench = try bench()
         var script = "export DTRAIN_DATA=\"$PWD/text.txt\" PATH=\"$PWD/bin:$PATH\"\n"
-        // What the page's loop would have saved.
+        // Creates the checkpoint that the page's loop would have saved.
         if page == "your-own-loop" { script += "dtrain --epochs 1 || exit 1\n" }
         try bench.write(script + typed.script(), to: "type.sh")
         let outcome = try MPIRun.shell("sh type.sh", folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
     }
 
-    /// One screen each, and none that the tests don't know.
+    /// Each page fits one screen and is tested here.
     @Test func thePagesAreShortAndAllAreTyped() throws {
         let names = try FileManager.default.contentsOfDirectory(
             atPath: TypedPage.root.appendingPathComponent("docs/cookbook").path)
@@ -54,7 +54,7 @@ struct CookbookTests {
         }
     }
 
-    /// The code that the page shows is that of the example, which `make examples` builds and compares.
+    /// The page's code is that of the example that `make examples` builds and compares.
     @Test func theLoopIsTheExamples() throws {
         let page = try TypedPage.text("docs/cookbook/your-own-loop.md")
         let blocks = page.components(separatedBy: "```swift\n").dropFirst().compactMap {

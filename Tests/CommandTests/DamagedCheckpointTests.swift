@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// Cut, changed and foreign files are refused by every command that reads one.
+/// Every command that reads a checkpoint refuses truncated, changed and foreign files.
 @Suite(.serialized)
 struct DamagedCheckpointTests {
-    /// What is done to a sound file.
+    /// A kind of damage to a valid file.
     enum Damage: CaseIterable, Sendable {
         case cut, empty, weightChanged, headerChanged, headerTooLong, foreign, notSafetensors
 

@@ -1,10 +1,11 @@
 import DistributedTesting
 import Testing
 
-/// Ranks that were not started alike are refused before the first step, by name.
+/// Ranks started with different options or files are refused before the first step, with an error that names the
+/// difference.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct DifferingRanksTests {
-    /// Rank 0 with the bench's training, rank 1 with other flags added.
+    /// Starts rank 0 with the bench's training and rank 1 with further flags.
     private func start(_ bench: Bench, _ common: String, rank1: String) throws -> MPIRun.Outcome {
         try MPIRun.mpirun(
             executable: "dtrain",
@@ -45,7 +46,7 @@ struct DifferingRanksTests {
         try bench.write(Bench.text.replacingOccurrences(of: "fox", with: "fog"), to: "other.txt")
         let outcome = try start(bench, "", rank1: "--data other.txt")
         expectRefused(bench, outcome, 64, "checksum (--data) differs")
-        // The paths tell more than the checksums.
+        // The error names the paths, which are more useful than the checksums.
         expectRefused(bench, outcome, 64, " of 'text.txt' on rank 0 (")
         expectRefused(bench, outcome, 64, " of 'other.txt' on rank 1 (")
     }
@@ -63,7 +64,7 @@ struct DifferingRanksTests {
         #expect(!bench.exists("training_checkpoints"))
     }
 
-    /// Threads may differ: the same bits come out.
+    /// Threads may differ, since they don't change any bit.
     @Test func otherThreadsAreFine() throws {
         let bench = try Bench()
         let outcome = try start(bench, "--epochs 1 --threads 1", rank1: "--threads 3")

@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Trainings on a small disk of their own, which only root can mount.
+/// Trainings on a small file system, which only root can mount.
 @Suite(.serialized, .enabled(if: SmallDisk.isAvailable, "mounting a tmpfs needs root"))
 struct DiskTests {
     private static let flags = "--checkpoint-every-steps 5"
@@ -13,7 +13,7 @@ struct DiskTests {
         let (bench, whole) = (try Bench(), try Bench())
         try whole.train(Self.flags)
         let size = try whole.read("training_checkpoints/ckpt_2.safetensors").count
-        // Two checkpoints and no third: a file takes whole pages.
+        // Room for two checkpoints but not three; a file occupies whole pages.
         let disk = try SmallDisk(bench.path("training_checkpoints"), kilobytes: 2 * (size / 4096 + 1) * 4 + 12)
         let outcome = try bench.tryToTrain(Self.flags, on: launch)
         let errors = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }
@@ -21,7 +21,7 @@ struct DiskTests {
         #expect(outcome.status == 74, "\(outcome)")
         try #require(errors.count == 1, "\(outcome)")
         #expect(errors[0].contains("ckpt_2.safetensors': No space left on device"), "\(outcome)")
-        // Seven saves, of which the first two fit.
+        // Of seven saves, the first two fit.
         #expect(warnings.count == 5, "\(outcome)")
         #expect(warnings.first?.contains("ckpt_1.safetensors': No space left on device") == true, "\(outcome)")
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1_10.safetensors", "ckpt_1_5.safetensors"])
@@ -57,7 +57,7 @@ struct DiskTests {
         let bench = try Bench()
         let disk = try SmallDisk(bench.path("training_checkpoints"), kilobytes: 4096)
         let program = "'\(try MPIRun.find("dtrain"))'"
-        // The file system can't be changed while a file is being written: try until it can.
+        // The remount fails while a file is being written, so it is retried.
         let outcome = try MPIRun.shell(
             "(while ! ls training_checkpoints | grep -q ^ckpt; do sleep 0.01; done; "
                 + "while ! mount -o remount,ro training_checkpoints 2>/dev/null; do :; done) & "
@@ -73,11 +73,11 @@ struct DiskTests {
     }
 }
 
-/// A file system in memory of a few kilobytes; unmounted when this object goes.
+/// A tmpfs of a few kilobytes, unmounted with this object.
 private final class SmallDisk {
     private let path: String
 
-    /// Whether this process may mount one.
+    /// Whether this process may mount a file system.
     static let isAvailable: Bool = {
         guard geteuid() == 0, let bench = try? Bench(), (try? SmallDisk(bench.path("try"), kilobytes: 16)) != nil else {
             return false

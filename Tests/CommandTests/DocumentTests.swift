@@ -3,35 +3,35 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// What the documents name exists: links, targets of make, scripts, tests, types, commands.
+/// Links, make targets, scripts, tests, types and commands named in the documentation exist.
 @Suite struct DocumentTests {
-    /// All documents but those of the libraries.
+    /// The paths of all documents except those of the dependencies.
     private static let documents: [String] = {
         let folder = TypedPage.root.appendingPathComponent("docs").path
         let pages = (FileManager.default.subpaths(atPath: folder) ?? []).filter { $0.hasSuffix(".md") }
         return ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"] + pages.map { "docs/\($0)" }.sorted()
     }()
 
-    /// The code of a folder, one file after another.
+    /// The concatenated code of a folder.
     private static func code(in folder: String) throws -> String {
         let root = TypedPage.root.appendingPathComponent(folder)
         let paths = try #require(FileManager.default.subpaths(atPath: root.path)).filter { $0.hasSuffix(".swift") }
         return try paths.map { try String(contentsOf: root.appendingPathComponent($0), encoding: .utf8) }.joined()
     }
 
-    /// The names that code declares as types.
+    /// The names of the types declared in a folder.
     private static func types(in folder: String) throws -> Set<String> {
         Set(try code(in: folder).matches(of: /\b(?:struct|class|enum|protocol|typealias) (\w+)/).map { String($0.1) })
     }
 
-    /// The suites of the tests, and their other types.
+    /// The names of the test suites and other types of the tests.
     private static let suites = (try? types(in: "Tests")) ?? []
 
     private static func exists(_ path: String) -> Bool {
         FileManager.default.fileExists(atPath: TypedPage.root.appendingPathComponent(path).path)
     }
 
-    /// A page without its blocks of code, whose characters mean nothing to Markdown.
+    /// A page without its code blocks, which contain no Markdown.
     private static func prose(_ page: String) throws -> String {
         var isFenced = false
         return try TypedPage.text(page).components(separatedBy: "\n").filter { line in
@@ -40,7 +40,7 @@ import Testing
         }.joined(separator: "\n")
     }
 
-    /// The anchors of a page's headings, as GitHub makes them.
+    /// The anchors of a page's headings by GitHub's rules.
     private static func anchors(of page: String) throws -> Set<String> {
         Set(
             try prose(page).components(separatedBy: "\n").filter { $0.hasPrefix("#") }.map { heading in
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    /// Types, folders of the sources, and files.
+    /// Checks the types, source folders and files that the page names.
     @Test func theArchitectureNamesWhatIsThere() throws {
         let types = try Self.types(in: "Sources").union(Self.suites)
         let package = try TypedPage.text("Package.swift")
@@ -98,7 +98,7 @@ import Testing
         #expect(newest?.1 == dtrainVersion[...])
     }
 
-    /// Commands that build or test for minutes are only looked up; the others are run.
+    /// Runs the commands, except those that build or test for minutes, which need only exist.
     @Test func contributorsCommandsAreThere() throws {
         let commands = try TypedPage("CONTRIBUTING.md").commands.flatMap { line in
             line.replacing(#/ +#.*/#, with: "").components(separatedBy: " && ")

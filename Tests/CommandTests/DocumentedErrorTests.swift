@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The messages that `docs/clusters.md` explains are messages that dtrain has.
+/// The messages explained in `docs/clusters.md` occur in the sources.
 @Suite struct DocumentedErrorTests {
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -17,7 +17,7 @@ import Testing
         }
     }()
 
-    /// All sources, with strings put together and `…` for what is filled in.
+    /// All sources, with string literals joined and `…` for interpolations.
     private static let sources: String = {
         let files = FileManager.default.enumerator(
             at: root.appendingPathComponent("Sources"), includingPropertiesForKeys: nil)
@@ -27,7 +27,7 @@ import Testing
             .replacing(/\\\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)/, with: "…")
     }()
 
-    /// What can stand in one string of the sources: between the parts that are filled in, verbs among them.
+    /// The parts of a message that can occur in one string literal, split at the interpolations.
     static func fragments(_ message: String) -> [String] {
         message.replacingOccurrences(of: "lost: ", with: "lost…").components(separatedBy: "…")
             .map { $0.trimmingCharacters(in: .whitespaces) }
@@ -44,7 +44,7 @@ import Testing
 
     @Test(arguments: messages)
     func messageIsOneOfTheSources(message: String) {
-        // Not inside the expectation, which would print all sources.
+        // Filtered outside the expectation, which would print all sources.
         let missing = Self.fragments(message).filter { !Self.sources.contains($0) }
         #expect(missing == [])
     }

@@ -2,16 +2,16 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Ranks that die or stop while the job comes up or goes down: before the ranks watch each other, or after that.
+/// Ranks that die or stop during start-up or shutdown, while the ranks don't monitor each other.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct EarlyFaultTests {
-    /// One thing that goes wrong.
+    /// A fault of one rank.
     struct Fault: Sendable, CustomStringConvertible {
         let kind: String
         let rank: Int
         let place: String
         var description: String { "\(kind) of rank \(rank): \(place)" }
-        /// How far the others say that they have come.
+        /// The stage that the other ranks report.
         var stage: String {
             ["MPI_Win_free", "MPI_Finalize"].contains(place) ? "at the end of the job" : "in start-up"
         }

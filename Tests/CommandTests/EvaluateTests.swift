@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// What `evaluate` says, weights and texts that don't belong together, and which text is read by default.
+/// The output of `evaluate`, mismatched weights and texts, and the default text.
 @Suite(.serialized)
 struct EvaluateTests {
     private let bench: Bench
@@ -53,7 +53,7 @@ struct EvaluateTests {
         expectRefusal(try bench.run("evaluate --checkpoint \(names[0]) nowhere --data text.txt"), 66, "'nowhere'")
     }
 
-    /// A pipe is read once for models of two vocabularies.
+    /// Models of two vocabularies share one read of a pipe.
     @Test func anotherVocabularyReadsTheSameText() throws {
         try bench.write(Bench.text + "€", to: "more.txt")
         try bench.train("--data more.txt --max-steps 1 --checkpoint-dir more")
@@ -103,7 +103,7 @@ struct EvaluateTests {
         if let first = places[0], let second = places[1] { #expect(first < second, "\(own)") }
     }
 
-    /// Weights that know the text by heart, on one with the same letters in another order.
+    /// Weights overfitted to one text are evaluated on the same letters in a different order.
     @Test func weightsThatAreWorseThanGuessingAreWarnedOf() throws {
         try bench.train("--checkpoint-dir trained --epochs 20 --learning-rate 0.02")
         let letters = Array(Bench.text.unicodeScalars)
@@ -112,7 +112,7 @@ struct EvaluateTests {
         let outcome = try initialize("trained/ckpt_20.safetensors", "shuffled.txt")
         #expect(outcome.stderr.contains("'trained/ckpt_20.safetensors' are worse than guessing"), "\(outcome)")
         #expect(try initialize("trained/ckpt_20.safetensors", "text.txt").stderr.isEmpty)
-        // A resume from a training that has diverged.
+        // The same warning after the resume of a diverged training.
         try bench.train("--checkpoint-dir diverged --max-steps 4 --learning-rate 50")
         let resumed = try bench.train("--checkpoint-dir diverged --max-steps 5 --learning-rate 50 --resume")
         #expect(resumed.stderr.contains("the loss after the resume is worse than guessing"), "\(resumed)")
@@ -134,7 +134,7 @@ struct EvaluateTests {
         #expect(try bench.run(flags).stderr.isEmpty)
     }
 
-    /// As where the launcher gives other hosts neither the flag nor the environment.
+    /// As with a launcher that passes neither the flag nor the environment to other hosts.
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
     func aRankWithoutATextTakesRankZeros() throws {
         let flags = Bench.words("train --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 8 --max-steps 1")

@@ -11,12 +11,13 @@ struct EventFileTests {
 
     init() throws { bench = try Bench() }
 
-    /// The files of a folder, in the order in which TensorBoard reads them.
+    /// The files of a folder in TensorBoard's reading order.
     private func files(_ folder: String = "events") throws -> [EventFile] {
         try bench.names(in: folder).map { try EventFile(bench.read("\(folder)/\($0)")) }
     }
 
-    /// What TensorBoard shows of a tag: a start in a later file drops what comes after it.
+    /// The points of a tag that TensorBoard shows: a start event in a later file discards earlier points from its step
+    /// on.
     private func shown(_ tag: String) throws -> [(step: Int, value: Float)] {
         try files().reduce(into: []) { points, file in
             let start = file.events.first { $0.isStart }?.step ?? 0
@@ -78,7 +79,7 @@ struct EventFileTests {
         #expect(values["checkpoint-dir"] == nil && values["epochs"]?.number(2) == 2.0.bitPattern)
     }
 
-    /// As after a kill: the first file has steps that no checkpoint has.
+    /// As after a kill, the first file has steps beyond the newest checkpoint.
     @Test(arguments: Launch.each)
     func aResumeGoesOnInANewFile(launch: Launch) throws {
         try bench.train("\(Self.flags) --checkpoint-every-steps 5 --max-steps 9", on: launch)
@@ -92,7 +93,7 @@ struct EventFileTests {
         let metrics = try Metrics(bench.read("metrics.jsonl"))
         #expect(try shown("loss").map(\.step) == metrics.steps)
         #expect(try shown("loss").map(\.value) == metrics.losses.map { Float($0) })
-        // Another folder may be given.
+        // A resume may use a different folder.
         try bench.train("\(Self.flags.replacing("events", with: "other")) --epochs 3 --resume", on: launch)
         #expect(try self.files().count == 2)
         #expect(try self.files("other").count == 1)

@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `export --format` and `import`, without the other programs; `make test-exchange` runs those.
+/// `export --format` and `import` without the other programs, which `make test-exchange` runs.
 @Suite(.serialized)
 struct ExchangeCommandTests {
     private func bench(_ flags: String = "") throws -> Bench {
@@ -21,7 +21,7 @@ struct ExchangeCommandTests {
         let imported = try bench.run("import --from \(format) out/model.safetensors --output back")
         #expect(imported.status == 0 && imported.stdout == "back/generator.safetensors\n", "\(imported)")
         #expect(imported.stderr.isEmpty, "\(imported)")
-        // Bit for bit what dtrain exports itself.
+        // The result equals dtrain's own export in every bit.
         try bench.run("export --checkpoint training_checkpoints --output own")
         #expect(try bench.read("back/generator.safetensors") == bench.read("own/generator.safetensors"))
         try bench.train("--init back --max-steps 1 --checkpoint-dir next")
@@ -44,7 +44,7 @@ struct ExchangeCommandTests {
     @Test func theirNamesAndVocabularyAreTaken() throws {
         let bench = try bench("--cell rnn")
         try bench.run("export --checkpoint training_checkpoints --format pytorch --output model.safetensors")
-        // The text says the same as the metadata.
+        // The text matches the metadata.
         #expect(
             try bench.run("import --from pytorch model.safetensors --vocabulary text.txt --output back").status == 0)
         let line = "import --from pytorch model.safetensors --output other"
@@ -67,7 +67,7 @@ struct ExchangeCommandTests {
             "'back/generator.safetensors' exists already", "--overwrite")
     }
 
-    /// Nothing is read before it is known that the result can be written.
+    /// Outputs are checked before any input is read.
     @Test func outputsAreCheckedFirst() throws {
         let bench = try bench()
         for line in ["import --from keras missing", "export --checkpoint missing"] {
@@ -86,7 +86,7 @@ struct ExchangeCommandTests {
         expectRefusal(try bench.run("\(export) --output pipe --overwrite"), 64, "'pipe' is a pipe", "name a file")
     }
 
-    /// A file with a bias of another name: one tensor too few, one too many.
+    /// A file with a renamed bias has a missing and an unexpected tensor.
     @Test func whatIsLeftOutIsSaidOfAModelThatIsWritten() throws {
         let bench = try bench()
         try bench.run("export --checkpoint training_checkpoints --format keras --output whole")
@@ -101,7 +101,7 @@ struct ExchangeCommandTests {
         #expect(lines.first?.hasPrefix("warning: 'other' holds tensors") == true, "\(imported)")
         #expect(lines.first?.hasSuffix("ignored: 'dense.bits'") == true, "\(imported)")
         #expect(lines.last == "'other' has no 'dense.bias': zeros are used", "\(imported)")
-        // What isn't written isn't spoken of.
+        // A failed import prints no notice about skipped tensors.
         expectRefusal(try bench.run("import --from keras other --output other"), 74, "not a folder")
     }
 }

@@ -3,16 +3,17 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Real jobs in which a rank or the launcher dies, stops or fails: each ends soon, with a reason, and leaves nobody behind.
+/// Real jobs in which a rank or the launcher dies, stops or fails: each ends promptly, with an error, and leaves no
+/// process.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct FailureTests {
-    /// One thing that goes wrong.
+    /// A fault of a rank or the launcher.
     struct Fault: Sendable, CustomStringConvertible {
         let kind: String
         let rank: Int
         let phase: TrainingPhase
 
-        /// Its training saves after each fourth step.
+        /// The step of the fault; the training saves every fourth step.
         var step: Int { phase == .startUp ? 0 : 8 }
         var description: String { "\(kind) of rank \(rank) in \(phase)" }
         var place: String { phase == .startUp ? "in start-up" : "at step 8 in \(phase)" }
@@ -35,13 +36,13 @@ struct FailureTests {
     private static let ranks = 3
     private static let stallTimeout = 2
 
-    /// What a fault's job wrote, and the seconds from the fault to its end.
+    /// The output of a job with a fault, and the seconds from the fault to its end.
     private struct Outcome {
         let outcome: MPIRun.Outcome
         let seconds: Double
-        /// Seconds until the last process was gone; nil when one has survived.
+        /// Seconds until the last process ended; nil if one survived.
         let allGone: Double?
-        /// With a stopped launcher: the ranks that didn't end without it, one a line.
+        /// With a stopped launcher: the surviving ranks, one per line.
         let ranksLeft: String?
         var errors: [Substring] { outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") } }
     }
@@ -71,7 +72,7 @@ struct FailureTests {
             allGone: left.isEmpty ? Date().timeIntervalSince(began) : nil, ranksLeft: deaf)
     }
 
-    /// The processes that have a word in their arguments.
+    /// The processes with a word in their arguments.
     private func survivors(_ word: String) -> [Int32] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { Int32($0) }.filter { process in
@@ -80,7 +81,7 @@ struct FailureTests {
         }
     }
 
-    /// The promise is 5 seconds; an ordinary run, on a machine that does other things too, only wants an end.
+    /// Expects the job's end within the guaranteed 5 seconds, or within more on a busy machine.
     private func expectEnd(_ result: Outcome, _ fault: Fault, after seconds: Double = 0) {
         let limit = Double(Torture.count(fast: 60, full: 5)) + seconds
         #expect(result.outcome.status != 0, "\(fault): \(result.outcome)")
@@ -92,12 +93,12 @@ struct FailureTests {
     func deadRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault)
-        // MPICH's launcher may kill the others before one of them can tell, and tells itself.
+        // MPICH's launcher may kill the others before one of them reports the loss; it then reports the loss itself.
         if !MPIRun.isOpenMPI, result.errors.isEmpty { return }
         #expect(result.errors.count == 1, "\(fault): \(result)")
         let error = try #require(result.errors.first)
         #expect(error.hasPrefix("error: rank \(fault.rank) ("), "\(result)")
-        // In start-up the watch may not have been up.
+        // During start-up the monitor may not be running yet.
         #expect(error.contains(") \(fault.place) was lost: killed or crashed; "), "\(result)")
     }
 
@@ -126,7 +127,7 @@ struct FailureTests {
     func failingRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault)
-        // Without memory MPI itself may fail to pass the code on.
+        // Without memory, MPI may fail to forward the exit code.
         if fault.kind == "throw" { #expect(result.outcome.status == 65, "\(fault): \(result)") }
         #expect(result.errors.count == 1, "\(fault): \(result)")
         let error = try #require(result.errors.first)
@@ -134,7 +135,7 @@ struct FailureTests {
         #expect(error.contains(") \(fault.place): \(fault.kind == "throw" ? "made to fail" : "out of memory: ")"))
     }
 
-    /// The launcher takes standard error with it, so nobody is told.
+    /// The launcher's death closes standard error, so no error is visible.
     @Test(arguments: faults(["launcher", "stop-and-launcher"], [1], fast: 2))
     func nobodySurvivesTheLauncher(fault: Fault) throws {
         expectEnd(try start(fault), fault)
@@ -146,7 +147,7 @@ struct FailureTests {
         #expect(result.outcome.status == 0, "\(result)")
         let lines = result.outcome.stderr.split(separator: "\n")
         #expect(lines.allSatisfy { $0.hasPrefix("warning: ") }, "\(result)")
-        // On a busy machine another rank may be late, too, and be warned of.
+        // On a busy machine there may be a warning about another late rank.
         let warning = try #require(lines.first { $0.hasPrefix("warning: rank 1 (") }, "\(result)")
         #expect(
             warning.contains(#/^warning: rank 1 \(.*\) at step 8 in forward/backward, behind but moving: /#),
@@ -156,7 +157,7 @@ struct FailureTests {
         )
     }
 
-    /// It doesn't hear the request to end the job.
+    /// A stopped launcher can't act on the request to abort the job.
     @Test func ranksEndWithoutAStoppedLauncher() throws {
         let result = try start(Fault(kind: "deaf-launcher", rank: 1, phase: .forward))
         #expect(result.ranksLeft == "", "\(result)")

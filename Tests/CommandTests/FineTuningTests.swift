@@ -3,11 +3,11 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// A model goes on with another text: new characters, and layers that stay as they are.
+/// Fine-tuning on another text, with new characters and frozen layers.
 @Suite(.serialized)
 struct FineTuningTests {
     private let bench: Bench
-    /// 20 lines of 50 characters, of which É, é and ß are new.
+    /// 20 lines of 50 characters; É, é and ß are new.
     private static let accents = String(
         repeating: "le renard gris saute; Émile a été là où ß est né\n", count: 24)
     private static let new = Set(accents.unicodeScalars).subtracting(Bench.text.unicodeScalars).sorted()
@@ -36,7 +36,7 @@ struct FineTuningTests {
         #expect(try vocabulary("next/ckpt_1.safetensors") == old + Self.new.map { String($0) })
         #expect(try Safetensors(path: bench.path("next/ckpt_1.safetensors")).metadata["format_version"] == "2")
         #expect(try Safetensors(path: bench.path("old/ckpt_1.safetensors")).metadata["format_version"] == "1")
-        // Every reader takes it.
+        // Every command accepts the extended model.
         let generated = try bench.run("generate --checkpoint next --length 30", ["--prompt", "Émile"])
         #expect(generated.status == 0 && generated.stdout.hasPrefix("Émile"), "\(generated)")
         #expect(try bench.run("export --checkpoint next --output out").status == 0)
@@ -47,7 +47,7 @@ struct FineTuningTests {
         let list = try JSONSerialization.data(withJSONObject: vocabulary("next/ckpt_1.safetensors"))
         try bench.write(list, to: "list.json")
         #expect(try bench.run("evaluate --checkpoint out --data accents.txt --vocabulary list.json").status == 0)
-        // Its own list, sorted, isn't what its ids mean.
+        // The ids of the extended vocabulary aren't in sorted order.
         try bench.write(Bench.text + Self.accents, to: "both.txt")
         expectRefusal(
             try bench.run("evaluate --checkpoint out --data accents.txt --vocabulary both.txt"), 64, "--vocabulary")
@@ -70,7 +70,7 @@ struct FineTuningTests {
         for (name, bits) in after where name.hasPrefix("adam.") && name.contains(".gru.") {
             #expect(bits.allSatisfy { $0 == 0 }, "\(name)")
         }
-        // The others' slots are not.
+        // The slots of the trained layers aren't zero.
         #expect(after["adam.v.dense.bias"]?.contains { $0 != 0 } == true)
         #expect(after["dense.bias"]?.prefix(Bench.vocabularySize) != before["dense.bias"]?[...])
     }

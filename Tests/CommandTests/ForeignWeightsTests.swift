@@ -3,10 +3,10 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Weights of other programs serve every command that uses a model.
+/// Every command that uses a model accepts weights of other programs.
 @Suite(.serialized)
 struct ForeignWeightsTests {
-    /// The weights of a checkpoint alone, in float16 and without metadata, in the order of their names.
+    /// A checkpoint's weights in float16, sorted by name, without metadata.
     private func half(_ name: String, of bench: Bench) throws -> Data {
         let file = try Safetensors(path: bench.path(name))
         var (members, data) = ([String](), Data())
@@ -63,7 +63,7 @@ struct ForeignWeightsTests {
         let bench = try bench()
         let outcome = try bench.train("--init half.safetensors --max-steps 1 --checkpoint-dir next", on: launch)
         #expect(outcome.stderr.components(separatedBy: "not sealed by dtrain").count == 2, "\(outcome)")
-        // Another vocabulary than the file's own size.
+        // A vocabulary whose size differs from the file's.
         try bench.write("abc", to: "abc.txt")
         let line = "generate --checkpoint half.safetensors --prompt a"
         expectRefusal(try bench.run(line), 65, "'half.safetensors' has no vocabulary for its", "--vocabulary")
@@ -75,7 +75,7 @@ struct ForeignWeightsTests {
         expectRefusal(try bench.run("\(line) --vocabulary list.json"), 65, "'list.json' has a character twice (id 3)")
     }
 
-    /// Each is named at once, and no path makes a command wait.
+    /// Each invalid path is reported at once, without blocking.
     @Test func pathsThatAreNoFilesAreNamed() throws {
         let bench = try bench()
         try #require(mkfifo(bench.path("pipe"), 0o600) == 0)

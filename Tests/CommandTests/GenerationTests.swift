@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// What `generate` takes and prints beyond a prompt and its continuation.
+/// Options of `generate` beyond a prompt and its continuation.
 @Suite(.serialized)
 struct GenerationTests {
     private let bench: Bench
@@ -27,7 +27,7 @@ struct GenerationTests {
             folder: bench.folder)
     }
 
-    /// Whole, these texts would take days; the reader leaves after a few characters.
+    /// The complete texts would take days; the reader closes the pipe after a few characters.
     @Test(arguments: ["", "--stop 'the quick brown fox jumps'"])
     func aTextIsPrintedAsItIsGenerated(flags: String) throws {
         let outcome = try shell("DTRAIN --prompt 'the ' --length 2147483647 \(flags) | head -c 60")
@@ -47,7 +47,7 @@ struct GenerationTests {
             #expect(outcome.status == 0 && outcome.stderr.isEmpty, "\(outcome)")
             #expect(outcome.stdout == text)
         }
-        // It comes after the others.
+        // The last sample follows the others.
         #expect(
             try generate("--length 30 --prompt-file prompt.txt --prompt a")
                 == generate("--length 30 --prompt a --prompt", "the fox\n"))
@@ -68,7 +68,7 @@ struct GenerationTests {
     @Test func aStopEndsATextAndIsNotPrinted() throws {
         let whole = try generate("--length 200 --prompt the")
         let scalars = Array(whole.unicodeScalars)
-        // Its first occurrence in what was generated may come earlier.
+        // The stop text may occur earlier in the generated text.
         let stop = String(String.UnicodeScalarView(scalars[60..<62]))
         let generated = try #require(whole.dropFirst(3).range(of: stop))
         let expected = whole[..<generated.lowerBound] + "\n"

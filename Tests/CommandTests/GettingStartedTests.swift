@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Types the commands of docs/getting-started.md in their order.
+/// Runs the commands of docs/getting-started.md in order.
 @Suite struct GettingStartedTests {
     @Test(
         .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"),
@@ -24,7 +24,7 @@ import Testing
         let outcome = try MPIRun.shell("sh type.sh", folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout.contains("ROMEO:") && outcome.stderr.contains("resumed from"), "\(outcome)")
-        // The output that the page shows has the program's words.
+        // The output shown on the page matches the program's.
         let text = try TypedPage.text("docs/getting-started.md")
         for words in [" steps per epoch", "trained to epoch 3: "] {
             #expect(outcome.stdout.contains(words) && text.contains(words), "\(words)")

@@ -3,20 +3,20 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Trainings recorded with Keras; `DTRAIN_TEST_GOLDEN` names another folder with such cases.
+/// A training recorded with Keras; `DTRAIN_TEST_GOLDEN` names another folder of cases.
 struct GoldenCase: Sendable, CustomStringConvertible {
     struct Expected: Decodable {
         let seqLength: Int
         let batchSize: Int
         let epochs: Int
         let stepLosses: [Double]
-        /// The learning rate of each step, as Keras has it in single precision.
+        /// The learning rate of each step, computed by Keras in single precision.
         let learningRates: [Double]?
         /// The held-out loss after each epoch.
         let validationLosses: [Double]?
-        /// What differs from the defaults.
+        /// The options that differ from the defaults.
         let options: Options?
-        /// A prompt and its greedy continuation by the trained model, where the case has them.
+        /// A prompt for greedy generation by the trained model; nil in cases without one.
         let greedyPrompt: String?
         let greedyContinuation: String?
     }
@@ -42,7 +42,7 @@ struct GoldenCase: Sendable, CustomStringConvertible {
         let stateful: Bool?
         let validationSplit: Double?
 
-        /// The flags that ask for the same.
+        /// The equivalent dtrain flags.
         var flags: [String] {
             let shape = schedule.map { $0.staircase == true ? "step" : $0.kind }
             let values: [(String, Any?)] = [
@@ -125,7 +125,7 @@ struct GoldenTests {
         #expect(loaded.allSatisfy { $0.isFinite })
     }
 
-    /// What an optimiser, a schedule and clipping need is in the checkpoint.
+    /// The checkpoint stores the state and settings of the optimiser, the schedule and clipping.
     @Test(arguments: ["adamw-cosine", "rmsprop-exponential", "sgd-clipnorm", "stateful-gru", "validation"])
     func aStopInMidEpochChangesNoBit(name: String) throws {
         let golden = try #require(GoldenCase.all.first { $0.description == name })
@@ -137,7 +137,7 @@ struct GoldenTests {
                 golden, bench, into: "parts", microBatchSize: 2, on: .alone,
                 flags: ["--max-steps", "\(stop)"] + (index > 0 ? ["--resume"] : []))
         }
-        // The checkpoint says all but the text.
+        // The checkpoint stores everything except the text.
         let outcome = try bench.run(
             "train --resume --checkpoint-dir parts --metrics parts.jsonl", ["--data", "\(golden.folder)/corpus.txt"])
         try #require(outcome.status == 0, "\(outcome)")
@@ -178,7 +178,8 @@ struct GoldenTests {
         }
         if let rates = expected.learningRates, let base = rates.max() {
             try #require(metrics.learningRates.count == rates.count, "\(what)")
-            // Keras computes a rate in single precision, from terms as large as the base rate: a few half units in its last place.
+            // Keras computes rates in single precision from terms as large as the base rate, with errors of a few half
+            // ulps.
             let distance = zip(metrics.learningRates, rates).map { abs($0 - $1) }.max() ?? .infinity
             #expect(distance <= 0x1p-23 * base, "\(what)")
         }

@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Held-out data as users meet it: the lines, the best checkpoint, and what is refused.
+/// Held-out data on the command line: the output lines, the best checkpoint, and refused options.
 @Suite(.serialized)
 struct HeldOutTests {
     private let bench: Bench

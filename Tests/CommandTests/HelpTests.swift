@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The help names what the documentation promises.
+/// The help lists everything that the documentation names.
 @Suite struct HelpTests {
     @Test(arguments: [
         (
@@ -59,7 +59,7 @@ import Testing
     ])
     func namesTheTutorialsDefaults(flag: String, value: String) throws {
         let help = try Bench().run("train --help-all").stdout.split { $0.isWhitespace }.joined(separator: " ")
-        // From the flag to the next one.
+        // The help text from this flag to the next one.
         let part = try #require(help.components(separatedBy: " --\(flag) <").dropFirst().first)
         let own = part.components(separatedBy: " --").first
         #expect(own?.contains("default: \(value))") == true, "\(part)")
@@ -75,7 +75,7 @@ import Testing
         for flag in ["--beta1", "--decay-rate", "--stall-timeout", "--members"] {
             #expect(!short.stdout.contains(flag) && full.stdout.contains("\(flag) <"), "\(flag)")
         }
-        // Behind `--` the flag is another program's.
+        // After `--`, the flag belongs to another program.
         let passed = try Bench().run("supervise -- no-such-program --help-all")
         #expect(passed.status != 0 && !passed.stdout.contains("USAGE"), "\(passed)")
     }
@@ -87,16 +87,16 @@ import Testing
     func eachLineFitsAndSaysItsDefaultOnce(command: String) throws {
         let lines = try Bench().run("\(command) --help-all").stdout.components(separatedBy: "\n")
         #expect(lines.count > 10)
-        // The parser doesn't wrap its line of usage.
+        // The parser doesn't wrap the usage line.
         for line in lines where !line.hasPrefix("USAGE: ") { #expect(line.count <= 80, "\(line)") }
         for entry in lines.joined(separator: " ").components(separatedBy: " --").dropFirst() {
             #expect(entry.components(separatedBy: "(default: ").count <= 2, "\(entry)")
         }
-        // A flag or value alone would have no description behind it.
+        // Every flag and value has a description.
         #expect(!lines.contains { $0.hasSuffix(" -") || $0.contains("--as-child-of") }, "\(lines)")
     }
 
-    /// What packaging/manual.py makes the manual pages from.
+    /// packaging/manual.py generates the manual pages from this description.
     @Test func theProgramDescribesAllOfItsCommands() throws {
         struct Tool: Decodable {
             struct Command: Decodable {
@@ -112,7 +112,7 @@ import Testing
         #expect(command.commandName == "dtrain")
         let names = Set((command.subcommands ?? []).map(\.commandName))
         #expect(names.isSuperset(of: ["train", "generate", "supervise"]), "\(names)")
-        // Indented lines are examples, to be copied as they are.
+        // Indented lines are examples and are copied verbatim.
         for command in command.subcommands ?? [] {
             let examples = (command.discussion ?? "").components(separatedBy: "\n").filter { $0.hasPrefix("  ") }
             #expect(examples.allSatisfy { $0.count <= 80 }, "\(examples)")

@@ -2,9 +2,9 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// No reader of files crashes, hangs or takes more than four times a file's size in memory, whatever the file holds.
+/// No file reader crashes, hangs or uses more memory than four times the file's size, for any content.
 ///
-/// The work is done by `dtrain-file-checks`, whose memory is limited; a crash ends that process alone.
+/// The checks run in `dtrain-file-checks` with limited memory, so a crash ends only that process.
 @Suite struct HostileFileTests {
     @Test(arguments: [
         "checkpoint", "weights", "pytorch", "keras", "text", "metrics", "run", "message", "address", "profile", "ranks",
@@ -12,7 +12,7 @@ import Testing
     ])
     func mutatedFilesAreReadOrRefused(reader: String) throws {
         let count = Torture.count(fast: 1_000, full: 100_000)
-        // A failure also names the seed of its own input.
+        // A failure also prints the seed of its input.
         let seed = Torture.seed
         let outcome = try MPIRun.run(
             executable: "dtrain-file-checks", arguments: ["fuzz", reader, "\(count)", "\(seed)"],

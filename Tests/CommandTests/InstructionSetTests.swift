@@ -3,17 +3,17 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `DTRAIN_MAX_ISA` from the outside.
+/// `DTRAIN_MAX_ISA` on the command line.
 @Suite(.serialized)
 struct InstructionSetTests {
     private func environment(_ set: InstructionSet) -> [String: String] { [InstructionSet.limitVariable: set.rawValue] }
 
-    /// The sets of this CPU that compute the same bits: with bf16, pairs and tiles have their own.
+    /// This CPU's instruction sets that compute the same bits; with bf16, pairs and tiles differ.
     private func alike(_ precision: Precision) -> [InstructionSet] {
         InstructionSet.available.filter { precision == .fp32 || ![.avx512BF16, .amx].contains($0) }
     }
 
-    /// On any instruction set of this CPU, by any number of ranks and threads: weights, moments and losses.
+    /// Weights, moments and losses are the same for any instruction set, number of ranks and number of threads.
     @Test(
         .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"),
         arguments: [
@@ -25,7 +25,7 @@ struct InstructionSetTests {
         let bench = try Bench()
         let work = Bench.train("\(flags) --max-steps 6 --learning-rate 0.02")
         for set in alike(flags.contains("bf16") ? .bf16 : .fp32) {
-            // Four ranks with one of the models.
+            // Only one of the models runs on four ranks.
             let four: [Launch] = MPIRun.isAvailable && flags.contains("clip-norm") ? [.ranks(4)] : []
             for (index, launch) in (Launch.each + four).enumerated() {
                 let name = "\(set.rawValue)\(index)"
@@ -58,7 +58,8 @@ struct InstructionSetTests {
         }
     }
 
-    /// The bits of AMX on any CPU, by any number of ranks, threads and members, and those of the instruction where it is.
+    /// The emulated AMX has the same bits for any number of ranks, threads and members, and equals the real one if
+    /// present.
     @Test(
         .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"),
         arguments: ["--cell gru --layers 2 --rnn-units 48", "--cell lstm --rnn-units 50", "--cell rnn --rnn-units 64"])
@@ -78,7 +79,7 @@ struct InstructionSetTests {
                 try bench.read("run\(index)/ckpt_1_5.safetensors") == bench.read("run0/ckpt_1_5.safetensors"),
                 "\(set), \(launch), \(threads)")
         }
-        // Rounded operands give other bits.
+        // Rounded operands give different bits.
         let rounded = try bench.run("\(work) --checkpoint-dir rounded", environment: environment(.generic))
         #expect(rounded.status == 0, "\(rounded)")
         #expect(

@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Flags that say how a training runs or what it measures, not what it computes.
+/// Flags that affect how a training runs or what it measures, but not its results.
 @Suite(.serialized)
 struct JobFlagTests {
     private struct Step: Decodable {
@@ -26,7 +26,7 @@ struct JobFlagTests {
         for step in steps {
             let parts = try #require(step.profile)
             #expect(parts.count == 9)
-            // "other" is what the parts leave, so they must have been measured themselves.
+            // "other" is the remainder, so every part must have been measured.
             for part in ["pack", "forward", "head", "backward", "weight_gradient", "adam"] {
                 #expect(parts[part, default: 0] > 0, "\(part)")
             }
@@ -45,7 +45,7 @@ struct JobFlagTests {
         }
         let (tree, library) = (try Metrics(bench.read("a.jsonl")), try Metrics(bench.read("b.jsonl")))
         #expect(tree.lines.count == library.lines.count)
-        // The same sums in another order.
+        // The sums differ only in their order of addition.
         for (a, b) in zip(tree.lines, library.lines) {
             #expect(abs((a.loss ?? 0) - (b.loss ?? 0)) < 1e-4)
         }

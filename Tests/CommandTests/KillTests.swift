@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// SIGKILL at random moments of a training that saves after every step.
+/// SIGKILL at random moments of a training that saves every step.
 @Suite(.serialized)
 struct KillTests {
     private static let epochs = 6
@@ -19,9 +19,9 @@ struct KillTests {
         let wanted = Torture.count(fast: 10, full: 200)
         let random = CounterRandom(seed: Torture.seed, purpose: .sampling)
         var (kills, ends, last) = (0, 0, 0)
-        // Every fifth is rank 0 of a job.
+        // Every fifth kill hits rank 0 of a job.
         while kills < wanted, ends < 10 * wanted {
-            // From before the start to after a run that goes on from the middle.
+            // The delay ranges from before the start to after the end of a run resumed in the middle.
             let delay = Double(random.uniform(UInt64(kills + ends))) * duration * 0.7
             let isJob = MPIRun.isAvailable && (kills + ends) % 5 == 4
             if try isJob ? runJob(bench, killedAfter: delay) : run(bench, killedAfter: delay) {
@@ -35,12 +35,12 @@ struct KillTests {
         }
         #expect(kills == wanted)
         print("\(kills) kills, \(ends) ends between them")
-        // Whatever state the last kill has left.
+        // Resumes from the state after the last kill.
         try bench.train(Self.flags)
         try requireSame(bench, whole)
     }
 
-    /// Whether it was killed before its end.
+    /// Runs a training; returns whether it was killed before its end.
     private func run(_ bench: Bench, killedAfter seconds: Double) throws -> Bool {
         let program = "'\(try MPIRun.find("dtrain"))'"
         let outcome = try MPIRun.shell(
@@ -50,10 +50,10 @@ struct KillTests {
         return true
     }
 
-    /// Whether rank 0 of two was killed before their end.
+    /// Runs two ranks; returns whether rank 0 was killed before their end.
     ///
-    /// A launcher whose rank dies while it starts may wait for ever: 10 s later it is killed, and the other rank with it, which
-    /// must not go on to write into the folder.
+    /// A launcher may hang forever if a rank dies during start-up. It is killed after 10 s, together with the other
+    /// rank, which must not keep writing into the folder.
     private func runJob(_ bench: Bench, killedAfter seconds: Double) throws -> Bool {
         let program = "'\(try MPIRun.find("dtrain"))'"
         // The launcher's first child is rank 0.
@@ -76,13 +76,13 @@ struct KillTests {
         return true
     }
 
-    /// What must hold after a kill; the newest checkpoint's step.
+    /// Checks the folder after a kill; returns the newest checkpoint's step.
     private func requireSound(_ bench: Bench, atLeast last: Int) throws -> Int {
         let directory = CheckpointDirectory(path: bench.path("training_checkpoints"))
         let newest = try directory.newestValid { Issue.record("damaged: \($0)") }
         let step = newest?.metadata.progress?.step ?? 0
         #expect(step >= last)
-        // What was said to be saved is there, or a later one is.
+        // The last reported checkpoint exists, or a later one.
         if bench.exists("output") {
             let output = String(decoding: try bench.read("output"), as: UTF8.self)
             let saved = output.split(separator: "\n").filter { $0.hasPrefix("saved ") }.last
@@ -94,7 +94,7 @@ struct KillTests {
             let found = newest.flatMap { CheckpointName(URL(fileURLWithPath: $0.path).lastPathComponent) }
             if let name { #expect(try #require(found) >= name) }
         }
-        // Step k + 1 may be done while the save of step k is written; a step later it is waited for.
+        // Step k + 1 overlaps the save of step k; the next save waits for it.
         if bench.exists("metrics.jsonl") {
             let lines = String(decoding: try bench.read("metrics.jsonl"), as: UTF8.self).split(separator: "\n")
             let steps = lines.compactMap { try? JSONDecoder().decode(Metrics.Line.self, from: Data($0.utf8)).step }

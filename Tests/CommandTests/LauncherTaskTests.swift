@@ -1,7 +1,7 @@
 import DistributedTesting
 import Testing
 
-/// Tasks that a launcher has started together and that MPI doesn't connect.
+/// Tasks that a launcher started together but that MPI doesn't connect.
 struct LauncherTaskTests {
     private func train(_ environment: [String: String]) throws -> (Bench, MPIRun.Outcome) {
         let bench = try Bench()
@@ -21,7 +21,7 @@ struct LauncherTaskTests {
         #expect(!bench.exists("training_checkpoints"))
     }
 
-    /// Under PMIx there is MPI to ask, and it sees one process all the same: another library's protocol.
+    /// Under PMIx of another MPI library, MPI initializes but reports a single process.
     @Test func aForeignProtocolIsRefused() throws {
         let (_, outcome) = try train(["SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "0", "PMIX_RANK": "0"])
         expectRefusal(outcome, 64, "srun started 4 tasks")
@@ -33,7 +33,7 @@ struct LauncherTaskTests {
         #expect(!bench.exists("training_checkpoints"))
     }
 
-    /// The shell of `salloc`, a batch script, and a step of one task.
+    /// Single-task environments: the shell of `salloc`, a batch script, and a step of one task.
     @Test(arguments: [
         ["SLURM_NTASKS": "8", "SLURM_NPROCS": "8", "SLURM_PROCID": "0", "SLURM_JOB_ID": "1"],
         ["SLURM_NTASKS": "8", "SLURM_STEP_NUM_TASKS": "1", "SLURM_STEP_ID": "4294967290"],
@@ -43,7 +43,7 @@ struct LauncherTaskTests {
         #expect(outcome.status == 0, "\(outcome)")
     }
 
-    /// `mpirun` inside an allocation or a step knows better.
+    /// `mpirun` inside an allocation or a step overrides Slurm's variables.
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
     func aLauncherInsideAnAllocationCounts() throws {
         let bench = try Bench()

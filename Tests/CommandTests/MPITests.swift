@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Under the real launcher, one job at a time: they share few cores.
+/// Jobs under the real launcher, one at a time, since they share few cores.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct MPITests {
     private func start(
@@ -59,7 +59,7 @@ struct MPITests {
         #expect(outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }.count == 1, "\(outcome)")
     }
 
-    /// Who only waits for what it has begun is watched, too.
+    /// A rank that waits for its own pending transfer is monitored, too.
     @Test func stalledTransferNamesTheRankWaitedFor() throws {
         let outcome = try start(3, "stall-transfer", "2")
         #expect(MPIRun.codes(70).contains(outcome.status), "\(outcome)")
@@ -78,7 +78,7 @@ struct MPITests {
         #expect(outcome.status == 0, "\(outcome)")
     }
 
-    /// Two ranks on one processor yield to each other, unless the user has decided otherwise.
+    /// Two ranks on one processor yield to each other, unless the user overrides it.
     @Test(arguments: [([:], "1"), (["OMPI_MCA_mpi_yield_when_idle": "0"], "0")])
     func oversubscribedRanksYield(environment: [String: String], expected: String) throws {
         let outcome = try onFirstProcessor(ranks: 2, environment)
@@ -100,10 +100,10 @@ struct MPITests {
             environment: environment, binding: "none")
     }
 
-    /// However the launcher binds them, the ranks' threads fill the processors that they may use, and no more.
+    /// With any binding, the ranks' threads fill the allowed processors and don't exceed them.
     @Test(arguments: [1, 2, 3, 4], ["none", "core", "socket"])
     func threadsFillTheProcessorsOfTheMasks(ranks: Int, binding: String) throws {
-        // Those that share a core then make way, and others don't.
+        // Here only the ranks that share a core yield.
         if binding == "core", ranks > Launch.cores { return }
         let told = try tell(ranks, binding)
         #expect(told.threads.count == ranks)
@@ -119,14 +119,14 @@ struct MPITests {
         #expect(told.crowded == [Bool](repeating: ranks > told.processors[0], count: ranks), "\(told)")
     }
 
-    /// Threads count, not ranks: one rank more than fits makes way, and one thread more, too.
+    /// Yielding depends on the total number of threads, not on the number of ranks.
     @Test func threadsThatOutnumberTheProcessorsMakeWay() throws {
         let cores = Launch.cores
         #expect(try tell(2, "none", threads: [cores, 1]).crowded == [true, true])
         if cores > 1 { #expect(try tell(2, "none", threads: [cores - 1, 1]).crowded == [false, false]) }
         #expect(try tell(1, "none", threads: [cores]).crowded == [false])
         #expect(try tell(1, "none", threads: [cores + 1]).crowded == [true])
-        // Each has a core of its own, and two threads on it.
+        // Each rank has its own core; rank 0 has two threads on it.
         if cores > 1 { #expect(try tell(2, "core", threads: [2, 1]).crowded == [true, false]) }
     }
 
@@ -136,7 +136,7 @@ struct MPITests {
         var crowded: [Bool] = []
     }
 
-    /// What ranks with that binding tell of their threads; by default they run as many as they choose themselves.
+    /// The threads reported by ranks with a binding; without `threads`, the ranks choose the numbers.
     private func tell(_ ranks: Int, _ binding: String, threads: [Int] = []) throws -> Told {
         let outcome = try MPIRun.mpirun(
             ranks: ranks, executable: "dtrain-mpi-checks", arguments: ["threads"] + threads.map { "\($0)" },

@@ -2,10 +2,11 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `ulimit -v` on one rank of three, from too little for MPI to just enough: the job works or ends, soon and without a rest.
+/// `ulimit -v` on one of three ranks, from too little for MPI to just enough: the job succeeds, or ends promptly and
+/// leaves no process.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"))
 struct MemoryLimitTests {
-    /// Megabytes, between which memory ends in `MPI_Init`, in the set-up, or in the first step.
+    /// Limits in megabytes, at which memory runs out in `MPI_Init`, in the set-up, or in the first step.
     private static let limits = Torture.isOn ? Array(stride(from: 25, through: 600, by: 25)) : [80, 150]
 
     @Test(arguments: limits)
@@ -22,9 +23,9 @@ struct MemoryLimitTests {
             folder: bench.folder)
         let seconds = Date().timeIntervalSince(start)
         #expect(outcome.status != 124 && outcome.status != 137, "\(outcome)")
-        // Of processes left behind there would be names.
+        // The output would name any remaining processes.
         #expect(!outcome.stdout.contains("dtrain") && !outcome.stdout.contains("mpirun"), "\(outcome)")
-        // The job's own time, on a machine with other work, comes on top of the promised five seconds.
+        // The limit adds the job's own time on a busy machine to the guaranteed five seconds.
         #expect(seconds < Double(Torture.count(fast: 100, full: 15)), "\(outcome)")
         print("\(megabytes) MB of memory for rank 1: exit code \(outcome.status) after \(seconds) s")
         if megabytes <= 100 { #expect(outcome.status != 0, "\(outcome)") }

@@ -3,7 +3,7 @@ import Testing
 
 /// The metrics file of a training.
 struct Metrics {
-    /// A line of either kind.
+    /// A line of a step or an epoch.
     struct Line: Decodable {
         let step: Int?
         let epoch: Int
@@ -29,7 +29,7 @@ struct Metrics {
 
     let lines: [Line]
 
-    /// Reads a file in which every line, the last included, must be a whole JSON object.
+    /// Reads a file in which every line must be a complete JSON object.
     init(_ data: Data) throws {
         try #require(data.last == UInt8(ascii: "\n"))
         lines = try data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()

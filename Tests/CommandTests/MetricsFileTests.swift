@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// What `--metrics` may and may not do to the file that it names.
+/// The effects of `--metrics` on an existing file.
 @Suite(.serialized)
 struct MetricsFileTests {
     @Test(arguments: ["--checkpoint-dir other", "--overwrite", "--resume"])
@@ -29,7 +29,7 @@ struct MetricsFileTests {
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1_1.safetensors"])
     }
 
-    /// The second one is what a machine leaves that dies in the first line.
+    /// An empty file, and files cut in the first line by a crash.
     @Test(arguments: ["", "{\"epoch\":1,\"lo", "{\"ep"])
     func emptyAndCutFilesAreMetrics(content: String) throws {
         let bench = try Bench()
@@ -49,7 +49,7 @@ struct MetricsFileTests {
             let outcome = try bench.tryToTrain("--max-steps 2 --metrics metrics.jsonl \(flags)")
             expectRefusal(outcome, 64, "'metrics.jsonl' already holds 5 lines", "--overwrite", "--metrics")
         }
-        // Of another seed: the losses differ from the first step on.
+        // With another seed, the losses differ from the first step on.
         try bench.train("--seed 2 --max-steps 3 --checkpoint-dir other")
         let outcome = try bench.tryToTrain("--max-steps 6 --metrics metrics.jsonl --resume --checkpoint-dir other")
         expectRefusal(outcome, 64, "'metrics.jsonl' holds another training's lines", "--metrics")
@@ -59,7 +59,7 @@ struct MetricsFileTests {
         #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2])
     }
 
-    /// Lines of output and of metrics in one file, each whole.
+    /// Output and metrics can share one file; each line stays complete.
     @Test func theOutputItselfGetsTheLines() throws {
         let bench = try Bench()
         let program = "'\(try MPIRun.find("dtrain"))' \(Bench.train("--max-steps 3 --metrics /dev/stdout"))"

@@ -25,7 +25,7 @@ struct ModelUseTests {
         let text = try generate("--length 300", prompts: "the fox")
         #expect(text.hasPrefix("the fox") && text.hasSuffix("\n"))
         #expect(text.unicodeScalars.count == "the fox".count + 300 + 1)
-        // An untrained model would choose [UNK] about ten times if it could.
+        // If [UNK] weren't excluded, an untrained model would draw it about ten times.
         #expect(vocabulary.isSuperset(of: text.unicodeScalars))
         #expect(!text.contains("[UNK]"))
     }
@@ -48,7 +48,7 @@ struct ModelUseTests {
         let greedy = try generate("--length 60 --greedy", prompts: "the")
         #expect(try generate("--length 60 --greedy --seed 43", prompts: "the") == greedy)
         #expect(greedy != text)
-        // As the temperature goes to 0 only the likeliest is left.
+        // Near temperature 0, only the likeliest character is drawn.
         #expect(try generate("--length 60 --temperature 0.000001", prompts: "the") == greedy)
         #expect(try generate("--length 60 --temperature 0.000001 --threads 1", prompts: "the") == greedy)
     }
@@ -96,7 +96,7 @@ struct ModelUseTests {
         #expect(abs(report.loss - blind) < 0.05 * blind)
         #expect(abs(report.loss - log(report.perplexity)) < 1e-9)
         #expect(abs(report.bits_per_character - report.loss / log(2)) < 1e-9)
-        // Each but the first, which nothing predicts.
+        // The first character has no prediction.
         #expect(report.characters == Bench.text.unicodeScalars.count - 1)
         let text = try bench.run("evaluate --checkpoint training_checkpoints --data text.txt").stdout
         #expect(text.contains(String(format: "loss %.4f nats", report.loss)), "\(text)")

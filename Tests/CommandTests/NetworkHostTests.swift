@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Ranks on several hosts that only a network joins.
+/// Ranks on several hosts connected only by a network.
 @Suite(
     .serialized,
     .enabled(
@@ -11,7 +11,7 @@ import Testing
     ),
     .enabled(if: NetworkHosts.obstacle == nil, "no network hosts here: \(NetworkHosts.obstacle ?? "")"))
 struct NetworkHostTests {
-    /// A model whose gradient is three megabytes, so that it travels in several blocks and the limit of a link counts.
+    /// A model with a gradient of three megabytes: several blocks, and large enough for the link's rate to matter.
     private static let large = "--rnn-units 512 --max-steps 6"
 
     @Test(arguments: [
@@ -28,16 +28,17 @@ struct NetworkHostTests {
         for name in names {
             #expect(try bench.read("hosts/\(name)") == bench.read("alone/\(name)"), "\(name) on \(hosts)")
         }
-        // Whatever the exchange: at least half of each step's gradient has to leave a host, since each rank finishes
-        // the sums of its own elements alone.
+        // In any exchange, at least half of each step's gradient leaves the host, since each rank completes the sums of
+        // its own elements.
         let parameters = try bench.tensors("hosts/\(try #require(names.last))")
             .filter { !$0.key.hasPrefix("adam.") }.reduce(0) { $0 + $1.value.count }
         let steps = model.contains("--max-steps") ? 6 : 2 * Bench.stepsPerEpoch
         #expect(try bytesSent(bench.read("traffic")) >= steps * parameters * 2, "\(hosts)")
     }
 
-    /// Two blocks of the gradient take most of a second, and both ranks compute for a few milliseconds: nothing that is to
-    /// tell the two apart may queue behind the blocks.
+    /// The messages that separate waiting from exchange must not queue behind the gradient's blocks.
+    ///
+    /// Two blocks take most of a second, while both ranks compute for a few milliseconds.
     @Test func timeOfASlowLinkIsNotCalledWaiting() throws {
         let bench = try Bench()
         let outcome = try train(
@@ -54,11 +55,11 @@ struct NetworkHostTests {
             waits.append(wait / exchange)
             #expect(abs(profile.values.reduce(0, +) - step.seconds) < 0.001 && profile["other"] ?? -1 >= 0)
         }
-        // A busy machine lets a rank wait in earnest now and then.
+        // On a busy machine a rank occasionally does wait, so the median is checked.
         #expect(waits.sorted()[2] < 0.1, "\(waits)")
     }
 
-    /// Not the first host, whose rank 0 prints, but the one that has too many.
+    /// The warning names the oversubscribed host, not the host of rank 0, which prints it.
     @Test(.enabled(if: Launch.cores < 8, "too many cores"))
     func theCrowdedHostIsNamed() throws {
         let (bench, ranks) = (try Bench(), Launch.cores + 1)
@@ -73,7 +74,7 @@ struct NetworkHostTests {
         #expect(warnings.first?.contains(" of host2, which is slower") == true, "\(outcome)")
     }
 
-    /// The link is slow (half a second a step), so that it is cut between the first step and the last.
+    /// The link is slow (half a second per step), so the cut falls between the first and the last step.
     @Test func cutLinkEndsTheJobAndResumeGoesOn() throws {
         let bench = try Bench()
         let model = "--rnn-units 64 --epochs 1 --checkpoint-every-steps 1"
@@ -88,7 +89,7 @@ struct NetworkHostTests {
         #expect(errors.first?.contains("rank ") == true && errors.first?.contains("host") == true, "\(outcome)")
         #expect(try String(decoding: bench.read("processes"), as: UTF8.self) == "")
 
-        // The save of the fourth step may have been under way.
+        // The save of the fourth step may have been in progress.
         let saved = try bench.names(in: "training_checkpoints").count
         #expect((3..<Bench.stepsPerEpoch).contains(saved), "\(saved)")
         let resumed = try train(bench, "\(model) --resume --metrics m.jsonl", on: NetworkHosts(2))
@@ -100,8 +101,8 @@ struct NetworkHostTests {
     /// Trains on the hosts.
     ///
     /// - Parameters:
-    ///   - during: shell commands that run on the first host at the same time.
-    ///   - then: those that run there after the job, however it ended.
+    ///   - during: shell commands that run concurrently on the first host.
+    ///   - then: shell commands that run there after the job, whether it succeeded or not.
     private func train(
         _ bench: Bench, _ flags: String, on hosts: NetworkHosts, during: String = "", then: String = ""
     ) throws -> MPIRun.Outcome {
@@ -113,17 +114,17 @@ struct NetworkHostTests {
             folder: bench.folder)
     }
 
-    /// A job that is gone before isn't waited for.
+    /// Cuts the link after step four, unless the job ends earlier.
     ///
-    /// TCP gives a silent peer up after four repetitions (6 s) instead of 15 (15 minutes), after which `mpirun` itself
-    /// stops waiting for the other host.
+    /// TCP gives up a silent peer after four retransmissions (6 s) instead of 15 (15 minutes). Then `mpirun` stops
+    /// waiting for the other host.
     private static let cutAfterStepFour = """
         for host in host1 host2; do $NETWORK_HOSTS_SSH $host 'echo 4 >/proc/sys/net/ipv4/tcp_retries2'; done
         until grep -q '"step":4' m.jsonl 2>/dev/null || ! kill -0 $job; do sleep 0.05; done
         $NETWORK_HOSTS_SSH host2 ip link set eth0 down
         """
 
-    /// Writes what is left of the job on any host, after a grace of five seconds, into `processes`.
+    /// Writes the job's remaining processes on any host into `processes`, after a grace period of five seconds.
     private static let listProcesses = """
         for try in $(seq 50); do
             cat /proc/[0-9]*/comm 2>/dev/null | grep -E 'dtrain|mpirun|orted' >processes || break
@@ -131,7 +132,7 @@ struct NetworkHostTests {
         done
         """
 
-    /// What the first card has sent, of `/proc/net/dev`: the ninth number after its name.
+    /// The bytes sent by the first interface in `/proc/net/dev`: the ninth number after its name.
     private func bytesSent(_ table: Data) throws -> Int {
         let lines = String(decoding: table, as: UTF8.self).split(separator: "\n")
         let line = try #require(lines.first { $0.contains("eth0:") })

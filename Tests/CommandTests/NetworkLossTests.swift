@@ -5,13 +5,13 @@ import Testing
 
 private let hasNamespaces = (try? MPIRun.shell("ip netns list >/dev/null 2>&1").status) == 0
 
-/// A job on hosts of their own (network namespaces), one of which loses its network.
+/// A job on several hosts (network namespaces), one of which loses its network.
 @Suite(
     .serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
     .enabled(if: MPIRun.isOpenMPI, "the hosts are named to Open MPI's mpirun"),
     .enabled(if: geteuid() == 0 && hasNamespaces, "network namespaces need root and ip"))
 struct NetworkLossTests {
-    /// A host, and where its rank is when the network goes.
+    /// A host, and the step and phase of its rank when the network fails.
     struct Loss: Sendable, CustomTestStringConvertible {
         let host: Int
         let phase: TrainingPhase
@@ -24,7 +24,7 @@ struct NetworkLossTests {
         return Torture.isOn ? all : [Loss(host: 3, phase: .exchange)]
     }()
 
-    /// Arguments: a number of its own, the program, the host to cut off, the step and the phase.
+    /// The script's arguments: a unique number, the program, the host to cut off, the step and the phase.
     private static let script = """
         id=$1 program=$2 cut=$3 step=$4 phase=$5
         down() {
@@ -83,13 +83,13 @@ struct NetworkLossTests {
                 + "'\(MPIRun.find("dtrain-mpi-checks"))' \(host) \(loss.phase == .startUp ? 0 : 8) \(loss.phase.rawValue)",
             folder: folder.path)
         let errors = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }
-        // Behind the code come the names of processes that are left.
+        // The exit code is followed by the names of remaining processes.
         let lines = outcome.stdout.split(separator: "\n")
         #expect(lines.count == 1 && lines[0].hasPrefix("code ") && lines[0] != "code 0", "\(outcome)")
         let lost = host == 1 ? "error: rank 1 (" : "error: rank \(host - 1) ("
         #expect(errors.first?.hasPrefix(lost) == true, "\(outcome)")
         #expect(errors.first?.contains("lost: no answer over the network to rank 0 (") == true, "\(outcome)")
-        // In start-up the others wait; later they may be a step ahead or behind.
+        // During start-up the other ranks wait; later they may be a step ahead or behind.
         #expect(errors.first?.contains(loss.phase == .startUp ? " in start-up" : " at step ") == true, "\(outcome)")
         let time = try String(contentsOf: folder.appendingPathComponent("milliseconds"), encoding: .utf8)
         let milliseconds = try #require(Int(time.filter(\.isNumber)))

@@ -2,7 +2,7 @@ import DTrainCore
 import DistributedTesting
 import Testing
 
-/// Numbers that leave the range of floats, and what prevents it.
+/// Overflowing weights and gradients, and their prevention.
 @Suite(.serialized)
 struct NumbersTests {
     @Test(arguments: Launch.each)
@@ -25,7 +25,7 @@ struct NumbersTests {
         try bench.train("--epochs 1 --metrics plain.jsonl --checkpoint-dir plain")
         let norms = try Metrics(bench.read("plain.jsonl")).gradientNorms
         #expect(norms.count == Bench.stepsPerEpoch && norms.allSatisfy { $0 > 0 && $0.isFinite })
-        // Below the first step's norm: it is limited, and all that follows is another training.
+        // The limit is below the first step's norm, so that step is clipped and the training differs from then on.
         let flags = "--epochs 1 --clip-norm \(norms[0] / 2)"
         try bench.train("\(flags) --checkpoint-dir limited --metrics limited.jsonl --threads 2")
         #expect(try Metrics(bench.read("limited.jsonl")).gradientNorms.first == norms.first)

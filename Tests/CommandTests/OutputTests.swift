@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// What a training and `summary` show.
+/// The output of a training and of `summary`.
 @Suite(.serialized)
 struct OutputTests {
     private static var lastBar: Regex<Substring> {
@@ -63,7 +63,7 @@ struct OutputTests {
         #expect(outcome.stderr.components(separatedBy: "warning").count - 1 == (launch.isCrowded ? 1 : 0), "\(outcome)")
     }
 
-    /// More ranks than this machine has cores, up to a number that it can bear.
+    /// One rank more than cores, on machines with few cores.
     @Test(.enabled(if: MPIRun.isAvailable && Launch.cores < 8, "no mpirun, or too many cores"))
     func moreRanksThanCoresAreWarnedOfOnce() throws {
         let outcome = try Bench().train("--max-steps 2", on: .ranks(Launch.cores + 1))
@@ -94,7 +94,7 @@ struct OutputTests {
         #expect(saved.status == 0, "\(saved)")
         #expect(saved.stdout.contains("ETA"), "\(saved)")
         #expect(saved.stdout.components(separatedBy: "saved ").count - 1 == 6, "\(saved)")
-        // Each line as it stays on the terminal.
+        // The final content of each terminal line.
         for line in saved.stdout.split(whereSeparator: \.isNewline) where line.contains("saved ") {
             #expect(line.hasPrefix("saved "), "\(line)")
         }
@@ -104,7 +104,7 @@ struct OutputTests {
     func anErrorIsNotGluedToTheBar() throws {
         let bench = try Bench()
         try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
-        // Whoever reads the metrics leaves in the middle.
+        // The reader of the metrics exits halfway.
         let outcome = try MPIRun.onTerminal(
             "mkfifo pipe; head -n 150 pipe >/dev/null & "
                 + (try command(.alone, "--epochs 1 --rnn-units 256 --metrics pipe")), folder: bench.folder)
@@ -141,7 +141,7 @@ struct OutputTests {
         #expect(header == 1, "\(outcome)")
     }
 
-    /// `stty` gives the window its size.
+    /// `stty` sets the window size.
     @Test(
         .enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each, [40, 60, 120])
     func theBarFitsTheWindow(launch: Launch, columns: Int) throws {
@@ -189,7 +189,7 @@ struct OutputTests {
         let command = try #require(lines.first { $0.hasPrefix("try: dtrain generate ") }, "\(outcome)")
         #expect(
             command == "try: dtrain generate --checkpoint training_checkpoints --best --prompt 'the quick brown fox'")
-        // The advice can be followed.
+        // The suggested command works.
         let text = try MPIRun.shell(
             command.replacing("try: dtrain", with: "'\(try MPIRun.find("dtrain"))'"), folder: bench.folder)
         #expect(text.status == 0 && text.stdout.hasPrefix("the quick brown fox"), "\(text)")
@@ -248,7 +248,7 @@ struct OutputTests {
         #expect(try ranks([:]).hasPrefix("1 process x 1 thread, "))
     }
 
-    /// Open MPI gives rank 0 a terminal of its own even then.
+    /// Even then, Open MPI gives rank 0 a pseudo-terminal.
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
     func outputSentFromATerminalToAFileHasNoBar(launch: Launch) throws {
         let bench = try Bench()

@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// What a training says about where it runs, and the ports that it leaves open there.
+/// The reported placement of a training, and its open ports.
 @Suite(.serialized)
 struct PlacementTests {
     private func warnings(_ outcome: MPIRun.Outcome) -> [Substring] {
@@ -33,12 +33,12 @@ struct PlacementTests {
             idle.count { $0.contains("2 ranks share 1 micro-batch a step, so 1 rank has no work: start 1, ") } == 1,
             "\(idle)")
         #expect(idle.contains { $0.contains("raise --batch-size to 16, ") && $0.contains("--micro-batch-size") })
-        // Doing as it says.
+        // The suggested flags remove the warning.
         let more = "--max-steps 1 --overwrite --batch-size 16 --micro-batch-size 8 --threads 1"
         #expect(!warnings(try bench.train(more, on: .ranks(2))).contains { $0.contains("micro-batch") })
     }
 
-    /// A batch smaller than the default micro-batch.
+    /// A batch smaller than the default micro-batch is valid.
     @Test func aDefaultDoesNotContradictWhatIsGiven() throws {
         let bench = try Bench()
         let outcome = try bench.run(
@@ -63,7 +63,7 @@ struct PlacementTests {
         #expect(try train("--threads 1", binding: "core") == [])
     }
 
-    /// A quota of a core and a half in a control group of this machine.
+    /// A training under a CPU quota of 1.5 cores, set by a control group.
     @Test(.enabled(if: Self.group != nil && Launch.cores > 1, "no control group for processor time can be made here"))
     func aQuotaCountsAndIsSaid() throws {
         let (bench, group) = (try Bench(), try #require(Self.group))
@@ -77,7 +77,7 @@ struct PlacementTests {
         #expect(warnings(outcome) == [], "\(outcome)")
     }
 
-    /// A new group of that quota, of whichever version this machine has.
+    /// A new control group with the quota, version 1 or 2; nil where none can be made.
     private static let group: String? = {
         let name = "dtrain-test-\(getpid())"
         let versions: [(folder: String, files: [(String, String)])] = [
@@ -86,7 +86,7 @@ struct PlacementTests {
         ]
         func isMade(_ folder: String, _ files: [(String, String)]) -> Bool {
             guard mkdir(folder, 0o755) == 0 else { return false }
-            // A folder of another file system holds nothing.
+            // On other file systems the folder is empty.
             if access("\(folder)/\(files[0].0)", W_OK) == 0,
                 files.allSatisfy({
                     (try? $1.write(toFile: "\(folder)/\($0)", atomically: false, encoding: .utf8)) != nil
@@ -100,7 +100,7 @@ struct PlacementTests {
         return versions.first(where: isMade)?.folder
     }()
 
-    /// While it trains with few descriptors, no port of a job of one host is open.
+    /// A training job on one host listens on no port.
     @Test(.enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"))
     func aJobOfOneHostLeavesNoPortOpen() throws {
         let bench = try Bench()

@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `--precision bf16` from the outside; SameBitsTests has its ranks and threads.
+/// `--precision bf16` on the command line; SameBitsTests covers ranks and threads.
 @Suite(.serialized)
 struct PrecisionTests {
     @Test(arguments: Launch.each)
@@ -19,7 +19,7 @@ struct PrecisionTests {
         #expect(try Metrics(bench.read("parts.jsonl")).losses == Metrics(bench.read("whole.jsonl")).losses)
     }
 
-    /// A CPU without bf16 products multiplies rounded operands as float32 numbers, with the same bits on any.
+    /// A CPU without bf16 products multiplies rounded operands in float32, with the same bits on any such CPU.
     @Test func withoutTheInstructionsOperandsAreRounded() throws {
         let bench = try Bench()
         for set in ["generic", "avx2"] where InstructionSet.available.map(\.rawValue).contains(set) {
@@ -35,7 +35,7 @@ struct PrecisionTests {
         }
     }
 
-    /// Weights and moments are float32 all along: saved in full, and any machine can use them.
+    /// Weights and moments stay float32, are saved without rounding, and work on any machine.
     @Test func checkpointsAreFloat32AndGenerate() throws {
         let bench = try Bench()
         try bench.train("--precision bf16 --epochs 4 --learning-rate 0.02")
@@ -44,7 +44,7 @@ struct PrecisionTests {
         let tensors = try #require(header as? [String: [String: Any]]).filter { $0.key != "__metadata__" }
         #expect(tensors.count == 3 * 6)
         #expect(tensors.allSatisfy { $0.value["dtype"] as? String == "F32" })
-        // Numbers that bf16 has have 16 zeros at the end.
+        // A float32 that is exact in bf16 has 16 trailing zero bits.
         for (name, bits) in try bench.tensors(path) {
             #expect(bits.contains { $0 & 0xFFFF != 0 }, "\(name)")
         }
@@ -68,7 +68,7 @@ struct PrecisionTests {
         #expect(together.stdout.hasPrefix(alone.stdout))
     }
 
-    /// The JSON after eight bytes that tell its length.
+    /// The JSON header, which follows eight bytes with its length.
     private func header(of file: Data) throws -> Data {
         try #require(file.count > 8)
         let count = file.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }

@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Types the commands of README.md's install section and quick start in their order.
+/// Runs the commands of README.md's install section and quick start in order.
 @Suite struct QuickStartTests {
     @Test(
         .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"),
@@ -11,12 +11,12 @@ import Testing
         let page = try TypedPage("README.md", sections: "Install", "Quick start").without { $0.hasPrefix("make demo") }
         #expect(page.commands.filter { $0.contains("dtrain") }.count >= 10)
         let bench = try Bench()
-        // Of the letters of the prompts.
+        // The text contains the letters of the prompts.
         try bench.write("ROMEO:\nJULIET:\n" + String(repeating: Bench.text, count: 30), to: "text.txt")
         try bench.write(TypedPage.small, to: "small.sh")
         try FileManager.default.copyItem(
             atPath: TypedPage.root.appendingPathComponent("README.md").path, toPath: bench.path("README.md"))
-        // `make` runs where the sources are.
+        // `make` runs in the source folder.
         let start = """
             export HOME="$PWD" DTRAIN_DATA="$PWD/text.txt" MAKEFLAGS="DTRAIN=$1"
             PATH="$(dirname "$(command -v make)"):$PATH"

@@ -2,7 +2,7 @@ import Testing
 
 @testable import dtrain
 
-/// Lines as people read them.
+/// Readable formats of the progress bar and durations.
 @Suite struct ReadableTests {
     private let line = ProgressLine(
         step: 22, steps: 172, fields: ["ETA: 1:09", "loss: 3.9798", "14.7k chars/s", "23:40 left"])
@@ -19,7 +19,7 @@ import Testing
         #expect(line.text(columns: whole.count + 1) == whole)
         let bar = line.text(columns: 80)
         #expect(bar.count == 79 && bar.contains("[=>....") && bar.hasSuffix(" left"), "\(bar)")
-        // 59 columns less the count, two fields and the brackets leave 22 cells.
+        // 59 columns minus the count, two fields and the brackets leave 22 cells.
         #expect(line.text(columns: 60) == " 22/172 [==>...................] - ETA: 1:09 - loss: 3.9798")
         #expect(line.text(columns: 40) == " 22/172 - ETA: 1:09 - loss: 3.9798")
         #expect(line.text(columns: 30) == " 22/172 - ETA: 1:09")

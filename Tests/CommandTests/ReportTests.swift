@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `report`, `compare` and `inspect` on trainings that have happened.
+/// `report`, `compare` and `inspect` on finished trainings.
 @Suite(.serialized)
 struct ReportTests {
     private let bench: Bench
@@ -41,7 +41,7 @@ struct ReportTests {
                 String(format: "%.3f", one.heldOut), String(format: "%.3f", two.heldOut),
             ])
         #expect(try row("learning-rate") == ["0.001", "0.01"] && row("seed") == ["42", "7"])
-        // What is the same isn't listed.
+        // Equal settings aren't listed.
         #expect(!outcome.stdout.contains("rnn-units"))
     }
 
@@ -56,7 +56,7 @@ struct ReportTests {
             #expect(page.contains(part), "\(part)")
         }
         #expect(!page.contains("a<b"))
-        // Of each training the first and the last checkpoint, and the best.
+        // The first, the last and the best checkpoint of each training.
         for name in ["ckpt_1.safetensors", "ckpt_2.safetensors", "ckpt_3.safetensors", "ckpt_best.safetensors"] {
             #expect(page.contains("<h3>\(name), after "), "\(name)")
         }
@@ -81,7 +81,7 @@ struct ReportTests {
         #expect(metricsOnly.status == 0 && metricsOnly.stdout.contains("learning-rate"), "\(metricsOnly)")
     }
 
-    /// A folder and a file of one name needn't belong together.
+    /// A checkpoint folder and a metrics file of the same name may belong to different trainings.
     @Test func anotherTrainingsMetricsAreNotMixedIn() throws {
         try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
         try FileManager.default.copyItem(atPath: bench.path("two.jsonl"), toPath: bench.path("one.jsonl"))
@@ -92,7 +92,7 @@ struct ReportTests {
         #expect(!outcome.stdout.contains("speed"), "\(outcome)")
     }
 
-    /// A folder may hold other files of that ending.
+    /// A folder may hold unrelated files with the extension of metrics.
     @Test(arguments: ["hello\n", ""])
     func strayFilesInAFolderArePassedOver(text: String) throws {
         try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
@@ -115,7 +115,7 @@ struct ReportTests {
         expectRefusal(try bench.run("compare one"), 65, "neither metrics nor a valid checkpoint")
     }
 
-    /// Metrics and the checkpoint tell the same of a training that ends inside an epoch.
+    /// For a training that ends inside an epoch, metrics and checkpoint report the same values.
     @Test func aStopInAnEpochIsSeenInBoth() throws {
         try bench.train(
             "--metrics part.jsonl --checkpoint-dir part --validation-split 0.2 --validate-every-steps 4 --max-steps 8 --quiet"
@@ -135,7 +135,7 @@ struct ReportTests {
         #expect(try page("part.html").contains("The held-out loss is lowest at the end"))
     }
 
-    /// Not every terminal has more than ASCII.
+    /// Some terminals support only ASCII.
     @Test func aTableFitsItsTerminal() throws {
         try FileManager.default.copyItem(atPath: bench.path("two.jsonl"), toPath: bench.path("lone.jsonl"))
         let outcome = try bench.run("compare one lone.jsonl", environment: ["LC_ALL": "C"])
@@ -169,7 +169,7 @@ struct ReportTests {
         expectRefusal(try bench.run("inspect --checkpoint one --data nowhere --output r.html"), 66, "nowhere")
         try FileManager.default.createDirectory(atPath: bench.path("folder.html"), withIntermediateDirectories: true)
         expectRefusal(try bench.run("report one --output folder.html --length 0"), 64, "'folder.html' is a folder")
-        // Before anything is read.
+        // Outputs are checked before any input is read.
         expectRefusal(try bench.run("report nowhere --output folder.html"), 64, "'folder.html' is a folder")
         expectRefusal(
             try bench.run("inspect --checkpoint nowhere --data text.txt --output folder.html"), 64,
@@ -181,7 +181,7 @@ struct ReportTests {
         #expect(!bench.exists("r.html"))
     }
 
-    /// What has no effect is a mistake.
+    /// A flag without effect is refused.
     @Test(arguments: ["--prompt the", "--temperature 1", "--checkpoints 8", "--threads 1", "--length 0"])
     func flagsWithoutEffectAreRefused(flag: String) throws {
         let name = try #require(Bench.words(flag).first)
@@ -201,7 +201,7 @@ struct ReportTests {
             "\(outcome)")
     }
 
-    /// On prose and on a C source, as long as allowed.
+    /// Inspects prose and C source up to the length limit.
     @Test(arguments: ["text.txt", "source.c"])
     func inspectsTexts(name: String) throws {
         try bench.write(String(repeating: "int main(void) { return a[0] < 1 && \"x\"; }\n", count: 30), to: "source.c")
@@ -224,7 +224,7 @@ struct ReportTests {
             "\(outcome)")
     }
 
-    /// The mean surprisal is what `evaluate` measures where it carries the state on.
+    /// The mean surprisal equals the loss of `evaluate` with carried state.
     @Test func surprisalIsTheLoss() throws {
         let short = String(Bench.text.prefix(60))
         try bench.write(short, to: "short.txt")

@@ -3,10 +3,10 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Wherever a training stops and whatever ranks go on with it, it ends as the one that never stopped.
+/// A training stopped at any step and resumed on any number of ranks gives the result of an uninterrupted one.
 @Suite(.serialized)
 struct ResumeEverywhereTests {
-    /// Weights, moments and loss history are those of `whole`, and the metrics hold every step and epoch once.
+    /// Expects the weights, moments and loss history of `whole`, and every step and epoch once in the metrics.
     private func expectWhole(
         _ bench: Bench, _ name: String, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
@@ -58,7 +58,8 @@ struct ResumeEverywhereTests {
         }
     }
 
-    /// A loop of one's own that reads streams stops inside an epoch; the program ends its training as if it had done all of it.
+    /// The program resumes a custom loop that stopped inside an epoch of streams, with the result of an uninterrupted
+    /// training.
     @Test func theProgramGoesOnWithStreamsOfALoop() throws {
         let bench = try Bench()
         try bench.train("--checkpoint-dir whole --stateful")

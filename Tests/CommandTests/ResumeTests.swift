@@ -3,10 +3,10 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// A training that was interrupted and goes on is the training that wasn't.
+/// A resumed training gives the result of an uninterrupted one.
 @Suite(.serialized)
 struct ResumeTests {
-    /// Stops inside the second epoch, saved and resumed by different numbers of ranks.
+    /// Trainings stopped inside the second epoch resume on a different number of ranks.
     @Test(
         arguments: MPIRun.isAvailable
             ? [(Launch.alone, Launch.alone), (.ranks(2), .ranks(1)), (.ranks(2), .ranks(3)), (.ranks(2), .alone)]
@@ -35,14 +35,14 @@ struct ResumeTests {
         for name in ["ckpt_2", "ckpt_2_12", "ckpt_2_7"] {
             try FileManager.default.removeItem(atPath: bench.path("training_checkpoints/\(name).safetensors"))
         }
-        // As a machine that dies while it writes leaves it.
+        // A partial line, as after a crash during a write.
         try bench.write(try bench.read("metrics.jsonl") + Data("{\"step\":27,\"epo".utf8), to: "metrics.jsonl")
         try bench.train("--metrics metrics.jsonl --resume")
         let metrics = try Metrics(bench.read("metrics.jsonl"))
         #expect(metrics.steps == Array(1...26))
         #expect(metrics.epochs == [1, 2])
         #expect(metrics.losses == whole.losses)
-        // Each epoch's line follows its last step.
+        // Each epoch's line follows its last step's.
         #expect(metrics.lines.map(\.epoch) == [Int](repeating: 1, count: 14) + [Int](repeating: 2, count: 14))
         #expect(metrics.lines.allSatisfy { $0.seconds >= 0 && $0.tokens ?? 80 == 80 && $0.tokensPerSecond ?? 1 > 0 })
     }
@@ -168,7 +168,7 @@ struct ResumeTests {
         try bench.train("--epochs 1 --rnn-units 128 --max-steps 11")
         let outcome = try bench.train("--epochs 1 --rnn-units 128 --resume --metrics metrics.jsonl")
         let seconds = try #require(try Metrics(bench.read("metrics.jsonl")).lines.last?.seconds)
-        // Two of the 13 steps were left.
+        // Two of the 13 steps remained.
         #expect(outcome.stdout.contains(" \(Int((seconds / 2 * 1000).rounded()))ms/step"), "\(seconds): \(outcome)")
     }
 

@@ -2,10 +2,10 @@ import DTrainCore
 import DistributedTesting
 import Testing
 
-/// Who computes what is no matter: weights and Adam's moments come out bit for bit the same.
+/// Weights and Adam's moments have the same bits for any number of ranks and threads.
 @Suite(.serialized)
 struct SameBitsTests {
-    /// 7 sequences in micro-batches of 2 make four micro-batches with a short last one: on 5 ranks one has none.
+    /// 7 sequences in micro-batches of 2 make four micro-batches, the last one short; one of 5 ranks has none.
     @Test(arguments: ["--layers 2", "--cell lstm"])
     func ranksAndThreadsDoNotShow(model: String) throws {
         var runs: [(Launch, String)] = [(.alone, "--threads 1"), (.alone, "--threads 2"), (.alone, "--threads 3")]
@@ -15,7 +15,7 @@ struct SameBitsTests {
         try expectSameFiles("--batch-size 7 --epochs 1 \(model)", runs)
     }
 
-    /// Two blocks of packed columns and more, of which the last is not full.
+    /// More than two blocks of packed columns, the last one partial.
     @Test(arguments: ["--layers 2", "--cell lstm"])
     func ranksAndThreadsDoNotShowInBF16(model: String) throws {
         var runs: [(Launch, String)] = [(.alone, "--threads 1"), (.alone, "--threads 2"), (.alone, "--threads 3")]
@@ -29,7 +29,7 @@ struct SameBitsTests {
         #expect(rounded.keys == plain.keys && rounded.allSatisfy { $0.value != plain[$0.key] })
     }
 
-    /// Members with odd numbers of vectors, teams with some of the rows, alone and as ranks.
+    /// Team members with odd numbers of vectors and teams with a part of the rows, on one process and on ranks.
     @Test(arguments: ["fp32", "bf16"])
     func teamsDoNotShow(precision: String) throws {
         var runs: [(Launch, String)] = [
@@ -41,7 +41,7 @@ struct SameBitsTests {
             "--batch-size 7 --max-steps 5 --rnn-units 112 --layers 2 --precision \(precision)", runs)
     }
 
-    /// Trains one epoch or less in each of these ways; all checkpoints must come out the same.
+    /// Trains at most one epoch with each launch and flags; all checkpoints must be equal.
     @discardableResult
     private func expectSameFiles(_ flags: String, _ runs: [(Launch, String)]) throws -> Bench {
         let bench = try Bench()
@@ -53,7 +53,7 @@ struct SameBitsTests {
         #expect(first.keys.contains("adam.v.dense.kernel") && first.keys.contains("embedding.embeddings"))
         for (index, (launch, threads)) in runs.enumerated().dropFirst() {
             #expect(try bench.tensors("run\(index)/\(name)") == first, "\(launch), \(threads)")
-            // The metadata (losses, settings) is the same, too, so the files are.
+            // The metadata (losses, settings) is also the same, so the files are equal.
             #expect(
                 try bench.read("run\(index)/\(name)") == bench.read("run0/\(name)"), "\(launch), \(threads)")
         }

@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `dtrain scale`: real jobs with a small model, and launchers that refuse.
+/// `dtrain scale`: real jobs with a small model, and failing launchers.
 @Suite(.serialized, .timeLimit(.minutes(15)))
 struct ScaleTests {
     private static let sizes =
@@ -70,7 +70,7 @@ struct ScaleTests {
         return try decoder.decode(Experiment.self, from: bench.read("out/experiment.json"))
     }
 
-    /// A launcher that tells its version and then does what a line of shell says.
+    /// Makes a launcher that prints its version or runs a line of shell.
     private func makeLauncher(_ bench: Bench, _ line: String) throws {
         let text = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'mpirun (Open MPI) 9.9' && exit 0\n\(line)\n"
         try bench.write(text, to: "launcher")
@@ -112,7 +112,7 @@ struct ScaleTests {
         if Browser.path != nil { try expectReadable(bench) }
     }
 
-    /// The time is said before the first run, and after each but the last what is left.
+    /// Expects the estimated time before the first run, and the remaining time after each run but the last.
     private func expectTimes(_ outcome: MPIRun.Outcome, runs: Int) {
         let lines = outcome.stderr.split(separator: "\n")
         #expect(lines.first?.wholeMatch(of: /about \d+ (?:second|minute)s?: (\d+) runs/)?.1 == "\(runs)", "\(outcome)")
@@ -124,7 +124,7 @@ struct ScaleTests {
         #expect(lines.count == runs + 1)
     }
 
-    /// On a phone and on a desk, with the numbers and words of real runs.
+    /// Expects a readable report at phone, tablet and desktop widths, with the text of real runs.
     private func expectReadable(_ bench: Bench) throws {
         for width in [375, 800, 1280] {
             let layout = try ReportLayout(URL(fileURLWithPath: bench.path("out")), width: width)
@@ -133,7 +133,7 @@ struct ScaleTests {
         }
     }
 
-    /// Two blocks or more travel, and rank 0 computes while the first does.
+    /// With two or more blocks, the first one's exchange overlaps computation on rank 0.
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
     func hiddenPartOfTheExchangeArrives() throws {
         let bench = try Bench()
@@ -151,7 +151,7 @@ struct ScaleTests {
         let outcome = try scale(bench, "--ranks 2 --mpirun ./launcher --output out")
         #expect(outcome.status == 64, "\(outcome)")
         #expect(outcome.stderr.contains("error: mpirun can't place 2 ranks: raise slots="), "\(outcome)")
-        // Nothing is left that would refuse the next try.
+        // No files remain that would block the next attempt.
         #expect(!bench.exists("out"))
     }
 
@@ -173,7 +173,7 @@ struct ScaleTests {
         #expect(!bench.exists("out"))
     }
 
-    /// The words of the launcher, without what it adds to each failure.
+    /// The error quotes the launcher's message without its boilerplate.
     @Test func wordsOfTheLauncherArePassedOn() throws {
         let bench = try Bench()
         try makeLauncher(
@@ -212,16 +212,16 @@ struct ScaleTests {
         try bench.write("# none\n\n", to: "hosts")
         expectRefusal(try start(), 65, "host file 'hosts' names no host")
         #expect(!bench.exists("out"))
-        // What the second error says to do.
+        // The fix suggested by the second error.
         try bench.write("localhost slots=2\r\n", to: "hosts")
         #expect(try MPIRun.shell("sed -i 's/\\r$//' 'hosts'", folder: bench.folder).status == 0)
         expectRefusal(try start(), 70, "it wrote nothing")
     }
 
-    /// A launcher without MPI, which starts one process.
+    /// The shell line of a launcher without MPI that starts one process.
     private static let plain = "while [ \"$1\" != -np ]; do shift; done; shift 2; exec \"$@\""
 
-    /// One process with each chosen number of threads, a prediction beyond them, and a recommendation, everywhere.
+    /// The thread curve, its prediction and the recommendation are in the page, the JSON file and the output.
     @Test func threadsAreMeasuredPredictedAndRecommended() throws {
         let bench = try Bench()
         try makeLauncher(bench, Self.plain)
@@ -267,7 +267,7 @@ struct ScaleTests {
                 == ["experiment.json", "report.html", "steps.csv", "summary.csv", "unfinished.json"])
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
         #expect(report.contains(/stopped after \d+ of \d+ runs/))
-        // The next start says how to continue; with other flags it doesn't.
+        // The next start suggests --resume; with other flags it refuses to resume.
         expectRefusal(
             try MPIRun.shell("\(command) -- --seed 7", folder: bench.folder), 64, "add --resume", "--overwrite")
         expectRefusal(
@@ -285,7 +285,7 @@ struct ScaleTests {
         #expect(again.status == 0 && again.stderr.contains("is finished"), "\(again)")
     }
 
-    /// An experiment whose launcher fails in the middle keeps what it has, too.
+    /// An experiment also keeps its finished runs if the launcher fails halfway.
     @Test func aFailureKeepsTheRuns() throws {
         let bench = try Bench()
         try makeLauncher(bench, "case \"$*\" in *describe-rank*) \(Self.plain);; *) echo no; exit 1;; esac")

@@ -3,7 +3,7 @@ import DTrainDistributed
 import Foundation
 import Testing
 
-/// The program's side of the table of settings: a flag for each entry, and the flags in messages.
+/// The flags of the table of settings: one per entry, and their names in messages.
 @Suite(.serialized)
 struct SettingTests {
     private static let help = (try? Bench().run("train --help-all").stdout) ?? ""
@@ -12,7 +12,7 @@ struct SettingTests {
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The sources of the library without comments.
+    /// The library's sources without comments.
     private static let library: String = {
         ["Core", "Distributed"].flatMap { folder in
             let files = FileManager.default.enumerator(
@@ -37,12 +37,12 @@ struct SettingTests {
 
     @Test func theLibraryNamesSettingsAndNoFlags() {
         #expect(Self.library.count > 100_000)
-        // Launchers' flags are no settings.
+        // Launchers' flags are not settings.
         let own = Self.library.replacing(/'(mpirun|srun) [^']*'/, with: "")
         let flags = own.matches(of: /"[^"\n]*--[a-z]/).map { String($0.output) }
         #expect(flags == [])
         let names = Set(Self.library.matches(of: /`([a-z][a-z-]+)`/).map { String($0.output.1) })
-        // The escaped words of the language.
+        // Swift keywords, which are escaped with backticks.
         let keywords: Set = ["internal", "default"]
         #expect(names.count > 10)
         for name in names.subtracting(keywords) {

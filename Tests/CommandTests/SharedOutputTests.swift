@@ -3,10 +3,10 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Outputs that two processes could share: one has them, the other says who.
+/// Outputs that two processes would share: one process locks them, the other names it in an error.
 @Suite(.serialized)
 struct SharedOutputTests {
-    /// Both at once, in any order: one trains, the other changes nothing.
+    /// Of two concurrent trainings, one succeeds and the other changes nothing.
     @Test(arguments: Launch.each)
     func twoTrainingsIntoANewFolder(launch: Launch) throws {
         let bench = try Bench()
@@ -23,7 +23,7 @@ struct SharedOutputTests {
         }
         let winner = try #require(codes.firstIndex(of: 0), "\(codes)") + 1
         let loser = 3 - winner
-        // Not begun, or begun when the other was done.
+        // The loser was refused by the lock, or started after the winner ended.
         #expect([74, 64].contains(codes[loser - 1]), "\(codes)")
         let error = String(decoding: try bench.read("error\(loser)"), as: UTF8.self)
         #expect(
@@ -35,7 +35,7 @@ struct SharedOutputTests {
         }
     }
 
-    /// Whoever holds the lock is named, and nothing is changed.
+    /// The error names the lock's holder, and no file changes.
     @Test func whatIsInUseIsLeftAlone() throws {
         let bench = try Bench()
         try bench.train("--max-steps 2 --metrics metrics.jsonl")

@@ -4,16 +4,17 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// A signal ends a training after a step, with a checkpoint and the command to go on with.
+/// A signal ends a training after a step, with a checkpoint and the command to resume.
 @Suite(.serialized)
 struct SignalTests {
-    /// Who gets which signal, how the training runs, and the expected exit code.
+    /// The launch, the signal and its target.
     struct Trial: Sendable, CustomTestStringConvertible {
         let launch: Launch
         let signal: String
-        /// A word of the shell: the pid.
+        /// The pid as a shell expression.
         let target: String
-        /// The launcher's answer to SIGTERM and SIGINT is to end the job itself; what it says then is its own affair.
+        /// Whether the launcher ends the job itself, as it does after SIGTERM and SIGINT; its output isn't checked
+        /// then.
         var launcherEnds: Bool { target == "$job" && signal != "USR1" && launch.description != "alone" }
 
         var testDescription: String { "\(launch): SIG\(signal) to \(target)" }
@@ -42,16 +43,16 @@ struct SignalTests {
             }
     }()
 
-    /// MPICH's launcher passes a signal on, and now and then says 0 afterwards.
+    /// The possible exit codes of a stopped job; MPICH's launcher forwards the signal and occasionally exits with 0.
     private func stoppedCodes(_ launch: Launch) -> [Int32] {
         if case .ranks = launch, !MPIRun.isOpenMPI { return [75, 0] }
         return [75]
     }
 
-    /// So long that no signal comes too late.
+    /// A training that outlasts any signal.
     private static let long = "--epochs 100000 --keep 2"
 
-    /// A training that was stopped, and the one that its report says to go on with, must end like one that never stopped.
+    /// Expects that the stopped training, resumed by its reported command, gives the result of an uninterrupted one.
     private func expectStopped(
         _ bench: Bench, _ job: SignalledJob, flags: String = Self.long,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -81,19 +82,19 @@ struct SignalTests {
     func stopsAllRanksSavesAndSaysHowToGoOn(_ trial: Trial) throws {
         for step in Torture.isOn ? [1, 14, 40] : [5] {
             let bench = try Bench()
-            // A launcher that ends doesn't read: what many short epochs print would fill the pipe to it.
+            // A launcher that is ending stops reading, so the output of many short epochs would fill its pipe.
             try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
             let script = "steps \(step); kill -\(trial.signal) \(trial.target)"
-            // Open MPI's launcher gives the ranks a second to save; on a busy machine they need more.
+            // Open MPI's launcher gives the ranks a second to save, which is too short on a busy machine.
             let pause = trial.launcherEnds && MPIRun.isOpenMPI ? ["OMPI_MCA_odls_base_sigkill_timeout": "5"] : [:]
             let job = try SignalledJob(bench, Self.long, on: trial.launch, environment: pause, script: script)
             let codes = trial.target == "$job" ? stoppedCodes(trial.launch) : [75]
             #expect(
                 trial.launcherEnds ? job.outcome.status != 0 : codes.contains(job.outcome.status), "\(job.outcome)")
             let cause = try #require(job.parts?.cause, "\(job.outcome)")
-            // The launcher turns SIGINT into SIGTERM.
+            // The launcher converts SIGINT to SIGTERM.
             #expect(cause.hasPrefix(trial.launcherEnds ? "SIGTERM" : "SIG\(trial.signal)"), "\(job.outcome)")
-            // A single rank isn't named.
+            // The report doesn't name a single rank.
             if let rank = trial.target.firstMatch(of: /\d/), trial.launch.description != Launch.ranks(1).description {
                 #expect(cause.contains(" on rank \(rank.output) ("), "\(job.outcome)")
             }
@@ -102,7 +103,7 @@ struct SignalTests {
         }
     }
 
-    /// Rank 0 says at once what a signal does, and then once more what it did.
+    /// Expects one line from rank 0 at the signal and one at the end.
     private func expectPromise(
         _ job: SignalledJob, signal: String, sourceLocation: SourceLocation = #_sourceLocation
     ) {
@@ -118,7 +119,7 @@ struct SignalTests {
             sourceLocation: sourceLocation)
     }
 
-    /// As `nohup` starts it.
+    /// The training runs under `nohup`.
     @Test func aHangUpThatIsIgnoredStaysIgnored() throws {
         let bench = try Bench()
         let job = try SignalledJob(
@@ -128,7 +129,7 @@ struct SignalTests {
         #expect(job.parts?.cause == "SIGUSR1" && job.parts.map { $0.step >= 20 } == true, "\(job.outcome)")
     }
 
-    /// The kernel's own signal, not one of another process.
+    /// SIGXCPU comes from the kernel.
     @Test func aLimitOfProcessorTimeSaves() throws {
         let bench = try Bench()
         let job = try SignalledJob(bench, Self.long, on: .alone, before: "ulimit -S -t 2", script: "")
@@ -136,7 +137,7 @@ struct SignalTests {
         #expect(job.parts?.cause == "SIGXCPU", "\(job.outcome)")
     }
 
-    /// Without a handler the kernel would end the process.
+    /// Without a handler, SIGXFSZ would end the process.
     @Test func aLimitOfFileSizesIsAnErrorToReport() throws {
         let bench = try Bench()
         let outcome = try MPIRun.shell(
@@ -145,7 +146,7 @@ struct SignalTests {
         #expect(outcome.stderr.contains("error: the last checkpoint is not saved: cannot write "), "\(outcome)")
     }
 
-    /// Both lines begin where a line begins, behind a bar, too, which is there after a tenth of a second of training.
+    /// Both lines start in the first column, even after a progress bar, which appears after 0.1 s of training.
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
     func messagesAreNotGluedToTheBar(launch: Launch) throws {
         let bench = try Bench()
@@ -173,13 +174,13 @@ struct SignalTests {
         try expectStopped(bench, job)
     }
 
-    /// With a save after every step, half of the signals come during one.
+    /// With a save after every step, half of the signals arrive during a save.
     @Test(arguments: Launch.each)
     func aSignalDuringASaveIsAsGood(launch: Launch) throws {
         for trial in 0..<Torture.count(fast: 2, full: 20) {
             let bench = try Bench()
             let flags = "\(Self.long) --checkpoint-every-steps 1"
-            // Under torture also to one rank, with any signal.
+            // Torture runs also signal single ranks, with any signal.
             let signal = Torture.isOn ? ["USR1", "TERM", "INT"][trial % 3] : "USR1"
             let target = if Torture.isOn, case .ranks = launch { "$(rank \(trial % 2))" } else { "$job" }
             let job = try SignalledJob(
@@ -190,7 +191,7 @@ struct SignalTests {
         }
     }
 
-    /// In any moment from the one on in which the process notes signals.
+    /// The signal arrives at any moment after the handlers are installed.
     @Test(arguments: Launch.each)
     func aSignalDuringTheStartLosesNothing(launch: Launch) throws {
         let process = if case .alone = launch { "$job" } else { "$(rank 1)" }
@@ -212,7 +213,7 @@ struct SignalTests {
         }
     }
 
-    /// The first leaves the process stuck where it is: it writes to a pipe that is full.
+    /// After the first interrupt the process stays blocked, writing to a full pipe.
     @Test func aSecondInterruptEndsItAtOnce() throws {
         let bench = try Bench()
         try #require(mkfifo(bench.path("full"), 0o600) == 0)
@@ -222,7 +223,6 @@ struct SignalTests {
             script:
                 "until [ -d training_checkpoints ]; do sleep 0.01; done; caught $job; "
                 + "kill -INT $job; taken $job; lives $job && echo alive; kill -INT $job")
-        // Not from the shell, which has no files for it.
         #expect(job.outcome.status == 128 + SIGINT, "\(job.outcome)")
         #expect(job.outcome.stdout == "alive\n", "\(job.outcome)")
         #expect(
@@ -230,7 +230,7 @@ struct SignalTests {
         #expect(try bench.names(in: "training_checkpoints").isEmpty)
     }
 
-    /// A pipe that nobody reads is not waited for any longer.
+    /// The first interrupt ends the wait for a pipe's reader.
     @Test func theFirstInterruptEndsTheWaitForAReader() throws {
         let bench = try Bench()
         try #require(mkfifo(bench.path("pipe"), 0o600) == 0)
@@ -257,13 +257,13 @@ struct SignalTests {
         #expect(resumed.stderr.contains("resumed from 'the \"run\"/ckpt_"), "\(resumed)")
     }
 
-    /// Any two signals, in any order, to one rank or two: one stop.
+    /// Any two signals, to one rank or two, cause one stop.
     @Test(arguments: ["TERM", "INT", "USR1"], ["TERM", "INT", "USR1"])
     func twoSignalsAreOneStop(first: String, second: String) throws {
         let isFast = first != "INT" && first != second
         guard MPIRun.isAvailable, Torture.isOn || isFast else { return }
         for targets in [("$(rank 2)", "$(rank 2)"), ("$(rank 0)", "$(rank 2)")] {
-            // A second SIGINT to the same rank is another matter.
+            // A second SIGINT to the same rank ends the job at once, which is tested separately.
             if first == "INT", second == "INT", targets.0 == targets.1 { continue }
             let bench = try Bench()
             let job = try SignalledJob(
@@ -277,7 +277,7 @@ struct SignalTests {
         }
     }
 
-    /// The others wait for a stopped rank, so the first SIGINT can't have its effect.
+    /// The other ranks wait for a suspended rank, so the first SIGINT has no effect.
     @Test func aSecondInterruptToARankEndsTheJobAtOnce() throws {
         guard MPIRun.isAvailable else { return }
         let bench = try Bench()
@@ -286,7 +286,7 @@ struct SignalTests {
             script:
                 "a=; b=; until [ $a ] && [ $b ]; do a=$(rank 1); b=$(rank 2); done; steps 5; kill -STOP $a; "
                 + "kill -INT $b; taken $b; lives $b && echo alive; kill -INT $b")
-        // What rank 0 has written comes by way of the launcher, before that line or after it.
+        // The launcher forwards rank 0's output before or after this line.
         #expect(job.outcome.stdout.split(separator: "\n").contains("alive"), "\(job.outcome)")
         #expect(job.outcome.status == 128 + SIGINT, "\(job.outcome)")
         #expect(job.outcome.stderr.contains("error: rank 2 ("), "\(job.outcome)")

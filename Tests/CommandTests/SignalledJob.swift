@@ -1,10 +1,10 @@
 import DistributedTesting
 
-/// A training in the background of a shell that sends it signals.
+/// A background training of a shell that sends it signals.
 struct SignalledJob {
     let outcome: MPIRun.Outcome
 
-    /// Functions for a second SIGINT.
+    /// Shell functions for a second SIGINT.
     static let interruptFunctions = """
         # Waits until no SIGINT is on its way to a process any more: a second one before that would be lost.
         taken() {
@@ -17,7 +17,7 @@ struct SignalledJob {
         lives() { grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null; }
         """
 
-    /// The functions that a job's `script` may use, beside `$job`, the pid of the program or its launcher.
+    /// Shell functions for a job's `script`, in addition to `$job`, the pid of the program or its launcher.
     private static let functions = """
         # Waits until the metrics hold so many steps.
         steps() {
@@ -45,15 +45,15 @@ struct SignalledJob {
         }
         """
 
-    /// Runs a training whose metrics are in `metrics.jsonl` and, as soon as it has started, the script.
+    /// Runs a training with metrics in `metrics.jsonl`, and the script once the training has started.
     ///
     /// - Parameters:
-    ///   - bench: where it runs.
-    ///   - flags: of `dtrain train`.
-    ///   - launch: how it is started.
+    ///   - bench: the working folder.
+    ///   - flags: flags of `dtrain train`.
+    ///   - launch: a single process or ranks.
     ///   - environment: variables for the training.
-    ///   - before: what the shell does first in the training's own process.
-    ///   - script: what happens meanwhile.
+    ///   - before: shell commands that run first in the training's process.
+    ///   - script: shell commands that run concurrently.
     init(
         _ bench: Bench, _ flags: String, on launch: Launch, environment: [String: String] = [:], before: String = ":",
         script: String
@@ -72,13 +72,13 @@ struct SignalledJob {
             folder: bench.folder)
     }
 
-    /// The line that says how the training was stopped, if there is just one.
+    /// The line that reports the stop; nil unless there is exactly one.
     var report: Substring? {
         let lines = outcome.stderr.split(separator: "\n").filter { $0.contains("stopped by ") }
         return lines.count == 1 ? lines.first : nil
     }
 
-    /// What the report names: the signal, and rank if any, the step, the file, and the command to resume with.
+    /// The parts of the report: signal and optional rank, step, file, and command to resume.
     var parts: (cause: Substring, step: Int, file: Substring, command: Substring)? {
         let pattern = /^stopped by (.+) after step ([\d,]+); saved (\S+); resume with: (.+)$/
         guard let match = report.flatMap({ try? pattern.wholeMatch(in: $0) }),

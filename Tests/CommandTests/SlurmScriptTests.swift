@@ -2,14 +2,15 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `hostfiles/slurm.example.sh` with an `srun` that starts one process of a small model, and an `scontrol` that takes notes.
+/// `hostfiles/slurm.example.sh` with a fake `srun` that trains a small model in one process, and an `scontrol` that
+/// logs its arguments.
 @Suite(.serialized)
 struct SlurmScriptTests {
     private static let script = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("hostfiles/slurm.example.sh").path
 
-    /// `SMALL` holds the flags of a small model, its number of epochs in place of the script's.
+    /// A fake `srun`; `SMALL` holds the flags of a small model, with a number of epochs that overrides the script's.
     private static let srun = """
         #!/bin/sh
         while [ "${1#-}" != "$1" ]; do shift; done
@@ -67,7 +68,7 @@ struct SlurmScriptTests {
         #expect(first.stdout.contains("stopped and saved; going back into the queue"), "\(first)")
         #expect(first.stderr.contains("stopped by SIGUSR1 after step "), "\(first)")
         #expect(try !bench.names(in: "runs/shakespeare").isEmpty)
-        // What Slurm starts again is the same script: it goes on and ends, and stays out of the queue.
+        // Slurm restarts the same script, which resumes, finishes, and isn't requeued.
         let steps = try Metrics(bench.read("runs/shakespeare.jsonl")).steps.count
         let second = try submit(bench, epochs: steps / Bench.stepsPerEpoch + 2)
         #expect(second.status == 0, "\(second)")
@@ -82,7 +83,7 @@ struct SlurmScriptTests {
         #expect(try requeued(bench).isEmpty)
     }
 
-    /// That is Slurm's own end of a job: `scancel`, or the time is up.
+    /// Slurm ends a job with SIGTERM after `scancel` or at the time limit.
     @Test func terminatedJobIsSavedAndItsCodePassedOn() throws {
         let bench = try bench()
         let outcome = try submit(bench, epochs: 100_000, meanwhile: "\(Self.steps)\nkill -TERM $job")

@@ -2,14 +2,14 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// A long training needs no more memory and no more files at its end than at its beginning.
+/// A long training leaks neither memory nor file descriptors.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct SoakTests {
     private static let steps = Torture.count(fast: 1000, full: 3000)
 
     @Test func longTrainingLeaksNothingAndHasTheSameBits() throws {
         let bench = try Bench()
-        // 201 steps an epoch.
+        // 201 steps per epoch.
         try bench.write(String(repeating: Bench.text, count: 15), to: "text.txt")
         let line =
             Bench.train(
@@ -24,13 +24,13 @@ struct SoakTests {
         try #require(outcome.status == 0, "\(outcome)")
         #expect(ranks.count == 4)
         for (process, samples) in ranks {
-            // Some saves have been made by then, and every buffer was used.
+            // By then, checkpoints were saved and every buffer was used.
             let early = try #require(samples.first { $0.steps >= Self.steps / 5 })
             let late = try #require(samples.last { $0.steps < Self.steps })
             let growth = Double(late.kilobytes) / Double(early.kilobytes) - 1
             print("soak, process \(process): \(samples.count) samples, \(early) to \(late), growth \(growth)")
             #expect(growth < 0.01, "process \(process): \(early) to \(late)")
-            // A checkpoint that is being written is open for a moment; what leaks stays open.
+            // A checkpoint is open only while it is written; a leaked descriptor stays open.
             let files = samples.filter { $0.steps >= early.steps && $0.steps <= late.steps }.map(\.files)
             let (most, least) = (files.prefix(files.count / 2).max(), files.suffix(files.count / 2).min())
             #expect(try #require(least) <= #require(most), "process \(process): \(files)")
@@ -45,23 +45,23 @@ struct SoakTests {
     }
 }
 
-/// Watches the processes of a program that have a word in their arguments.
+/// Samples the processes of a program with a word in their arguments.
 private final class ProcessSampler: @unchecked Sendable {
     struct Sample {
-        /// Steps that the training had done.
+        /// The completed steps of the training.
         let steps: Int
-        /// Memory of the process's own: neither files nor what it shares.
+        /// Private memory of the process, without files and shared memory.
         let kilobytes: Int
         /// Open descriptors.
         let files: Int
     }
 
     private let word: String
-    /// The training's metrics file, which tells its progress.
+    /// The training's metrics file, used to measure progress.
     private let metrics: String
     private let lock = NSLock()
     private let done = DispatchSemaphore(value: 0)
-    // Under the lock.
+    // Guarded by the lock.
     private var samples: [Int: [Sample]] = [:]
     private var isStopped = false
 
@@ -76,7 +76,7 @@ private final class ProcessSampler: @unchecked Sendable {
         }
     }
 
-    /// All samples by process.
+    /// Stops sampling; returns the samples by process.
     func stop() -> [Int: [Sample]] {
         lock.withLock { isStopped = true }
         done.wait()
@@ -84,7 +84,7 @@ private final class ProcessSampler: @unchecked Sendable {
     }
 
     private func look() {
-        // An epoch's own line among each 201 of steps doesn't matter here.
+        // The epoch's line after every 201 lines of steps is negligible.
         let steps = (FileManager.default.contents(atPath: metrics) ?? Data()).count { $0 == UInt8(ascii: "\n") }
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
             guard let process = Int(name), contents("\(name)/comm") == "dtrain\n",

@@ -6,8 +6,8 @@ import Testing
 /// `dtrain supervise` over a job of several ranks.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"))
 struct SuperviseMPITests {
-    /// Starts `supervise -- mpirun -np 3 dtrain train FLAGS` in the background of a shell script, as `$supervisor`; its
-    /// functions find the launcher and the ranks.
+    /// Runs `supervise -- mpirun -np 3 dtrain train FLAGS` in the background of a shell script, as `$supervisor`, with
+    /// functions that find the launcher and the ranks.
     private func supervise(
         _ bench: Bench, _ flags: String, wrapper: String = "", script: String
     ) throws -> MPIRun.Outcome {
@@ -42,7 +42,7 @@ struct SuperviseMPITests {
         #expect(try Metrics(bench.read("metrics.jsonl")).steps == Array(1...40 * Bench.stepsPerEpoch))
     }
 
-    /// The launcher itself would end the ranks a second after all but the last of these.
+    /// After all but the last signal, the launcher alone would end the ranks within a second.
     @Test(arguments: ["TERM", "INT", "HUP", "USR1"])
     func aSignalToTheSupervisorSavesAndEndsAll(signal: String) throws {
         let bench = try Bench()
@@ -53,13 +53,13 @@ struct SuperviseMPITests {
         let command = try #require(
             outcome.stderr.firstMatch(of: /; saved training_checkpoints\/ckpt_\S+; resume with: (.+)/), "\(outcome)")
         #expect(command.1.contains(/dtrain supervise --backoff 0.01 -- mpirun .* -np 3 .* --resume$/), "\(outcome)")
-        // What it says works.
+        // The reported command works.
         let again = try MPIRun.shell(
             "\(command.1.replacing("--epochs 100000", with: "--epochs 1")) >/dev/null", folder: bench.folder)
         #expect(again.stderr.contains("resumed from 'training_checkpoints/ckpt_"), "\(again)")
     }
 
-    /// The signal is named as it was sent, though the launcher gets SIGUSR1: at once and at the end, once each.
+    /// Expects the sent signal's name once at the signal and once at the end, although the launcher gets SIGUSR1.
     private func expectReports(
         _ outcome: MPIRun.Outcome, signal: String, sourceLocation: SourceLocation = #_sourceLocation
     ) {
@@ -74,7 +74,7 @@ struct SuperviseMPITests {
             "\(outcome)", sourceLocation: sourceLocation)
     }
 
-    /// Each would do something else with the signal, or keep it from the launcher.
+    /// Each wrapper would handle the signal differently or not forward it to the launcher.
     @Test(arguments: ["env WORD=1", "nice -n 1", "timeout 100", "sh wrapper.sh"])
     func aCommandBeforeTheLauncherIsSeenThrough(wrapper: String) throws {
         let bench = try Bench()
@@ -89,7 +89,7 @@ struct SuperviseMPITests {
 
     @Test func aSecondInterruptEndsTheJobWithoutASave() throws {
         let bench = try Bench()
-        // A stopped rank can't save.
+        // A suspended rank can't save.
         let outcome = try supervise(
             bench, "--epochs 100000 --keep 2",
             script:
@@ -100,7 +100,7 @@ struct SuperviseMPITests {
         #expect(outcome.status != 0 && outcome.status != 75 && outcome.status != 124, "\(outcome)")
     }
 
-    /// A launcher that is killed removes nothing; another job's files stay.
+    /// A killed launcher doesn't clean up; the supervisor removes its files but not another job's.
     @Test func aDeadJobLeavesNothingInSharedMemory() throws {
         let bench = try Bench()
         let outcome = try supervise(

@@ -2,10 +2,10 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `dtrain supervise`: when it starts a job again, how, and when it gives up.
+/// `dtrain supervise`: the conditions and flags of a restart, and of giving up.
 @Suite(.serialized)
 struct SuperviseTests {
-    /// A job that notes its arguments and does as its n-th line says: `save N` writes the N-th checkpoint, `exit N` ends.
+    /// Makes a job that logs its arguments and then runs the script with `$n`, the number of the start.
     private func bench(_ script: String) throws -> Bench {
         let bench = try Bench()
         try bench.train("--max-steps 1 --quiet --checkpoint-dir seed")
@@ -67,7 +67,7 @@ struct SuperviseTests {
             outcome.stderr.contains("error: gave up: the limit of 2 restarts is reached; attempt 1: "), "\(outcome)")
     }
 
-    /// An earlier training's checkpoints are not gone on from before they are overwritten.
+    /// Checkpoints of an earlier training that is to be overwritten are not resumed.
     @Test func whatIsToBeOverwrittenIsNotResumed() throws {
         let bench = try bench("[ $n -lt 2 ] && exit 1\nexit 0")
         try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
@@ -77,7 +77,7 @@ struct SuperviseTests {
         #expect(try log(bench) == [String](repeating: "--overwrite --checkpoint-dir saved", count: 2))
     }
 
-    /// The folder may hold an earlier run, which isn't the one to go on with.
+    /// The folder may hold an earlier run, which must not be resumed.
     @Test func anotherTrainingIsNotGoneOnWith() throws {
         let bench = try bench("[ $n -eq 2 ] && \(Self.save)\n[ $n -lt 3 ] && exit 1\nexit 0")
         try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
@@ -90,7 +90,7 @@ struct SuperviseTests {
                 + ["--checkpoint-dir saved --resume"])
     }
 
-    /// What can't be gone on from is no progress.
+    /// A checkpoint that can't be resumed doesn't count as progress.
     @Test func aDamagedCheckpointIsNoProgress() throws {
         let bench = try bench("[ $n -eq 1 ] && \(Self.save)\necho damaged >saved/ckpt_1_$((n + 5)).safetensors\nexit 1")
         let outcome = try supervise(bench, "--restarts 9")
@@ -123,7 +123,7 @@ struct SuperviseTests {
         #expect(try log(bench) == ["once"])
     }
 
-    /// As `nohup` starts it: neither the supervisor nor the job ends.
+    /// Under `nohup`, neither the supervisor nor the job ends.
     @Test func aHangUpThatIsIgnoredStaysIgnored() throws {
         let bench = try bench("trap 'exit 75' TERM\ntouch ready\nwhile :; do sleep 0.05; done")
         let outcome = try MPIRun.shell(
@@ -143,7 +143,7 @@ struct SuperviseTests {
         #expect(outcome.stdout == "gone\n", "\(outcome)")
     }
 
-    /// A training that is killed goes on to the same end.
+    /// A killed and restarted training gives the same result.
     @Test func killedTrainingEndsWithTheSameBits() throws {
         let bench = try Bench()
         let program = try MPIRun.find("dtrain")

@@ -2,7 +2,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Texts of several files, and files that are no texts.
+/// Texts of several files, and files that aren't text.
 @Suite(.serialized)
 struct TextFileTests {
     private let bench: Bench
@@ -28,7 +28,7 @@ struct TextFileTests {
             let names = ["parts\(index)", "joined"].map { "\($0)/ckpt_1_3.safetensors" }
             #expect(try bench.read(names[0]) == bench.read(names[1]))
         }
-        // The checksum is that of the joined text.
+        // The checksum covers the joined text.
         let resumed = try bench.train("--data joined.txt --max-steps 4 --checkpoint-dir parts0 --resume")
         #expect(resumed.stderr.contains("resumed from"), "\(resumed)")
         #expect(!FileManager.default.fileExists(atPath: bench.path("texts/.dtrain")))
@@ -46,14 +46,14 @@ struct TextFileTests {
 
     // MARK: Advice
 
-    /// The command that an error or a warning gives, and the file to name then, nil for the same again.
+    /// The command suggested by an error or warning, and the file to pass next; nil for the same file.
     private func advice(_ outcome: MPIRun.Outcome) -> (command: String, name: String?)? {
         let pattern = /(?m)run(?: this, then name (?<name>[^:]+))?: (?<command>.+)$/
         guard let match = outcome.stderr.firstMatch(of: pattern) else { return nil }
         return (String(match.command), match.name.map(String.init))
     }
 
-    /// Makes a file `bad` with a shell command, follows what dtrain says about it, and sees it train.
+    /// Makes a bad file with a shell command, runs dtrain's suggested command, and expects a training to succeed.
     private func follow(
         _ make: String, _ name: String, _ says: String, replacing: (String, String)? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -140,7 +140,7 @@ struct TextFileTests {
         expectRefusal(outcome, 66, "'pipe' is a pipe", "write its text to a file", on: .ranks(2))
     }
 
-    /// Nobody ever writes to the pipe.
+    /// The pipe has no writer.
     @Test(arguments: ["train", "evaluate"])
     func aPipeWithoutAWriterEndsWithTheFirstInterrupt(command: String) throws {
         try bench.train("--max-steps 1 --checkpoint-dir trained")
@@ -148,7 +148,7 @@ struct TextFileTests {
         let flags =
             command == "train"
             ? "\(try program) pipe" : "'\(try MPIRun.find("dtrain"))' evaluate --checkpoint trained --data pipe"
-        // It reads the pipe once it has it open.
+        // The signal is sent once the pipe is open.
         let outcome = try shell(
             """
             env --default-signal=INT \(flags) & job=$!

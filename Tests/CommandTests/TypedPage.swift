@@ -2,16 +2,16 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// A page of the docs whose indented lines are commands, for tests that type them.
+/// The commands in the indented lines of a documentation page.
 struct TypedPage {
-    /// The commands in their order.
+    /// The commands in order.
     let commands: [String]
 
-    /// The folder of the sources.
+    /// The root folder of the sources.
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// Goes in place of the installed program: trains a small model instead of the tutorial's.
+    /// A wrapper that replaces the installed program and trains a small model instead of the tutorial's.
     static let small = """
         #!/bin/sh
         small='--embedding-dim 8 --seq-length 10'
@@ -26,7 +26,7 @@ struct TypedPage {
     /// Reads a page.
     ///
     /// - Parameters:
-    ///   - path: the page, from the top of the sources.
+    ///   - path: the page, relative to the root of the sources.
     ///   - headings: the sections to read; none for all.
     init(_ path: String, sections headings: String...) throws {
         var text = try Self.text(path)
@@ -51,12 +51,14 @@ struct TypedPage {
     /// The page without some of its commands.
     func without(_ isLeftOut: (String) -> Bool) -> TypedPage { TypedPage(commands: commands.filter { !isLeftOut($0) }) }
 
-    /// The text of a file of the sources.
+    /// The text of a source file.
     static func text(_ path: String) throws -> String {
         try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
     }
 
-    /// The commands as lines of a script that shows each and ends at the first that fails; with other lines behind some.
+    /// A script that prints and runs each command and stops at the first failure.
+    ///
+    /// - Parameter more: returns further lines to insert after a command; nil for none.
     func script(after more: (String) -> String? = { _ in nil }) -> String {
         let shown = "try() { echo \"$1\" >&2; eval \"$1\" || { echo \"code $?: $1\"; exit 1; }; }\n"
         return shown

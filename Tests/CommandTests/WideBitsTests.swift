@@ -25,14 +25,15 @@ struct WideBitsTests {
         }
     }
 
-    /// With 512 units the gradient travels in several blocks while the next is computed; with fewer it is a single one.
+    /// With 512 units the gradient is sent in several blocks during the computation; with fewer units it is a single
+    /// block.
     @Test(arguments: Precision.allCases)
     func blocksThatTravelDuringTheComputationDoNotShow(precision: Precision) throws {
         let flags = "--rnn-units 512 --batch-size 5 --seq-length 4 --precision \(precision.rawValue) --max-steps 2"
         try expectSameBits(flags, steps: 2, precision == .fp32 ? [(2, 1), (3, 2), (8, 1)] : [(2, 2), (3, 1)])
     }
 
-    /// What runs by default covers every pair of two properties: a bug seldom needs three.
+    /// The default trials cover every pair of properties; few bugs need three.
     @Test(.enabled(if: !Torture.isOn, "all combinations run"))
     func defaultTrialsCoverAllPairs() {
         let rows = WideTrial.all.flatMap { trial in
@@ -48,7 +49,7 @@ struct WideBitsTests {
         }
     }
 
-    /// Trains on one thread of one process and in each of these ways; the last checkpoints must have the same bits.
+    /// Trains on one thread and with each launch; the last checkpoints must have the same bits.
     private func expectSameBits(_ flags: String, steps: Int, _ launches: [(ranks: Int, threads: Int)]) throws {
         let bench = try Bench()
         let file = "ckpt_1_\(steps).safetensors"
@@ -64,13 +65,15 @@ struct WideBitsTests {
     }
 }
 
-/// What is trained.
+/// The model, precision and batch of a training.
 struct WideWork: Sendable {
     let cell: String
     let layers: Int
     let precision: Precision
-    /// In micro-batches of 2: of 3 sequences three ranks of five have none, 9 have a short last micro-batch, 16 deal out
-    /// evenly to 1, 2, 4 and 8.
+    /// Sequences per step, in micro-batches of 2.
+    ///
+    /// With 3 sequences, three of five ranks have none. 9 have a short last micro-batch. 16 divide evenly among 1, 2, 4
+    /// and 8.
     let batchSize: Int
 
     init(_ cell: String, _ layers: Int, _ precision: Precision, _ batchSize: Int) {
@@ -83,7 +86,7 @@ struct WideWork: Sendable {
 
     var properties: [Int] { [cell == "gru" ? 0 : 1, layers, precision == .fp32 ? 0 : 1, batchSize] }
 
-    /// All of them.
+    /// All combinations.
     static let all = ["gru", "lstm"].flatMap { cell in
         [1, 2].flatMap { layers in
             Precision.allCases.flatMap { precision in
@@ -93,13 +96,13 @@ struct WideWork: Sendable {
     }
 }
 
-/// A work, and the ranks and threads that do it.
+/// A training, and the ranks and threads to run it on.
 struct WideTrial: Sendable, CustomTestStringConvertible {
     let work: WideWork
     let launches: [(ranks: Int, threads: Int)]
     var testDescription: String { "\(work.flags), \(launches)" }
 
-    /// Under torture every work on every number of ranks; else each pair of properties at least once.
+    /// Torture runs use every training on every number of ranks; other runs cover each pair of properties.
     static let all: [WideTrial] =
         Torture.isOn
         ? WideWork.all.map { work in
@@ -117,7 +120,7 @@ struct WideTrial: Sendable, CustomTestStringConvertible {
         ]
 }
 
-/// A work that is saved on some ranks and goes on on others.
+/// A training that is saved on some number of ranks and resumed on another.
 struct WideChange: Sendable, CustomTestStringConvertible {
     let work: WideWork
     let ranks: [(saved: Int, resumed: Int)]

@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// The folders of a module depend on each other in one direction only.
+/// The folders of a module have no cyclic dependencies.
 @Suite struct RoomsTests {
     private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Sources")
 
-    /// A file's room and its code without comments and texts.
+    /// A file's room and its code without comments and string literals.
     private struct File {
         let room: String
         let code: String
@@ -31,7 +31,7 @@ import Testing
                 uses[file.room, default: [:]][room] = String(match.0)
             }
         }
-        // Rooms that use no other room that is left go first; what remains goes round in a circle.
+        // Repeatedly removes rooms without remaining dependencies; the rest is a cycle.
         var rest = Set(home.values)
         while let done = rest.first(where: { room in uses[room, default: [:]].keys.allSatisfy { !rest.contains($0) } })
         {

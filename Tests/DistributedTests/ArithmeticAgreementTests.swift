@@ -3,9 +3,9 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// Ranks whose CPUs offer different arithmetic, as threads.
+/// The agreement of ranks (threads) whose CPUs offer different arithmetics.
 @Suite struct ArithmeticAgreementTests {
-    /// What each rank gets that offers its own and all below.
+    /// The agreed arithmetic of each rank; a rank offers its best one and all below.
     private func agree(_ best: [Arithmetic]) throws -> [Result<Arithmetic, any Error>] {
         let offers = try best.map { best in
             let ways = Arithmetic.allCases.filter { $0.precision == best.precision }
@@ -34,7 +34,7 @@ import Testing
         for result in try agree(offers) { #expect(try result.get() == expected) }
     }
 
-    /// An emulation of tiles, on a CPU without pairs.
+    /// One rank emulates tiles on a CPU without pairs.
     @Test func whatOneRankLacksIsLeftOut() throws {
         let offers: [[Arithmetic]] = [[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]
         for result in try agree(offers) { #expect(try result.get() == .roundedBF16) }
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    /// The way that was agreed on, not the one that this CPU would choose: rounded operands are multiplied on any CPU.
+    /// A trainer uses the agreed arithmetic instead of this CPU's default; any CPU can multiply rounded operands.
     @Test func aTrainerComputesWithWhatWasAgreedOn() throws {
         let bench = try TrainerRanksBench()
         func losses(_ arithmetic: Arithmetic) throws -> [UInt32] {
@@ -70,16 +70,16 @@ import Testing
         #expect(Set(try ways.map(losses)).count == ways.count)
     }
 
-    /// The gradients that show the products with weights and the sums over tokens, each alone.
+    /// Gradients that isolate the products with weights and the sums over tokens.
     ///
-    /// Of sequences of one token, whose states no product has reached: they are the same bits in every way.
+    /// The sequences have one token, so no product affects the states, which have the same bits in every arithmetic.
     private func gradients(_ arithmetic: Arithmetic) throws -> (bias: [UInt32], kernel: [UInt32]) {
         let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 70, vocabularySize: 39)
         let trainer = try Trainer(
             model: model, shape: Trainer.Shape(batchSize: 40, microBatchSize: 40, sequenceLength: 1),
             optimizer: Adam(), arithmetic: arithmetic, threads: 1, seed: 1, ranks: SingleRank())
         try trainer.initialize()
-        // Numbers of the size of trained ones, and enough of them for sums that round.
+        // Weights as large as trained ones, and enough of them for sums with rounding.
         for index in trainer.replica.parameters.elements.indices { trainer.replica.parameters.elements[index] *= 8 }
         let batch = try Batch((0..<40 as Range<UInt16>).map { [$0 % 37, $0 % 37 + 2] })
         func gradient(_ name: String) throws -> [UInt32] {
@@ -88,7 +88,7 @@ import Testing
             return try #require(values).map(\.bitPattern)
         }
         let bias = try gradient("dense.bias")
-        // Without a kernel the logits are the same, too; only their products with the states are left.
+        // Without a kernel the logits are also the same, so only their products with the states differ.
         let layout = trainer.layout
         trainer.replica.parameters.elements[layout.denseKernel..<layout.denseBias].update(repeating: 0)
         return (bias, try gradient("dense.kernel"))

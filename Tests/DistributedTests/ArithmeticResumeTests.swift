@@ -4,7 +4,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// What a resume says of the arithmetic that the checkpoint was computed with.
+/// The notice of a resume about the checkpoint's arithmetic.
 @Suite struct ArithmeticResumeTests {
     private let bench: TrainingBench
 
@@ -21,7 +21,7 @@ import Testing
         return events
     }
 
-    /// The bytes of a file's tensors.
+    /// The values of a file's tensors.
     private func tensors(_ step: Int) throws -> [[Float]] {
         let checkpoint = try Checkpoint(path: path(step))
         return try checkpoint.layout.tensors.map { try #require(try checkpoint[$0.name]) }
@@ -29,7 +29,7 @@ import Testing
 
     private func path(_ step: Int) -> String { "\(bench.folder)/checkpoints/ckpt_1_\(step).safetensors" }
 
-    /// The same numbers follow in any case: only what is said differs.
+    /// The results are the same in any case; only the notices differ.
     @Test(arguments: [nil, "fp32", "fp32 without fma", "fp64 of a later version"])
     func anotherArithmeticIsSaidOnce(before: String?) throws {
         let now = try Arithmetic.best(for: .fp32).rawValue
@@ -49,7 +49,7 @@ import Testing
         let names = ["'\(before ?? "")'", "'\(now)'"]
         #expect(
             warnings.count { text in names.allSatisfy(text.contains) } == (before ?? now == now ? 0 : 1), "\(warnings)")
-        // The line about the resume itself is always there.
+        // One notice is always about the resume itself.
         #expect(notices.count == (before == nil ? 2 : 1), "\(notices)")
     }
 

@@ -7,7 +7,8 @@ import Testing
 @testable import DTrainDistributed
 
 @Suite struct CheckpointSaverTests {
-    /// Saves on each rank, with a weight of the last rank one ulp off if asked for; the ranks' errors and the files.
+    /// Saves on each rank, optionally with a weight of the last rank one ulp off; returns the ranks' errors and the
+    /// files.
     private func save(
         ranks: Int, lastDiffers: Bool = false, calls: FileCalls = .system
     ) throws -> (errors: [DTrainError?], files: [String]) {
@@ -138,7 +139,7 @@ import Testing
     }
 }
 
-/// Calls that write nothing, some times, as on a full disk; the saves before work.
+/// Calls whose writes fail a number of times, as on a full disk, after some successful saves.
 private func failing(times: Int, after good: Int = 0) -> FileCalls {
     let files = Counter()
     var calls = FileCalls.system
@@ -161,7 +162,7 @@ private final class Counter: Sendable {
     func add() { count.withLock { $0 += 1 } }
 }
 
-/// A disk that flushes nothing until it is let.
+/// A disk that blocks flushes until released.
 private final class SlowDisk: @unchecked Sendable {
     private let condition = NSCondition()
     private var isReleased = false

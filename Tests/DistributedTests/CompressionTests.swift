@@ -3,10 +3,9 @@ import DTrainDistributed
 import DistributedTesting
 import Testing
 
-/// Gradients that travel in bf16.
+/// Gradient exchange in bf16.
 @Suite struct CompressionTests {
-    /// Every rank's gradient is the same in all steps, so without feedback each step would add the
-    /// same error.
+    /// Each rank's gradient is constant, so without error feedback each step would add the same error.
     @Test(arguments: 2...4, [2, 3, 8])
     func sumOverManyStepsIsOffByOneRounding(ranks: Int, leaves: Int) throws {
         let (check, steps) = (GradientCheck(leaves: leaves, count: 603), 200)
@@ -19,18 +18,18 @@ import Testing
             let size = gradients.reduce(0.0) { $0 + Double(abs($1[index])) }
             let sum = gradients.reduce(0.0) { $0 + Double($1[index]) }
             let error = abs(totals[0][index] - Double(steps) * sum)
-            // bf16 keeps 8 bits, so rounding x loses at most |x| / 256. With x = gradient + rest
-            // the rest stays below |gradient| / 255, for the ranks together below size / 255. The
-            // owner rounds a sum of at most size * (1 + 2 / 255) and keeps at most that / 255.
-            // Float32 additions are a hundredth of it.
+            // bf16 has 8 bits, so rounding x loses at most |x| / 256. With x = gradient + residual, the residual stays
+            // below |gradient| / 255, and for all ranks together below size / 255. The owner rounds a sum of at most
+            // size * (1 + 2 / 255) and keeps a residual of at most that / 255. Float32 additions add about a hundredth
+            // of it.
             #expect(error <= size * (2 + 2.0 / 255) / 255 * 1.05, "element \(index)")
             largest = max(largest, error / size)
         }
-        // The check sees the rounding at all.
+        // The rounding is measurable.
         #expect(largest > 1e-4)
     }
 
-    /// The sum over the steps of what a rank gets.
+    /// The sum over the steps of a rank's reduced gradients.
     private static func total(_ check: GradientCheck, steps: Int, _ ranks: InMemoryCommunicator) throws -> [Double] {
         let tree = ReductionTree(leafCount: check.leaves)
         let runs = Partition.balanced(count: check.leaves, parts: ranks.size)
@@ -51,8 +50,7 @@ import Testing
                         Array(sum[elements]), GradientBlocks.Segment(block: block, elements: elements), node: place,
                         of: sums.count, to: nodes.pointer)
                 }
-                // In some steps blocks travel while later ones are filled in, on each rank at
-                // another place.
+                // In some steps blocks are sent while later ones are filled in, at different positions on each rank.
                 if (block + ranks.rank + step) % 3 != 0, step % 4 != 0 {
                     try reduction.advance(finished: block + 1)
                 }
@@ -60,14 +58,14 @@ import Testing
             let outcome = try reduction.finish(stopSignal: UInt32(1000 * ranks.rank + step))
             try require(
                 outcome.stopSignals, equals: (0..<ranks.size).map { UInt32(1000 * $0 + step) }, "signals")
-            // The loss isn't rounded; all ranks add it up in the same order.
+            // The loss isn't rounded, and all ranks sum it in the same order.
             try require(nodes[check.count - 1], equals: loss, "loss")
             for index in total.indices { total[index] += Double(nodes[index]) }
         }
         return total
     }
 
-    /// A character's row is another one's in the next step, so what rounding has lost of it must not go there.
+    /// A row belongs to another character in the next step, so its residual must be discarded.
     @Test func errorsOfRowsThatVaryAreForgotten() throws {
         let matrices = [
             GradientBlocks.Matrix(rows: 3, width: 40, offset: 0, stride: 40, rowsVary: true),
@@ -79,7 +77,7 @@ import Testing
             let synchronizer = try GradientSynchronizer(
                 communicator: ranks, tree: tree, runs: [0..<1, 1..<2], blocks: blocks, compression: .bf16)
             return try (0..<2).map { _ in
-                // Not a number of 8 bits, so a part of it is left.
+                // The value isn't exact in 8 bits, so it leaves a residual.
                 var nodes = [Float](repeating: 1.003, count: blocks.count)
                 try nodes.withUnsafeMutableBufferPointer { nodes in
                     let base = try #require(nodes.baseAddress)
@@ -91,7 +89,7 @@ import Testing
         }
         for steps in try results.map({ try $0.get() }) {
             #expect(steps[0][..<120] == steps[1][..<120])
-            // The others get it in the second step.
+            // The other elements receive their residual in the second step.
             #expect(zip(steps[0][120..<200], steps[1][120..<200]).allSatisfy { $0 != $1 })
         }
     }

@@ -14,8 +14,8 @@ import Testing
                 let check = GradientCheck(leaves: leaves, count: count)
                 try check.run(ranks)
                 try check.run(ranks, minBytes: 900)
-                // Four blocks of two tasks and a rest; few elements are a block each, and most
-                // ranks have no part of it.
+                // Four blocks of two tasks, and a rest. With few elements, each is a block, and most ranks have no part
+                // of it.
                 try check.run(ranks, minBytes: count < 20 ? 4 : count)
             }
             for result in results { try result.get() }
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// The last rank computes longer by three tenths of a second; on a busy machine others may be late, too, in some steps.
+    /// The last rank computes 0.3 s longer; on a busy machine other ranks may also be late in some steps.
     @Test(arguments: [
         (GradientSummation.tree, GradientCompression.none), (.tree, .bf16), (.library, .none),
     ])
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    /// A block that is on its way while this rank computes the others; nothing where all are sent at the end.
+    /// A block's exchange overlaps the computation of the others; nothing overlaps if all are sent at the end.
     @Test(arguments: [true, false], [GradientCompression.none, .bf16])
     func exchangeBesideTheComputationIsHidden(isEarly: Bool, compression: GradientCompression) throws {
         let blocks = GradientBlocks(contiguous: 100, ranks: 2, minBytes: 160)
@@ -93,7 +93,7 @@ import Testing
         #expect(try synchronizer.begin(nodes: values.pointer).finish().times.waiting == 0)
     }
 
-    /// Otherwise the comparison of bits above would show nothing.
+    /// Otherwise the bit comparisons above would test nothing.
     @Test func orderOfAdditionMattersToTheCheck() {
         let check = GradientCheck(leaves: 8, count: 100)
         let inOrder = (0..<8).map(check.gradient).reduce([Float](repeating: 0, count: 100)) { zip($0, $1).map(+) }
@@ -112,7 +112,7 @@ import Testing
         #expect(outcome.stopSignals == [7])
     }
 
-    /// A step that leaves a reduction out, or begins two, must not end in a wrong sum.
+    /// A step with a missing or duplicate reduction fails instead of giving a wrong sum.
     @Test(arguments: [
         (1, GradientSummation.tree, GradientCompression.none), (2, .tree, .none),
         (2, .tree, .bf16), (2, .library, .none),
@@ -132,7 +132,7 @@ import Testing
             #expect(error?.category == .internal)
             _ = try first.finish()
             #expect(Array(nodes.elements) == [Float](repeating: Float(ranks), count: 3))
-            // A reduction that is dropped counts as unfinished.
+            // A discarded reduction counts as unfinished.
             _ = try synchronizer.begin(nodes: nodes.pointer)
             #expect(throws: DTrainError.self) { _ = try synchronizer.begin(nodes: nodes.pointer) }
         }
@@ -140,7 +140,7 @@ import Testing
     }
 
     @Test func trailersArePlacedBehindTheirParts() {
-        // A block of 10 elements from 20 on, cut into 4, 0 and 6; each trailer has 2 elements.
+        // A block of 10 elements from 20 on, split into 4, 0 and 6; each trailer has 2 elements.
         let places = TrailerPlaces(behind: [20..<24, 24..<24, 24..<30], from: 20, length: 2)
         #expect((0..<3).map(places.start) == [4, 6, 14])
         var gathered = [0, 1, 2, 3, -1, -1, -2, -2, 4, 5, 6, 7, 8, 9, -3, -3]
@@ -150,8 +150,9 @@ import Testing
         #expect(Array(gathered.prefix(10)) == Array(0..<10))
     }
 
-    /// Ranks with 1, 0 and 2 nodes; rank 2's plan of two blocks of 48 elements, and of the last one
-    /// with the loss.
+    /// Checks rank 2's plan of two blocks of 48 elements and of the last block with the loss.
+    ///
+    /// The ranks have 1, 0 and 2 nodes.
     @Test func planCountsBytesOfAllRanks() throws {
         let blocks = GradientBlocks(contiguous: 97, ranks: 3, minBytes: 192)
         let shares = GradientShares(
@@ -161,11 +162,11 @@ import Testing
             WireFormat(elementBytes: 4, trailerLength: 2, sendsNodes: true))
         #expect(plans.map(\.elements) == [0..<48, 48..<96, 96..<97])
         #expect(plans.map(\.ownPart) == [32..<48, 80..<96, 96..<97])
-        // 16 elements of 2 nodes to ranks 0 and 1, 16 elements of 1 node from rank 0.
+        // Rank 2 sends 16 elements of 2 nodes to ranks 0 and 1, and receives 16 elements of 1 node from rank 0.
         #expect((0..<3).map(plans[1].sent.range) == [0..<128, 128..<256, 256..<256])
         #expect((0..<3).map(plans[1].received.range) == [0..<64, 64..<64, 64..<64])
         #expect((plans.map(\.stagingStart), stagingCount) == ([0, 16, 32], 33))
-        // The loss is rank 2's part, and the three trailers go with it.
+        // The loss and the three trailers are in rank 2's part.
         #expect(plans.map { $0.trailers != nil } == [false, false, true])
         #expect((0..<3).map(plans[1].gathered.range) == [0..<64, 64..<128, 128..<192])
         #expect((0..<3).map(plans[2].gathered.range) == [0..<8, 8..<16, 16..<28])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// Trainings with held-out data and on streams, on ranks that are threads.
+/// Trainings with held-out data and on streams, with ranks as threads.
 @Suite struct HeldOutRunTests {
     private let bench: TrainingBench
 
@@ -39,7 +39,7 @@ import Testing
             .map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }.filter { $0.validation_loss != nil }
     }
 
-    /// The checkpoints' bytes, held-out losses included, whatever the ranks and wherever the training was resumed.
+    /// Checkpoints, including held-out losses, are the same for any number of ranks and any resumed step.
     @Test(arguments: [(false, Cell.gru), (true, .gru), (true, .lstm)])
     func ranksAndResumesChangeNoBit(stateful: Bool, cell: Cell) throws {
         func change(_ options: inout TrainingOptions) {
@@ -70,7 +70,7 @@ import Testing
         #expect(try validations("part").map(\.validation_loss) == losses.map(\.validation_loss))
     }
 
-    /// What is measured is what an evaluation of the saved weights on the held-out windows measures.
+    /// The held-out loss equals an evaluation of the saved weights on the held-out windows.
     @Test func theLossIsThatOfAnEvaluation() throws {
         try train(ranks: 2, options(in: "run") { $0[.validationSplit] = 0.2 })
         let checkpoint = try Checkpoint(path: "\(bench.folder)/run/ckpt_2.safetensors")
@@ -78,7 +78,7 @@ import Testing
         let corpus = try Corpus(path: "\(bench.folder)/text.txt", vocabulary: vocabulary)
         let heldOut = try #require(
             SequenceDataset(corpus: corpus, sequenceLength: 10, batchSize: 8, validationSplit: 0.2).heldOut)
-        // One window after the other: each has a loss of its own.
+        // Each window is evaluated separately.
         let evaluator = try Evaluator(checkpoint: checkpoint, sequenceLength: 10, threads: 1)
         let windows = heldOut.predictions / 10
         let first = corpus.count / 11 - windows
@@ -94,7 +94,7 @@ import Testing
         #expect(try validations("run").last?.validation_loss == measured)
     }
 
-    /// Measuring changes nothing: the weights are those of a training that only leaves the same windows out.
+    /// Validation doesn't change the training: a run without validation, on the same windows, gives the same weights.
     @Test func measuringLeavesTheTrainingAlone() throws {
         try train(ranks: 1, options(in: "often") { ($0[.validationSplit], $0[.validateEverySteps]) = (0.2, 1) })
         try train(ranks: 1, options(in: "seldom") { $0[.validationSplit] = 0.2 })
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func theBestCheckpointIsTheLeastLoss() throws {
-        // A rate at which the loss soon rises again.
+        // A learning rate at which the loss soon rises again.
         try train(
             ranks: 1,
             options(in: "run") {
@@ -123,7 +123,7 @@ import Testing
     @Test func patienceEndsTheTrainingAndAResumeEndsAtOnce() throws {
         func change(_ options: inout TrainingOptions) {
             (options[.validationSplit], options[.validateEverySteps]) = (0.2, 1)
-            // No loss falls by that much.
+            // No loss improves by that much.
             (options[.earlyStopping], options[.minDelta]) = (3, 100)
         }
         let first = options(in: "run", change)

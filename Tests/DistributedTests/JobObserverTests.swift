@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// What users are told.
+/// The reports of stalled and lost ranks to users.
 @Suite struct JobObserverTests {
     private func record(
         _ rank: Int, _ phase: TrainingPhase, step: Int = 12, rounds: Int, beats: Int = 0, collectives: Int,
@@ -18,7 +18,8 @@ import Testing
         JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)", "rank 2 (beta)"], timeout: 4)
     }
 
-    /// Runs rounds of half a second while rank 2 computes and the others wait, with `beats` of rank 2 in each round.
+    /// Runs rounds of half a second in which rank 2 computes and the others wait; `beats` gives rank 2's heartbeat by
+    /// round.
     private func findings(rounds: Int, beats: (Int) -> Int) -> [JobObserver.Finding] {
         var observer = observer()
         return (1...rounds).compactMap { round in

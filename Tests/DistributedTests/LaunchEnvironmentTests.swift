@@ -47,7 +47,7 @@ import Testing
         #expect(launch(variables).tasks == nil)
     }
 
-    /// Which way `srun` can go depends on the library.
+    /// The PMI option of `srun` depends on the MPI library.
     @Test(arguments: [("Open MPI v4.1.4", "pmix"), ("MPICH Version: 4.0.2", "pmi2")])
     func theWayOutFitsTheLibrary(library: String, type: String) throws {
         let tasks = try #require(launch(["SLURM_STEP_NUM_TASKS": "4"]).tasks)
@@ -74,7 +74,7 @@ import Testing
         #expect(launch(["PMIX_RANK": "0", "SLURM_STEP_NUM_NODES": "1"]).isOnOneHost)
         #expect(!launch(["PMIX_RANK": "0", "SLURM_STEP_NUM_NODES": "2"]).isOnOneHost)
         #expect(!launch(["PMIX_RANK": "0"]).isOnOneHost)
-        // A batch script that starts no MPI job.
+        // A batch script without an MPI job.
         #expect(!launch(["SLURM_STEP_NUM_NODES": "1"]).isOnOneHost)
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// The side channel, over the loopback of this host.
+/// The side channel over this host's loopback interface.
 @Suite struct LifelineTests {
     private func wait(_ what: Comment, until done: () -> Bool) throws {
         for _ in 0..<1000 {
@@ -106,7 +106,7 @@ import Testing
         #expect(hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [])
     }
 
-    /// A stopped process must not make the connection fill up.
+    /// A sender without answers stops, so a suspended receiver can't fill the connection.
     @Test func whoHearsNothingStopsTalking() throws {
         let (hub, spoke) = try connected()
         for round in 0..<100 { _ = spoke.send(LivenessRecord(rank: 2, rounds: round), seconds: 0) }
@@ -130,7 +130,7 @@ import Testing
         #expect(LivenessMessage(message.bytes, token: 9) == nil)
     }
 
-    /// Rank 0 may read messages late, most of all during start-up.
+    /// Rank 0 may read messages late, mostly during start-up.
     @Test func aConnectionThatWaitsForItsAnswerIsKept() throws {
         let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)

@@ -4,9 +4,9 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// A training whose folder goes away in mid-run.
+/// A training whose folder disappears during the run.
 @Suite struct LostFolderTests {
-    /// Trains 8 steps, each saved; `react` is told what happens.
+    /// Trains 8 steps with a save after each; `react` receives the events.
     private func train(_ folder: SaverFolder, react: @escaping (TrainingEvent) throws -> Void = { _ in }) throws {
         var options = TrainingOptions(data: "\(folder.path)/text.txt")
         options[.checkpointDirectory] = folder.checkpoints

@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    /// Every write to this device fails as on a full disk.
+    /// Every write to `/dev/full` fails as on a full disk.
     @Test func aFullDiskIsReportedOnceAndFailsAtTheEndAlone() throws {
         let log = try MetricsLog(path: "/dev/full", data: ["/dev/null"], after: .none)
         var warnings: [String] = []
@@ -86,7 +86,7 @@ import Testing
         #expect(try gap(at: 3) != nil)
     }
 
-    /// A file with two finished epochs of two steps and a step more, and the progress to it.
+    /// A file with two finished epochs of two steps plus one step, and the matching progress.
     private func earlier(_ folder: SaverFolder) throws -> (path: String, text: String, progress: TrainingProgress) {
         let path = "\(folder.path)/metrics"
         var text = ""
@@ -127,7 +127,7 @@ import Testing
         #expect(try String(contentsOfFile: path, encoding: .utf8).isEmpty)
     }
 
-    /// What `--resume` finds when the first start has died before it saved.
+    /// The state after the first start died before its first save.
     @Test func linesBeforeTheFirstCheckpointGoWithAWord() throws {
         let folder = try SaverFolder()
         let (path, text, _) = try earlier(folder)
@@ -141,7 +141,7 @@ import Testing
     @Test func oneTrainingAtATimeHasTheFile() throws {
         let folder = try SaverFolder()
         let (path, text, progress) = try earlier(folder)
-        // Cut back, so that another file is in its place.
+        // Truncation replaces the file with a new one.
         try Data((text + "{\"epoch\":3,\"loss\":1,\"step\":6}\n").utf8).write(to: URL(fileURLWithPath: path))
         let first = try open(path, after: .saved(progress))
         #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
@@ -151,7 +151,7 @@ import Testing
         #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
     }
 
-    /// A pipe whose reader takes nothing holds up neither the training nor its end.
+    /// A pipe whose reader never reads delays neither the training nor its end.
     @Test func aPipeThatIsFullHoldsNothingUp() throws {
         let folder = try SaverFolder()
         let path = "\(folder.path)/pipe"
@@ -164,7 +164,7 @@ import Testing
             try log.write(report(step)) { if case .warning(let text) = $0 { warnings.append(text) } }
         }
         #expect(warnings.count == 1 && warnings[0].contains("takes no more for now"), "\(warnings)")
-        // The reader takes all that is in the pipe, again and again.
+        // The reader repeatedly drains the pipe.
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         var lines = 0
         for step in 2001...2020 {

@@ -3,9 +3,9 @@ import Testing
 @testable import DTrainCore
 @testable import DTrainDistributed
 
-/// Who is named when a step's loss or gradient is not finite.
+/// The error for a step with a non-finite loss or gradient names the rank and the tensor.
 @Suite struct NonFiniteGradientTests {
-    /// The error that all ranks agree on when this one has `spoil`ed something of its own.
+    /// The agreed error of all ranks after one rank's values were spoiled.
     private func error(
         ranks: Int, loss: Float, spoil: @escaping @Sendable (_ rank: Int, Replica) -> Void
     ) throws -> DTrainError {
@@ -32,7 +32,7 @@ import Testing
 
     @Test func theRankAndItsTensorAreNamed() throws {
         let error = try error(ranks: 3, loss: 4) { rank, replica in
-            // On the way, the sums over the tokens come first.
+            // The sums over tokens are the first to be sent.
             if rank == 1 { replica.gradient.sums[0] = .infinity }
         }
         #expect(error.category == .badData)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// What is said about the places of ranks and threads, and what isn't.
+/// Warnings about the placement of ranks and threads.
 @Suite struct PlacementTests {
     private func host(
         ranks: Int = 1, own: Int = 1, all: Int? = nil, near: Int? = nil, processors: Int = 2, quota: Double? = nil,
@@ -18,9 +18,9 @@ import Testing
         #expect(host(own: 2).warning == nil)
         #expect(host(ranks: 2).warning == nil)
         #expect(host(ranks: 2, own: 4, processors: 8, of: 8, isGiven: true).warning == nil)
-        // Bound to a core each, and no other is free.
+        // Each rank is bound to one core, and no other core is free.
         #expect(host(ranks: 2, all: 2, near: 1, processors: 1).warning == nil)
-        // A thread for each hardware thread, a quota rounded up, and one thread because that was said.
+        // A thread per hardware thread, a quota rounded up, and an explicit single thread.
         #expect(host(own: 16, processors: 16, of: 16, isGiven: true).warning == nil)
         #expect(host(own: 2, processors: 8, quota: 1.5, of: 8).warning == nil)
         #expect(host(processors: 1, of: 1, idle: 7, isGiven: true).warning == nil)
@@ -45,7 +45,7 @@ import Testing
             host(own: 8, processors: 8, quota: 1.5, of: 8, isGiven: true).warning
                 == "8 worker threads share the 1.5 cores that a CPU quota leaves to node1, which is slower than one "
                 + "thread a core: lower `threads` to 2")
-        // One of two bound ranks has more threads than its own core; the other core has room.
+        // One of two bound ranks has more threads than cores, although the host has a free core.
         #expect(
             host(ranks: 2, own: 3, all: 4, near: 3, processors: 1, of: 4, isGiven: true).warning
                 == "3 worker threads share the 1 core of node1, which is slower than one thread a core: lower "
@@ -60,19 +60,19 @@ import Testing
         #expect(
             host(ranks: 2, all: 2, near: 1, processors: 1, of: 2, idle: 14).warning?.hasPrefix(
                 "the 2 ranks on node1 are bound to 2 cores, and 14 cores stay idle: ") == true)
-        // More threads than the one core that it is bound to.
+        // More threads than the single core of the binding.
         #expect(
             host(own: 2, processors: 1, of: 1, idle: 1, isGiven: true).warning?.hasPrefix("the rank on node1 is bound")
                 == true)
     }
 
     @Test(arguments: [
-        // Two of four cores used; all used; another hardware thread of a used core isn't free.
+        // Two of four cores used; all used; a second hardware thread of a used core isn't free.
         (used: [0, 1], available: 0...3, allocated: Int?.none, quota: Double?.none, siblings: false, idle: 2),
         ([0, 1, 2, 3], 0...3, nil, nil, false, 0), ([0, 1], 0...3, nil, nil, true, 1),
         ([0, 2], 0...3, nil, nil, true, 0),
         ([0, 2], 0...7, nil, nil, true, 2), ([0, 1], 0...7, nil, nil, true, 3),
-        // A scheduler or a quota gives no more.
+        // The scheduler or a quota allows no more.
         ([0], 0...7, 1, nil, false, 0), ([0], 0...7, 4, nil, false, 3), ([0], 0...7, nil, 1.5, false, 0),
         ([0], 0...7, nil, 3, false, 2),
     ])

@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainDistributed
 
 @Suite struct ReplicaAgreementTests {
-    /// Every rank's error; all ranks must have thrown the same.
+    /// The common error of all ranks.
     private func error(
         ranks: Int, _ body: @escaping @Sendable (any Communicator, ReplicaAgreement) throws -> Void
     ) throws -> DTrainError? {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// A folder with a text and a place for checkpoints; it lives as long as this object.
+/// A folder with a text and a subfolder for checkpoints, deleted with this object.
 final class SaverFolder: Sendable {
     static let text = "the quick brown fox jumps over the lazy dog"
     let path: String
@@ -21,7 +21,7 @@ final class SaverFolder: Sendable {
     var names: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: checkpoints).sorted() } }
 }
 
-/// A saver of a small model, and what it reports.
+/// A saver of a small model, and its reported events.
 final class SaverBench {
     let folder: SaverFolder
     let replica: Replica

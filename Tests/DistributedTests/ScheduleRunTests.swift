@@ -4,19 +4,19 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// Learning rates over the steps of a training, and where they end after a resume.
+/// Learning rates over the steps of a training, and the end of the decay after a resume.
 @Suite struct ScheduleRunTests {
     private let bench: TrainingBench
-    /// Steps of an epoch of the bench's text.
+    /// Steps per epoch of the bench's text.
     private let stepsPerEpoch = 26
 
     init() throws { bench = try TrainingBench() }
 
-    /// What a start told: the steps, and the notices.
+    /// Trains to a step; returns the reported steps and notices.
     private func train(
         to step: Int?, _ start: TrainingOptions.Start = .fresh, _ change: (inout TrainingOptions) -> Void = { _ in }
     ) throws -> (steps: [StepReport], notices: [String]) {
-        // A resume takes what isn't given from the checkpoint.
+        // A resume takes missing settings from the checkpoint.
         var options = start == .resume ? TrainingOptions(data: "\(bench.folder)/text.txt") : bench.options
         (options.start, options[.maxSteps], options[.metrics]) = (start, step, nil)
         options[.checkpointDirectory] = "\(bench.folder)/checkpoints"
@@ -64,7 +64,7 @@ import Testing
         expectCosine(steps)
         #expect(try horizon("ckpt_3_8") == 52)
         #expect(notices.count { $0.hasPrefix("`schedule` cosine still ends at step 52,") } == 1, "\(notices)")
-        // Not where the decay has a length of its own.
+        // An explicit decay length isn't changed.
         let given = try train(to: 61, .resume) { $0[.decaySteps] = .steps(100) }
         #expect(!given.notices.contains { $0.contains("still ends") })
         #expect(abs((given.steps.first?.learningRate ?? 0) - 0.5e-3 * (1 + cos(0.6 * Double.pi))) < 1e-15)
@@ -77,7 +77,7 @@ import Testing
         expectCosine(steps)
         #expect(notices.contains("`schedule` changes from constant to cosine"))
         #expect(notices.contains { $0.contains("still ends at step 52") })
-        // And keeps that end.
+        // A later resume keeps that end.
         expectCosine(try train(to: 6, .resume).steps)
         #expect(try horizon("ckpt_1_6") == 52)
     }

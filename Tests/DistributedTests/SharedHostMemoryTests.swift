@@ -3,11 +3,11 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// Memory that ranks of a host share, mapped twice by one process; SameBitsTests has real ranks with it.
+/// Host memory shared by ranks, here mapped twice by one process; SameBitsTests covers real ranks.
 @Suite struct SharedHostMemoryTests {
     private static let size = 1 << 16
 
-    /// What one writes the other reads, wherever it is.
+    /// Writes through one mapping are visible through the other.
     @Test func bothMappingsAreTheSameMemory() throws {
         let (memories, descriptor) = try pair()
         defer { close(descriptor) }
@@ -29,7 +29,7 @@ import Testing
         #expect(memories[0].take(byteCount: Self.size / 2) == nil)
     }
 
-    /// In another container the same numbers name something else, or nothing.
+    /// In another container the same process and descriptor numbers refer to something else, or nothing.
     @Test func othersMemoryIsNotTaken() throws {
         let made = try #require(SharedHostMemory.Mapping.make(size: Self.size))
         defer { close(made.descriptor) }

@@ -2,26 +2,26 @@ import DTrainDistributed
 import DTrainCore
 import Testing
 
-/// How ranks share processors, told by their masks alone.
+/// The sharing of processors by ranks, derived from their affinity masks.
 @Suite struct SharedProcessorsTests {
     private func shared(_ masks: [ClosedRange<Int>]) -> [SharedProcessors] {
         masks.indices.map { SharedProcessors(masks: masks.map { ProcessorSet($0) }, localRank: $0) }
     }
 
     @Test(arguments: [
-        // Alone, unbound, and bound to one of two cores.
+        // A single rank, unbound, and bound to one of two cores.
         ([0...7], [8], 8), ([0...0], [1], 1),
-        // Unbound, as with MPICH or srun, whatever the launcher tells: they share all of it.
+        // Unbound ranks, as with MPICH or srun, share all processors.
         ([0...7, 0...7], [4, 4], 8), ([0...7, 0...7, 0...7], [2, 2, 2], 8),
-        // A core each.
+        // One core per rank.
         ([0...0, 1...1], [1, 1], 2),
-        // Two on the one socket there is; two on each of two.
+        // Two ranks on one socket; two on each of two sockets.
         ([0...1, 0...1], [1, 1], 2), ([0...3, 0...3, 4...7, 4...7], [2, 2, 2, 2], 8),
-        // A socket each, and not all processors of the second.
+        // One socket per rank, the second only in part.
         ([0...7, 8...11], [8, 4], 12),
-        // More than there are.
+        // More ranks than processors.
         ([0...1, 0...1, 0...1, 0...1], [1, 1, 1, 1], 2), ([0...0, 0...0], [1, 1], 1),
-        // One may go everywhere.
+        // One rank is unbound.
         ([0...7, 0...3, 4...7], [2, 2, 2], 8),
     ])
     func threadsAreTheMaskDividedAmongThoseThatShareIt(masks: [ClosedRange<Int>], threads: [Int], count: Int) {
@@ -32,7 +32,7 @@ import Testing
     @Test(arguments: [
         ([0...1, 0...1], [1, 1], [false, false]), ([0...1, 0...1], [2, 1], [true, true]),
         ([0...1, 0...1, 0...1], [1, 1, 1], [true, true, true]), ([0...0, 1...1], [1, 1], [false, false]),
-        // Only the rank whose own threads take turns has to make way.
+        // Only ranks with threads that share a processor yield.
         ([0...0, 1...1], [2, 1], [true, false]), ([0...0, 0...0, 1...7], [1, 1, 1], [true, true, false]),
         ([0...3], [4], [false]), ([0...3], [5], [true]),
     ])
@@ -65,15 +65,15 @@ import Testing
         }
         let none = ProcessorQuota()
         #expect(threads([0...7], [none]) == [8])
-        // Rounded up, and never below one thread.
+        // The quota is rounded up, to at least one thread.
         #expect(threads([0...7], [quota((1, 1.5))]) == [2])
         #expect(threads([0...7], [quota((1, 0.25))]) == [1])
         #expect(threads([0...7, 0...7], [quota((1, 3)), quota((1, 3))]) == [2, 2])
         #expect(threads([0...7, 0...7], [quota((1, 2)), quota((1, 2))]) == [1, 1])
-        // A group each, within one that holds for both; and one rank without any.
+        // Each rank has a group within a common one; then one rank has none.
         #expect(threads([0...7, 0...7], [quota((1, 2), (9, 3)), quota((2, 4), (9, 3))]) == [2, 2])
         #expect(threads([0...7, 0...7], [quota((1, 2)), none]) == [2, 4])
-        // More than the masks have.
+        // The quota exceeds the mask.
         #expect(threads([0...1], [quota((1, 16))]) == [2])
     }
 
@@ -87,7 +87,7 @@ import Testing
         #expect(host([0...7], [ProcessorQuota()]).quota == nil)
         #expect(host([0...7, 0...7], [quota((1, 3)), quota((1, 3))]).quota == 3)
         #expect(host([0...7, 0...7], [quota((1, 3)), quota((2, 2))]).quota == 5)
-        // Two threads in one and a half cores take turns: the one that waits must not spin.
+        // Two threads in 1.5 cores take turns, so a waiting thread must not spin.
         #expect(host([0...7], [quota((1, 1.5))]).areCrowded(threads: [2]))
         #expect(!host([0...7], [quota((1, 1.5))]).areCrowded(threads: [1]))
     }

@@ -5,9 +5,9 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// Saves to a disk that takes its time.
+/// Saves to a slow disk.
 @Suite struct SlowDiskTests {
-    /// A disk that takes few bytes at a time, with a pause after each.
+    /// A disk that accepts few bytes per call, with a pause after each.
     private static func dribbling(_ bytes: Int, microseconds: UInt32) -> FileCalls {
         var calls = FileCalls.system
         calls.write = { descriptor, all in
@@ -17,7 +17,7 @@ import Testing
         return calls
     }
 
-    /// A training that waits for it isn't taken for one that stands still.
+    /// Waiting for a slow disk doesn't count as a stall.
     @Test func whoWaitsForADribblingDiskMoves() throws {
         let communicator = SoloCommunicator()
         let bench = try SaverBench(
@@ -43,7 +43,7 @@ import Testing
         let seconds = Clock.seconds - start
         isOver.store(true, ordering: .relaxed)
         #expect(bench.events == ["saved ckpt_1.safetensors"])
-        // Both grow on a busy machine; without a sign of life they would be the same.
+        // Both times grow on a busy machine; without heartbeats they would be equal.
         #expect(stillest.withLock { $0 } < seconds / 2)
     }
 
@@ -56,13 +56,13 @@ import Testing
         #expect(try bench.folder.names == ["ckpt_1.safetensors"])
     }
 
-    /// The others wait for what this rank alone has met.
+    /// The other ranks wait for this rank's error.
     @Test func anErrorOfOneRankDoesNotWaitForTheDisk() throws {
         let bench = try SaverBench(
             try SaverFolder(), SoloCommunicator(), calls: Self.dribbling(25, microseconds: 30_000))
         try bench.save(epoch: 1)
         bench.saver.settle(after: DTrainError(.internal, "of one rank"), report: bench.note)
-        // The save is not over.
+        // The save is still in progress.
         #expect(bench.events.isEmpty)
         try bench.saver.finish(report: bench.note)
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// Who is to blame, judged from records alone.
+/// The diagnosis of stalls from liveness records.
 @Suite struct StallRulesTests {
     private let rules = StallRules(timeout: 20)
 
@@ -38,7 +38,7 @@ import Testing
         #expect(verdict == .stuck(.init(ranks: [1], waiters: [0, 2], seconds: 20)))
     }
 
-    /// It looks like one that waits: its last record says so.
+    /// A suspended process appears to wait, since its last record says so.
     @Test func stoppedProcessIsSilent() {
         let verdict = rules.verdict([
             rank(0, collectives: 8, waited: 20), rank(1, collectives: 8, waited: 0.2, still: 19.5, silent: 19.5),
@@ -63,7 +63,7 @@ import Testing
         #expect(rules.verdict(ranks(23)) == .unknown(.init(ranks: [2], waiters: [0, 1], seconds: 23)))
     }
 
-    /// Rank 0 was slow and has come at last; what ranks 1 and 2 have told is older than that.
+    /// Rank 0 was slow and has just arrived; the records of ranks 1 and 2 are older.
     @Test func whoeverHasJustComeShowsThatNothingIsStuck() {
         let verdict = rules.verdict([
             rank(0, collectives: 8, waited: 0), rank(1, collectives: 8, waited: 60, still: 60),
@@ -72,7 +72,7 @@ import Testing
         #expect(verdict == .fine)
     }
 
-    /// Nobody waits while all are suspended: no watching thread counts.
+    /// Time in which the whole job is suspended doesn't count, since no monitoring thread runs.
     @Test func suspendedJobHasLostNothing() {
         var observed = rank(1, collectives: 7)
         observed.observe(LivenessRecord(rank: 1, rounds: 5, collectives: 7), seconds: 1)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// Rank 0's port, and connections to it that are none of the job's.
+/// Foreign connections to rank 0's port.
 @Suite struct StrangersTests {
     private func wait(_ what: Comment, until done: () throws -> Bool) throws {
         for _ in 0..<1000 {
@@ -31,7 +31,7 @@ import Testing
         LivenessMessage(.pulse, token: hub.address.token, LivenessRecord(rank: rank, rounds: 1)).bytes
     }
 
-    /// Lets a rank connect, and returns its side.
+    /// Connects a rank; returns its side.
     private func connect(_ rank: Int, to hub: LifelineHub) throws -> LifelineSpoke {
         let spoke = LifelineSpoke(to: hub.address, rank: rank, isSameHost: true)
         try wait("rank \(rank) is known") {
@@ -73,7 +73,7 @@ import Testing
         withExtendedLifetime((first, second)) {}
     }
 
-    /// What the other side's connections cost: no more than the ranks that are missing would.
+    /// Foreign connections use no more descriptors than the missing ranks would.
     @Test func silentConnectionsAreFewAndShort() throws {
         let hub = try hub()
         let flood = try (0..<100).map { _ in try knock(hub, with: [1, 2, 3]) }
@@ -86,7 +86,7 @@ import Testing
         #expect(hub.descriptors.count == 1 + 2)
         #expect(hub.send(LivenessRecord(rank: 0), seconds: 0.2) == [])
         #expect(hub.descriptors.count == 1)
-        // The ranks don't notice, and one line tells of it.
+        // The ranks are unaffected, and one line reports the connections.
         let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
         #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 0.1)) == [100])
         #expect(hub.send(LivenessRecord(rank: 0), seconds: 100) == [])
@@ -104,7 +104,7 @@ import Testing
         }
         try wait("it is turned away") { hub.read() == [] && slow.receive(token: 0).loss != nil }
         #expect(hub.records.isEmpty)
-        // Two seconds are enough for who takes only one.
+        // A sender that takes one second is within the limit of two.
         let late = try knock(hub, with: Array(bytes.prefix(32)))
         _ = hub.read()
         _ = hub.send(LivenessRecord(rank: 0), seconds: 1)
@@ -155,7 +155,8 @@ import Testing
         #expect(hub.records.isEmpty)
     }
 
-    /// In a job of several hosts, the port is open to all; the address tells who comes from one of them.
+    /// In a job of several hosts the port is open to all; a connection's address shows whether it comes from one of
+    /// them.
     @Test(.enabled(if: HostAddress.all.contains { !HostAddress.isLoopback($0.address) }, "no network here"))
     func otherHostsAreTurnedAway() throws {
         let own = try #require(HostAddress.all.map(\.address).first { !HostAddress.isLoopback($0) })

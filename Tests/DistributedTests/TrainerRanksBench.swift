@@ -3,24 +3,24 @@ import Foundation
 
 @testable import DTrainDistributed
 
-/// The same small training on one process and on ranks that are threads.
+/// The same small training on one process and on ranks as threads.
 final class TrainerRanksBench: Sendable {
-    /// What a user's loop leaves behind.
+    /// A user's training loop, which returns its final state.
     typealias Loop = @Sendable (Trainer) throws -> State
 
-    /// All that a training has computed, bit for bit.
+    /// The exact result of a training.
     struct State: Hashable, Sendable {
         /// The weights, then the optimiser's slots.
         var numbers: [[UInt32]]
-        /// How far the training has come, with its losses.
+        /// The training's progress, including its losses.
         var progress: TrainingProgress
     }
 
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-\(UUID().uuidString)").path
-    /// 11 steps an epoch.
+    /// The data, with 11 steps per epoch.
     let data: SequenceDataset
     private let model: ModelConfiguration
-    /// Three micro-batches, the last one smaller.
+    /// Three micro-batches, the last one partial.
     private let shape = Trainer.Shape(batchSize: 5, microBatchSize: 2, sequenceLength: 6)
 
     init() throws {
@@ -34,12 +34,12 @@ final class TrainerRanksBench: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    /// What a loop gives on one process, without a communicator.
+    /// The result of a loop on one process, without a communicator.
     func alone<Value>(_ loop: (Trainer) throws -> Value) throws -> Value {
         try loop(Trainer(model: model, shape: shape, threads: 2, seed: 1))
     }
 
-    /// What a loop gives on each rank.
+    /// The results of a loop on each rank.
     func onRanks<Value: Sendable>(
         _ ranks: Int, seed: UInt64 = 1, _ loop: @escaping @Sendable (Trainer, _ rank: Int) throws -> Value
     ) throws -> [Value] {
@@ -50,14 +50,14 @@ final class TrainerRanksBench: Sendable {
         return try results.map { try $0.get() }
     }
 
-    /// What a loop that doesn't ask for its rank gives on each one.
+    /// The results, on each rank, of a loop that doesn't use its rank.
     func onRanks<Value: Sendable>(
         _ ranks: Int, _ loop: @escaping @Sendable (Trainer) throws -> Value
     ) throws -> [Value] {
         try onRanks(ranks) { trainer, _ in try loop(trainer) }
     }
 
-    /// Trains to a step in total.
+    /// Trains up to a total number of steps.
     func train(
         _ trainer: Trainer, _ progress: inout TrainingProgress, to last: Int, loss: RowLoss = .crossEntropy
     ) throws {
@@ -72,7 +72,7 @@ final class TrainerRanksBench: Sendable {
         }
     }
 
-    /// Weights, slots and progress.
+    /// The weights, slots and progress.
     func state(_ trainer: Trainer, _ progress: TrainingProgress = TrainingProgress()) -> State {
         let buffers = [trainer.replica.parameters] + trainer.replica.optimizerState.slots
         return State(numbers: buffers.map { $0.elements.map(\.bitPattern) }, progress: progress)

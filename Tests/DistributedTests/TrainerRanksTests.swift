@@ -4,7 +4,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// A user's own loop on several ranks, which are threads: the bits of one process, and errors that all ranks share.
+/// A custom loop on several ranks (threads): the bits of one process, and errors shared by all ranks.
 @Suite struct TrainerRanksTests {
     private let bench: TrainerRanksBench
 
@@ -71,7 +71,7 @@ import Testing
         #expect(errors[0]?.message.hasPrefix("rank 0 (") == true)
     }
 
-    /// The loss is NaN for one target, which occurs in the last rank's sequences alone.
+    /// The loss is NaN for one target, which occurs only in the last rank's sequences.
     @Test(arguments: 2...3)
     func aLossThatIsNotFiniteIsThrownByAllRanksAlike(ranks: Int) throws {
         let bench = bench
@@ -109,7 +109,7 @@ import Testing
         #expect(try bench.onRanks(ranks, read).allSatisfy { $0 == expected })
     }
 
-    /// Lengths below, at and above the trainer's own, which is 6.
+    /// Lengths below, at and above the trainer's length of 6.
     @Test(arguments: 1...3)
     func aCurriculumGivesTheBitsOfOneProcess(ranks: Int) throws {
         let bench = bench
@@ -128,7 +128,7 @@ import Testing
         #expect(try bench.onRanks(ranks, loop).allSatisfy { $0 == expected })
     }
 
-    /// Half the squared distance of the logits from the target's row of the identity.
+    /// The loss is half the squared distance of the logits from the one-hot target.
     @Test(arguments: 1...3)
     func aLossOfOnesOwnGivesTheBitsOfOneProcess(ranks: Int) throws {
         let bench = bench
@@ -146,7 +146,7 @@ import Testing
             return bench.state(trainer, progress)
         }
         let expected = try bench.alone(loop)
-        // At first, nearly all of the loss is the target's own half.
+        // At first, nearly all of the loss is the target's ½.
         #expect(expected.progress.lossSum / 8 < 0.5)
         #expect(try bench.onRanks(ranks, loop).allSatisfy { $0 == expected })
     }

@@ -3,9 +3,9 @@ import Foundation
 
 @testable import DTrainDistributed
 
-/// A small training on ranks that are threads, in a folder of its own; it lives as long as this object.
+/// A small training on ranks as threads, in a folder that is deleted with this object.
 final class TrainingBench: Sendable {
-    /// 26 steps an epoch.
+    /// A text of 26 steps per epoch.
     private static let text = String(
         repeating: "the quick brown fox jumps over the lazy dog and runs away.\n", count: 40)
 
@@ -35,7 +35,7 @@ final class TrainingBench: Sendable {
         get throws { try FileManager.default.contentsOfDirectory(atPath: "\(folder)/checkpoints").sorted() }
     }
 
-    /// Steps in the metrics.
+    /// The number of steps in the metrics.
     var steps: Int {
         get throws {
             try String(contentsOfFile: "\(folder)/metrics.jsonl", encoding: .utf8)
@@ -43,7 +43,7 @@ final class TrainingBench: Sendable {
         }
     }
 
-    /// Writes a checkpoint again with other metadata.
+    /// Rewrites a checkpoint with changed metadata.
     func rewrite(_ path: String, _ change: (inout CheckpointMetadata) throws -> Void) throws {
         let checkpoint = try Checkpoint(path: path)
         let parameters = try AlignedBuffer<Float>(count: checkpoint.layout.count)
@@ -56,13 +56,15 @@ final class TrainingBench: Sendable {
             to: path, metadata: metadata, layout: checkpoint.layout, parameters: parameters.pointer, optimizer: state)
     }
 
-    /// Each rank's outcome of a training; `beforeReduction` is called on each rank in each step, and returns a signal.
+    /// Trains on each rank; returns the outcomes.
+    ///
+    /// `beforeReduction` is called on each rank in each step and returns a signal.
     func train(
         ranks: Int, _ options: TrainingOptions,
         beforeReduction: @escaping @Sendable (_ rank: Int, _ step: Int, TrainingRun?) -> Int32
     ) throws -> [Result<Bool, any Error>] {
         try InMemoryCommunicator.run(ranks: ranks) { communicator in
-            // Asked once at the start, then in every step.
+            // The signal is polled once at the start, then in every step.
             nonisolated(unsafe) var (step, run) = (-1, nil as TrainingRun?)
             let plan = try TrainingPlan.make(options, communicator: communicator, defaultThreads: 1) { _ in }
             let training = try TrainingRun(

@@ -4,9 +4,9 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// What a training reads before it begins, and what it leaves alone.
+/// The planning of a training: the files that it reads and leaves unchanged.
 @Suite struct TrainingPlanTests {
-    /// Every file of the bench by path, with its bytes; folders without.
+    /// The bytes of every file of the bench by path; empty for folders.
     private func files(_ bench: TrainingBench) throws -> [String: Data] {
         let paths = FileManager.default.enumerator(atPath: bench.folder)?.compactMap { $0 as? String } ?? []
         return paths.reduce(into: [:]) { files, path in
@@ -14,7 +14,7 @@ import Testing
         }
     }
 
-    /// Three steps of a training, and what a killed writer leaves beside them.
+    /// A bench after three steps, with leftovers of a killed writer.
     private func usedBench() throws -> (TrainingBench, TrainingOptions) {
         let bench = try TrainingBench()
         var options = bench.options
@@ -34,7 +34,7 @@ import Testing
         try TrainingPlan.make(options, communicator: SoloCommunicator(), defaultThreads: 1, report: report)
     }
 
-    /// A resume of the bench's training with nothing else given.
+    /// Options that only resume the bench's training.
     private func resume(_ bench: TrainingBench) -> TrainingOptions {
         var options = TrainingOptions(data: "\(bench.folder)/text.txt", start: .resume)
         options[.checkpointDirectory] = "\(bench.folder)/checkpoints"
@@ -48,7 +48,7 @@ import Testing
         options[.overwrite] = true
         let training = try TrainingRun(try plan(options)) { _ in }
         #expect(try files(bench) == before)
-        // The run does what is asked for.
+        // The run follows the plan.
         try training.run()
         #expect(try bench.checkpoints == ["ckpt_1_3.safetensors"])
         #expect(try files(bench)["metrics.jsonl"] != before["metrics.jsonl"])
@@ -106,7 +106,7 @@ import Testing
         #expect(notices.filter { $0 == "`learning-rate` changes from 0.01 to 0.5" }.count == 1, "\(notices)")
     }
 
-    /// As written before the number of epochs was kept.
+    /// A checkpoint from before the number of epochs was stored.
     @Test func anOldCheckpointResumes() throws {
         let (bench, used) = try usedBench()
         let path = "\(bench.folder)/checkpoints/ckpt_1_3.safetensors"
@@ -124,7 +124,7 @@ import Testing
         #expect(plan.start.summary.changes == [])
     }
 
-    /// The entries say what ranks may differ in.
+    /// The table's entries define the settings that may differ between ranks.
     @Test func theTableIsWhatRanksCompare() throws {
         let keys = TrainingOptions(data: "text").fingerprint.map(\.key)
         #expect(Set(keys).count == keys.count)
@@ -150,7 +150,7 @@ import Testing
         #expect(value("`seed`", options) == "42")
     }
 
-    /// What another training does between the look at the folder and its lock.
+    /// Another training changes the folder between the check and the lock.
     @Test(arguments: [TrainingOptions.Start.fresh, .resume])
     func aFolderThatIsUsedInTheMeantimeIsRefused(start: TrainingOptions.Start) throws {
         let (other, _) = try usedBench()
@@ -167,7 +167,7 @@ import Testing
         #expect(try files(bench) == before)
     }
 
-    /// The folder is locked from the choice of the checkpoint on, on any number of ranks.
+    /// The folder is locked before a checkpoint is chosen, on any number of ranks.
     @Test(arguments: [1, 3])
     func aFolderInUseIsRefusedBeforeACheckpointIsChosen(ranks: Int) throws {
         let (bench, used) = try usedBench()

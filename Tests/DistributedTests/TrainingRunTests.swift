@@ -5,7 +5,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// What ends a training before its end, on ranks that are threads.
+/// Events that end a training early, on ranks as threads.
 @Suite struct TrainingRunTests {
     @Test(arguments: 1...4, [1, 2, 20])
     func aSignalOnOneRankStopsAllAfterTheSameStep(ranks: Int, stop: Int) throws {
@@ -33,7 +33,7 @@ import Testing
         #expect(try bench.steps == 3)
     }
 
-    /// Nothing is left to resume then.
+    /// After the last step there is nothing to resume.
     @Test func aSignalInTheLastStepDoesNotCount() throws {
         let bench = try TrainingBench()
         var options = bench.options
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    /// A bit is flipped in one rank's weights while step 5 is computed; the check comes after step 6.
+    /// A bit flips in one rank's weights during step 5; the check follows step 6.
     @Test(arguments: [(2, 1, nil), (3, 0, 0), (3, 2, 2), (4, 1, 1)])
     func aFlippedBitIsFoundAtTheNextCheckAndItsRankNamed(ranks: Int, victim: Int, named: Int?) throws {
         let bench = try TrainingBench()
@@ -75,7 +75,7 @@ import Testing
         #expect(try bench.steps == 6)
     }
 
-    /// The sum is wrong, but no rank's part is when it is computed again.
+    /// The sum is wrong, but recomputing each rank's part finds no error.
     @Test(arguments: 1...3)
     func aGradientThatIsNotFiniteEndsTheTrainingBeforeTheWeightsChange(ranks: Int) throws {
         let bench = try TrainingBench()

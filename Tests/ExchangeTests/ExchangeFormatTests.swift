@@ -4,7 +4,7 @@ import Testing
 
 @testable import Exchange
 
-/// Where models may be written to.
+/// Valid output paths of models.
 @Suite struct ExchangeFormatTests {
     private static let files: [ExchangeFormat] = [.pytorch, .keras, .onnx]
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Exchange
 
-/// A folder that lives as long as this object.
+/// A temporary folder, deleted with this object.
 final class Scratch {
     let path: String
 
@@ -18,13 +18,13 @@ final class Scratch {
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    /// Writes a text and gives its path.
+    /// Writes a text; returns its path.
     func write(_ text: String, to name: String) throws -> String {
         try Data(text.utf8).write(to: URL(fileURLWithPath: file(name)))
         return file(name)
     }
 
-    /// Writes tensors as another program does, and gives the file's path.
+    /// Writes a foreign file of tensors; returns its path.
     func write(_ tensors: Tensors, metadata: [String: String] = [:], to name: String = "theirs") throws -> String {
         let values = tensors.flatMap(\.values)
         try values.withUnsafeBufferPointer { buffer in
@@ -53,7 +53,7 @@ extension TensorFile.Tensor {
     }
 }
 
-/// V = 5, E = 2, H = 3, no two weights the same; zeros of both signs among them.
+/// A model with V = 5, E = 2, H = 3 and distinct weights, including zeros of both signs.
 func sampleModel(_ cell: Cell, layers: Int = 1) throws -> ExchangeModel {
     let sizes = ModelConfiguration(cell: cell, layers: layers, embeddingDim: 2, rnnUnits: 3, vocabularySize: 5)
     return try ExchangeModel(sizes, vocabulary: Vocabulary(tokens: ["[UNK]", "\n", "a", "é", "😀"])) { tensor in
@@ -70,7 +70,7 @@ extension ExchangeModel {
     }
 }
 
-/// The error that the body throws, which must be a `DTrainError` of that category in one line that names these parts.
+/// Expects the body to throw a one-line `DTrainError` of the category that contains the given parts.
 func expectRefusal(
     _ category: DTrainError.Category, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation,
     _ body: () throws -> Void

@@ -3,13 +3,13 @@ import Testing
 
 @testable import Exchange
 
-/// What another program's ids mean.
+/// The vocabulary of imported models.
 @Suite struct ForeignVocabularyTests {
     private let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
 
-    /// Weights of V = 4, E = 2, H = 1, and what their metadata says.
+    /// Writes weights of V = 4, E = 2, H = 1 with an optional list in their metadata.
     private func weights(_ list: String? = nil) throws -> String {
         try scratch.write(
             [
@@ -24,12 +24,12 @@ import Testing
         try ImportFormat.pytorch.read(weights(metadata), vocabulary: scratch.write(vocabulary, to: "vocabulary"))
     }
 
-    /// With nothing but the metadata.
+    /// Imports with the metadata alone.
     private func read(metadata: String) throws -> ImportedModel {
         try ImportFormat.pytorch.read(weights(metadata), vocabulary: nil)
     }
 
-    /// Three characters and `[UNK]`, which the list may leave out.
+    /// Three characters and `[UNK]`, which is optional in the list.
     @Test(arguments: [#"["[UNK]","c","a","b"]"#, #"["c","a","b"]"#])
     func listsGiveTheIdsTheirOrder(list: String) throws {
         for imported in [try read(list), try read(metadata: list)] {
@@ -42,7 +42,7 @@ import Testing
         #expect(try read("cabbac").model.vocabulary.tokens == ["[UNK]", "a", "b", "c"])
     }
 
-    /// Four characters for four ids: the model has none for `[UNK]`.
+    /// Four characters for four ids; the model has no id for `[UNK]`.
     @Test(arguments: [#"["d","c","a","b"]"#, "abcd"])
     func aModelMayLackUnknown(vocabulary: String) throws {
         try requireAddedUnknown(read(vocabulary))
@@ -77,7 +77,7 @@ import Testing
     ])
     func otherSizesInTheMetadataAreRefused(list: String, problem: String) throws {
         try expectRefusal(.badData, problem, "`vocabulary`") { _ = try read(metadata: list) }
-        // One that is given takes its place.
+        // A given vocabulary overrides the metadata.
         #expect(try read("cab", metadata: list).model.vocabulary.tokens == ["[UNK]", "a", "b", "c"])
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Exchange
 
-/// What Keras's layers hold, there and back.
+/// Export to and import from Keras's layers.
 @Suite struct KerasFormatTests {
     private let scratch: Scratch
     private let vocabulary: String
@@ -30,7 +30,7 @@ import Testing
         #expect(back.remarks.isEmpty && back.warnings.isEmpty)
     }
 
-    /// Written anew, a damaged one would look sound.
+    /// Rewriting a damaged checkpoint would make it appear valid.
     @Test func dtrainsOwnFilesAreRefused() throws {
         let model = try sampleModel(.gru)
         let path = try model.save(to: scratch.file("own"))
@@ -44,7 +44,7 @@ import Testing
         bytes[bytes.count - 1] ^= 1
         try bytes.write(to: URL(fileURLWithPath: path))
         try refuse()
-        // What is exported isn't sealed.
+        // Exports aren't sealed.
         let exported = try ExchangeFormat.keras.write(model, to: scratch.file("exported"))
         #expect(try Array(Safetensors(path: exported).metadata.keys) == ["vocabulary"])
     }
@@ -61,7 +61,7 @@ import Testing
         #expect(try read(own).bits == model.bits)
         let renamed = own.map { TensorFile.Tensor($0.name.replacing("dense/", with: "logits/"), $0) }
         #expect(try read(renamed, map: ["sequential/logits=dense"]).bits == model.bits)
-        // Dots are no path: an optimiser's slots are none of the weights.
+        // Dots aren't path separators, so an optimiser's slot isn't taken for a weight.
         let slot = TensorFile.Tensor.counted("adam.m.gru.bias", [2, 9])
         #expect(try read(KerasFormat.tensors(of: model) + [slot]).bits == model.bits)
     }
@@ -82,7 +82,7 @@ import Testing
         try expectRefusal(.badData, "'sequential/bidirectional/forward_gru/gru_cell/kernel'", "bidirectional") {
             _ = try read(gru + [.counted("sequential/bidirectional/forward_gru/gru_cell/kernel", [2, 9])])
         }
-        // Also where one direction alone is called a plain layer.
+        // Also where a rule maps a single direction to a plain layer.
         let half = gru.map { TensorFile.Tensor($0.name.replacing("gru.", with: "m/bidirectional/forward_gru/"), $0) }
         try expectRefusal(.badData, "'m/bidirectional/forward_gru/bias'", "train a model that reads forward only") {
             _ = try read(half, map: ["m/bidirectional/forward_gru=gru"])
@@ -145,7 +145,7 @@ import Testing
 }
 
 extension TensorFile.Tensor {
-    /// The same tensor under another name.
+    /// Creates a copy of a tensor with another name.
     init(_ name: String, _ other: TensorFile.Tensor) {
         self =
             other.shape.count == 1

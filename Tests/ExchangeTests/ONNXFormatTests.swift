@@ -4,7 +4,7 @@ import Testing
 
 @testable import Exchange
 
-/// The graph that ONNX gets; `make test-exchange` runs it.
+/// The exported ONNX graph; `make test-exchange` runs it.
 @Suite struct ONNXFormatTests {
     private func dimensions(_ value: ONNXValueInfoProto) -> [String] {
         value.type.tensorType.shape.dim.map { $0.dimParam.isEmpty ? "\($0.dimValue)" : $0.dimParam }
@@ -34,7 +34,7 @@ import Testing
         #expect(file.opsetImport.map(\.version) == [14] && file.opsetImport[0].domain.isEmpty)
         #expect(file.metadataProps.map(\.key) == ["vocabulary"])
         #expect(file.metadataProps[0].value == #"["[UNK]","\n","a","é","😀"]"#)
-        // Each node's inputs are there before it.
+        // Each node's inputs are defined before it.
         var known = Set(file.graph.input.map(\.name) + file.graph.initializer.map(\.name) + [""])
         for node in file.graph.node {
             #expect(known.isSuperset(of: node.input), "\(node.name)")
@@ -44,7 +44,7 @@ import Testing
         #expect(Set(file.graph.node.map(\.name)).count == file.graph.node.count)
     }
 
-    /// With one unit and one input, a kernel is a letter a gate.
+    /// With one unit and one input, a kernel has one letter per gate.
     @Test(arguments: [
         (Cell.gru, [0, 1, 2], [0, 1, 2], "GRU"), (.lstm, [0, 1, 2, 3], [0, 3, 1, 2], "LSTM"),
         (.simpleRNN, [0], [0], "RNN"),
@@ -77,7 +77,7 @@ import Testing
     /// 2 GiB are 536,870,912 floats.
     @Test(arguments: [(ids: 1, units: 13_000, fits: true), (1, 14_000, false)])
     func modelsThatTheFormatCannotHoldAreFound(ids: Int, units: Int, fits: Bool) {
-        // 3·H·(H + 1) and a few, for a GRU.
+        // A GRU has about 3·H·(H + 1) weights.
         let sizes = ModelConfiguration(embeddingDim: 1, rnnUnits: units, vocabularySize: ids)
         #expect(ONNXFormat.fits(ParameterLayout(sizes)) == fits)
     }

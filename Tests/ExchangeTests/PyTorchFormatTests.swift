@@ -3,7 +3,7 @@ import Testing
 
 @testable import Exchange
 
-/// What PyTorch's modules hold, there and back.
+/// Export to and import from PyTorch's modules.
 @Suite struct PyTorchFormatTests {
     private let scratch: Scratch
     private let vocabulary: String
@@ -17,7 +17,7 @@ import Testing
         try ImportFormat.pytorch.read(scratch.write(tensors), vocabulary: vocabulary, names: NameMap(map))
     }
 
-    /// V = 5, E = 2, H = 3, as PyTorch has it.
+    /// PyTorch tensors of a model with V = 5, E = 2, H = 3.
     private func state(rows: Int, layers: Int = 1) -> Tensors {
         let own = (0..<layers).flatMap { layer -> Tensors in
             [
@@ -44,7 +44,7 @@ import Testing
         #expect(back.model.configuration == model.configuration && back.remarks.isEmpty && back.warnings.isEmpty)
     }
 
-    /// With one unit and one input, a kernel is a letter a gate.
+    /// With one unit and one input, a kernel has one letter per gate.
     @Test(arguments: [
         (Cell.gru, [0, 1, 2], [1, 0, 2]),
         (.lstm, [0, 1, 2, 3], [0, 1, 2, 3]), (.simpleRNN, [0], [0]),
@@ -131,7 +131,7 @@ import Testing
         ("head.bias", [6]), ("rnn.weight_hh_l1", [12, 3]),
     ])
     func misshapenTensorsAreNamed(name: String, shape: [Int]) throws {
-        // Another number of ids in one of them makes the other misshapen.
+        // A different number of ids in one tensor makes the other's shape wrong.
         let named = name == "embedding.weight" && shape.count == 2 ? "head.weight" : name
         try expectRefusal(.badData, "'\(named)' ", "in ") {
             _ = try read(state(rows: 9, layers: 2).map { $0.name == name ? .counted(name, shape) : $0 })
@@ -146,7 +146,7 @@ import Testing
         try expectRefusal(.badData, "'rnn.weight_hr_l0'", "projections") {
             _ = try read(state(rows: 12) + [.counted("rnn.weight_hr_l0", [2, 3])])
         }
-        // A third layer without a second.
+        // The file has a third layer but no second.
         try expectRefusal(.badData, "'rnn.weight_hh_l2'", "which follows a missing layer") {
             _ = try read(gru + [.counted("rnn.weight_hh_l2", [9, 3])])
         }
@@ -168,7 +168,7 @@ import Testing
         let imported = try read(own, map: ["module.gru=rnn", "out=head.weight"])
         let model = imported.model
         #expect(try model.bits == read(same).model.bits && imported.remarks.isEmpty && imported.warnings.isEmpty)
-        // A rule for one tensor goes before that for its module.
+        // A rule for a tensor takes precedence over its module's.
         let special = same.map {
             TensorFile.Tensor.counted($0.name.replacing("rnn.weight_ih_l0", with: "rnn.x"), $0.shape)
         }
@@ -189,7 +189,7 @@ import Testing
         }
     }
 
-    /// A bias may be left out: a mistyped rule would give zeros.
+    /// A bias is optional, so a mistyped rule would silently give zeros.
     @Test(arguments: ["out_bias=head.bais", "out_bias=heads.bias", "out_bias=head"])
     func rulesNameTensorsOfTheFormat(rule: String) throws {
         let own = state(rows: 9).map {
@@ -201,7 +201,7 @@ import Testing
         }
     }
 
-    /// Tied weights: one tensor is the embedding and the head.
+    /// Tied weights: one tensor serves as embedding and head.
     @Test func oneTensorMayServeTwice() throws {
         let tensors: Tensors = [
             .counted("shared", [5, 3]), .counted("rnn.weight_ih_l0", [3, 3]), .counted("rnn.weight_hh_l0", [3, 3]),

@@ -1,7 +1,7 @@
-// Runs every loop of CKernels on fixed inputs and prints a checksum of its results: the same lines on every instruction set with
-// fused multiply-add. scripts/test-arm64 compares x86-64 with ARM64.
+// Runs every loop of CKernels on fixed inputs and prints a checksum of its results. The output is the same on every
+// instruction set with fused multiply-add. scripts/test-arm64 compares x86-64 with ARM64.
 //
-// usage: loops [INSTRUCTION SET]    a number of dtrain_isa; without it the CPU's best
+// usage: loops [INSTRUCTION SET]    a number of dtrain_isa; by default the CPU's best
 #include "CKernels.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ static float number(void) {
     return (float)(int32_t)(state >> 40) * 0x1p-23f - 1.0f;
 }
 
-// Room for `count` floats and what the products read behind them.
+// Allocates `count` floats plus the padding that the products read after them.
 static float *room(int64_t count) {
     float *numbers = aligned_alloc(64, ((size_t)count * sizeof(float) + 1024 + 63) / 64 * 64);
     if (!numbers) abort();
@@ -30,7 +30,7 @@ static float *numbers(int64_t count, float scale) {
     return values;
 }
 
-// FNV-1a, over all results of a loop.
+// The FNV-1a hash of all results of a loop.
 static uint64_t hash;
 
 static void add(const void *bytes, int64_t count) {

@@ -38,7 +38,7 @@ import Testing
         #expect(Axis.decades([1e-99, 1e99]).ticks.count <= 7)
     }
 
-    /// Metrics and checkpoints may hold any number, the sums of which are infinite.
+    /// Metrics and checkpoints may hold any number, and their sums may overflow.
     @Test(arguments: [
         [1.7e308], [1e308, -1e308], [1e100, -1e100], [.infinity], [-.infinity, .nan], [.leastNonzeroMagnitude],
         [0, .leastNonzeroMagnitude],
@@ -87,7 +87,7 @@ import Testing
         #expect(shortened("0123456789a", to: 10) == "01234…789a")
     }
 
-    /// A label of a chart has 12 units, and all else the sizes that the sheet names once.
+    /// Chart labels have 12 units; all other text uses the style sheet's sizes.
     @Test func allTypeIsOfOneScale() {
         let sheet = Style.sheet.source
         let sizes = sheet.matches(of: /font(?:-size)?: *([^;}\/ ]+)/).map { String($0.1) }
@@ -108,7 +108,7 @@ import Testing
             title: "t", description: "d", parts: [.init("a", color: 1), .init("b", color: 2)],
             bars: [(name: "<x>", values: [1, 3]), (name: "y", values: [2, 0])], text: plain
         ).html.source
-        // The longest takes 280 of 340, 60 are for its number.
+        // The longest bar takes 280 of 340 units; 60 are for its number.
         #expect(
             bars.contains("x=\"0.0\" y=\"18.0\" width=\"70.00\"")
                 && bars.contains("x=\"70.0\" y=\"18.0\" width=\"210.00\""))

@@ -2,12 +2,12 @@ import Testing
 
 @testable import Pages
 
-/// Whatever a page is given as text stays text.
+/// Text in a page is always escaped.
 @Suite struct MarkupTests {
     @Test(arguments: [
         ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"), ("a & b", "a &amp; b"),
         ("\" onclick='x'", "&quot; onclick=&#39;x&#39;"),
-        // One character for Swift, a quote and a mark for a browser.
+        // One Swift character; for a browser a quote and a combining mark.
         ("\"\u{301}>", "&quot;\u{301}&gt;"), ("<\u{338}", "&lt;\u{338}"), ("&\u{301}", "&amp;\u{301}"),
         ("a\0b\u{1B}[31m\n\t", "a\u{FFFD}b\u{FFFD}[31m\n\t"), ("Æ 漢 😀", "Æ 漢 😀"),
     ])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Pages
 
-/// Numbers as people read them.
+/// Readable formats of numbers.
 @Suite struct NumberTests {
     @Test(
         arguments: [
@@ -51,7 +51,7 @@ import Testing
         #expect(1_234_567.grouped == "1,234,567" && (-1000).grouped == "-1,000" && 999.grouped == "999")
     }
 
-    /// The unit is in the head and nowhere else, however far apart the numbers are.
+    /// Only the column's head has the unit, for numbers of any magnitude.
     @Test func columnsNameTheirUnitOnce() {
         let values = [0.98, 1.2, nil, 0.0123]
         let unit = NumberUnit.duration(of: values.compactMap(\.self))

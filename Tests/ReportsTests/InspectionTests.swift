@@ -5,7 +5,7 @@ import Testing
 
 @testable import Reports
 
-/// An inspection of a text whose surprisals are given.
+/// An inspection of a text with given surprisals.
 enum SampleInspection {
     static func make(_ text: String, bits: [Double], limit: Int? = nil) throws -> Inspection {
         let vocabulary = try Vocabulary(scalars: text.unicodeScalars)
@@ -35,7 +35,7 @@ enum SampleInspection {
         costs[150] = 95
         let found = Passage.mostSurprising(3, of: costs, newlines: (0..<200).map { $0 % 10 == 9 })
         #expect(found.count == 3)
-        // The earliest of those with the same sum.
+        // The earliest passage among equal sums.
         #expect(found[0].range == 13..<53 && found[0].bits == Double(38 + 190) / 40)
         #expect(found[1].range == 111..<151)
         #expect(found[0].line == 2 && found[1].line == 12)
@@ -50,7 +50,7 @@ enum SampleInspection {
         #expect(glyph("\n").style == "n" && glyph("\t").style == "t" && glyph(" ").name == "space")
         #expect(glyph("a").text == "a" && glyph("é").style == nil)
         #expect(glyph("\u{7}").text == "0007" && glyph("\u{7}").style == "k")
-        // What turns the direction of the text around would do so with all that follows.
+        // A direction override would affect all following text.
         #expect(glyph("\u{202E}").text == "202e" && glyph("\u{202E}").name == "U+202E")
         #expect(Glyph(0, vocabulary).name == "[UNK]")
         #expect(

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Reports
 
-/// The pages in a real browser, at the widths of a phone, a tablet and a screen.
+/// The pages in a real browser, at phone, tablet and desktop widths.
 @Suite(.serialized, .enabled(if: Browser.path != nil, "\(Browser.missing)"), .timeLimit(.minutes(10)))
 struct PageTests {
     private let scratch: Scratch
@@ -20,7 +20,7 @@ struct PageTests {
         #expect(result.fits && result.out == 0, "\(result)")
         #expect(result.overlaps == 0, "\(result)")
         #expect(result.console.isEmpty, "\(result)")
-        // Digits of 10 pixels are as small as text may be.
+        // The smallest allowed text has digits of 10 pixels.
         #expect(result.smallest >= 5, "\(result)")
         return result
     }
@@ -42,7 +42,7 @@ struct PageTests {
         #expect(result.charts == 7, "\(result)")
     }
 
-    /// A play's lines, and C.
+    /// Lines of a play, and C source.
     private static let text = String(
         repeating:
             "First Citizen:\nWe are accounted poor citizens.\n\tif (a < b && *p++ != '\\0') { return \"x\"; } /* é 漢 */\n",
@@ -59,7 +59,7 @@ struct PageTests {
         #expect(result.charts == 1)
     }
 
-    /// All text has a size of the one scale, and labels in charts lie between its smallest and the text's own.
+    /// All text uses the type scale, and chart labels are between its smallest and the body size.
     @Test(arguments: [380, 800, 1280])
     func sizesOfTypeFitEachOther(width: Int) throws {
         let path = try scratch.write(Scratch.metrics(epochs: 3, steps: 5, profile: true), to: "run.jsonl")
@@ -73,7 +73,7 @@ struct PageTests {
         }
     }
 
-    /// Keys move the selection, whose words a screen reader says.
+    /// Keys move the selection, and a screen reader can read its text.
     @Test func anInspectionAnswersKeysAndPointer() throws {
         let question = #"""
             (() => {
@@ -92,7 +92,8 @@ struct PageTests {
         let inspection = try Self.inspection()
         let result = try show(InspectionPage.html(inspection), "inspect.html", width: 800, question: question)
         let said = result.answer.components(separatedBy: "|")
-        // Bits are 0.5, 7.5, 14.5 …: of the characters behind the first, the third is the first of 8 bits or more, the fifth the second.
+        // Bits are 0.5, 7.5, 14.5 …: after the first character, the third and the fifth are the first with 8 bits or
+        // more.
         #expect(
             said.prefix(9) == [
                 "character 1", "character 2", "character 17", "character 2",
@@ -103,7 +104,7 @@ struct PageTests {
         #expect(said[10] == "polite 0 1", "\(said)")
     }
 
-    /// The first key may be any: only arrows begin with the first character.
+    /// Any key may be the first; arrow keys start at the first character.
     @Test(
         arguments: [("ArrowRight", "1"), ("ArrowUp", "1"), ("Home", "1"), ("n", "4"), ("End", nil)]
             as [(String, String?)])
@@ -120,7 +121,7 @@ struct PageTests {
         #expect(result.answer == "character \(character ?? inspection.ids.count.grouped)", "\(key): \(result)")
     }
 
-    /// A picture opens by itself, in which no name is markup.
+    /// A picture is a valid standalone file in which names are escaped.
     @Test func aPictureIsSoundXML() throws {
         let path = try scratch.write(Scratch.metrics(), to: "run.jsonl")
         let picture = try RunReport.picture([try Run("<&\"'>\u{1}=\(path)")])
@@ -129,7 +130,7 @@ struct PageTests {
             "<!DOCTYPE html><main><img src=\"picture.svg\" style=\"width: 340px\"></main>", to: "page.html")
         let result = try ReportLayout(
             scratch.url, "page.html", width: 380, question: "page.querySelector('img').naturalWidth")
-        // A browser gives a broken picture no size.
+        // A broken picture has no size in a browser.
         #expect(result.answer == "680", "\(result)")
     }
 }

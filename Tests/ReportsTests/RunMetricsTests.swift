@@ -4,7 +4,7 @@ import Testing
 
 @testable import Reports
 
-/// What is read of metrics files, and what of hostile ones.
+/// Reading of metrics files, including hostile ones.
 @Suite struct RunMetricsTests {
     private let scratch: Scratch
 
@@ -33,7 +33,7 @@ import Testing
         #expect(metrics.parts.seconds == [0, 10, 5, 20, 20, 0, 0, 5, 0])
     }
 
-    /// A newer dtrain may measure more.
+    /// A newer dtrain may measure more parts.
     @Test func unknownPartsAreSkipped() throws {
         let line =
             #"{"step":1,"epoch":1,"loss":2,"seconds":1,"profile":{"weight_gradient":0.5,"new_part":[1,{"a":null}]}}"#
@@ -54,7 +54,7 @@ import Testing
         #expect(metrics.heldOutSeconds == 6)
     }
 
-    /// Speeds are quotients; those of such seconds would be infinite.
+    /// Speeds are quotients, which would be infinite for such seconds.
     @Test func impossiblyShortStepsHaveNoSpeed() throws {
         let metrics = try read(
             """
@@ -94,7 +94,7 @@ import Testing
                 .contains("1,001 lines, the first is line 1,201, are left out") == true)
     }
 
-    /// As while a training writes.
+    /// The last line may be incomplete while a training writes.
     @Test func aLastLineInPartIsNoMistake() throws {
         let metrics = try read("{\"step\":1,\"loss\":3}\n{\"step\":2,\"lo")
         #expect(metrics.steps == 1 && metrics.remark == nil)
@@ -113,7 +113,7 @@ import Testing
         let metrics = try read(lines.joined(separator: "\n"))
         #expect(metrics.steps == 5000 && metrics.loss.points.last?.x == 5000)
         #expect(metrics.loss.points.count <= Trace.mostPoints && metrics.loss.points.count > Trace.mostPoints / 2)
-        // Pairs of 3 and 1.
+        // The mean of each pair of 3 and 1.
         #expect(metrics.loss.points.allSatisfy { $0.y == 2 })
         #expect(metrics.tokens == 12_502_500)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Reports
 
-/// Where a run's files are found, and what tables, verdicts and pages say of it.
+/// The search for a run's files, and its tables, verdicts and pages.
 @Suite struct RunTests {
     private let scratch: Scratch
 
@@ -32,7 +32,7 @@ import Testing
         let b = try files("mine=" + scratch.path("b/m.jsonl"))
         #expect(b.name == "mine" && b.metrics == "b/m.jsonl" && b.folder == "b")
         #expect(try files(scratch.path("b")).metrics == "b/m.jsonl")
-        // Which of two it is can't be known.
+        // The choice between two files is ambiguous.
         let c = try files(scratch.path("c"))
         #expect(c.metrics == nil && c.folder == "c")
         #expect(try files(scratch.path("c/x.jsonl")).folder == nil)
@@ -92,7 +92,7 @@ import Testing
         #expect(RunVerdict.text([plain]).contains("from 2.000 to 1.500 in 2 epochs; nothing was held out"))
     }
 
-    /// More values than points are kept of, whose means are not what the training ended with.
+    /// A training with more values than plotted points; the table shows exact losses instead of a point's mean.
     @Test func longTrainingsHaveExactLosses() throws {
         let lines = (1...1300).map { epoch in
             "{\"step\":\(epoch),\"epoch\":\(epoch),\"loss\":2}\n{\"epoch\":\(epoch),\"epoch_loss\":\(epoch == 1 ? 9 : epoch == 1300 ? 1 : 2)}\n"
@@ -115,7 +115,7 @@ import Testing
         }
         #expect(page.contains("&lt;b&gt;one") && page.contains("&lt;script&gt;x&lt;/script&gt;"))
         #expect(!page.contains("<b>one") && !page.contains("<script"))
-        // 1 of 3 seconds is backward.
+        // Backward takes 1 of 3 seconds.
         #expect(page.contains("<title>backward: 1.00 s</title>"))
         #expect(page.contains("<td class=\"text\">4</td><td>2.000</td><td>3.500</td><td></td><td></td>"))
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder that lives as long as this object.
+/// A temporary folder, deleted with this object.
 final class Scratch {
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-reports-\(UUID().uuidString)")
 
@@ -19,7 +19,7 @@ final class Scratch {
         return file.path
     }
 
-    /// The metrics of a training whose held-out loss rises again after its second epoch.
+    /// The metrics of a training with a held-out loss that rises after the second epoch.
     static func metrics(epochs: Int = 4, steps: Int = 5, offset: Double = 0, profile: Bool = false) -> String {
         let parts =
             #"{"adam":0.25,"backward":1,"exchange":0,"forward":0.5,"head":0.25,"other":0,"pack":0,"wait":0,"weight_gradient":1}"#

@@ -4,13 +4,13 @@ import Testing
 
 @testable import Reports
 
-/// Verdicts on trainings that were stopped anywhere, and on those that can't be compared.
+/// Verdicts on trainings stopped at any step, and on incomparable ones.
 @Suite struct VerdictTests {
     private let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
 
-    /// A training of which only the metrics are known: steps, and held-out losses after some of them.
+    /// A training known only by its metrics: steps, and held-out losses after some of them.
     private func measured(_ start: String = "", epoch: Int, _ heldOut: [(step: Int, loss: Double)]) throws -> Run {
         let lines = heldOut.map { step, loss in
             """
@@ -22,7 +22,7 @@ import Testing
         return try Run(scratch.write(start + lines.joined(), to: "run.jsonl"))
     }
 
-    /// As with `--validate-every-steps` and a signal in the third epoch.
+    /// A signal in the third epoch of a training with `--validate-every-steps`.
     @Test func aStopInAnEpochWhileImproving() throws {
         let run = try measured(Scratch.metrics(epochs: 2), epoch: 3, [(11, 2.75), (12, 2.5)])
         #expect(
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    /// As with `--validate-every-steps 50 --max-steps 200`.
+    /// A training with `--validate-every-steps 50 --max-steps 200`.
     @Test func aTrainingWithoutAWholeEpoch() throws {
         let improving = try measured(epoch: 1, [(50, 3), (100, 2.5), (150, 2.25), (200, 2)])
         #expect(RunVerdict.text([improving]).contains("lowest at the end, 2.000 after 200 steps"))
@@ -48,7 +48,7 @@ import Testing
         #expect(RunVerdict.text([level]).contains("and 2.010 at the end: longer training is unlikely to lower it"))
     }
 
-    /// Epochs of 100 steps, with held-out losses after each and every so many steps.
+    /// Epochs of 100 steps, with held-out losses after each epoch and every `interval` steps.
     private func progress(steps: Int, every interval: Int? = nil, loss: (Int) -> Double) -> TrainingProgress {
         var progress = TrainingProgress(validation: ValidationProgress())
         for step in 1...steps {
@@ -63,7 +63,7 @@ import Testing
         return progress
     }
 
-    /// A training of which only a checkpoint is known.
+    /// A training known only by a checkpoint.
     private func stored(
         _ progress: TrainingProgress, name: String = "run", _ change: (inout CheckpointMetadata) -> Void = { _ in }
     ) -> Run {
@@ -77,7 +77,7 @@ import Testing
             remarks: [])
     }
 
-    /// Least after so many steps.
+    /// A loss with its minimum after `step` steps.
     private func valley(_ step: Int) -> (Int) -> Double { { 2 + Double(abs($0 - step)) * 0.01 } }
 
     @Test func checkpointsTellTheLeastAndTheLastLoss() {
@@ -98,7 +98,7 @@ import Testing
         #expect(
             RunVerdict.text([run(steps: 200, least: 150)]).contains(
                 "lowest after 150 steps, 2.000, and 2.500 at the end"))
-        // Which loss came last isn't kept.
+        // The last loss isn't stored.
         let unknown = run(steps: 260, least: 150)
         #expect(unknown.latest == nil)
         #expect(

@@ -23,11 +23,11 @@ struct BrowserTests {
         #expect(result.overlaps == 0, "\(result)")
         #expect(result.charts == 12, "\(result)")
         #expect(result.console.isEmpty, "\(result)")
-        // Digits of 10 pixels are as small as text may be.
+        // The smallest allowed text has digits of 10 pixels.
         #expect(result.smallest >= 5, "\(result)")
     }
 
-    /// Five sizes for all text, and labels in charts between the smallest of them and the text's own.
+    /// All text uses five sizes, and chart labels are between the smallest and the body size.
     @Test(arguments: [380, 800, 1280])
     func sizesOfTypeFitEachOther(width: Int) throws {
         let folder = try Folder()
@@ -37,7 +37,7 @@ struct BrowserTests {
         #expect(type.labels.lowerBound >= 11 && type.labels.upperBound <= 15, "\(type)")
     }
 
-    /// The background is darker than the text on such a screen alone.
+    /// The background is darker than the text only in dark mode.
     @Test(arguments: [false, true])
     func thePageIsLightOrDark(isDark: Bool) throws {
         let folder = try Folder()
@@ -51,7 +51,7 @@ struct BrowserTests {
         #expect(reds.count == 2 && (reds[0] < reds[1]) == isDark, "\(answer)")
     }
 
-    /// A printer gets a few pages.
+    /// The report prints on a few pages.
     @Test func thePagePrints() throws {
         let folder = try Folder()
         try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
@@ -79,7 +79,7 @@ struct BrowserTests {
             ], in: folder.url)
         let data = try Data(contentsOf: image)
         #expect(data.starts(with: [0x89, 0x50, 0x4E, 0x47]))
-        // An empty page of that size takes a few thousand bytes.
+        // An empty page of that size has a few thousand bytes.
         #expect(data.count > 40_000, "\(data.count)")
         if let keep = ProcessInfo.processInfo.environment["DTRAIN_TEST_SCREENSHOTS"] {
             try data.write(to: URL(fileURLWithPath: "\(keep)/report-\(width).png"))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Scaling
 
-/// The fit finds the costs that synthetic measurements were made with, and predictions follow from them.
+/// The fit recovers the costs of synthetic measurements, and predictions follow from them.
 @Suite struct CostModelTests {
     @Test(arguments: [false, true])
     func knownCostsAreRecovered(network: Bool) throws {
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// The synthetic machine's forward pass is three tenths of all compute, its weight gradient four.
+    /// The synthetic machine's forward pass is 30 % of compute, its weight gradient 40 %.
     @Test func partsHaveCostsOfTheirOwn() throws {
         let machine = Synthetic()
         let parts = try #require(CostModel(fittedTo: machine.measurements())).computeParts
@@ -47,7 +47,7 @@ import Testing
         for check in checks { #expect(abs(check.error) < 1e-6, "\(check)") }
     }
 
-    /// Four ranks on two cores: their compute is divided by two, not by four.
+    /// Four ranks on two cores divide their compute by two, not by four.
     @Test func ranksBeyondTheCoresTakeTurns() throws {
         var machine = Synthetic()
         machine.cores = 2
@@ -67,7 +67,7 @@ import Testing
     @Test func errorOfAPredictionIsRelativeToTheMeasurement() throws {
         let measurements = Synthetic().measurements().map { measurement -> Measurement in
             guard measurement.layout.ranks == 4, measurement.plan.isIn(.strong) else { return measurement }
-            // A quarter longer than the model has reason to expect.
+            // A step 25 % longer than the fitted costs predict.
             let slower = measurement.runs.map { run in
                 RunRecord(
                     repetition: run.repetition, command: run.command,
@@ -93,7 +93,7 @@ import Testing
         #expect(PredictionCheck.all(trainings).isEmpty)
     }
 
-    /// Two ranks are predicted from single processes and exchanges alone.
+    /// Two ranks are predicted from only single processes and exchanges.
     @Test(arguments: [false, true])
     func theOnlyNumberOfRanksIsPredicted(network: Bool) throws {
         var machine = Synthetic()
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// A link that lets the first kilobytes through at full speed has the bandwidth that gradients see.
+    /// The bandwidth of a link with bursts is that of whole gradients.
     @Test func aBurstTellsNoBandwidth() throws {
         var machine = Synthetic()
         machine.isNetwork = true
@@ -121,7 +121,7 @@ import Testing
         for check in PredictionCheck.all(measurements) { #expect(abs(check.error) < 1e-3, "\(check)") }
     }
 
-    /// In shared memory blocks are under way while nobody works on them: that is no cost.
+    /// In shared memory a block in transit may be idle, so its hidden time is not a cost.
     @Test func hiddenPartInSharedMemoryCostsNothing() throws {
         let measurements = Synthetic().measurements().map { changed($0) { $0.hiddenExchange = $0.weightGradient } }
         let model = try #require(CostModel(fittedTo: measurements))
@@ -129,7 +129,7 @@ import Testing
         #expect(abs(try #require(model.sharedMemory).secondsPerByte - Synthetic().secondsPerByte) < 1e-15)
     }
 
-    /// The same with other parts, where several ranks exchange the whole gradient.
+    /// A copy of a measurement with changed parts, if several ranks exchange the whole gradient.
     private func changed(_ measurement: Measurement, _ change: (inout StepParts) -> Void) -> Measurement {
         guard measurement.layout.ranks > 1, !measurement.plan.isIn(.latency) else { return measurement }
         let runs = measurement.runs.map { run in
@@ -145,7 +145,7 @@ import Testing
             ?? measurement
     }
 
-    /// One run in which all of the exchange was hidden is one run.
+    /// A single run with a completely hidden exchange doesn't dominate the fit.
     @Test func oneOddRunDoesNotPromiseMore() throws {
         var machine = Synthetic()
         machine.isNetwork = true
@@ -162,7 +162,8 @@ import Testing
         #expect(abs(hiding.perWeightGradient - 0.5) < 1e-9, "\(hiding)")
     }
 
-    /// Exchanges with little to hide behind tell the rate, and the blocks the share: 12 for these 16 MB.
+    /// Exchanges limited by the weight gradient determine the rate; the number of blocks, 12 for 16 MB, determines the
+    /// share.
     @Test func exchangesAloneTellHowMuchIsHiddenASecond() throws {
         var machine = Synthetic()
         machine.isNetwork = true
@@ -178,7 +179,7 @@ import Testing
         #expect(abs(hiding.perWeightGradient - 0.8) < 1e-9 && abs(hiding.share - 11.0 / 12) < 1e-9, "\(hiding)")
     }
 
-    /// Hidden is at most the share and the rate that were seen.
+    /// The hidden part is at most the measured share and rate.
     @Test func anExchangeHidesBehindTheWeightGradientAtMost() throws {
         var machine = Synthetic()
         machine.isNetwork = true
@@ -195,7 +196,7 @@ import Testing
         let predicted = try #require(model.predict(plan.layout, plan.workload))
         #expect(abs(predicted.hiddenExchange + predicted.exchange - whole.exchange) < 1e-4)
         #expect(abs(predicted.hiddenExchange - 0.5 * whole.weightGradient) < 1e-4)
-        // Hosts that share a machine of two cores: each rank computes half of the time, and moves its blocks then.
+        // On hosts that share two cores, each rank computes, and moves its blocks, half of the time.
         let crowd = Layout(ranks: 4, threads: 1, hosts: 4, machines: 1, coresPerMachine: 2)
         let busy = machine.parts(crowd, plan.workload)
         let crowded = try #require(model.predict(crowd, plan.workload))

@@ -2,9 +2,9 @@ import Testing
 
 @testable import Scaling
 
-/// Efficiencies above 100 % are explained, and nothing is where there are none.
+/// Notes explain efficiencies above 100 %; without any there are no notes.
 @Suite struct EfficiencyNotesTests {
-    /// The measurements with the seconds of some changed, and of their parts likewise.
+    /// The notes on measurements with the steps and parts scaled by a factor per configuration.
     private func notes(
         of machine: Synthetic, spread: Double = 0, repeats: Int = 5, _ factor: (RunPlan) -> Double
     ) throws -> EfficiencyNotes {
@@ -23,7 +23,7 @@ import Testing
         return EfficiencyNotes(try #require(Experiment(setting, measurements)))
     }
 
-    /// A machine on which threads and ranks divide everything and disturb nobody.
+    /// A machine that scales perfectly and has no contention.
     private var ideal: Synthetic {
         var machine = Synthetic()
         (machine.fixed, machine.fixedContention, machine.sequenceContention) = (0, 0, 0)
@@ -37,7 +37,7 @@ import Testing
         #expect(try notes(of: ideal) { _ in 1 }.sentences.isEmpty)
     }
 
-    /// One core is never slowed down by others, of which the base has three.
+    /// A single busy core has no contention, while the base has four busy cores.
     @Test func busyCoresOfTheBaseAreNamed() throws {
         let notes = try notes(of: Synthetic()) { _ in 1 }
         let excess = try #require(notes.excesses.first { $0.name == "strong, 1 rank × 1 thread" })
@@ -48,11 +48,11 @@ import Testing
                     + "have more cache, memory bandwidth and clock rate for itself."), "\(excess.sentence)")
         #expect(notes.sentences.first?.hasPrefix("Efficiency above 100 % is not an error") == true)
         #expect(notes.sentences.last?.contains("--bind-to none") == true)
-        // The configuration of one rank is in both series, and is explained once.
+        // The one-rank configuration is in both series but is explained once.
         #expect(!notes.excesses.contains { $0.name == "weak, 1 rank × 1 thread" })
     }
 
-    /// Two ranks with half the share each in less than half the time.
+    /// Two ranks with half the local batch take less than half the time.
     @Test func aSmallerShareMayFitACache() throws {
         let notes = try notes(of: ideal) { $0.isIn(.strong) && $0.ranks == 2 ? 0.9 : 1 }
         let excess = try #require(notes.excesses.first { $0.referenceName == "one rank" })

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Scaling
 
-/// The arithmetic under the fit.
+/// The numerical methods of the fit.
 @Suite struct LeastSquaresTests {
     @Test func exactCostsAreRecovered() throws {
         let rows = [[1.0, 2, 0], [1, 5, 1], [1, 9, 3], [1, 1, 7]]
@@ -12,7 +12,7 @@ import Testing
         for (a, b) in zip(found, truth) { #expect(abs(a - b) < 1e-9) }
     }
 
-    /// y = 3 − x/2 would need a negative slope: the best without one is a constant c that minimises Σ (c/y − 1)².
+    /// y = 3 − x/2 needs a negative slope; the best fit without one is the constant c that minimises Σ (c/y − 1)².
     @Test func coefficientsAreNeverNegative() throws {
         let values = [2.5, 2.0, 1.5]
         let found = try #require(NonNegativeLeastSquares.solve([[1.0, 1], [1, 2], [1, 3]], values))
@@ -32,7 +32,7 @@ import Testing
         #expect(NonNegativeLeastSquares.solve([[1]], [0]) == nil)
     }
 
-    /// 0, 1/√π, 3/(2√π), and the known value for ten.
+    /// The expected maxima are 0, 1/√π, 3/(2√π), and a published value for ten.
     @Test(arguments: [(1, 0.0), (2, 0.5641895835477563), (3, 0.8462843753216345), (10, 1.5387527308351728)])
     func expectedMaximumOfNormalValues(count: Int, expected: Double) {
         #expect(abs(expectedNormalMaximum(of: count) - expected) < 1e-9)

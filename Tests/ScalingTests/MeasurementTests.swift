@@ -3,9 +3,9 @@ import Testing
 
 @testable import Scaling
 
-/// From metrics to summaries.
+/// The path from metrics to summaries.
 @Suite struct MeasurementTests {
-    /// As `dtrain train --profile --metrics` writes it; ScaleTests has the real thing.
+    /// A line in the format of `dtrain train --profile --metrics`; ScaleTests covers the real file.
     private func line(step: Int, seconds: Double, exchange: Double) -> String {
         """
         {"epoch":1,"gradient_bytes":1000,"gradient_norm":0.5,"hidden_exchange":0.125,"loss":1,"profile":{"adam":0,\
@@ -30,7 +30,7 @@ import Testing
         #expect(throws: DTrainError.self) { try MetricsReader(text, path: "m") }
     }
 
-    /// Rather than that nothing was hidden.
+    /// A profile without the hidden part isn't read as zero.
     @Test func profileThatTellsNothingOfTheHiddenPartIsRefused() {
         let text = line(step: 1, seconds: 0.5, exchange: 0.25).replacing("\"hidden_exchange\":0.125,", with: "")
         #expect(!text.contains("hidden"))
@@ -63,12 +63,12 @@ import Testing
         #expect(result.peakMemory == 2)
     }
 
-    /// nccl-tests: algbw = bytes / seconds, busbw = algbw · 2(n − 1)/n.
+    /// By nccl-tests, algbw = bytes / seconds and busbw = algbw · 2(n − 1)/n.
     @Test func bandwidthsAreThoseOfNCCLTests() throws {
         let four = try measurement([[1]], ranks: 4, exchange: 0.5)
         #expect(four.algorithmBandwidth == 2000)
         #expect(four.busBandwidth == 3000)
-        // A network goes on carrying while the cores compute.
+        // A network also moves blocks while the cores compute.
         #expect(try measurement([[1]], ranks: 4, exchange: 0.5, hosts: 4).algorithmBandwidth == 500)
         let one = try measurement([[1]], ranks: 1)
         #expect(one.algorithmBandwidth == nil && one.busBandwidth == nil)
@@ -89,7 +89,7 @@ import Testing
         #expect(result.parts.forward == 3)
     }
 
-    /// Two runs of a slow minute and three others: the middle half has steps of both.
+    /// With two slow runs and three others, the middle half has steps of both.
     @Test func splitAddsUpToTheMedian() throws {
         let result = try measurement([[1, 1], [1, 1], [1, 1], [2, 2], [2, 2]], ranks: 2)
         #expect(result.seconds.median == 1)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Scaling
 
-/// Medians and the intervals that order statistics give.
+/// Medians and their intervals from order statistics.
 @Suite struct MedianIntervalTests {
     @Test func medianIsTheMiddleOrTheMeanOfTheTwoMiddleValues() {
         #expect(MedianInterval.median(of: [3, 1, 2]) == 2)
@@ -11,7 +11,7 @@ import Testing
         #expect(MedianInterval(of: []) == nil)
     }
 
-    /// 1 − 2·½ⁿ for the least and the most of n values.
+    /// The minimum and maximum of n values have the coverage 1 − 2·½ⁿ.
     @Test(arguments: 1...12)
     func leastAndMostCoverAsTheBinomialSays(count: Int) {
         var both = 2.0
@@ -19,7 +19,7 @@ import Testing
         #expect(abs(MedianInterval.coverage(count: count, rank: 1) - (1 - both)) < 1e-12)
     }
 
-    /// The textbook's table: n = 9 takes ranks 2 and 8 (96.1 %), n = 20 takes 6 and 15 (95.9 %).
+    /// Textbook values: n = 9 takes order statistics 2 and 8 (96.1 %), n = 20 takes 6 and 15 (95.9 %).
     @Test(arguments: [(5, 1, 0.9375), (9, 2, 0.9609375), (20, 6, 0.958610534667969)])
     func intervalIsTheNarrowestWithItsConfidence(count: Int, rank: Int, coverage: Double) throws {
         let interval = try #require(MedianInterval(of: (1...count).map(Double.init).reversed()))

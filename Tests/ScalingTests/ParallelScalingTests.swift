@@ -2,11 +2,11 @@ import Testing
 
 @testable import Scaling
 
-/// Speed-up and efficiency over one worker, as the field defines them.
+/// Speed-up and efficiency relative to one worker.
 @Suite struct ParallelScalingTests {
     private func seconds(_ measurement: Measurement) -> Double { measurement.seconds.median }
 
-    /// Strong: T(1)/T(n) and that by n; weak: n·T(1)/T(n), of which an nth is T(1)/T(n).
+    /// Speed-up is T(1)/T(n) for strong and n·T(1)/T(n) for weak scaling; efficiency is speed-up divided by n.
     @Test func oneRankIsTheReferenceOfBothSeries() throws {
         let experiment = try #require(Synthetic().experiment())
         for series in [Series.strong, .weak] {
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// Single processes are compared with one thread, as the thread curve is.
+    /// Single processes are compared with one thread, as in the thread curve.
     @Test func oneThreadIsTheReferenceOfTheBase() throws {
         let experiment = try #require(Synthetic().experiment())
         for measurement in experiment.measured(.base) {
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// Four workers against two: twice as many count as twice as many.
+    /// Four workers against a reference of two workers count as n = 2.
     @Test func workersCountNotRanks() throws {
         let machine = Synthetic()
         func measurement(_ ranks: Int, _ threads: Int) throws -> Measurement {
@@ -51,7 +51,7 @@ import Testing
         let experiment = try #require(Synthetic().experiment(ranks: [2, 4]))
         #expect(experiment.measured(.strong).allSatisfy { experiment.parallel($0, in: .strong) == nil })
         let header = Tables.measured(experiment).header
-        // Single processes have them still.
+        // Single processes still have these columns.
         #expect(header.contains("T(1)/T(n)") && header.contains("× base"))
         #expect(MeasuredCharts(experiment).speedup.title == "Throughput")
     }
@@ -59,7 +59,7 @@ import Testing
     @Test func summaryHasThemForRanksAlone() throws {
         let experiment = try #require(Synthetic().experiment())
         let lines = CommaSeparated.summary(experiment).split(separator: "\n").map { line in
-            // Placements are quoted and have one comma.
+            // Quoted placements contain one comma.
             line.replacing(/"[^"]*"/, with: "placement").split(separator: ",", omittingEmptySubsequences: false)
         }
         let places = try ["rank_speedup", "rank_efficiency"].map { name in

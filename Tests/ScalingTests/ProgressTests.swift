@@ -4,7 +4,7 @@ import Testing
 
 @testable import Scaling
 
-/// What an unfinished experiment keeps.
+/// The progress file of an unfinished experiment.
 @Suite struct ProgressTests {
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("progress-\(UUID().uuidString)")
 

@@ -2,11 +2,11 @@ import Testing
 
 @testable import Scaling
 
-/// Curves to 1,024 ranks, and what limits them.
+/// Predicted curves to 1,024 ranks and their limits.
 @Suite struct ProjectionTests {
     @Test func curvesReach1024RanksAndNameALimitForEachPoint() throws {
         let experiment = try #require(Synthetic().experiment())
-        // Strong and weak, each over three assumed networks.
+        // Strong and weak scaling, each over three assumed networks.
         #expect(experiment.projections.count == 6)
         for projection in experiment.projections {
             #expect(projection.points.map(\.ranks) == (0...10).map { 1 << $0 })
@@ -32,7 +32,7 @@ import Testing
         #expect(points.allSatisfy { !$0.extrapolates.contains("assumed network") })
     }
 
-    /// Ranks of one thread were measured on hosts of four cores: one rank a host has a thread on each of them.
+    /// One-thread ranks were measured on hosts of four cores; predictions use one rank per host with four threads.
     @Test func aHostsCoresAllCount() throws {
         var machine = Synthetic()
         machine.isNetwork = true

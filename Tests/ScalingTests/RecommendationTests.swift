@@ -3,9 +3,9 @@ import Testing
 
 @testable import Scaling
 
-/// Which ranks × threads are recommended, and in which words.
+/// The recommended ranks × threads, and their sentence.
 @Suite struct RecommendationTests {
-    /// A measured layout of three runs: the median and the ends of its interval.
+    /// A measured layout of three runs, from the median and the ends of its interval.
     private func measured(
         _ ranks: Int, _ threads: Int, _ low: Double, _ median: Double, _ high: Double, hosts: Int = 1
     ) throws -> LayoutOption {
@@ -56,9 +56,9 @@ import Testing
                 + "noise to 2 ranks × 2 threads (0.970 s).")
     }
 
-    /// Leaving what was measured takes more than the error.
+    /// A prediction replaces a measured layout only if it is faster by more than its error.
     ///
-    /// 0.96 s ± 5 % reach 1.008 s, whether the prediction is of a simpler layout or not; 0.9 s ± 5 % don't reach 0.99.
+    /// 0.96 s ± 5 % reaches 1.008 s, whether or not the predicted layout is simpler; 0.9 s ± 5 % doesn't reach 0.99.
     @Test func aPredictionWinsOnlyBeyondItsError() throws {
         let one = try measured(1, 4, 0.99, 1, 1.01)
         #expect(Recommendation(among: [one, predicted(4, 1, 0.96)], batchSize: 64).machine == one)
@@ -70,7 +70,7 @@ import Testing
                 "4 ranks × 1 thread should be fastest here: 0.900 s a step of 64 sequences (predicted ± 5.0 %)."))
     }
 
-    /// Without any check a prediction is taken to be wrong by a tenth, and called unchecked.
+    /// Without any check, a prediction's error is assumed to be 10 %, and the text calls it unchecked.
     @Test func uncheckedPredictionsAreCalledSo() throws {
         let one = try measured(1, 4, 0.99, 1, 1.01)
         #expect(Recommendation(among: [one, predicted(4, 1, 0.91, error: nil)], batchSize: 64).machine == one)
@@ -79,7 +79,7 @@ import Testing
                 "0.800 s a step of 64 sequences (predicted, unchecked)."))
     }
 
-    /// Its four steps, which enclose their median with 87.5 %, are all there is.
+    /// The interval comes from the run's four steps, with a coverage of 87.5 %.
     @Test func oneRunHasOnlyItsStepsAndTheSentenceSaysSo() throws {
         let one = try measured(1, 4, runs: [[0.9, 1, 1, 1.2]])
         #expect((one.low, one.seconds, one.high) == (0.9, 1, 1.2))
@@ -126,7 +126,7 @@ import Testing
         #expect(found.map(\.ranks) == ranks && found.map(\.threads) == threads)
     }
 
-    /// One process with 1, 2 and 4 threads and one rank a core are measured, 2 × 2 is predicted.
+    /// One process with 1, 2 and 4 threads and one rank per core are measured; 2 × 2 is predicted.
     @Test func measuredAndPredictedLayoutsOfAMachine() throws {
         let machine = Synthetic()
         let experiment = try #require(machine.experiment())
@@ -135,13 +135,13 @@ import Testing
         #expect(options.filter { $0.origin == .predicted }.map(\.name) == ["2 ranks × 2 threads"])
         let truth = machine.parts(Layout(ranks: 2, threads: 2, coresPerMachine: 4), experiment.base.workload).total
         #expect(abs(try #require(options.first { $0.origin == .predicted }).seconds / truth - 1) < 1e-6)
-        // All four compute as long, and only ranks exchange and repeat the optimiser: one process is the fastest.
+        // All four compute equally long. Only ranks exchange and repeat the optimiser, so one process is the fastest.
         #expect(experiment.recommendation.machine == options[2])
         #expect(experiment.recommendation.hosts == nil)
         #expect(Report.html(experiment).contains(Markup(text: experiment.recommendation.sentence).source))
     }
 
-    /// Hosts of four cores: one to four ranks each, of which those with one thread a host were measured.
+    /// The layouts have one to four ranks on each host of four cores; those with one thread per host were measured.
     @Test func layoutsOfHostsUseAllTheirCores() throws {
         var machine = Synthetic()
         machine.isNetwork = true
@@ -159,7 +159,8 @@ import Testing
         #expect(abs(options[1].seconds / truth - 1) < 1e-6)
     }
 
-    /// A rank of 100 MB and 64 sequences of 1 MB has 164 MB, four with 16 each 464 MB: of 500 MB nine tenths are 450.
+    /// A rank of 100 MB with 64 sequences of 1 MB takes 164 MB; four ranks with 16 each take 464 MB, above 90 % of 500
+    /// MB.
     @Test func layoutsThatDoNotFitMemoryAreLeftOut() throws {
         let machine = Synthetic()
         let measurements = machine.measurements(ranks: [1, 2])

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Scaling
 
-/// Units and digits of the report's columns, and the ideal in its charts.
+/// Units and digits of the report's columns, and the ideal lines of its charts.
 @Suite struct ReportTablesTests {
     private func ideal(_ chart: LineChart) -> [LineChart.Line] { chart.lines.filter { $0.style == .dotted } }
 
-    /// Cells are bare numbers of three digits, intervals of them, or words; units are in the heads.
+    /// Cells are numbers of three digits, intervals, or words; units are in the heads.
     @Test func unitsAreInTheHeads() throws {
         let experiment = try #require(Synthetic().experiment())
         let tables = [
@@ -37,7 +37,7 @@ import Testing
             ])
     }
 
-    /// The terminal's table fits 80 columns, also where ranks share cores.
+    /// The terminal's table fits 80 columns, even if ranks share cores.
     @Test func theTerminalsTableFits() throws {
         var machine = Synthetic()
         machine.cores = 2
@@ -46,7 +46,7 @@ import Testing
         #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(text)")
     }
 
-    /// Strong scaling's ideal is T(1)/n, weak scaling's T(1).
+    /// The ideal of strong scaling is T(1)/n, of weak scaling T(1).
     @Test func stepTimesHaveTheIdealOfEachSeries() throws {
         let experiment = try #require(Synthetic().experiment())
         let lines = ideal(MeasuredCharts(experiment).stepTime)
@@ -85,7 +85,7 @@ import Testing
         #expect(abs(try #require(weak.points.last).x - 1024) < 1e-6)
     }
 
-    /// A tiny model's curves go through many decades; wider ticks would touch the axis's label.
+    /// A tiny model's curves span many decades; wider ticks would touch the axis's label.
     @Test func ticksOfDecadesAreShort() throws {
         var machine = Synthetic()
         (machine.fixed, machine.divided, machine.perSequence, machine.gradientBytes) = (1e-5, 1e-6, 1e-5, 4000)
@@ -96,7 +96,7 @@ import Testing
         #expect(ticks.count > 20 && ticks.allSatisfy { $0.count <= 6 }, "\(ticks)")
     }
 
-    /// Where ranks share cores no more can be expected, so the line ends.
+    /// The ideal line ends where ranks start to share cores.
     @Test func theIdealEndsAtTheCores() throws {
         var machine = Synthetic()
         machine.cores = 2
@@ -115,7 +115,7 @@ import Testing
 }
 
 extension String {
-    /// The parts between a separator.
+    /// The parts between separators.
     fileprivate func components(_ separator: String) -> [String] {
         split(separator: separator, omittingEmptySubsequences: false).map { String($0) }
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Scaling
 
-/// The raw data and the report as text.
+/// The content of the data files and the report.
 @Suite struct ResultFilesTests {
     @Test func stepsHaveALineEachWithTheirPlacement() throws {
         let experiment = try #require(Synthetic().experiment())
@@ -24,7 +24,7 @@ import Testing
         #expect(lines.last == "")
         #expect(lines[0].contains(",algbw_bytes_per_second,busbw_bytes_per_second,"))
         #expect(lines[0].hasSuffix(",hidden_exchange_seconds,thread_speedup,thread_efficiency"))
-        // Labels with commas are quoted, and single processes have one.
+        // Labels with commas are quoted; a single process's label has one comma.
         let two = try #require(lines.first { $0.hasPrefix("base-np1-t2-") })
         #expect(
             two.split(separator: ",", omittingEmptySubsequences: false).count == lines[0].split(separator: ",").count

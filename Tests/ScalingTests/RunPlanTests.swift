@@ -2,7 +2,7 @@ import Testing
 
 @testable import Scaling
 
-/// What an experiment starts.
+/// The configurations of an experiment.
 @Suite struct RunPlanTests {
     private let choice = RunPlan.Choice(
         ranks: [4, 1, 2], modes: [.strong, .weak], threads: nil, batchSize: 64, microBatchSize: 8, cores: 6)
@@ -20,11 +20,11 @@ import Testing
             #expect(plans.filter { $0.isIn(series) }.map(\.ranks) == [2, 4])
             #expect(plans.filter { $0.isIn(series) }.map(\.batchSize) == [16, 32])
         }
-        // One rank is the same run for both series.
+        // With one rank, both series are the same run.
         #expect(plans.filter { $0.isLaunched && $0.ranks == 1 }.map(\.series) == [[.strong, .weak]])
     }
 
-    /// Four cores with two hardware threads each, and one of six cores.
+    /// Machines of four cores with two hardware threads each, of six cores, and of one core.
     @Test(arguments: [(4, 8, [1, 2, 4, 8]), (6, 6, [1, 2, 4, 6]), (1, 2, [1, 2]), (1, 1, [1])])
     func baseTriesAllHardwareThreads(cores: Int, processors: Int, threads: [Int]) {
         #expect(RunPlan.baseThreads(cores: cores, processors: processors) == threads)
@@ -36,7 +36,7 @@ import Testing
         #expect(RunPlan.all(chosen).filter { $0.isIn(.base) }.map(\.threads) == [1, 3])
     }
 
-    /// With one core the smallest batch has run on one thread already.
+    /// With one core, the smallest batch already runs on one thread.
     @Test func oneCoreRunsNoConfigurationTwice() {
         var single = choice
         single.cores = 1

@@ -1,9 +1,9 @@
 @testable import Scaling
 
-/// Measurements of a machine whose costs are known.
+/// Measurements of a synthetic machine with known costs.
 struct Synthetic {
     var fixed = 0.006
-    /// On one thread; the threads of a rank divide it.
+    /// Seconds on one thread; divided by the rank's threads.
     var divided = 0.004
     var perSequence = 0.005
     var fixedContention = 0.001
@@ -18,7 +18,7 @@ struct Synthetic {
     var secondsPerByte = 0.25e-9
     var cores = 4
     var gradientBytes = 16_000_000
-    /// Network hosts of one rank each instead of ranks that share memory.
+    /// Whether each rank has its own network host instead of shared memory.
     var isNetwork = false
     var memory = 100_000_000.0
     var memoryPerSequence = 1_000_000.0
@@ -26,7 +26,7 @@ struct Synthetic {
     static let sequenceLength = 100
     static let microBatch = 8
 
-    /// The plan and layout as `dtrain scale` would have them.
+    /// The layout that `dtrain scale` would report for a plan.
     func layout(_ plan: RunPlan) -> Layout {
         let hosts = isNetwork ? plan.ranks : 1
         return Layout(
@@ -39,7 +39,7 @@ struct Synthetic {
             gradientBytes: plan.isIn(.latency) ? 4000 : gradientBytes)
     }
 
-    /// A step by the formulas of docs/scaling.md, written out once more.
+    /// A step by the formulas of docs/scaling.md, implemented independently.
     func parts(_ layout: Layout, _ workload: Workload) -> StepParts {
         let workers = Double(layout.ranks * layout.threads)
         let perMachine = workers / Double(layout.machines)
@@ -58,7 +58,8 @@ struct Synthetic {
         parts.other = turns * other
         parts.wait = skew * expectedNormalMaximum(of: Int(workers)) * compute
         guard layout.ranks > 1 else { return parts }
-        // Powers of two divide the tree into whole nodes: each way the gradient less the own part.
+        // Powers of two divide the tree into whole nodes, so each direction moves the gradient minus the rank's own
+        // part.
         let ranks = Double(layout.ranks)
         let bytes = 2 * (ranks - 1) / ranks * Double(workload.gradientBytes)
         let perCore = bytes * ranks / min(ranks, Double(layout.coresPerMachine))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Scaling
 
-/// The base's curve over its threads.
+/// The base's thread curve.
 @Suite struct ThreadPointTests {
     @Test func curveHasTheMeasuredThreadsAndPowersOfTwoBeyond() throws {
         let experiment = try #require(Synthetic().experiment())
@@ -16,8 +16,9 @@ import Testing
         #expect(curve.first?.speedup == 1)
     }
 
-    /// Eight threads on eight cores, by the formulas the measurements were made with: half a percent of the sequences' time
-    /// would be more than the tolerance.
+    /// Compares eight threads on eight cores with the formulas behind the measurements.
+    ///
+    /// The tolerance is below 0.5 % of the sequences' time.
     @Test func moreThreadsThanMeasuredArePredicted() throws {
         let machine = Synthetic()
         let experiment = try #require(machine.experiment())
@@ -31,14 +32,14 @@ import Testing
         #expect(eight.error == nil && eight.unseenSeconds == nil)
     }
 
-    /// Two and four threads are predicted from the other number and one thread; one thread has none below it.
+    /// Two and four threads are predicted from each other and one thread; one thread can't be predicted.
     @Test func measuredThreadsArePredictedUnseen() throws {
         let curve = try #require(Synthetic().experiment()).threadCurve.filter { $0.seconds != nil }
         #expect(curve.map { $0.error == nil } == [true, false, false])
         for point in curve.dropFirst() { #expect(abs(try #require(point.error)) < 1e-6, "\(point)") }
     }
 
-    /// With a quarter more time on four threads, what has not seen them is a fifth below.
+    /// If four threads take 25 % longer, the prediction without them is 20 % too low.
     @Test func unseenPredictionKnowsNothingOfThePoint() throws {
         let measurements = Synthetic().measurements().map { measurement -> Measurement in
             guard measurement.plan.isIn(.base), measurement.layout.threads == 4 else { return measurement }
@@ -56,7 +57,7 @@ import Testing
         #expect(abs(try #require(four.error) - (1 / 1.25 - 1)) < 1e-6)
     }
 
-    /// What threads divide can't be told from one number of them.
+    /// A single number of threads can't determine the divided part.
     @Test func twoThreadCountsAreTooFewToCheckOne() throws {
         var machine = Synthetic()
         machine.cores = 2
@@ -65,7 +66,7 @@ import Testing
         #expect(curve.allSatisfy { $0.unseenSeconds == nil })
     }
 
-    /// Four threads on the hardware threads of two cores are a point apart from four on four cores.
+    /// Four threads on the hardware threads of two cores are a separate point from four threads on four cores.
     @Test func hardwareThreadsAreNotTakenForCores() throws {
         var machine = Synthetic()
         machine.cores = 2

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Scaling
 
-/// How long an experiment takes.
+/// The estimate of an experiment's duration.
 @Suite struct TimeEstimateTests {
     private let base = RunPlan(series: [.base], ranks: 1, isLaunched: false, threads: 1, batchSize: 64)
     private let strong = RunPlan(series: [.strong], ranks: 2, isLaunched: true, threads: 1, batchSize: 64)
@@ -16,7 +16,8 @@ import Testing
             }, trial: trial, steps: 10)
     }
 
-    /// Ten steps of 64 sequences at 10 ms on one core take 6.4 s, on two 3.2 s; the tiny model only starts.
+    /// Ten steps of 64 sequences at 10 ms take 6.4 s on one core and 3.2 s on two; the tiny model takes only its
+    /// start-up.
     @Test func aTrialTellsTheTimeOfEveryConfiguration() {
         #expect(abs(estimate.seconds(of: [base]) - 6.9) < 1e-9)
         #expect(abs(estimate.seconds(of: [strong]) - 5.7) < 1e-9)
@@ -25,7 +26,7 @@ import Testing
         #expect(estimate.seconds(of: []) == 0)
     }
 
-    /// A base that takes twice its guess says so of the others; two runs have a mean.
+    /// The ratio of measured to estimated time corrects the other configurations; two runs give a mean.
     @Test func finishedRunsCorrectTheRest() {
         var estimate = estimate
         estimate.add(base, seconds: 13.8)
@@ -34,7 +35,7 @@ import Testing
         estimate.add(strong, seconds: 6)
         estimate.add(strong, seconds: 8)
         #expect(abs(estimate.seconds(of: [strong, strong]) - 14) < 1e-9)
-        // 27.8 s for what was guessed to take 18.3.
+        // The finished runs took 27.8 s instead of the estimated 18.3 s.
         #expect(abs(estimate.seconds(of: [latency]) - 2.5 * 27.8 / 18.3) < 1e-9)
     }
 

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Scaling
 
-/// The sentences that come first.
+/// The sentences at the top of the report.
 @Suite struct VerdictTests {
-    /// The layout to start, what limits it, and what limits more hosts, at the top of the page.
+    /// The page starts with the recommended layout, its limit, and the limit on more hosts.
     @Test func threeSentencesComeFirst() throws {
         let experiment = try #require(Synthetic().experiment())
         let verdict = experiment.verdict
@@ -18,8 +18,10 @@ import Testing
         for sentence in verdict { #expect(html.contains("<p>\(Markup(text: sentence).source)</p>"), "\(sentence)") }
     }
 
-    /// 32 sequences each: 170 ms of compute, 1 % of it times 1/√π of waiting, 9.1 ms for each rank, and 16 MB at 8.5 ns a byte with
-    /// two messages of 20 µs: 136 of 316 ms.
+    /// The network takes 136 of 316 ms.
+    ///
+    /// With 32 sequences per rank: 170 ms of compute, 1 % of it times 1/√π of waiting, 9.1 ms per rank, and 16 MB at
+    /// 8.5 ns per byte with two messages of 20 µs.
     @Test func networkIsNamedWithItsSeconds() throws {
         var machine = Synthetic()
         machine.isNetwork = true
@@ -46,7 +48,7 @@ import Testing
         )
     }
 
-    /// Two workers on the two hardware threads of a core are what dtrain starts there itself.
+    /// Two workers on the two hardware threads of a core are dtrain's default there.
     @Test func hardwareThreadsAreNotCalledBound() throws {
         let measurements = Synthetic().measurements(ranks: [1]).map { measurement -> Measurement in
             guard measurement.plan.isLaunched else { return measurement }
@@ -106,7 +108,7 @@ import Testing
         #expect(Outlook.sentence([projection(limits, link: link, name: "the measured network")]) == sentence)
     }
 
-    /// Of three assumed networks the middle one counts, and a batch for each host where no other was measured.
+    /// The sentence uses the middle one of three assumed networks, and weak scaling if nothing else was measured.
     @Test func anAssumedNetworkIsNamed() {
         let links = [1.0, 10, 100].map { Link.assumedNetwork(gigabits: $0) }
         let limits: [[Limit]] = [[.compute, .network], [.compute, .compute, .network], [.compute]]

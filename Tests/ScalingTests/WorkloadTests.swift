@@ -2,11 +2,11 @@ import Testing
 
 @testable import Scaling
 
-/// Sizes that follow from batch, ranks and machine.
+/// Sizes derived from batch, ranks and machine.
 @Suite struct WorkloadTests {
     private let tutorial = Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 16_000_000)
 
-    /// Each way the gradient less the own part, as a ring allreduce moves it.
+    /// Each direction moves the gradient minus the rank's own part, as in a ring allreduce.
     @Test(arguments: [2, 4, 8])
     func powersOfTwoMoveWhatARingAllreduceMoves(ranks: Int) {
         let traffic = tutorial.traffic(ranks: ranks)
@@ -21,13 +21,13 @@ import Testing
         #expect(traffic.bytes == 0 && traffic.bytesPerRank == 0 && traffic.messages == 0)
     }
 
-    /// Sixteen ranks for eight micro-batches: eight send a node, all gather.
+    /// With sixteen ranks and eight micro-batches, eight ranks send a node and all gather.
     @Test func ranksWithoutMicroBatchesSendNoNodes() {
         let traffic = tutorial.traffic(ranks: 16)
         #expect(abs(traffic.bytes - (8 + 16) * 15.0 / 16 * 16e6) < 1)
     }
 
-    /// Three ranks have 3, 3 and 2 micro-batches of eight, which is two nodes, two and one.
+    /// Three ranks have 3, 3 and 2 of eight micro-batches, and so two, two and one node.
     @Test(arguments: [(Workload.Exchange.tree, 5.0, 1.0), (.compressed, 3, 0.5), (.library, 3, 1)])
     func exchangesDifferInWhatTheyMove(exchange: Workload.Exchange, vectors: Double, size: Double) {
         let workload = Workload(
@@ -37,14 +37,14 @@ import Testing
         #expect(workload.with(batchSize: 128).exchange == exchange)
     }
 
-    /// Who has nothing to add sends zeros where the library adds.
+    /// In the library's allreduce, a rank without micro-batches sends zeros.
     @Test func libraryMovesAllRanksVectors() {
         let workload = Workload(
             batchSize: 8, microBatchSize: 8, sequenceLength: 1, gradientBytes: 4000, exchange: .library)
         #expect(abs(workload.traffic(ranks: 4).bytes - 2 * 3 * 4000) < 1)
     }
 
-    /// Eight micro-batches over three ranks: two of them have three.
+    /// With eight micro-batches on three ranks, two ranks have three.
     @Test(arguments: [(1, 64), (2, 32), (3, 24), (8, 8), (16, 8)])
     func busiestRankHasWholeMicroBatches(ranks: Int, rows: Int) {
         #expect(tutorial.rows(ranks: ranks) == rows)
@@ -58,7 +58,7 @@ import Testing
 
     @Test func threadsDivideARanksSequences() {
         #expect(tutorial.rows(Layout(ranks: 2, threads: 3, coresPerMachine: 8)) == 32.0 / 3)
-        // Threads that outnumber the sequences share the units of each.
+        // More threads than sequences share the units of each sequence.
         #expect(tutorial.rows(Layout(ranks: 8, threads: 16, coresPerMachine: 16)) == 0.5)
     }
 
@@ -74,7 +74,7 @@ import Testing
     @Test func namespacesOfOneMachineAreHostsThatShareIt() throws {
         let layout = try #require(Layout([rank([0]), rank([0], network: "m")]))
         #expect((layout.hosts, layout.machines, layout.coresPerMachine) == (2, 1, 1))
-        // Both were bound to the same core.
+        // Both ranks were bound to the same core.
         #expect(layout.isOversubscribed && layout.turns == 2 && layout.usedCores == 1)
         #expect(layout.label == "2 ranks on 2 network hosts that share one machine, 1 core")
     }
@@ -86,7 +86,7 @@ import Testing
         #expect(!layout.isOversubscribed && layout.busyCores == 2)
     }
 
-    /// Processors 0 and 2 are of the first core, 1 and 3 of the second.
+    /// Processors 0 and 2 belong to the first core, 1 and 3 to the second.
     @Test func hardwareThreadsOfACoreAreOneCore() throws {
         let bound = try #require(
             Layout([rank([0, 2], cores: [0, 0], threads: 2), rank([1, 3], cores: [1, 1], threads: 2)]))
@@ -96,7 +96,7 @@ import Testing
         #expect((crowd.coresPerMachine, crowd.turns, crowd.isOversubscribed) == (1, 3, true))
     }
 
-    /// Four network hosts that share two machines of eight cores have four each.
+    /// Four network hosts on two machines of eight cores have four cores each.
     @Test(arguments: [(1, 1, 8), (2, 2, 8), (4, 2, 4), (32, 2, 1)])
     func hostsThatShareAMachineShareItsCores(hosts: Int, machines: Int, cores: Int) {
         let layout = Layout(ranks: hosts, threads: 1, hosts: hosts, machines: machines, coresPerMachine: 8)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// Which event files a start of a training makes, leaves and deletes.
+/// The event files created, kept and deleted at the start of a training.
 @Suite struct EventFolderTests {
     private let scratch = ScratchFolder()
     private var folder: EventFolder { EventFolder(path: scratch.path("events")) }
@@ -30,7 +30,7 @@ import Testing
         #expect(String(match.2) == currentHostName() && Int(match.3) == Int(getpid()))
     }
 
-    /// Readers take the files in the order of their names.
+    /// Readers read the files in order of their names.
     @Test func aResumesFileComesLast() throws {
         let ahead = "events.out.tfevents.4000000000.other.1.dtrain"
         try leave(ahead, "events.out.tfevents.x.dtrain", "events.out.tfevents.99999999999999999999.y", "zzz")
@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test func whatCannotBeCreatedIsAnError() throws {
-        // A folder of this system in which even root creates nothing.
+        // A system folder in which even root can't create files.
         let error = try #require(throws: DTrainError.self) {
             try EventFolder(path: "/proc/self/events").createFile(after: .none)
         }
@@ -75,7 +75,7 @@ import Testing
     }
 }
 
-/// A folder that lives as long as this object.
+/// A temporary folder, deleted with this object.
 final class ScratchFolder: Sendable {
     private let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("dtrain-events-\(UUID().uuidString)").path

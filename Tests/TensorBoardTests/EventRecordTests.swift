@@ -4,7 +4,7 @@ import Testing
 
 @testable import TensorBoard
 
-/// The frame of records, by known answers.
+/// The framing of records, tested with known values.
 @Suite struct EventRecordTests {
     /// The check value of the polynomial's catalogue entry, and examples of RFC 3720, B.4.
     @Test(
@@ -14,11 +14,11 @@ import Testing
         ] as [([UInt8], UInt32)])
     func checksumsAreTheStandards(bytes: [UInt8], checksum: UInt32) {
         #expect(CRC32C.checksum(of: bytes) == checksum)
-        // The tests' own reader, too.
+        // The tests' reader must also agree.
         #expect(EventFile.checksum(bytes) == checksum)
     }
 
-    /// What `tensorboard.summary.writer.record_writer` makes of the first event of a file.
+    /// The bytes that `tensorboard.summary.writer.record_writer` writes for the first event of a file.
     @Test func theRecordIsTensorBoards() throws {
         let record = Data(
             Array("\u{18}\0\0\0\0\0\0\0".utf8) + [

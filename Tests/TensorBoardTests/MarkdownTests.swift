@@ -2,7 +2,7 @@ import Testing
 
 @testable import TensorBoard
 
-/// Texts of any content in TensorBoard's Markdown.
+/// Arbitrary texts in TensorBoard's Markdown.
 @Suite struct MarkdownTests {
     @Test(arguments: [
         ("20", "`20`"), ("a|b", "`a|b`"), ("a`b", "`` a`b ``"), ("``", "``` `` ```"), ("", ""), (" ", ""),
@@ -18,7 +18,7 @@ import Testing
                 == "| setting | value |\n|---|---|\n| `epochs` | `20` |\n| `sample` |  |")
     }
 
-    /// Each line that a reader of Markdown may see is indented.
+    /// Every line by Markdown's definition is indented.
     @Test func aTextKeepsItsLines() {
         #expect(Markdown.verbatim("a\n\n  b\r\nc\r`d`\n") == "    a\n    \n      b\n    c\n    `d`\n    ")
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import DTrainDistributed
 @testable import TensorBoard
 
-/// The events of a training, read back.
+/// Reads back the events of a training.
 @Suite struct TensorBoardLogTests {
     private let scratch = ScratchFolder()
     private var folder: EventFolder { EventFolder(path: scratch.path("events")) }
@@ -25,7 +25,7 @@ import Testing
         try TensorBoardLog(folder, Settings(), after: predecessor, calls: calls)
     }
 
-    /// The files in the order in which readers take them.
+    /// The files in readers' order.
     private func files() throws -> [EventFile] {
         let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path("events")).sorted()
         return try names.map {
@@ -48,7 +48,7 @@ import Testing
         ] as [TrainingEvent] {
             try log.record(event) { warning in Issue.record("\(warning)") }
         }
-        // Each event is in the file at once.
+        // Each event is written at once.
         let file = try #require(try files().first)
         #expect(file.events.first?.fileVersion == "brain.Event:2")
         #expect(file.events.map(\.step) == [0, 0, 1, 1, 2, 2, 2])
@@ -81,7 +81,7 @@ import Testing
         { try log(after: predecessor).record(.sampled("a", epoch: 1)) { _ in } }
         let files = try files()
         #expect(files.count == 3)
-        // The start of each, and a point at the steps so far.
+        // Each file's start event, at the steps so far.
         #expect(files.map { $0.events.first { $0.isStart }?.step } == [0, 5, 0])
         #expect(files.map { $0.texts("sample").map(\.step) } == [[0], [4], [0]])
     }
@@ -116,13 +116,13 @@ import Testing
         #expect(warnings.count == 1 && warnings.first?.contains("No space left on device") == true, "\(warnings)")
         let error = try #require(throws: DTrainError.self) { try log.finish() }
         #expect(error.category == .inputOutput && error.message.contains("its last ones are missing"), "\(error)")
-        // What a reader sees of a record that isn't whole.
+        // A reader detects the incomplete record.
         #expect(throws: EventFile.Damage.self) { try files() }
         room.withLock { $0 = Int.max }
         try log.record(.step(report(4)), report: tell)
         try log.finish()
         #expect(try files().first?.points("loss").map(\.step) == [1, 2, 3, 4])
-        // At the start it is an error: no step is lost.
+        // A failure at the start is an error, since no step would be lost.
         room.withLock { $0 = 10 }
         let full = try #require(throws: DTrainError.self) { _ = try self.log(after: .unsaved, calls: calls) }
         #expect(full.message.contains("No space left on device") && full.hint?.contains("`tensorboard`") == true)

@@ -5,7 +5,7 @@ enum CommaSeparated {
         "cores_used", "batch_size",
     ]
 
-    /// A line for each step that counts.
+    /// One line per counted step.
     static func steps(_ experiment: Experiment) -> String {
         let header =
             configurationFields + ["repeat", "step", "seconds"] + StepParts.fields.map { "\($0.name)_seconds" }
@@ -20,7 +20,7 @@ enum CommaSeparated {
         return table([header] + lines)
     }
 
-    /// A line for each configuration.
+    /// One line per configuration.
     static func summary(_ experiment: Experiment) -> String {
         let header =
             configurationFields + [

@@ -1,55 +1,56 @@
 import DTrainCore
 import FoundationEssentials
 
-/// An experiment that isn't finished: what has been measured so far.
+/// The measurements of an unfinished experiment.
 public struct Progress: Hashable, Sendable, Codable {
-    /// Where the ranks of a configuration run.
+    /// The placement of a configuration's ranks.
     public struct Place: Hashable, Sendable, Codable {
         /// The configuration.
         public let plan: RunPlan
-        /// Its ranks.
+        /// The placement of its ranks.
         public let layout: Layout
 
-        /// The place of one configuration.
+        /// Creates the placement of one configuration.
         public init(plan: RunPlan, layout: Layout) { (self.plan, self.layout) = (plan, layout) }
     }
 
-    /// A run that has ended well.
+    /// A completed run.
     public struct Run: Hashable, Sendable, Codable {
         /// The configuration.
         public let plan: RunPlan
-        /// What was measured.
+        /// The measured steps and memory.
         public let record: RunRecord
-        /// The bytes of the gradient that its ranks added up.
+        /// Bytes of the gradient that its ranks reduced.
         public let gradientBytes: Int
-        /// Seconds from its start to its end.
+        /// Wall seconds, including start-up.
         public let seconds: Double
 
-        /// One run.
+        /// Creates a completed run.
         public init(plan: RunPlan, record: RunRecord, gradientBytes: Int, seconds: Double) {
             (self.plan, self.record, self.gradientBytes) = (plan, record, gradientBytes)
             self.seconds = seconds
         }
     }
 
-    /// The file's name in the experiment's folder; it is gone when the experiment is finished.
+    /// The file's name in the experiment's folder; the file is deleted when the experiment is finished.
     public static let name = "unfinished.json"
 
-    /// The settings that all runs of one experiment share, by name.
+    /// The settings shared by all runs of the experiment, by name.
     public let settings: [String: String]
-    /// Each host, once.
+    /// The hosts, without duplicates.
     public var hosts: [RankHost] = []
-    /// The configurations whose place is known.
+    /// The known placements.
     public var places: [Place] = []
-    /// The runs in the order in which they were made.
+    /// The completed runs in order.
     public var runs: [Run] = []
 
-    /// An experiment that hasn't begun.
+    /// Creates the progress of an experiment without measurements.
     public init(settings: [String: String]) { self.settings = settings }
 
-    /// Reads what an earlier start has left.
+    /// Reads the progress file of an interrupted experiment.
     ///
-    /// - Throws: `DTrainError` with `noInput` when there is no such file, with `badData` when it is none.
+    /// - Throws: `DTrainError` with `noInput` when the file doesn't exist, with `badData` when it isn't a progress
+    ///   file.
     public init(path: String) throws {
         let file = try MappedFile(path: path, kind: "unfinished experiment")
         let decoder = JSONDecoder()
@@ -62,9 +63,9 @@ public struct Progress: Hashable, Sendable, Codable {
         self = read
     }
 
-    /// Writes it into the experiment's folder.
+    /// Writes the progress file into the experiment's folder.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when that fails.
+    /// - Throws: `DTrainError` with `inputOutput` when writing fails.
     public func write(to folder: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -78,16 +79,16 @@ public struct Progress: Hashable, Sendable, Codable {
         }
     }
 
-    /// The settings that differ from others, as `name: one, not other`.
+    /// The settings that differ from `others`, as `name: one, not other`.
     public func differences(from others: [String: String]) -> [String] {
         Set(settings.keys).union(others.keys).sorted().filter { settings[$0] != others[$0] }
             .map { "\($0): '\(settings[$0] ?? "")', not '\(others[$0] ?? "")'" }
     }
 
-    /// Where the ranks of a configuration run, if known.
+    /// The placement of a configuration's ranks; nil if unknown.
     public func layout(_ plan: RunPlan) -> Layout? { places.first { $0.plan == plan }?.layout }
 
-    /// Whether a configuration has been run in a repeat.
+    /// Whether a configuration's run of a repeat is complete.
     public func holds(_ plan: RunPlan, repetition: Int) -> Bool {
         runs.contains { $0.plan == plan && $0.record.repetition == repetition }
     }

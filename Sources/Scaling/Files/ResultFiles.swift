@@ -1,14 +1,14 @@
 import DTrainCore
 import FoundationEssentials
 
-/// The files of an experiment: the report and all that it was drawn from.
+/// The result files of an experiment: the report and its data.
 public enum ResultFiles {
-    /// Their names.
+    /// The names of the files.
     public static let names = ["report.html", "experiment.json", "summary.csv", "steps.csv"]
 
-    /// Writes them all into a folder that exists.
+    /// Writes all files into an existing folder.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` when one can't be written.
+    /// - Throws: `DTrainError` with `inputOutput` when a file can't be written.
     public static func write(_ experiment: Experiment, to folder: String) throws {
         let contents = [
             Report.html(experiment), try json(experiment), CommaSeparated.summary(experiment),
@@ -21,7 +21,7 @@ public enum ResultFiles {
         }
     }
 
-    /// Everything, each step included, in snake_case.
+    /// The whole experiment as JSON with snake_case keys, each step included.
     static func json(_ experiment: Experiment) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]

@@ -1,31 +1,31 @@
-/// A finished experiment: everything that was measured, and what follows from it.
+/// A finished experiment: the measurements and the conclusions from them.
 public struct Experiment: Hashable, Sendable, Codable {
-    /// Where and how it ran.
+    /// The machine and the options of an experiment.
     public struct Setting: Hashable, Sendable, Codable {
         /// The program's version.
         public var version: String
-        /// When it began, UTC.
+        /// The start time, UTC.
         public var date: String
         /// The command line.
         public var command: String
         /// The MPI library.
         public var mpi: String
-        /// The model and its flags, in words.
+        /// A description of the model and its flags.
         public var model: String
-        /// The hosts, as their ranks report them.
+        /// The hosts, as reported by their ranks.
         public var hosts: [RankHost]
-        /// Cores of this machine.
+        /// The number of cores of this machine.
         public var cores: Int
-        /// Repeats.
+        /// The number of repeats.
         public var repeats: Int
-        /// Steps of a run that count.
+        /// The number of counted steps per run.
         public var steps: Int
-        /// Steps before them that don't.
+        /// The number of warm-up steps per run, which aren't counted.
         public var warmUp: Int
-        /// How much was measured, `3 of 8 runs`, where the experiment was stopped; nil for all.
+        /// The measured part of a stopped experiment, as in `3 of 8 runs`; nil for a complete one.
         public var unfinished: String?
 
-        /// Where and how an experiment ran.
+        /// Creates the description of an experiment.
         public init(
             version: String, date: String, command: String, mpi: String, model: String, hosts: [RankHost], cores: Int,
             repeats: Int, steps: Int, warmUp: Int, unfinished: String? = nil
@@ -37,26 +37,26 @@ public struct Experiment: Hashable, Sendable, Codable {
         }
     }
 
-    /// Where and how it ran.
+    /// The machine and the options of an experiment.
     public let setting: Setting
-    /// One to three sentences: what to start, what limits it, and what limits more hosts.
+    /// One to three sentences: the recommended layout, its limit, and the limit on more hosts.
     public let verdict: [String]
-    /// The configuration that everything is relative to: the fastest unbound single process.
+    /// The reference of speed-up and efficiency: the fastest unbound single process.
     public let base: Measurement
     /// All configurations, the base included.
     public let measurements: [Measurement]
     /// The fitted costs.
     public let model: CostModel
-    /// How well the model predicts what it hasn't seen.
+    /// Predictions of measurements that the model was not fitted to.
     public let checks: [PredictionCheck]
-    /// The base's curve over its threads.
+    /// The base's thread curve.
     public let threadCurve: [ThreadPoint]
-    /// Which ranks × threads to train with.
+    /// The recommended ranks × threads.
     public let recommendation: Recommendation
     /// Predicted curves over ranks.
     public let projections: [Projection]
 
-    /// Draws the conclusions from measurements; nil where there is no base.
+    /// Analyzes measurements; nil where there is no base.
     public init?(_ setting: Setting, _ measurements: [Measurement]) {
         let candidates = measurements.filter { $0.plan.isIn(.base) }
         guard let base = candidates.min(by: { $0.seconds.median < $1.seconds.median }),
@@ -81,7 +81,7 @@ public struct Experiment: Hashable, Sendable, Codable {
         verdict = Verdict.sentences(recommendation, measurements, base: base, projections)
     }
 
-    /// Throughput a core, relative to the base's.
+    /// Throughput per core, relative to the base's.
     public func efficiency(_ measurement: Measurement) -> Double {
         measurement.tokensPerCoreSecond / base.tokensPerCoreSecond
     }
@@ -97,13 +97,13 @@ public struct Experiment: Hashable, Sendable, Codable {
             .sorted { ($0.layout.ranks, $0.layout.threads) < ($1.layout.ranks, $1.layout.threads) }
     }
 
-    /// The point of the thread curve that a configuration of the base is; nil for others.
+    /// A configuration's point on the thread curve; nil if it isn't in the base series.
     func threadPoint(_ measurement: Measurement) -> ThreadPoint? {
         guard measurement.plan.isIn(.base) else { return nil }
         return threadCurve.first { $0.seconds != nil && $0.threads == measurement.layout.threads }
     }
 
-    /// The largest error of a prediction, without its sign; nil where nothing could be checked.
+    /// The largest absolute error of a prediction; nil where none could be checked.
     public var largestError: Double? { checks.map { abs($0.error) }.max() }
 
     /// Whether all ranks ran on one machine.

@@ -1,23 +1,23 @@
-/// Where the ranks of a job run, as far as a step's time depends on it.
+/// The placement of a job's ranks, as far as it affects a step's time.
 public struct Layout: Hashable, Sendable, Codable {
-    /// Ranks in all.
+    /// The total number of ranks.
     public let ranks: Int
-    /// Worker threads of each.
+    /// Worker threads per rank.
     public let threads: Int
     /// Network hosts; ranks of different hosts exchange over a network.
     public let hosts: Int
     /// Machines; several network hosts may share one.
     public let machines: Int
-    /// Cores of one machine that its ranks may use, all of them together; those with several hardware threads count once.
+    /// Physical cores of one machine that its ranks together may use.
     public let coresPerMachine: Int
-    /// The fewest cores that a rank may use.
+    /// The cores available to the rank with the fewest.
     public let coresPerRank: Int
-    /// The hardware threads of those cores of a machine.
+    /// Hardware threads of these cores of one machine.
     public let processorsPerMachine: Int
-    /// The fewest hardware threads that a rank may use.
+    /// The hardware threads available to the rank with the fewest.
     public let processorsPerRank: Int
 
-    /// Describes a job; ranks are spread evenly.
+    /// Creates the layout of a job with evenly spread ranks.
     public init(
         ranks: Int, threads: Int, hosts: Int = 1, machines: Int = 1, coresPerMachine: Int, coresPerRank: Int? = nil,
         processorsPerMachine: Int? = nil, processorsPerRank: Int? = nil
@@ -30,7 +30,7 @@ public struct Layout: Hashable, Sendable, Codable {
         self.processorsPerRank = max(1, processorsPerRank ?? coresPerRank ?? coresPerMachine)
     }
 
-    /// The layout that the ranks report; nil without ranks.
+    /// Derives the layout from the ranks' reports; nil without ranks.
     public init?(_ ranks: [RankHost]) {
         guard let first = ranks.first else { return nil }
         let byMachine = Dictionary(grouping: ranks, by: \.boot).values
@@ -48,24 +48,26 @@ public struct Layout: Hashable, Sendable, Codable {
             processorsPerRank: processors.rank)
     }
 
-    /// Ranks of the fullest host.
+    /// Ranks on the host with the most.
     public var ranksPerHost: Int { (ranks + hosts - 1) / hosts }
-    /// Cores that a network host has for its ranks: hosts that share a machine share its cores.
+    /// Cores per network host; hosts that share a machine divide its cores.
     public var coresPerHost: Int { max(1, coresPerMachine * machines / hosts) }
-    /// Ranks of the fullest machine.
+    /// Ranks on the machine with the most.
     public var ranksPerMachine: Int { (ranks + machines - 1) / machines }
-    /// Cores of a machine that compute at the same time.
+    /// Cores of a machine that compute concurrently.
     public var busyCores: Int { min(ranksPerMachine * threads, coresPerMachine) }
-    /// Cores that compute, over all machines.
+    /// Computing cores over all machines.
     public var usedCores: Int { min(ranks * threads, machines * coresPerMachine) }
-    /// How many workers share a core, at least 1: they take turns, or are hardware threads, which are hardly faster.
+    /// Workers per core, at least 1.
+    ///
+    /// Hardware threads of a core count as taking turns, since they are hardly faster.
     public var turns: Double { max(1, Double(ranksPerMachine * threads) / Double(coresPerMachine)) }
-    /// Whether workers outnumber the hardware threads that they may use.
+    /// Whether there are more workers than hardware threads that they may use.
     public var isOversubscribed: Bool { ranksPerMachine * threads > processorsPerMachine }
     /// Whether ranks exchange over a network.
     public var usesNetwork: Bool { hosts > 1 }
 
-    /// What the ranks share, in words: never more than is true.
+    /// A description of the shared cores and hosts.
     public var label: String {
         let ranksText = ranks == 1 ? "1 rank" : "\(ranks) ranks"
         let coresText = coresPerMachine == 1 ? "1 core" : "\(coresPerMachine) cores"

@@ -1,7 +1,7 @@
 import DTrainCore
 import FoundationEssentials
 
-/// Reads what `dtrain train --profile --metrics FILE` has written.
+/// Reads the metrics file of `dtrain train --profile --metrics FILE`.
 public struct MetricsReader {
     private struct Line: Decodable {
         let step: Int?
@@ -16,9 +16,9 @@ public struct MetricsReader {
             case hiddenExchange = "hidden_exchange"
         }
 
-        /// What the line tells of a step; nil where it isn't of a profiled one.
+        /// The line's step; nil where it isn't a profiled one.
         ///
-        /// All of it is asked for, so that a metrics file of another form is refused instead of read as zeros.
+        /// Every field is required: otherwise a metrics file of another format would read as zeros.
         var sample: (step: StepSample, gradientBytes: Int)? {
             guard let step, let gradientBytes, let profile, let hiddenExchange else { return nil }
             var parts = profile.parts
@@ -46,7 +46,7 @@ public struct MetricsReader {
 
     /// The steps in order.
     public let steps: [StepSample]
-    /// The bytes of the gradient that the ranks add up.
+    /// Bytes of the gradient that the ranks reduce.
     public let gradientBytes: Int
 
     /// Decodes JSON lines.
@@ -54,7 +54,7 @@ public struct MetricsReader {
     /// - Parameters:
     ///   - text: the file's content.
     ///   - path: the file, for messages.
-    /// - Throws: `DTrainError` with `badData` for a line that isn't of metrics, or when there is no profiled step.
+    /// - Throws: `DTrainError` with `badData` for a line that isn't a metrics line, or when there is no profiled step.
     public init(_ text: String, path: String) throws {
         var steps: [StepSample] = []
         var bytes: Int?

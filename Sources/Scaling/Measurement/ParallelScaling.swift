@@ -1,11 +1,11 @@
-/// Speed-up and efficiency against one worker of the same series, as the field defines them.
+/// Speed-up and efficiency relative to one worker of the same series.
 public struct ParallelScaling: Hashable, Sendable {
-    /// S(n) = T(1)/T(n); for weak scaling n·T(1)/T(n), since n times as much is done in a step.
+    /// S(n) = T(1)/T(n); for weak scaling n·T(1)/T(n), since a step processes n times as many tokens.
     public let speedup: Double
-    /// E(n) = S(n)/n, with n the number of times as many workers (ranks × threads).
+    /// E(n) = S(n)/n, where n is the ratio of the numbers of workers (ranks × threads).
     public let efficiency: Double
 
-    /// Compares throughputs, whose ratio is S(n) for either series.
+    /// Compares throughputs: their ratio is S(n) in either series.
     init(_ measurement: Measurement, against one: Measurement) {
         func workers(_ of: Measurement) -> Double { Double(of.layout.ranks * of.layout.threads) }
         speedup = measurement.tokensPerSecond / one.tokensPerSecond
@@ -14,7 +14,7 @@ public struct ParallelScaling: Hashable, Sendable {
 }
 
 extension Experiment {
-    /// The configuration of a series on one worker: one thread of the series base, one rank of the others; nil where none
+    /// The one-worker configuration of a series: one thread in the base series, one rank in the others; nil where none
     /// was measured.
     func one(of series: Series) -> Measurement? {
         measured(series).first { $0.layout.ranks == 1 && (series != .base || $0.layout.threads == 1) }
@@ -25,7 +25,8 @@ extension Experiment {
         one(of: series).map { ParallelScaling(measurement, against: $0) }
     }
 
-    /// Speed-up and efficiency in the first of its series that is a scaling curve; nil for other configurations.
+    /// Speed-up and efficiency in the configuration's first series that is a scaling curve; nil for other
+    /// configurations.
     func parallel(_ measurement: Measurement) -> ParallelScaling? {
         [Series.base, .strong, .weak].first(where: measurement.plan.isIn).flatMap { parallel(measurement, in: $0) }
     }

@@ -1,27 +1,29 @@
 import FoundationEssentials
 
-/// The place of one rank, as a line of JSON.
+/// The host and processors of one rank.
 public struct RankHost: Hashable, Sendable, Codable {
     /// The host's name.
     public let host: String
-    /// The running kernel: the same for all containers and network namespaces of one machine.
+    /// The boot ID of the kernel, shared by all containers and network namespaces of one machine.
     public let boot: String
-    /// The network namespace: ranks with different ones reach each other over a network, even on one machine.
+    /// The network namespace.
+    ///
+    /// Ranks of different namespaces communicate over a network, even on one machine.
     public let network: String
-    /// The processors that the rank may run on.
+    /// The processors in the rank's affinity mask.
     public let processors: [Int]
-    /// The physical core of each of them: the number of its first processor.
+    /// The physical core of each processor, as the number of the core's first processor.
     public let cores: [Int]
-    /// Processors of the machine.
+    /// The number of processors of the machine.
     public let machineProcessors: Int
-    /// Worker threads of the rank.
+    /// The number of worker threads of the rank.
     public let threads: Int
     /// The CPU's name.
     public let cpu: String
     /// The machine's memory in bytes.
     public let memory: Int
 
-    /// Describes a rank's place.
+    /// Creates the description of a rank.
     public init(
         host: String, boot: String, network: String, processors: [Int], cores: [Int]? = nil, machineProcessors: Int,
         threads: Int, cpu: String, memory: Int
@@ -31,7 +33,7 @@ public struct RankHost: Hashable, Sendable, Codable {
         (self.machineProcessors, self.threads, self.cpu, self.memory) = (machineProcessors, threads, cpu, memory)
     }
 
-    /// One line of JSON.
+    /// The description as one line of JSON.
     public var line: String {
         get throws {
             let encoder = JSONEncoder()

@@ -1,13 +1,14 @@
 import DTrainCore
 
 extension RunPlan.Choice {
-    /// Refuses an experiment that needs more sequences for a batch than a text has, before hours of measuring.
+    /// Checks before the first run that the text has enough sequences for every batch.
     ///
     /// - Parameters:
     ///   - paths: the files and folders of the text.
-    ///   - length: characters or bytes of a sequence.
-    ///   - tokens: which of the two.
-    /// - Throws: `DTrainError` as `Corpus` does, and with `usage` for too many ranks, naming the largest number that works.
+    ///   - length: characters or bytes per sequence.
+    ///   - tokens: whether the text is read as characters or bytes.
+    /// - Throws: the errors of `Corpus`; `DTrainError` with `usage` for too many ranks, naming the largest number that
+    ///   works.
     public func requireSequences(of paths: [String], length: Int, tokens: Tokenization) throws {
         let corpus = try Corpus(
             paths: paths, vocabulary: tokens == .bytes ? .bytes : nil,
@@ -15,10 +16,10 @@ extension RunPlan.Choice {
         try requireSequences(length < corpus.count ? corpus.count / (length + 1) : 0, of: corpus.name)
     }
 
-    /// A text too short for one batch is left to the first run to report.
+    /// The first run reports a text too short for a single batch.
     func requireSequences(_ count: Int, of path: String) throws {
         let isWeak = modes.contains(.weak)
-        // Without weak scaling it is the exchange's runs that grow with the ranks.
+        // Without weak scaling, only the batches of the exchange series grow with the ranks.
         let each = isWeak ? batchSize : microBatchSize
         guard let most = ranks.max(), most > 1, count >= batchSize, most > count / each else { return }
         let possible = count / each == 1 ? "1 rank is" : "\(count / each) ranks are"

@@ -1,31 +1,31 @@
-/// What a measured configuration is for.
+/// The purpose of a measured configuration.
 public enum Series: String, Hashable, Sendable, Codable, CaseIterable {
-    /// A single process that no launcher has bound, with a number of threads: a point of the thread curve, and a candidate
-    /// for the base.
+    /// A single process without a launcher, so without binding: a point of the thread curve and a candidate for the
+    /// base.
     case base
     /// A fixed global batch, divided among the ranks.
     case strong
-    /// A fixed batch for each rank.
+    /// A fixed batch per rank.
     case weak
-    /// A single process with a part of the batch: what a small share of it costs.
+    /// A single process with a part of the batch, to measure the cost of a small local batch.
     case smallBatch = "small_batch"
-    /// A tiny model on several ranks: what an exchange costs that moves next to nothing.
+    /// A tiny model on several ranks, to measure the latency of an exchange.
     case latency
-    /// The whole model with one micro-batch for each rank: what an exchange of the whole gradient costs.
+    /// The whole model with one micro-batch per rank, to measure the exchange of a whole gradient.
     case exchange
 }
 
 /// One configuration to measure.
 public struct RunPlan: Hashable, Sendable, Codable {
-    /// What it is for.
+    /// The series that it belongs to.
     public let series: [Series]
-    /// Ranks; a single process that is started without a launcher has `isLaunched` false.
+    /// The number of ranks; 1 for a single process.
     public let ranks: Int
-    /// Whether `mpirun` starts it.
+    /// Whether it is started by `mpirun`; false for a single process without a launcher.
     public let isLaunched: Bool
-    /// Worker threads of each rank; nil for dtrain's default.
+    /// Worker threads per rank; nil for dtrain's default.
     public let threads: Int?
-    /// Sequences of a step over all ranks.
+    /// Sequences per step over all ranks.
     public let batchSize: Int
 
     /// A name, unique in an experiment.
@@ -35,32 +35,32 @@ public struct RunPlan: Hashable, Sendable, Codable {
         return "\(kind)-np\(ranks)\(threadsText)-b\(batchSize)"
     }
 
-    /// Whether it counts for a series.
+    /// Whether it belongs to a series.
     public func isIn(_ one: Series) -> Bool { series.contains(one) }
 
-    /// Whether it is a point of a scaling curve, not a help to predict one.
+    /// Whether it is a point of a scaling curve.
     public var isScaled: Bool { isIn(.strong) || isIn(.weak) }
 
-    /// Sizes that an experiment is made of.
+    /// The sizes of an experiment.
     public struct Choice: Hashable, Sendable {
         /// Rank counts.
         public var ranks: [Int]
         /// Strong, weak, or both.
         public var modes: [Series]
-        /// Worker threads of each rank; nil for dtrain's default.
+        /// Worker threads per rank; nil for dtrain's default.
         public var threads: Int?
         /// Thread counts of a single process; nil for 1, 2, 4 … up to the cores and their hardware threads.
         public var baseThreads: [Int]?
-        /// Sequences of a step: over all ranks for strong scaling, of each rank for weak scaling.
+        /// Sequences per step: over all ranks for strong scaling, per rank for weak scaling.
         public var batchSize: Int
-        /// Sequences of a micro-batch.
+        /// Sequences per micro-batch.
         public var microBatchSize: Int
-        /// Cores of this machine.
+        /// The number of cores of this machine.
         public var cores: Int
-        /// Their hardware threads.
+        /// The number of hardware threads of this machine's cores.
         public var processors: Int
 
-        /// Sizes of an experiment.
+        /// Creates the sizes of an experiment.
         public init(
             ranks: [Int], modes: [Series], threads: Int?, baseThreads: [Int]? = nil, batchSize: Int,
             microBatchSize: Int, cores: Int, processors: Int? = nil
@@ -72,7 +72,7 @@ public struct RunPlan: Hashable, Sendable, Codable {
         }
     }
 
-    /// The configurations that one repeat goes through.
+    /// The configurations of one repeat.
     public static func all(_ choice: Choice) -> [RunPlan] {
         let threads = choice.baseThreads ?? baseThreads(cores: choice.cores, processors: choice.processors)
         let base = Set(threads).sorted().map {
@@ -80,7 +80,7 @@ public struct RunPlan: Hashable, Sendable, Codable {
         }
         var scaled: [RunPlan] = []
         for ranks in Set(choice.ranks).sorted() {
-            // With one rank both series are the same run.
+            // With one rank, strong and weak scaling are the same run.
             let groups = ranks == 1 ? [choice.modes] : choice.modes.map { [$0] }
             for modes in groups {
                 let batch = modes == [.weak] ? choice.batchSize * ranks : choice.batchSize
@@ -98,7 +98,7 @@ public struct RunPlan: Hashable, Sendable, Codable {
         return base + smallBatches(choice) + scaled + exchanges
     }
 
-    /// A single process on one thread, which counts for no series.
+    /// A single process on one thread, in no series.
     public static func trial(sequences: Int) -> RunPlan {
         RunPlan(series: [], ranks: 1, isLaunched: false, threads: 1, batchSize: sequences)
     }
@@ -108,8 +108,9 @@ public struct RunPlan: Hashable, Sendable, Codable {
         Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [max(1, cores), max(1, processors)]).sorted()
     }
 
-    /// A half, a quarter and an eighth of the batch, down to one micro-batch, on all cores; the smallest on one thread, too,
-    /// since threads may divide what a small batch doesn't shorten.
+    /// A half, a quarter and an eighth of the batch, at least one micro-batch, on all cores.
+    ///
+    /// The smallest also runs on one thread: threads may divide a cost that doesn't shrink with the batch.
     private static func smallBatches(_ choice: Choice) -> [RunPlan] {
         let sizes = [2, 4, 8].map { choice.batchSize / $0 }.filter { $0 >= choice.microBatchSize }
         let all = Set(sizes).sorted(by: >).map { (threads: choice.cores, batch: $0) }
@@ -119,7 +120,7 @@ public struct RunPlan: Hashable, Sendable, Codable {
         }
     }
 
-    /// The plan's order in a repeat: each begins one configuration later, so that none always follows the same one.
+    /// The order of the configurations in a repeat: each repeat starts one configuration later, in rotation.
     public static func order(_ plans: [RunPlan], repeat index: Int) -> [RunPlan] {
         guard !plans.isEmpty else { return [] }
         let start = index % plans.count

@@ -1,36 +1,36 @@
-/// Where the seconds of a step go on rank 0.
+/// The seconds of a step on rank 0, by part.
 ///
-/// All but `hiddenExchange` add up to the step.
+/// The sum of all parts except `hiddenExchange` is the step.
 public struct StepParts: Hashable, Sendable, Codable {
     /// Packing the weights.
     public var pack = 0.0
-    /// The forward pass but for the head.
+    /// The forward pass without the head.
     public var forward = 0.0
-    /// Softmax, loss and their gradient.
+    /// Softmax, loss and its gradient.
     public var head = 0.0
     /// Backward through time.
     public var backward = 0.0
     /// The gradients that are sums over tokens.
     public var weightGradient = 0.0
-    /// Adding up the ranks' gradients, as far as nothing is computed meanwhile.
+    /// The exposed part of the gradient exchange, which no computation overlaps.
     public var exchange = 0.0
     /// Waiting for slower workers and ranks: the skew.
     public var wait = 0.0
     /// The optimizer.
     public var adam = 0.0
-    /// The rest.
+    /// The rest of the step.
     public var other = 0.0
-    /// The part of the exchange that ran while gradients were computed.
+    /// The part of the exchange that overlapped the computation of gradients.
     public var hiddenExchange = 0.0
 
-    /// Nothing measured.
+    /// Creates parts of zero seconds.
     public init() {}
 
-    /// Everything that is arithmetic on this rank's sequences.
+    /// The arithmetic on this rank's sequences.
     public var compute: Double { forward + head + backward + weightGradient }
-    /// What doesn't depend on the share of the batch.
+    /// The part that doesn't depend on the local batch.
     public var replicated: Double { pack + adam + other }
-    /// The whole exchange, hidden or not.
+    /// The whole exchange, exposed and hidden.
     public var wholeExchange: Double { exchange + hiddenExchange }
     /// The seconds of the step.
     public var total: Double { pack + compute + exchange + wait + adam + other }
@@ -44,14 +44,14 @@ public struct StepParts: Hashable, Sendable, Codable {
         ]
     }
 
-    /// All of it longer or shorter.
+    /// All parts multiplied by a factor.
     func scaled(by factor: Double) -> StepParts {
         var result = self
         for (_, path) in Self.fields { result[keyPath: path] *= factor }
         return result
     }
 
-    /// The mean of several, part by part; zeros of none.
+    /// The mean of each part; zeros for an empty array.
     static func mean(_ all: [StepParts]) -> StepParts {
         var result = StepParts()
         guard !all.isEmpty else { return result }
@@ -68,10 +68,10 @@ public struct StepSample: Hashable, Sendable, Codable {
     public let step: Int
     /// Wall seconds on rank 0.
     public let seconds: Double
-    /// Where they went.
+    /// The seconds by part.
     public let parts: StepParts
 
-    /// A measured step.
+    /// Creates a measured step.
     public init(step: Int, seconds: Double, parts: StepParts) {
         (self.step, self.seconds, self.parts) = (step, seconds, parts)
     }

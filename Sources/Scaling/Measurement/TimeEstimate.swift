@@ -1,32 +1,32 @@
-/// What a short trial run tells of the time that an experiment takes.
+/// The timings of a short trial run, used to estimate an experiment's duration.
 public struct Trial: Hashable, Sendable {
-    /// Seconds of a process beside its steps: reading the text, initial weights, the checkpoint.
+    /// Seconds of a process outside its steps: reading the text, initializing the weights, writing the checkpoint.
     public let startSeconds: Double
-    /// Seconds that the launcher takes to start and end the most ranks; 0 without one.
+    /// Seconds for the launcher to start and end the largest number of ranks; 0 without a launcher.
     public let launchSeconds: Double
-    /// Seconds of a step for each sequence, on one thread.
+    /// Seconds per sequence of a step, on one thread.
     public let secondsPerSequence: Double
 
-    /// What a trial has taken.
+    /// Creates the timings of a trial.
     public init(startSeconds: Double, launchSeconds: Double, secondsPerSequence: Double) {
         (self.startSeconds, self.launchSeconds) = (max(0, startSeconds), max(0, launchSeconds))
         self.secondsPerSequence = max(0, secondsPerSequence)
     }
 }
 
-/// How long the runs of an experiment take: guessed from a trial, and from each run that is finished.
+/// An estimate of an experiment's duration from a trial and from the finished runs.
 public struct TimeEstimate: Sendable {
     private var guesses: [RunPlan: Double] = [:]
     private var taken: [RunPlan: [Double]] = [:]
 
-    /// Guesses the seconds of a run of each configuration.
+    /// Estimates the seconds per run of each configuration.
     ///
     /// - Parameters:
-    ///   - places: the configurations and where their ranks run.
-    ///   - steps: steps of a run, warm-up included.
+    ///   - places: the configurations and the placement of their ranks.
+    ///   - steps: steps per run, warm-up included.
     public init(_ places: [Progress.Place], trial: Trial, steps: Int) {
         for place in places {
-            // The tiny model's steps are nothing beside its start.
+            // The tiny model's steps take a negligible time beside its start-up.
             let sequences = place.plan.isIn(.latency) ? 0 : Double(place.plan.batchSize)
             let step = sequences * trial.secondsPerSequence / Double(place.layout.usedCores)
             guesses[place.plan] =
@@ -34,11 +34,13 @@ public struct TimeEstimate: Sendable {
         }
     }
 
-    /// Takes a finished run into account.
+    /// Adds a finished run to the estimate.
     public mutating func add(_ plan: RunPlan, seconds: Double) { taken[plan, default: []].append(seconds) }
 
-    /// The seconds of some runs: the mean of a configuration's finished ones, or its guess, corrected by what the finished
-    /// runs of others have taken of theirs.
+    /// The estimated seconds of some runs.
+    ///
+    /// A configuration with finished runs takes their mean. Any other takes its estimate, scaled by the ratio of
+    /// measured to estimated time over the finished runs.
     public func seconds(of plans: [RunPlan]) -> Double {
         let finished = taken.reduce((taken: 0.0, guessed: 0.0)) { sum, entry in
             guard let guess = guesses[entry.key] else { return sum }

@@ -1,8 +1,8 @@
 extension CostModel {
     /// Fits a model to measurements.
     ///
-    /// Compute, packing, optimizer and skew come from runs whose workers had a core each; others only where there is nothing
-    /// else, since there the clock of a part runs on while another rank has the core.
+    /// Compute, packing, optimizer and skew are fitted to runs with a core per worker. Runs whose workers share cores
+    /// are a fallback: their parts include time in which another rank had the core.
     ///
     /// - Returns: nil where no compute was measured.
     public init?(fittedTo measurements: [Measurement]) {
@@ -20,7 +20,7 @@ extension CostModel {
         (packSeconds, packContention) = (pack[0], pack[1])
         (optimizerSeconds, optimizerContention) = (optimizer[0], optimizer[1])
         otherSeconds = Self.mean(clean.map { $0.parts.other / $0.layout.turns })
-        // With next to nothing to compute, what waits isn't in proportion to it.
+        // With a tiny compute time, waiting isn't proportional to it.
         skew = Self.skew(clean.filter { !$0.plan.isIn(.exchange) })
         weightGradientShare = Self.mean(clean.map { $0.parts.weightGradient / max($0.parts.compute, 1e-12) })
         let hiding = Hiding(fittedTo: Self.withoutTurns(steps.filter(\.layout.usesNetwork)))
@@ -64,13 +64,13 @@ extension CostModel {
         return (costs?[0] ?? 0, costs?[1] ?? 0)
     }
 
-    /// Those whose workers had a core each; all where there are none.
+    /// The measurements with a core per worker; all measurements if there are none.
     private static func withoutTurns(_ measurements: [Measurement]) -> [Measurement] {
         let alone = measurements.filter { $0.layout.turns == 1 }
         return alone.isEmpty ? measurements : alone
     }
 
-    /// α and β of the exchanges over a link; nil where there were none.
+    /// α and β of the exchanges over a link; nil without exchanges.
     private static func link(_ kind: Link.Kind, _ measurements: [Measurement]) -> Link? {
         let exchanged = measurements.filter {
             $0.layout.ranks > 1 && Link.seconds(of: $0) > 0 && $0.layout.usesNetwork == (kind == .network)

@@ -1,59 +1,59 @@
-/// What a step costs, fitted to measurements (docs/scaling.md has the formulas).
+/// The cost model of a step, fitted to measurements (docs/scaling.md has the formulas).
 ///
-/// With m sequences for the busiest worker, k busy cores a machine, t threads a rank, u workers that pack for a host and s workers
-/// that take turns on a core:
+/// With m sequences for the busiest worker, k busy cores per machine, t threads per rank, u packing workers per host
+/// and s workers per core:
 ///
 ///     compute    = s·(a + d/t + b·m + (k − 1)·(a′ + b′·m))
 ///     replicated = s·((q + (k − 1)·q′)/u + (p + (k − 1)·p′)/t + o)
 ///     skew       = σ·E[max of all workers]·compute
-///     exchange   = α·messages + β·bytes, over a network less what is hidden
+///     exchange   = α·messages + β·bytes, less the hidden part over a network
 public struct CostModel: Hashable, Sendable, Codable {
-    /// The parts of compute; the five costs below are their sums.
+    /// The parts of compute; the five costs below are sums over them.
     public let computeParts: [PartCost]
-    /// a: seconds of a worker's step whatever its share of the batch and the threads of its rank.
+    /// a: seconds of a worker's step, independent of its local batch and of the rank's threads.
     public let fixedSeconds: Double
-    /// d: seconds of a step whatever the share of the batch, on one thread; all threads of a rank divide them.
+    /// d: seconds of a step on one thread, independent of the local batch; divided by the rank's threads.
     public let dividedSeconds: Double
-    /// b: seconds a sequence.
+    /// b: seconds per sequence.
     public let secondsPerSequence: Double
-    /// a′: what each further busy core of the machine adds to a.
+    /// a′: seconds that each further busy core of the machine adds to a.
     public let fixedContention: Double
-    /// b′: what each further busy core of the machine adds to b.
+    /// b′: seconds that each further busy core of the machine adds to b.
     public let sequenceContention: Double
-    /// q: packing a host's weights on one thread.
+    /// q: seconds to pack a host's weights on one thread.
     public let packSeconds: Double
-    /// q′: what each further busy core adds to q.
+    /// q′: seconds that each further busy core adds to q.
     public let packContention: Double
-    /// p: the optimizer on one thread.
+    /// p: seconds of the optimizer on one thread.
     public let optimizerSeconds: Double
-    /// p′: what each further busy core adds to p.
+    /// p′: seconds that each further busy core adds to p.
     public let optimizerContention: Double
-    /// o: the rest of a step.
+    /// o: seconds of the rest of a step.
     public let otherSeconds: Double
-    /// σ: the spread of workers' compute times, relative to them.
+    /// σ: the relative standard deviation of workers' compute times.
     public let skew: Double
-    /// The part of compute that is the weight gradient, behind which an exchange may hide.
+    /// The weight gradient's fraction of compute; an exchange may overlap it.
     public let weightGradientShare: Double
-    /// The part of an exchange over a network that is hidden where there is time enough.
+    /// The hidden fraction of a network exchange where the weight gradient takes long enough.
     public let hiddenShare: Double
-    /// Hidden seconds of an exchange over a network for each second in which a rank works on its weight gradient, at most.
+    /// The most hidden seconds of a network exchange per second of weight gradient.
     public let hiddenPerWeightGradient: Double
-    /// Memory of a process whatever its share of the batch, in bytes.
+    /// Bytes of memory per process, independent of its local batch.
     public let fixedMemory: Double
-    /// Memory a sequence of the rank, in bytes.
+    /// Bytes of memory per sequence of the rank.
     public let memoryPerSequence: Double
-    /// Between ranks of one host; nil where none was measured.
+    /// The link between ranks of one host; nil where none was measured.
     public let sharedMemory: Link?
-    /// Between hosts; nil where none was measured.
+    /// The link between hosts; nil where none was measured.
     public let network: Link?
     /// The largest number of ranks measured.
     public let mostRanks: Int
-    /// The fewest sequences a worker had in a measurement.
+    /// The smallest measured number of sequences per worker.
     public let fewestRows: Double
-    /// The most busy cores of a machine in a measurement.
+    /// The largest measured number of busy cores per machine.
     public let mostBusyCores: Int
 
-    /// Seconds of a worker's arithmetic.
+    /// Seconds of a worker's arithmetic: the fixed part and the part proportional to its sequences.
     func compute(_ layout: Layout, _ workload: Workload) -> (fixed: Double, rows: Double) {
         let others = Double(layout.busyCores - 1)
         let rows = workload.rows(layout)
@@ -63,7 +63,7 @@ public struct CostModel: Hashable, Sendable, Codable {
         )
     }
 
-    /// Seconds of what doesn't depend on the batch: packing, which the ranks of a host divide among them, and the rest.
+    /// Seconds independent of the batch: packing, divided among a host's ranks, the optimizer, and the rest.
     func replicated(_ layout: Layout) -> Double {
         let others = Double(layout.busyCores - 1)
         let pack = (packSeconds + others * packContention) / Self.packers(layout)
@@ -71,14 +71,14 @@ public struct CostModel: Hashable, Sendable, Codable {
         return layout.turns * (pack + optimizer + otherSeconds)
     }
 
-    /// Workers that pack for a host: all of its ranks', since matrices are packed in pieces.
+    /// The workers that pack a host's weights: those of all its ranks, since matrices are packed in pieces.
     static func packers(_ layout: Layout) -> Double { Double(layout.threads * layout.ranksPerHost) }
 
-    /// The link that a layout uses, where it was measured.
+    /// The measured link that a layout uses; nil where it was not measured.
     func link(_ layout: Layout) -> Link? { layout.usesNetwork ? network : sharedMemory }
 
-    /// How much of peak speed is left when the busiest worker has so few sequences, with so many threads a rank and busy
-    /// cores a machine.
+    /// The fraction of peak speed with `rows` sequences for the busiest worker, `threads` per rank and `busyCores` per
+    /// machine.
     public func batchEfficiency(rows: Double, threads: Int, busyCores: Int) -> Double {
         let others = Double(max(1, busyCores) - 1)
         let variable = (secondsPerSequence + others * sequenceContention) * rows
@@ -89,10 +89,10 @@ public struct CostModel: Hashable, Sendable, Codable {
     /// Predicts a step.
     ///
     /// - Parameters:
-    ///   - layout: where the ranks run.
+    ///   - layout: the placement of the ranks.
     ///   - workload: the step's sizes.
-    ///   - link: what they exchange over; nil for what was measured.
-    /// - Returns: nil where several ranks exchange over something that was not measured.
+    ///   - link: the link between them; nil for the measured one.
+    /// - Returns: nil where several ranks exchange over a link that was not measured.
     public func predict(_ layout: Layout, _ workload: Workload, over link: Link? = nil) -> StepPrediction? {
         let (fixed, rows) = compute(layout, workload)
         var prediction = StepPrediction(
@@ -104,7 +104,7 @@ public struct CostModel: Hashable, Sendable, Codable {
         guard let link = link ?? self.link(layout) else { return nil }
         let whole = link.seconds(layout, workload)
         if link.kind == .network {
-            // While another worker has its core, a rank moves no blocks.
+            // A rank moves no blocks while another worker has its core.
             let window = hiddenPerWeightGradient * weightGradientShare * (fixed + rows) / layout.turns
             prediction.hiddenExchange = min(hiddenShare * whole, window)
         }
@@ -115,19 +115,19 @@ public struct CostModel: Hashable, Sendable, Codable {
 
 /// A predicted step.
 public struct StepPrediction: Hashable, Sendable, Codable {
-    /// Arithmetic that a smaller share of the batch wouldn't save.
+    /// Seconds of arithmetic independent of the local batch.
     public var fixedCompute: Double
-    /// Arithmetic in proportion to the share of the batch.
+    /// Seconds of arithmetic proportional to the local batch.
     public var sequenceCompute: Double
-    /// What doesn't depend on the batch: packing, optimizer, the loop.
+    /// Seconds independent of the batch: packing, optimizer, the loop.
     public var replicated: Double
     /// Waiting for the slowest worker.
     public var skew: Double
-    /// The exchange, as far as nothing is computed meanwhile.
+    /// The exposed part of the exchange.
     public var exchange: Double
     /// The hidden part of the exchange.
     public var hiddenExchange: Double
-    /// Bytes of memory of a rank.
+    /// Bytes of memory per rank.
     public var memoryPerRank: Double
 
     /// Seconds of the step.

@@ -1,7 +1,7 @@
 import Pages
 
 extension CostModel {
-    /// Why a step lies outside of what the model was fitted to, in words; empty where it doesn't.
+    /// The reasons why a step lies outside the fitted range; empty within it.
     func extrapolations(_ layout: Layout, _ workload: Workload) -> [String] {
         var reasons: [String] = []
         if layout.ranks > mostRanks { reasons.append("more ranks than measured (\(mostRanks))") }

@@ -1,20 +1,19 @@
 import DTrainCore
 
-/// How much of the exchanges over a network runs while the weight gradient is computed.
+/// The overlap of network exchanges with the weight gradient.
 ///
-/// Of an exchange of E seconds beside a weight gradient of W seconds, min(h·E, g·W) are hidden: never the last block, and
-/// no more than there is time for. Workers that take turns on a core have W divided by their number, since a waiting worker moves no blocks.
+/// Of an exchange of E seconds and a weight gradient of W seconds, min(h·E, g·W) overlap. h is below 1, since the last
+/// block never overlaps. With several workers per core, W is divided by their number: a waiting worker moves no blocks.
 struct Hiding {
-    /// h.
+    /// h: the hidden fraction of an exchange where the weight gradient takes long enough.
     let share: Double
-    /// g.
+    /// g: the most hidden seconds per second of weight gradient.
     let perWeightGradient: Double
 
-    /// Finds the pair that misses the hidden seconds of measurements the least, in absolute values of relative errors, so
-    /// that one odd run doesn't count for more than one.
+    /// Finds h and g with the least sum of absolute errors relative to the step, which limits the weight of an outlier.
     ///
-    /// Where all exchanges had too little to hide behind, h is derived from the number of blocks; where all had enough,
-    /// g is what was seen.
+    /// If every exchange was limited by W, h is derived from the number of blocks. If none was, g is the measured
+    /// ratio.
     init(fittedTo measurements: [Measurement]) {
         let seen = measurements.filter {
             $0.layout.ranks > 1 && $0.parts.wholeExchange > 0 && $0.parts.weightGradient > 0
@@ -38,12 +37,12 @@ struct Hiding {
         return abs(predicted - parts.hiddenExchange) / parts.total
     }
 
-    /// W.
+    /// W: the seconds of weight gradient in which a rank moves blocks.
     private static func window(_ measurement: Measurement) -> Double {
         measurement.parts.weightGradient / measurement.layout.turns
     }
 
-    /// The part of an exchange that is over, at best, when the last block begins to travel.
+    /// The largest fraction of an exchange that can be complete when the last block is sent.
     private static func allButOneBlock(_ measurement: Measurement) -> Double {
         let blocks = GradientBlocks.estimatedCount(
             bytes: measurement.workload.gradientBytes, ranks: measurement.layout.ranks)

@@ -1,12 +1,12 @@
 import Pages
 
-/// Ranks × threads that a training could be started with, and how long a step of the base's batch takes then.
+/// A candidate of ranks × threads for a training, with the time of a step of the base's batch.
 public struct LayoutOption: Hashable, Sendable, Codable {
-    /// Where its seconds come from.
+    /// The source of its seconds.
     public enum Origin: String, Hashable, Sendable, Codable {
-        /// Steps of this layout.
+        /// Measured steps of this layout.
         case measured
-        /// The fitted model.
+        /// A prediction of the fitted model.
         case predicted
     }
 
@@ -16,23 +16,23 @@ public struct LayoutOption: Hashable, Sendable, Codable {
     public let ranks: Int
     /// Worker threads of each rank.
     public let threads: Int
-    /// Seconds a step.
+    /// Seconds per step.
     public let seconds: Double
-    /// The lower end of its interval: of the measured median, or the prediction less the model's largest error.
+    /// The lower end of its interval: that of the measured median, or the prediction less the model's largest error.
     public let low: Double
     /// The upper end of its interval.
     public let high: Double
-    /// Where its seconds come from.
+    /// The source of its seconds.
     public let origin: Origin
-    /// Whether the interval says something: several runs were measured, or the model's predictions could be checked.
+    /// Whether the interval is reliable: several runs were measured, or the model's predictions could be checked.
     public let hasKnownNoise: Bool
 
-    /// What predictions are taken to be wrong by where none could be checked.
+    /// The assumed relative error of predictions where none could be checked.
     private static let uncheckedError = 0.1
 
-    /// A measured layout.
+    /// Creates a measured layout.
     ///
-    /// One run has no interval of its own, so its steps' stands in.
+    /// A single run has no interval over runs, so the interval over its steps is used.
     init(_ measurement: Measurement) {
         let layout = measurement.layout
         (hosts, ranks, threads) = (layout.hosts, layout.ranks, layout.threads)
@@ -43,7 +43,7 @@ public struct LayoutOption: Hashable, Sendable, Codable {
         (low, high, origin) = (interval.low, interval.high, .measured)
     }
 
-    /// A predicted layout.
+    /// Creates a predicted layout.
     ///
     /// - Parameters:
     ///   - seconds: the predicted step.
@@ -57,18 +57,18 @@ public struct LayoutOption: Hashable, Sendable, Codable {
     /// Whether two layouts' intervals overlap.
     func isEqual(to other: LayoutOption) -> Bool { low <= other.high && other.low <= high }
 
-    /// Whether it takes less to start: fewer hosts, then fewer ranks, then fewer threads.
+    /// Whether it is simpler to start: fewer hosts, then fewer ranks, then fewer threads.
     func isSimpler(than other: LayoutOption) -> Bool {
         (hosts, ranks, threads) < (other.hosts, other.ranks, other.threads)
     }
 
-    /// Where its seconds come from, in words, with the error of a prediction.
+    /// A description of the source of its seconds, with the error of a prediction.
     var originText: String {
         guard origin == .predicted else { return origin.rawValue }
         return hasKnownNoise ? "predicted ± \(percent((high - low) / (2 * seconds)))" : "predicted, unchecked"
     }
 
-    /// Ranks and threads, in words.
+    /// A description of its ranks and threads.
     var name: String {
         let ranksText = ranks == 1 ? "1 process" : "\(ranks) ranks"
         let placement = hosts > 1 && ranks > hosts ? ", \((ranks + hosts - 1) / hosts) a host" : ""
@@ -77,12 +77,12 @@ public struct LayoutOption: Hashable, Sendable, Codable {
 }
 
 extension LayoutOption {
-    /// All that was measured of the base's batch, and predictions of the layouts that use all cores of this machine or of
+    /// All measured layouts of the base's batch, and predictions for layouts that use all cores of this machine or of
     /// the measured numbers of hosts.
     ///
     /// - Parameters:
     ///   - cores: cores of this machine.
-    ///   - machineMemory: bytes of a machine, of which a layout may use nine tenths; 0 where unknown.
+    ///   - machineMemory: bytes of memory per machine; 0 where unknown. A layout may use nine tenths of it.
     ///   - error: the largest relative error of the model's checked predictions; nil where none could be checked.
     static func all(
         _ measurements: [Measurement], base: Measurement, model: CostModel, cores: Int, machineMemory: Int,
@@ -107,7 +107,7 @@ extension LayoutOption {
         (hosts, ranks, threads) == (layout.hosts, layout.ranks, layout.threads)
     }
 
-    /// A machine's and its hosts' cores, divided among 1, 2, 4 … ranks and one rank a core.
+    /// The cores of this machine and of the hosts, divided among 1, 2, 4 … ranks and one rank per core.
     private static func layouts(_ measurements: [Measurement], cores: Int) -> [Layout] {
         let machine = divided(cores).map { Layout(ranks: $0.ranks, threads: $0.threads, coresPerMachine: cores) }
         let spread = measurements.filter { $0.plan.isScaled && $0.layout.usesNetwork }.map(\.layout)
@@ -124,7 +124,7 @@ extension LayoutOption {
             }
     }
 
-    /// The ranks of a host with so many cores, and the threads of each: all cores for one, one each for as many.
+    /// The ways to divide a host's cores: from one rank with all cores to one rank per core.
     static func divided(_ cores: Int) -> [(ranks: Int, threads: Int)] {
         Set(sequence(first: 1) { $0 * 2 }.prefix { $0 < cores } + [cores]).sorted().map { ($0, cores / $0) }
     }

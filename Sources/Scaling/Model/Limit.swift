@@ -1,23 +1,23 @@
-/// What keeps a step from being as much faster as there are more cores.
+/// The main limit on the scaling of a step.
 public enum Limit: String, Hashable, Sendable, Codable {
-    /// Nothing but the arithmetic itself.
+    /// Arithmetic alone.
     case compute
     /// The exchange between hosts.
     case network
     /// The exchange between ranks of one host.
     case sharedMemory = "shared memory"
-    /// Work that doesn't shrink with a rank's share of the batch.
+    /// Work that doesn't shrink with the local batch.
     case smallBatch = "small local batch"
-    /// Fewer micro-batches than ranks: some have nothing to do.
+    /// Fewer micro-batches than ranks: some ranks are idle.
     case microBatches = "fewer micro-batches than ranks"
-    /// Workers that wait for slower ones.
+    /// Waiting for slower workers.
     case skew
     /// More workers than cores.
     case cores = "more workers than cores"
     /// The machines' memory.
     case memory
 
-    /// The largest of what a predicted step loses; compute where that is less than a tenth.
+    /// The largest loss of a predicted step; `compute` where it is less than a tenth.
     ///
     /// - Parameter machineMemory: bytes of each machine; 0 where unknown.
     static func of(_ step: StepPrediction, _ layout: Layout, _ workload: Workload, machineMemory: Int) -> Limit {

@@ -1,11 +1,11 @@
 import Pages
 
-/// One sentence on what limits a training on more hosts than were measured.
+/// A sentence on the limit of a training on more hosts than were measured.
 enum Outlook {
     /// The sentence; nil without a predicted curve.
     ///
-    /// - Parameter projections: curves over ranks, of which a fixed batch counts before one for each rank, and of several
-    ///   assumed networks the middle one.
+    /// - Parameter projections: curves over ranks. Strong scaling is preferred to weak scaling, and the middle one of
+    ///   several assumed networks is used.
     static func sentence(_ projections: [Projection]) -> String? {
         let curves = [Series.strong, .weak].map { series in projections.filter { $0.series == series } }
         guard let curves = curves.first(where: { !$0.isEmpty }), let last = curves.first?.points.last else {

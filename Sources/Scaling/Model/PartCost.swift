@@ -1,22 +1,22 @@
-/// What one part of a step's arithmetic costs a worker, fitted to measurements.
+/// The cost of one part of a worker's arithmetic, fitted to measurements.
 ///
-/// With m sequences for the busiest worker, t threads a rank and k busy cores a machine, the part takes
+/// With m sequences for the busiest worker, t threads per rank and k busy cores per machine, the part takes
 /// a + d/t + b·m + (k − 1)·(a′ + b′·m) seconds. Threads divide d and, through m, b; they don't divide a.
 public struct PartCost: Hashable, Sendable, Codable {
     /// The part's name in `StepParts`.
     public let part: String
-    /// a: seconds whatever the share of the batch and the threads.
+    /// a: seconds independent of the local batch and of the threads.
     public let fixedSeconds: Double
-    /// d: seconds whatever the share of the batch, on one thread; all threads of a rank divide them.
+    /// d: seconds on one thread, independent of the local batch; divided by the rank's threads.
     public let dividedSeconds: Double
-    /// b: seconds a sequence.
+    /// b: seconds per sequence.
     public let secondsPerSequence: Double
-    /// a′: what each further busy core of the machine adds to a.
+    /// a′: seconds that each further busy core of the machine adds to a.
     public let fixedContention: Double
-    /// b′: what each further busy core of the machine adds to b.
+    /// b′: seconds that each further busy core of the machine adds to b.
     public let sequenceContention: Double
 
-    /// Fits the parts that are arithmetic on sequences, each on its own; nil where none of them took time.
+    /// Fits each part of the arithmetic separately; nil where none of them took time.
     static func fit(_ measurements: [Measurement]) -> [PartCost]? {
         let names: Set = ["forward", "head", "backward", "weight_gradient"]
         let rows = measurements.map { amounts($0.layout, $0.workload) }
@@ -30,7 +30,7 @@ public struct PartCost: Hashable, Sendable, Codable {
         return parts.isEmpty ? nil : parts
     }
 
-    /// What the five costs are multiplied by.
+    /// The factors of the five costs.
     private static func amounts(_ layout: Layout, _ workload: Workload) -> [Double] {
         let (rows, others) = (workload.rows(layout), Double(layout.busyCores - 1))
         return [1, 1 / Double(layout.threads), rows, others, others * rows].map { $0 * layout.turns }

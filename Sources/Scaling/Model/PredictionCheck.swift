@@ -1,26 +1,26 @@
-/// A measured configuration beside what the model says of it without having seen a training on its number of ranks.
+/// A measured configuration and its prediction by a model that was fitted without trainings on its number of ranks.
 public struct PredictionCheck: Hashable, Sendable, Codable {
     /// The configuration's name.
     public let name: String
     /// Strong or weak.
     public let series: Series
-    /// Its ranks.
+    /// Its number of ranks.
     public let ranks: Int
-    /// What the ranks share.
+    /// A description of the shared cores and hosts.
     public let layout: String
-    /// The rank counts of the trainings that the model was fitted to.
+    /// The rank counts of the trainings in the fit.
     public let fittedTo: [Int]
     /// The measured seconds of a step.
     public let measuredSeconds: Double
-    /// The predicted ones.
+    /// The predicted seconds of a step.
     public let predictedSeconds: Double
     /// (predicted − measured) / measured.
     public let error: Double
 
-    /// Predicts each measured number of ranks above 1 from all else: single processes, trainings on other numbers of ranks,
-    /// and what exchanges cost that no training goes with.
+    /// Predicts each measured number of ranks above 1 from all other measurements: single processes, trainings on other
+    /// numbers of ranks, and runs that measure only the exchange.
     ///
-    /// Where no exchange was measured nothing can be checked.
+    /// Without a measured exchange there is nothing to check.
     public static func all(_ measurements: [Measurement]) -> [PredictionCheck] {
         let scaled = measurements.filter { $0.layout.ranks > 1 && $0.plan.isScaled }
         return Set(scaled.map(\.layout.ranks)).sorted().flatMap { ranks -> [PredictionCheck] in

@@ -1,22 +1,22 @@
-/// A predicted point of a scaling curve: one rank a host, on hosts like the measured one.
+/// A predicted point of a scaling curve: one rank per host, on hosts like the measured one.
 public struct ProjectedPoint: Hashable, Sendable, Codable {
-    /// Ranks, and hosts.
+    /// The number of ranks, which is the number of hosts.
     public let ranks: Int
-    /// Cores that compute, over all hosts.
+    /// Computing cores over all hosts.
     public let cores: Int
     /// Sequences over all ranks.
     public let batchSize: Int
     /// The predicted step.
     public let step: StepPrediction
-    /// Its seconds.
+    /// Seconds of the step.
     public let seconds: Double
-    /// Tokens a second.
+    /// Tokens per second.
     public let tokensPerSecond: Double
-    /// Throughput a core, relative to the base's.
+    /// Throughput per core, relative to the base's.
     public let efficiency: Double
-    /// What keeps it from scaling.
+    /// The main limit on its scaling.
     public let limit: Limit
-    /// Why the point lies outside of what was measured; empty where it doesn't.
+    /// The reasons why the point lies outside the measured range; empty within it.
     public let extrapolates: [String]
 }
 
@@ -24,27 +24,27 @@ public struct ProjectedPoint: Hashable, Sendable, Codable {
 public struct Projection: Hashable, Sendable, Codable {
     /// Strong or weak.
     public let series: Series
-    /// What the hosts exchange over.
+    /// The link between hosts.
     public let link: Link
-    /// The link, in words.
+    /// A description of the link.
     public let linkName: String
-    /// For 1, 2, 4 … 1,024 ranks.
+    /// The points for 1, 2, 4 … 1,024 ranks.
     public let points: [ProjectedPoint]
 
-    /// What all curves of an experiment have in common.
+    /// The inputs shared by all curves of an experiment.
     public struct Setting: Hashable, Sendable {
         /// The fitted costs.
         public let model: CostModel
         /// The base's sizes.
         public let workload: Workload
-        /// Worker threads of a rank: one for each core of its host.
+        /// Worker threads per rank: one per core of its host.
         public let threads: Int
-        /// Tokens a second and core of the base.
+        /// Tokens per second and core of the base.
         public let baseTokensPerCoreSecond: Double
-        /// Bytes of memory of each host.
+        /// Bytes of memory per host.
         public let machineMemory: Int
 
-        /// What all curves have in common.
+        /// Creates the inputs shared by all curves.
         public init(
             model: CostModel, workload: Workload, threads: Int, baseTokensPerCoreSecond: Double, machineMemory: Int
         ) {

@@ -1,19 +1,20 @@
 import Pages
 
-/// Which ranks × threads to train with, on this machine and, where several were measured, on the hosts.
+/// The recommended ranks × threads for this machine and, where several hosts were measured, for the hosts.
 public struct Recommendation: Hashable, Sendable, Codable {
-    /// One sentence: the layout to start, and its time.
+    /// One sentence with the layout to start and its time.
     public let sentence: String
-    /// The layouts that it was chosen among, the simplest first.
+    /// The compared layouts, the simplest first.
     public let options: [LayoutOption]
     /// The layout for this machine alone.
     public let machine: LayoutOption?
-    /// The layout for the hosts, which is one of this machine alone where that is as fast; nil without a network.
+    /// The layout for the hosts, or for this machine alone where that is as fast; nil without a network.
     public let hosts: LayoutOption?
 
     /// Chooses among layouts.
     ///
-    /// Of those whose intervals overlap the fastest one's, measured layouts come before predicted ones, then the simplest wins.
+    /// Among layouts with intervals that overlap the fastest one's, a measured layout is preferred to a predicted one,
+    /// then the simplest is chosen.
     init(among options: [LayoutOption], batchSize: Int) {
         self.options = options
         let unit = NumberUnit.duration(of: options.map(\.seconds))
@@ -38,7 +39,7 @@ public struct Recommendation: Hashable, Sendable, Codable {
         return "on \(place) \(choice.praise): \(choice.time(per: ""))"
     }
 
-    /// The chosen one of several layouts, and those that can't be told from the fastest.
+    /// The chosen one of several layouts, and the others as fast within their intervals.
     struct Choice {
         let pick: LayoutOption
         let equals: [LayoutOption]
@@ -55,16 +56,16 @@ public struct Recommendation: Hashable, Sendable, Codable {
             equals = equal.filter { $0 != simplest }.sorted { $0.seconds < $1.seconds }
         }
 
-        /// Whether every measured layout of it has an interval of several runs.
+        /// Whether every measured layout in the choice has an interval over several runs.
         var hasKnownNoise: Bool { ([pick] + equals).allSatisfy { $0.origin == .predicted || $0.hasKnownNoise } }
 
-        /// The layout and how good it is.
+        /// The layout's name and rating.
         var praise: String {
             if !equals.isEmpty { return "\(pick.name) is the simplest of the fastest" }
             return "\(pick.name) \(pick.origin == .measured ? "is" : "should be") fastest"
         }
 
-        /// Its seconds, and the layouts that are as fast.
+        /// The layout's seconds and the equally fast layouts.
         func time(per step: String) -> String {
             let origin = pick.origin == .measured ? "" : " (\(pick.originText))"
             let time = "\(unit.text(pick.seconds)) \(unit.name)\(step)\(origin)"

@@ -1,20 +1,20 @@
-/// One point of the base's thread curve: a single process with a number of threads, measured, predicted or both.
+/// A point of the base's thread curve: a single process with a number of threads, measured, predicted or both.
 public struct ThreadPoint: Hashable, Sendable, Codable {
     /// Worker threads of the process.
     public let threads: Int
-    /// Cores that they may use; fewer than threads where hardware threads share a core.
+    /// Cores that the threads may use; fewer than threads where hardware threads share a core.
     public let cores: Int
     /// The measured seconds of a step; nil where this number of threads was not measured.
     public let seconds: MedianInterval?
-    /// Tokens a second, measured or else predicted.
+    /// Tokens per second: measured, or else predicted.
     public let tokensPerSecond: Double
     /// Throughput relative to one thread; nil where one thread was not measured.
     public let speedup: Double?
-    /// What the model says that was fitted to everything.
+    /// The prediction of the model fitted to all measurements.
     public let predictedSeconds: Double
-    /// What a model says that has seen no process with this number of threads; nil where too little else was measured.
+    /// The prediction of a model fitted without this number of threads; nil where too little else was measured.
     public let unseenSeconds: Double?
-    /// Why a prediction lies outside of what was measured; empty where it doesn't.
+    /// The reasons why a prediction lies outside the measured range; empty within it.
     public let extrapolates: [String]
 
     /// (unseen − measured) / measured.
@@ -23,15 +23,16 @@ public struct ThreadPoint: Hashable, Sendable, Codable {
         return (unseenSeconds - seconds.median) / seconds.median
     }
 
-    /// Seconds a step, measured or else predicted.
+    /// Seconds per step: measured, or else predicted.
     public var bestSeconds: Double { seconds?.median ?? predictedSeconds }
-    /// Whether each thread has a core.
+    /// Whether each thread has its own core.
     public var hasCoreForEach: Bool { threads <= cores }
 
-    /// How far beyond the most measured threads the curve goes.
+    /// The last point's threads as a multiple of the largest measured number.
     private static let reach = 8
 
-    /// The measured numbers of threads, and the powers of two up to 8 times the most of them, on a machine with enough cores.
+    /// The measured numbers of threads, and the powers of two up to 8 times the largest, on a machine with enough
+    /// cores.
     static func curve(_ measurements: [Measurement], _ model: CostModel) -> [ThreadPoint] {
         let base = measurements.filter { $0.plan.isIn(.base) }.sorted { $0.layout.threads < $1.layout.threads }
         guard let first = base.first else { return [] }
@@ -62,9 +63,9 @@ public struct ThreadPoint: Hashable, Sendable, Codable {
             unseenSeconds: unseen, extrapolates: model.extrapolations(layout, workload))
     }
 
-    /// Predicts a process from all but processes with as many threads.
+    /// Predicts a process from the measurements of other numbers of threads.
     ///
-    /// One other number of threads can't tell what threads divide, so two are needed.
+    /// The fit of the divided part needs at least two other numbers of threads.
     private static func unseenSeconds(_ measurement: Measurement, of measurements: [Measurement]) -> Double? {
         let threads = measurement.layout.threads
         let others = measurements.filter { !($0.layout.ranks == 1 && $0.layout.threads == threads) }
@@ -75,7 +76,7 @@ public struct ThreadPoint: Hashable, Sendable, Codable {
 }
 
 extension StepParts {
-    /// The serial fraction of a part by Karp and Flatt, from its seconds on one thread and on several.
+    /// The Karp–Flatt serial fraction of a part, from its seconds on one thread and on several.
     ///
     /// e = (T(n)/T(1) − 1/n) / (1 − 1/n): 0 where threads divide all of the part, 1 where they divide none, above 1 where
     /// several threads take longer than one.

@@ -1,6 +1,7 @@
 import Pages
 
-/// What an experiment comes down to, in one to three plain sentences: what to start, what limits it, and what limits more hosts.
+/// The summary of an experiment in one to three sentences: the recommended layout, its limit, and the limit on more
+/// hosts.
 enum Verdict {
     static func sentences(
         _ recommendation: Recommendation, _ measurements: [Measurement], base: Measurement, _ projections: [Projection]
@@ -8,7 +9,7 @@ enum Verdict {
         [recommendation.sentence, limit(measurements, base: base), Outlook.sentence(projections)].compactMap(\.self)
     }
 
-    /// What limits the most ranks that were measured with a core for each worker.
+    /// The limit of the largest measured number of ranks with a core per worker.
     static func limit(_ measurements: [Measurement], base: Measurement) -> String {
         let scaled = measurements.filter { $0.layout.ranks > 1 && $0.plan.isScaled }
         let launched = measurements.filter(\.plan.isLaunched)

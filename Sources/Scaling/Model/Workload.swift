@@ -1,29 +1,29 @@
 import DTrainCore
 
-/// A step's sizes, as far as its time depends on them.
+/// The sizes of a step that affect its time.
 public struct Workload: Hashable, Sendable, Codable {
-    /// How the gradients travel, which decides how much does.
+    /// The algorithm of the gradient exchange, which determines its traffic.
     public enum Exchange: String, Hashable, Sendable, Codable {
-        /// All nodes of the tree that a rank has, then the sums.
+        /// Each rank sends all of its tree nodes, then the sums.
         case tree
-        /// One vector of each rank, then the sums, in 16 bits.
+        /// Each rank sends one vector, then the sums, in 16 bits.
         case compressed
-        /// As the MPI library sees fit: taken for a ring allreduce.
+        /// The MPI library's allreduce, modelled as a ring.
         case library
     }
 
     /// Sequences over all ranks.
     public let batchSize: Int
-    /// Sequences of a micro-batch, which is never divided.
+    /// Sequences per micro-batch, which is never divided.
     public let microBatchSize: Int
-    /// Characters of a sequence.
+    /// Characters per sequence.
     public let sequenceLength: Int
-    /// Bytes of the gradient that the ranks add up.
+    /// Bytes of the gradient that the ranks reduce.
     public let gradientBytes: Int
-    /// How it travels.
+    /// The algorithm of the exchange.
     public let exchange: Exchange
 
-    /// A step's sizes.
+    /// Creates the sizes of a step.
     public init(
         batchSize: Int, microBatchSize: Int, sequenceLength: Int, gradientBytes: Int, exchange: Exchange = .tree
     ) {
@@ -32,9 +32,9 @@ public struct Workload: Hashable, Sendable, Codable {
         (self.sequenceLength, self.gradientBytes) = (max(1, sequenceLength), max(0, gradientBytes))
     }
 
-    /// Tokens of a step.
+    /// Tokens per step.
     public var tokens: Double { Double(batchSize) * Double(sequenceLength) }
-    /// Micro-batches of a step: more ranks than that leave some without work.
+    /// Micro-batches per step; further ranks are idle.
     public var microBatches: Int { (batchSize + microBatchSize - 1) / microBatchSize }
 
     /// Sequences of the busiest rank.
@@ -43,13 +43,13 @@ public struct Workload: Hashable, Sendable, Codable {
         return min(batchSize, most * microBatchSize)
     }
 
-    /// The busiest rank's sequences by its threads: a fraction where threads share the units of one sequence.
+    /// The busiest rank's sequences per thread; a fraction where threads share the units of one sequence.
     public func rows(_ layout: Layout) -> Double { Double(rows(ranks: layout.ranks)) / Double(layout.threads) }
 
-    /// What the exchange moves.
+    /// The traffic of the exchange.
     public func traffic(ranks: Int) -> Traffic { Traffic(self, ranks: ranks) }
 
-    /// The same with another batch.
+    /// A copy with another batch size.
     func with(batchSize: Int) -> Workload {
         Workload(
             batchSize: batchSize, microBatchSize: microBatchSize, sequenceLength: sequenceLength,
@@ -57,13 +57,13 @@ public struct Workload: Hashable, Sendable, Codable {
     }
 }
 
-/// What an exchange moves in a step: the ranges of all vectors to their owners, then the sums to all ranks.
+/// The traffic of one step's exchange: ranges of all vectors go to their owners, then the sums go to all ranks.
 public struct Traffic: Hashable, Sendable {
-    /// Messages that one rank sends, one after the other.
+    /// Sequential messages of one rank.
     public let messages: Double
-    /// Bytes that the busiest rank sends or receives, whichever is more.
+    /// Bytes sent or received by the busiest rank, whichever is more.
     public let bytesPerRank: Double
-    /// Bytes that all ranks send.
+    /// Bytes sent by all ranks.
     public let bytes: Double
 
     init(_ workload: Workload, ranks: Int) {
@@ -82,7 +82,7 @@ public struct Traffic: Hashable, Sendable {
         bytes = all * others * share + Double(ranks) * gathered
     }
 
-    /// How many vectors of the gradient's length each rank sends.
+    /// The number of gradient-length vectors that each rank sends.
     private static func vectors(_ workload: Workload, ranks: Int) -> [Double] {
         let tree = ReductionTree(leafCount: workload.microBatches)
         return Partition.balanced(count: workload.microBatches, parts: ranks).map { run in

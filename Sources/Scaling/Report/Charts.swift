@@ -33,7 +33,7 @@ struct MeasuredCharts {
             lines: ideal + lines)
     }
 
-    /// Throughput relative to one rank, or tokens a second where one rank was not measured.
+    /// Throughput relative to one rank, or tokens per second where one rank was not measured.
     var speedup: LineChart {
         guard let one = series.lazy.compactMap({ experiment.one(of: $0.series) }).first else { return throughput }
         let lines = lines { $0.workload.tokens / $1 / one.tokensPerSecond }
@@ -65,7 +65,8 @@ struct MeasuredCharts {
         lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
     }
 
-    /// From one rank to the most with as many threads each and a core for each worker; nil for one rank alone.
+    /// The rank counts from one to the largest with the same threads per rank and a core per worker; nil for one rank
+    /// alone.
     private func idealRange(_ series: Series) -> ClosedRange<Double>? {
         guard let one = experiment.one(of: series) else { return nil }
         let most =
@@ -74,9 +75,9 @@ struct MeasuredCharts {
         return most > 1 ? 1...Double(most) : nil
     }
 
-    /// For each series its points, what the model fitted to all says, and what it says without having seen them.
+    /// The measured points, the fitted model's curve, and the predictions for unseen points, for each series.
     ///
-    /// - Parameter value: what is shown of a configuration whose step takes so many seconds.
+    /// - Parameter value: the plotted value of a configuration, from its seconds per step.
     private func lines(_ value: (Measurement, Double) -> Double) -> [LineChart.Line] {
         series.flatMap { series, color -> [LineChart.Line] in
             let measured = experiment.measured(series)

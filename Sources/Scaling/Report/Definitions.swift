@@ -1,6 +1,6 @@
 import Pages
 
-/// What the numbers of the measured trainings mean, a line each.
+/// The definitions of the numbers in the table of measured trainings, one line each.
 enum Definitions {
     static func html(_ experiment: Experiment) -> Markup {
         let layout = experiment.base.layout

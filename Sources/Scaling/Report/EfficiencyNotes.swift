@@ -1,26 +1,26 @@
 import Pages
 
-/// Why efficiencies exceed 100 %: a sentence or two for each configuration where one does, the largest first.
+/// Explanations of efficiencies above 100 %: a sentence or two per configuration, the largest first.
 package struct EfficiencyNotes {
-    /// An efficiency that is written as more than 100 %.
+    /// An efficiency that is displayed as more than 100 %.
     struct Excess {
         let name: String
         let measurement: Measurement
-        /// What it is compared with.
+        /// The reference of the efficiency.
         let reference: Measurement
         let referenceName: String
         let efficiency: Double
 
-        /// The efficiency at the ends of both intervals that make it the least.
+        /// The lowest efficiency within both intervals.
         var least: Double {
             efficiency * (measurement.seconds.median / measurement.seconds.high)
                 * (reference.seconds.low / reference.seconds.median)
         }
     }
 
-    /// How many are explained.
+    /// The largest number of explained efficiencies.
     private static let most = 4
-    /// What three digits show as more than 100 %.
+    /// The least efficiency that three digits show as more than 100 %.
     private static let shown = 1.005
 
     let excesses: [Excess]
@@ -45,7 +45,7 @@ package struct EfficiencyNotes {
             excess(
                 one, series == .base ? "one thread" : "one rank", ParallelScaling(measurement, against: one).efficiency)
         }
-        // The configuration on one rank is in both series.
+        // The one-rank configuration is in both series.
         let isRepeated = series == .weak && measurement.plan.isIn(.strong)
         return isRepeated ? [] : [base, one].compactMap(\.self)
     }
@@ -64,13 +64,13 @@ package struct EfficiencyNotes {
 }
 
 extension EfficiencyNotes.Excess {
-    /// How much, whether noise alone can be the reason, and where time is gained.
+    /// The efficiency, whether noise alone can explain it, and the part that gains time.
     var sentence: String {
         let unit = NumberUnit.percent
         return "\(name): \(unit.text(efficiency)) % of \(referenceName). \(noise)\(gain.map { " \($0)" } ?? "")"
     }
 
-    /// What an interval must enclose the median with to tell noise: five runs do with 93.75 %.
+    /// The coverage that an interval needs to rule out noise; five runs have 93.75 %.
     private static let knownNoise = 0.9
 
     private var noise: String {
@@ -82,7 +82,7 @@ extension EfficiencyNotes.Excess {
             ? "Within the intervals it may be 100 %, so noise can be the reason." : "Noise alone is hardly the reason."
     }
 
-    /// Where the most core time for each token is saved, and what can make it so; nil where nothing is.
+    /// The part that saves the most core time per token, with possible reasons; nil where none does.
     private var gain: String? {
         let groups: [(name: String, seconds: (StepParts) -> Double, reasons: [String])] = [
             ("compute", { $0.compute }, computeReasons),
@@ -96,7 +96,7 @@ extension EfficiencyNotes.Excess {
         return "Most of it is saved in \(most.group.name)" + (reasons.isEmpty ? "." : ": \(reasons).")
     }
 
-    /// Core seconds of a part for each token.
+    /// Core seconds of a part per token.
     private func cost(_ measurement: Measurement, _ part: (StepParts) -> Double) -> Double {
         part(measurement.parts) * Double(measurement.layout.usedCores) / measurement.workload.tokens
     }

@@ -1,16 +1,16 @@
 import Glibc
 import Pages
 
-/// What perfect scaling would give: a dotted line in a chart.
+/// The dotted line of perfect scaling in a chart.
 enum IdealLine {
     private static let pieces = 32
 
-    /// The line as far as it lies within the chart.
+    /// The part of the line inside the chart.
     ///
     /// - Parameters:
-    ///   - range: the numbers of workers from which to which it is drawn.
+    ///   - range: the numbers of workers to draw it for.
     ///   - axis: the chart's vertical axis.
-    ///   - value: what is ideal for a number of workers.
+    ///   - value: the ideal value for a number of workers.
     static func line(
         _ name: String, color: Int, over range: ClosedRange<Double>, within axis: Axis, _ value: (Double) -> Double
     ) -> LineChart.Line {

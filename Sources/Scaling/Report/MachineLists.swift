@@ -1,6 +1,6 @@
 import Pages
 
-/// Where an experiment ran, and the model that was fitted to it.
+/// The lists of an experiment's machine and fitted model.
 enum MachineLists {
     static func machine(_ experiment: Experiment) -> Markup {
         let setting = experiment.setting

@@ -1,6 +1,6 @@
 import Pages
 
-/// Predicted curves to 1,024 ranks, with what would be ideal.
+/// Predicted curves to 1,024 ranks, with ideal lines.
 struct ProjectedCharts {
     let experiment: Experiment
 
@@ -43,11 +43,11 @@ struct ProjectedCharts {
             lines: curves.enumerated().flatMap { lines($1, color: $0 + 1) { $0.efficiency * 100 } })
     }
 
-    /// A chart with decades.
+    /// A chart with logarithmic axes.
     ///
     /// - Parameters:
-    ///   - value: what is shown of a point.
-    ///   - ideal: what would be ideal, from the value of one rank and a number of ranks.
+    ///   - value: the plotted value of a point.
+    ///   - ideal: the ideal value, from the value of one rank and a number of ranks.
     private func chart(
         _ title: String, _ label: String, _ curves: [Projection], _ value: (ProjectedPoint) -> Double,
         ideal: (Double, Double) -> Double
@@ -67,7 +67,7 @@ struct ProjectedCharts {
 
     private func ranks(_ curves: [Projection]) -> Axis { .ranks(curves.flatMap(\.points).map { Double($0.ranks) }) }
 
-    /// A curve in two parts: what was measured in its neighbourhood, and what lies beyond.
+    /// A curve in two parts: within the measured range and beyond it.
     private func lines(_ curve: Projection, color: Int, _ value: (ProjectedPoint) -> Double) -> [LineChart.Line] {
         let places = curve.points.map { (x: Double($0.ranks), y: value($0)) }
         let known = curve.points.prefix { $0.extrapolates.isEmpty }.count
@@ -80,7 +80,7 @@ struct ProjectedCharts {
         ]
     }
 
-    /// A tick at a power of ten, short enough to stay clear of the axis's label.
+    /// The text of a tick at a power of ten, short enough not to touch the axis's label.
     private static let decadeText: @Sendable (Double) -> String = { value in
         value >= 1 && value < 99_999.5 ? whole(value) : scientific(value)
     }

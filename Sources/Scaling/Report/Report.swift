@@ -1,6 +1,6 @@
 import Pages
 
-/// The report: one HTML page that needs nothing from elsewhere.
+/// The report: one self-contained HTML page.
 public enum Report {
     /// The whole page.
     public static func html(_ experiment: Experiment) -> String {
@@ -135,15 +135,15 @@ public enum Report {
     }
 }
 
-/// A process that no launcher started.
+/// A description of a process without a launcher.
 func processText(_ layout: Layout) -> String { "1 process × \(count(layout.threads, "thread"))" }
 
-/// Ranks and threads, and whether they share cores.
+/// A description of ranks and threads, and whether they share cores.
 func rankText(_ layout: Layout) -> String {
     "\(count(layout.ranks, "rank")) × \(count(layout.threads, "thread"))\(sharedCores(layout))"
 }
 
-/// The cores, where workers outnumber them; else empty.
+/// The number of cores where workers outnumber them; empty otherwise.
 func sharedCores(_ layout: Layout) -> String {
     layout.isOversubscribed ? " on \(count(layout.coresPerMachine * layout.machines, "core"))" : ""
 }

@@ -1,6 +1,6 @@
 import Pages
 
-/// The split of a step, a bar for each configuration.
+/// The parts of a step, one bar per configuration.
 enum StepBars {
     private static var kinds: [(name: String, color: Int, seconds: (StepParts) -> Double)] {
         [

@@ -1,7 +1,7 @@
 import Pages
 
 extension Tables {
-    /// The base's curve, a line for each number of threads.
+    /// The base's thread curve, one row per number of threads.
     static func threads(_ curve: [ThreadPoint]) -> Table {
         let unit = NumberUnit.duration(of: curve.map(\.bestSeconds))
         return Table(nonEmpty: [
@@ -20,7 +20,8 @@ extension Tables {
         ])
     }
 
-    /// What threads make of each part of a step, a line for each; nothing where one number of threads was measured.
+    /// The effect of threads on each part of a step, one row per part; empty where only one number of threads was
+    /// measured.
     static func threadParts(_ experiment: Experiment) -> Markup {
         let base = experiment.measured(.base).filter { $0.layout.turns == 1 }
         guard let one = base.first, let most = base.last, one.layout.threads == 1, most.layout.threads > 1
@@ -29,7 +30,7 @@ extension Tables {
         let parts = StepParts.fields.filter { !["exchange", "hidden_exchange"].contains($0.name) }
         let unit = NumberUnit.duration(of: base.map(\.seconds.median))
         let fractions = parts.map { name, path in
-            // One thread waits for none.
+            // A single thread doesn't wait.
             name == "wait"
                 ? nil
                 : StepParts.serialFraction(
@@ -49,7 +50,7 @@ extension Tables {
         ]) + table.html
     }
 
-    /// The layouts that were compared, the chosen ones marked.
+    /// The compared layouts, with the chosen ones marked.
     static func options(_ recommendation: Recommendation) -> Markup {
         let options = recommendation.options
         let unit = NumberUnit.duration(of: options.map(\.seconds))

@@ -1,10 +1,10 @@
 import Pages
 
-/// The tables of the report; the terminal shows the first of them, too.
+/// The tables of the report; the terminal also shows the first one.
 package enum Tables {
-    /// The measured trainings: their steps, and their speed-up and efficiency over one worker and over the base.
+    /// The measured trainings: step time, and speed-up and efficiency relative to one worker and to the base.
     ///
-    /// - Parameter isShort: whether it has room on a terminal, without intervals, batches and throughput.
+    /// - Parameter isShort: whether to omit intervals, batches and throughput, to fit a terminal.
     package static func measured(_ experiment: Experiment, isShort: Bool = false) -> Table {
         let rows = rows(experiment, [.base, .strong, .weak])
         let unit = NumberUnit.duration(of: rows.map(\.measurement.seconds.median))
@@ -25,7 +25,7 @@ package enum Tables {
         return Table(nonEmpty: names(rows) + sizes + numbers)
     }
 
-    /// What the exchanges of gradients take, and how many bytes a second that is.
+    /// The seconds and the bandwidth of the gradient exchanges.
     static func exchanges(_ experiment: Experiment) -> Table {
         let rows = rows(experiment, [.strong, .weak, .exchange]).filter { $0.measurement.layout.ranks > 1 }
         let parts = rows.map(\.measurement.parts)
@@ -85,7 +85,7 @@ package enum Tables {
         }.joined(separator: "\n")
     }
 
-    /// A predicted curve, with speed-up and efficiency over its own first point beside those over the base.
+    /// A predicted curve, with speed-up and efficiency relative to its first point and to the base.
     private static func points(_ projection: Projection) -> Table {
         let points = projection.points
         let unit = NumberUnit.duration(of: points.map(\.seconds))

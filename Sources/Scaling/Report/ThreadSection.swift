@@ -1,6 +1,6 @@
 import Pages
 
-/// The base's curve over its threads: charts and tables.
+/// The charts and tables of the base's thread curve.
 enum ThreadSection {
     static func html(_ experiment: Experiment) -> Markup {
         let curve = experiment.threadCurve
@@ -13,12 +13,12 @@ enum ThreadSection {
     }
 }
 
-/// Step time and speed-up by threads.
+/// The charts of step time and speed-up by threads.
 struct ThreadCharts {
-    /// The points of the curve with a core for each thread.
+    /// The points of the curve with a core per thread.
     private let curve: [ThreadPoint]
     private let tokens: Double
-    /// Tokens a second on one thread; nil where it was not measured.
+    /// Tokens per second on one thread; nil where it was not measured.
     private let single: Double?
 
     init(_ experiment: Experiment) {
@@ -43,7 +43,7 @@ struct ThreadCharts {
             y: axis, lines: [ideal].compactMap(\.self) + times)
     }
 
-    /// Nil where one thread was not measured.
+    /// The chart of speed-up; nil where one thread was not measured.
     var speedup: LineChart? {
         guard let single else { return nil }
         let speedups = lines { tokens / $0 / single }
@@ -62,9 +62,9 @@ struct ThreadCharts {
 
     private var threads: Axis { .ranks(curve.map { Double($0.threads) }) }
 
-    /// The measured points, the model as far as they reach and beyond, and what it says without having seen a point.
+    /// The measured points, the model's curve within and beyond them, and the predictions for unseen points.
     ///
-    /// - Parameter value: what is shown of a step that takes so many seconds.
+    /// - Parameter value: the plotted value, from the seconds of a step.
     private func lines(_ value: (Double) -> Double) -> [LineChart.Line] {
         func points(_ of: [ThreadPoint], _ seconds: (ThreadPoint) -> Double?) -> [(x: Double, y: Double)] {
             of.compactMap { point in seconds(point).map { (Double(point.threads), value($0)) } }

@@ -1,7 +1,7 @@
-/// A median with an interval that holds whatever the distribution: two order statistics of the sample.
+/// A median with a distribution-free confidence interval between two order statistics of the sample.
 ///
 /// Of n independent values, the k-th smallest and the k-th largest enclose the distribution's median with probability
-/// 1 − 2·P(Bin(n, ½) < k). For 5 values the least and the most do so with 93.75 %.
+/// 1 − 2·P(Bin(n, ½) < k). For 5 values the minimum and the maximum do so with 93.75 %.
 public struct MedianInterval: Hashable, Sendable, Codable {
     /// The sample's median.
     public let median: Double
@@ -14,11 +14,12 @@ public struct MedianInterval: Hashable, Sendable, Codable {
     /// The number of values.
     public let count: Int
 
-    /// The median of a sample; nil of an empty one.
+    /// Computes the median of a sample; nil for an empty one.
     ///
     /// - Parameters:
     ///   - values: the sample, in any order.
-    ///   - confidence: the coverage asked for; a sample too small for it gets its least and its most, with their coverage.
+    ///   - confidence: the requested coverage. A sample too small for it gets its minimum and maximum, with their
+    ///     coverage.
     public init?(of values: [Double], confidence: Double = 0.95) {
         guard let median = Self.median(of: values) else { return nil }
         let sorted = values.sorted()
@@ -33,7 +34,7 @@ public struct MedianInterval: Hashable, Sendable, Codable {
         count = sorted.count
     }
 
-    /// The middle of a sample, or the mean of its two middle values; nil of an empty one.
+    /// The middle value of a sample, or the mean of its two middle values; nil for an empty one.
     public static func median(of values: [Double]) -> Double? {
         guard !values.isEmpty else { return nil }
         let sorted = values.sorted()
@@ -41,7 +42,7 @@ public struct MedianInterval: Hashable, Sendable, Codable {
         return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
     }
 
-    /// 1 − 2·P(Bin(n, ½) < k).
+    /// The coverage of the interval: 1 − 2·P(Bin(n, ½) < k).
     static func coverage(count: Int, rank: Int) -> Double {
         var term = 1.0
         for _ in 0..<count { term /= 2 }

@@ -1,9 +1,11 @@
-/// Least squares with coefficients that can't be negative, for the few coefficients of a cost model.
+/// Least squares with non-negative coefficients, for the few coefficients of a cost model.
 enum NonNegativeLeastSquares {
-    /// The coefficients x ≥ 0 that minimise Σ ((A·x − y) / y)²: relative errors, so that short times count like long ones.
+    /// Finds the coefficients x ≥ 0 that minimise Σ ((A·x − y) / y)².
     ///
-    /// The optimum has some coefficients at 0 and solves the ordinary problem in the others, so all subsets are tried; of
-    /// two that fit alike the one with fewer coefficients wins.
+    /// Errors are relative, to weigh short and long times alike.
+    ///
+    /// The optimum has some coefficients at 0 and solves the ordinary problem in the others, so all subsets are tried.
+    /// Of two equal fits, the one with fewer coefficients is chosen.
     ///
     /// - Parameters:
     ///   - rows: A, a row for each measurement, at most 8 columns.
@@ -30,12 +32,12 @@ enum NonNegativeLeastSquares {
         return best.error.isFinite ? best.solution : nil
     }
 
-    /// Minimises Σ (A·x − 1)² by the normal equations; nil where columns depend on each other.
+    /// Minimises Σ (A·x − 1)² by the normal equations; nil where columns are linearly dependent.
     private static func ordinary(_ rows: [[Double]]) -> [Double]? {
         let count = rows.first?.count ?? 0
         let norms = (0..<count).map { column in rows.reduce(0) { $0 + square($1[column]) }.squareRoot() }
         guard norms.allSatisfy({ $0 > 0 && $0.isFinite }) else { return nil }
-        // With columns of length 1 the pivots tell how far the columns are from depending on each other.
+        // With columns of length 1, the pivots measure linear independence.
         let normalized = rows.map { row in zip(row, norms).map { $0 / $1 } }
         var matrix: [[Double]] = (0..<count).map { i in
             let products: [Double] = (0..<count).map { j in normalized.reduce(0) { $0 + $1[i] * $1[j] } }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The expected largest of n independent standard normal values: how far the slowest of n workers lies above the mean one.
+/// The expected maximum of n independent standard normal values: the slowest of n workers' deviation from the mean.
 ///
 /// E = ∫ x·n·φ(x)·Φ(x)^(n−1) dx, by Simpson's rule; 1/√π for two.
 func expectedNormalMaximum(of count: Int) -> Double {

@@ -1,18 +1,18 @@
 import DTrainCore
 import Glibc
 
-/// A program that this process starts and waits for.
+/// A child process and its command.
 struct ChildProcess {
-    /// How it ended.
+    /// The outcome of a child process.
     struct Outcome {
-        /// The exit code; 128 and the signal's number where a signal ended it.
+        /// The exit code; 128 plus the signal's number where a signal ended it.
         let status: Int32
-        /// The largest memory of one of its processes on this machine, in bytes.
+        /// The peak memory in bytes of its largest process on this machine.
         let peakMemory: Int
-        /// What it wrote, both streams together.
+        /// Its combined standard output and error.
         let output: String
 
-        /// What says most about a failure: the last error of dtrain, else all that was written, as one line.
+        /// The reason for a failure: dtrain's last error, or else the whole output as one line.
         var reason: String {
             let lines = output.split(whereSeparator: \.isNewline)
             if let error = lines.last(where: { $0.hasPrefix("error: ") }) { return String(error.dropFirst(7)) }
@@ -28,7 +28,7 @@ struct ChildProcess {
             return text
         }
 
-        /// What Open MPI adds to any failure.
+        /// The lines that Open MPI adds to any failure.
         private static let noise = [
             "ORTE_ERROR_LOG", "An internal error has occurred", "FORCE-TERMINATE",
             "This is something that should be reported to the developers",
@@ -36,18 +36,18 @@ struct ChildProcess {
         private static let longest = 400
     }
 
-    /// The program and its arguments; without a slash it is looked for along PATH.
+    /// The program and its arguments; a program without a slash is searched in PATH.
     let command: [String]
 
-    /// The command as a shell takes it.
+    /// The command, quoted for a shell.
     var line: String { RepeatedCommand.line(command) }
 
-    /// Runs it to its end, with what it writes going to a file.
+    /// Runs the command to its end with its output in a file.
     ///
     /// - Parameters:
-    ///   - path: the file.
-    ///   - signals: what is passed on to it meanwhile; nil to leave signals alone.
-    /// - Throws: `DTrainError` with `noInput` when it can't be started.
+    ///   - path: the output file.
+    ///   - signals: the signals to forward to it; nil for none.
+    /// - Throws: `DTrainError` with `noInput` when the command can't be started.
     func run(output path: String, signals: ExperimentSignals? = nil) throws -> Outcome {
         let process = try start(output: path)
         var status: Int32 = 0
@@ -71,7 +71,7 @@ struct ChildProcess {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // Launchers read standard input for their first rank.
+        // Launchers would forward standard input to their first rank.
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o666)
         posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)

@@ -3,7 +3,9 @@ import DTrainCore
 import DTrainDistributed
 import Scaling
 
-/// `dtrain describe-rank`: where a rank runs, one JSON line; what `dtrain scale` starts once for each number of ranks.
+/// The command `dtrain describe-rank`, which prints a rank's host and processors as one JSON line.
+///
+/// `dtrain scale` starts it once per number of ranks.
 struct DescribeRank: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print where this process runs, as a line of JSON.", shouldDisplay: false)

@@ -1,14 +1,14 @@
 import DTrainDistributed
 import Glibc
 
-/// The signals that ask an experiment to stop: it stops the current run, and reports on the finished ones.
+/// The signals that stop an experiment: the current run ends, and the finished ones are reported.
 final class ExperimentSignals {
     private let queue = SignalQueue()
     private var interrupts = 0
-    /// The first of them; nil before.
+    /// The first signal received; nil if there was none.
     private(set) var first: Int32?
 
-    /// Waits at most that long for signals, and passes them on to a run.
+    /// Waits at most the given seconds for signals and forwards them to a run.
     func wait(seconds: Double, for process: pid_t) {
         for signal in queue.pending(within: seconds) {
             if first == nil {
@@ -18,7 +18,7 @@ final class ExperimentSignals {
                 Console.notice("\(name)stopping this run; the report covers the finished ones\(again)")
             }
             if signal.isTyped { interrupts += 1 }
-            // The terminal has sent it to the run itself.
+            // A terminal also sends the signal to the run.
             if !signal.isFromTerminal { kill(process, SIGTERM) }
             if interrupts > 1 {
                 Console.notice("no report; finished runs are kept for --resume")

@@ -1,7 +1,7 @@
 import DTrainCore
 import Glibc
 
-/// Checks of host files that don't need the launcher, whose own words say less.
+/// Checks of host files, with clearer errors than the launcher's.
 enum HostFile {
     private static let flags: Set = [
         "--hostfile", "-hostfile", "--machinefile", "-machinefile", "--default-hostfile", "-default-hostfile", "-f",
@@ -10,9 +10,9 @@ enum HostFile {
     /// Checks all host files of a launcher.
     ///
     /// - Parameters:
-    ///   - path: the one that was named.
-    ///   - arguments: further arguments of the launcher.
-    /// - Throws: `DTrainError` with `noInput` for one that can't be read, with `badData` for one that names no host.
+    ///   - path: the host file given by flag.
+    ///   - arguments: further arguments of the launcher, which may name host files.
+    /// - Throws: `DTrainError` with `noInput` for a file that can't be read, with `badData` for one without hosts.
     static func check(_ path: String?, arguments: [String]) throws {
         if let path { try check(path) }
         for (flag, value) in zip(arguments, arguments.dropFirst()) where flags.contains(flag) { try check(value) }

@@ -2,25 +2,25 @@ import DTrainCore
 
 /// The `mpirun` of an experiment.
 struct Launcher {
-    /// The MPI library that it belongs to.
+    /// The family of the launcher's MPI library.
     enum Kind { case openMPI, hydra, other }
 
     /// The program.
     let program: String
-    /// The hosts, where they are named.
+    /// The host file, if given.
     let hostfile: String?
-    /// What the user adds.
+    /// Further arguments from the user.
     let arguments: [String]
-    /// Cores of this machine, as Open MPI counts slots.
+    /// The number of cores of this machine, as Open MPI counts slots.
     let cores: Int
-    /// Its own name and version.
+    /// The launcher's name and version.
     let name: String
     let kind: Kind
 
-    /// Asks `mpirun` for its version.
+    /// Reads the version of `mpirun`.
     ///
-    /// - Throws: `DTrainError` with `noInput` when there is no such program or host file, with `badData` for a host file that
-    ///   no launcher takes.
+    /// - Throws: `DTrainError` with `noInput` when the program or host file doesn't exist, with `badData` for a
+    ///   malformed host file.
     init(program: String, hostfile: String?, arguments: [String], cores: Int, log: String) throws {
         (self.program, self.hostfile, self.arguments, self.cores) = (program, hostfile, arguments, cores)
         try HostFile.check(hostfile, arguments: arguments)
@@ -43,7 +43,7 @@ struct Launcher {
         }
     }
 
-    /// The command that starts a program on so many ranks.
+    /// The command that starts a program on a number of ranks.
     func command(ranks: Int, _ program: [String]) -> [String] {
         var command = [self.program]
         if let hostfile { command += [kind == .hydra ? "-f" : "--hostfile", hostfile] }
@@ -51,13 +51,15 @@ struct Launcher {
         return command + arguments + ["-np", "\(ranks)"] + program
     }
 
-    /// On this machine alone, more ranks than cores are labelled as such, so that nothing is hidden by allowing them.
+    /// Whether to allow more ranks than cores.
+    ///
+    /// On this machine alone that is safe, since reports label such runs.
     private func adds(oversubscribe ranks: Int) -> Bool {
         kind == .openMPI && hostfile == nil && ranks > cores
             && !arguments.contains { ["--host", "-host", "-H", "--oversubscribe", "-oversubscribe"].contains($0) }
     }
 
-    /// Why a job didn't run, with what to do about what launchers refuse.
+    /// The error for a failed job, with a hint for known launcher refusals.
     func failure(_ child: ChildProcess, _ outcome: ChildProcess.Outcome, ranks: Int) -> DTrainError {
         let command = "'\(child.line)' ended with exit code \(outcome.status)"
         if outcome.output.contains("not enough slots") || outcome.output.contains("slots available") {
@@ -75,7 +77,7 @@ struct Launcher {
             .contains { outcome.output.contains($0) }
         let hint =
             isLogin ? "; see that 'ssh -o BatchMode=yes HOST true' works here for each host, see docs/clusters.md" : ""
-        // What the program itself has reported keeps its exit code.
+        // Errors reported by the program keep its exit code.
         let known: [DTrainError.Category] = [.usage, .badData, .noInput, .inputOutput]
         return DTrainError(
             known.first { $0.rawValue == outcome.status } ?? .internal,

@@ -5,7 +5,7 @@ import Scaling
 
 /// Facts about the machine, read from Linux.
 enum Machine {
-    /// Where this process runs.
+    /// The host and processors of this process.
     static func describeRank(threads: Int) -> RankHost {
         var name = utsname()
         let host =
@@ -30,7 +30,7 @@ enum Machine {
         return siblings.flatMap { Int($0.prefix { $0.isNumber }) } ?? processor
     }
 
-    /// This program's path.
+    /// The path of this program.
     static var program: String { target("/proc/self/exe") ?? CommandLine.arguments.first ?? "dtrain" }
 
     /// The current time, UTC.
@@ -50,7 +50,7 @@ enum Machine {
 
     private static func firstLine(_ path: String) -> String? { lines(path).first }
 
-    /// The lines of a file of the kernel, whose size is not known beforehand.
+    /// The lines of a kernel file, which reports no size.
     private static func lines(_ path: String) -> [String] {
         guard let file = fopen(path, "re") else { return [] }
         defer { fclose(file) }

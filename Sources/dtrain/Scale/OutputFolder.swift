@@ -2,37 +2,38 @@ import DTrainCore
 import Glibc
 import Scaling
 
-/// The folder of an experiment, with a place inside of it for what its runs write.
+/// The folder of an experiment, with a subfolder for the output of its runs.
 struct OutputFolder {
     let path: String
-    /// Keeps the folder to one experiment at a time.
+    /// The lock against a second experiment in the folder.
     private let lock: FileLock
     private var work: String { "\(path)/runs" }
 
-    /// What the last run wrote to the screen.
+    /// The file of the last run's terminal output.
     var log: String { "\(work)/output.txt" }
-    /// Its metrics.
+    /// The file of the last run's metrics.
     var metrics: String { "\(work)/metrics.jsonl" }
-    /// Its checkpoints, deleted after each run.
+    /// The folder of the last run's checkpoints, deleted after each run.
     var checkpoints: String { "\(work)/checkpoints" }
 
-    /// Whether an experiment in it isn't finished.
+    /// Whether the folder holds an unfinished experiment.
     var isUnfinished: Bool { Self.isUnfinished(path) }
-    /// Whether there is a finished experiment in it, or another's file of that name.
+    /// Whether the folder holds a finished experiment, or any file with the name of a result.
     var holdsResults: Bool { ResultFiles.names.contains { access("\(path)/\($0)", F_OK) == 0 } }
 
-    /// Makes the folder.
+    /// Creates and locks the folder.
     ///
     /// - Parameters:
     ///   - path: the folder.
     ///   - overwrite: whether an earlier experiment's files are deleted.
-    ///   - resume: whether the folder may hold an experiment, whose files stay.
-    /// - Throws: `DTrainError` with `usage` when there is one that may not be overwritten, with `inputOutput` when it can't be made.
+    ///   - resume: whether to keep the files of an existing experiment.
+    /// - Throws: `DTrainError` with `usage` when an experiment exists and may not be overwritten, with `inputOutput`
+    ///   when the folder can't be created.
     init(_ path: String, overwrite: Bool, resume: Bool = false) throws {
         self.path = path
         let bare = path.reversed().drop { $0 == "/" }.reversed()
         try Folder.create(Folder.parent(of: String(bare)))
-        // Of two experiments that start at once, one has made the folder.
+        // If two experiments start at once, only one creates the folder.
         guard mkdir(path, 0o777) == 0 || overwrite || resume || errno != EEXIST else {
             let way =
                 Self.isUnfinished(path)
@@ -53,7 +54,7 @@ struct OutputFolder {
 
     private static func isUnfinished(_ path: String) -> Bool { access("\(path)/\(Progress.name)", F_OK) == 0 }
 
-    /// Removes what runs have written, and the folder itself where it holds nothing else.
+    /// Removes the output of runs, and the folder if it is then empty.
     func removeWork() {
         removeRun()
         unlink(log)
@@ -61,10 +62,10 @@ struct OutputFolder {
         rmdir(path)
     }
 
-    /// Removes what only an unfinished experiment needs.
+    /// Removes the progress file of a finished experiment.
     func finish() { unlink("\(path)/\(Progress.name)") }
 
-    /// Removes what one run has written, but for its output.
+    /// Removes the files of one run except its terminal output.
     func removeRun() {
         unlink(metrics)
         for name in (try? Folder.names(in: checkpoints)) ?? [] { unlink("\(checkpoints)/\(name)") }

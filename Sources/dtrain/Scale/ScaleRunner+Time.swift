@@ -3,11 +3,12 @@ import Pages
 import Scaling
 
 extension ScaleRunner {
-    /// Steps of the trial; the first touches memory for the first time.
+    /// Steps of the trial; the first one is slow, since it touches memory for the first time.
     private static let trialSteps = 2
 
-    /// Says how long the experiment takes, from finished runs or, where there are none of a configuration, from a trial on
-    /// one thread; false after a signal.
+    /// Prints the estimated duration of the experiment; false after a signal.
+    ///
+    /// Configurations without a finished run are estimated from a trial on one thread.
     func announce(_ left: [RunPlan]) throws -> Bool {
         let isMissing = plans.contains { plan in !progress.runs.contains { $0.plan == plan } }
         var trial = Trial(startSeconds: 0, launchSeconds: 0, secondsPerSequence: 0)
@@ -23,7 +24,7 @@ extension ScaleRunner {
         return true
     }
 
-    /// Takes a finished run into account, and says what is left.
+    /// Adds a finished run to the estimate and prints the remaining time.
     func report(_ run: Progress.Run, left: [RunPlan]) {
         estimate?.add(run.plan, seconds: run.seconds)
         let rest = left.isEmpty ? "" : ", about \((estimate?.seconds(of: left) ?? 0).spoken) left"

@@ -2,7 +2,7 @@ import DTrainCore
 import Glibc
 import Scaling
 
-/// Runs the configurations of an experiment, one after the other, round after round.
+/// Runs the configurations of an experiment sequentially, repeat by repeat.
 final class ScaleRunner {
     private let launcher: Launcher
     private let output: OutputFolder
@@ -14,14 +14,14 @@ final class ScaleRunner {
     let steps: Int
     let warmUp: Int
     private let signals: ExperimentSignals
-    /// What has been measured, kept on the disk after each run.
+    /// The measurements so far, saved after each run.
     private(set) var progress: Progress
-    /// How long runs take; nil before the first.
+    /// The estimate of the runs' durations; nil before the trial.
     var estimate: TimeEstimate?
-    /// The longest time of a launcher that started ranks for nothing but to say where they are.
+    /// The longest time in seconds of a launch of `describe-rank`.
     private(set) var launchSeconds = 0.0
 
-    /// A model whose exchange moves next to nothing, in place of the user's.
+    /// The flags of a tiny model, which replaces the user's to measure latency.
     private static let tinyModel = [
         "--layers": 1, "--rnn-units": 8, "--embedding-dim": 4, "--seq-length": tinySequence,
     ]
@@ -37,15 +37,15 @@ final class ScaleRunner {
         (self.sequenceLength, self.repeats, self.steps, self.warmUp) = (sequenceLength, repeats, steps, warmUp)
     }
 
-    /// The runs that make the experiment.
+    /// The number of runs of the experiment.
     var runCount: Int { plans.count * repeats }
 
     var plans: [RunPlan] { RunPlan.all(choice) }
 
-    /// Measures what isn't measured yet.
+    /// Runs all missing runs.
     ///
-    /// - Returns: whether that is everything; false after a signal.
-    /// - Throws: `DTrainError` at the first run that fails, with its command.
+    /// - Returns: true when all runs are complete; false after a signal.
+    /// - Throws: `DTrainError` with the command of the first run that fails.
     func measure() throws -> Bool {
         let plans = plans
         for plan in plans where progress.layout(plan) == nil {
@@ -64,7 +64,7 @@ final class ScaleRunner {
         return true
     }
 
-    /// The runs that aren't made yet, in their order.
+    /// The missing runs, in order.
     private var missing: [(plan: RunPlan, repetition: Int)] {
         (1...repeats).flatMap { repetition in
             RunPlan.order(plans, repeat: repetition - 1).filter { !progress.holds($0, repetition: repetition) }
@@ -72,7 +72,7 @@ final class ScaleRunner {
         }
     }
 
-    /// What has been measured, by configuration.
+    /// The measurements by configuration.
     var measurements: [Measurement] {
         plans.compactMap { plan in
             let runs = progress.runs.filter { $0.plan == plan && $0.record.repetition <= repeats }
@@ -85,7 +85,7 @@ final class ScaleRunner {
         }
     }
 
-    /// Runs a command of a configuration; nil when a signal has ended it.
+    /// Runs a command of a configuration; nil after a signal.
     private func finish(_ child: ChildProcess, _ plan: RunPlan) throws -> ChildProcess.Outcome? {
         let outcome = try child.run(output: output.log, signals: signals)
         if signals.first != nil { return nil }
@@ -93,7 +93,7 @@ final class ScaleRunner {
         return outcome
     }
 
-    /// Asks the ranks of a configuration where they run; nil after a signal.
+    /// Finds the placement of a configuration's ranks; nil after a signal.
     private func layout(_ plan: RunPlan) throws -> Layout? {
         let threads = plan.threads.map { ["--threads", "\($0)"] } ?? []
         let child = command(plan, ["describe-rank"] + threads)
@@ -123,7 +123,7 @@ final class ScaleRunner {
         return Progress.Run(plan: plan, record: record, gradientBytes: metrics.gradientBytes, seconds: seconds)
     }
 
-    /// Trains so many steps in a configuration; nil after a signal.
+    /// Trains a number of steps in a configuration; nil after a signal.
     func start(
         _ plan: RunPlan, steps: Int
     ) throws -> (metrics: MetricsReader, command: String, peakMemory: Int, seconds: Double)? {

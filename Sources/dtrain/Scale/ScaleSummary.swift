@@ -1,7 +1,7 @@
 import Pages
 import Scaling
 
-/// What `dtrain scale` prints at its end: the measured trainings, how far predictions can be trusted, and the verdict.
+/// The summary that `dtrain scale` prints: the measured trainings, the error of predictions, and the verdict.
 enum ScaleSummary {
     static func text(_ experiment: Experiment) -> String {
         let unfinished = experiment.setting.unfinished.map { "stopped after \($0)\n" } ?? ""
@@ -10,7 +10,7 @@ enum ScaleSummary {
             + paragraph(experiment.verdict)
     }
 
-    /// Sentences below an empty line, a line each; nothing of none.
+    /// The sentences, one per line, after an empty line; empty for no sentences.
     private static func paragraph(_ sentences: [String]) -> String {
         sentences.isEmpty ? "" : "\n" + sentences.map { $0 + "\n" }.joined()
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// A row at token 2 of 5 for a cell's loops, in a record whose columns are cut into panels.
+/// A test case of a cell's loops: one row at token 2 of 5, in a record with columns split into panels.
 struct CellCase: Sendable, CustomTestStringConvertible {
     let cell: Cell
     let units: Int
@@ -12,7 +12,7 @@ struct CellCase: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(cell) H=\(units)" }
 
-    /// Sizes of less than a panel, one panel, and several.
+    /// Cases with less than one panel of units, one panel, and several.
     static func all(_ cell: Cell) -> [CellCase] { [1, 7, 128, 130, 300].map { CellCase(cell: cell, units: $0) } }
 
     /// The token's record in `values`.
@@ -22,20 +22,20 @@ struct CellCase: Sendable, CustomTestStringConvertible {
             memory: values.pointer + states + units)
     }
 
-    /// Where the states are kept, behind the groups.
+    /// The offset of the states, which follow the groups.
     private var states: Int { cell.recordGroups * tokens * units }
 
-    /// Room for the groups of all tokens, a state and a memory.
+    /// Allocates the groups of all tokens, a state and a memory.
     func makeValues() throws -> AlignedBuffer<Float> {
         let values = try AlignedBuffer<Float>(count: states + 2 * units)
         values.elements.update(repeating: 9)
         return values
     }
 
-    /// The state that the record keeps, then the memory.
+    /// The record's state, then its memory.
     func states(_ values: AlignedBuffer<Float>) -> [Float] { Array(values.elements.suffix(2 * units)) }
 
-    /// A group's values of the row, taken out of its panels.
+    /// The row's values of a group, gathered from its panels.
     func group(_ group: Int, _ values: AlignedBuffer<Float>) -> [Double] {
         (0..<units).map { unit in
             let first = unit / Panels.maxWidth * Panels.maxWidth
@@ -44,7 +44,7 @@ struct CellCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Units that are computed in two calls, as two members of a team do: none of the loops may care.
+    /// Two ranges of units, computed in separate calls as by two members of a team; the results must not depend on it.
     private var parts: [Range<Int>] { [0..<units / 3, units / 3..<units] }
 
     /// Runs the forward loop over all units.
@@ -53,8 +53,8 @@ struct CellCase: Sendable, CustomTestStringConvertible {
     ///   - input: x · W.
     ///   - recurrent: h · U.
     ///   - hidden: h, replaced by h'.
-    ///   - memory: the second state, likewise.
-    ///   - values: keeps the record, nil for none.
+    ///   - memory: the second state, also replaced.
+    ///   - values: receives the record; nil for none.
     func forward(
         input: [Float], recurrent: [Float], bias: [Float], hidden: AlignedBuffer<Float>,
         memory: AlignedBuffer<Float>? = nil, recordedIn values: AlignedBuffer<Float>? = nil
@@ -114,12 +114,12 @@ struct CellCase: Sendable, CustomTestStringConvertible {
 
 func doubles(_ values: some Sequence<Float>) -> [Double] { values.map(Double.init) }
 
-/// The largest difference; infinite where the lengths differ.
+/// The largest absolute difference; infinite where the lengths differ.
 func distance(_ a: [Double], _ b: [Double]) -> Double {
     a.count == b.count ? zip(a, b).map { abs($0 - $1) }.max() ?? 0 : .infinity
 }
 
-/// The slopes of a function of vectors whose j-th result depends on the j-th elements alone, by central differences.
+/// The derivatives of an elementwise function of vectors, by central differences.
 func slopes(_ inputs: [[Double]], by input: Int, _ function: ([[Double]]) -> [Double]) -> [Double] {
     let step = 1e-5
     func moved(_ distance: Double) -> [Double] {
@@ -130,7 +130,7 @@ func slopes(_ inputs: [[Double]], by input: Int, _ function: ([[Double]]) -> [Do
     return zip(moved(step), moved(-step)).map { ($0 - $1) / (2 * step) }
 }
 
-/// Vectors of `units` elements that follow each other.
+/// Splits values into consecutive vectors of `units` elements.
 func split(_ values: [Float], _ units: Int) -> [[Double]] {
     stride(from: 0, to: values.count, by: units).map { doubles(values[$0..<$0 + units]) }
 }

@@ -40,7 +40,7 @@ import Testing
         #expect(cell.initialBias.allSatisfy { $0.count == cell.gates })
     }
 
-    /// The sums travel and are squared for the norm in this order, so old and new trainings agree in every bit only while it stays.
+    /// The exchange and the norm use this order, so a different one would change the bits of trainings.
     @Test func gradientsKeepTheirOrder() {
         func order(_ cell: Cell) -> [String] {
             cell.routes.map { route in

@@ -3,9 +3,9 @@ import Testing
 
 @testable import DTrainCore
 
-/// The GRU's loops: forward against Keras's formulas in Double, backward against central differences of those.
+/// The GRU's loops: forward against Keras's formulas in Double, backward against their central differences.
 @Suite struct GRUTests {
-    /// h' from xz, xr, xh, gz, gr, gh, h and the biases of all six.
+    /// h' from xz, xr, xh, gz, gr, gh, h and the six biases.
     private func gru(_ v: [[Double]], _ bias: [Double]) -> [Double] {
         let units = v[6].count
         return (0..<units).map { j in
@@ -28,7 +28,7 @@ import Testing
         test.forward(input: x, recurrent: g, bias: bias, hidden: plain)
         #expect(distance(doubles(recorded.elements), expected) < 1e-6)
         #expect(bits(plain.elements) == bits(recorded.elements))
-        // Other tokens' places are left alone.
+        // Other tokens' values are unchanged.
         #expect(values.elements.count { $0 != 9 } == 5 * units)
         #expect(bits(test.states(values).prefix(units)) == bits(plain.elements))
     }
@@ -50,7 +50,7 @@ import Testing
             let slopes = slopes(inputs, by: input) { gru($0, doubles(bias)) }
             #expect(distance(found[input], zip(slopes, dh).map { $0 * Double($1) }) < 1e-6, "input \(input)")
         }
-        // Only the part that reaches the old state directly, d · z: the rest reaches it by the recurrent product.
+        // Only the direct part, d · z; the rest reaches the old state through the recurrent product.
         let direct = slopes(inputs, by: 6) { gru($0, doubles(bias)) }
         #expect(distance(found[6], zip(direct, dh).map { $0 * Double($1) }) < 1e-6)
         for (group, gradient) in [3, 4, 5, 2].enumerated() { #expect(test.group(group, values) == found[gradient]) }
@@ -61,7 +61,7 @@ import Testing
         let units = huge.count
         let h = try buffer([Float](repeating: 0.5, count: units))
         let zeros = [Float](repeating: 0, count: 6 * units)
-        // z and the candidate saturate alike: h' is the candidate −1 where z is 0 and the old state where z is 1.
+        // z and the candidate saturate together: h' is the candidate −1 where z is 0 and the old state where z is 1.
         CellCase(cell: .gru, units: units).forward(
             input: huge + zeros.prefix(units) + huge, recurrent: zeros, bias: zeros, hidden: h)
         #expect(zip(h.elements, [-1, -1, -1, 0.5, 0.5, 0.5] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })

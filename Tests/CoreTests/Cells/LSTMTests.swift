@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// The LSTM's loops: forward against Keras's formulas in Double, backward against central differences of those.
+/// The LSTM's loops: forward against Keras's formulas in Double, backward against their central differences.
 @Suite struct LSTMTests {
     /// h' and c' from xi, xf, xc, xo, gi, gf, gc, go, c and the biases.
     private func lstm(_ v: [[Double]], _ bias: [Double]) -> (h: [Double], c: [Double]) {
@@ -50,7 +50,7 @@ import Testing
         let inputs = split(x + g + before, units)
         let found = split(Array(dg.elements) + Array(memory.elements), units)
         for gradient in 0..<5 {
-            // The slope of Σ dh · h' + dc · c' by each element.
+            // The derivative of Σ dh · h' + dc · c' by each element.
             let expected = slopes(inputs, by: 4 + gradient) { inputs in
                 let (h, c) = lstm(inputs, doubles(bias))
                 return (0..<units).map { Double(dh[$0]) * h[$0] + Double(dc[$0]) * c[$0] }

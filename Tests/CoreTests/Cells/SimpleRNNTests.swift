@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// The SimpleRNN's loops: forward against Keras's formula in Double, backward against central differences of it.
+/// The SimpleRNN's loops: forward against Keras's formula in Double, backward against its central differences.
 @Suite struct SimpleRNNTests {
     /// h' from x, g and the bias.
     private func simpleRNN(_ v: [[Double]], _ bias: [Double]) -> [Double] {
@@ -22,7 +22,7 @@ import Testing
         test.forward(input: x, recurrent: g, bias: bias, hidden: plain)
         #expect(distance(doubles(recorded.elements), expected) < 1e-6)
         #expect(bits(plain.elements) == bits(recorded.elements))
-        // Other tokens' places are left alone.
+        // Other tokens' values are unchanged.
         #expect(values.elements.count { $0 != 9 } == 2 * units)
         #expect(bits(test.states(values).prefix(units)) == bits(plain.elements))
     }
@@ -41,7 +41,7 @@ import Testing
             let slopes = slopes(split(x + g, units), by: input) { simpleRNN($0, doubles(bias)) }
             #expect(distance(doubles(da.elements), zip(slopes, dh).map { $0 * Double($1) }) < 1e-6)
         }
-        // The old state is reached by the recurrent product alone.
+        // The gradient reaches the old state only through the recurrent product.
         #expect(state.elements.allSatisfy { $0 == 0 })
         #expect(test.group(0, values) == doubles(da.elements))
     }

@@ -93,7 +93,7 @@ import Testing
         #expect(try folder.names == others)
     }
 
-    /// What a slow disk has taken shows in the pieces and the flushes between them.
+    /// A large file is written in pieces with flushes between them, so progress follows a slow disk.
     @Test func largeFilesAreWrittenAtThePaceOfTheDisk() throws {
         let largest = Mutex(0)
         let flushes = Mutex(0)
@@ -111,7 +111,7 @@ import Testing
             try content.withUnsafeBytes { try writer.write($0) }
         }
         #expect(largest.withLock { $0 } == AtomicFile.piece)
-        // Two in between, the file, the folder.
+        // Two between pieces, one for the file, one for the folder.
         #expect(flushes.withLock { $0 } == 4)
         #expect(try readBytes(path) == content)
     }
@@ -133,7 +133,7 @@ import Testing
         #expect(try folder.names == [])
     }
 
-    /// Of two processes that write a new file, the second fails, however late it looks.
+    /// If two processes create the same file, the second fails, however late it checks.
     @Test func aFileThatMayNotBeReplacedIsLeftAsItIs() throws {
         let folder = try ScratchFolder()
         let path = folder.file("new")

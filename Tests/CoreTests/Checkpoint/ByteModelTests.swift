@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Checkpoints and losses of a model of bytes.
+/// Checkpoints and losses of a byte-level model.
 @Suite struct ByteModelTests {
     private let layout = ParameterLayout(
         ModelConfiguration(embeddingDim: 3, rnnUnits: 5, vocabularySize: Vocabulary.bytes.size))
@@ -30,14 +30,14 @@ import Testing
         let characters = CheckpointMetadata(
             kind: .generator, model: ModelConfiguration(vocabularySize: 3), vocabulary: ["[UNK]", "a", "b"])
         #expect(characters.formatVersion == 1)
-        // Its list, with and without [UNK], is the vocabulary of bytes.
+        // The list of bytes, with or without [UNK], reads as the byte vocabulary.
         for tokens in [Vocabulary.bytes.tokens, Array(Vocabulary.bytes.tokens.dropFirst())] {
             let file = try TemporaryText("[\(tokens.map { "\"\($0)\"" }.joined(separator: ", "))]")
             #expect(try Vocabulary(path: file.path) == .bytes)
         }
     }
 
-    /// The bytes of an ASCII text are its code points, so their ids lie one higher.
+    /// The byte ids of an ASCII text are its code points plus one.
     @Test(arguments: [false, true])
     func theLossOfAnASCIITextIsThatOfItsCodePoints(carryState: Bool) throws {
         let text = String(repeating: "To be, or not to be:\n", count: 50)

@@ -14,7 +14,7 @@ import Testing
         intact = try readBytes(path)
     }
 
-    /// Every way to open a checkpoint must refuse these bytes.
+    /// Expects that every way to open a checkpoint refuses these bytes.
     private func expectRefused(_ bytes: [UInt8], _ what: String) throws {
         try writeBytes(bytes, to: path)
         for open in [{ _ = try Checkpoint(path: path) }, { _ = try InitialWeights(path: path) }] as [() throws -> Void]
@@ -60,7 +60,7 @@ import Testing
         try expectRefused(bytes, "the names of two tensors swapped")
     }
 
-    /// Bytes whose header pads with spaces: other white space of JSON is another spelling, which the seal doesn't cover.
+    /// Replaces the header's other JSON white space with spaces; the seal doesn't cover that difference.
     private func respaced(_ bytes: [UInt8]) -> [UInt8] {
         let header = 8..<8 + intact[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
         return bytes.enumerated().map { index, byte in
@@ -150,7 +150,7 @@ import Testing
         #expect(error.message.contains("'\(path)' has a vocabulary that") && error.message.contains(reason))
     }
 
-    /// Ids out of order are of format version 2.
+    /// Unsorted ids need format version 2.
     @Test func anExtendedVocabularyInTheFirstFormatIsRefused() throws {
         let error = try refusal { $0[.vocabulary] = #"["[UNK]","b","c","d","a"]"# }
         #expect(error.message.contains("has a vocabulary that needs format version 2"), "\(error)")
@@ -170,7 +170,7 @@ import Testing
         #expect(try InitialWeights(path: path).configuration == model.layout.configuration)
     }
 
-    /// What opening says of a sample whose metadata was changed before it was sealed.
+    /// The error of opening a sample with metadata changed before it was sealed.
     private func refusal(changing change: (inout [CheckpointKey: String]) -> Void) throws -> DTrainError {
         let model = SampleModel()
         var metadata = try model.metadata.strings()
@@ -192,7 +192,7 @@ import Testing
 }
 
 extension [UInt8] {
-    /// Where an ASCII text begins for the first time.
+    /// The first index of an ASCII text.
     fileprivate func firstIndex(of text: String) -> Int? {
         let pattern = Array(text.utf8)
         return indices.first { self[$0...].starts(with: pattern) }

@@ -125,7 +125,7 @@ import Testing
         #expect(try CheckpointDirectory.resolve(path("other")) { _ in }.path == path("other"))
     }
 
-    /// Not even where it looks damaged, which a disk that fails to read for a moment makes it do.
+    /// A new checkpoint is kept even if it appears damaged, as after a transient read error.
     @Test func pruneNeverDeletesWhatWasWrittenJustNow() throws {
         try fill(["ckpt_1.safetensors", "ckpt_2.safetensors"], damaged: ["ckpt_3.safetensors"])
         try directory.prune(keeping: 1, written: path("ckpt_3.safetensors"))
@@ -136,7 +136,7 @@ import Testing
     }
 
     @Test func theReasonWhyAFolderCannotBeCreatedIsTheSystems() throws {
-        // The kernel's own file system takes no folders, not even root's.
+        // sysfs allows no new folders, even for root.
         let path = "/sys/dtrain-test/run"
         try #require(mkdir("/sys/dtrain-test", 0o777) != 0)
         let reason = systemMessage()

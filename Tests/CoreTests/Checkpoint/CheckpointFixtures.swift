@@ -4,7 +4,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// A folder that lives as long as this object.
+/// A temporary folder, deleted with this object.
 final class ScratchFolder {
     let path: String
 
@@ -33,7 +33,7 @@ func writeBytes(_ bytes: [UInt8], to path: String) throws {
     try Data(bytes).write(to: URL(filePath: path))
 }
 
-/// The error that the body throws, which must be a `DTrainError` of that category in one line.
+/// Expects the body to throw a one-line `DTrainError` of the category; returns it.
 func requireError(
     _ category: DTrainError.Category, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
 ) throws -> DTrainError {
@@ -49,7 +49,7 @@ func writeSafetensors(_ tensors: [SafetensorsWriter.Tensor], metadata: [String: 
     try SafetensorsWriter.write(to: path, header: header, tensors: tensors)
 }
 
-/// A model with weights and moments that differ in every element.
+/// A model with distinct weights and moments.
 struct SampleModel {
     let layout: ParameterLayout
     let parameters: [Float]
@@ -77,7 +77,7 @@ struct SampleModel {
                     epochLosses: [2.8, 1.0 / 7], bestLoss: 1.0 / 7, bestStep: 344, reference: 1.0 / 7, waited: 3)))
     }
 
-    /// The optimiser state that the model is saved with.
+    /// The optimiser state saved with the model.
     func optimizer() throws -> OptimizerState {
         let state = try OptimizerState(Adam(), count: layout.count)
         for (slot, values) in zip(state.slots, [m, v]) { _ = slot.elements.update(from: values) }
@@ -98,7 +98,7 @@ struct SampleModel {
     }
 }
 
-/// Writes a safetensors file as another program does: tensors of one value each, of any type of float.
+/// Writes a foreign safetensors file; each tensor has a single value and any float type.
 func writeForeign(_ tensors: [(name: String, type: String, shape: [Int], value: Double)], to path: String) throws {
     var (members, data) = ([String](), [UInt8]())
     for tensor in tensors {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// What is damage, what another program may do to a file, and what is foreign.
+/// Damage, permitted rewrites by other programs, and foreign files.
 @Suite struct CheckpointSealTests {
     private let folder: ScratchFolder
     private let path: String
@@ -12,7 +12,7 @@ import Testing
         path = folder.file("x.safetensors")
     }
 
-    /// The content of a file, to be changed and saved again.
+    /// The editable content of a file.
     private struct Content {
         var metadata: [String: String]
         var tensors: [(name: String, shape: [Int], values: [Float])]
@@ -28,7 +28,7 @@ import Testing
             }
         }
 
-        /// Saves with spaces in the header, the keys and tensors in the order of their names, and no padding.
+        /// Saves with spaces in the header, keys and tensors sorted by name, and no padding.
         func saveAgain(to path: String) throws {
             func quoted(_ text: String) -> String {
                 let inner = text.unicodeScalars.map { scalar in
@@ -103,7 +103,7 @@ import Testing
         let intact = try readBytes(path)
         try saveAgain { $0.metadata[key.rawValue]?.append(" ") }
         try expectDamage("\(key.rawValue) changed")
-        // A file without its seal may be an older one, whose header nobody can verify.
+        // A file without its seal may be an older one; its header can't be verified.
         guard key != .seal else { return }
         try writeBytes(intact, to: path)
         try saveAgain { $0.metadata[key.rawValue] = nil }
@@ -181,7 +181,7 @@ import Testing
         }
     }
 
-    /// Keys that others use, too, make no file dtrain's.
+    /// Keys that other programs also use don't identify a dtrain file.
     @Test func aFileWithoutAnyOfItsKeysIsForeign() throws {
         try SampleModel().write(to: path)
         try saveAgain { content in

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// A file is written completely or not at all, whichever system call fails or is the process's last.
+/// A file is written completely or not at all, whichever system call fails or is the last before the process dies.
 @Suite struct FaultTests {
     private let folder: ScratchFolder
     private let directory: CheckpointDirectory
@@ -26,7 +26,7 @@ import Testing
         try model(epoch: epoch).write(to: directory.file(for: TrainingProgress(epoch: epoch)), with: calls)
     }
 
-    /// The newest valid checkpoint's epoch, none of whose siblings may be damaged.
+    /// The newest valid checkpoint's epoch; no other checkpoint may be damaged.
     private func newest() throws -> Int? {
         try directory.newestValid { Issue.record("damaged: \($0)") }?.metadata.progress?.epoch
     }
@@ -43,7 +43,7 @@ import Testing
     func aFaultLeavesTheOldCheckpointOrTheNewOne(step: FaultyCalls.Step, fault: FaultyCalls.Fault) throws {
         try save(epoch: 1)
         let faulty = FaultyCalls(step, fault)
-        // A process that dies after the last call has saved.
+        // A process that dies after the last call has completed the save.
         let isSaved = step == .flushFolder && fault == .deathAfter
         #expect((try? save(epoch: 2, with: faulty.calls)) == nil || isSaved)
         let isRenamed =
@@ -53,7 +53,7 @@ import Testing
         if !fault.isDeath {
             #expect(try !Folder.names(in: directory.path).contains { AtomicFile.isTemporary($0) })
         }
-        // What the next start and the next save make of it.
+        // The next start and the next save must work.
         faulty.closeAll()
         try directory.prepare()
         try save(epoch: 3)
@@ -99,7 +99,7 @@ import Testing
         #expect(try newest() == 1)
     }
 
-    /// Every 4 KiB of a checkpoint of some size: the file is refused, and the one before is used.
+    /// A checkpoint truncated at any multiple of 4 KiB is refused, and the previous one is used.
     @Test func aTruncatedNewestIsNeverLoaded() throws {
         try save(epoch: 1)
         let path = directory.file(for: TrainingProgress(epoch: 2))
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    /// One bit at each of 500 offsets, all over the file and in each byte of its frame.
+    /// Flips one bit at each of 500 offsets, across the file and in each byte of its frame.
     @Test func aFlippedBitInTheNewestIsNeverLoaded() throws {
         try save(epoch: 1)
         let path = directory.file(for: TrainingProgress(epoch: 2))

@@ -3,20 +3,20 @@ import Synchronization
 
 @testable import DTrainCore
 
-/// Real system calls, one of which fails or is the last that the process lives to make.
+/// Real system calls with one injected fault: a failure, or the death of the process.
 final class FaultyCalls: Sendable {
-    /// A step of writing a file.
+    /// A step of an atomic file write.
     enum Step: String, CaseIterable {
         case create, write, flushFile, closeFile, rename, openFolder, flushFolder
     }
 
-    /// What happens at the step.
+    /// The fault at the step.
     enum Fault: CaseIterable {
         /// The call fails and has no effect.
         case failure
-        /// The call has its effect, or a part of it, and reports failure all the same.
+        /// The call takes full or partial effect, but reports failure.
         case failureAfterEffect
-        /// The process dies before the call: nothing that comes later has an effect, the clean-up included.
+        /// The process dies before the call: no later call has an effect, including clean-up.
         case deathBefore
         /// The process dies after the call.
         case deathAfter
@@ -36,12 +36,12 @@ final class FaultyCalls: Sendable {
     private let code: Int32
     private let state = Mutex(State())
 
-    /// Fails at a step; nil for never.
+    /// Creates calls that fail at a step; nil for none.
     init(_ step: Step? = nil, _ fault: Fault = .failure, code: Int32 = EIO) {
         (self.step, self.fault, self.code) = (step, fault, code)
     }
 
-    /// What the system does for a process that has died: its files are closed, and its locks with them.
+    /// Closes all files and so releases their locks, as the system does after a process's death.
     func closeAll() {
         let open = state.withLock { state in
             defer { state.open = [] }
@@ -52,10 +52,10 @@ final class FaultyCalls: Sendable {
 
     deinit { closeAll() }
 
-    /// The steps that were made.
+    /// The executed steps.
     var trace: [Step] { state.withLock { $0.trace } }
 
-    /// What the code under test gets.
+    /// The calls for the code under test.
     var calls: FileCalls {
         FileCalls(
             open: { path, flags in
@@ -104,7 +104,7 @@ final class FaultyCalls: Sendable {
             partially()
             return fail()
         case .failureAfterEffect:
-            // A file that isn't opened has no descriptor to leave open.
+            // If opening fails, no descriptor stays open.
             if current != .create, current != .openFolder { _ = call() }
             return fail()
         case .deathBefore: return fail()

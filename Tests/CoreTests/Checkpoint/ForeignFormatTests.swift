@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Files that aren't what their name says are named as what they are.
+/// Errors identify the actual format of files with a wrong extension.
 @Suite struct ForeignFormatTests {
     private static let filler = [UInt8](repeating: 0x41, count: 600)
 

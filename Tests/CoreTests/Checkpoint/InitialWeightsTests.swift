@@ -11,7 +11,7 @@ import Testing
         path = folder.file("init.safetensors")
     }
 
-    /// Writes tensors of consecutive values under these names and shapes.
+    /// Writes tensors of consecutive values with the given names and shapes.
     private func write(_ tensors: [(String, [Int])], metadata: [String: String] = [:]) throws {
         let values = (0..<1000).map(Float.init)
         try values.withUnsafeBufferPointer { buffer in
@@ -93,7 +93,7 @@ import Testing
         #expect(!loaded.contains(-1))
     }
 
-    /// An infinity in float64, and a finite number that float32 can't hold.
+    /// Non-finite float64 values, and a finite one that overflows float32.
     @Test(arguments: [Double.infinity, -.nan, 1e39]) func numbersThatAreNotFiniteAreRefused(value: Double) throws {
         try write(Self.gru)
         let file = try Safetensors(path: path)
@@ -121,7 +121,7 @@ import Testing
         #expect(error.message.contains("holds GRU, LSTM and SimpleRNN layers"), "\(error.message)")
     }
 
-    /// Without checksums a changed value can't be noticed, but sizes are never believed.
+    /// Without checksums a changed value can't be detected, but sizes are always checked.
     @Test func mutationsOfAForeignFileNeverCrash() throws {
         try write(Self.gru, metadata: ["vocabulary": #"["[UNK]","\n","a","b","c"]"#])
         let intact = try readBytes(path)

@@ -4,7 +4,7 @@ import Testing
 
 /// An optimizer's slots in checkpoints.
 @Suite struct OptimizerStateFileTests {
-    /// Keeps nothing between steps.
+    /// An optimizer without slots.
     private struct Descent: Optimizer, ParameterUpdate {
         var rate: Float = 0
         var stateName: String { "descent" }
@@ -28,7 +28,7 @@ import Testing
         path = folder.file("ckpt_2_5.safetensors")
     }
 
-    /// A state whose slots differ in every element.
+    /// A state with distinct slot values.
     private func state(_ optimizer: any Optimizer) throws -> OptimizerState {
         let state = try OptimizerState(optimizer, count: model.layout.count)
         for (index, slot) in state.slots.enumerated() {
@@ -100,7 +100,7 @@ import Testing
         _ = try requireError(.internal) { try write(OptimizerState(Adam(), count: count)) }
     }
 
-    /// They are no weights, so they don't matter to who starts from the weights.
+    /// Slots aren't weights, so loading initial weights ignores them.
     @Test(arguments: ["adam.v.gru.bias", "adam.m.dense.bias", "sgd.m.gru.bias", "m.dense.bias", "a.b.c.dense.bias"])
     func incompleteAndUnknownSlotsOfAForeignFileAreNamed(name: String) throws {
         let values = testNumbers(1000)

@@ -51,7 +51,7 @@ import Testing
         _ = try requireError(.badData) { try file.copy("c", into: &values, expecting: [2]) }
     }
 
-    /// One and a third, the smallest and the largest, in each type; the bits are IEEE 754's.
+    /// 1⅓, the smallest and the largest value of each type; the bits follow IEEE 754.
     @Test(arguments: [0, 1]) func convertsEveryFloatType(padding: Int) throws {
         let half: [UInt16] = [0x3C00, 0xB555, 0x0001, 0x7BFF]
         let brain: [UInt16] = [0x3F80, 0xBEAB, 0x0001, 0x7F7F]
@@ -91,7 +91,7 @@ import Testing
         #expect(try Safetensors(path: path).metadata == ["a": "\"\\/\u{8}\u{C}\n\r\té😀"])
     }
 
-    /// Headers that lie about 8 bytes of data.
+    /// Headers that contradict 8 bytes of data.
     @Test(arguments: [
         "", "[]", "null", "{", "{}", #"{"a":1}"#, #"{"a":{}}"#, #"{"a":{"dtype":"F32","shape":[2]}}"#,
         #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#,

@@ -2,7 +2,9 @@ import Testing
 
 @testable import DTrainCore
 
-/// The least loss, and the patience of early stopping: Keras's rule for the patience, whatever the improvement for the least.
+/// The lowest loss and the patience of early stopping.
+///
+/// The patience follows Keras's rule; any improvement lowers the lowest loss.
 @Suite struct ValidationProgressTests {
     private func expect(_ isLeast: Bool, _ noted: Bool) { #expect(noted == isLeast) }
 
@@ -15,7 +17,7 @@ import Testing
         #expect((progress.bestLoss, progress.bestStep, progress.waited) == (1.5, 30, 0))
     }
 
-    /// A small improvement is the least loss, but no reason to wait longer.
+    /// A small improvement lowers the lowest loss without resetting the patience.
     @Test func smallImprovementsDoNotRenewThePatience() {
         var progress = ValidationProgress()
         progress.note(2, step: 1, minDelta: 0.1)

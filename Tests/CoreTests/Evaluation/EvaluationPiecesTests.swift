@@ -18,7 +18,7 @@ import Testing
         #expect(seen.values.joined().flatMap(Array.init).sorted() == Array(0..<predictions))
         #expect(seen.keys.allSatisfy { (0..<pieces.sums).contains($0) })
         for stream in seen.values {
-            // A stream's pieces follow one another; a window is alone.
+            // A stream's pieces are contiguous; a window is independent.
             #expect(zip(stream, stream.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
             if !carriesState { #expect(stream.count == 1) }
         }

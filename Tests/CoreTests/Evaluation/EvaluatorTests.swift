@@ -35,7 +35,7 @@ import Testing
         let values = testNumbers(layout.count, limit: 0.8)
         let text = testText(characters, vocabularySize: Self.vocabularySize)
         let reference = ReferenceModel(layout, values)
-        // A window's last target is the next one's first input, so that each character but the first is predicted once.
+        // A window's last target is the next one's first input, so each character but the first is predicted once.
         let losses = stride(from: 0, to: characters - 1, by: Self.length).flatMap { first in
             reference.losses(Array(text[first..<min(characters, first + Self.length + 1)]))
         }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Surprisal and memory against the naive model.
+/// Surprisal and memory compared with the naive model.
 @Suite struct PredictionReaderTests: SmallModels {
     private func reader(_ layout: ParameterLayout, threads: Int = 1, values: [Float]? = nil) throws -> PredictionReader
     {
@@ -59,11 +59,13 @@ import Testing
         #expect(error.message.contains("overflow"))
     }
 
-    /// Each place's two texts, read by the reference: all but one of the characters are given, which a test can find.
+    /// The reference reads both texts of each position.
+    ///
+    /// All but one of the characters are given, so the test can find the other.
     @Test(arguments: Cell.allCases)
     func memoryIsTheDivergenceOfTheReferencesPredictions(cell: Cell) throws {
         let layout = layout(cell)
-        // Two characters: what replaces one is known.
+        // With two characters, the replacement is known.
         let text = testText(32, vocabularySize: 2).map { $0 + 1 }
         let curve = try #require(try reader(layout).memoryCurve(of: text, seed: 1))
         #expect(curve.context == 8 && curve.points.map(\.distance) == Array(1...16) && curve.places == 8)
@@ -92,7 +94,7 @@ import Testing
     @Test func aModelWithoutStateRemembersNothing() throws {
         let layout = layout(.simpleRNN)
         var values = values(layout)
-        // Without recurrent weights only the last character counts.
+        // Without recurrent weights only the last character has an effect.
         for tensor in layout.tensors where tensor.name.hasSuffix("recurrent_kernel") {
             for index in tensor.offset..<tensor.offset + tensor.count { values[index] = 0 }
         }

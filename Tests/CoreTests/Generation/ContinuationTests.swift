@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Samples, stops, log-probabilities and texts that are handed out as they grow.
+/// Samples, stop texts, log-probabilities and streamed texts.
 @Suite struct ContinuationTests: SmallModels {
     private func options(_ length: Int = 40, samples: Int = 1, stops: [[UInt16]] = []) -> GenerationOptions {
         var options = GenerationOptions(length: length, method: .temperature(0.8, .init(topK: 6)), seed: 3)
@@ -21,12 +21,12 @@ import Testing
         let firstPrompts = try generator.continuations(of: Array(prompts.prefix(2)), options(samples: 2))
         #expect(firstPrompts == [all[0], all[1], all[4], all[5]])
         #expect(try generator.continuations(of: prompts, options()) == [all[0], all[4], all[8]])
-        // The first samples are what a generation without samples gives.
+        // The first samples equal a generation without samples.
         let plain = try generator.generate(prompts: prompts, length: 40, method: options().method, seed: 3)
         #expect(plain == [all[0], all[4], all[8]].map(\.ids))
     }
 
-    /// Large enough for several workers to share each row.
+    /// The model is large enough for several workers to share each row.
     @Test func threadsDoNotMatter() throws {
         let layout = ParameterLayout(
             ModelConfiguration(
@@ -41,7 +41,7 @@ import Testing
         for threads in [2, 3, 7, 40] { #expect(try generate(threads) == expected) }
     }
 
-    /// The first occurrence of any of some texts to be complete, the longest one of those: its number and where it begins.
+    /// The stop text that completes first, the longest one among ties: its index and start.
     private func firstStop(_ ids: [UInt16], _ stops: [[UInt16]]) -> (stop: Int, start: Int)? {
         for end in 0...ids.count {
             let found = stops.indices.filter { ids[..<end].suffix(stops[$0].count) == stops[$0][...] }
@@ -61,9 +61,9 @@ import Testing
         let stops: [[[UInt16]]] = [
             [Array(first[20..<25])], [Array(first[0..<2])], [Array(first[57..<60])], [Array(first[7..<9]), [first[8]]],
             [Array(first[10..<14]), Array(first[11..<13])],
-            // Only with the prompt's last character before the continuation, or later.
+            // Occurs only with the prompt's last character before the continuation, or later.
             [[prompts[0][2]] + first[0..<3]],
-            // Never complete.
+            // Never occurs completely.
             [first[50..<60] + [first[59]]],
         ]
         var ends: Set<Int> = []
@@ -82,7 +82,7 @@ import Testing
         #expect(ends.contains(0) && ends.contains(60) && ends.count > 5, "\(ends)")
     }
 
-    /// Whatever the draw is restricted to.
+    /// Log-probabilities don't depend on the restrictions of the draw.
     @Test(arguments: [SamplingMethod.greedy, .temperature(0.5, .init(topK: 3, topP: 0.9)), .temperature(2)])
     func logProbabilitiesAreTheModels(method: SamplingMethod) throws {
         let layout = layout()
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test func whatMayBeginAStopIsHeldBack() throws {
-        // Repeats id 1.
+        // A model that repeats id 1.
         let generator = try generator(logits: [0, 9, 0, 0, 0, 0, 0, 0, 0])
         var options = options(7)
         options.method = .greedy
@@ -139,7 +139,7 @@ import Testing
         let generator = try generator(layout(), threads: threads)
         var count = 0
         #expect(throws: Closed.self) {
-            // Would take days.
+            // The complete text would take days.
             try generator.stream([1, 2], options(Int(UInt32.max))) { ids in
                 count += ids.count
                 if count == 10 { throw Closed() }

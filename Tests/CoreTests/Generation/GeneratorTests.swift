@@ -64,7 +64,7 @@ import Testing
         #expect(try generate(threads) == generate(1))
     }
 
-    /// Large enough for several workers to share each row.
+    /// The model is large enough for several workers to share each row.
     @Test(arguments: Cell.allCases, Precision.allCases)
     func teamsWriteTheSameText(cell: Cell, precision: Precision) throws {
         let layout = ParameterLayout(
@@ -80,7 +80,7 @@ import Testing
         #expect(Set(expected.joined()).count > 3)
         for threads in [2, 3, 5, 40] { #expect(try generate(prompts, threads: threads) == expected) }
         #expect(try generate([prompts[0]], threads: 3) == [expected[0]])
-        // A row of its own, not of a team.
+        // With many prompts, each worker has its own rows.
         let many = (0..<80).map { prompts[$0 % prompts.count] }
         #expect(try Array(generate(many, threads: 2).prefix(prompts.count)) == expected)
     }
@@ -95,7 +95,7 @@ import Testing
         }
     }
 
-    /// With zero weights the logits are the dense bias: draws are independent with known probabilities.
+    /// With zero weights the logits equal the dense bias, so draws are independent with known probabilities.
     @Test(arguments: [Float(0.25), 1, 3])
     func drawsHaveTheSoftmaxsFrequencies(temperature: Float) throws {
         let layout = layout()

@@ -5,11 +5,11 @@ import Testing
 
 /// Top-k and top-p.
 @Suite struct SamplingFilterTests: SmallModels {
-    /// The characters that a filter keeps, from a sorted list of all.
+    /// The characters kept by a filter, computed from a sorted list.
     ///
     /// - Parameters:
     ///   - scores: the logits, bias included, of all ids.
-    ///   - weights: what the probabilities are proportional to.
+    ///   - weights: values proportional to the probabilities.
     static func kept<Number: BinaryFloatingPoint>(
         _ filter: SamplingFilter, scores: [Number], weights: [Number]
     ) -> Set<Int> {
@@ -25,7 +25,7 @@ import Testing
         return Set(ids.prefix((end ?? ids.count) + 1))
     }
 
-    /// Scores of few different values, so that many are equal, and of many.
+    /// Scores with many ties, and distinct scores.
     @Test(arguments: [nil, 1, 2, 5, 39, 40, 41, 1000] as [Int?], [nil, 0.001, 0.3, 0.5, 0.9, 0.999, 1] as [Double?])
     func keepsWhatASortedListKeeps(topK: Int?, topP: Double?) throws {
         let (count, filter) = (41, SamplingFilter(topK: topK, topP: topP))
@@ -45,11 +45,11 @@ import Testing
             #expect(filtered == weights.indices.map { expected.contains($0) ? weights[$0] : 0 })
             sizes.insert(expected.count)
         }
-        // Otherwise the scores would show nothing.
+        // Otherwise the scores wouldn't test the filter.
         if let topP, topP > 0.1, topP < 0.999, (topK ?? 40) > 2 { #expect(sizes.count > 1) }
     }
 
-    /// Eight characters of one probability.
+    /// Eight equally likely characters.
     @Test(
         arguments: [
             (nil, 0.5, 4), (nil, 0.501, 5), (nil, 0.001, 1), (3, nil, 3), (7, nil, 7), (8, nil, 8), (4, 0.5, 2),
@@ -62,8 +62,8 @@ import Testing
         #expect(Set(drawn) == Set((1...count).map(UInt16.init)))
     }
 
-    /// Weights of 8, 4, 2 and 1 at temperature 1; top-p 0.7 then needs two of them (12/15), one at temperature 1/2 (64/85) and three at
-    /// temperature 2 (6.24/7.24, where two have 4.83/7.24).
+    /// With weights 8, 4, 2 and 1, top-p 0.7 needs two characters at temperature 1 (12/15), one at temperature 1/2
+    /// (64/85) and three at temperature 2 (6.24/7.24, where two have 4.83/7.24).
     @Test(
         arguments: [
             (1, nil, 0.7, [3, 5]), (0.5, nil, 0.7, [3]), (2, nil, 0.7, [3, 5, 2]), (1, 3, nil, [3, 5, 2]),
@@ -71,7 +71,7 @@ import Testing
         ] as [(Float, Int?, Double?, [Int])])
     func drawsHaveTheFrequenciesOfWhatIsKept(temperature: Float, topK: Int?, topP: Double?, expected: [Int]) throws {
         var logits = [Float](repeating: -200, count: Self.vocabularySize)
-        // [UNK] would be by far the likeliest.
+        // If it weren't excluded, [UNK] would be by far the likeliest.
         logits[0] = 50
         for (id, weight) in [(3, 8), (5, 4), (2, 2), (8, 1)] { logits[id] = Float(log(Double(weight))) }
         let drawn = try draw(generator(logits: logits), temperature, SamplingFilter(topK: topK, topP: topP))
@@ -91,7 +91,7 @@ import Testing
             .flatMap(\.self)
     }
 
-    /// The model, the filter and the draws written down plainly.
+    /// Compares generation with a naive model, filter and draws.
     @Test(arguments: [
         SamplingFilter(topK: 4), SamplingFilter(topP: 0.8), SamplingFilter(topK: 5, topP: 0.6), .none,
     ])
@@ -128,7 +128,7 @@ import Testing
         #expect(Set(continuations.flatMap(\.ids)).count > 3)
     }
 
-    /// At temperature 100 no character is so unlikely that a little less than everything leaves it out.
+    /// At temperature 100 probabilities are nearly equal, so a top-p just below 1 excludes no character.
     @Test(arguments: [
         SamplingFilter(topK: 8), SamplingFilter(topK: 1000), SamplingFilter(topP: 1), SamplingFilter(topP: 1.nextDown),
         SamplingFilter(topK: 8, topP: 1.nextDown),

@@ -1,6 +1,6 @@
 @testable import DTrainCore
 
-/// Suites that generate with a small model.
+/// Fixtures for suites that generate with a small model.
 protocol SmallModels {}
 
 extension SmallModels {
@@ -12,7 +12,7 @@ extension SmallModels {
                 cell: cell, layers: layers, embeddingDim: 3, rnnUnits: 7, vocabularySize: Self.vocabularySize))
     }
 
-    /// Weights whose logits follow the text rather than the bias.
+    /// Weights with logits that depend more on the text than on the bias.
     func values(_ layout: ParameterLayout) -> [Float] {
         var values = testNumbers(layout.count)
         for tensor in layout.tensors where !tensor.name.hasSuffix("bias") {
@@ -36,7 +36,7 @@ extension SmallModels {
         }
     }
 
-    /// A model whose logits are these, whatever it has read.
+    /// A model with constant logits.
     func generator(logits: [Float]) throws -> Generator {
         let layout = layout()
         return try generator(layout) { values in

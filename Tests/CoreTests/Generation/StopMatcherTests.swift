@@ -2,9 +2,9 @@ import Testing
 
 @testable import DTrainCore
 
-/// Texts to stop at.
+/// Matching of stop texts.
 @Suite struct StopMatcherTests {
-    /// What is true of a text so far: the longest of the stops that ends it, and how much of its end may begin one.
+    /// The expected match: the longest stop that ends the text, and the length of its suffix that may start one.
     private func plain(_ text: [UInt16], _ stops: [[UInt16]]) -> (stop: Int?, pending: Int) {
         let complete = stops.indices.filter { text.suffix(stops[$0].count) == stops[$0][...] }
         let longest = complete.max { (stops[$0].count, -$0) < (stops[$1].count, -$1) }

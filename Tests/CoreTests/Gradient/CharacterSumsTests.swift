@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Sums by character, for the characters that occur, beside dense ones.
+/// Sparse sums by character compared with dense ones.
 @Suite struct CharacterSumsTests {
     private static let model = ModelConfiguration(embeddingDim: 3, rnnUnits: 130, vocabularySize: 97)
     private static let rankBatch = RankBatch(batchSize: 7, microBatchSize: 1, sequenceLength: 4, microBatches: 0..<7)
@@ -13,7 +13,7 @@ import Testing
     private let gradient: GradientSums
     private let sums: WeightGradient
 
-    /// Runs both passes over sequences of which each shares a character or two with the next.
+    /// Runs both passes over sequences that each share one or two characters with the next.
     init() throws {
         let batch = Self.rankBatch
         let parameters = try buffer(testNumbers(layout.count, limit: 0.3))
@@ -39,7 +39,7 @@ import Testing
             fold: fold, pool: pool)
     }
 
-    /// A micro-batch's sums for all rows of the table, zero where the character doesn't occur.
+    /// A micro-batch's dense sums: all rows of the table, zero for characters that don't occur.
     private func dense(_ panel: [Float], microBatch: Int, width: Int) -> [Float] {
         let tokens = Self.rankBatch.tokens(of: microBatch)
         var sums = [Float](repeating: 0, count: characters.capacity * width)
@@ -72,7 +72,7 @@ import Testing
                 expected[gradient.layout.table.lowerBound + route.gate * 130 + panel * 128] = sum(leaves, 0..<7)
             }
         }
-        // What an earlier step has left must not show.
+        // Stale values of an earlier step must have no effect.
         gradient.sums.elements.update(repeating: .nan)
         try sums.run { _ in }
         try #require(expected.count == 6 && characters.count < characters.capacity)
@@ -80,7 +80,7 @@ import Testing
             guard let values = expected[place.matrix.offset] else { continue }
             let count = characters.count * place.matrix.width
             #expect(bits(gradient.sums.elements[place.start..<place.start + count]) == bits(values.prefix(count)))
-            // Rows that no character has are left alone.
+            // Rows without a character are unchanged.
             let rest = gradient.sums.elements[place.start + count..<place.start + place.matrix.count]
             #expect(rest.allSatisfy(\.isNaN) && values.dropFirst(count).allSatisfy { $0 == 0 })
         }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Gradients under dropout and from carried states against differences of the naive loss with the same masks and states.
+/// Gradients with dropout and carried states against differences of the naive loss with the same masks and states.
 @Suite struct DropoutGradientTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    /// Panels of d(loss)/d(logits) that are computed again read the dropped outputs, too.
+    /// Recomputed panels of d(loss)/d(logits) also use the dropped outputs.
     @Test(arguments: layouts)
     func logitsThatAreComputedAgainHaveTheBitsOfKeptOnes(_ test: Layout) throws {
         let gradients = try [Tape.LogitsGradient.kept, .recomputed].map { logits in
@@ -125,7 +125,7 @@ import Testing
         #expect(differences(gradients[0], gradients[1]) == 0)
     }
 
-    /// Dropped and carried passes on any threads, teams and ranks.
+    /// Threads, teams and ranks of passes with dropout and carried states.
     struct Layout: Sendable, CustomTestStringConvertible {
         let cell: Cell
         let units: Int
@@ -188,7 +188,7 @@ import Testing
 
     @Test(arguments: layouts)
     func ranksDoNotChangeABit(_ test: Layout) throws {
-        /// The gradient's nodes of some ranks, at states that a whole training has reached.
+        /// The gradient's nodes of some ranks, from the states of a whole training.
         func nodes(_ runs: [Range<Int>], from states: CarriedStates) throws -> [UInt32] {
             var nodes: [[Float]] = []
             for run in runs {

@@ -3,7 +3,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct FoldRowsTests {
-    /// In every run of every small tree a sum has the rows of the micro-batches that it has come from.
+    /// In every run of every small tree, a sum has the rows of its micro-batches.
     @Test(arguments: 1...9)
     func aSumHasTheRowsOfItsLeaves(count: Int) throws {
         let tree = ReductionTree(leafCount: count)
@@ -14,7 +14,7 @@ import Testing
                     batchSize: 2 * count - 1, microBatchSize: 2, sequenceLength: 3, microBatches: first..<end)
                 let fold = tree.foldPlan(of: first..<end)
                 let rows = try FoldRows(fold, rankBatch: batch, tableRows: 11)
-                // The second step must not find anything of the first.
+                // The second step must not see values of the first.
                 for salt: UInt32 in [0, 1] {
                     let inputs = testText(batch.tokens, vocabularySize: 11, salt: salt + UInt32(first))
                     rows.update(inputs)

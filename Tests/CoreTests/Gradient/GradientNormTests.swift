@@ -29,7 +29,7 @@ import Testing
 
     private static let learningRate = 0.01
 
-    /// A replica before its first step of Adam.
+    /// A replica before its first Adam step.
     private func replica(threads: Int = 1) throws -> Replica {
         let replica = try Self.test.replica(0..<Self.test.microBatches, threads: threads)
         try replica.computeGradient(Self.test.reader(step: 0))
@@ -54,7 +54,7 @@ import Testing
         #expect(Set(norms.map(\.bitPattern)).count == 1)
     }
 
-    /// After one step m = (1 − β1) · g, so its norm tells that of the gradient that Adam saw.
+    /// After one step m = (1 − β1) · g, so its norm gives that of the clipped gradient.
     @Test func aLongerGradientIsShortenedToTheNorm() throws {
         let limit = 0.25 * (try replica().finishStep(learningRate: Self.learningRate))
         let replica = try replica()
@@ -93,7 +93,7 @@ import Testing
         #expect(replica.nonFiniteInNodes() == "the loss and the gradient of dense.bias")
     }
 
-    /// A rank's second node travels as the first does.
+    /// A rank's second node is also checked.
     @Test func aNodeBehindTheFirstIsLookedAt() throws {
         let test = ReproducibilityTests.Case(cell: .gru, layers: 1, units: 130, batchSize: 3, microBatchSize: 1)
         let replica = try test.replica(1..<3, threads: 1, ranks: 2)
@@ -108,7 +108,7 @@ import Testing
 }
 
 extension GradientSums {
-    /// Puts a value into the sum that belongs to the first element of a matrix.
+    /// Writes a value into the sum of a matrix's first element.
     fileprivate func spoil(_ offset: Int, _ value: Float) {
         for place in blocks.places where place.matrix.offset == offset { sums[place.start] = value }
     }

@@ -10,7 +10,7 @@ import Testing
         var batchSize = 3
         var microBatchSize = 2
         var threads = 1
-        /// Weights are uniform in ± this.
+        /// The bound of the uniform weights.
         var limit: Float = 0.6
 
         var testDescription: String {
@@ -26,7 +26,7 @@ import Testing
             }
         }
 
-        /// A replica that computes the whole batch.
+        /// A replica for the whole batch.
         func replica() throws -> Replica {
             let micro = RankBatch.microBatchCount(batchSize: batchSize, microBatchSize: microBatchSize)
             let replica = try Replica(
@@ -65,7 +65,7 @@ import Testing
         Case(model: model(.lstm, 2, e: 67, h: 5, v: 40), sequenceLength: 2, batchSize: 2, microBatchSize: 1),
     ]
 
-    /// More than one panel of gates and of logits.
+    /// Cases with several panels of gates and logits.
     static let wide = [
         Case(model: model(.gru, 2, h: 130, v: 131), sequenceLength: 3, limit: 0.4),
         Case(model: model(.lstm, 2, h: 130, v: 131), sequenceLength: 3, threads: 2, limit: 0.4),
@@ -104,7 +104,7 @@ import Testing
                     isClose(found, expected, relative: 1e-4, absolute: 1e-7),
                     "\(tensor.name)[\(index)]: \(found), by differences \(expected)")
             }
-            // The first state is zero, so a single time step tells nothing about the recurrent kernel.
+            // The first state is zero, so with a single time step the recurrent kernel has no gradient.
             let isBlind = test.sequenceLength == 1 && tensor.name.hasSuffix("recurrent_kernel")
             #expect(largest > 1e-5 || isBlind, "\(tensor.name): the differences show no gradient to compare with")
         }

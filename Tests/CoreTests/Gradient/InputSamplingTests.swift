@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Scheduled sampling against a naive model that draws its inputs from the same random numbers.
+/// Scheduled sampling against a naive model with the same random numbers.
 @Suite struct InputSamplingTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
@@ -56,7 +56,7 @@ import Testing
             return ReferenceModel.Factors(outputs: outputs, recurrent: ones)
         }
 
-        /// What each sequence is fed, drawn one after another.
+        /// The inputs of each sequence, drawn sequentially.
         func inputs(_ reference: ReferenceModel) -> [[UInt16]] {
             sequences.enumerated().map { sequence, ids in
                 var state = reference.zeroState
@@ -106,7 +106,7 @@ import Testing
         #expect(isClose(Double(replica.loss), test.meanLoss(reference, inputs), relative: 1e-6, absolute: 1e-6))
         _ = try replica.completeGradient()
         let gradient = replica.gradient.flat()
-        // A stride that is prime to the rows' lengths meets every row and column.
+        // A stride coprime to the row lengths visits every row and column.
         for tensor in test.layout.tensors {
             for index in stride(from: tensor.offset, to: tensor.offset + tensor.count, by: 7) {
                 let step = 1e-5
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    /// What each team member computes of the logits is put together before a character is drawn.
+    /// The logits of all team members are combined before a character is drawn.
     @Test(arguments: [Arithmetic.fp32, .roundedBF16, .tiledBF16], [(2, 2), (3, 3), (6, 2)])
     func teamsDoNotChangeABit(arithmetic: Arithmetic, grid: (Int, Int)) throws {
         func gradient(threads: Int, members: Int) throws -> [UInt32] {
@@ -153,7 +153,7 @@ import Testing
         #expect(try differences(gradient(threads: grid.0, members: grid.1), gradient(threads: 1, members: 1)) == 0)
     }
 
-    /// A character that isn't drawn this time has no gradient left from the time before.
+    /// A character that isn't drawn keeps no gradient from the previous step.
     @Test func stepsBeforeDoNotShow() throws {
         let test = Case(cell: .gru, layers: 1, probability: 0.5, dropout: 0)
         let (used, fresh) = (try test.replica(), try test.replica())
@@ -193,9 +193,9 @@ import Testing
         _ = try sampling.gradient(of: batch, scheduledSampling: 1)
     }
 
-    /// Inputs are drawn as often as the probability says, and each character as often as the softmax says.
+    /// Inputs are drawn with the given probability, and characters with the softmax's.
     ///
-    /// With embeddings of zero every h is zero, so each time that a character is fed adds the same to its embedding's gradient.
+    /// With zero embeddings every h is zero, so each use of a character adds the same to its embedding's gradient.
     @Test func drawnCharactersFollowTheSoftmax() throws {
         let model = ModelConfiguration(
             cell: .simpleRNN, layers: 1, embeddingDim: 1, rnnUnits: 16, vocabularySize: 4)
@@ -210,7 +210,7 @@ import Testing
             replica.parameters[layout.recurrent[0].kernel + unit] = 0.5
             replica.parameters[layout.denseKernel + 4 * unit + 1] = 0.5
         }
-        // [UNK] would be likeliest, then 1 : 2 : 5.
+        // If it weren't excluded, [UNK] would be likeliest; the others have the ratio 1 : 2 : 5.
         let weights = [9.0, 1, 2, 5]
         for (id, weight) in weights.enumerated() { replica.parameters[layout.denseBias + id] = Float(log(weight)) }
         let text = [UInt16](repeating: 1, count: 102)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Vocabularies with more characters than a batch has, and more logits than there is room for.
+/// Vocabularies larger than a batch, and logits that don't fit the buffer.
 @Suite struct LargeVocabularyTests {
     private typealias Case = ReproducibilityTests.Case
 
@@ -36,7 +36,7 @@ import Testing
         #expect(kept[1].count { $0 << 1 != 0 } > kept[1].count / 10)
     }
 
-    /// In each step anew: nothing of the characters of an earlier batch is left.
+    /// No gradient remains from characters of an earlier batch.
     @Test func onlyCharactersOfTheBatchHaveAGradientOfTheirEmbedding() throws {
         let test = Case(
             cell: .gru, layers: 1, units: 64, batchSize: 7, microBatchSize: 2, vocabularySize: 97, isSparse: true)
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    /// 4 logits for each parameter.
+    /// The limit is 4 logits per parameter.
     @Test func logitsAreKeptWhereTheyTakeNoMoreThanTheModel() {
         let layout = ParameterLayout(ModelConfiguration(embeddingDim: 3, rnnUnits: 7, vocabularySize: 100))
         let most = 4 * layout.count / 100
@@ -68,7 +68,7 @@ import Testing
                 == .kept)
     }
 
-    /// A loss in Swift has no formula that could be computed again.
+    /// A custom loss in Swift can't be recomputed from a formula.
     @Test func aLossOfOnesOwnWorksWhereLogitsAreRecomputed() throws {
         var test = Self.cases[0]
         test.logits = .recomputed

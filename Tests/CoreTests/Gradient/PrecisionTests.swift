@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Gradients from bf16 products beside those from float32 products.
+/// Gradients from bf16 products compared with float32 products.
 @Suite struct PrecisionTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
@@ -17,8 +17,9 @@ import Testing
             ModelConfiguration(cell: cell, layers: layers, embeddingDim: 16, rnnUnits: units, vocabularySize: 23)
         }
 
-        /// The gradient and its layout, at weights with which no product makes an error grow: √3 / (2·√H) is the limit at
-        /// which the norm of an H×H matrix of uniform numbers is about 1.
+        /// The gradient and its layout, at weights that don't amplify errors.
+        ///
+        /// With the limit √3 / (2·√H), the norm of an H×H matrix of uniform numbers is about 1.
         func gradient(_ arithmetic: Arithmetic) throws -> (layout: ParameterLayout, values: [Float]) {
             let rankBatch = RankBatch(
                 batchSize: 8, microBatchSize: 2, sequenceLength: sequenceLength, microBatches: 0..<4)
@@ -38,7 +39,7 @@ import Testing
         }
     }
 
-    /// The ways of bf16 that this process can compute in.
+    /// The bf16 arithmetics available to this process.
     static let ways: [Arithmetic] = [.roundedBF16, .pairedBF16, .tiledBF16].filter {
         (try? $0.operands.panelProducts()) != nil
     }
@@ -57,12 +58,16 @@ import Testing
         return (error / expected.reduce(0) { $0 + Double($1) * Double($1) }).squareRoot()
     }
 
-    /// A number rounded to 8 bits is off by at most 2⁻⁸ of it, in the root mean square by 0.42 · 2⁻⁸; a product of two numbers
-    /// rounded independently is off by 0.6 · 2⁻⁸, and so is the norm of a matrix product whose terms have random signs.
+    /// The relative error of a product of rounded operands.
+    ///
+    /// Rounding to 8 bits has a relative error of at most 2⁻⁸, with a root mean square of 0.42 · 2⁻⁸. A product of two
+    /// independently rounded numbers has 0.6 · 2⁻⁸, and so has the norm of a matrix product with terms of random signs.
     private let product = 0.6 * 0x1p-8
 
-    /// What reaches a weight's gradient has gone through at most 2·L·T products with recurrent weights and two with dense ones
-    /// (forward, backward) and one over the tokens; n independent errors, none of which grows, add up to √n times one.
+    /// A weight's gradient passes through at most 2·L·T products with recurrent weights, two with dense ones (forward,
+    /// backward) and one over the tokens.
+    ///
+    /// The sum of n independent errors that aren't amplified is √n times one.
     @Test(arguments: cases, ways)
     func gradientIsOffByTheRoundingOfTheOperands(_ test: Case, _ way: Arithmetic) throws {
         let (layout, expected) = try test.gradient(.fp32)
@@ -72,13 +77,14 @@ import Testing
             let range = tensor.offset..<tensor.offset + tensor.count
             let error = distance(found[range], expected[range])
             #expect(error > 0 && error <= bound, "\(tensor.name)")
-            // The last product's own share, which nothing dampens; in float32 all of it would be about 2⁻²².
+            // The last product's error isn't damped; in float32 the total would be about 2⁻²².
             if tensor.name.hasSuffix("recurrent_kernel") { #expect(error >= product / 2, "\(tensor.name)") }
         }
     }
 
-    /// A window of one character needs no recurrent product, so what differs comes from the dense layer: its bias's gradient
-    /// from the logits alone, the others' from one product more.
+    /// A window of one character has no recurrent product, so differences come from the dense layer.
+    ///
+    /// Its bias's gradient depends on the logits alone, the others' on one more product.
     @Test(arguments: ways)
     func theDenseLayersOperandsAreRoundedToo(_ way: Arithmetic) throws {
         let test = Case(cell: .gru, layers: 1, units: 64, sequenceLength: 1)

@@ -4,13 +4,13 @@ import Testing
 @Suite struct ReductionTreeTests {
     private typealias Node = ReductionTree.Node
 
-    /// Values whose sum depends on the order of addition.
+    /// Values with a sum that depends on the order of addition.
     private func value(_ leaf: Int) -> Float {
         let mantissa = Float((leaf &* 2_654_435_761) & 0xFFFF) / 65536 - 0.5
         return mantissa * Float(sign: .plus, exponent: leaf * 7 % 16 - 8, significand: 1)
     }
 
-    /// The sum of a node by its definition.
+    /// The sum of a node by definition.
     private func sum(_ level: Int, _ index: Int, _ leaves: Int) -> Float {
         if level == 0 { return value(index) }
         let left = sum(level - 1, 2 * index, leaves)
@@ -19,7 +19,7 @@ import Testing
 
     private func height(_ leaves: Int) -> Int { (0...).first { 1 << $0 >= leaves } ?? 0 }
 
-    /// Folds a run as a worker does; the sums of its canonical nodes.
+    /// Folds a run as a worker does; returns the sums of its canonical nodes.
     private func fold(_ run: Range<Int>, of tree: ReductionTree) -> [Float] {
         let plan = tree.foldPlan(of: run)
         var slots = [Float](repeating: .nan, count: plan.slotCount)
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    /// Not only balanced partitions: every pair of cuts.
+    /// Tests every pair of cuts, including unbalanced partitions.
     @Test(arguments: [1, 2, 5, 8, 13, 16, 21])
     func everyCutGivesTheBitsOfTheTree(leaves: Int) {
         let tree = ReductionTree(leafCount: leaves)
@@ -107,7 +107,7 @@ import Testing
         let tree = ReductionTree(leafCount: 13)
         #expect(tree.canonicalNodes(of: 0..<13) == [Node(level: 4, index: 0)])
         #expect(tree.canonicalNodes(of: 3..<9) == [(0, 3), (2, 1), (0, 8)].map(Node.init))
-        // Cut off by M, and still whole.
+        // The node is cut off by M and still complete.
         #expect(tree.canonicalNodes(of: 8..<13) == [Node(level: 3, index: 1)])
         #expect(tree.canonicalNodes(of: 12..<13) == [Node(level: 2, index: 3)])
         #expect(tree.canonicalNodes(of: 5..<5).isEmpty)

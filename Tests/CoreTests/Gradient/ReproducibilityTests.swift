@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Neither threads nor ranks change a bit of what is trained.
+/// Threads and ranks don't change a bit of the training.
 @Suite struct ReproducibilityTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
@@ -11,10 +11,10 @@ import Testing
         let batchSize: Int
         let microBatchSize: Int
         var precision = Precision.fp32
-        /// nil for this CPU's best.
+        /// The arithmetic; nil for this CPU's best.
         var arithmetic: Arithmetic?
         var vocabularySize = 11
-        /// Whether each sequence has its own few characters, of which it shares one with the next.
+        /// Whether each sequence has only a few characters and shares one with the next.
         var isSparse = false
         var logits: Tape.LogitsGradient?
         let sequenceLength = 5
@@ -24,14 +24,14 @@ import Testing
                 + "\(arithmetic?.rawValue ?? precision.rawValue) V=\(vocabularySize)"
         }
 
-        /// The same with products of bf16 tiles, which any CPU can emulate.
+        /// A copy with products of bf16 tiles, which any CPU can emulate.
         var inTiles: Case {
             var other = inBF16
             other.arithmetic = .tiledBF16
             return other
         }
 
-        /// The same with products of bf16.
+        /// A copy with bf16 products.
         var inBF16: Case {
             var other = self
             other.precision = .bf16
@@ -125,7 +125,7 @@ import Testing
         Case(cell: .gru, layers: 1, units: 320, batchSize: 16, microBatchSize: 8),
     ]
 
-    /// Teams and members divide rows and units in every way: odd numbers of vectors, panels that two share, one row a team.
+    /// Teams and members divide rows and units in many ways: odd numbers of vectors, shared panels, one row per team.
     @Test(arguments: divisible + divisible.map(\.inBF16) + divisible.prefix(2).map(\.inTiles))
     func teamsDoNotChangeABit(_ test: Case) throws {
         let expected = try train(test, threads: 1)
@@ -138,7 +138,7 @@ import Testing
         }
     }
 
-    /// The gradient that ranks with a run of micro-batches each get when they add their nodes along the tree.
+    /// The gradient of several ranks, one run of micro-batches each, summed along the tree.
     private func shardedGradient(_ test: Case, runs: [Range<Int>]) throws -> [UInt32] {
         var nodes: [[Float]] = []
         for (rank, run) in runs.enumerated() {
@@ -177,7 +177,7 @@ import Testing
         #expect(differences(try shardedGradient(test, runs: uneven), expected) == 0)
     }
 
-    /// Two of three micro-batches, which are one node or two, of a model whose gradient takes several blocks.
+    /// Two of three micro-batches, in one node or two, of a model with several gradient blocks.
     @Test(arguments: [1, 3], [0..<2, 1..<3])
     func finishedBlocksStayAsTheyAre(threads: Int, run: Range<Int>) throws {
         let test = Case(cell: .gru, layers: 1, units: 512, batchSize: 3, microBatchSize: 1)
@@ -192,7 +192,7 @@ import Testing
         }
         var seen: [String] = []
         var counts: [Int] = []
-        // The first step leaves finished blocks behind that the second must not take for its own.
+        // The second step must not count finished blocks of the first.
         for step in 0..<2 {
             (seen, counts) = ([], [])
             try replica.computeGradient(test.reader(step: step)) { finished in
@@ -201,7 +201,7 @@ import Testing
             }
         }
         #expect(counts == counts.sorted())
-        // Other workers may have finished blocks before the first one looks.
+        // Other workers may finish blocks before the first worker checks.
         if threads == 1 { #expect(counts.first == 0 && seen.count == blocks.blockCount - 1) }
         #expect(seen == seen.indices.map(checksum))
     }

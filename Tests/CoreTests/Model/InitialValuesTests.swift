@@ -24,7 +24,7 @@ import Testing
         return Array(values[tensor.offset..<tensor.offset + tensor.count])
     }
 
-    /// U(−l, l) has mean 0 and mean square l²/3; standard errors l·√(1/3n) and l²·√(4/45n), five of them.
+    /// Expects U(−l, l) within five standard errors: mean 0 ± l·√(1/3n), mean square l²/3 ± l²·√(4/45n).
     private func expectUniform(_ values: [Float], limit: Double, _ name: String) {
         let n = Double(values.count)
         let mean = values.reduce(0) { $0 + Double($1) } / n
@@ -116,7 +116,7 @@ import Testing
         #expect(abs(result.loss / 4.189_654_742 - 1) < 0.01)
     }
 
-    /// With several pieces of random numbers and several blocks of every product.
+    /// The model has several chunks of random numbers and several blocks of every product.
     @Test(arguments: Cell.allCases)
     func valuesAreTheSameForAnyNumberOfThreads(cell: Cell) throws {
         let layout = layout(cell, units: 150)
@@ -124,7 +124,7 @@ import Testing
         for threads in [2, 3, 5] { #expect(bits(try values(layout, threads: threads)) == expected) }
     }
 
-    /// The orthogonal kernels of a large model take minutes: a sign of life for each row, with and without Cholesky.
+    /// A heartbeat per row, with and without Cholesky, since the orthogonal kernels of a large model take minutes.
     @Test(arguments: [Cell.gru, .simpleRNN])
     func theWorkShowsSignsOfLife(cell: Cell) throws {
         let heartbeat = Heartbeat()

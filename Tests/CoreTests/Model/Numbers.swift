@@ -10,22 +10,22 @@ func logSumExp(_ values: [Double]) -> Double {
     return largest + log(values.reduce(0) { $0 + exp($1 - largest) })
 }
 
-/// Numbers uniform in [−limit, limit), the same ones for the same salt.
+/// Numbers uniform in [−limit, limit), determined by the salt.
 func testNumbers(_ count: Int, limit: Float = 1, salt: UInt32 = 0) -> [Float] {
     let random = CounterRandom(seed: 2024, purpose: .initialValues)
     return (0..<count).map { (2 * random.uniform(UInt64($0), salt) - 1) * limit }
 }
 
-/// Ids below `vocabularySize`, the same ones for the same salt.
+/// Ids below `vocabularySize`, determined by the salt.
 func testText(_ count: Int, vocabularySize: Int, salt: UInt32 = 0) -> [UInt16] {
     let random = CounterRandom(seed: 2024, purpose: .sampling)
     return (0..<count).map { UInt16(random.words(UInt64($0), salt).1 % UInt32(vocabularySize)) }
 }
 
-/// The floats' representations: equal for bit-identical numbers only.
+/// The bit patterns of floats.
 func bits(_ values: some Sequence<Float>) -> [UInt32] { values.map(\.bitPattern) }
 
-/// A buffer that holds these numbers.
+/// A buffer with the given numbers.
 func buffer(_ values: [Float]) throws -> AlignedBuffer<Float> {
     let buffer = try AlignedBuffer<Float>(count: values.count)
     _ = buffer.elements.update(from: values)
@@ -38,7 +38,7 @@ extension OperandFormat {
 }
 
 extension ParameterLayout {
-    /// The tensor of that name.
+    /// The tensor with the given name.
     subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }
 }
 
@@ -47,7 +47,9 @@ func isClose(_ a: Double, _ b: Double, relative: Double, absolute: Double) -> Bo
     abs(a - b) <= max(absolute, relative * max(abs(a), abs(b)))
 }
 
-/// In how many places two vectors differ; comparing long ones as a whole would have the test library search for an edit script.
+/// The number of differing elements of two vectors.
+///
+/// Comparing long vectors with `==` in an expectation would make the test library compute an edit script.
 func differences<Element: Equatable>(_ a: [Element], _ b: [Element]) -> Int {
     abs(a.count - b.count) + zip(a, b).count { $0 != $1 }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// The blocks of orthonormal rows against the same sums over whole matrices, row by row on one thread.
+/// Blocked orthonormalization against the same sums over whole matrices, row by row on one thread.
 @Suite struct OrthonormalRowsTests {
     /// L⁻¹ of a symmetric positive definite matrix A[n, n] = L·Lᵀ, with zeros right of the diagonal.
     private func inverseFactor(_ a: UnsafeMutablePointer<Float>, _ n: Int) {
@@ -33,7 +33,7 @@ import Testing
         return bits(result.elements)
     }
 
-    /// From a single element to several blocks of rows and columns, whole and part-filled.
+    /// Shapes from a single element to several full and partial blocks of rows and columns.
     @Test(
         arguments: [(1, 3), (7, 21), (64, 192), (65, 131), (128, 256), (130, 390), (200, 600), (300, 601)], [1, 2, 3])
     func blocksGiveTheBitsOfTheWholeMatrix(_ size: (rows: Int, columns: Int), threads: Int) throws {

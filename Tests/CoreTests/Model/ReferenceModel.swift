@@ -2,22 +2,22 @@ import Glibc
 
 @testable import DTrainCore
 
-/// The whole model written down naively in Double, straight from Keras's formulas: what the fast one is compared with.
+/// A naive reference model in Double, directly from Keras's formulas.
 ///
-/// Embedding → GRU (reset_after), LSTM or SimpleRNN layers → Dense → softmax cross-entropy, one
-/// character of one sequence at a time.
+/// Embedding → GRU (reset_after), LSTM or SimpleRNN layers → Dense → softmax cross-entropy, one character of one
+/// sequence at a time.
 struct ReferenceModel {
-    /// h, and for LSTM c, of every layer.
+    /// The states h, and c for LSTM, of every layer.
     struct State {
         var hidden: [[Double]]
         var cell: [[Double]]
     }
 
-    /// What dropout multiplies one sequence's units by, of each layer.
+    /// The dropout factors of one sequence's units, by layer.
     struct Factors {
-        /// Of the layer's output at each time.
+        /// Factors of the layer's output at each time step.
         var outputs: [[[Double]]]
-        /// Of the operand of the recurrent product.
+        /// Factors of the recurrent product's operand.
         var recurrent: [[Double]]
     }
 
@@ -56,9 +56,9 @@ struct ReferenceModel {
         factors.map { zip(values, $0).map(*) } ?? values
     }
 
-    /// The cross-entropy of every character but the first, from zero states unless others are given.
+    /// The cross-entropy of every character but the first, from zero states by default.
     ///
-    /// - Parameter inputs: what is fed instead of the characters themselves.
+    /// - Parameter inputs: the input ids, if they differ from the characters.
     func losses(
         _ ids: [UInt16], from start: State? = nil, _ factors: Factors? = nil, inputs: [UInt16]? = nil
     ) -> [Double] {
@@ -69,7 +69,7 @@ struct ReferenceModel {
         }
     }
 
-    /// The mean over all tokens of all sequences.
+    /// The mean loss over all tokens of all sequences.
     func meanLoss(_ sequences: [[UInt16]]) -> Double {
         let all = sequences.flatMap { losses($0) }
         return all.reduce(0, +) / Double(all.count)
@@ -108,7 +108,7 @@ struct ReferenceModel {
         state.hidden[layer] = zip(input, recurrent).map { tanh($0 + $1) }
     }
 
-    /// x · W + b, with W [x.count, columns] and b among the parameters.
+    /// x · W + b, with W [x.count, columns] and b at the given parameter offsets.
     private func affine(_ x: [Double], _ kernel: Int, bias: Int?, columns: Int) -> [Double] {
         var sums = bias.map { Array(parameters[$0..<$0 + columns]) } ?? [Double](repeating: 0, count: columns)
         parameters.withUnsafeBufferPointer { parameters in

@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct AdamTests {
-    /// Keras's formula in Double, one element.
+    /// Keras's formula in Double for one element.
     private struct Reference {
         var weight: Double
         var m = 0.0
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    /// Gradients from far below ε to far above 1.
+    /// Gradients of magnitudes from far below ε to far above 1.
     private func gradient(_ count: Int, step: Int) -> [Float] {
         testNumbers(count, salt: UInt32(step)).enumerated().map { $1 * powf(10, Float($0 % 11 - 9)) }
     }
@@ -38,7 +38,7 @@ import Testing
                 let expected = references[index]
                 #expect(isClose(Double(state.slots[0][index]), expected.m, relative: 1e-5, absolute: 1e-12))
                 #expect(isClose(Double(state.slots[1][index]), expected.v, relative: 1e-5, absolute: 1e-24))
-                // Rounding of the weight itself, and of the distance that it went.
+                // Rounding errors of the weight and of its total change.
                 let tolerance = Double(step) * (0x1p-24 + 4e-6 * learningRate)
                 #expect(abs(Double(weights[index]) - expected.weight) <= tolerance)
             }

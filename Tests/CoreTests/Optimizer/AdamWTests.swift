@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct AdamWTests {
-    /// The formula in Double: the decay of the weight, then Adam's step.
+    /// Compares with the formula in Double: the weight decay, then Adam's step.
     @Test(arguments: SGDTests.sizes)
     func stepsFollowTheFormula(count: Int) throws {
         let (rate, decay, beta1, beta2, epsilon) = (0.01, 0.3, 0.8, 0.95, 1e-4)
@@ -25,11 +25,11 @@ import Testing
                 weight -= rate * decay * weight
                 weight -= alpha * m / (sqrt(v) + epsilon)
                 expected[index] = (weight, m, v)
-                // A decay of 0.3 % and a move of up to 1 %, each with a few roundings of single precision.
+                // A decay of 0.3 % and a change of up to 1 %, each with a few roundings of single precision.
                 #expect(abs(Double(weights[index]) - weight) <= Double(step) * 3 * 0x1p-24)
             }
         }
-        // Without the decay the distance would be 1.5 % of the weight.
+        // Without the decay the change would be 1.5 % of the weight.
         if count > 100 { #expect(zip(start, weights.elements).contains { abs($0 - $1) > 0.02 }) }
     }
 
@@ -44,7 +44,7 @@ import Testing
         #expect(results[0] == results[1])
     }
 
-    /// A weight without gradient shrinks by 1 − lr·λ a step.
+    /// A weight without gradient shrinks by the factor 1 − lr·λ per step.
     @Test func aWeightWithoutGradientDecays() throws {
         let state = try OptimizerState(AdamW(weightDecay: 0.5), count: 1)
         let weights = try buffer([8])

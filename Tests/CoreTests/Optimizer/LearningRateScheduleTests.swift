@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct LearningRateScheduleTests {
-    /// 4 warm-up steps, 6 at the base rate, a decay of 8.
+    /// A schedule of 4 warm-up steps, 6 steps at the base rate, and 8 decay steps.
     private func schedule(_ kind: ScheduleKind, final: Double = 0) -> LearningRateSchedule {
         LearningRateSchedule(
             kind, learningRate: 0.5, warmupSteps: 4, decayStart: 6, decaySteps: 8, decayRate: 0.25,
@@ -39,7 +39,7 @@ import Testing
         (.linear, 0.1, [0.5, 0.4, 0.3, 0.2, 0.1, 0.1]),
     ]
 
-    /// The rates at 0, ¼, ½, ¾ of the decay, at its end, and far beyond.
+    /// Checks the rates at 0, ¼, ½, ¾ of the decay, at its end, and far beyond.
     @Test(arguments: lines + cosines + powers)
     func theDecayFollowsItsClosedForm(kind: ScheduleKind, final: Double, expected: [Double]) {
         for (step, rate) in zip([10, 12, 14, 16, 18, 10 + 8 * 100], expected) {
@@ -54,7 +54,7 @@ import Testing
                 for base in [0.9, 0.25, 0.999_999, 1] {
                     let expected = pow(base, Double(numerator) / Double(denominator))
                     let found = base.raised(to: numerator, over: denominator)
-                    // `pow` itself has a rounded exponent.
+                    // The exponent of `pow` is rounded.
                     let slack = 1e-14 + 0x1p-52 * abs(log(base)) * Double(numerator) / Double(denominator)
                     let power = "\(base)^\(numerator)/\(denominator)"
                     #expect(isClose(found, expected, relative: slack, absolute: 1e-300), "\(power)")
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    /// Nothing divides by zero, nothing leaves the range of the rates.
+    /// No division by zero occurs, and every rate stays in range.
     @Test(arguments: ScheduleKind.allCases, [(0, 0, 0), (100, 0, 0), (0, 0, 1), (3, 5, 1000), (0, 1 << 53, 1 << 53)])
     func everyRateLiesBetweenZeroAndTheBase(kind: ScheduleKind, steps: (warmup: Int, start: Int, decay: Int)) {
         let schedule = LearningRateSchedule(
@@ -87,7 +87,7 @@ import Testing
         #expect(settings.schedule(stepsPerEpoch: 10, horizon: 200) == schedule)
         settings[.decaySteps] = .epochs(3)
         #expect(settings.schedule(stepsPerEpoch: 10, horizon: 200).decaySteps == 30)
-        // A warm-up beyond the end leaves no decay.
+        // A warm-up longer than the training leaves no decay.
         (settings[.decaySteps], settings[.warmupSteps]) = (nil, .epochs(50))
         #expect(settings.schedule(stepsPerEpoch: 10, horizon: 200).decaySteps == 0)
         #expect(settings.horizon(stepsPerEpoch: 10) == 200)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Optimisers from settings, and settings from optimisers.
+/// Conversion between optimisers and settings.
 @Suite struct OptimizerSettingsTests {
     @Test func eachKindTakesItsOwnSettings() throws {
         var settings = Settings()
@@ -38,7 +38,7 @@ import Testing
             settings.describe(optimizer)
             #expect("\(settings.makeOptimizer())" == "\(optimizer)")
         }
-        // No setting has this value, and the checkpoint must still be written.
+        // The value is invalid as a setting, but the checkpoint must still be written.
         var settings = Settings()
         settings.describe(SGD(momentum: 1))
         #expect(settings == Settings())

@@ -15,7 +15,7 @@ extension OptimizerState {
         }
     }
 
-    /// Takes a step with all parameters at once.
+    /// Takes a step of all parameters at once.
     func step(
         _ parameters: AlignedBuffer<Float>, _ gradient: [Float], learningRate: Double, gradientScale: Float = 1
     ) {

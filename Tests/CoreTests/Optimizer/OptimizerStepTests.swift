@@ -3,14 +3,14 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct OptimizerStepTests {
-    /// Tensors of one row, of a panel, of several; the last panel narrower than the others.
+    /// Tensors of one row, one panel, and several panels with a narrower last one.
     private static let cases = [
         ReproducibilityTests.Case(cell: .gru, layers: 1, units: 7, batchSize: 3, microBatchSize: 2),
         ReproducibilityTests.Case(cell: .gru, layers: 2, units: 300, batchSize: 3, microBatchSize: 2),
         ReproducibilityTests.Case(cell: .lstm, layers: 2, units: 130, batchSize: 3, microBatchSize: 2),
     ]
 
-    /// The optimiser's own update of the whole vector, with the gradient copied together, is the reference.
+    /// The reference is the optimiser's update of the whole vector with a contiguous gradient.
     @Test(arguments: cases, [nil, 0.01])
     func everyParameterMeetsItsOwnGradient(_ test: ReproducibilityTests.Case, clipNorm: Double?) throws {
         for optimizer in OptimizerTests.all {
@@ -44,7 +44,7 @@ import Testing
         #expect(differences(bits(expected), bits(before)) > before.count / 2)
     }
 
-    /// The whole way is the sum of the steps' velocities, unrolled in Double.
+    /// The total change is the sum of the steps' velocities, unrolled in Double.
     @Test(arguments: cases)
     func momentumSumsTheGradientsOfThreeSteps(_ test: ReproducibilityTests.Case) throws {
         let (momentum, learningRate) = (0.8, 0.5)

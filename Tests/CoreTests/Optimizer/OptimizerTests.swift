@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// What holds for every optimiser.
+/// Properties of every optimiser.
 @Suite struct OptimizerTests {
     static let all: [any Optimizer] = [Adam(), SGD(), SGD(momentum: 0.9), AdamW(), RMSprop()]
 
@@ -43,7 +43,7 @@ import Testing
         #expect(bits(copy.elements) == bits(parameters.elements))
     }
 
-    /// Halving is exact, so the bits are those of the halved gradient.
+    /// Halving is exact, so the result has the bits of the halved gradient.
     @Test(arguments: all.indices)
     func theGradientIsScaledFirst(optimizer: Int) throws {
         func train(_ gradient: [Float], scale: Float) throws -> [[UInt32]] {

@@ -19,13 +19,13 @@ import Testing
                 expected[index].v = rho * expected[index].v + (1 - rho) * g * g
                 expected[index].weight -= rate * g / sqrt(expected[index].v + epsilon)
                 #expect(isClose(Double(state.slots[0][index]), expected[index].v, relative: 1e-5, absolute: 1e-12))
-                // A move of at most 0.032, rounded a few times, and the weight's own rounding.
+                // A change of at most 0.032 with a few roundings, and the weight's rounding.
                 #expect(abs(Double(weights[index]) - expected[index].weight) <= Double(step) * 3 * 0x1p-24)
             }
         }
     }
 
-    /// The constant is below the root, unlike Adam's: g = 3 and v = 0.5·9 give √(4.5 + 4.5) = 3.
+    /// Unlike Adam's, ε is under the root: g = 3 and v = 0.5·9 give √(4.5 + 4.5) = 3.
     @Test func epsilonIsBelowTheRoot() throws {
         let state = try OptimizerState(RMSprop(rho: 0.5, epsilon: 4.5), count: 1)
         let weights = try buffer([1])

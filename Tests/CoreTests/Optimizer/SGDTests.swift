@@ -3,7 +3,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct SGDTests {
-    /// Vectors of every width, their remainders, and nothing.
+    /// Sizes with full vectors of every width, remainders, and no elements.
     static let sizes = [0, 1, 7, 8, 15, 16, 33, 77, 1003]
 
     @Test(arguments: sizes, [0.001, 0.3])

@@ -3,9 +3,9 @@ import Testing
 
 @testable import DTrainCore
 
-/// Dropout's masks against the scalar Philox, and how often units pass.
+/// Dropout masks against the scalar Philox, and the rate of kept units.
 @Suite struct DropoutMaskTests {
-    /// Whether a unit passes, straight from the definition.
+    /// Whether a unit is kept, by definition.
     static func passes(
         key: Philox.Block, sequence: Int, time: Int, unit: Int, threshold: UInt32
     ) -> Bool {
@@ -20,7 +20,7 @@ import Testing
     func masksAreThoseOfTheScalarPhilox(units: Int) {
         let key = CounterRandom(seed: 7, purpose: .dropout).words(3, 5)
         for (sequence, time, threshold) in [(0, 0, 1), (5, 99, 20_000), (70_000, 3, 32_768), (2, 1, 65_535)] {
-            // One byte more than the loop may write.
+            // One guard byte after the mask.
             var mask = [UInt8](repeating: 9, count: units + 1)
             dtrain_dropout_mask(
                 key.0, key.1, UInt32(sequence), UInt32(time), UInt32(threshold), Int64(units), &mask)
@@ -42,7 +42,7 @@ import Testing
         let expected = zip(values, mask).map { $1 == 1 ? $0 * 1.25 : 0 }
         #expect(bits(passed) == bits(expected))
         #expect(bits(sum) == bits(zip(sums, expected).map(+)))
-        // A dropped unit passes nothing, even of a number that isn't finite.
+        // A dropped unit is zero, even if its value isn't finite.
         var dropped: [Float] = [0]
         dtrain_dropout(1, [0], 2, [.infinity], &dropped)
         #expect(dropped == [0])
@@ -62,7 +62,9 @@ import Testing
         return Array(UnsafeBufferPointer(start: mask.bytes, count: 40 * 25 * 200))
     }
 
-    /// Of n units n·p are dropped, within five deviations of √(n·p·(1 − p)); what passes has mean 1 and variance p/(1 − p).
+    /// Of n units, n·p are dropped, within five standard deviations √(n·p·(1 − p)).
+    ///
+    /// The factors have mean 1 and variance p/(1 − p).
     @Test(arguments: [0.1, 0.3, 0.5, 0.9])
     func unitsPassAsOftenAsTheyShould(probability: Double) throws {
         let masks = try masks(4, probability)
@@ -79,7 +81,7 @@ import Testing
         #expect(isClose(variance, probability / (1 - probability), relative: 0.05, absolute: 0))
     }
 
-    /// Two independent masks agree in a part p² + (1 − p)² of the units.
+    /// Two independent masks agree in a fraction p² + (1 − p)² of the units.
     @Test func masksOfOtherStepsLayersSeedsAndTokensAreOthers() throws {
         let own = try bytes(masks(4), layer: 0)
         var others = [

@@ -20,8 +20,7 @@ import Testing
         return try LazyTable(Self.layout, parameters: parameters.pointer, kernel: kernel)
     }
 
-    /// Eight workers fill the rows in orders of their own, most of them at about the same time; training's table has the same
-    /// bits.
+    /// Eight workers fill the rows concurrently in different orders; the result has the bits of training's table.
     @Test func rowsAreThoseOfTheTableInTraining() throws {
         let vocabularySize = Self.layout.configuration.vocabularySize
         let characters = try BatchCharacters(
@@ -38,7 +37,7 @@ import Testing
             for index in 0..<vocabularySize {
                 let id = index * (worker % 2 == 0 ? 1 : 7) % vocabularySize
                 table.fill(id, with: product)
-                // On return the row can be read.
+                // The row is complete on return.
                 let (row, own) = (table.values.pointer + id * 300, expected.values.pointer + id * 300)
                 if memcmp(row, own, 300 * MemoryLayout<Float>.stride) != 0 {
                     throw DTrainError(.internal, "row \(id) differs")

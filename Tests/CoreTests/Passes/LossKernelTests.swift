@@ -22,7 +22,7 @@ import Testing
             let expected = logSumExp(sums) - sums[target]
             for loss in losses { #expect(isClose(loss, expected, relative: 1e-6, absolute: 1e-5)) }
             #expect(bits(apart.elements) == bits(inPlace.elements))
-            // Any part of the row again from the logits.
+            // Recomputes parts of the row from the logits.
             for first in Set([0, count / 3, count - 1]) {
                 var part = Array(logits[first...])
                 let bias = Array(bias[first...])

@@ -1,6 +1,6 @@
 @testable import DTrainCore
 
-/// Runs forward, head and backward through time for all rows of a tape, in one thread.
+/// Runs forward, head and backward through time for all rows of a tape on one thread.
 func runPasses(_ tape: Tape, weights: PackedWeights, parameters: UnsafePointer<Float>) throws {
     let team = Team(rows: 0..<tape.rankBatch.rows, units: [0..<tape.units])
     let workers = try TrainingWorker.all(team, weights: weights, parameters: parameters, tape: tape)

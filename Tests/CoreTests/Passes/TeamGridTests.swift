@@ -3,9 +3,9 @@ import Testing
 
 @testable import DTrainCore
 
-/// How workers divide rows and units.
+/// The division of rows and units among workers.
 @Suite struct TeamGridTests {
-    /// Every row and unit is one member's, in whole vectors, and no member has two shares more than another.
+    /// Each row and unit belongs to one member, in whole vectors, and shares differ by at most one unit step.
     @Test(arguments: [1024, 192, 48, 100], [1, 2, 3, 7, 16, 64])
     func everyUnitIsOneMembers(units: Int, members: Int) {
         let members = min(members, TeamGrid.maxMembers(units: units))
@@ -23,13 +23,13 @@ import Testing
         }
     }
 
-    /// The widest vectors that leave something for everybody.
+    /// The unit step is the widest that leaves a share for every member.
     @Test func sharesAreOfWholeBlocksForFewRows() {
         #expect(TeamGrid.unitStep(rows: 2, units: 1024, members: 16) == 64)
         #expect(TeamGrid.unitStep(rows: 2, units: 1024, members: 17) == 16)
         #expect(TeamGrid.unitStep(rows: 64, units: 1024, members: 32) == 32)
         #expect(TeamGrid.unitStep(rows: 64, units: 1024, members: 33) == 16)
-        // Two shares of 48, not of 64 and 32.
+        // Two shares of 48 rather than 64 and 32.
         #expect(TeamGrid.unitStep(rows: 64, units: 96, members: 2) == 16)
         #expect(TeamGrid.unitStep(rows: 64, units: 100, members: 1) == 100)
         #expect(TeamGrid.maxMembers(units: 100) == 1)
@@ -49,7 +49,7 @@ import Testing
     }
 }
 
-/// The cost model, with round numbers: a core of 100 multiply-adds a nanosecond.
+/// The cost model with round numbers: a core makes 100 multiply-adds per nanosecond.
 @Suite struct TeamCostTests {
     /// One layer of a GRU, 1024 units, in float32: 3,145,728 weights.
     private static func cost(ownCache: Int = 1 << 20, units: Int = 1024, bytes: Int = 4) -> TeamCost {
@@ -58,15 +58,15 @@ import Testing
             elements: 3 * units * units, layers: 1, gates: 3, bytes: bytes)
     }
 
-    /// 64 rows · 3,145,728 / 100, and 12.6 MB from the shared cache at 25 bytes a nanosecond, forward and backward.
+    /// 64 rows · 3,145,728 / 100, plus 12.6 MB from the shared cache at 25 bytes per nanosecond, forward and backward.
     @Test func oneWorkerMultipliesAndReads() {
         let (multiply, read) = (64.0 * 3_145_728 / 100, 4.0 * 3_145_728 / 25)
         #expect(Self.cost().nanoseconds(rows: 64, TeamGrid(teams: 1, members: 1)) == 2 * (multiply + read))
-        // Two teams halve the rows, not what is read.
+        // Two teams halve the rows but not the reads.
         #expect(Self.cost().nanoseconds(rows: 64, TeamGrid(teams: 2, members: 1)) == 2 * (multiply / 2 + read))
     }
 
-    /// Two members halve both, take over half of 64 · 1024 states and three times as many gradients, and meet twice.
+    /// Two members halve both, copy half of 64 · 1024 states and three times as many gradients, and synchronize twice.
     @Test func membersTakeOverAndMeet() {
         let own = (64.0 * 3_145_728 / 100 + 4.0 * 3_145_728 / 25) / 2
         let exchanged = 64.0 * 1024 * 4 * 4 / 2 / 10
@@ -74,7 +74,7 @@ import Testing
         #expect(Self.cost().nanoseconds(rows: 64, TeamGrid(teams: 1, members: 2)) == 2 * own + exchanged + meet)
     }
 
-    /// From the member's own cache on, a share is read four times as fast.
+    /// A share that fits the member's own cache is read four times as fast.
     @Test func sharesThatFitTheCoresCacheAreReadFromIt() {
         let cost = Self.cost(ownCache: 1 << 21, bytes: 2)
         // 6.3 MB: an eighth is 786 KB and fits half of 2 MiB, a quarter doesn't.
@@ -88,7 +88,7 @@ import Testing
         #expect(abs(read(8) - 2 * 6_291_456.0 / 8 / 100) < 1)
     }
 
-    /// A tile has 16 rows, full or not.
+    /// A partial tile costs as much as a full one of 16 rows.
     @Test func aRowOfTilesCostsAsMuchAsSixteen() {
         var cost = Self.cost()
         cost.rowStep = 16
@@ -100,7 +100,7 @@ import Testing
     @Test func theTutorialsTwoThreadsAreOneTeamAndSmallModelsHaveNone() {
         #expect(Self.cost().best(rows: 64, workers: 2) == TeamGrid(teams: 1, members: 2))
         #expect(Self.cost(units: 64).best(rows: 64, workers: 2) == TeamGrid(teams: 2, members: 1))
-        // A single row can only be divided by units, if that is worth the meetings.
+        // A single row can only be divided by units, if that outweighs the synchronization.
         #expect(Self.cost().best(rows: 1, workers: 4) == TeamGrid(teams: 1, members: 4))
         #expect(Self.cost(units: 16).best(rows: 1, workers: 4) == TeamGrid(teams: 1, members: 1))
     }
@@ -108,11 +108,11 @@ import Testing
     @Test func membersThatAreAskedForHold() {
         #expect(Self.cost().best(rows: 64, workers: 8, members: 4) == TeamGrid(teams: 2, members: 4))
         #expect(Self.cost().best(rows: 64, workers: 8, members: 1) == TeamGrid(teams: 8, members: 1))
-        // No more teams than rows.
+        // There are at most as many teams as rows.
         #expect(Self.cost().best(rows: 2, workers: 8, members: 1) == TeamGrid(teams: 2, members: 1))
     }
 
-    /// No grid has more workers than there are, and each costs no less than the one that is chosen.
+    /// No grid exceeds the number of workers, and the chosen one has the lowest cost.
     @Test(arguments: [1, 2, 3, 8, 16, 64], [1, 2, 8, 64])
     func theChosenGridIsTheCheapest(workers: Int, rows: Int) {
         let cost = Self.cost()

@@ -3,7 +3,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct ArithmeticTests {
-    /// Each precision's ways in ascending order.
+    /// The arithmetics of each precision in ascending order.
     private static let ways: [[Arithmetic]] = [
         [.fp32WithoutFMA, .fp32], [.roundedBF16WithoutFMA, .roundedBF16, .pairedBF16, .tiledBF16],
     ]
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    /// An emulation offers tiles where there are no pairs.
+    /// An emulation offers tiles on a CPU without pairs.
     @Test func theCommonArithmeticIsInAllOffers() {
         #expect(
             Arithmetic.common([[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16, .tiledBF16]]) == .tiledBF16)
@@ -46,7 +46,7 @@ import Testing
         for way in offers { #expect(try way.precision == precision && way.operands.isSupported()) }
     }
 
-    /// Checkpoints keep the names.
+    /// The names are stored in checkpoints, so they must not change.
     @Test func namesStay() {
         #expect(
             Arithmetic.allCases.map(\.rawValue) == [

@@ -3,7 +3,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct InstructionSetTests {
-    /// Those of CPUs, in ascending order.
+    /// The instruction sets of CPUs in ascending order.
     private static let sets: [InstructionSet] = [.generic, .avx2, .avx512, .avx512BF16, .amx]
 
     @Test(arguments: sets)
@@ -35,7 +35,7 @@ import Testing
         #expect(Set(InstructionSet.allCases) == Set(Self.sets + [.amxEmulated]))
     }
 
-    /// The error blames the kernel where the CPU has what was asked for.
+    /// The error names the kernel if the CPU has the requested instructions.
     @Test func aKernelThatRefusesAMXIsNamed() {
         for (refuses, part) in [(true, "the kernel refuses AMX"), (false, "this CPU has avx512_bf16 at most")] {
             let error = #expect(throws: DTrainError.self) {

@@ -1,7 +1,6 @@
 @testable import DTrainCore
 
-/// Products in plain Swift loops that sum in the order of the depth: an implementation's least
-/// parts.
+/// A minimal implementation of products in plain Swift loops, which sum in order of depth.
 struct LoopProducts: WeightProducts, PanelProducts {
     let format = OperandFormat.fp32
 
@@ -27,7 +26,7 @@ struct LoopProducts: WeightProducts, PanelProducts {
         LoopPanelProduct(units: units, width: width, states: states)
     }
 
-    /// B by rows.
+    /// Packs B by rows.
     private struct Packing: WeightPacking {
         let depth: Int
         let columns: Int
@@ -62,7 +61,7 @@ private final class LoopProduct: WeightProduct {
     private let rows: Int
     private let depth: Int
     private let columns: Int
-    /// The distance of B's rows.
+    /// The distance between B's rows in floats.
     private let stride: Int
     private let accumulate: Bool
 

@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct MatrixKernelTests {
-    /// State i of unit j lies in group j / 12 of units, there in row i, at column j % 12.
+    /// State i of unit j is stored in unit group j / 12 at row i, column j % 12.
     @Test(arguments: [(1, 1), (20, 12), (17, 30), (33, 100)])
     func packedStatesAreGroupsOfUnits(_ shape: (states: Int, units: Int)) {
         let (states, units) = shape
@@ -30,8 +30,8 @@ import Testing
     /// The size of a block of packed weights, in words.
     private let block = DTRAIN_BLOCK_STEPS * DTRAIN_BLOCK_COLUMNS
 
-    /// Element (i, j) lies in column block j / 64, there in pair i / 2 of rows, at column j % 64,
-    /// the even row in the lower half.
+    /// Element (i, j) is stored in column block j / 64 at row pair i / 2, column j % 64, with the even row in the lower
+    /// half.
     @Test(arguments: [(1, 1), (32, 64), (33, 64), (31, 65), (70, 128), (8, 130)])
     func packedPairsLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
         let (rows, columns) = shape
@@ -52,7 +52,7 @@ import Testing
         #expect(turned == expected)
     }
 
-    /// Element (i, j) lies in column block j / 64, there in row i, at column j % 64.
+    /// Element (i, j) is stored in column block j / 64 at row i, column j % 64.
     @Test(arguments: [(1, 1), (16, 64), (17, 64), (15, 65), (70, 128), (8, 130)])
     func packedRowsLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
         let (rows, columns) = shape
@@ -71,7 +71,7 @@ import Testing
         #expect(turned == expected)
     }
 
-    /// Where an element lies in packed weights of some blocks a column block.
+    /// The index of an element in packed weights with the given number of blocks per column block.
     private func place(step: Int, column: Int, _ blocks: Int) -> Int {
         let size = DTRAIN_BLOCK_COLUMNS
         return column / size * blocks * block + step * size + column % size
@@ -81,7 +81,7 @@ import Testing
         (0..<matrix.count).map { matrix[$0 % shape.rows * shape.columns + $0 / shape.rows] }
     }
 
-    /// The nearest bf16, by arithmetic on a scaled significand: ties to even.
+    /// The nearest bf16, ties to even, computed with a scaled significand.
     private func rounded(_ value: Float) -> UInt32 {
         guard value != 0 else { return value.bitPattern >> 16 }
         let unit = Float(sign: .plus, exponent: value.exponent - 7, significand: 1)
@@ -151,7 +151,7 @@ import Testing
         #expect(bits(sums) == bits(expected))
     }
 
-    /// A row that only one matrix has is added to zero: −0 becomes 0, and so does a denormal number.
+    /// A row in only one matrix is added to zero, so −0 and denormal numbers become 0.
     @Test(arguments: [1, 5, 129], [false, true])
     func rowsThatAMatrixLacksCountAsZero(columns: Int, isInPlace: Bool) throws {
         let (aRows, bRows): ([UInt16], [UInt16]) = ([0, 2, 3, 7], [1, 2, 7, 8])

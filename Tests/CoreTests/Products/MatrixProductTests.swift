@@ -34,7 +34,7 @@ import Testing
         return sums
     }
 
-    /// A · B + C with a fused multiply-add a step, in the order of the depth.
+    /// A · B + C with one fused multiply-add per step, in order of depth.
     private func inOrder(_ shape: Shape, _ a: [Float], _ b: [Float], plus c: [Float]) -> [UInt32] {
         var sums = c
         sums.withUnsafeMutableBufferPointer { sums in
@@ -62,7 +62,7 @@ import Testing
         (0..<rows * columns).map { matrix[$0 % rows * columns + $0 / rows] }
     }
 
-    /// K roundings of partial sums that grow like √K make errors of the order of K rounding units.
+    /// Expects errors on the order of K rounding units, from K roundings of partial sums that grow like √K.
     private func expectClose(_ found: AlignedBuffer<Float>, _ expected: [Double], depth: Int) {
         let tolerance = Double(depth + 8) * 0x1p-24
         let worst = zip(found.elements, expected).map { abs(Double($0) - $1) }.max() ?? .infinity
@@ -128,7 +128,8 @@ import Testing
         }
     }
 
-    /// Beyond one block of depth, with full and part-filled tiles of rows and columns, half a pair of bf16, more rows than are taken at once.
+    /// Shapes with several blocks of depth, full and partial tiles of rows and columns, an odd bf16 depth, and several
+    /// chunks of rows.
     @Test(
         arguments: [(16, 64), (32, 128), (1056, 192), (2080, 64), (1024, 66), (66, 96), (1, 1), (33, 17), (1057, 50)],
         OperandFormat.trainable)
@@ -158,7 +159,7 @@ import Testing
         }
     }
 
-    /// Behind an odd depth, a copy of A holds what the block before left: infinity times B's padding would be no number.
+    /// After an odd depth, the copy of A holds stale values; an infinity times B's zero padding would be NaN.
     @Test(arguments: [(OperandFormat.bf16, 65), (.bf16Tiles, 65), (.expandedBF16, 1024 + 65)])
     func infinityAtAnotherDepthStaysThere(format: OperandFormat, place: Int) throws {
         guard try format.isSupported() else { return }
@@ -173,7 +174,7 @@ import Testing
         #expect(c[0] == .infinity)
     }
 
-    /// The bits of float32 operands that were rounded before.
+    /// The result equals float32 products of previously rounded operands in every bit.
     @Test(arguments: [1, 5, 6, 13, 64, 130])
     func expandedProductIsTheRoundedOne(rows: Int) throws {
         let (depth, columns) = (2113, 200)
@@ -192,7 +193,7 @@ import Testing
         #expect(differences(found[0], found[1]) == 0)
     }
 
-    /// A product of groups of columns, in either direction, leaves the other columns as they were.
+    /// A product of column groups, in either direction, leaves the other columns unchanged.
     @Test(
         arguments: [(1, 64), (1, 16), (5, 64), (5, 32), (6, 32), (6, 16), (25, 64), (25, 32), (25, 48), (130, 16)],
         OperandFormat.trainable)
@@ -228,14 +229,14 @@ import Testing
         (64, 50), (2114, 66), (2113, 50),
     ]
 
-    /// What makes a step independent of how the batch's rows are dealt out to workers.
+    /// A row's result doesn't depend on the other rows, so workers can divide the batch in any way.
     @Test(arguments: weightShapes, OperandFormat.trainable)
     func bitsOfARowDoNotDependOnTheNumberOfRows(_ shape: (depth: Int, columns: Int), format: OperandFormat) throws {
         for accumulate in [false, true] { try compareRows(shape, format, accumulate: accumulate) }
     }
 
     private func compareRows(_ shape: (depth: Int, columns: Int), _ format: OperandFormat, accumulate: Bool) throws {
-        // More than dtrain's own loops take at once, where that doesn't take long.
+        // More rows than one chunk of dtrain's loops, unless that would take long.
         let all = shape.depth * shape.columns > 1 << 18 ? 64 : 130
         let weights = try PackedMatrix(
             depth: shape.depth, columns: shape.columns, source: .rows, products: format.weightProducts())

@@ -3,15 +3,15 @@ import Testing
 
 @testable import DTrainCore
 
-/// hᵀ · panel, in whichever way this machine computes it, against sums in double precision.
+/// hᵀ · panel in this machine's arithmetics against sums in double precision.
 @Suite struct PanelProductTests {
-    /// Units that fill no block of 12, one and several; columns beside 32 and 64; an odd number of
-    /// states; more than a tile's depth.
+    /// Partial, single and multiple blocks of 12 units; columns around 32 and 64; an odd number of states; more than a
+    /// tile's depth.
     private static let shapes = [
         (units: 5, width: 3, states: 0), (units: 1, width: 1, states: 1), (units: 12, width: 32, states: 8),
         (units: 13, width: 66, states: 9),
         (units: 40, width: 128, states: 33), (units: 25, width: 64, states: 1030), (units: 12, width: 40, states: 2100),
-        // One vector of columns behind whole tiles, and one column more.
+        // One vector of columns after full tiles, and one column more.
         (12, 48, 5), (13, 81, 6),
     ]
 
@@ -24,7 +24,7 @@ import Testing
         _ shape: (units: Int, width: Int, states: Int), addends count: Int, _ format: OperandFormat
     ) throws {
         let (units, width, states) = shape
-        // One state more is stored than is read.
+        // One more state is stored than is read.
         let values = testNumbers((states + 1) * units)
         let panel = try AlignedBuffer<Float>(count: states * width + TapePanel.padding)
         panel.elements.update(repeating: .nan)
@@ -46,7 +46,7 @@ import Testing
                     magnitude += abs(product)
                 }
                 for sibling in siblings { expected += Double(sibling[unit * width + column]) }
-                // A sum of n floats is off by at most n roundings of the sum of magnitudes.
+                // The error of a sum of n floats is at most n roundings of the sum of magnitudes.
                 let bound = Double(states + count) * 0x1p-24 * (magnitude + Double(count)) + 1e-30
                 #expect(abs(Double(out[unit * width + column]) - expected) <= bound)
             }

@@ -2,15 +2,15 @@ import CKernels
 
 @testable import DTrainCore
 
-/// C[M, N] = A[M, K] · B[K, N] of plain float32 matrices, for one worker; B is packed for each product.
+/// The product C[M, N] = A[M, K] · B[K, N] of plain float32 matrices on one worker; B is packed for each product.
 ///
-/// The simplest use of the loops, as a reference for the products that cut their matrices.
+/// This simplest use of the loops is a reference for products of divided matrices.
 final class PlainProduct {
-    /// How an operand lies in memory.
+    /// The memory layout of an operand.
     enum Layout {
-        /// Rows follow each other, `stride` floats apart; nil: without gaps.
+        /// Consecutive rows, `stride` floats apart; nil for contiguous rows.
         case rows(stride: Int? = nil)
-        /// The transpose is stored in that way.
+        /// The transpose is stored in rows.
         case transposed(stride: Int? = nil)
     }
 
@@ -19,16 +19,16 @@ final class PlainProduct {
     private let depth: Int
     private let b: Layout
     private let packed: AlignedBuffer<Float>
-    /// A, if its transpose is given.
+    /// A copy of A, if its transpose is given.
     private let copy: AlignedBuffer<Float>?
     private let product: BlockProduct
 
     /// Prepares a product.
     ///
     /// - Parameters:
-    ///   - isTransposed: whether A's transpose is stored; it has no gaps.
-    ///   - b: how B is stored.
-    ///   - resultStride: the distance of C's rows in floats; nil: without gaps.
+    ///   - isTransposed: whether A's transpose is stored, contiguously.
+    ///   - b: the layout of B.
+    ///   - resultStride: the distance between C's rows in floats; nil for contiguous rows.
     /// - Throws: `DTrainError` with `internal` when memory runs out.
     init(
         rows: Int, columns: Int, depth: Int, isTransposed: Bool = false, b: Layout = .rows(), resultStride: Int? = nil

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// The interfaces of products: another implementation computes the same step.
+/// A different implementation of the product interfaces computes the same step.
 @Suite struct ProductTableTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
@@ -17,7 +17,7 @@ import Testing
                 cell: cell, layers: layers, embeddingDim: 3, rnnUnits: units, vocabularySize: vocabularySize)
         }
 
-        /// The losses of all tokens, and the gradient as the sums over tokens leave it.
+        /// The losses of all tokens, and the gradient after the sums over tokens.
         func step(
             _ weights: any WeightProducts, _ panels: any PanelProducts, _ logits: Tape.LogitsGradient = .kept
         ) throws -> [[Double]] {
@@ -67,7 +67,7 @@ import Testing
         let found = try test.step(LoopProducts(), LoopProducts(), logits)
         for (found, expected) in zip(found, expected) {
             try #require(found.count == expected.count)
-            // Both sum in the order of the depth, a fused multiply-add a step.
+            // Both sum in order of depth with one fused multiply-add per step.
             #expect(expected.contains { $0 != 0 })
             #expect(found == expected || !InstructionSet.hasFusedMultiplyAdd)
         }

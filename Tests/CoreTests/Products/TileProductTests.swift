@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Products of bf16 tiles against the arithmetic of TDPBF16PS, number by number.
+/// Products of bf16 tiles against a scalar model of TDPBF16PS.
 @Suite struct TileProductTests {
     struct Shape: Hashable, Sendable, CustomTestStringConvertible {
         let rows: Int
@@ -17,7 +17,7 @@ import Testing
         var testDescription: String { "\(rows)×\(columns), depth \(depth)" }
     }
 
-    /// Whole tiles and blocks, one more and one less of each, and a few in between; more rows than are taken at once.
+    /// Full tiles and blocks, sizes one above and one below, some in between, and more rows than one chunk.
     static let shapes =
         [
             Shape(1, 1, 1), Shape(16, 16, 32), Shape(32, 32, 64), Shape(17, 33, 33), Shape(15, 31, 31),
@@ -26,7 +26,7 @@ import Testing
         ]
         + (0..<24).map { Shape(1 + $0 * 7 % 40, 1 + $0 * 53 % 130, 1 + $0 * 37 % 100) }
 
-    /// What multiplies: the emulation, and AMX where it is.
+    /// The units under test: the emulation, and AMX where available.
     static var units: [TileProducts.Unit] {
         #if arch(x86_64)
             InstructionSet.best == .amx ? [.emulated, .amx] : [.emulated]
@@ -35,7 +35,7 @@ import Testing
         #endif
     }
 
-    /// c plus a dot product as TDPBF16PS computes it: tile by tile of the depth, from sums of even and of odd products.
+    /// c plus a dot product by TDPBF16PS's rule: per tile of the depth, from separate sums of even and odd products.
     private static func tdpbf16ps(_ c: Float, depth: Int, _ factors: (Int) -> (a: Float, b: Float)) -> Float {
         var c = c
         for tile in stride(from: 0, to: depth, by: 32) {
@@ -57,7 +57,7 @@ import Testing
         return rounded
     }
 
-    /// C of A · B by the products, and as it should be; B's source is transposed if asked.
+    /// The computed and the expected A · B, optionally from a transposed source of B.
     private static func product(
         _ shape: Shape, _ unit: TileProducts.Unit, _ columns: ColumnGroups?, accumulate: Bool, transposed: Bool = false
     ) throws -> (found: [UInt32], expected: [UInt32]) {
@@ -65,7 +65,7 @@ import Testing
         let a = try OperandBuffer(rows: rows, columns: depth, format: .bf16Tiles)
         let (left, right) = (testNumbers(rows * depth, salt: 1), testNumbers(depth * width, salt: 2))
         _ = a.values.elements.update(from: left)
-        // In two parts, as workers do.
+        // Packs in two parts, as workers do.
         let middle = depth / 2 / 16 * 16
         for row in 0..<rows {
             a.round(row: row, columns: middle..<depth)
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// Groups of one tile, of odd numbers of tiles, across column blocks; a single one that ends with the matrix.
+    /// Groups of one tile, of odd numbers of tiles, across column blocks, and one that ends with the matrix.
     @Test(arguments: [
         (ColumnGroups(first: 16..<32, count: 3, stride: 64), 192),
         (ColumnGroups(first: 48..<96, count: 2, stride: 96), 192),
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    /// The products of one call start where those of the call before ended.
+    /// Repeated calls give the same result, although each starts where the previous one ended.
     @Test func repeatedProductsAreTheSame() throws {
         let weights = try PackedMatrix(
             depth: 40, columns: 100, source: .rows, products: TileProducts(unit: .emulated))
@@ -141,7 +141,7 @@ import Testing
         #expect(results[1] == results[0] && results[2] == results[0])
     }
 
-    /// A product that is denormal counts as 0, as does a denormal operand: 2⁻¹³⁰ · 2¹⁰⁰.
+    /// Denormal products and denormal operands count as 0, as in 2⁻¹³⁰ · 2¹⁰⁰.
     @Test(arguments: [(Float(0x1p-70), Float(0x1p-70)), (0x1p-130, 0x1p100)])
     func denormalsAreFlushed(_ a: Float, _ b: Float) throws {
         for unit in Self.units {
@@ -158,7 +158,7 @@ import Testing
         }
     }
 
-    /// Rows are units, columns the panel's, the depth tokens; more tokens are stored than are read.
+    /// Rows are units, columns are the panel's, the depth is tokens; more tokens are stored than are read.
     @Test(arguments: shapes, [0, 1, 3])
     func panelProductIsFoldedFromTheInstructions(_ shape: Shape, addends: Int) throws {
         for unit in Self.units {
@@ -181,7 +181,7 @@ import Testing
         let products = TileProducts(unit: unit)
         let states = testNumbers((tokens + extra) * units, salt: 1)
         let packed = try AlignedBuffer<UInt32>(count: products.words(states: tokens + extra, units: units))
-        // Whatever was there before must not matter.
+        // Stale contents must have no effect.
         packed.elements.update(repeating: .max)
         products.packStates(states, states: tokens + extra, units: units, to: packed.pointer)
         let panel = testNumbers(tokens * width, salt: 2)
@@ -206,7 +206,7 @@ import Testing
     }
 
     #if arch(x86_64)
-        /// Numbers of all sizes, whose sums show every rounding.
+        /// Numbers of widely varying magnitude, which expose every rounding.
         @Test(.enabled(if: InstructionSet.best == .amx, "this CPU has no AMX, or the kernel refuses it"))
         func theInstructionIsItsEmulation() throws {
             let (rows, columns, depth) = (64, 256, 1000)
@@ -231,7 +231,7 @@ import Testing
         }
     #endif
 
-    /// State i of unit j lies in band j / 16, there in tile i / 32, in row j % 16 at column i % 32; other places are 0.
+    /// State i of unit j is stored in band j / 16, tile i / 32, at row j % 16, column i % 32; other elements are 0.
     @Test(arguments: [(1, 1), (32, 16), (33, 17), (70, 40)])
     func packedStatesAreTilesOfUnits(_ shape: (states: Int, units: Int)) {
         let (states, units) = shape

@@ -8,7 +8,7 @@ import Testing
         let words: [UInt32]
     }
 
-    /// Random123's published vectors for philox4x32-10; the third are digits of π.
+    /// Random123's published vectors for philox4x32-10; the third uses digits of π.
     static let knownAnswers = [
         KnownAnswer(
             counter: [0, 0, 0, 0], key: [0, 0], words: [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
@@ -66,7 +66,7 @@ import Testing
         let count = 20_000
         let numbers = (0..<count).map { Double(random.uniform(UInt64($0))) }
         #expect(numbers.allSatisfy { $0 >= 0 && $0 < 1 })
-        // Standard errors of the two means: √(1/12n) and √(4/45n); five of them.
+        // Five standard errors of the two means, √(1/12n) and √(4/45n).
         let mean = numbers.reduce(0, +) / Double(count)
         let square = numbers.reduce(0) { $0 + $1 * $1 } / Double(count)
         #expect(abs(mean - 1.0 / 2) < 5 * (1 / (12 * Double(count))).squareRoot())

@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct DenormalTests {
-    /// The product of two normal numbers that has a denormal result, and of a denormal one with a large one.
+    /// A product of normal numbers with a denormal result, and a product of a denormal and a large number.
     @inline(never) private func products(_ small: Float, _ denormal: Float) -> (Float, Float) {
         (small * small, denormal * 0x1p30)
     }

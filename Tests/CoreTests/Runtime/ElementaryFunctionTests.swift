@@ -2,10 +2,10 @@ import CKernels
 import Glibc
 import Testing
 
-/// Against the C library's functions, which are right to the last bit or two.
+/// Elementary functions against the C library's, which are accurate to one or two ulps.
 @Suite struct ElementaryFunctionTests {
     @Test func logarithmIsTheLibrarys() {
-        // Around 1, over all magnitudes, and the random numbers that initial values are made of.
+        // Values around 1, values of all magnitudes, and the random numbers used for initial values.
         let near = (-500...500).map { 1 + Double($0) * 0x1p-12 }
         let wide = (-1000...1000).map { 1.37 * Double(sign: .plus, exponent: $0, significand: 1) }
         let uniform = (0..<2000).map { (Double($0 * 8191) + 0.5) * 0x1p-24 }
@@ -25,7 +25,7 @@ import Testing
             let turns = Double(numerator) * 0x1p-24
             var (sine, cosine) = (0.0, 0.0)
             dtrain_sine_cosine(turns, &sine, &cosine)
-            // The library's argument is rounded: by at most 2⁻⁵² of 2π.
+            // The library's argument is rounded, by at most 2⁻⁵² · 2π.
             #expect(
                 abs(sine - sin(2 * .pi * turns)) <= 1e-15 && abs(cosine - cos(2 * .pi * turns)) <= 1e-15, "\(turns)")
         }

@@ -3,7 +3,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct PairwiseSumTests {
-    /// ((a + b) + (c + d)) + e, which plain addition in order gives another value of.
+    /// Expects ((a + b) + (c + d)) + e, which differs from sequential addition.
     @Test func neighboursAreAddedFirst() {
         let values = [0x1p53, 1, 1, 1, 0x1p-3]
         var sum = PairwiseSum()

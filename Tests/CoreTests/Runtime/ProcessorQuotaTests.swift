@@ -2,9 +2,9 @@ import DTrainCore
 import Foundation
 import Testing
 
-/// Control groups of both versions, as files in a folder.
+/// Quotas of control groups, versions 1 and 2, from files in a folder.
 @Suite struct ProcessorQuotaTests {
-    /// The files of a system with a process in some groups.
+    /// The simulated files of a system with a process in control groups.
     private final class System {
         let root = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-quota-\(UUID().uuidString)")
 
@@ -57,7 +57,8 @@ import Testing
     }
 
     @Test func aContainersOwnViewIsUnderstood() throws {
-        // Its group is mounted as the whole, under its name outside; and the name is that of another namespace.
+        // The group is mounted as the root under its outer name, and the process's group name is from another
+        // namespace.
         let mount = Self.unified.replacingOccurrences(of: "0:26 / ", with: "0:26 /docker/f00 ")
         #expect(try unified("/docker/f00", ["": "150000 100000\n"], mounts: mount) == 1.5)
         #expect(try unified("/docker/f00/x", ["": "300000 100000\n", "/x": "100000 100000\n"], mounts: mount) == 1)

@@ -11,9 +11,9 @@ import Testing
         func increment() { count.add(1, ordering: .relaxed) }
     }
 
-    /// No worker passes a meeting before all have arrived, and none passes one twice.
+    /// No worker passes the barrier before all have arrived, and none passes it twice.
     ///
-    /// Up to members that wait for others who wait for others themselves.
+    /// The largest case has several levels of waiting workers.
     @Test(arguments: [1, 2, 5, 12])
     func allHaveArrivedWhenOnePasses(workers: Int) throws {
         let (rounds, barrier) = (300, WorkerBarrier(count: workers))

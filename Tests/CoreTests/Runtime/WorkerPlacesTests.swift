@@ -4,9 +4,11 @@ import Testing
 
 @testable import DTrainCore
 
-/// Which processors workers stay on.
+/// The placement of workers on processors.
 @Suite struct WorkerPlacesTests {
-    /// A machine of two packages with two cores of two threads each; processor 0 is a thread of the second package's first core.
+    /// A machine with two packages of two cores with two hardware threads each.
+    ///
+    /// Processor 0 belongs to the second package's first core.
     private static let topology: [Place] = [
         Place(1, 0), Place(0, 0), Place(0, 1), Place(1, 1), Place(1, 0), Place(0, 0), Place(0, 1), Place(1, 1),
     ]
@@ -18,7 +20,7 @@ import Testing
         init(_ package: Int, _ core: Int) { (self.package, self.core) = (package, core) }
     }
 
-    /// Writes what Linux shows of the machine, and returns where.
+    /// Writes the machine's topology as Linux exposes it; returns the folder.
     private func machine() throws -> URL {
         let root = FileManager.default.temporaryDirectory.appending(path: "places-\(UUID().uuidString)")
         for (processor, place) in Self.topology.enumerated() {
@@ -43,7 +45,7 @@ import Testing
         // Both threads of a core are neighbours.
         #expect(places(8, 0..<8) == [[1], [5], [2], [6], [0], [4], [3], [7]])
         #expect(places(2, [4, 0]) == [[0], [4]])
-        // Some are left over, or too few: the system places them.
+        // Without an even division, the system places the workers.
         #expect(places(3, 0..<8) == nil)
         #expect(places(9, 0..<8) == nil)
         #expect(places(1, [3]) == nil)
@@ -58,7 +60,7 @@ import Testing
         return lines.first { $0.hasPrefix(name) }.flatMap { ProcessorSet(list: $0.dropFirst(name.count)) }
     }
 
-    /// Each worker may run on its own core only, and the calling thread on all of before.
+    /// Each worker is bound to its own core, and the calling thread keeps its previous mask.
     @Test func workersStayWhereTheyArePut() throws {
         let all = try #require(Self.allowed())
         guard all.count > 1, let places = WorkerPlaces(workers: all.count, on: all) else { return }

@@ -5,7 +5,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite(.timeLimit(.minutes(5))) struct WorkerPoolTests {
-    /// Numbers that workers record.
+    /// Numbers recorded by workers.
     private final class Notes: Sendable {
         private let values = Mutex<[Int]>([])
         func add(_ value: Int) { values.withLock { $0.append(value) } }
@@ -117,7 +117,7 @@ import Testing
         expectEnd(of: threads.take(), count: 3)
     }
 
-    /// The object that owns a pool, and fails later in its initializer.
+    /// An owner of a pool whose initializer fails after creating it.
     private final class Owner {
         private let pool: WorkerPool
         private let memory: AlignedBuffer<Float>
@@ -135,7 +135,7 @@ import Testing
         expectEnd(of: threads.take(), count: 3)
     }
 
-    /// Expects that all of these threads end, except the one that runs the test.
+    /// Expects that all given threads end, except the test's own.
     private func expectEnd(of threads: [Int], count: Int) {
         #expect(Set(threads).count == count)
         for thread in threads where thread != Self.thread() {
@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    /// The kernel's number of the calling thread; 0 when /proc doesn't show it.
+    /// The kernel's id of the calling thread; 0 if /proc doesn't show it.
     private static func thread() -> Int {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
             buffer.initialize(repeating: 0)

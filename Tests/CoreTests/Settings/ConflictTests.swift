@@ -18,7 +18,7 @@ import Testing
         var settings = settings { $0[.stateful] = true }
         try settings.requireValid()
         #expect(!settings[.shuffle])
-        // A resume reads what the checkpoint has stored.
+        // A resume reads the stored settings of the checkpoint.
         #expect(settings.stored.isGiven(.shuffle) && !settings.stored[.shuffle])
         try settings.stored.requireValid()
         settings[.shuffle] = true
@@ -40,7 +40,7 @@ import Testing
                 == "`scheduled-sampling-ramp` has no effect without `scheduled-sampling`; add that, or leave it out")
     }
 
-    /// P(step) = P · min(1, step / (E · steps of an epoch)).
+    /// P(step) = P · min(1, step / (E · steps per epoch)).
     @Test func scheduledSamplingRisesAlongItsRamp() {
         let settings = settings { ($0[.scheduledSampling], $0[.scheduledSamplingRamp]) = (0.4, 2.5) }
         for (step, probability) in [(0, 0), (1, 0.4 / 25), (10, 0.16), (25, 0.4), (1000, 0.4)] {
@@ -111,7 +111,7 @@ import Testing
         try settings.requireValid()
         settings[.decayRate] = 0.5
         #expect(try refusal(settings).hasSuffix("; leave it out, or use `schedule` exponential or step"))
-        // A rise at the start suits a constant rate, too.
+        // A warm-up also works with a constant rate.
         try self.settings { $0[.warmupSteps] = .steps(5) }.requireValid()
     }
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Named sets of settings, and what is given in their place.
+/// Named sets of settings, and their overrides.
 @Suite struct RecipeTests {
     private func settings(_ recipe: Recipe, _ change: (inout Settings) -> Void = { _ in }) throws -> Settings {
         var given = Settings()
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    /// The rate falls first after the tenth epoch, and by 3 % after each from then on.
+    /// The rate decays by 3 % after the tenth epoch and after each later one.
     @Test func charRNNDecaysAsItsScriptDoes() throws {
         let settings = try settings(.charRNN)
         let schedule = settings.schedule(stepsPerEpoch: 10, horizon: 500)

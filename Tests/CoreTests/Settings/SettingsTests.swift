@@ -3,9 +3,9 @@ import Testing
 
 @testable import DTrainCore
 
-/// The table of settings that checkpoints keep, and what follows from an entry.
+/// The table of settings, their encoding in checkpoints, and their errors.
 @Suite struct SettingsTests {
-    /// A value other than the default for every stored setting, as a checkpoint's `training` has it.
+    /// A non-default value for every stored setting, as in a checkpoint's `training`.
     private static let samples = [
         "epochs": #"{"epochs":7}"#, "batch-size": #"{"batchSize":32}"#, "micro-batch-size": #"{"microBatchSize":4}"#,
         "seq-length": #"{"sequenceLength":50}"#, "shuffle": #"{"shuffle":false}"#,
@@ -26,7 +26,7 @@ import Testing
         "scheduled-sampling-ramp": #"{"scheduledSamplingRamp":0.5}"#,
         "freeze": #"{"freeze":"dense,gru_1"}"#,
     ]
-    /// `training` as checkpoints of the first version have it, and those before `epochs` was kept.
+    /// `training` as in checkpoints of the first version, and in those before `epochs` was stored.
     private static let usual =
         #"{"batchSize":64,"epochs":20,"learningRate":0.001,"microBatchSize":8,"precision":"fp32","#
         + #""seed":42,"sequenceLength":100,"shuffle":true}"#
@@ -99,7 +99,7 @@ import Testing
             #expect(setting.isGiven(in: read), "\(setting.name)")
             #expect(setting.text(in: read) != setting.defaultText, "\(setting.name)")
             #expect(try json(read) == sample)
-            // Beside the others' defaults.
+            // The other settings have their defaults.
             let whole = try settings(json(read.stored))
             #expect(setting.text(in: whole) == setting.text(in: read))
         }

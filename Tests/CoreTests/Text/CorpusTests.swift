@@ -10,7 +10,7 @@ import Testing
         }
     }
 
-    /// Some ASCII, then every length of sequence, then ASCII runs across index marks.
+    /// Some ASCII, then UTF-8 sequences of every length, then ASCII runs across index marks.
     private func mixedText(asciiPrefix: Int) -> String {
         let prefix = String(repeating: "The quick fox\r\n", count: asciiPrefix / 14 + 1).unicodeScalars.prefix(
             asciiPrefix)
@@ -78,7 +78,7 @@ import Testing
         #expect(known.vocabulary == corpus.vocabulary)
     }
 
-    /// The index takes one word per 256 characters, nothing for ASCII, however many bytes a character has.
+    /// The index takes one word per 256 characters of any length, and none for ASCII.
     @Test func indexTakesAThirtySecondOfAByteACharacter() throws {
         let ascii = try TemporaryText(String(repeating: "to be or not ", count: 5000))
         #expect(try Corpus(path: ascii.path).indexByteCount == 0)
@@ -105,7 +105,7 @@ import Testing
         #expect(try Corpus(path: file.path).checksum == expected)
     }
 
-    /// Text in no encoding, with a byte order mark, NULs, CRLF and characters that are cut off.
+    /// Bytes in no valid encoding, with a byte order mark, NULs, CRLF and truncated characters.
     private static let anyBytes: [UInt8] =
         [0xEF, 0xBB, 0xBF, 0, 0x0D, 0x0A, 0xFF, 0xFE, 0xC3] + (0...255).reversed() + [0xE2, 0x82]
 
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test func bytesOfSeveralFilesAreThoseOfTheJoinedFile() throws {
-        // Cuts inside the mark, inside what begins like a character, and at its end.
+        // Cuts inside the mark, inside the start of a character, and at its end.
         let files = try [0..<1, 1..<2, 2..<9, 9..<200, 200..<266, 266..<267].map {
             try TemporaryText(Self.anyBytes[$0])
         }

@@ -2,16 +2,16 @@ import Testing
 
 @testable import DTrainCore
 
-/// What is held out, and the batches in which it is read.
+/// The held-out part of a text, and its batches.
 @Suite struct HeldOutTextTests {
-    /// A text whose characters tell their places: an id for each.
+    /// A text of distinct characters, so each id gives its position.
     private static func corpus(_ count: Int) throws -> (Corpus, TemporaryText) {
         let text = try TemporaryText(
             String(String.UnicodeScalarView((0..<count).map { Unicode.Scalar(0x100 + $0) ?? " " })))
         return (try Corpus(path: text.path), text)
     }
 
-    /// The places of all ids of a sequence, input and last target.
+    /// The positions of a sequence's ids, inputs and last target.
     private func places(_ batch: Batch, _ sequence: Int) -> [Int] {
         var ids = [UInt16](repeating: 0, count: batch.sequenceLength + 1)
         ids.withUnsafeMutableBufferPointer { ids in

@@ -9,7 +9,7 @@ import Testing
 
     init() throws { folder = try ScratchFolder() }
 
-    /// Writes consecutive pieces of bytes as files.
+    /// Writes consecutive ranges of bytes as files.
     private func files(_ bytes: [UInt8], cutAt cuts: [Int]) throws -> [String] {
         let edges = [0] + cuts + [bytes.count]
         return try zip(edges, edges.dropFirst()).enumerated().map { index, edge in
@@ -22,7 +22,7 @@ import Testing
     /// ASCII and characters of every length, over more than one index mark.
     private static let mixed = Array(String(repeating: "plain é € 😀 text\r\n", count: 40).utf8)
 
-    /// "é" begins at byte 6, "€" at 9, "😀" at 13.
+    /// "é" starts at byte 6, "€" at 9, "😀" at 13.
     @Test(arguments: [
         [6], [7], [9], [10, 11], [13, 14, 15, 16, 17], [7, 7, 7], [0, 0], [14, 300, 301, 302, 303, 304, 305, 306, 307],
     ])
@@ -51,7 +51,7 @@ import Testing
         #expect(corpus.vocabulary.decode(corpus[0..<1300]) == String(repeating: "to be or not ", count: 100))
     }
 
-    /// Only characters that lie in two files are copied.
+    /// Only characters split between two files are copied.
     @Test func filesAreNotCopied() throws {
         let text = try JoinedText(paths: try files(Self.mixed, cutAt: [14, 300]), pipes: .refuse("no"))
         let mapped = text.parts.filter(\.isMapped)
@@ -127,7 +127,7 @@ import Testing
         #expect(error?.message.contains("'\(path)' is a pipe") == true)
     }
 
-    /// Over more than one piece of memory, whose ends cut characters.
+    /// The text spans several chunks, which split characters.
     @Test func aPipeIsReadToItsEnd() throws {
         let path = try pipe()
         let text = Array(String(repeating: "😀€é", count: 600_000).utf8)
@@ -156,7 +156,7 @@ import Testing
 
     @Test func aPipeThatGivesTooMuchIsRefused() throws {
         let path = try pipe()
-        // Open for both, so that writing doesn't wait for a reader.
+        // Opened for reading and writing, so the open doesn't wait for a reader.
         let descriptor = open(path, O_RDWR | O_NONBLOCK)
         defer { close(descriptor) }
         try #require(write(descriptor, Array("0123456789".utf8), 10) == 10)

@@ -37,7 +37,7 @@ import Testing
         #expect(values.allSatisfy { $0 >= 0 && $0 < count })
         #expect(Set(values).count == Set(samples).count)
         #expect(values.map(permutation.inverse) == samples)
-        // The mean of the values: expected (n − 1)/2, standard error n/√(12 m); five of them.
+        // The mean of the values is (n − 1)/2 within five standard errors n/√(12 m).
         let mean = values.reduce(0.0) { $0 + Double($1) / Double(count) } / Double(values.count)
         #expect(abs(mean - 0.5) < 5 / (12 * Double(values.count)).squareRoot())
     }
@@ -61,7 +61,7 @@ import Testing
         #expect((0..<1000).allSatisfy { identity[$0] == $0 && identity.inverse($0) == $0 })
     }
 
-    /// χ² of how often each of n indices goes to each of n places: mean (n − 1)², variance 2(n − 1)².
+    /// χ² of the counts of n indices at n positions has mean (n − 1)² and variance 2(n − 1)².
     @Test(arguments: [2, 5, 10, 16])
     func everyIndexGoesEverywhereEquallyOften(count: Int) {
         let epochs = 200 * count
@@ -75,8 +75,9 @@ import Testing
         #expect(statistic < freedom + 6 * (2 * freedom).squareRoot())
     }
 
-    /// A random permutation has Poisson(1) fixed points, as many successors that stay so, and a mean displacement
-    /// (Spearman's footrule over n) of about n/3 with standard deviation √(2n/45).
+    /// A random permutation has Poisson(1) fixed points and as many preserved successors.
+    ///
+    /// Its mean displacement (Spearman's footrule over n) is about n/3 with standard deviation √(2n/45).
     @Test func largePermutationLooksRandom() {
         let count = 50_000
         let permutation = Permutation(count: count, seed: 5, epoch: 0)

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 @Suite struct SequenceDatasetTests {
-    /// The tutorial's shakespeare.txt, where that is what `DTRAIN_TEST_CORPUS` names.
+    /// The tutorial's shakespeare.txt, if `DTRAIN_TEST_CORPUS` names it.
     private static let tutorialText: String? = {
         guard let path = getenv("DTRAIN_TEST_CORPUS").map({ String(cString: $0) }),
             let file = try? MappedFile(path: path),

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// A temporary file with given bytes, gone with this object.
+/// A temporary file with given bytes, deleted with this object.
 final class TemporaryText {
     let path: String
 

@@ -3,14 +3,14 @@ import Testing
 
 @testable import DTrainCore
 
-/// What the error for a file that is no text says, and the command that it gives.
+/// The error for a file that isn't text, and its suggested command.
 @Suite struct TextDiagnosisTests {
     struct Sample: Sendable, CustomTestStringConvertible {
         let name: String
         let bytes: [UInt8]
-        /// What the message says.
+        /// The expected part of the message.
         let says: String
-        /// What the command begins with.
+        /// The expected start of the command.
         let does: String
         var testDescription: String { name }
     }
@@ -127,7 +127,7 @@ import Testing
         #expect(try Corpus(path: file.path).warning == nil)
     }
 
-    /// The names that are left out are those that the command can make; no file is overwritten.
+    /// The suggested command's output name is one that doesn't exist yet, so no file is overwritten.
     @Test func commandsOverwriteNothing() throws {
         let folder = try ScratchFolder()
         let path = folder.file("a text.txt.gz")

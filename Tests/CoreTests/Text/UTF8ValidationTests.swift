@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    /// Every pair of first bytes with the third and fourth at the edges, against the standard library's decoder.
+    /// Compares with the standard library: every pair of first bytes, and edge values of the third and fourth byte.
     @Test func decoderAgreesWithTheStandardLibrary() {
         let edges: [UInt8] = [0x7F, 0x80, 0xBF, 0xC0]
         var disagreements: [[UInt8]] = []

@@ -3,7 +3,7 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct VocabularyTests {
-    /// Hebrew with niqqud, a ZWJ family, a skin tone, a decomposed é, CRLF, a private and the last code point.
+    /// Hebrew with niqqud, a ZWJ family, a skin tone, a decomposed é, CRLF, a private-use and the last code point.
     static let mixed = "בְּרֵאשִׁית 👩‍👩‍👧‍👦 👍🏽 e\u{301}\r\nA\u{E000}\u{10FFFF}\u{0}\u{7F}\u{80}\u{FFFF}"
 
     @Test func idsAreTheSortedScalarsFromOneOn() throws {
@@ -104,7 +104,7 @@ import Testing
         for other in [upper, tokens.dropLast(), tokens.dropLast() + ["a"], tokens + ["a"]] as [[String]] {
             #expect(throws: DTrainError.self) { try Vocabulary(tokens: other) }
         }
-        // As many characters are no bytes.
+        // The same number of characters isn't a byte vocabulary.
         let characters = try Vocabulary(scalars: (0x100..<0x200).compactMap(Unicode.Scalar.init))
         #expect(characters.size == 257 && characters.tokenization == .characters)
     }

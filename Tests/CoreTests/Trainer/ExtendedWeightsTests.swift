@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Weights of a model whose vocabulary grows.
+/// Weights of a model with an extended vocabulary.
 @Suite struct ExtendedWeightsTests {
     private static let (old, new) = (5, 8)
 
@@ -23,7 +23,7 @@ import Testing
         return Array(replica.parameters.elements[tensor.offset..<tensor.offset + tensor.count])
     }
 
-    /// Writes weights of the old model and takes them into the new one.
+    /// Writes weights of the old model and loads them into the extended one.
     private func extended(seed: UInt64) throws -> (replica: Replica, weights: [Float]) {
         let layout = ParameterLayout(model(Self.old))
         let weights = testNumbers(layout.count, limit: 0.8)
@@ -57,7 +57,7 @@ import Testing
                 #expect(found[index].bitPattern == expected.bitPattern, "\(new.name), \(index)")
             }
         }
-        // As the initial values of the larger model are bounded.
+        // The bound of the larger model's initial values.
         let embedding = try values("embedding.embeddings", of: replica).suffix((Self.new - Self.old) * 3)
         #expect(embedding.allSatisfy { abs($0) <= 0.05 } && Set(embedding).count == embedding.count)
         let kernel = try values("dense.kernel", of: replica)
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    /// A text of old ids leads to the states and so to the logits that the old model has for them.
+    /// On a text of old ids, states and old logits equal the old model's.
     @Test func oldIdsHaveTheLogitsOfTheOldModel() throws {
         let (replica, weights) = try extended(seed: 7)
         let text = testText(40, vocabularySize: Self.old)

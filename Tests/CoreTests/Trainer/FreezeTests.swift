@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Layers that a training leaves as they are.
+/// Frozen layers.
 @Suite struct FreezeTests {
     private static let shape = Trainer.Shape(batchSize: 5, microBatchSize: 2, sequenceLength: 6)
 
@@ -42,7 +42,7 @@ import Testing
     func frozenLayersKeepTheirBitsAndTheOthersMove(choice: Int) throws {
         let (frozen, prefixes) = Self.choices[choice]
         let trainer = try trainer()
-        // Slots that aren't zero must stay, too.
+        // Nonzero slots must also stay unchanged.
         try step(trainer, 0)
         try trainer.freeze(frozen)
         let before = trainer.layout.tensors.map { bits(trainer, $0) }
@@ -68,7 +68,7 @@ import Testing
         #expect(abs(squares.squareRoot() / gradient.norm - 1) < 1e-12)
     }
 
-    /// With the gradient of the rest as it is, Adam takes the rest where it would go anyway.
+    /// Freezing doesn't change the other layers' gradients, so their first Adam step is the same.
     @Test func theFirstStepOfTheRestIsThatOfATrainingOfAllLayers() throws {
         let (all, part) = (try trainer(optimizer: Adam()), try trainer(optimizer: Adam()))
         try part.freeze(["gru_1", "embedding"])

@@ -1,7 +1,7 @@
 @testable import DTrainCore
 
 extension Replica {
-    /// Computes the nodes of a batch whose sequences `read` fills in.
+    /// Computes the nodes of a batch; `read` fills in its sequences.
     func computeGradient(
         _ read: @escaping @Sendable (Int, UnsafeMutablePointer<UInt16>) -> Void,
         advance: @escaping (Int) throws -> Void = { _ in }
@@ -13,9 +13,9 @@ extension Replica {
         try computeGradient(advance: advance)
     }
 
-    /// Completes the gradient and, if it is finite, applies it, scaled down to the largest norm.
+    /// Completes the gradient and, if it is finite, applies it, clipped to the largest norm.
     ///
-    /// - Returns: the norm before that.
+    /// - Returns: the norm before clipping.
     @discardableResult
     func finishStep(learningRate: Double, clipNorm limit: Double? = nil) throws -> Double {
         let norm = try completeGradient()

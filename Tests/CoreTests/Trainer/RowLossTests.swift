@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Losses of a user's own, called in the forward pass.
+/// Custom losses, called in the forward pass.
 @Suite struct RowLossTests {
     private static let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 9, vocabularySize: 7)
 
@@ -16,7 +16,7 @@ import Testing
         get throws { try Batch((0..<3).map { testText(6, vocabularySize: 7, salt: UInt32(40 + $0)) }) }
     }
 
-    /// Softmax cross-entropy with labels smoothed by `share`: the target gets 1 − share, all ids together share.
+    /// Softmax cross-entropy with label smoothing: the target gets 1 − share, and share is divided among all ids.
     private func smoothed(_ share: Double) -> RowLoss {
         RowLoss { logits, target, gradient in
             let largest = Double(logits.max() ?? 0)

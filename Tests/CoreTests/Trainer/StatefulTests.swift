@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Batches that continue one another, and losses of held-out sequences.
+/// Consecutive batches with carried states, and losses of held-out sequences.
 @Suite struct StatefulTests {
     static let models = Cell.allCases.flatMap { cell in
         [1, 2].map {
@@ -21,7 +21,7 @@ import Testing
         return trainer
     }
 
-    /// Tokens of five texts from a place on.
+    /// A batch of five texts from a position on.
     private func batch(from first: Int = 0, length: Int = 6, continues: Bool = false) throws -> Batch {
         try Batch(
             (0..<5).map { Array(testText(40, vocabularySize: 7, salt: UInt32($0))[first...first + length]) },
@@ -47,7 +47,7 @@ import Testing
         try short.apply(second, learningRate: 0)
         #expect(isClose(Double(found / 2), Double(expected), relative: 1e-6, absolute: 0))
         #expect(words(short.replica.states) == words(long.replica.states))
-        // From zeros the second window is another one.
+        // Without the carried state the second window's loss differs.
         #expect(try short.gradient(of: batch(from: 6)).loss != secondLoss)
     }
 
@@ -59,7 +59,7 @@ import Testing
         let once = try trainer.gradient(of: batch(from: 6, continues: true)).loss
         #expect(words(trainer.replica.states) == states)
         #expect(try trainer.gradient(of: batch(from: 6, continues: true)).loss == once)
-        // From zeros, the loss is another one.
+        // Without the carried state the loss differs.
         #expect(try trainer.gradient(of: batch(from: 6)).loss != once)
         try trainer.apply(try trainer.gradient(of: batch(from: 6, continues: true)), learningRate: 1e-3)
         #expect(words(trainer.replica.states) != states)
@@ -67,7 +67,7 @@ import Testing
         #expect(!words(trainer.replica.states).joined().contains { $0 != 0 })
     }
 
-    /// A batch that starts at zeros after one that continued has the gradient of a trainer that never carried a state.
+    /// A batch that resets the state has the gradient of a stateless trainer.
     @Test(arguments: models)
     func aBatchThatDoesNotContinueStartsFromZeros(_ model: ModelConfiguration) throws {
         let (trainer, fresh) = (try trainer(model), try trainer(model))
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    /// In float32 the zeros before a first token add nothing, so a stateful trainer has the bits of another one.
+    /// In float32 zero states add nothing, so a stateful trainer has the same bits as a stateless one.
     @Test(arguments: models)
     func withoutContinuingBatchesAStatefulTrainerHasTheBitsOfAnother(_ model: ModelConfiguration) throws {
         let (found, expected) = (try trainer(model), try trainer(model, stateful: false))
@@ -115,7 +115,7 @@ import Testing
         #expect(bits(zero ?? []) == bits(expected ?? [.nan]))
         let dropped = try trainer.gradient(of: batch(), dropout: Dropout(inputs: 0.1))["dense.kernel"]
         #expect(dropped != expected)
-        // The masks are those of the step, and another step has others.
+        // Masks depend on the step.
         #expect(try trainer.gradient(of: batch(), dropout: Dropout(inputs: 0.1))["dense.kernel"] == dropped)
         try trainer.apply(try trainer.gradient(of: batch()), learningRate: 0)
         #expect(try trainer.gradient(of: batch(), dropout: Dropout(inputs: 0.1))["dense.kernel"] != dropped)
@@ -129,7 +129,7 @@ import Testing
         let expected = try trainer.gradient(of: batch(from: 6)).loss
         #expect(losses.count == 5)
         #expect(isClose(losses.reduce(0, +) / 30, Double(expected), relative: 1e-6, absolute: 0))
-        // Dropout of the steps around has no part in it.
+        // Dropout of other steps has no effect.
         _ = try trainer.gradient(of: batch(from: 6), dropout: Dropout(inputs: 0.5, recurrent: 0.5))
         #expect(try trainer.sequenceLosses(of: batch(from: 6)) { _ in 6 } == losses)
     }
@@ -156,7 +156,7 @@ import Testing
         let second = try trainer.sequenceLosses(
             of: batch(from: 6, continues: true), counted: { _ in 6 }, states: states)
         for row in 0..<5 { #expect(isClose(first[row] + second[row], whole[row], relative: 1e-14, absolute: 0)) }
-        // Of sequence i the first i tokens.
+        // The first i tokens of sequence i.
         let part = try trainer.sequenceLosses(of: batch(length: 12)) { $0 }
         let reference = ReferenceModel(trainer.layout, Array(trainer.replica.parameters.elements))
         for row in 0..<5 {
@@ -177,7 +177,7 @@ import Testing
                     try trainer.gradient(of: batch(from: 6 * step, continues: step > 0), dropout: dropout),
                     learningRate: 1e-2)
                 guard validating else { continue }
-                // The same length, then another one, whose memory takes the place of training's.
+                // The same length, then a different one, which reallocates training's memory.
                 for length in [6, step + 2] {
                     _ = try trainer.sequenceLosses(
                         of: batch(from: 20, length: length, continues: step > 0), counted: { _ in 6 }, states: states)

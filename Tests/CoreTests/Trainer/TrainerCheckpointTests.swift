@@ -4,7 +4,7 @@ import Testing
 
 /// Saving, resuming and exporting with a trainer on one process.
 @Suite struct TrainerCheckpointTests {
-    /// 14 distinct characters, 11 steps an epoch with the shape below.
+    /// 14 distinct characters, 11 steps per epoch with the shape below.
     private static let text = String(repeating: "she sells sea shells by the sea shore\n", count: 11)
     private static let shape = Trainer.Shape(batchSize: 5, microBatchSize: 2, sequenceLength: 6)
 
@@ -32,7 +32,7 @@ import Testing
             shape: Self.shape, optimizer: optimizer, threads: 1, seed: seed)
     }
 
-    /// Trains to a step in total, as a user's loop does; returns each step's loss.
+    /// Trains up to a total number of steps, as a user's loop does; returns each step's loss.
     private func train(_ trainer: Trainer, _ progress: inout TrainingProgress, to last: Int) throws -> [Float] {
         var losses: [Float] = []
         while progress.step < last {
@@ -48,7 +48,7 @@ import Testing
         return losses
     }
 
-    /// A trainer three steps into its training, and how far it has come.
+    /// A trainer after three steps, and its progress.
     private func started() throws -> (trainer: Trainer, progress: TrainingProgress) {
         let trainer = try trainer()
         var progress = TrainingProgress()
@@ -56,7 +56,7 @@ import Testing
         return (trainer, progress)
     }
 
-    /// Weights, then slots.
+    /// The bits of the weights, then of the slots.
     private func state(_ trainer: Trainer) -> [[UInt32]] {
         ([trainer.replica.parameters] + trainer.replica.optimizerState.slots).map { bits($0.elements) }
     }
@@ -95,7 +95,7 @@ import Testing
         #expect(metadata.settings == expected.stored)
     }
 
-    /// So `dtrain train --resume-from` continues a loop of one's own.
+    /// `dtrain train --resume-from` needs them to continue a custom loop.
     @Test func anOptimizerAndAScheduleAreKept() throws {
         let trainer = try self.trainer(optimizer: RMSprop(rho: 0.75))
         var settings = Settings()
@@ -116,7 +116,7 @@ import Testing
         #expect(metadata.horizon == 3 * data.stepsPerEpoch)
     }
 
-    /// Why a file can't be resumed from.
+    /// A reason why a file can't be resumed.
     enum Unfit: CaseIterable {
         case missing, damaged, foreign, exported, otherModel, otherOptimizer, otherText
     }

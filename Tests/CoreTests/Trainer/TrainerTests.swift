@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// The public training step: what it computes, and what it refuses.
+/// The results and errors of the public training step.
 @Suite struct TrainerTests {
     private static let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 9, vocabularySize: 7)
     private static let shape = Trainer.Shape(batchSize: 5, microBatchSize: 2, sequenceLength: 6)
@@ -54,7 +54,7 @@ import Testing
         #expect(gradient["gru.bios"] == nil && trainer.weights["gru.bios"] == nil)
     }
 
-    /// The slope of the loss along one weight, by central differences, is the element that the name and index give.
+    /// The element at a name and index equals the loss's derivative by that weight, by central differences.
     @Test(arguments: [
         "embedding.embeddings", "gru.kernel", "gru.recurrent_kernel", "gru.bias", "dense.kernel", "dense.bias",
     ])
@@ -145,11 +145,11 @@ import Testing
         do {
             let first = try trainer.gradient(of: batch)
             #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: batch) }
-            // The refusal leaves the first one usable.
+            // After the refusal the first gradient is still usable.
             try trainer.apply(first, learningRate: 1e-3)
         }
         do { _ = try trainer.gradient(of: batch) }
-        // One that was let go changes nothing and doesn't stand in the way.
+        // A discarded gradient changes nothing and doesn't block the next one.
         _ = try trainer.gradient(of: batch)
         #expect(trainer.step == 1)
     }
@@ -165,7 +165,7 @@ import Testing
             #expect((error as? DTrainError)?.category == .usage)
         }
         #expect(allWeights(own) == before && own.step == 0)
-        // It was consumed, so the other trainer is free.
+        // The gradient was consumed, so the other trainer is ready for its next step.
         _ = try other.gradient(of: try batch(5))
     }
 
@@ -177,11 +177,11 @@ import Testing
         #expect(throws: DTrainError.self) { try Batch([]) }
         #expect(throws: DTrainError.self) { try Batch([[1], [2]]) }
         #expect(throws: DTrainError.self) { try Batch([[1, 2], [1, 2, 3]]) }
-        // None of them leaves the trainer in the middle of a step.
+        // After each error the trainer is ready for a new step.
         try trainer.apply(try trainer.gradient(of: try batch(6)), learningRate: 1e-3)
     }
 
-    /// A batch of longer sequences may have no more different characters than there is room for.
+    /// A batch of longer sequences can't have more distinct characters than the trainer has room for.
     @Test func tooManyCharactersAreRefused() throws {
         let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 9, vocabularySize: 20)
         let trainer = try Trainer(
@@ -218,7 +218,7 @@ import Testing
         #expect(bits(weights.elements) == before && trainer.step == 0)
     }
 
-    /// A curriculum: sequences that grow, and the same weights as a trainer that was made for each length anew.
+    /// A curriculum of growing sequences gives the weights of trainers created for each length.
     @Test func sequencesMayChangeTheirLengthFromStepToStep() throws {
         let growing = try trainer(threads: 2)
         var weights = bits(growing.replica.parameters.elements)
