@@ -84,7 +84,8 @@ def written(folder, text, threads):
     kept = folder / "written.json"
     if not kept.exists():
         prompts, _ = prompts_and_rests(text)
-        flags = [word for prompt in prompts for word in ("--prompt", prompt)]
+        # A passage may begin with dashes.
+        flags = [f"--prompt={prompt}" for prompt in prompts]
         lines = run([DTRAIN, "generate", "--checkpoint", str(folder), "--length", str(max(PLACES)), "--json",
                      "--threads", str(threads), *flags], timeout=HOURS).splitlines()
         kept.write_text(json.dumps([json.loads(line)["text"] for line in lines]))

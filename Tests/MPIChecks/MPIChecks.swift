@@ -47,7 +47,7 @@ import Glibc
             do {
                 _ = try MPIEnvironment(launch: .current)
             } catch let error as DTrainError {
-                try require(error.message.hasPrefix("MPI is initialised already"), equals: true, error.message)
+                try require(error.message.hasPrefix("MPI is initialized already"), equals: true, error.message)
                 return
             }
             throw CheckFailure(description: "MPI was initialised twice")
