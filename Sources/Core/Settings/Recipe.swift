@@ -5,8 +5,8 @@ public enum Recipe: String, CaseIterable, Sendable {
     /// Andrej Karpathy's char-rnn (2015) with the defaults of its `train.lua` and an LSTM;
     /// docs/training.md lists the differences.
     case charRNN = "char-rnn"
-    /// The lowest held-out loss on the tutorial's text within an hour on two cores; see
-    /// docs/best-shakespeare.md.
+    /// Aims at a low held-out loss on the tutorial's text within an hour on two cores;
+    /// docs/best-shakespeare.md has the results.
     case bestShakespeare = "best-shakespeare"
 
     /// The settings of the recipe.
