@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test(arguments: ["Core", "Distributed"])
-    func noRoomLooksBack(module: String) throws {
+    func roomsHaveNoCyclicDependencies(module: String) throws {
         let files = try Self.files(of: module)
         var home: [String: String] = [:]
         for file in files {
@@ -37,8 +37,8 @@ import Testing
         {
             rest.remove(done)
         }
-        let circle = rest.map { room in "\(room) uses \(uses[room, default: [:]].filter { rest.contains($0.key) })" }
-        #expect(rest.isEmpty, "\(circle.sorted())")
+        let cycle = rest.map { room in "\(room) uses \(uses[room, default: [:]].filter { rest.contains($0.key) })" }
+        #expect(rest.isEmpty, "\(cycle.sorted())")
     }
 
     private static func files(of module: String) throws -> [File] {

@@ -3,7 +3,9 @@ import Testing
 
 @testable import DTrainCore
 
-/// A test case of a cell's loops: one row at token 2 of 5, in a record with columns split into panels.
+/// A test case of a cell's loops: one row at token 2 of 5.
+///
+/// The columns of its record are split into panels.
 struct CellCase: Sendable, CustomTestStringConvertible {
     let cell: Cell
     let units: Int
@@ -44,7 +46,9 @@ struct CellCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Two ranges of units, computed in separate calls as by two members of a team; the results must not depend on it.
+    /// Two ranges of units, computed in separate calls as by two members of a team.
+    ///
+    /// The results must not depend on the division.
     private var parts: [Range<Int>] { [0..<units / 3, units / 3..<units] }
 
     /// Runs the forward loop over all units.
@@ -120,7 +124,7 @@ func distance(_ a: [Double], _ b: [Double]) -> Double {
 }
 
 /// The derivatives of an elementwise function of vectors, by central differences.
-func slopes(_ inputs: [[Double]], by input: Int, _ function: ([[Double]]) -> [Double]) -> [Double] {
+func derivatives(_ inputs: [[Double]], by input: Int, _ function: ([[Double]]) -> [Double]) -> [Double] {
     let step = 1e-5
     func moved(_ distance: Double) -> [Double] {
         var moved = inputs

@@ -4,33 +4,34 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct CellTests {
-    @Test func namesAreWhatFlagsAndFilesCallTheCells() {
+    @Test func cellNamesMatchFlagsAndFiles() {
         #expect(Cell.allCases.map(\.rawValue) == ["gru", "lstm", "rnn"])
         #expect(Cell.allCases.map(\.layerClass) == ["GRU", "LSTM", "SimpleRNN"])
         #expect(Cell.allCases.map { "\($0)" } == Cell.allCases.map(\.rawValue))
         #expect(Set(Cell.allCases).count == Cell.allCases.count)
     }
 
-    @Test(arguments: Cell.allCases) func laterLayersAreNumberedAsKerass(cell: Cell) {
+    @Test(arguments: Cell.allCases) func laterLayersAreNumberedAsInKeras(cell: Cell) {
         #expect((0..<3).map(cell.layerName) == [cell.layerName, "\(cell.layerName)_1", "\(cell.layerName)_2"])
         #expect(cell.name(of: .recurrentKernel, layer: 1) == "\(cell.layerName)_1.recurrent_kernel")
     }
 
-    @Test(arguments: Cell.allCases) func storedAsItsName(cell: Cell) throws {
+    @Test(arguments: Cell.allCases) func aCellIsEncodedAsItsName(cell: Cell) throws {
         let stored = try JSONEncoder().encode([cell])
         #expect(String(decoding: stored, as: UTF8.self) == "[\"\(cell.rawValue)\"]")
         #expect(try JSONDecoder().decode([Cell].self, from: stored) == [cell])
         #expect(Cell(rawValue: cell.rawValue) == cell)
     }
 
-    @Test(arguments: ["", "GRU", "simple_rnn", "gru_1"]) func otherNamesAreRefused(name: String) {
+    @Test(arguments: ["", "GRU", "simple_rnn", "gru_1"]) func unknownCellNamesAreRejected(name: String) {
         #expect(Cell(rawValue: name) == nil)
         #expect(throws: DecodingError.self) {
             try JSONDecoder().decode([Cell].self, from: Data("[\"\(name)\"]".utf8))
         }
     }
 
-    /// Each gate's columns of W, U and every row of the bias are summed from exactly one record group.
+    /// Each gate's columns of W and U and each of its biases are summed from exactly one record
+    /// group.
     @Test(arguments: Cell.allCases) func everyGradientHasOneSource(cell: Cell) {
         let found = cell.routes.flatMap { route in route.destinations.map { "\(route.gate) \($0)" } }
         let all: [Cell.Route.Destination] =
@@ -40,8 +41,8 @@ import Testing
         #expect(cell.initialBias.allSatisfy { $0.count == cell.gates })
     }
 
-    /// The exchange and the norm use this order, so a different one would change the bits of trainings.
-    @Test func gradientsKeepTheirOrder() {
+    /// The exchange and the norm use this order, so another one would change the bits of trainings.
+    @Test func theOrderOfGradientsIsFixed() {
         func order(_ cell: Cell) -> [String] {
             cell.routes.map { route in
                 let letters = route.destinations.map { destination in

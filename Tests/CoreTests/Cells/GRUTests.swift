@@ -3,7 +3,8 @@ import Testing
 
 @testable import DTrainCore
 
-/// The GRU's loops: forward against Keras's formulas in Double, backward against their central differences.
+/// The GRU's loops: forward against Keras's formulas in Double, backward against their central
+/// differences.
 @Suite struct GRUTests {
     /// h' from xz, xr, xh, gz, gr, gh, h and the six biases.
     private func gru(_ v: [[Double]], _ bias: [Double]) -> [Double] {
@@ -17,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: CellCase.all(.gru))
-    func forwardIsKerass(_ test: CellCase) throws {
+    func forwardMatchesKeras(_ test: CellCase) throws {
         let units = test.units
         let (x, g) = (testNumbers(3 * units, limit: 4, salt: 1), testNumbers(3 * units, limit: 4, salt: 2))
         let (bias, h) = (testNumbers(6 * units, salt: 3), testNumbers(units, salt: 4))
@@ -34,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: CellCase.all(.gru))
-    func backwardIsTheSlopeOfForward(_ test: CellCase) throws {
+    func backwardMatchesCentralDifferences(_ test: CellCase) throws {
         let units = test.units
         let (x, g) = (testNumbers(3 * units, limit: 2, salt: 1), testNumbers(3 * units, limit: 2, salt: 2))
         let (bias, h) = (testNumbers(6 * units, salt: 3), testNumbers(units, salt: 4))
@@ -47,11 +48,11 @@ import Testing
         let inputs = split(x + g + h, units)
         let found = split(Array(dx.elements) + Array(dg.elements) + Array(state.elements), units)
         for input in 0..<6 {
-            let slopes = slopes(inputs, by: input) { gru($0, doubles(bias)) }
-            #expect(distance(found[input], zip(slopes, dh).map { $0 * Double($1) }) < 1e-6, "input \(input)")
+            let derivatives = derivatives(inputs, by: input) { gru($0, doubles(bias)) }
+            #expect(distance(found[input], zip(derivatives, dh).map { $0 * Double($1) }) < 1e-6, "input \(input)")
         }
         // Only the direct part, d · z; the rest reaches the old state through the recurrent product.
-        let direct = slopes(inputs, by: 6) { gru($0, doubles(bias)) }
+        let direct = derivatives(inputs, by: 6) { gru($0, doubles(bias)) }
         #expect(distance(found[6], zip(direct, dh).map { $0 * Double($1) }) < 1e-6)
         for (group, gradient) in [3, 4, 5, 2].enumerated() { #expect(test.group(group, values) == found[gradient]) }
     }
@@ -61,7 +62,8 @@ import Testing
         let units = huge.count
         let h = try buffer([Float](repeating: 0.5, count: units))
         let zeros = [Float](repeating: 0, count: 6 * units)
-        // z and the candidate saturate together: h' is the candidate −1 where z is 0 and the old state where z is 1.
+        // z and the candidate saturate together: h' is the candidate −1 where z is 0, and the old
+        // state where z is 1.
         CellCase(cell: .gru, units: units).forward(
             input: huge + zeros.prefix(units) + huge, recurrent: zeros, bias: zeros, hidden: h)
         #expect(zip(h.elements, [-1, -1, -1, 0.5, 0.5, 0.5] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })

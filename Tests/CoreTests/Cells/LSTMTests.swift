@@ -3,7 +3,8 @@ import Testing
 
 @testable import DTrainCore
 
-/// The LSTM's loops: forward against Keras's formulas in Double, backward against their central differences.
+/// The LSTM's loops: forward against Keras's formulas in Double, backward against their central
+/// differences.
 @Suite struct LSTMTests {
     /// h' and c' from xi, xf, xc, xo, gi, gf, gc, go, c and the biases.
     private func lstm(_ v: [[Double]], _ bias: [Double]) -> (h: [Double], c: [Double]) {
@@ -16,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: CellCase.all(.lstm))
-    func forwardIsKerass(_ test: CellCase) throws {
+    func forwardMatchesKeras(_ test: CellCase) throws {
         let units = test.units
         let (x, g) = (testNumbers(4 * units, limit: 4, salt: 1), testNumbers(4 * units, limit: 4, salt: 2))
         let (bias, c) = (testNumbers(4 * units, salt: 3), testNumbers(units, salt: 4))
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test(arguments: CellCase.all(.lstm))
-    func backwardIsTheSlopeOfForward(_ test: CellCase) throws {
+    func backwardMatchesCentralDifferences(_ test: CellCase) throws {
         let units = test.units
         let (x, g) = (testNumbers(4 * units, limit: 2, salt: 1), testNumbers(4 * units, limit: 2, salt: 2))
         let (bias, before) = (testNumbers(4 * units, salt: 3), testNumbers(units, salt: 4))
@@ -51,7 +52,7 @@ import Testing
         let found = split(Array(dg.elements) + Array(memory.elements), units)
         for gradient in 0..<5 {
             // The derivative of Σ dh · h' + dc · c' by each element.
-            let expected = slopes(inputs, by: 4 + gradient) { inputs in
+            let expected = derivatives(inputs, by: 4 + gradient) { inputs in
                 let (h, c) = lstm(inputs, doubles(bias))
                 return (0..<units).map { Double(dh[$0]) * h[$0] + Double(dc[$0]) * c[$0] }
             }

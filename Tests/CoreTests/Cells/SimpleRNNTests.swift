@@ -3,7 +3,8 @@ import Testing
 
 @testable import DTrainCore
 
-/// The SimpleRNN's loops: forward against Keras's formula in Double, backward against its central differences.
+/// The SimpleRNN's loops: forward against Keras's formula in Double, backward against its central
+/// differences.
 @Suite struct SimpleRNNTests {
     /// h' from x, g and the bias.
     private func simpleRNN(_ v: [[Double]], _ bias: [Double]) -> [Double] {
@@ -11,7 +12,7 @@ import Testing
     }
 
     @Test(arguments: CellCase.all(.simpleRNN))
-    func forwardIsKerass(_ test: CellCase) throws {
+    func forwardMatchesKeras(_ test: CellCase) throws {
         let units = test.units
         let (x, g) = (testNumbers(units, limit: 2, salt: 1), testNumbers(units, limit: 2, salt: 2))
         let (bias, h) = (testNumbers(units, salt: 3), testNumbers(units, salt: 4))
@@ -28,7 +29,7 @@ import Testing
     }
 
     @Test(arguments: CellCase.all(.simpleRNN))
-    func backwardIsTheSlopeOfForward(_ test: CellCase) throws {
+    func backwardMatchesCentralDifferences(_ test: CellCase) throws {
         let units = test.units
         let (x, g) = (testNumbers(units, limit: 2, salt: 1), testNumbers(units, limit: 2, salt: 2))
         let (bias, dh) = (testNumbers(units, salt: 3), testNumbers(units, salt: 5))
@@ -38,8 +39,8 @@ import Testing
         test.forward(input: x, recurrent: g, bias: bias, hidden: after, recordedIn: values)
         test.backward(before: ([], []), gradients: (state, nil), recurrent: da, input: nil, recordedIn: values)
         for input in 0..<2 {
-            let slopes = slopes(split(x + g, units), by: input) { simpleRNN($0, doubles(bias)) }
-            #expect(distance(doubles(da.elements), zip(slopes, dh).map { $0 * Double($1) }) < 1e-6)
+            let derivatives = derivatives(split(x + g, units), by: input) { simpleRNN($0, doubles(bias)) }
+            #expect(distance(doubles(da.elements), zip(derivatives, dh).map { $0 * Double($1) }) < 1e-6)
         }
         // The gradient reaches the old state only through the recurrent product.
         #expect(state.elements.allSatisfy { $0 == 0 })

@@ -20,7 +20,7 @@ import Testing
             layout: layout, parameters: buffer(values), sequenceLength: length, threads: threads)
         return try evaluator.evaluate(characters: text.count) { first, count, ids in
             guard first >= 0, first + count <= text.count else {
-                Issue.record("asked for \(count) characters from \(first) of \(text.count)")
+                Issue.record("\(count) characters from \(first) exceed the text of \(text.count)")
                 return
             }
             for index in 0..<count { ids[index] = text[first + index] }
@@ -30,12 +30,13 @@ import Testing
     @Test(
         arguments: Cell.allCases,
         [2, 3, length, length + 1, length + 2, 2 * length + 1, 32 * length + 1, 32 * length + 5, 70 * length])
-    func lossIsTheReferencesOverWindowsFromZeroStates(cell: Cell, characters: Int) throws {
+    func lossMatchesTheReferenceOnWindowsFromZeroStates(cell: Cell, characters: Int) throws {
         let layout = layout(cell)
         let values = testNumbers(layout.count, limit: 0.8)
         let text = testText(characters, vocabularySize: Self.vocabularySize)
         let reference = ReferenceModel(layout, values)
-        // A window's last target is the next one's first input, so each character but the first is predicted once.
+        // A window's last target is the next one's first input, so each character except the first
+        // is predicted once.
         let losses = stride(from: 0, to: characters - 1, by: Self.length).flatMap { first in
             reference.losses(Array(text[first..<min(characters, first + Self.length + 1)]))
         }
@@ -47,7 +48,7 @@ import Testing
         for threads in [2, 3, 5] { #expect(try evaluate(layout, values, text, threads: threads) == result) }
     }
 
-    @Test func evaluatingTwiceGivesTheSame() throws {
+    @Test func evaluatingTwiceGivesTheSameResult() throws {
         let layout = layout(.lstm)
         let parameters = try buffer(testNumbers(layout.count, limit: 0.8))
         let evaluator = try Evaluator(layout: layout, parameters: parameters, sequenceLength: 6, threads: 2)
@@ -61,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: [2, 40])
-    func windowsAreNoLongerThanTheText(characters: Int) throws {
+    func sequenceLengthsBeyondTheTextGiveTheSameResult(characters: Int) throws {
         let layout = layout(.gru)
         let values = testNumbers(layout.count, limit: 0.8)
         let text = testText(characters, vocabularySize: Self.vocabularySize)
@@ -77,7 +78,7 @@ import Testing
         #expect(abs(result.perplexity - 8) < 1e-12)
     }
 
-    @Test func modelOfACheckpointReadsACorpus() throws {
+    @Test func aCheckpointsModelEvaluatesACorpus() throws {
         let folder = try ScratchFolder()
         let path = folder.file("ckpt_1.safetensors")
         let layout = layout(.gru)
@@ -102,7 +103,7 @@ import Testing
         #expect(own == (try evaluate(layout, values, ids, length: 3)))
     }
 
-    @Test func whatACheckpointsModelCannotReadIsRefused() throws {
+    @Test func anotherVocabularyAndAZeroSequenceLengthAreRejected() throws {
         let folder = try ScratchFolder()
         let path = folder.file("ckpt_1.safetensors")
         try SampleModel().write(to: path)
@@ -117,7 +118,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1])
-    func textWithoutAnythingToPredictIsBadData(characters: Int) throws {
+    func aTextWithoutPredictionsIsRejected(characters: Int) throws {
         let layout = layout(.gru)
         let values = testNumbers(layout.count)
         let error = #expect(throws: DTrainError.self) {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Surprisal and memory compared with the naive model.
+/// Surprisals and memory curves compared with the reference model.
 @Suite struct PredictionReaderTests: SmallModels {
     private func reader(_ layout: ParameterLayout, threads: Int = 1, values: [Float]? = nil) throws -> PredictionReader
     {
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases, [1, 2])
-    func surprisalIsThatOfTheReferenceModel(cell: Cell, layers: Int) throws {
+    func surprisalMatchesTheReferenceModel(cell: Cell, layers: Int) throws {
         let layout = layout(cell, layers: layers)
         let text = testText(40, vocabularySize: Self.vocabularySize)
         let values = testNumbers(layout.count, limit: 0.8)
@@ -30,7 +30,7 @@ import Testing
         #expect(try reader(layout, threads: 3, values: values).surprisals(of: text) == found)
     }
 
-    @Test func alternativesAreTheLikeliestInOrder() throws {
+    @Test func alternativesAreTheMostProbableInOrder() throws {
         let layout = layout()
         var values = [Float](repeating: 0, count: layout.count)
         let logits: [Float] = [0, 3, 1, 3, -1, 2, 0, 0, 0]
@@ -45,12 +45,12 @@ import Testing
         #expect(isClose(found[0].bits, -log2(expected[4]), relative: 1e-5, absolute: 0))
     }
 
-    @Test func aTextWithoutPredictionsIsRefused() throws {
+    @Test func aTextWithoutPredictionsIsRejected() throws {
         let reader = try reader(layout())
         _ = try requireError(.badData) { _ = try reader.surprisals(of: [1]) }
     }
 
-    @Test func logitsThatOverflowAreRefused() throws {
+    @Test func overflowingLogitsAreRejected() throws {
         let layout = layout()
         var values = [Float](repeating: 0, count: layout.count)
         for id in 0..<Self.vocabularySize { values[layout.denseBias + id] = id == 0 ? .infinity : 0 }
@@ -59,13 +59,11 @@ import Testing
         #expect(error.message.contains("overflow"))
     }
 
-    /// The reference reads both texts of each position.
-    ///
-    /// All but one of the characters are given, so the test can find the other.
+    /// Runs the reference model on the original and the changed text of each position.
     @Test(arguments: Cell.allCases)
-    func memoryIsTheDivergenceOfTheReferencesPredictions(cell: Cell) throws {
+    func memoryCurveMatchesTheReferencesDivergence(cell: Cell) throws {
         let layout = layout(cell)
-        // With two characters, the replacement is known.
+        // In a text of two different characters, the replacement of each is known.
         let text = testText(32, vocabularySize: 2).map { $0 + 1 }
         let curve = try #require(try reader(layout).memoryCurve(of: text, seed: 1))
         #expect(curve.context == 8 && curve.points.map(\.distance) == Array(1...16) && curve.places == 8)
@@ -91,7 +89,7 @@ import Testing
         #expect(threads == curve)
     }
 
-    @Test func aModelWithoutStateRemembersNothing() throws {
+    @Test func memoryWithoutRecurrentWeightsEndsAfterOneCharacter() throws {
         let layout = layout(.simpleRNN)
         var values = values(layout)
         // Without recurrent weights only the last character has an effect.
@@ -106,7 +104,7 @@ import Testing
     }
 
     @Test(arguments: [[UInt16](repeating: 1, count: 100), [1, 2, 3, 4, 5]])
-    func textsThatTellNothingHaveNoCurve(text: [UInt16]) throws {
+    func repetitiveOrShortTextsHaveNoMemoryCurve(text: [UInt16]) throws {
         #expect(try reader(layout()).memoryCurve(of: text, seed: 1) == nil)
     }
 }

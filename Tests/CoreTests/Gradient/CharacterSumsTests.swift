@@ -59,7 +59,7 @@ import Testing
         return zip(sum(leaves, left), sum(leaves, right)).map { $0 + $1 }
     }
 
-    @Test func theyHaveTheBitsOfDenseSums() throws {
+    @Test func sparseSumsHaveTheBitsOfDenseSums() throws {
         var expected: [Int: [Float]] = [:]
         for (group, route) in Cell.gru.routes.enumerated() where route.destinations.contains(.kernel) {
             for panel in 0..<2 {

@@ -2,7 +2,8 @@ import Testing
 
 @testable import DTrainCore
 
-/// Gradients with dropout and carried states against differences of the naive loss with the same masks and states.
+/// Gradients with dropout and carried states against central differences of the naive loss with
+/// the same masks and states.
 @Suite struct DropoutGradientTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
@@ -48,12 +49,12 @@ import Testing
             return replica
         }
 
-        private func multiples(_ layer: Int, kind: UInt32, _ rate: Double, sequence: Int, time: Int) -> [Double] {
+        private func dropoutFactors(_ layer: Int, kind: UInt32, _ rate: Double, sequence: Int, time: Int) -> [Double] {
             let threshold = (rate * 65536).rounded()
             let key = CounterRandom(seed: Self.seed, purpose: .dropout).words(
                 UInt64(Self.step), UInt32(2 * layer) + kind)
             return (0..<7).map {
-                DropoutMaskTests.passes(
+                DropoutMaskTests.isKept(
                     key: key, sequence: sequence, time: time, unit: $0, threshold: UInt32(threshold))
                     ? 65536 / (65536 - threshold) : 0
             }
@@ -66,10 +67,10 @@ import Testing
                     cell: (0..<layers).map { state(sequence, layer: $0, memory: true).map(Double.init) })
                 let factors = ReferenceModel.Factors(
                     outputs: (0..<layers).map { layer in
-                        (0..<4).map { multiples(layer, kind: 0, dropout.inputs, sequence: sequence, time: $0) }
+                        (0..<4).map { dropoutFactors(layer, kind: 0, dropout.inputs, sequence: sequence, time: $0) }
                     },
                     recurrent: (0..<layers).map {
-                        multiples($0, kind: 1, dropout.recurrent, sequence: sequence, time: 0)
+                        dropoutFactors($0, kind: 1, dropout.recurrent, sequence: sequence, time: 0)
                     })
                 return reference.losses(ids, from: continues ? start : nil, factors)
             }
@@ -89,7 +90,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func everyGradientIsTheSlopeOfTheNaiveLoss(_ test: Case) throws {
+    func everyGradientMatchesCentralDifferences(_ test: Case) throws {
         let (reference, replica) = (ReferenceModel(test.layout, test.values), try test.replica())
         try replica.load(test.batch, dropout: test.dropout)
         try replica.computeGradient()
@@ -107,15 +108,15 @@ import Testing
                 largest = max(largest, abs(expected))
                 #expect(
                     isClose(Double(gradient[index]), expected, relative: 1e-4, absolute: 1e-7),
-                    "\(tensor.name)[\(index - tensor.offset)]: \(gradient[index]), by differences \(expected)")
+                    "\(tensor.name)[\(index - tensor.offset)]: \(gradient[index]), central difference \(expected)")
             }
-            #expect(largest > 1e-5, "\(tensor.name): the differences show no gradient to compare with")
+            #expect(largest > 1e-5, "\(tensor.name): all central differences are almost zero")
         }
     }
 
     /// Recomputed panels of d(loss)/d(logits) also use the dropped outputs.
     @Test(arguments: layouts)
-    func logitsThatAreComputedAgainHaveTheBitsOfKeptOnes(_ test: Layout) throws {
+    func recomputedLogitsGiveTheBitsOfKeptOnes(_ test: Layout) throws {
         let gradients = try [Tape.LogitsGradient.kept, .recomputed].map { logits in
             let replica = try test.replica(0..<4, threads: 2, logits: logits)
             try replica.load(test.batch(0), dropout: test.dropout)
@@ -125,7 +126,7 @@ import Testing
         #expect(differences(gradients[0], gradients[1]) == 0)
     }
 
-    /// Threads, teams and ranks of passes with dropout and carried states.
+    /// A model with dropout and carried states, trained with different threads, teams and ranks.
     struct Layout: Sendable, CustomTestStringConvertible {
         let cell: Cell
         let units: Int
@@ -164,7 +165,7 @@ import Testing
     }
 
     @Test(arguments: layouts)
-    func threadsAndTeamsDoNotChangeABit(_ test: Layout) throws {
+    func threadsAndTeamsDoNotChangeTheBits(_ test: Layout) throws {
         func train(threads: Int, members: Int?) throws -> [[UInt32]] {
             let replica = try test.replica(0..<4, threads: threads, members: members)
             for step in 0..<3 {
@@ -187,8 +188,8 @@ import Testing
     }
 
     @Test(arguments: layouts)
-    func ranksDoNotChangeABit(_ test: Layout) throws {
-        /// The gradient's nodes of some ranks, from the states of a whole training.
+    func ranksDoNotChangeTheBits(_ test: Layout) throws {
+        /// The root of the gradient's nodes of all ranks, which start from the given states.
         func nodes(_ runs: [Range<Int>], from states: CarriedStates) throws -> [UInt32] {
             var nodes: [[Float]] = []
             for run in runs {

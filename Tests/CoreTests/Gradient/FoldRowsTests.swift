@@ -5,7 +5,7 @@ import Testing
 @Suite struct FoldRowsTests {
     /// In every run of every small tree, a sum has the rows of its micro-batches.
     @Test(arguments: 1...9)
-    func aSumHasTheRowsOfItsLeaves(count: Int) throws {
+    func sumsHaveTheRowsOfTheirMicroBatches(count: Int) throws {
         let tree = ReductionTree(leafCount: count)
         for first in 0..<count {
             for end in first + 1...count {

@@ -5,7 +5,7 @@ import Testing
 @Suite struct FoldStepTests {
     /// In every run of every small tree, the last leaf of each node completes the sum of its leaves.
     @Test(arguments: 1...9)
-    func leavesAddUpToTheRunsNodes(count: Int) {
+    func foldedLeavesFormTheCanonicalNodes(count: Int) {
         let tree = ReductionTree(leafCount: count)
         for first in 0...count {
             for end in first...count {

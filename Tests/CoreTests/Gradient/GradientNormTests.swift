@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: [Float.infinity, -.infinity, .nan], [0, 31, 32, 95, 98])
-    func anyElementThatIsNotFiniteShows(value: Float, index: Int) {
+    func aNonFiniteElementGivesANonFiniteNorm(value: Float, index: Int) {
         var values = testNumbers(99)
         values[index] = value
         #expect(!dtrain_squared_norm(99, values).isFinite)
@@ -40,29 +40,29 @@ import Testing
         values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
     }
 
-    @Test func normIsThatOfAllParametersGradients() throws {
+    @Test func normCoversTheGradientsOfAllParameters() throws {
         let replica = try replica()
         let value = try replica.finishStep(learningRate: Self.learningRate)
         let expected = norm(replica.gradient.flat().prefix(replica.layout.count))
         #expect(abs(value / expected - 1) < 1e-12)
     }
 
-    @Test func threadsDoNotChangeABitOfIt() throws {
+    @Test func threadsDoNotChangeTheBitsOfTheNorm() throws {
         let norms = try [1, 2, 3].map {
             try replica(threads: $0).finishStep(learningRate: Self.learningRate, clipNorm: 1e-3)
         }
         #expect(Set(norms.map(\.bitPattern)).count == 1)
     }
 
-    /// After one step m = (1 − β1) · g, so its norm gives that of the clipped gradient.
-    @Test func aLongerGradientIsShortenedToTheNorm() throws {
+    /// After one step m = (1 − β1) · g, so the norm of m gives that of the clipped gradient.
+    @Test func aGradientAboveTheLimitIsClippedToIt() throws {
         let limit = 0.25 * (try replica().finishStep(learningRate: Self.learningRate))
         let replica = try replica()
         #expect(try replica.finishStep(learningRate: Self.learningRate, clipNorm: limit) == 4 * limit)
         #expect(abs(norm(replica.optimizerState.slots[0].elements) / (0.1 * limit) - 1) < 1e-5)
     }
 
-    @Test func aShorterGradientIsLeftAlone() throws {
+    @Test func aGradientWithinTheLimitIsUnchanged() throws {
         let (plain, limited) = (try replica(), try replica())
         let value = try plain.finishStep(learningRate: Self.learningRate)
         #expect(try limited.finishStep(learningRate: Self.learningRate, clipNorm: value) == value)
@@ -70,10 +70,10 @@ import Testing
     }
 
     @Test(arguments: [Float.infinity, .nan])
-    func aGradientThatIsNotFiniteChangesNothing(value: Float) throws {
+    func aNonFiniteGradientChangesNoState(value: Float) throws {
         let replica = try replica()
         let before = bits(replica.parameters.elements)
-        replica.gradient.spoil(replica.layout.denseBias, value)
+        replica.gradient.corrupt(replica.layout.denseBias, value)
         #expect(try !replica.finishStep(learningRate: Self.learningRate, clipNorm: 1).isFinite)
         #expect(bits(replica.parameters.elements) == before)
         #expect(replica.optimizerState.steps == 0)
@@ -81,20 +81,19 @@ import Testing
         #expect(replica.optimizerState.slots.allSatisfy { $0.elements.allSatisfy { $0 == 0 } })
     }
 
-    @Test func whatIsNotFiniteInTheNodesIsNamed() throws {
+    @Test func nonFiniteSumsInTheNodesAreNamed() throws {
         let replica = try replica()
         let gradient = replica.gradient
         #expect(replica.nonFiniteInNodes() == nil)
-        gradient.spoil(gradient.layout.table.lowerBound, .nan)
+        gradient.corrupt(gradient.layout.table.lowerBound, .nan)
         #expect(replica.nonFiniteInNodes() == "the gradient of embedding.embeddings")
-        gradient.spoil(replica.layout.denseBias, .infinity)
+        gradient.corrupt(replica.layout.denseBias, .infinity)
         #expect(replica.nonFiniteInNodes() == "the gradient of dense.bias")
-        gradient.spoil(gradient.layout.loss, .nan)
+        gradient.corrupt(gradient.layout.loss, .nan)
         #expect(replica.nonFiniteInNodes() == "the loss and the gradient of dense.bias")
     }
 
-    /// A rank's second node is also checked.
-    @Test func aNodeBehindTheFirstIsLookedAt() throws {
+    @Test func aRanksSecondNodeIsChecked() throws {
         let test = ReproducibilityTests.Case(cell: .gru, layers: 1, units: 130, batchSize: 3, microBatchSize: 1)
         let replica = try test.replica(1..<3, threads: 1, ranks: 2)
         let gradient = replica.gradient
@@ -109,7 +108,7 @@ import Testing
 
 extension GradientSums {
     /// Writes a value into the sum of a matrix's first element.
-    fileprivate func spoil(_ offset: Int, _ value: Float) {
+    fileprivate func corrupt(_ offset: Int, _ value: Float) {
         for place in blocks.places where place.matrix.offset == offset { sums[place.start] = value }
     }
 }

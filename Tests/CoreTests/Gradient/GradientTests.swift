@@ -73,7 +73,7 @@ import Testing
     ]
 
     /// ∂loss/∂parameter by central differences; the error is O(step²).
-    private func slope(_ reference: ReferenceModel, _ index: Int, _ sequences: [[UInt16]]) -> Double {
+    private func centralDifference(_ reference: ReferenceModel, _ index: Int, _ sequences: [[UInt16]]) -> Double {
         let step = 1e-5
         var (above, below) = (reference, reference)
         above.parameters[index] += step
@@ -97,26 +97,26 @@ import Testing
         for tensor in test.layout.tensors {
             var largest = 0.0
             for index in indices(tensor) {
-                let expected = slope(reference, tensor.offset + index, sequences)
+                let expected = centralDifference(reference, tensor.offset + index, sequences)
                 let found = Double(gradient[tensor.offset + index])
                 largest = max(largest, abs(expected))
                 #expect(
                     isClose(found, expected, relative: 1e-4, absolute: 1e-7),
-                    "\(tensor.name)[\(index)]: \(found), by differences \(expected)")
+                    "\(tensor.name)[\(index)]: \(found), central difference \(expected)")
             }
             // The first state is zero, so with a single time step the recurrent kernel has no gradient.
-            let isBlind = test.sequenceLength == 1 && tensor.name.hasSuffix("recurrent_kernel")
-            #expect(largest > 1e-5 || isBlind, "\(tensor.name): the differences show no gradient to compare with")
+            let hasNoGradient = test.sequenceLength == 1 && tensor.name.hasSuffix("recurrent_kernel")
+            #expect(largest > 1e-5 || hasNoGradient, "\(tensor.name): all central differences are almost zero")
         }
     }
 
     @Test(arguments: small)
-    func everyGradientIsTheSlopeOfTheNaiveLoss(_ test: Case) throws {
+    func everyGradientMatchesCentralDifferences(_ test: Case) throws {
         try check(test) { Array(0..<$0.count) }
     }
 
     @Test(arguments: wide)
-    func sampledGradientsOfSeveralPanelsAreSlopesOfTheNaiveLoss(_ test: Case) throws {
+    func sampledGradientsOfWideModelsMatchCentralDifferences(_ test: Case) throws {
         let used = Set(test.sequences.flatMap { $0.dropLast() })
         try check(test) { tensor in
             let columns = tensor.shape.last ?? 1

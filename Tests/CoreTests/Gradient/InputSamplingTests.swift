@@ -46,7 +46,7 @@ import Testing
                     UInt64(Self.step), UInt32(2 * layer))
                 return (0..<5).map { time in
                     (0..<16).map {
-                        DropoutMaskTests.passes(
+                        DropoutMaskTests.isKept(
                             key: key, sequence: sequence, time: time, unit: $0, threshold: UInt32(threshold))
                             ? 65536 / (65536 - threshold) : 0
                     }
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func lossAndGradientAreThoseOfTheDrawnInputs(_ test: Case) throws {
+    func lossAndGradientMatchTheReferenceOnDrawnInputs(_ test: Case) throws {
         let (reference, replica) = (ReferenceModel(test.layout, test.values), try test.replica())
         let inputs = test.inputs(reference)
         #expect(inputs != test.sequences.map { Array($0.dropLast()) })
@@ -116,13 +116,13 @@ import Testing
                 let expected = (test.meanLoss(above, inputs) - test.meanLoss(below, inputs)) / (2 * step)
                 #expect(
                     isClose(Double(gradient[index]), expected, relative: 5e-4, absolute: 1e-7),
-                    "\(tensor.name)[\(index - tensor.offset)]: \(gradient[index]), by differences \(expected)")
+                    "\(tensor.name)[\(index - tensor.offset)]: \(gradient[index]), central difference \(expected)")
             }
         }
     }
 
     @Test(arguments: [1, 2, 3])
-    func threadsDoNotChangeABit(threads: Int) throws {
+    func threadsDoNotChangeTheBits(threads: Int) throws {
         for test in Self.cases where test.probability < 1 {
             let gradients = try [4, threads].map { threads in
                 let replica = try test.replica(threads: threads, members: 1)
@@ -135,7 +135,7 @@ import Testing
 
     /// The logits of all team members are combined before a character is drawn.
     @Test(arguments: [Arithmetic.fp32, .roundedBF16, .tiledBF16], [(2, 2), (3, 3), (6, 2)])
-    func teamsDoNotChangeABit(arithmetic: Arithmetic, grid: (Int, Int)) throws {
+    func teamsDoNotChangeTheBits(arithmetic: Arithmetic, grid: (Int, Int)) throws {
         func gradient(threads: Int, members: Int) throws -> [UInt32] {
             let replica = try Replica(
                 Replica.Configuration(
@@ -154,7 +154,7 @@ import Testing
     }
 
     /// A character that isn't drawn keeps no gradient from the previous step.
-    @Test func stepsBeforeDoNotShow() throws {
+    @Test func earlierStepsLeaveNoGradient() throws {
         let test = Case(cell: .gru, layers: 1, probability: 0.5, dropout: 0)
         let (used, fresh) = (try test.replica(), try test.replica())
         try used.load(
@@ -168,7 +168,7 @@ import Testing
         #expect(gradients[0] == gradients[1])
     }
 
-    @Test func roomForDrawnInputsChangesNoBitOfTheText() throws {
+    @Test func samplingWithProbabilityZeroDoesNotChangeTheBits() throws {
         let test = Case(cell: .gru, layers: 1, probability: 0, dropout: 0)
         let gradients = try [false, true].map { samplesInputs in
             let replica = try test.replica(samplesInputs: samplesInputs)
@@ -179,7 +179,7 @@ import Testing
         #expect(gradients[0] == gradients[1])
     }
 
-    @Test func whatATrainerHasNoRoomForIsRefused() throws {
+    @Test func disabledSamplingAndInvalidProbabilitiesAreRejected() throws {
         let model = ModelConfiguration(cell: .gru, layers: 1, embeddingDim: 3, rnnUnits: 4, vocabularySize: 5)
         let shape = Trainer.Shape(batchSize: 1, microBatchSize: 1, sequenceLength: 3)
         let batch = try Batch([[1, 2, 3, 4]])
@@ -195,7 +195,8 @@ import Testing
 
     /// Inputs are drawn with the given probability, and characters with the softmax's.
     ///
-    /// With zero embeddings every h is zero, so each use of a character adds the same to its embedding's gradient.
+    /// With zero embeddings every h is zero, so each use of a character adds the same amount to the
+    /// gradient of its embedding.
     @Test func drawnCharactersFollowTheSoftmax() throws {
         let model = ModelConfiguration(
             cell: .simpleRNN, layers: 1, embeddingDim: 1, rnnUnits: 16, vocabularySize: 4)
@@ -210,7 +211,8 @@ import Testing
             replica.parameters[layout.recurrent[0].kernel + unit] = 0.5
             replica.parameters[layout.denseKernel + 4 * unit + 1] = 0.5
         }
-        // If it weren't excluded, [UNK] would be likeliest; the others have the ratio 1 : 2 : 5.
+        // [UNK] would be the most probable if it weren't excluded. The others have the ratio
+        // 1 : 2 : 5.
         let weights = [9.0, 1, 2, 5]
         for (id, weight) in weights.enumerated() { replica.parameters[layout.denseBias + id] = Float(log(weight)) }
         let text = [UInt16](repeating: 1, count: 102)

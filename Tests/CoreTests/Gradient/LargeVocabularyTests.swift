@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: cases.indices, Precision.allCases)
-    func logitsThatAreComputedTwiceGiveTheSameGradient(index: Int, precision: Precision) throws {
+    func recomputedLogitsGiveTheSameGradient(index: Int, precision: Precision) throws {
         var test = Self.cases[index]
         test.precision = precision
         let kept = try train(test, .kept, threads: 1)
@@ -37,7 +37,7 @@ import Testing
     }
 
     /// No gradient remains from characters of an earlier batch.
-    @Test func onlyCharactersOfTheBatchHaveAGradientOfTheirEmbedding() throws {
+    @Test func onlyCharactersInTheBatchHaveEmbeddingGradients() throws {
         let test = Case(
             cell: .gru, layers: 1, units: 64, batchSize: 7, microBatchSize: 2, vocabularySize: 97, isSparse: true)
         let replica = try test.replica(0..<test.microBatches, threads: 2)
@@ -57,8 +57,7 @@ import Testing
         }
     }
 
-    /// The limit is 4 logits per parameter.
-    @Test func logitsAreKeptWhereTheyTakeNoMoreThanTheModel() {
+    @Test func logitsAreKeptUpToFourPerParameter() {
         let layout = ParameterLayout(ModelConfiguration(embeddingDim: 3, rnnUnits: 7, vocabularySize: 100))
         let most = 4 * layout.count / 100
         #expect(Tape.LogitsGradient(tokens: most, layout: layout) == .kept)
@@ -69,7 +68,7 @@ import Testing
     }
 
     /// A custom loss in Swift can't be recomputed from a formula.
-    @Test func aLossOfOnesOwnWorksWhereLogitsAreRecomputed() throws {
+    @Test func customLossesWorkWithRecomputedLogits() throws {
         var test = Self.cases[0]
         test.logits = .recomputed
         let replica = try test.replica(0..<test.microBatches, threads: 2)

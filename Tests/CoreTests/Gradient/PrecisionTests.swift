@@ -40,7 +40,7 @@ import Testing
     }
 
     /// The bf16 arithmetics available to this process.
-    static let ways: [Arithmetic] = [.roundedBF16, .pairedBF16, .tiledBF16].filter {
+    static let arithmetics: [Arithmetic] = [.roundedBF16, .pairedBF16, .tiledBF16].filter {
         (try? $0.operands.panelProducts()) != nil
     }
 
@@ -60,18 +60,19 @@ import Testing
 
     /// The relative error of a product of rounded operands.
     ///
-    /// Rounding to 8 bits has a relative error of at most 2⁻⁸, with a root mean square of 0.42 · 2⁻⁸. A product of two
-    /// independently rounded numbers has 0.6 · 2⁻⁸, and so has the norm of a matrix product with terms of random signs.
+    /// Rounding to 8 bits has a relative error of at most 2⁻⁸, with a root mean square of
+    /// 0.42 · 2⁻⁸. A product of two independently rounded numbers has 0.6 · 2⁻⁸. So has the norm of
+    /// a matrix product with terms of random signs.
     private let product = 0.6 * 0x1p-8
 
-    /// A weight's gradient passes through at most 2·L·T products with recurrent weights, two with dense ones (forward,
-    /// backward) and one over the tokens.
+    /// The error of a weight's gradient comes from at most 2·L·T + 3 products.
     ///
-    /// The sum of n independent errors that aren't amplified is √n times one.
-    @Test(arguments: cases, ways)
-    func gradientIsOffByTheRoundingOfTheOperands(_ test: Case, _ way: Arithmetic) throws {
+    /// These are 2·L·T with recurrent weights, two with dense ones (forward, backward) and one over
+    /// the tokens. The sum of n independent errors that aren't amplified is √n times one.
+    @Test(arguments: cases, arithmetics)
+    func gradientErrorMatchesOperandRounding(_ test: Case, _ arithmetic: Arithmetic) throws {
         let (layout, expected) = try test.gradient(.fp32)
-        let found = try test.gradient(way).values
+        let found = try test.gradient(arithmetic).values
         let bound = product * Double(2 * test.layers * test.sequenceLength + 3).squareRoot()
         for tensor in layout.tensors {
             let range = tensor.offset..<tensor.offset + tensor.count
@@ -84,12 +85,12 @@ import Testing
 
     /// A window of one character has no recurrent product, so differences come from the dense layer.
     ///
-    /// Its bias's gradient depends on the logits alone, the others' on one more product.
-    @Test(arguments: ways)
-    func theDenseLayersOperandsAreRoundedToo(_ way: Arithmetic) throws {
+    /// The gradient of the dense bias depends only on the logits, the others on one more product.
+    @Test(arguments: arithmetics)
+    func denseLayerOperandsAreRounded(_ arithmetic: Arithmetic) throws {
         let test = Case(cell: .gru, layers: 1, units: 64, sequenceLength: 1)
         let (layout, expected) = try test.gradient(.fp32)
-        let found = try test.gradient(way).values
+        let found = try test.gradient(arithmetic).values
         for tensor in layout.tensors where !tensor.name.hasSuffix("recurrent_kernel") {
             let range = tensor.offset..<tensor.offset + tensor.count
             let error = distance(found[range], expected[range])

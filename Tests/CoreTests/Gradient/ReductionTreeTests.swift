@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test(arguments: 1...40)
-    func everyPartitionGivesTheBitsOfTheTree(leaves: Int) {
+    func balancedPartitionsGiveTheTreesBits(leaves: Int) {
         let tree = ReductionTree(leafCount: leaves)
         let expected = sum(height(leaves), 0, leaves)
         for parts in 1...8 {
@@ -55,7 +55,7 @@ import Testing
 
     /// Tests every pair of cuts, including unbalanced partitions.
     @Test(arguments: [1, 2, 5, 8, 13, 16, 21])
-    func everyCutGivesTheBitsOfTheTree(leaves: Int) {
+    func anyTwoCutsGiveTheTreesBits(leaves: Int) {
         let tree = ReductionTree(leafCount: leaves)
         let expected = sum(height(leaves), 0, leaves)
         for first in 0...leaves {
@@ -67,9 +67,9 @@ import Testing
         }
     }
 
-    /// Threads within ranks: first the threads' nodes become the rank's, then the ranks' become the root.
+    /// Merges the nodes of threads into those of their rank, then the ranks' nodes into the root.
     @Test(arguments: [1, 3, 8, 13, 32, 37])
-    func mergingTwiceGivesTheBitsOfTheTree(leaves: Int) {
+    func mergingThreadsThenRanksGivesTheTreesBits(leaves: Int) {
         let tree = ReductionTree(leafCount: leaves)
         let expected = sum(height(leaves), 0, leaves)
         for ranks in 1...4 {
@@ -103,17 +103,17 @@ import Testing
         }
     }
 
-    @Test func canonicalNodesOfKnownRuns() {
+    @Test func knownRunsHaveTheExpectedCanonicalNodes() {
         let tree = ReductionTree(leafCount: 13)
         #expect(tree.canonicalNodes(of: 0..<13) == [Node(level: 4, index: 0)])
         #expect(tree.canonicalNodes(of: 3..<9) == [(0, 3), (2, 1), (0, 8)].map(Node.init))
-        // The node is cut off by M and still complete.
+        // M ends inside this node, so the five leaves below M complete it.
         #expect(tree.canonicalNodes(of: 8..<13) == [Node(level: 3, index: 1)])
         #expect(tree.canonicalNodes(of: 12..<13) == [Node(level: 2, index: 3)])
         #expect(tree.canonicalNodes(of: 5..<5).isEmpty)
     }
 
-    @Test func foldAddsAsSoonAsASiblingIsThere() {
+    @Test func foldAddsCompletedSiblingsImmediately() {
         let plan = ReductionTree(leafCount: 4).foldPlan(of: 0..<4)
         #expect(plan.slotCount == 3)
         #expect(plan.steps.map(\.slot) == [0, 1, 1, 2])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Threads and ranks don't change a bit of the training.
+/// Trainings have the same bits with any number of threads and ranks.
 @Suite struct ReproducibilityTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let cell: Cell
@@ -102,18 +102,18 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func threadsDoNotChangeABit(_ test: Case) throws { try compareThreads(test) }
+    func threadsDoNotChangeTheBits(_ test: Case) throws { try compareThreads(test) }
 
     @Test(arguments: cases.map(\.inBF16))
-    func threadsDoNotChangeABitOfBF16(_ test: Case) throws { try compareThreads(test) }
+    func threadsDoNotChangeTheBitsInBF16(_ test: Case) throws { try compareThreads(test) }
 
     private func compareThreads(_ test: Case) throws {
         let expected = try train(test, threads: 1)
         #expect(differences(expected[1], bits(testNumbers(expected[1].count, limit: 0.3))) > 0)
         for threads in [2, 3, 5, 9] {
             let found = try train(test, threads: threads)
-            for (index, what) in ["losses", "parameters", "first moments", "second moments"].enumerated() {
-                #expect(differences(found[index], expected[index]) == 0, "\(what) with \(threads) threads")
+            for (index, name) in ["losses", "parameters", "first moments", "second moments"].enumerated() {
+                #expect(differences(found[index], expected[index]) == 0, "\(name) with \(threads) threads")
             }
         }
     }
@@ -125,21 +125,22 @@ import Testing
         Case(cell: .gru, layers: 1, units: 320, batchSize: 16, microBatchSize: 8),
     ]
 
-    /// Teams and members divide rows and units in many ways: odd numbers of vectors, shared panels, one row per team.
+    /// Divisions into teams and members with odd numbers of vectors, shared panels and one row per
+    /// team.
     @Test(arguments: divisible + divisible.map(\.inBF16) + divisible.prefix(2).map(\.inTiles))
-    func teamsDoNotChangeABit(_ test: Case) throws {
+    func teamsDoNotChangeTheBits(_ test: Case) throws {
         let expected = try train(test, threads: 1)
         for (threads, members) in [(2, 2), (3, 3), (4, 2), (6, 3), (2, 1)] {
             let found = try train(test, threads: threads, members: members)
-            for (index, what) in ["losses", "parameters", "first moments", "second moments"].enumerated() {
+            for (index, name) in ["losses", "parameters", "first moments", "second moments"].enumerated() {
                 #expect(
-                    differences(found[index], expected[index]) == 0, "\(what) with \(threads) threads by \(members)")
+                    differences(found[index], expected[index]) == 0, "\(name) with \(threads) threads by \(members)")
             }
         }
     }
 
     /// The gradient of several ranks, one run of micro-batches each, summed along the tree.
-    private func shardedGradient(_ test: Case, runs: [Range<Int>]) throws -> [UInt32] {
+    private func summedGradient(_ test: Case, runs: [Range<Int>]) throws -> [UInt32] {
         var nodes: [[Float]] = []
         for (rank, run) in runs.enumerated() {
             let replica = try test.replica(run, threads: rank % 2 + 1, ranks: runs.count)
@@ -160,10 +161,10 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func ranksDoNotChangeABit(_ test: Case) throws { try compareRanks(test) }
+    func ranksDoNotChangeTheBits(_ test: Case) throws { try compareRanks(test) }
 
     @Test(arguments: cases.map(\.inBF16))
-    func ranksDoNotChangeABitOfBF16(_ test: Case) throws { try compareRanks(test) }
+    func ranksDoNotChangeTheBitsInBF16(_ test: Case) throws { try compareRanks(test) }
 
     private func compareRanks(_ test: Case) throws {
         let single = try test.replica(0..<test.microBatches, threads: 1)
@@ -171,15 +172,15 @@ import Testing
         let expected = bits(single.gradient.sums.elements)
         for ranks in [1, 2, 3, 4, test.microBatches + 1] {
             let runs = Partition.balanced(count: test.microBatches, parts: ranks)
-            #expect(differences(try shardedGradient(test, runs: runs), expected) == 0, "\(ranks) ranks")
+            #expect(differences(try summedGradient(test, runs: runs), expected) == 0, "\(ranks) ranks")
         }
         let uneven = [0..<1, 1..<test.microBatches]
-        #expect(differences(try shardedGradient(test, runs: uneven), expected) == 0)
+        #expect(differences(try summedGradient(test, runs: uneven), expected) == 0)
     }
 
     /// Two of three micro-batches, in one node or two, of a model with several gradient blocks.
     @Test(arguments: [1, 3], [0..<2, 1..<3])
-    func finishedBlocksStayAsTheyAre(threads: Int, run: Range<Int>) throws {
+    func finishedBlocksDoNotChange(threads: Int, run: Range<Int>) throws {
         let test = Case(cell: .gru, layers: 1, units: 512, batchSize: 3, microBatchSize: 1)
         let replica = try test.replica(run, threads: threads, ranks: 2)
         let blocks = replica.gradient.blocks
@@ -206,7 +207,7 @@ import Testing
         #expect(seen == seen.indices.map(checksum))
     }
 
-    @Test func rankWithoutMicroBatchesHasNoNodesAndStillTakesTheStep() throws {
+    @Test func aRankWithoutMicroBatchesTakesTheSameStep() throws {
         let test = Case(cell: .gru, layers: 1, units: 7, batchSize: 4, microBatchSize: 2)
         let (single, idle) = (try test.replica(0..<2, threads: 1), try test.replica(2..<2, threads: 2))
         try single.computeGradient(test.reader(step: 0))

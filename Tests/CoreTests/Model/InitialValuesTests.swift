@@ -24,7 +24,8 @@ import Testing
         return Array(values[tensor.offset..<tensor.offset + tensor.count])
     }
 
-    /// Expects U(−l, l) within five standard errors: mean 0 ± l·√(1/3n), mean square l²/3 ± l²·√(4/45n).
+    /// Expects U(−l, l) within five standard errors: mean 0 ± l·√(1/3n), mean square
+    /// l²/3 ± l²·√(4/45n).
     private func expectUniform(_ values: [Float], limit: Double, _ name: String) {
         let n = Double(values.count)
         let mean = values.reduce(0) { $0 + Double($1) } / n
@@ -35,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases)
-    func embeddingAndKernelsAreUniformWithinKerassLimits(cell: Cell) throws {
+    func embeddingsAndKernelsAreUniformWithKerasLimits(cell: Cell) throws {
         let layout = layout(cell)
         let values = try values(layout)
         let name = cell.layerName
@@ -66,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func biasesAreZeroButTheForgetGatesOne() throws {
+    @Test func biasesAreZeroExceptTheForgetGates() throws {
         let rows = [Cell.gru: 6, .lstm: 4, .simpleRNN: 1]
         for cell in Cell.allCases {
             let layout = layout(cell, units: 7)
@@ -83,7 +84,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases)
-    func valuesFollowFromTheSeedAlone(cell: Cell) throws {
+    func valuesDependOnlyOnTheSeed(cell: Cell) throws {
         let layout = layout(cell)
         let expected = try values(layout, seed: 1)
         #expect(differences(try values(layout, seed: 1), expected) == 0)
@@ -96,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func layersOfOneShapeDiffer() throws {
+    @Test func layersOfTheSameShapeDiffer() throws {
         let layout = layout(.gru, layers: 3)
         let values = try values(layout)
         #expect(try part(values, layout, "gru_1.kernel") != part(values, layout, "gru_2.kernel"))
@@ -104,7 +105,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases, [1, 2])
-    func untrainedModelIsAsGoodAsGuessing(cell: Cell, layers: Int) throws {
+    func anUntrainedModelHasTheLossOfUniformGuesses(cell: Cell, layers: Int) throws {
         let layout = layout(cell, layers: layers)
         let text = testText(1000, vocabularySize: 66)
         let evaluator = try Evaluator(
@@ -124,9 +125,10 @@ import Testing
         for threads in [2, 3, 5] { #expect(bits(try values(layout, threads: threads)) == expected) }
     }
 
-    /// A heartbeat per row, with and without Cholesky, since the orthogonal kernels of a large model take minutes.
+    /// The orthogonal kernels of a large model take minutes; the cases are with and without
+    /// Cholesky.
     @Test(arguments: [Cell.gru, .simpleRNN])
-    func theWorkShowsSignsOfLife(cell: Cell) throws {
+    func initializationReportsProgressPerRow(cell: Cell) throws {
         let heartbeat = Heartbeat()
         _ = try values(layout(cell, layers: 1, units: 40), heartbeat: heartbeat)
         #expect(heartbeat.beats >= 40)

@@ -33,7 +33,7 @@ func buffer(_ values: [Float]) throws -> AlignedBuffer<Float> {
 }
 
 extension OperandFormat {
-    /// The formats that this machine trains in.
+    /// The formats that this machine can train with.
     static var trainable: [OperandFormat] { allCases.filter { (try? $0.panelProducts()) != nil } }
 }
 
@@ -49,7 +49,8 @@ func isClose(_ a: Double, _ b: Double, relative: Double, absolute: Double) -> Bo
 
 /// The number of differing elements of two vectors.
 ///
-/// Comparing long vectors with `==` in an expectation would make the test library compute an edit script.
+/// A failed `==` of long vectors in an expectation would make the test library compute an edit
+/// script.
 func differences<Element: Equatable>(_ a: [Element], _ b: [Element]) -> Int {
     abs(a.count - b.count) + zip(a, b).count { $0 != $1 }
 }

@@ -13,7 +13,7 @@ import Testing
         #expect(layout.count == 4_022_850)
     }
 
-    @Test func gruTensorsHaveTheCheckpointsNamesAndShapes() {
+    @Test func gruTensorsHaveCheckpointNamesAndShapes() {
         let layout = ParameterLayout(
             ModelConfiguration(cell: .gru, layers: 3, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         #expect(
@@ -28,7 +28,7 @@ import Testing
             ])
     }
 
-    @Test func lstmTensorsHaveTheCheckpointsNamesAndShapes() {
+    @Test func lstmTensorsHaveCheckpointNamesAndShapes() {
         let layout = ParameterLayout(
             ModelConfiguration(cell: .lstm, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         #expect(
@@ -42,7 +42,7 @@ import Testing
             ])
     }
 
-    @Test func simpleRNNTensorsHaveTheCheckpointsNamesAndShapes() {
+    @Test func simpleRNNTensorsHaveCheckpointNamesAndShapes() {
         let layout = ParameterLayout(
             ModelConfiguration(cell: .simpleRNN, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         #expect(
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases, [1, 2, 3])
-    func tensorsFollowEachOtherWithoutGaps(cell: Cell, layers: Int) throws {
+    func tensorsAreContiguous(cell: Cell, layers: Int) throws {
         let layout = ParameterLayout(
             ModelConfiguration(cell: cell, layers: layers, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         var next = 0

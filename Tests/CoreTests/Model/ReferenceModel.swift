@@ -4,8 +4,8 @@ import Glibc
 
 /// A naive reference model in Double, directly from Keras's formulas.
 ///
-/// Embedding → GRU (reset_after), LSTM or SimpleRNN layers → Dense → softmax cross-entropy, one character of one
-/// sequence at a time.
+/// Embedding → GRU (reset_after), LSTM or SimpleRNN layers → Dense → softmax cross-entropy, one
+/// character of one sequence at a time.
 struct ReferenceModel {
     /// The states h, and c for LSTM, of every layer.
     struct State {

@@ -46,7 +46,7 @@ import Testing
     }
 
     /// In the first step m = (1 − β1) g and √v = √(1 − β2) |g|.
-    @Test func givenHyperParametersAreUsed() throws {
+    @Test func customHyperparametersAreUsed() throws {
         let adam = Adam(beta1: 0.7, beta2: 0.95, epsilon: 0.01)
         let gradient = testNumbers(33)
         let weights = try buffer([Float](repeating: 0, count: 33))
@@ -62,14 +62,14 @@ import Testing
         }
     }
 
-    @Test func defaultsAreKerass() {
+    @Test func defaultsMatchKeras() {
         let adam = Adam()
         #expect(adam.beta1 == 0.9)
         #expect(adam.beta2 == 0.999)
         #expect(adam.epsilon == 1e-7)
     }
 
-    @Test func firstStepMovesByTheLearningRateWhateverTheGradient() throws {
+    @Test func theFirstStepHasTheSizeOfTheLearningRate() throws {
         let weights = try buffer([0, 0, 0])
         try OptimizerState(Adam(), count: 3).step(weights, [1000, -0.25, 0], learningRate: 0.5)
         #expect(abs(weights[0] + 0.5) < 1e-5)

@@ -33,7 +33,7 @@ import Testing
         if count > 100 { #expect(zip(start, weights.elements).contains { abs($0 - $1) > 0.02 }) }
     }
 
-    @Test func withoutDecayItIsAdamToTheBit() throws {
+    @Test func zeroWeightDecayGivesTheBitsOfAdam() throws {
         let optimizers: [any Optimizer] = [AdamW(weightDecay: 0), Adam()]
         let results = try optimizers.map { optimizer in
             let state = try OptimizerState(optimizer, count: 333)
@@ -52,7 +52,7 @@ import Testing
         #expect(weights[0] == 7)
     }
 
-    @Test func defaultsAreKerass() {
+    @Test func defaultsMatchKeras() {
         #expect(AdamW().adam == Adam())
         #expect(AdamW().weightDecay == 0.004)
     }

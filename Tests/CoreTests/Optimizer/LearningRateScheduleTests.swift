@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test(arguments: ScheduleKind.allCases)
-    func theRateRisesFromZeroThenHolds(kind: ScheduleKind) {
+    func warmupIsLinearThenTheRateIsConstant(kind: ScheduleKind) {
         let rates = (0...10).map { schedule(kind).rate(step: $0) }
         #expect(rates == [0, 0.125, 0.25, 0.375, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
     }
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func powersAgreeWithTheLibrarys() {
+    @Test func powersMatchTheCLibrary() {
         for numerator in [0, 1, 2, 5, 7, 100, 9999, 1 << 40] {
             for denominator in [1, 2, 3, 7, 1000, Int.max] {
                 for base in [0.9, 0.25, 0.999_999, 1] {
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func settingsCountInStepsAndEpochs() {
+    @Test func scheduleSettingsTakeStepsAndEpochs() {
         var settings = Settings()
         #expect(settings.schedule(stepsPerEpoch: 10, horizon: 200) == LearningRateSchedule(decaySteps: 200))
         settings[.schedule] = .cosine

@@ -2,9 +2,9 @@ import Testing
 
 @testable import DTrainCore
 
-/// Conversion between optimisers and settings.
+/// Conversion between optimizers and settings.
 @Suite struct OptimizerSettingsTests {
-    @Test func eachKindTakesItsOwnSettings() throws {
+    @Test func eachOptimizerUsesItsOwnSettings() throws {
         var settings = Settings()
         #expect(settings.makeOptimizer() as? Adam == Adam())
         (settings[.beta1], settings[.beta2], settings[.epsilon]) = (0.1, 0.2, 0.3)
@@ -19,7 +19,7 @@ import Testing
         #expect(settings.makeOptimizer() as? SGD == SGD(momentum: 0.5))
     }
 
-    @Test func defaultsAreTheOptimizersOwn() {
+    @Test func defaultSettingsGiveDefaultOptimizers() {
         var settings = Settings()
         settings[.optimizer] = .adamw
         #expect(settings.makeOptimizer() as? AdamW == AdamW())
@@ -29,7 +29,7 @@ import Testing
         #expect(settings.makeOptimizer() as? SGD == SGD())
     }
 
-    @Test func anOptimizerIsDescribedSoThatSettingsMakeItAgain() {
+    @Test func settingsRestoreTheOptimizerTheyDescribe() {
         let optimizers: [any Optimizer] = [
             Adam(beta1: 0.5, epsilon: 0.1), AdamW(weightDecay: 0.5), RMSprop(rho: 0.5), SGD(momentum: 0.5),
         ]

@@ -10,9 +10,9 @@ import Testing
         ReproducibilityTests.Case(cell: .lstm, layers: 2, units: 130, batchSize: 3, microBatchSize: 2),
     ]
 
-    /// The reference is the optimiser's update of the whole vector with a contiguous gradient.
+    /// The reference updates the whole vector with a contiguous gradient.
     @Test(arguments: cases, [nil, 0.01])
-    func everyParameterMeetsItsOwnGradient(_ test: ReproducibilityTests.Case, clipNorm: Double?) throws {
+    func everyParameterIsUpdatedWithItsOwnGradient(_ test: ReproducibilityTests.Case, clipNorm: Double?) throws {
         for optimizer in OptimizerTests.all {
             let replica = try test.replica(0..<test.microBatches, threads: 2, optimizer: optimizer)
             let state = try OptimizerState(optimizer, count: replica.layout.count)
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func plainDescentMovesEachParameterAlongItsGradient(_ test: ReproducibilityTests.Case) throws {
+    func plainSGDSubtractsTheScaledGradient(_ test: ReproducibilityTests.Case) throws {
         let replica = try test.replica(0..<test.microBatches, threads: 2, optimizer: SGD())
         let before = Array(replica.parameters.elements)
         try replica.computeGradient(test.reader(step: 0))
@@ -46,7 +46,7 @@ import Testing
 
     /// The total change is the sum of the steps' velocities, unrolled in Double.
     @Test(arguments: cases)
-    func momentumSumsTheGradientsOfThreeSteps(_ test: ReproducibilityTests.Case) throws {
+    func momentumAccumulatesTheGradientsOfThreeSteps(_ test: ReproducibilityTests.Case) throws {
         let (momentum, learningRate) = (0.8, 0.5)
         let replica = try test.replica(0..<test.microBatches, threads: 2, optimizer: SGD(momentum: momentum))
         let before = Array(replica.parameters.elements)
@@ -57,8 +57,8 @@ import Testing
         }
         let weights = [1 + momentum + momentum * momentum, 1 + momentum, 1]
         let wrong = before.indices.filter { index in
-            let way: Double = zip(weights, gradients).reduce(0) { $0 + $1.0 * Double($1.1[index]) }
-            let expected: Double = Double(before[index]) - learningRate * way
+            let sum: Double = zip(weights, gradients).reduce(0) { $0 + $1.0 * Double($1.1[index]) }
+            let expected: Double = Double(before[index]) - learningRate * sum
             return abs(Double(replica.parameters[index]) - expected) > 0x1p-22
         }
         #expect(wrong.count == 0)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DTrainCore
 
-/// Properties of every optimiser.
+/// Properties of every optimizer.
 @Suite struct OptimizerTests {
     static let all: [any Optimizer] = [Adam(), SGD(), SGD(momentum: 0.9), AdamW(), RMSprop()]
 
@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: all.indices)
-    func copiedStateContinuesTheSame(optimizer: Int) throws {
+    func aCopiedStateGivesTheSameNextStep(optimizer: Int) throws {
         let count = 50
         let (through, resumed) = (
             try OptimizerState(Self.all[optimizer], count: count), try OptimizerState(Self.all[optimizer], count: count)
@@ -45,7 +45,7 @@ import Testing
 
     /// Halving is exact, so the result has the bits of the halved gradient.
     @Test(arguments: all.indices)
-    func theGradientIsScaledFirst(optimizer: Int) throws {
+    func theGradientIsScaledBeforeTheUpdate(optimizer: Int) throws {
         func train(_ gradient: [Float], scale: Float) throws -> [[UInt32]] {
             let state = try OptimizerState(Self.all[optimizer], count: 77)
             let parameters = try buffer(testNumbers(77, salt: 99))

@@ -26,14 +26,14 @@ import Testing
     }
 
     /// Unlike Adam's, ε is under the root: g = 3 and v = 0.5·9 give √(4.5 + 4.5) = 3.
-    @Test func epsilonIsBelowTheRoot() throws {
+    @Test func epsilonIsInsideTheSquareRoot() throws {
         let state = try OptimizerState(RMSprop(rho: 0.5, epsilon: 4.5), count: 1)
         let weights = try buffer([1])
         state.step(weights, [3], learningRate: 0.5)
         #expect(weights[0] == 0.5)
     }
 
-    @Test func defaultsAreKerass() {
+    @Test func defaultsMatchKeras() {
         #expect(RMSprop() == RMSprop(rho: 0.9, epsilon: 1e-7))
     }
 }

@@ -7,7 +7,7 @@ import Testing
     static let sizes = [0, 1, 7, 8, 15, 16, 33, 77, 1003]
 
     @Test(arguments: sizes, [0.001, 0.3])
-    func plainDescentFollowsTheGradient(count: Int, learningRate: Double) throws {
+    func plainSGDFollowsTheGradient(count: Int, learningRate: Double) throws {
         let (start, gradient) = (testNumbers(count, salt: 9), testNumbers(count, salt: 1))
         let parameters = try buffer(start)
         let state = try OptimizerState(SGD(), count: count)
@@ -20,9 +20,10 @@ import Testing
         }
     }
 
-    /// Unrolled over three steps: m₃ = −lr (μ²g₁ + μg₂ + g₃); p₃ = p₀ − lr ((1 + μ + μ²) g₁ + (1 + μ) g₂ + g₃).
+    /// Unrolled over three steps: m₃ = −lr (μ²g₁ + μg₂ + g₃);
+    /// p₃ = p₀ − lr ((1 + μ + μ²) g₁ + (1 + μ) g₂ + g₃).
     @Test(arguments: sizes, [0.5, 0.9])
-    func momentumSumsEarlierSteps(count: Int, momentum: Double) throws {
+    func momentumAccumulatesEarlierSteps(count: Int, momentum: Double) throws {
         let learningRate = 0.05
         let start = testNumbers(count, salt: 9)
         let gradients = (1...3).map { testNumbers(count, salt: $0) }
@@ -33,12 +34,12 @@ import Testing
             let g = gradients.map { Double($0[index]) }
             let square = momentum * momentum
             let velocity: Double = -learningRate * (square * g[0] + momentum * g[1] + g[2])
-            let way: Double = (1 + momentum + square) * g[0] + (1 + momentum) * g[1] + g[2]
-            let expected: Double = Double(start[index]) - learningRate * way
+            let sum: Double = (1 + momentum + square) * g[0] + (1 + momentum) * g[1] + g[2]
+            let expected: Double = Double(start[index]) - learningRate * sum
             #expect(abs(Double(state.slots[0][index]) - velocity) <= 0x1p-23)
             #expect(abs(Double(parameters[index]) - expected) <= 0x1p-22)
         }
     }
 
-    @Test func defaultIsPlainDescent() { #expect(SGD().momentum == 0) }
+    @Test func momentumIsZeroByDefault() { #expect(SGD().momentum == 0) }
 }

@@ -9,7 +9,7 @@ import Testing
         try characters.number()
     }
 
-    @Test func rowsAreTheIdsThatOccurInAscendingOrder() throws {
+    @Test func occurringIdsAreNumberedInAscendingOrder() throws {
         let characters = try BatchCharacters(vocabularySize: 65_536, batchSize: 2, sequenceLength: 4)
         #expect(characters.capacity == 8)
         for texts: [[UInt16]] in [[[9, 65_535, 9, 0], [4, 9, 9, 9]], [[7, 7, 7, 7]]] {
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func noBatchHasMoreCharactersThanTokensOrThanTheVocabulary() throws {
+    @Test func charactersAreLimitedByTokensAndVocabulary() throws {
         #expect(try BatchCharacters(vocabularySize: 7, batchSize: 3, sequenceLength: 5).capacity == 7)
         #expect(try BatchCharacters(vocabularySize: 70, batchSize: 3, sequenceLength: 5).capacity == 15)
         #expect(BatchCharacters.capacity(vocabularySize: 70, batchSize: 3, sequenceLength: .max) == 70)

@@ -6,7 +6,7 @@ import Testing
 /// Dropout masks against the scalar Philox, and the rate of kept units.
 @Suite struct DropoutMaskTests {
     /// Whether a unit is kept, by definition.
-    static func passes(
+    static func isKept(
         key: Philox.Block, sequence: Int, time: Int, unit: Int, threshold: UInt32
     ) -> Bool {
         let (half, lane) = (unit % 128 / 16, unit % 16)
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: [1, 15, 16, 17, 127, 128, 129, 300])
-    func masksAreThoseOfTheScalarPhilox(units: Int) {
+    func masksMatchTheScalarPhilox(units: Int) {
         let key = CounterRandom(seed: 7, purpose: .dropout).words(3, 5)
         for (sequence, time, threshold) in [(0, 0, 1), (5, 99, 20_000), (70_000, 3, 32_768), (2, 1, 65_535)] {
             // One guard byte after the mask.
@@ -25,7 +25,7 @@ import Testing
             dtrain_dropout_mask(
                 key.0, key.1, UInt32(sequence), UInt32(time), UInt32(threshold), Int64(units), &mask)
             let expected = (0..<units).map {
-                Self.passes(key: key, sequence: sequence, time: time, unit: $0, threshold: UInt32(threshold))
+                Self.isKept(key: key, sequence: sequence, time: time, unit: $0, threshold: UInt32(threshold))
                     ? UInt8(1) : 0
             }
             #expect(mask == expected + [9])
@@ -33,14 +33,14 @@ import Testing
     }
 
     @Test(arguments: [1, 7, 16, 33])
-    func whatPassesIsScaledAndTheRestIsZero(count: Int) {
+    func keptUnitsAreScaledAndDroppedOnesAreZero(count: Int) {
         let (values, sums) = (testNumbers(count, salt: 1), testNumbers(count, salt: 2))
         let mask = (0..<count).map { UInt8($0 % 3 == 0 ? 0 : 1) }
-        var (passed, sum) = ([Float](repeating: .nan, count: count), sums)
-        dtrain_dropout(Int64(count), mask, 1.25, values, &passed)
+        var (kept, sum) = ([Float](repeating: .nan, count: count), sums)
+        dtrain_dropout(Int64(count), mask, 1.25, values, &kept)
         dtrain_dropout_add(Int64(count), mask, 1.25, values, &sum)
         let expected = zip(values, mask).map { $1 == 1 ? $0 * 1.25 : 0 }
-        #expect(bits(passed) == bits(expected))
+        #expect(bits(kept) == bits(expected))
         #expect(bits(sum) == bits(zip(sums, expected).map(+)))
         // A dropped unit is zero, even if its value isn't finite.
         var dropped: [Float] = [0]
@@ -66,23 +66,23 @@ import Testing
     ///
     /// The factors have mean 1 and variance p/(1 − p).
     @Test(arguments: [0.1, 0.3, 0.5, 0.9])
-    func unitsPassAsOftenAsTheyShould(probability: Double) throws {
+    func maskStatisticsMatchTheProbability(probability: Double) throws {
         let masks = try masks(4, probability)
         let scale = Double(try #require(masks.layer(1).output).scale)
         #expect(isClose(scale, 1 / (1 - probability), relative: 1e-3, absolute: 0))
         let bytes = try bytes(masks, layer: 1)
         let count = Double(bytes.count)
-        let passed = Double(bytes.count { $0 == 1 })
+        let kept = Double(bytes.count { $0 == 1 })
         let deviation = (count * probability * (1 - probability)).squareRoot()
-        #expect(abs(passed - count * (1 - probability)) < 5 * deviation)
-        let mean = passed * scale / count
-        let variance = passed * scale * scale / count - mean * mean
+        #expect(abs(kept - count * (1 - probability)) < 5 * deviation)
+        let mean = kept * scale / count
+        let variance = kept * scale * scale / count - mean * mean
         #expect(abs(mean - 1) < 5 * deviation * scale / count)
         #expect(isClose(variance, probability / (1 - probability), relative: 0.05, absolute: 0))
     }
 
     /// Two independent masks agree in a fraction p² + (1 − p)² of the units.
-    @Test func masksOfOtherStepsLayersSeedsAndTokensAreOthers() throws {
+    @Test func masksDifferBetweenStepsLayersSeedsAndTokens() throws {
         let own = try bytes(masks(4), layer: 0)
         var others = [
             try bytes(masks(5), layer: 0), try bytes(masks(4), layer: 1), try bytes(masks(4, seed: 2), layer: 0),

@@ -20,8 +20,8 @@ import Testing
         return try LazyTable(Self.layout, parameters: parameters.pointer, kernel: kernel)
     }
 
-    /// Eight workers fill the rows concurrently in different orders; the result has the bits of training's table.
-    @Test func rowsAreThoseOfTheTableInTraining() throws {
+    /// Eight workers fill the rows concurrently in different orders.
+    @Test func rowsHaveTheBitsOfTheTrainingTable() throws {
         let vocabularySize = Self.layout.configuration.vocabularySize
         let characters = try BatchCharacters(
             vocabularySize: vocabularySize, batchSize: 1, sequenceLength: vocabularySize)
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func rowsThatAreNotFilledTakeNoMemory() throws {
+    @Test func unfilledRowsTakeNoMemory() throws {
         let table = try AlignedBuffer<Float>(count: 1 << 24, isSparse: true)
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         for row in [5, 9000] { (table.pointer + row * 1000).update(repeating: 1, count: 1000) }

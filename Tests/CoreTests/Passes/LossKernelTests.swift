@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct LossKernelTests {
     @Test(arguments: [1, 2, 5, 15, 16, 17, 66, 131], [Float(0.1), 3, 60])
-    func crossEntropyAndItsGradientAreTheNaiveOnes(count: Int, spread: Float) throws {
+    func crossEntropyAndItsGradientMatchTheFormula(count: Int, spread: Float) throws {
         let (logits, bias) = (testNumbers(count, limit: spread, salt: 1), testNumbers(count, salt: 2))
         let sums = zip(logits, bias).map { Double($0) + Double($1) }
         for target in Set([0, count / 2, count - 1]) {
@@ -30,8 +30,8 @@ import Testing
                 #expect(bits(part) == bits(apart.elements[first...]))
             }
             for j in 0..<count {
-                let slope = 0.25 * (exp(sums[j] - logSumExp(sums)) - (j == target ? 1 : 0))
-                #expect(isClose(Double(apart[j]), slope, relative: 1e-4, absolute: 1e-7))
+                let derivative = 0.25 * (exp(sums[j] - logSumExp(sums)) - (j == target ? 1 : 0))
+                #expect(isClose(Double(apart[j]), derivative, relative: 1e-4, absolute: 1e-7))
             }
         }
     }
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 3])
-    func samplingWeightsAreExponentialsOfWhatMayBeDrawn(first: Int) {
+    func samplingWeightsAreExponentialsOfTheAllowedLogits(first: Int) {
         let (logits, bias) = (testNumbers(21, limit: 3, salt: 1), testNumbers(21, salt: 2))
         let sums = zip(logits, bias).map { Double($0) + Double($1) }
         let largest = sums[first...].max() ?? 0

@@ -13,15 +13,15 @@ import Testing
         #expect((0..<count - 1).allSatisfy { rankBatch.rows(of: $0).count == microBatchSize })
     }
 
-    @Test func runsOfMicroBatchesShareOutTheSequences() {
+    @Test func ranksDivideTheSequencesByMicroBatches() {
         let runs = [0..<1, 1..<1, 1..<3, 3..<4]
-        let shards = runs.map { RankBatch(batchSize: 7, microBatchSize: 2, sequenceLength: 3, microBatches: $0) }
-        #expect(shards.map(\.sequences) == [0..<2, 2..<2, 2..<6, 6..<7])
-        #expect(shards.map(\.rows) == [2, 0, 4, 1])
-        #expect(shards.map(\.tokens) == [6, 0, 12, 3])
+        let batches = runs.map { RankBatch(batchSize: 7, microBatchSize: 2, sequenceLength: 3, microBatches: $0) }
+        #expect(batches.map(\.sequences) == [0..<2, 2..<2, 2..<6, 6..<7])
+        #expect(batches.map(\.rows) == [2, 0, 4, 1])
+        #expect(batches.map(\.tokens) == [6, 0, 12, 3])
     }
 
-    @Test func everyTokenAndStateHasAPlaceOfItsOwnInsideItsMicroBatch() {
+    @Test func tokensAndStatesHaveUniquePlacesInTheirMicroBatch() {
         let rankBatch = RankBatch(batchSize: 7, microBatchSize: 3, sequenceLength: 4, microBatches: 1..<3)
         var tokens: [Int] = []
         var states: [Int] = []
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases)
-    func whatIsSummedIsEverythingButEmbeddingAndFirstKernel(cell: Cell) throws {
+    func allGradientsExceptEmbeddingAndFirstKernelAreSummed(cell: Cell) throws {
         let layout = ParameterLayout(
             ModelConfiguration(cell: cell, layers: 2, embeddingDim: 3, rnnUnits: 7, vocabularySize: 5))
         let gradient = GradientLayout(layout, tableRows: 4)

@@ -5,9 +5,10 @@ import Testing
 
 /// The division of rows and units among workers.
 @Suite struct TeamGridTests {
-    /// Each row and unit belongs to one member, in whole vectors, and shares differ by at most one unit step.
+    /// Each row belongs to one team and each unit to one of its members, in whole vectors; shares
+    /// differ by at most one unit step.
     @Test(arguments: [1024, 192, 48, 100], [1, 2, 3, 7, 16, 64])
-    func everyUnitIsOneMembers(units: Int, members: Int) {
+    func everyUnitBelongsToOneMember(units: Int, members: Int) {
         let members = min(members, TeamGrid.maxMembers(units: units))
         for rows in [1, 5, 6, 64] {
             let teams = TeamGrid(teams: 3, members: members).divide(rows: rows, units: units)
@@ -23,19 +24,21 @@ import Testing
         }
     }
 
-    /// The unit step is the widest that leaves a share for every member.
-    @Test func sharesAreOfWholeBlocksForFewRows() {
+    /// Few rows have a step of one column block (64 units), others of two vectors (32).
+    ///
+    /// A step of one vector is used where it divides the units more evenly.
+    @Test func unitStepsDependOnRowsUnitsAndMembers() {
         #expect(TeamGrid.unitStep(rows: 2, units: 1024, members: 16) == 64)
         #expect(TeamGrid.unitStep(rows: 2, units: 1024, members: 17) == 16)
         #expect(TeamGrid.unitStep(rows: 64, units: 1024, members: 32) == 32)
         #expect(TeamGrid.unitStep(rows: 64, units: 1024, members: 33) == 16)
-        // Two shares of 48 rather than 64 and 32.
+        // Two shares of 48 are more even than 64 and 32.
         #expect(TeamGrid.unitStep(rows: 64, units: 96, members: 2) == 16)
         #expect(TeamGrid.unitStep(rows: 64, units: 100, members: 1) == 100)
         #expect(TeamGrid.maxMembers(units: 100) == 1)
     }
 
-    @Test func impossibleMembersAreRefused() throws {
+    @Test func impossibleTeamSizesAreRejected() throws {
         func message(_ members: Int, threads: Int, units: Int) -> String? {
             do {
                 try TeamGrid.check(members: members, threads: threads, units: units)
@@ -58,26 +61,31 @@ import Testing
             elements: 3 * units * units, layers: 1, gates: 3, bytes: bytes)
     }
 
-    /// 64 rows · 3,145,728 / 100, plus 12.6 MB from the shared cache at 25 bytes per nanosecond, forward and backward.
-    @Test func oneWorkerMultipliesAndReads() {
+    /// The cost is 64 rows · 3,145,728 / 100, plus 12.6 MB from the shared cache at 25 bytes per
+    /// nanosecond, forward and backward.
+    @Test func teamsOfOneCostProductsAndReads() {
         let (multiply, read) = (64.0 * 3_145_728 / 100, 4.0 * 3_145_728 / 25)
         #expect(Self.cost().nanoseconds(rows: 64, TeamGrid(teams: 1, members: 1)) == 2 * (multiply + read))
         // Two teams halve the rows but not the reads.
         #expect(Self.cost().nanoseconds(rows: 64, TeamGrid(teams: 2, members: 1)) == 2 * (multiply / 2 + read))
     }
 
-    /// Two members halve both, copy half of 64 · 1024 states and three times as many gradients, and synchronize twice.
-    @Test func membersTakeOverAndMeet() {
+    /// Two members halve both costs.
+    ///
+    /// In addition, they copy half of 64 · 1024 states and three times as many gradients, and
+    /// synchronize twice.
+    @Test func membersDivideTheCostAndAddSynchronization() {
         let own = (64.0 * 3_145_728 / 100 + 4.0 * 3_145_728 / 25) / 2
         let exchanged = 64.0 * 1024 * 4 * 4 / 2 / 10
-        let meet = 2 * (500.0 + 2 * 50)
-        #expect(Self.cost().nanoseconds(rows: 64, TeamGrid(teams: 1, members: 2)) == 2 * own + exchanged + meet)
+        let synchronization = 2 * (500.0 + 2 * 50)
+        #expect(
+            Self.cost().nanoseconds(rows: 64, TeamGrid(teams: 1, members: 2)) == 2 * own + exchanged + synchronization)
     }
 
     /// A share that fits the member's own cache is read four times as fast.
-    @Test func sharesThatFitTheCoresCacheAreReadFromIt() {
+    @Test func sharesThatFitTheOwnCacheAreReadFaster() {
         let cost = Self.cost(ownCache: 1 << 21, bytes: 2)
-        // 6.3 MB: an eighth is 786 KB and fits half of 2 MiB, a quarter doesn't.
+        // The weights have 6.3 MB: an eighth (786 KB) fits half of 2 MiB, a quarter doesn't.
         func read(_ members: Int) -> Double {
             let all = cost.nanoseconds(rows: 2, TeamGrid(teams: 1, members: members))
             let multiply = 2 * 2.0 * 3_145_728 / 100 / Double(members)
@@ -89,7 +97,7 @@ import Testing
     }
 
     /// A partial tile costs as much as a full one of 16 rows.
-    @Test func aRowOfTilesCostsAsMuchAsSixteen() {
+    @Test func partialTilesCostAsMuchAsFullOnes() {
         var cost = Self.cost()
         cost.rowStep = 16
         let alone = TeamGrid(teams: 1, members: 1)
@@ -97,7 +105,7 @@ import Testing
         #expect(cost.nanoseconds(rows: 17, alone) == cost.nanoseconds(rows: 32, alone))
     }
 
-    @Test func theTutorialsTwoThreadsAreOneTeamAndSmallModelsHaveNone() {
+    @Test func largeModelsUseTeamsAndSmallOnesDoNot() {
         #expect(Self.cost().best(rows: 64, workers: 2) == TeamGrid(teams: 1, members: 2))
         #expect(Self.cost(units: 64).best(rows: 64, workers: 2) == TeamGrid(teams: 2, members: 1))
         // A single row can only be divided by units, if that outweighs the synchronization.
@@ -105,7 +113,7 @@ import Testing
         #expect(Self.cost(units: 16).best(rows: 1, workers: 4) == TeamGrid(teams: 1, members: 1))
     }
 
-    @Test func membersThatAreAskedForHold() {
+    @Test func theRequestedTeamSizeIsUsed() {
         #expect(Self.cost().best(rows: 64, workers: 8, members: 4) == TeamGrid(teams: 2, members: 4))
         #expect(Self.cost().best(rows: 64, workers: 8, members: 1) == TeamGrid(teams: 8, members: 1))
         // There are at most as many teams as rows.

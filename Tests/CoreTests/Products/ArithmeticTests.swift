@@ -4,18 +4,18 @@ import Testing
 
 @Suite struct ArithmeticTests {
     /// The arithmetics of each precision in ascending order.
-    private static let ways: [[Arithmetic]] = [
+    private static let arithmetics: [[Arithmetic]] = [
         [.fp32WithoutFMA, .fp32], [.roundedBF16WithoutFMA, .roundedBF16, .pairedBF16, .tiledBF16],
     ]
 
-    @Test func theCommonArithmeticIsTheLeastOfAscendingOffers() {
-        #expect(Set(Self.ways.joined()) == Set(Arithmetic.allCases))
-        for ways in Self.ways {
-            for first in ways.indices {
-                for second in ways.indices {
-                    let (lower, higher) = (Array(ways[...first]), Array(ways[...second]))
-                    #expect(Arithmetic.common([lower, higher]) == ways[min(first, second)])
-                    #expect(Arithmetic.common([higher, lower, higher]) == ways[min(first, second)])
+    @Test func ascendingOffersShareTheLowerOfTheirBestArithmetics() {
+        #expect(Set(Self.arithmetics.joined()) == Set(Arithmetic.allCases))
+        for arithmetics in Self.arithmetics {
+            for first in arithmetics.indices {
+                for second in arithmetics.indices {
+                    let (lower, higher) = (Array(arithmetics[...first]), Array(arithmetics[...second]))
+                    #expect(Arithmetic.common([lower, higher]) == arithmetics[min(first, second)])
+                    #expect(Arithmetic.common([higher, lower, higher]) == arithmetics[min(first, second)])
                 }
             }
         }
@@ -30,24 +30,24 @@ import Testing
             Arithmetic.common([[.roundedBF16, .pairedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]) == .pairedBF16)
     }
 
-    @Test func precisionsHaveNothingInCommon() {
+    @Test func differentPrecisionsHaveNoCommonArithmetic() {
         #expect(Arithmetic.common([]) == nil)
-        #expect(Arithmetic.common(Self.ways) == nil)
+        #expect(Arithmetic.common(Self.arithmetics) == nil)
     }
 
     @Test(arguments: Precision.allCases)
-    func thisCPUOffersAWayThatItHas(precision: Precision) throws {
+    func thisCPUOffersOnlySupportedArithmetics(precision: Precision) throws {
         let best = try Arithmetic.best(for: precision)
         #expect(best.precision == precision && best.isFused == InstructionSet.hasFusedMultiplyAdd)
         #expect(try best.operands.isSupported())
         #expect(throws: Never.self) { try best.operands.panelProducts() }
         let offers = try Arithmetic.offers(for: precision)
         #expect(offers == Arithmetic.allCases.filter(offers.contains) && offers.last == best)
-        for way in offers { #expect(try way.precision == precision && way.operands.isSupported()) }
+        for arithmetic in offers { #expect(try arithmetic.precision == precision && arithmetic.operands.isSupported()) }
     }
 
     /// The names are stored in checkpoints, so they must not change.
-    @Test func namesStay() {
+    @Test func storedNamesDoNotChange() {
         #expect(
             Arithmetic.allCases.map(\.rawValue) == [
                 "fp32 without fma", "fp32", "bf16 rounded without fma", "bf16 rounded", "bf16 vdpbf16ps",

@@ -7,16 +7,16 @@ import Testing
     private static let sets: [InstructionSet] = [.generic, .avx2, .avx512, .avx512BF16, .amx]
 
     @Test(arguments: sets)
-    func withoutALimitTheBestIsTaken(best: InstructionSet) throws {
+    func theBestSetIsChosenWithoutALimit(best: InstructionSet) throws {
         #expect(try InstructionSet.choice(limit: nil, best: best) == best)
         #expect(try InstructionSet.choice(limit: "", best: best) == best)
     }
 
     @Test(arguments: sets, sets)
-    func limitIsTakenWhereTheCPUHasIt(limit: InstructionSet, best: InstructionSet) throws {
+    func theLimitIsChosenIfTheCPUSupportsIt(limit: InstructionSet, best: InstructionSet) throws {
         let order = Self.sets
-        let isThere = try #require(order.firstIndex(of: limit)) <= #require(order.firstIndex(of: best))
-        if isThere {
+        let isSupported = try #require(order.firstIndex(of: limit)) <= #require(order.firstIndex(of: best))
+        if isSupported {
             #expect(try InstructionSet.choice(limit: limit.rawValue, best: best) == limit)
         } else {
             let error = #expect(throws: DTrainError.self) {
@@ -28,15 +28,14 @@ import Testing
     }
 
     @Test(arguments: sets)
-    func theEmulationIsOnEveryCPUAndChosenByNameOnly(best: InstructionSet) throws {
+    func theEmulationRunsOnEveryCPUAndIsChosenOnlyByName(best: InstructionSet) throws {
         #expect(try InstructionSet.choice(limit: "amx-emulated", best: best) == .amxEmulated)
         #expect(!best.includes(.amxEmulated) && InstructionSet.amxEmulated.includes(.best))
         #expect(!InstructionSet.available.contains(.amxEmulated) && InstructionSet.best != .amxEmulated)
         #expect(Set(InstructionSet.allCases) == Set(Self.sets + [.amxEmulated]))
     }
 
-    /// The error names the kernel if the CPU has the requested instructions.
-    @Test func aKernelThatRefusesAMXIsNamed() {
+    @Test func theErrorSaysWhetherTheKernelOrTheCPULacksAMX() {
         for (refuses, part) in [(true, "the kernel refuses AMX"), (false, "this CPU has avx512_bf16 at most")] {
             let error = #expect(throws: DTrainError.self) {
                 try InstructionSet.choice(limit: "amx", best: .avx512BF16, refusesAMX: refuses)
@@ -45,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func anotherNameIsRefusedWithThoseThatExist() {
+    @Test func unknownNamesAreRejectedWithAListOfValidOnes() {
         let error = #expect(throws: DTrainError.self) { try InstructionSet.choice(limit: "sse2") }
         #expect(
             error?.category == .usage

@@ -30,10 +30,11 @@ import Testing
     /// The size of a block of packed weights, in words.
     private let block = DTRAIN_BLOCK_STEPS * DTRAIN_BLOCK_COLUMNS
 
-    /// Element (i, j) is stored in column block j / 64 at row pair i / 2, column j % 64, with the even row in the lower
-    /// half.
+    /// Element (i, j) is stored in column block j / 64 at row pair i / 2, column j % 64.
+    ///
+    /// The lower half of a word has the even row.
     @Test(arguments: [(1, 1), (32, 64), (33, 64), (31, 65), (70, 128), (8, 130)])
-    func packedPairsLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
+    func bf16PairsArePackedInColumnBlocks(_ shape: (rows: Int, columns: Int)) throws {
         let (rows, columns) = shape
         let matrix = testNumbers(rows * columns)
         let blocks = rows.groups(of: 2 * DTRAIN_BLOCK_STEPS)
@@ -54,7 +55,7 @@ import Testing
 
     /// Element (i, j) is stored in column block j / 64 at row i, column j % 64.
     @Test(arguments: [(1, 1), (16, 64), (17, 64), (15, 65), (70, 128), (8, 130)])
-    func packedRowsLieWhereTheProductsReadThem(_ shape: (rows: Int, columns: Int)) throws {
+    func rowsArePackedInColumnBlocks(_ shape: (rows: Int, columns: Int)) throws {
         let (rows, columns) = shape
         let matrix = testNumbers(rows * columns)
         let blocks = rows.groups(of: DTRAIN_BLOCK_STEPS)
@@ -133,7 +134,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 31, 32, 33, 500])
-    func dotProductIsTheNaiveOne(count: Int) {
+    func dotProductMatchesTheNaiveOne(count: Int) {
         let (a, b) = (testNumbers(count, salt: 1), testNumbers(count, salt: 2))
         let expected = zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
         #expect(isClose(Double(dtrain_dot(Int64(count), a, b)), expected, relative: 0, absolute: 4e-6))
@@ -153,7 +154,7 @@ import Testing
 
     /// A row in only one matrix is added to zero, so −0 and denormal numbers become 0.
     @Test(arguments: [1, 5, 129], [false, true])
-    func rowsThatAMatrixLacksCountAsZero(columns: Int, isInPlace: Bool) throws {
+    func missingRowsCountAsZero(columns: Int, isInPlace: Bool) throws {
         let (aRows, bRows): ([UInt16], [UInt16]) = ([0, 2, 3, 7], [1, 2, 7, 8])
         var (a, b) = (testNumbers(10 * columns, salt: 1), testNumbers(10 * columns, salt: 2))
         (a[0], a[3 * columns]) = (-0.0, -.leastNonzeroMagnitude)

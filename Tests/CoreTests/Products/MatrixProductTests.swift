@@ -62,7 +62,8 @@ import Testing
         (0..<rows * columns).map { matrix[$0 % rows * columns + $0 / rows] }
     }
 
-    /// Expects errors on the order of K rounding units, from K roundings of partial sums that grow like √K.
+    /// Expects errors on the order of K rounding units, from K roundings of partial sums that grow
+    /// like √K.
     private func expectClose(_ found: AlignedBuffer<Float>, _ expected: [Double], depth: Int) {
         let tolerance = Double(depth + 8) * 0x1p-24
         let worst = zip(found.elements, expected).map { abs(Double($0) - $1) }.max() ?? .infinity
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test(arguments: shapes, [false, true])
-    func packedProductIsTheNaiveOne(_ shape: Shape, transposedSource: Bool) throws {
+    func packedProductsMatchNaiveOnes(_ shape: Shape, transposedSource: Bool) throws {
         let a = testNumbers(shape.rows * shape.depth, salt: 1)
         let b = testNumbers(shape.depth * shape.columns, salt: 2)
         let before = testNumbers(shape.rows * shape.columns, salt: 3)
@@ -92,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: shapes, [0, 1, 2, 3])
-    func plainProductTakesTransposesAndGaps(_ shape: Shape, transposes: Int) throws {
+    func plainProductsSupportTransposesAndStrides(_ shape: Shape, transposes: Int) throws {
         let (aTransposed, bTransposed) = (transposes & 1 != 0, transposes & 2 != 0)
         let a = testNumbers(shape.rows * shape.depth, salt: 1)
         let b = testNumbers(shape.depth * shape.columns, salt: 2)
@@ -128,12 +129,12 @@ import Testing
         }
     }
 
-    /// Shapes with several blocks of depth, full and partial tiles of rows and columns, an odd bf16 depth, and several
-    /// chunks of rows.
+    /// Shapes with several blocks of depth, full and partial tiles of rows and columns, an odd bf16
+    /// depth, and several chunks of rows.
     @Test(
         arguments: [(16, 64), (32, 128), (1056, 192), (2080, 64), (1024, 66), (66, 96), (1, 1), (33, 17), (1057, 50)],
         OperandFormat.trainable)
-    func productOfEachFormatIsTheNaiveOne(_ size: (depth: Int, columns: Int), format: OperandFormat) throws {
+    func productsOfEachFormatMatchNaiveOnes(_ size: (depth: Int, columns: Int), format: OperandFormat) throws {
         let b = testNumbers(size.depth * size.columns, salt: 2)
         let weights = try PackedMatrix(
             depth: size.depth, columns: size.columns, source: .rows, products: format.weightProducts())
@@ -159,9 +160,11 @@ import Testing
         }
     }
 
-    /// After an odd depth, the copy of A holds stale values; an infinity times B's zero padding would be NaN.
+    /// After an odd depth, the copy of A holds stale values.
+    ///
+    /// A stale infinity times B's zero padding would be NaN.
     @Test(arguments: [(OperandFormat.bf16, 65), (.bf16Tiles, 65), (.expandedBF16, 1024 + 65)])
-    func infinityAtAnotherDepthStaysThere(format: OperandFormat, place: Int) throws {
+    func staleInfinitiesAfterAnOddDepthDoNotGiveNaN(format: OperandFormat, place: Int) throws {
         guard try format.isSupported() else { return }
         let depth = 2113
         let weights = try PackedMatrix(depth: depth, columns: 1, source: .rows, products: format.weightProducts())
@@ -176,7 +179,7 @@ import Testing
 
     /// The result equals float32 products of previously rounded operands in every bit.
     @Test(arguments: [1, 5, 6, 13, 64, 130])
-    func expandedProductIsTheRoundedOne(rows: Int) throws {
+    func expandedProductsHaveTheBitsOfRoundedOnes(rows: Int) throws {
         let (depth, columns) = (2113, 200)
         let source = try buffer(testNumbers(depth * columns, salt: 2))
         let numbers = testNumbers(rows * depth, salt: 1)
@@ -197,7 +200,8 @@ import Testing
     @Test(
         arguments: [(1, 64), (1, 16), (5, 64), (5, 32), (6, 32), (6, 16), (25, 64), (25, 32), (25, 48), (130, 16)],
         OperandFormat.trainable)
-    func someColumnsAreThoseOfAll(_ size: (rows: Int, width: Int), format: OperandFormat) throws {
+    func productsOfColumnGroupsHaveTheBitsOfWholeProducts(_ size: (rows: Int, width: Int), format: OperandFormat) throws
+    {
         let (rows, step) = size
         let (depth, columns) = (1056, 384)
         let products = try format.weightProducts()
@@ -263,6 +267,6 @@ import Testing
                 }
             }
         }
-        #expect(differing.isEmpty, "K×N \(shape): not the same as among \(all) rows")
+        #expect(differing.isEmpty, "K×N \(shape): results differ from those of \(all) rows")
     }
 }

@@ -5,8 +5,8 @@ import Testing
 
 /// hᵀ · panel in this machine's arithmetics against sums in double precision.
 @Suite struct PanelProductTests {
-    /// Partial, single and multiple blocks of 12 units; columns around 32 and 64; an odd number of states; more than a
-    /// tile's depth.
+    /// Partial, single and multiple blocks of 12 units; columns around 32 and 64; an odd number of
+    /// states; more than a tile's depth.
     private static let shapes = [
         (units: 5, width: 3, states: 0), (units: 1, width: 1, states: 1), (units: 12, width: 32, states: 8),
         (units: 13, width: 66, states: 9),
@@ -16,7 +16,7 @@ import Testing
     ]
 
     @Test(arguments: OperandFormat.trainable, [0, 1, 3])
-    func sumsAreAddedToTheirSiblings(format: OperandFormat, addends: Int) throws {
+    func productsPlusSiblingsMatchDoublePrecision(format: OperandFormat, addends: Int) throws {
         for shape in Self.shapes { try check(shape, addends: addends, format) }
     }
 

@@ -2,9 +2,10 @@ import CKernels
 
 @testable import DTrainCore
 
-/// The product C[M, N] = A[M, K] · B[K, N] of plain float32 matrices on one worker; B is packed for each product.
+/// The product C[M, N] = A[M, K] · B[K, N] of plain float32 matrices on one worker.
 ///
-/// This simplest use of the loops is a reference for products of divided matrices.
+/// B is packed for each product. This simplest use of the loops is a reference for products of
+/// divided matrices.
 final class PlainProduct {
     /// The memory layout of an operand.
     enum Layout {

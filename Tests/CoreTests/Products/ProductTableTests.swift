@@ -73,14 +73,14 @@ import Testing
         }
     }
 
-    @Test func everyCPUMultipliesFloat32AndRoundedNumbers() throws {
+    @Test func everyCPUSupportsFloat32AndRoundedOperands() throws {
         for format in [OperandFormat.fp32, .roundedFP32] {
             #expect(try format.isSupported())
             #expect(throws: Never.self) { try format.panelProducts() }
         }
     }
 
-    @Test func expandedWeightsAreForReadingOnly() {
+    @Test func expandedBF16HasNoPanelProducts() {
         let error = #expect(throws: DTrainError.self) { try OperandFormat.expandedBF16.panelProducts() }
         #expect(error?.category == .internal)
     }

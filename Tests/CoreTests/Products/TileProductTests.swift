@@ -17,7 +17,8 @@ import Testing
         var testDescription: String { "\(rows)×\(columns), depth \(depth)" }
     }
 
-    /// Full tiles and blocks, sizes one above and one below, some in between, and more rows than one chunk.
+    /// Full tiles and blocks, sizes one above and one below, some in between, and more rows than one
+    /// chunk.
     static let shapes =
         [
             Shape(1, 1, 1), Shape(16, 16, 32), Shape(32, 32, 64), Shape(17, 33, 33), Shape(15, 31, 31),
@@ -35,7 +36,8 @@ import Testing
         #endif
     }
 
-    /// c plus a dot product by TDPBF16PS's rule: per tile of the depth, from separate sums of even and odd products.
+    /// Returns c plus a dot product by TDPBF16PS's rule: each tile of the depth adds its sums of even
+    /// and of odd products.
     private static func tdpbf16ps(_ c: Float, depth: Int, _ factors: (Int) -> (a: Float, b: Float)) -> Float {
         var c = c
         for tile in stride(from: 0, to: depth, by: 32) {
@@ -96,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: shapes, [false, true])
-    func productIsThatOfTheInstruction(_ shape: Shape, accumulate: Bool) throws {
+    func productsMatchTheScalarModel(_ shape: Shape, accumulate: Bool) throws {
         for unit in Self.units {
             for transposed in [false, true] {
                 let (found, expected) = try Self.product(
@@ -106,14 +108,15 @@ import Testing
         }
     }
 
-    /// Groups of one tile, of odd numbers of tiles, across column blocks, and one that ends with the matrix.
+    /// Groups of one tile, of odd numbers of tiles, across column blocks, and one that ends with the
+    /// matrix.
     @Test(arguments: [
         (ColumnGroups(first: 16..<32, count: 3, stride: 64), 192),
         (ColumnGroups(first: 48..<96, count: 2, stride: 96), 192),
         (ColumnGroups(first: 0..<80, count: 2, stride: 80), 160), (ColumnGroups(first: 112..<130), 130),
         (ColumnGroups(first: 32..<48), 130),
     ])
-    func someColumnsAreThoseOfAll(_ groups: ColumnGroups, columns: Int) throws {
+    func productsOfColumnGroupsMatchTheScalarModel(_ groups: ColumnGroups, columns: Int) throws {
         for (rows, accumulate) in [(1, false), (17, true), (32, false), (130, true)] {
             for unit in Self.units {
                 let (found, expected) = try Self.product(
@@ -124,7 +127,7 @@ import Testing
     }
 
     /// Repeated calls give the same result, although each starts where the previous one ended.
-    @Test func repeatedProductsAreTheSame() throws {
+    @Test func repeatedProductsHaveTheSameBits() throws {
         let weights = try PackedMatrix(
             depth: 40, columns: 100, source: .rows, products: TileProducts(unit: .emulated))
         let source = try buffer(testNumbers(4000, salt: 2))
@@ -158,9 +161,11 @@ import Testing
         }
     }
 
-    /// Rows are units, columns are the panel's, the depth is tokens; more tokens are stored than are read.
+    /// Rows are units, columns are the panel's, and the depth is tokens.
+    ///
+    /// More tokens may be stored than are read.
     @Test(arguments: shapes, [0, 1, 3])
-    func panelProductIsFoldedFromTheInstructions(_ shape: Shape, addends: Int) throws {
+    func foldedPanelProductsMatchTheScalarModel(_ shape: Shape, addends: Int) throws {
         for unit in Self.units {
             for extra in [0, 1, 40] {
                 let (found, expected) = try Self.panelProduct(shape, unit, addends: addends, extra: extra)
@@ -208,7 +213,7 @@ import Testing
     #if arch(x86_64)
         /// Numbers of widely varying magnitude, which expose every rounding.
         @Test(.enabled(if: InstructionSet.best == .amx, "this CPU has no AMX, or the kernel refuses it"))
-        func theInstructionIsItsEmulation() throws {
+        func theEmulationHasTheBitsOfAMX() throws {
             let (rows, columns, depth) = (64, 256, 1000)
             let exponents = testNumbers(depth * columns, limit: 20, salt: 9)
             let numbers = testNumbers(depth * columns, salt: 2).enumerated().map {
@@ -231,7 +236,9 @@ import Testing
         }
     #endif
 
-    /// State i of unit j is stored in band j / 16, tile i / 32, at row j % 16, column i % 32; other elements are 0.
+    /// State i of unit j is stored in band j / 16, tile i / 32, at row j % 16, column i % 32.
+    ///
+    /// Other elements are 0.
     @Test(arguments: [(1, 1), (32, 16), (33, 17), (70, 40)])
     func packedStatesAreTilesOfUnits(_ shape: (states: Int, units: Int)) {
         let (states, units) = shape

@@ -4,7 +4,7 @@ import Testing
 
 /// Elementary functions against the C library's, which are accurate to one or two ulps.
 @Suite struct ElementaryFunctionTests {
-    @Test func logarithmIsTheLibrarys() {
+    @Test func logarithmMatchesTheCLibrary() {
         // Values around 1, values of all magnitudes, and the random numbers used for initial values.
         let near = (-500...500).map { 1 + Double($0) * 0x1p-12 }
         let wide = (-1000...1000).map { 1.37 * Double(sign: .plus, exponent: $0, significand: 1) }
@@ -15,12 +15,12 @@ import Testing
         #expect(dtrain_log(1) == 0)
     }
 
-    @Test func whatHasNoLogarithmStaysVisible() {
+    @Test func logarithmsOutsideTheDomainAreNotFinite() {
         #expect(dtrain_log(.infinity) == .infinity)
         #expect([Double.nan, -1, -Double.infinity].allSatisfy { dtrain_log($0).isNaN })
     }
 
-    @Test func sineAndCosineTakeTurns() {
+    @Test func sineAndCosineOfTurnsMatchTheCLibrary() {
         for numerator in stride(from: 0, to: 1 << 24, by: 4093) {
             let turns = Double(numerator) * 0x1p-24
             var (sine, cosine) = (0.0, 0.0)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct PairwiseSumTests {
     /// Expects ((a + b) + (c + d)) + e, which differs from sequential addition.
-    @Test func neighboursAreAddedFirst() {
+    @Test func neighborsAreAddedFirst() {
         let values = [0x1p53, 1, 1, 1, 0x1p-3]
         var sum = PairwiseSum()
         for value in values { sum.add(value) }
@@ -12,7 +12,7 @@ import Testing
         #expect(sum.value != values.reduce(0, +))
     }
 
-    @Test func wholeNumbersAreExact() {
+    @Test func sumsOfWholeNumbersAreExact() {
         for count in 0...33 {
             var sum = PairwiseSum()
             for value in 0..<count { sum.add(Double(value)) }

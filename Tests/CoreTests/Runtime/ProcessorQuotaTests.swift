@@ -33,7 +33,7 @@ import Testing
             .processors
     }
 
-    @Test func withoutAQuotaThereIsNone() throws {
+    @Test func missingAndUnlimitedQuotasGiveNoLimit() throws {
         #expect(try unified("/", [:]) == nil)
         #expect(try unified("/job", ["/job": "max 100000\n"]) == nil)
         #expect(try System(groups: "", mounts: "", [:]).quota == ProcessorQuota())
@@ -47,7 +47,7 @@ import Testing
         #expect(try unified("/job", ["/job": "150000\n"]) == 1.5)
     }
 
-    @Test func theLeastOfAllGroupsAboveCounts() throws {
+    @Test func theLowestQuotaOfTheGroupAndItsParentsApplies() throws {
         let limits = ["": "max 100000\n", "/a": "150000 100000\n", "/a/b": "max 100000\n", "/a/b/c": "400000 100000\n"]
         #expect(try unified("/a/b/c", limits) == 1.5)
         #expect(try unified("/a/b", limits) == 1.5)
@@ -56,9 +56,9 @@ import Testing
         #expect(try unified("/other", limits) == nil)
     }
 
-    @Test func aContainersOwnViewIsUnderstood() throws {
-        // The group is mounted as the root under its outer name, and the process's group name is from another
-        // namespace.
+    @Test func quotasAreFoundInsideAContainer() throws {
+        // The mount shows the group as the root under its outer name, and the process's group name
+        // is from another namespace.
         let mount = Self.unified.replacingOccurrences(of: "0:26 / ", with: "0:26 /docker/f00 ")
         #expect(try unified("/docker/f00", ["": "150000 100000\n"], mounts: mount) == 1.5)
         #expect(try unified("/docker/f00/x", ["": "300000 100000\n", "/x": "100000 100000\n"], mounts: mount) == 1)
@@ -66,7 +66,7 @@ import Testing
         #expect(try unified("/elsewhere", ["": "150000 100000\n"], mounts: mount) == 1.5)
     }
 
-    @Test func theFirstVersionIsRead() throws {
+    @Test func quotasOfControlGroupsVersion1AreRead() throws {
         func quota(_ path: String, _ limits: [String: String]) throws -> Double? {
             var files: [String: String] = [:]
             for (group, quota) in limits {
@@ -83,21 +83,21 @@ import Testing
     }
 
     @Test(arguments: ["", "max", "x y", "-1 100000", "0 100000", "100000 0", "1e999 1", "1e9 1e-9", "nan 1", "\u{0}"])
-    func oddFilesLimitNothingAndCrashNothing(text: String) throws {
+    func malformedQuotaFilesGiveNoLimit(text: String) throws {
         #expect(try unified("/job", ["/job": text]) == nil)
     }
 
-    @Test func oddListsAreSurvived() throws {
+    @Test func malformedGroupListsGiveNoLimit() throws {
         for text in ["::", "0::", "x", "4:cpu", "\u{0}\n\n", "0::/../..\n"] {
             #expect(try System(groups: text, mounts: text + Self.unified, [:]).quota.processors == nil)
         }
     }
 
-    @Test func threadsAreRoundedUp() {
+    @Test func quotasAreRoundedToThreads() {
         #expect([0.1, 1, 1.001, 1.5, 2, 2.5].map(ProcessorQuota.threads) == [1, 1, 1, 2, 2, 3])
     }
 
-    @Test func ranksOfOneGroupAreRecognized() throws {
+    @Test func everyLimitingGroupIsIdentified() throws {
         let system = try System(
             groups: "0::/a/b\n", mounts: Self.unified,
             ["sys/fs/cgroup/a/cpu.max": "200000 100000", "sys/fs/cgroup/a/b/cpu.max": "100000 100000"])

@@ -11,11 +11,9 @@ import Testing
         func increment() { count.add(1, ordering: .relaxed) }
     }
 
-    /// No worker passes the barrier before all have arrived, and none passes it twice.
-    ///
     /// The largest case has several levels of waiting workers.
     @Test(arguments: [1, 2, 5, 12])
-    func allHaveArrivedWhenOnePasses(workers: Int) throws {
+    func noWorkerPassesBeforeAllHaveArrived(workers: Int) throws {
         let (rounds, barrier) = (300, WorkerBarrier(count: workers))
         let (arrivals, early) = (Counter(), Counter())
         let pool = try WorkerPool(count: workers)

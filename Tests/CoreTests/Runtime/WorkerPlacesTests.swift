@@ -34,7 +34,7 @@ import Testing
         return root
     }
 
-    @Test func workersHaveACoreEachByPackage() throws {
+    @Test func workersAreAssignedToCoresByPackage() throws {
         let root = try machine()
         defer { try? FileManager.default.removeItem(at: root) }
         func places(_ workers: Int, _ processors: some Sequence<Int>) -> [[Int]]? {
@@ -60,8 +60,8 @@ import Testing
         return lines.first { $0.hasPrefix(name) }.flatMap { ProcessorSet(list: $0.dropFirst(name.count)) }
     }
 
-    /// Each worker is bound to its own core, and the calling thread keeps its previous mask.
-    @Test func workersStayWhereTheyArePut() throws {
+    /// Each worker is bound to its own processors, and the calling thread keeps its previous mask.
+    @Test func workersAreBoundToTheirProcessors() throws {
         let all = try #require(Self.allowed())
         guard all.count > 1, let places = WorkerPlaces(workers: all.count, on: all) else { return }
         let pool = try WorkerPool(count: all.count, places: places)

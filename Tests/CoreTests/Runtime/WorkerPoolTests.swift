@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct WorkerPoolTests {
     /// Numbers recorded by workers.
-    private final class Notes: Sendable {
+    private final class Recorder: Sendable {
         private let values = Mutex<[Int]>([])
         func add(_ value: Int) { values.withLock { $0.append(value) } }
         /// The numbers recorded since the last call, sorted.
@@ -23,87 +23,87 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3, 8])
-    func everyWorkerRunsOnceInEachRun(count: Int) throws {
-        let notes = Notes()
+    func everyWorkerRunsOncePerRun(count: Int) throws {
+        let recorder = Recorder()
         try withPool(count) { pool in
             #expect(pool.count == count)
             for _ in 0..<50 {
-                try pool.run { notes.add($0) }
-                #expect(notes.take() == Array(0..<count))
+                try pool.run { recorder.add($0) }
+                #expect(recorder.take() == Array(0..<count))
             }
         }
     }
 
     @Test(arguments: [1, 2, 3, 8])
     func callingThreadRunsItsOwnWorkAsWorker0(count: Int) throws {
-        let notes = Notes()
+        let recorder = Recorder()
         var own: [Int] = []
         try withPool(count) { pool in
             try pool.run {
-                notes.add($0)
+                recorder.add($0)
             } onCallingThread: {
                 own.append(WorkerPoolTests.thread())
             }
         }
-        #expect(notes.take() == Array(1..<count))
+        #expect(recorder.take() == Array(1..<count))
         #expect(own == [Self.thread()])
     }
 
-    @Test func errorOfTheCallingThreadsOwnWorkIsThrownAfterTheOthersEnd() throws {
-        let notes = Notes()
+    @Test func errorsOfTheCallingThreadAreThrownAfterTheOthersEnd() throws {
+        let recorder = Recorder()
         try withPool(3) { pool in
             #expect(throws: DTrainError(.internal, "own")) {
                 try pool.run {
-                    notes.add($0)
+                    recorder.add($0)
                 } onCallingThread: {
                     throw DTrainError(.internal, "own")
                 }
             }
-            #expect(notes.take() == [1, 2])
+            #expect(recorder.take() == [1, 2])
         }
     }
 
     @Test(arguments: [0, -3])
     func poolHasAtLeastTheCallingThread(count: Int) throws {
-        let notes = Notes()
+        let recorder = Recorder()
         try withPool(count) { pool in
             #expect(pool.count == 1)
-            try pool.run { notes.add($0) }
+            try pool.run { recorder.add($0) }
         }
-        #expect(notes.take() == [0])
+        #expect(recorder.take() == [0])
     }
 
     @Test(arguments: [1, 2, 5], [0, 1, 4, 1000])
     func everyTaskIsHandedOutExactlyOnce(count: Int, tasks: Int) throws {
-        let notes = Notes()
+        let recorder = Recorder()
         try withPool(count) { pool in
             for _ in 0..<3 {
                 try pool.run { _ in
-                    while let task = pool.nextTask(below: tasks) { notes.add(task) }
+                    while let task = pool.nextTask(below: tasks) { recorder.add(task) }
                 }
-                #expect(notes.take() == Array(0..<tasks))
+                #expect(recorder.take() == Array(0..<tasks))
             }
         }
     }
 
     @Test(arguments: [(1, 0), (2, 0), (2, 1), (4, 3)])
-    func errorOfAnyWorkerIsThrownAndThePoolGoesOn(count: Int, failing: Int) throws {
-        let notes = Notes()
+    func aWorkersErrorIsThrownAndThePoolStaysUsable(count: Int, failing: Int) throws {
+        let recorder = Recorder()
         try withPool(count) { pool in
             let error = #expect(throws: DTrainError.self) {
                 try pool.run { worker in
                     if worker == failing { throw DTrainError(.badData, "worker \(worker)") }
-                    notes.add(worker)
+                    recorder.add(worker)
                 }
             }
             #expect(error == DTrainError(.badData, "worker \(failing)"))
-            #expect(notes.take() == (0..<count).filter { $0 != failing })
-            try pool.run { notes.add($0) }
-            #expect(notes.take() == Array(0..<count))
+            #expect(recorder.take() == (0..<count).filter { $0 != failing })
+            try pool.run { recorder.add($0) }
+            #expect(recorder.take() == Array(0..<count))
         }
     }
 
-    @Test func allWorkersMayFail() throws {
+    @Test func theErrorOfWorker0IsThrownIfAllFail() throws {
         try withPool(3) { pool in
             #expect(throws: DTrainError(.internal, "worker 0")) {
                 try pool.run { throw DTrainError(.internal, "worker \($0)") }
@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test func threadsEndWithThePool() throws {
-        let threads = Notes()
+        let threads = Recorder()
         try withPool(3) { pool in try pool.run { _ in threads.add(WorkerPoolTests.thread()) } }
         expectEnd(of: threads.take(), count: 3)
     }
@@ -122,15 +122,15 @@ import Testing
         private let pool: WorkerPool
         private let memory: AlignedBuffer<Float>
 
-        init(_ threads: Notes) throws {
+        init(_ threads: Recorder) throws {
             pool = try WorkerPool(count: 3)
             try pool.run { _ in threads.add(WorkerPoolTests.thread()) }
             memory = try AlignedBuffer(count: 1 << 60)
         }
     }
 
-    @Test func initializerThatThrowsLeavesNoThreads() throws {
-        let threads = Notes()
+    @Test func aThrowingInitializerLeavesNoThreads() throws {
+        let threads = Recorder()
         #expect(throws: DTrainError.self) { try Owner(threads) }
         expectEnd(of: threads.take(), count: 3)
     }
