@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func anyFlippedBitIsRefused() throws {
+    @Test func anyFlippedBitIsRejected() throws {
         var random = SystemRandomNumberGenerator()
         for index in intact.indices {
             let bit = Int.random(in: 0..<8, using: &random)
@@ -38,18 +38,18 @@ import Testing
         }
     }
 
-    @Test func anyTruncationIsRefused() throws {
+    @Test func anyTruncationIsRejected() throws {
         for count in intact.indices {
             try expectRefused(Array(intact[..<count]), "only \(count) bytes")
         }
     }
 
-    @Test func bytesAddedAtTheEndAreRefused() throws {
+    @Test func trailingBytesAreRejected() throws {
         try expectRefused(intact + [0], "one byte more")
         try expectRefused(intact + intact, "a copy behind it")
     }
 
-    @Test func swappedTensorsOfOneShapeAreRefused() throws {
+    @Test func swappedTensorsOfEqualShapeAreRejected() throws {
         let text = String(decoding: intact, as: Unicode.ASCII.self)
         #expect(text.contains("adam.m.dense.bias") && text.contains("adam.v.dense.bias"))
         var bytes = intact
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func mutationsNeverCrash() throws {
+    @Test func randomMutationsAreRejected() throws {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2_000 {
             var bytes = intact
@@ -89,12 +89,12 @@ import Testing
         }
     }
 
-    @Test func headerOfAnotherVersionIsNamed() throws {
+    @Test func aNewerFormatVersionIsNamed() throws {
         let error = try refusal { $0[.formatVersion] = "3" }
         #expect(error.message.contains("newer") && error.message.contains("version 3"))
     }
 
-    @Test func settingsAndVocabularyHaveTheSameTokens() throws {
+    @Test func settingsAndVocabularyMustUseTheSameTokens() throws {
         let error = try refusal {
             $0[.configuration] = $0[.configuration]?.split(separator: "\"batchSize\"").joined(
                 separator: "\"tokens\":\"bytes\",\"batchSize\"")
@@ -110,12 +110,12 @@ import Testing
         (.configuration, String(repeating: "[", count: 100_000)),
         (.lossHistory, String(repeating: "{\"a\":", count: 100_000)),
         (.vocabulary, String(repeating: "[", count: 100_000)),
-    ]) func soundSealOverBadMetadataIsRefused(key: CheckpointKey, value: String) throws {
+    ]) func invalidMetadataIsRejectedDespiteAValidSeal(key: CheckpointKey, value: String) throws {
         let error = try refusal { $0[key] = value }
         #expect(error.message.utf8.count < 500)
     }
 
-    @Test func configurationThatContradictsTheTensorsIsRefused() throws {
+    @Test func aConfigurationThatContradictsTheTensorsIsRejected() throws {
         let error = try refusal {
             $0[.configuration] = $0[.configuration]?.split(separator: "\"rnnUnits\":3").joined(
                 separator: "\"rnnUnits\":4")
@@ -124,7 +124,7 @@ import Testing
     }
 
     @Test(arguments: ["sequenceLength\":100", "batchSize\":64", "microBatchSize\":8"], [0, 1 << 31, Int.max])
-    func settingsBeyond32BitsAreRefused(old: String, new: Int) throws {
+    func sizesOutsideTheirRangesAreRejected(old: String, new: Int) throws {
         let error = try refusal {
             let key = old.prefix { $0 != ":" }
             $0[.configuration] = $0[.configuration]?.split(separator: "\"\(old)").joined(separator: "\"\(key):\(new)")
@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test(arguments: [0, -1, (1 << 53) + 1, Int.max])
-    func aHorizonThatNoTrainingHasIsRefused(horizon: Int) throws {
+    func impossibleHorizonsAreRejected(horizon: Int) throws {
         let error = try refusal { strings in
             strings[.configuration] = strings[.configuration].map { "{\"horizon\":\(horizon),\($0.dropFirst())" }
         }
@@ -144,19 +144,19 @@ import Testing
         (["[UNK]", "a", "b", "c", "c"], "twice"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
         (["[UN\u{212A}]", "a", "b", "c", "d"], "doesn't start with [UNK]"),
     ])
-    func vocabularyThatTheModelCannotHaveIsRefusedWithTheFilesName(tokens: [String], reason: String) throws {
+    func invalidVocabulariesAreRejectedNamingTheFile(tokens: [String], reason: String) throws {
         let list = tokens.map { "\"\($0)\"" }.joined(separator: ",")
         let error = try refusal { $0[.vocabulary] = "[\(list)]" }
         #expect(error.message.contains("'\(path)' has a vocabulary that") && error.message.contains(reason))
     }
 
     /// Unsorted ids need format version 2.
-    @Test func anExtendedVocabularyInTheFirstFormatIsRefused() throws {
+    @Test func anExtendedVocabularyInFormatVersion1IsRejected() throws {
         let error = try refusal { $0[.vocabulary] = #"["[UNK]","b","c","d","a"]"# }
         #expect(error.message.contains("has a vocabulary that needs format version 2"), "\(error)")
     }
 
-    @Test func foreignFileIsNotACheckpoint() throws {
+    @Test func foreignFilesAreInitialWeightsAndNotCheckpoints() throws {
         let model = SampleModel()
         try model.parameters.withUnsafeBufferPointer { buffer in
             let start = try #require(buffer.baseAddress)

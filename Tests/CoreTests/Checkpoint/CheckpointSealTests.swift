@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func aSealDoesNotMindHowTheHeaderIsSpelled() throws {
+    @Test func aSealAllowsAReformattedHeader() throws {
         let model = SampleModel(cell: .lstm, layers: 2)
         try model.write(to: path)
         #expect(try Checkpoint(path: path).remarks == [])
@@ -90,7 +90,7 @@ import Testing
         #expect(Array(parameters.elements) == model.parameters)
     }
 
-    @Test func tensorsThatWereAddedAreNamedAndIgnored() throws {
+    @Test func addedTensorsAreNamedAndIgnored() throws {
         try SampleModel().write(to: path)
         try saveAgain { $0.tensors.append(("extra", [1], [1])) }
         let remarks = try Checkpoint(path: path).remarks
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: CheckpointKey.allCases.filter { $0 != .metadataChecksum })
-    func anyChangeOfMetadataIsDamage(key: CheckpointKey) throws {
+    func anyChangeOfMetadataIsRejected(key: CheckpointKey) throws {
         try SampleModel().write(to: path)
         let intact = try readBytes(path)
         try saveAgain { $0.metadata[key.rawValue]?.append(" ") }
@@ -110,7 +110,7 @@ import Testing
         try expectDamage("\(key.rawValue) removed")
     }
 
-    @Test func anyChangeOfTensorsIsDamage() throws {
+    @Test func anyChangeOfTensorsIsRejected() throws {
         try SampleModel().write(to: path)
         let intact = try readBytes(path)
         let changes: [(String, (inout Content) -> Void)] = [
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func whatDTrainWroteItselfMayNotBeChangedByOneByte() throws {
+    @Test func aChangedMetadataChecksumIsRejected() throws {
         try SampleModel().write(to: path)
         var bytes = try readBytes(path)
         let digits = try #require(try Safetensors(path: path).metadataRanges[CheckpointKey.metadataChecksum.rawValue])
@@ -143,7 +143,7 @@ import Testing
         try expectDamage("a digit of the header's own checksum")
     }
 
-    @Test func anOldCheckpointOpensAsEver() throws {
+    @Test func oldCheckpointsWithoutASealOpen() throws {
         try OldCheckpoint.write(to: path)
         let checkpoint = try Checkpoint(path: path)
         #expect(checkpoint.remarks == [])
@@ -152,7 +152,7 @@ import Testing
         #expect(checkpoint.optimizerSlots == ["adam.m", "adam.v"])
     }
 
-    @Test func anOldCheckpointSavedAgainIsVerifiedByItsTensors() throws {
+    @Test func resavedOldCheckpointsAreVerifiedByTheirTensors() throws {
         try OldCheckpoint.write(to: path)
         let weights = try Checkpoint(path: path)["gru.kernel"]
         try saveAgain()
@@ -170,7 +170,7 @@ import Testing
         try expectDamage("no checksum")
     }
 
-    @Test func anyFlippedBitOfAnOldHeaderIsDamage() throws {
+    @Test func anyFlippedBitOfAnOldHeaderIsRejected() throws {
         try OldCheckpoint.write(to: path)
         let intact = try readBytes(path)
         for index in 0..<Int(intact[0]) + 256 * Int(intact[1]) + 8 {
@@ -182,7 +182,7 @@ import Testing
     }
 
     /// Keys that other programs also use don't identify a dtrain file.
-    @Test func aFileWithoutAnyOfItsKeysIsForeign() throws {
+    @Test func filesWithoutDTrainKeysAreForeign() throws {
         try SampleModel().write(to: path)
         try saveAgain { content in
             content.metadata = content.metadata.filter { ["vocabulary", "step", "epoch", "kind"].contains($0.key) }

@@ -20,7 +20,7 @@ import Testing
             [[1, 1, 2], [1, 2], [2, 2, 1]],
             [[2, 1, 2, 1], [1, 2], [1, 2]], [[3, 1], [1, 1, 1, 3]],
         ] as [[[UInt16]]])
-    func findsWhatAPlainSearchFinds(stops: [[UInt16]]) {
+    func matchesEqualThoseOfAPlainSearch(stops: [[UInt16]]) {
         for salt in 0..<40 as Range<UInt32> {
             var matcher = StopMatcher(stops)
             var text: [UInt16] = []

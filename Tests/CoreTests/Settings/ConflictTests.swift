@@ -14,7 +14,7 @@ import Testing
         return settings
     }
 
-    @Test func streamsAreReadInOrder() throws {
+    @Test func statefulTrainingExcludesShuffling() throws {
         var settings = settings { $0[.stateful] = true }
         try settings.requireValid()
         #expect(!settings[.shuffle])
@@ -27,7 +27,7 @@ import Testing
                 == "`stateful` carries states along the text, which `shuffle` would mix up; leave one of them out")
     }
 
-    @Test func drawnInputsAreNoStream() throws {
+    @Test func scheduledSamplingConflictsAreRejected() throws {
         var settings = settings { ($0[.stateful], $0[.scheduledSampling]) = (true, 0.1) }
         #expect(
             try refusal(settings).hasPrefix(
@@ -51,7 +51,7 @@ import Testing
         #expect(Settings().scheduledSampling(step: 9, stepsPerEpoch: 1) == 0)
     }
 
-    @Test func oneSourceOfHeldOutData() throws {
+    @Test func validationSplitAndValidationDataExcludeEachOther() throws {
         var settings = settings { $0[.validationSplit] = 0.1 }
         try settings.requireValid()
         settings[.validationData] = "other.txt"
@@ -60,7 +60,7 @@ import Testing
         try settings.requireValid()
     }
 
-    @Test func whatMeasuresHeldOutDataNeedsSome() throws {
+    @Test func validationSettingsNeedHeldOutData() throws {
         let dependent = [
             settings { $0[.earlyStopping] = 3 }, settings { $0[.validateEverySteps] = 10 },
             settings { $0[.minDelta] = 0.1 },
@@ -75,7 +75,7 @@ import Testing
         try settings { $0[.earlyStopping] = nil }.requireValid()
     }
 
-    @Test func oneKindOfClipping() throws {
+    @Test func clipNormAndClipValueExcludeEachOther() throws {
         var settings = settings { ($0[.clipNorm], $0[.clipValue]) = (1, 0.5) }
         #expect(try refusal(settings).hasPrefix("`clip-norm` and `clip-value` exclude each other;"))
         settings[.clipNorm] = nil
@@ -83,14 +83,14 @@ import Testing
     }
 
     @Test(arguments: [ScheduleKind.exponential, .step])
-    func aFactorNeedsAPeriod(kind: ScheduleKind) throws {
+    func decaySchedulesNeedDecaySteps(kind: ScheduleKind) throws {
         var settings = settings { $0[.schedule] = kind }
         #expect(try refusal(settings).hasSuffix("; add `decay-steps`"))
         settings[.decaySteps] = .epochs(0.5)
         try settings.requireValid()
     }
 
-    @Test func whatTheOptimizerDoesNotUseIsRefusedWhereItIsGiven() throws {
+    @Test func givenSettingsThatTheOptimizerIgnoresAreRejected() throws {
         var settings = settings { $0[.rho] = 0.5 }
         #expect(
             try refusal(settings)
@@ -103,7 +103,7 @@ import Testing
         #expect(try refusal(settings).hasSuffix("; leave it out, or use `optimizer` adam or adamw"))
     }
 
-    @Test func whatTheScheduleDoesNotUseIsRefusedWhereItIsGiven() throws {
+    @Test func givenSettingsThatTheScheduleIgnoresAreRejected() throws {
         var settings = settings { $0[.finalLearningRate] = 0.5 }
         #expect(try refusal(settings).hasPrefix("`final-learning-rate` has no effect with `schedule` constant;"))
         try settings.requireValid(given: Settings())
@@ -115,7 +115,7 @@ import Testing
         try self.settings { $0[.warmupSteps] = .steps(5) }.requireValid()
     }
 
-    @Test func valuesOutsideTheirRangesAreImpossible() {
+    @Test func valuesOutsideTheirRangesAreInvalid() {
         let bad: [(inout Settings) -> Void] = [
             { $0[.beta1] = 1 }, { $0[.beta2] = -0.1 }, { $0[.rho] = 1 }, { $0[.momentum] = .nan }, { $0[.epsilon] = 0 },
             { $0[.weightDecay] = -1 }, { $0[.clipValue] = 0 }, { $0[.warmupSteps] = .steps(-1) },

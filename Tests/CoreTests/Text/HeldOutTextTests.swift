@@ -43,7 +43,7 @@ import Testing
         #expect(seen == Array(72..<100))
     }
 
-    @Test func streamsAreCutAsTheContractSays() throws {
+    @Test func statefulStreamsHaveTheDocumentedBounds() throws {
         let (corpus, text) = try Self.corpus(103)
         defer { withExtendedLifetime(text) {} }
         // ⌊0.2 · 103⌋ = 20 are held out: streams of ⌊82 / 4⌋ = 20 and of ⌊19 / 4⌋ = 4.
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func aTextOfItsOwnIsReadInTheSameWay(stateful: Bool) throws {
+    func aSeparateHeldOutTextIsSplitTheSameWay(stateful: Bool) throws {
         let (corpus, text) = try Self.corpus(60)
         let (other, second) = try Self.corpus(30)
         defer { withExtendedLifetime((text, second)) {} }
@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func tooLittleIsRefused(stateful: Bool) throws {
+    func tooLittleTextAndInvalidSplitsAreRejected(stateful: Bool) throws {
         let (corpus, text) = try Self.corpus(60)
         let (tiny, second) = try Self.corpus(3)
         defer { withExtendedLifetime((text, second)) {} }

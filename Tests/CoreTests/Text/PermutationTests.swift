@@ -2,7 +2,7 @@ import DTrainCore
 import Testing
 
 @Suite struct PermutationTests {
-    @Test func everyCountUpTo2000IsPermuted() {
+    @Test func everyCountUpTo2000GivesAPermutation() {
         var seen = [Int](repeating: 0, count: 2000)
         for count in 1...2000 {
             let permutation = Permutation(count: count, seed: 7, epoch: count)
@@ -56,14 +56,14 @@ import Testing
         #expect((0..<100).allSatisfy { first[$0] == second[$0] })
     }
 
-    @Test func identityLeavesEveryIndex() {
+    @Test func theIdentityKeepsEveryIndex() {
         let identity = Permutation(identity: 1000)
         #expect((0..<1000).allSatisfy { identity[$0] == $0 && identity.inverse($0) == $0 })
     }
 
     /// χ² of the counts of n indices at n positions has mean (n − 1)² and variance 2(n − 1)².
     @Test(arguments: [2, 5, 10, 16])
-    func everyIndexGoesEverywhereEquallyOften(count: Int) {
+    func everyIndexIsEquallyLikelyAtEveryPosition(count: Int) {
         let epochs = 200 * count
         var hits = [Int](repeating: 0, count: count * count)
         for epoch in 0..<epochs {

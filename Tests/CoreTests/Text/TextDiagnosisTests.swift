@@ -79,7 +79,7 @@ import Testing
     ]
 
     @Test(arguments: illFormed)
-    func namesWhatItIsAndWhatToDo(sample: Sample) throws {
+    func errorsNameTheFormatAndTheFix(sample: Sample) throws {
         let file = try TemporaryText(sample.bytes)
         let error = try #require(#expect(throws: DTrainError.self) { try Corpus(path: file.path) })
         #expect(error.category == .badData)
@@ -110,7 +110,7 @@ import Testing
     ]
 
     @Test(arguments: wellFormed)
-    func doubtsWhatIsHardlyText(sample: Sample) throws {
+    func unlikelyTextsGiveAWarning(sample: Sample) throws {
         let file = try TemporaryText(sample.bytes)
         let warning = try #require(try Corpus(path: file.path).warning)
         #expect(
@@ -122,13 +122,13 @@ import Testing
         plain, accents, russian, "<!DOCTYPE html>\n<html><body>\(plain)</body></html>", "\u{FEFF}a\r\nb\u{C}\n\u{1A}",
         "\u{1B}[31mred\u{1B}[0m\n", "日本語の文章です。\n",
     ])
-    func hasNoDoubtsAboutTexts(text: String) throws {
+    func ordinaryTextsGiveNoWarning(text: String) throws {
         let file = try TemporaryText(text)
         #expect(try Corpus(path: file.path).warning == nil)
     }
 
     /// The suggested command's output name is one that doesn't exist yet, so no file is overwritten.
-    @Test func commandsOverwriteNothing() throws {
+    @Test func suggestedCommandsOverwriteNoFile() throws {
         let folder = try ScratchFolder()
         let path = folder.file("a text.txt.gz")
         try Data([0x1F, 0x8B, 8, 0]).write(to: URL(fileURLWithPath: path))

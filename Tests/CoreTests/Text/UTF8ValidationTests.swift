@@ -15,7 +15,7 @@ import Testing
     ]
 
     @Test(arguments: illFormed)
-    func illFormedTextIsRefusedAtItsOffset(sequence: [UInt8]) throws {
+    func illFormedBytesAreReportedWithTheirOffset(sequence: [UInt8]) throws {
         let prefixes = ["", "plain ASCII, long enough", "é€😀", String(repeating: "ab€\r\n", count: 100)]
         for prefix in prefixes {
             for suffix in ["", "abcdefghijkl"] {
@@ -33,7 +33,7 @@ import Testing
     }
 
     /// Compares with the standard library: every pair of first bytes, and edge values of the third and fourth byte.
-    @Test func decoderAgreesWithTheStandardLibrary() {
+    @Test func theDecoderAgreesWithTheStandardLibrary() {
         let edges: [UInt8] = [0x7F, 0x80, 0xBF, 0xC0]
         var disagreements: [[UInt8]] = []
         for first in 0x70...0xFF as ClosedRange<UInt8> {
@@ -49,7 +49,7 @@ import Testing
         #expect(disagreements.isEmpty)
     }
 
-    @Test func everyLengthOfCharacterDecodes() {
+    @Test func charactersOfEveryLengthAreDecoded() {
         let edges: [UInt32] = [0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x1_0000, 0x10_FFFF]
         let sampled = Array(stride(from: UInt32(0), to: 0x11_0000, by: 997))
         for scalar in (edges + sampled).compactMap(Unicode.Scalar.init) {

@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func withoutSmoothingItIsTheCrossEntropy() throws {
+    @Test func withoutSmoothingTheLossIsTheCrossEntropy() throws {
         let (own, builtIn) = (try trainer(), try trainer())
         let found = try own.gradient(of: batch, loss: smoothed(0))
         let expected = try builtIn.gradient(of: batch)
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func theGradientOfASmoothedLossIsItsSlope() throws {
+    @Test func theGradientOfASmoothedLossMatchesFiniteDifferences() throws {
         let trainer = try trainer()
         let gradient = try trainer.gradient(of: batch, loss: smoothed(0.3))
         let bias = try #require(gradient["dense.bias"])
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func anElementThatTheLossLeavesOutIsNoticed() throws {
+    @Test func incompleteGradientsAreRejected() throws {
         let trainer = try trainer()
         let careless = RowLoss { _, target, gradient in
             for id in gradient.indices where id != target { gradient[id] = 0 }

@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: models)
-    func twoWindowsAreOneOfTwiceTheLength(_ model: ModelConfiguration) throws {
+    func twoContinuedWindowsEqualOneOfTwiceTheLength(_ model: ModelConfiguration) throws {
         let (long, short) = (try trainer(model, length: 12), try trainer(model))
         let whole = try long.gradient(of: batch(length: 12))
         let expected = whole.loss
@@ -51,7 +51,7 @@ import Testing
         #expect(try short.gradient(of: batch(from: 6)).loss != secondLoss)
     }
 
-    @Test func statesMoveOnWithTheAppliedBatchAlone() throws {
+    @Test func statesAdvanceOnlyWithAppliedBatches() throws {
         let trainer = try trainer(Self.models[3])
         try trainer.apply(try trainer.gradient(of: batch()), learningRate: 1e-3)
         let states = words(trainer.replica.states)
@@ -69,7 +69,7 @@ import Testing
 
     /// A batch that resets the state has the gradient of a stateless trainer.
     @Test(arguments: models)
-    func aBatchThatDoesNotContinueStartsFromZeros(_ model: ModelConfiguration) throws {
+    func aBatchThatDoesNotContinueStartsFromZeroStates(_ model: ModelConfiguration) throws {
         let (trainer, fresh) = (try trainer(model), try trainer(model))
         try trainer.apply(try trainer.gradient(of: batch()), learningRate: 0)
         try trainer.apply(try trainer.gradient(of: batch(from: 6, continues: true)), learningRate: 0)
@@ -82,7 +82,7 @@ import Testing
 
     /// In float32 zero states add nothing, so a stateful trainer has the same bits as a stateless one.
     @Test(arguments: models)
-    func withoutContinuingBatchesAStatefulTrainerHasTheBitsOfAnother(_ model: ModelConfiguration) throws {
+    func withoutContinuingBatchesStatefulAndStatelessBitsAreEqual(_ model: ModelConfiguration) throws {
         let (found, expected) = (try trainer(model), try trainer(model, stateful: false))
         #expect(expected.replica.states == nil)
         for step in 0..<2 {
@@ -92,7 +92,7 @@ import Testing
         #expect(bits(found.replica.parameters.elements) == bits(expected.replica.parameters.elements))
     }
 
-    @Test func impossibleBatchesAndProbabilitiesAreRefused() throws {
+    @Test func invalidBatchesAndDropoutsAreRejected() throws {
         let trainer = try trainer(Self.models[0], stateful: false)
         let error = try requireError(.usage) { _ = try trainer.gradient(of: batch(continues: true)) }
         #expect(error.message.contains("stateful"))
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test(arguments: models)
-    func dropoutOfZeroHasTheBitsOfNone(_ model: ModelConfiguration) throws {
+    func zeroDropoutKeepsTheBitsAndMasksDependOnTheStep(_ model: ModelConfiguration) throws {
         let trainer = try trainer(model)
         let (expected, zero) = (
             try trainer.gradient(of: batch())["dense.kernel"],
@@ -122,7 +122,7 @@ import Testing
     }
 
     @Test(arguments: models, [Precision.fp32, .bf16])
-    func heldOutLossesAreThoseOfTraining(_ model: ModelConfiguration, _ precision: Precision) throws {
+    func heldOutLossesEqualThoseOfTraining(_ model: ModelConfiguration, _ precision: Precision) throws {
         let trainer = try trainer(model, precision: precision)
         try trainer.apply(try trainer.gradient(of: batch()), learningRate: 1e-3)
         let losses = try trainer.sequenceLosses(of: batch(from: 6)) { _ in 6 }
@@ -135,7 +135,7 @@ import Testing
     }
 
     @Test(arguments: models)
-    func heldOutLossesAreTheEvaluators(_ model: ModelConfiguration) throws {
+    func heldOutLossesEqualThoseOfTheEvaluator(_ model: ModelConfiguration) throws {
         let trainer = try trainer(model, batch: 1)
         let text = testText(7, vocabularySize: 7, salt: 5)
         let losses = try trainer.sequenceLosses(of: try Batch([text])) { _ in 6 }
@@ -148,7 +148,7 @@ import Testing
     }
 
     @Test(arguments: models)
-    func heldOutStreamsContinueAndCountWhatTheyAreTold(_ model: ModelConfiguration) throws {
+    func heldOutStreamsContinueAndSumTheCountedTokens(_ model: ModelConfiguration) throws {
         let trainer = try trainer(model)
         let states = try CarriedStates(trainer.replica)
         let whole = try trainer.sequenceLosses(of: batch(length: 12)) { _ in 12 }
@@ -168,7 +168,7 @@ import Testing
     }
 
     @Test(arguments: [Dropout.none, Dropout(inputs: 0.3, recurrent: 0.3)])
-    func heldOutLossesLeaveNoTraceInTheTraining(_ dropout: Dropout) throws {
+    func heldOutLossesDoNotChangeTheTraining(_ dropout: Dropout) throws {
         func train(validating: Bool) throws -> [[UInt32]] {
             let trainer = try trainer(Self.models[3])
             let states = try CarriedStates(trainer.replica)

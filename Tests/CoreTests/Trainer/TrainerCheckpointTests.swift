@@ -82,7 +82,7 @@ import Testing
         #expect(state(second) == state(whole))
     }
 
-    @Test func aCheckpointSaysWhatItWasTrainedWith() throws {
+    @Test func aCheckpointRecordsItsModelDataAndSettings() throws {
         let (trainer, progress) = try started()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
@@ -96,7 +96,7 @@ import Testing
     }
 
     /// `dtrain train --resume-from` needs them to continue a custom loop.
-    @Test func anOptimizerAndAScheduleAreKept() throws {
+    @Test func theOptimizerAndTheScheduleAreSaved() throws {
         let trainer = try self.trainer(optimizer: RMSprop(rho: 0.75))
         var settings = Settings()
         (settings[.schedule], settings[.learningRate], settings[.epochs]) = (.cosine, 0.25, 3)
@@ -122,7 +122,7 @@ import Testing
     }
 
     @Test(arguments: Unfit.allCases)
-    func anUnfitFileIsRefusedAndChangesNothing(reason: Unfit) throws {
+    func anUnfitFileIsRejectedAndChangesNothing(reason: Unfit) throws {
         let path = folder.file("unfit.safetensors")
         var (trainer, progress) = try started()
         var resumed = data
@@ -150,7 +150,7 @@ import Testing
         #expect(try train(trainer, &progress, to: 4).count == 1)
     }
 
-    @Test func aResumeWhileAGradientIsInUseIsRefused() throws {
+    @Test func resumingWhileAGradientIsInUseIsRejected() throws {
         let (trainer, progress) = try started()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
@@ -171,7 +171,7 @@ import Testing
         #expect(try folder.names == ["text0.txt"])
     }
 
-    @Test func weightsThatAreNotFiniteAreNotWritten() throws {
+    @Test func nonFiniteWeightsAreNotWritten() throws {
         let (trainer, progress) = try started()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
@@ -186,7 +186,7 @@ import Testing
         #expect(differences(try readBytes(path), before) == 0)
     }
 
-    @Test func anExportedModelGeneratesWhatTheTrainersWeightsDo() throws {
+    @Test func anExportedModelGeneratesTheSameTextAsTheTrainer() throws {
         let (trainer, _) = try started()
         let path = folder.file("new/model.safetensors")
         try trainer.export(to: path, vocabulary: data.corpus.vocabulary)
@@ -203,7 +203,7 @@ import Testing
     }
 
     @Test(arguments: [(0, 9, 4), (1, 0, 4), (1, -1, 4), (1, 9, 0), (1001, 9, 4)])
-    func impossibleModelsAreRefused(layers: Int, rnnUnits: Int, embeddingDim: Int) throws {
+    func impossibleModelsAreRejected(layers: Int, rnnUnits: Int, embeddingDim: Int) throws {
         let model = ModelConfiguration(
             layers: layers, embeddingDim: embeddingDim, rnnUnits: rnnUnits, vocabularySize: 7)
         _ = try requireError(.usage) { _ = try Trainer(model: model, shape: Self.shape, threads: 1) }
