@@ -93,7 +93,7 @@ import Testing
         #expect(try folder.names == others)
     }
 
-    /// A large file is written in pieces with flushes between them, so progress follows a slow disk.
+    /// Flushes between the pieces of a large file make the reported progress follow a slow disk.
     @Test func largeFilesAreFlushedWhileBeingWritten() throws {
         let largest = Mutex(0)
         let flushes = Mutex(0)
@@ -111,7 +111,7 @@ import Testing
             try content.withUnsafeBytes { try writer.write($0) }
         }
         #expect(largest.withLock { $0 } == AtomicFile.piece)
-        // Two between pieces, one for the file, one for the folder.
+        // Two between pieces, one of the file and one of the folder.
         #expect(flushes.withLock { $0 } == 4)
         #expect(try readBytes(path) == content)
     }
@@ -126,14 +126,14 @@ import Testing
         let error = try requireError(.inputOutput) {
             try AtomicFile.write(to: path, with: calls) { writer in
                 try content.withUnsafeBytes { try writer.write($0) }
-                Issue.record("goes on after the failure")
+                Issue.record("the write continued after the failed flush")
             }
         }
         #expect(error.message.contains("cannot flush '\(path)': Input/output error"), "\(error)")
         #expect(try folder.names == [])
     }
 
-    /// If two processes create the same file, the second fails, however late it checks.
+    /// A write without replacement fails even if the file appears only while it runs.
     @Test func withoutReplacementAnExistingFileIsKept() throws {
         let folder = try ScratchFolder()
         let path = folder.file("new")

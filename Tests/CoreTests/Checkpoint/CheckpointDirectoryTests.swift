@@ -115,7 +115,7 @@ import Testing
         let error = try requireError(.noInput) { _ = try CheckpointDirectory.resolve(directory.path) { _ in } }
         #expect(error.message.contains("'\(directory.path)'"))
         _ = try requireError(.noInput) { _ = try CheckpointDirectory.resolve(path("none")) { _ in } }
-        try SampleModel().generator(at: path("generator.safetensors"))
+        try SampleModel().writeGenerator(to: path("generator.safetensors"))
         #expect(try CheckpointDirectory.resolve(directory.path) { _ in }.path == path("generator.safetensors"))
         try fill(["ckpt_1.safetensors", "other"], damaged: ["ckpt_2.safetensors"])
         var reports = 0
@@ -145,7 +145,7 @@ import Testing
         #expect(error.message.contains("cannot create folder '\(path)': \(reason); "), "\(error)")
     }
 
-    @Test func aLockedFolderIsRejectedUntilItsRelease() throws {
+    @Test func onlyOneTrainingCanLockTheFolder() throws {
         var first: CheckpointLock? = try CheckpointLock(directory)
         let error = try requireError(.inputOutput) { _ = try CheckpointLock(directory) }
         #expect(error.message.contains("'\(directory.path)'"), "\(error)")

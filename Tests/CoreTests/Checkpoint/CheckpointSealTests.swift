@@ -114,12 +114,12 @@ import Testing
         try SampleModel().write(to: path)
         let intact = try readBytes(path)
         let changes: [(String, (inout Content) -> Void)] = [
-            ("a value", { $0.tensors[0].values[3] = $0.tensors[0].values[3].nextUp }),
-            ("a moment", { $0.tensors[17].values[0] = -$0.tensors[17].values[0] }),
-            ("a shape", { $0.tensors[1].shape.reverse() }), ("a slot gone", { $0.tensors.removeLast(6) }),
-            ("a tensor gone", { $0.tensors.remove(at: 7) }),
+            ("a value changed", { $0.tensors[0].values[3] = $0.tensors[0].values[3].nextUp }),
+            ("a moment negated", { $0.tensors[17].values[0] = -$0.tensors[17].values[0] }),
+            ("a shape reversed", { $0.tensors[1].shape.reverse() }), ("a slot removed", { $0.tensors.removeLast(6) }),
+            ("a tensor removed", { $0.tensors.remove(at: 7) }),
             (
-                "two names",
+                "two names swapped",
                 { content in
                     let name = content.tensors[6].name
                     content.tensors[6].name = content.tensors[12].name
@@ -140,7 +140,7 @@ import Testing
         let digits = try #require(try Safetensors(path: path).metadataRanges[CheckpointKey.metadataChecksum.rawValue])
         bytes[8 + digits.lowerBound] ^= 1
         try writeBytes(bytes, to: path)
-        try expectDamage("a digit of the header's own checksum")
+        try expectDamage("a digit of the header's checksum changed")
     }
 
     @Test func oldCheckpointsWithoutASealOpen() throws {
@@ -164,10 +164,10 @@ import Testing
         #expect(try checkpoint["gru.kernel"] == weights && checkpoint.metadata.progress?.step == 2)
         #expect(try InitialWeights(path: path).remarks == checkpoint.remarks)
         try saveAgain { $0.tensors[2].values[0] += 1 }
-        try expectDamage("a weight")
+        try expectDamage("a weight changed")
         try OldCheckpoint.write(to: path)
         try saveAgain { $0.metadata[CheckpointKey.tensorChecksum.rawValue] = nil }
-        try expectDamage("no checksum")
+        try expectDamage("the checksum removed")
     }
 
     @Test func anyFlippedBitOfAnOldHeaderIsRejected() throws {
@@ -196,6 +196,6 @@ import Testing
                 && checkpoint.metadata.vocabulary == SampleModel().metadata.vocabulary)
         _ = try requireError(.badData) { try checkpoint.load(optimizer: SampleModel().optimizer()) }
         try saveAgain { $0.metadata["dtrain_version"] = "0.1.0" }
-        try expectDamage("one of dtrain's keys and no seal")
+        try expectDamage("a key of dtrain without a seal")
     }
 }

@@ -80,7 +80,7 @@ import Testing
         #expect(try folder.names == [])
     }
 
-    @Test func incompleteTrainingStateIsNotSaved() throws {
+    @Test func incompleteOrNonFiniteTrainingStateIsNotSaved() throws {
         var model = SampleModel()
         model.metadata.progress = nil
         _ = try requireError(.internal) { try model.write(to: path) }

@@ -4,7 +4,8 @@ import Testing
 
 @testable import DTrainCore
 
-/// A file is written completely or not at all, whichever system call fails or is the last before the process dies.
+/// A file is written completely or not at all, whichever system call fails or is the last one
+/// before the process dies.
 @Suite struct FaultTests {
     private let folder: ScratchFolder
     private let directory: CheckpointDirectory
@@ -83,7 +84,7 @@ import Testing
     }
 
     @Test func interruptedFlushesAreRetried() throws {
-        // A signal interrupts the first flush and the first write of each piece.
+        // A signal interrupts every other flush; the retry completes.
         nonisolated(unsafe) var interruptions = 0
         var calls = FileCalls.system
         calls.flush = { descriptor in
@@ -99,7 +100,7 @@ import Testing
         #expect(try newest() == 1)
     }
 
-    /// A checkpoint truncated at any multiple of 4 KiB is refused, and the previous one is used.
+    /// A truncated checkpoint is rejected, and the previous one is used.
     @Test func aTruncatedNewestCheckpointIsNeverLoaded() throws {
         try save(epoch: 1)
         let path = directory.file(for: TrainingProgress(epoch: 2))
@@ -116,7 +117,7 @@ import Testing
         }
     }
 
-    /// Flips one bit at each of 500 offsets, across the file and in each byte of its frame.
+    /// Flips one bit at each of several offsets, a quarter of them in the first 2,000 bytes.
     @Test func aNewestCheckpointWithAFlippedBitIsNeverLoaded() throws {
         try save(epoch: 1)
         let path = directory.file(for: TrainingProgress(epoch: 2))

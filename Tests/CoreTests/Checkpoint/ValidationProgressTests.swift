@@ -6,7 +6,7 @@ import Testing
 ///
 /// The patience follows Keras's rule; any improvement lowers the lowest loss.
 @Suite struct ValidationProgressTests {
-    private func expect(_ isLeast: Bool, _ noted: Bool) { #expect(noted == isLeast) }
+    private func expect(_ isLowest: Bool, _ noted: Bool) { #expect(noted == isLowest) }
 
     @Test func theLowestLossAndTheWaitAreRecorded() {
         var progress = ValidationProgress()

@@ -82,7 +82,7 @@ import Testing
         #expect(ends.contains(0) && ends.contains(60) && ends.count > 5, "\(ends)")
     }
 
-    /// Log-probabilities don't depend on the restrictions of the draw.
+    /// Log-probabilities don't depend on the temperature, top-k or top-p.
     @Test(arguments: [SamplingMethod.greedy, .temperature(0.5, .init(topK: 3, topP: 0.9)), .temperature(2)])
     func logProbabilitiesMatchTheReferenceModel(method: SamplingMethod) throws {
         let layout = layout()
@@ -154,7 +154,7 @@ import Testing
         #expect(texts.count == 4 && texts.allSatisfy { $0.ids.isEmpty && $0.stop == nil })
     }
 
-    private static func impossible(
+    private static func invalid(
         length: Int = 5, filter: SamplingFilter = .none, samples: Int = 1, stops: [[UInt16]] = []
     ) -> GenerationOptions {
         var options = GenerationOptions(length: length, method: .temperature(1, filter), seed: 1)
@@ -163,11 +163,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (impossible(samples: 0), "samples is 0"), (impossible(stops: [[1], []]), "a stop text is empty"),
-        (impossible(length: 1 << 32), "length is 4294967296"), (impossible(filter: .init(topK: 0)), "top-k is 0"),
-        (impossible(filter: .init(topP: 0)), "top-p is 0.0"), (impossible(filter: .init(topP: 1.5)), "top-p is 1.5"),
-        (impossible(filter: .init(topP: .nan)), "top-p is nan"),
-        (impossible(samples: 2), "2 samples can't be streamed"),
+        (invalid(samples: 0), "samples is 0"), (invalid(stops: [[1], []]), "a stop text is empty"),
+        (invalid(length: 1 << 32), "length is 4294967296"), (invalid(filter: .init(topK: 0)), "top-k is 0"),
+        (invalid(filter: .init(topP: 0)), "top-p is 0.0"), (invalid(filter: .init(topP: 1.5)), "top-p is 1.5"),
+        (invalid(filter: .init(topP: .nan)), "top-p is nan"),
+        (invalid(samples: 2), "2 samples can't be streamed"),
     ])
     func invalidOptionsAreUsageErrors(options: GenerationOptions, message: String) throws {
         let generator = try generator(layout())

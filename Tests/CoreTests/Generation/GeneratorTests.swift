@@ -95,7 +95,8 @@ import Testing
         }
     }
 
-    /// With zero weights the logits equal the dense bias, so draws are independent with known probabilities.
+    /// With zero weights the logits equal the dense bias, so draws are independent with known
+    /// probabilities.
     @Test(arguments: [Float(0.25), 1, 3])
     func drawnFrequenciesMatchTheSoftmax(temperature: Float) throws {
         let layout = layout()
@@ -148,7 +149,7 @@ import Testing
         let folder = try ScratchFolder()
         let path = folder.file("model.safetensors")
         let model = SampleModel()
-        try model.generator(at: path)
+        try model.writeGenerator(to: path)
         func text(_ generator: Generator) throws -> [[UInt16]] {
             try generator.generate(prompts: [[1, 2], [4]], length: 30, method: .temperature(3), seed: 1)
         }

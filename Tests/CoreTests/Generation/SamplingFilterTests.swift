@@ -45,7 +45,7 @@ import Testing
             #expect(filtered == weights.indices.map { expected.contains($0) ? weights[$0] : 0 })
             sizes.insert(expected.count)
         }
-        // Otherwise the scores wouldn't test the filter.
+        // Sets of equal size wouldn't test the filter.
         if let topP, topP > 0.1, topP < 0.999, (topK ?? 40) > 2 { #expect(sizes.count > 1) }
     }
 
@@ -62,14 +62,16 @@ import Testing
         #expect(Set(drawn) == Set((1...count).map(UInt16.init)))
     }
 
-    /// With weights 8, 4, 2 and 1, top-p 0.7 needs two characters at temperature 1 (12/15), one at temperature 1/2
-    /// (64/85) and three at temperature 2 (6.24/7.24, where two have 4.83/7.24).
+    /// With weights 8, 4, 2 and 1, top-p 0.7 needs two characters at temperature 1 (12/15), one at
+    /// temperature 1/2 (64/85) and three at temperature 2 (6.24/7.24, where two have 4.83/7.24).
     @Test(
         arguments: [
             (1, nil, 0.7, [3, 5]), (0.5, nil, 0.7, [3]), (2, nil, 0.7, [3, 5, 2]), (1, 3, nil, [3, 5, 2]),
             (1, nil, 0.81, [3, 5, 2]), (1, 3, 0.81, [3, 5]), (2, 2, nil, [3, 5]), (1, nil, nil, [3, 5, 2, 8]),
         ] as [(Float, Int?, Double?, [Int])])
-    func drawnFrequenciesMatchTheFilteredProbabilities(temperature: Float, topK: Int?, topP: Double?, expected: [Int]) throws {
+    func drawnFrequenciesMatchTheFilteredProbabilities(temperature: Float, topK: Int?, topP: Double?, expected: [Int])
+        throws
+    {
         var logits = [Float](repeating: -200, count: Self.vocabularySize)
         // If it weren't excluded, [UNK] would be by far the likeliest.
         logits[0] = 50
@@ -128,7 +130,8 @@ import Testing
         #expect(Set(continuations.flatMap(\.ids)).count > 3)
     }
 
-    /// At temperature 100 probabilities are nearly equal, so a top-p just below 1 excludes no character.
+    /// At temperature 100 probabilities are nearly equal, so a top-p just below 1 excludes no
+    /// character.
     @Test(arguments: [
         SamplingFilter(topK: 8), SamplingFilter(topK: 1000), SamplingFilter(topP: 1), SamplingFilter(topP: 1.nextDown),
         SamplingFilter(topK: 8, topP: 1.nextDown),

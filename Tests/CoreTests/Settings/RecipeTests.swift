@@ -20,7 +20,7 @@ import Testing
     }
 
     /// The rate decays by 3 % after the tenth epoch and after each later one.
-    @Test func charRNNDecaysItsRateFromTheTenthEpochOn() throws {
+    @Test func charRNNDecaysItsRateAfterTheTenthEpoch() throws {
         let settings = try settings(.charRNN)
         let schedule = settings.schedule(stepsPerEpoch: 10, horizon: 500)
         for (step, exponent) in [(0, 0), (99, 0), (100, 1), (109, 1), (110, 2), (499, 40)] {

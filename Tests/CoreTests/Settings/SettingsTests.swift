@@ -26,10 +26,11 @@ import Testing
         "scheduled-sampling-ramp": #"{"scheduledSamplingRamp":0.5}"#,
         "freeze": #"{"freeze":"dense,gru_1"}"#,
     ]
-    /// `training` as in checkpoints of the first version, and in those before `epochs` was stored.
-    private static let usual =
+    /// The default settings as checkpoints store them in `training`.
+    private static let storedDefaults =
         #"{"batchSize":64,"epochs":20,"learningRate":0.001,"microBatchSize":8,"precision":"fp32","#
         + #""seed":42,"sequenceLength":100,"shuffle":true}"#
+    /// `training` of a checkpoint written before `epochs` was stored.
     private static let old =
         #"{"batchSize":64,"clipNorm":0.5,"learningRate":0.001,"microBatchSize":8,"precision":"fp32","#
         + #""seed":42,"sequenceLength":100,"shuffle":true}"#
@@ -88,8 +89,8 @@ import Testing
     }
 
     @Test func theStoredFormOfTheDefaultsIsStable() throws {
-        #expect(try json(Settings().stored) == Self.usual)
-        #expect(try settings(Self.usual) == Settings().stored)
+        #expect(try json(Settings().stored) == Self.storedDefaults)
+        #expect(try settings(Self.storedDefaults) == Settings().stored)
     }
 
     @Test func everySettingIsStoredAndRestored() throws {
@@ -146,7 +147,7 @@ import Testing
                 let changes = try given.resume(from: Settings().stored, model: model, of: "file")
                 #expect(changes == ["`\(setting.name)` changes from \(old) to \(new)"])
                 #expect(setting.text(in: given) == new)
-            case .free: Issue.record("\(setting.name) is kept for nothing")
+            case .free: Issue.record("\(setting.name) is stored, so a resume must keep or compare it")
             }
         }
     }

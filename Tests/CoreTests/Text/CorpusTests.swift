@@ -78,7 +78,7 @@ import Testing
         #expect(known.vocabulary == corpus.vocabulary)
     }
 
-    /// The index takes one word per 256 characters of any length, and none for ASCII.
+    /// The index has one word per 256 characters of any length, and none for ASCII.
     @Test func theIndexUsesEightBytesPer256Characters() throws {
         let ascii = try TemporaryText(String(repeating: "to be or not ", count: 5000))
         #expect(try Corpus(path: ascii.path).indexByteCount == 0)
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test func bytesOfSeveralFilesEqualThoseOfTheJoinedFile() throws {
-        // Cuts inside the mark, inside the start of a character, and at its end.
+        // Cuts inside the byte order mark, inside the start of a character, and at its end.
         let files = try [0..<1, 1..<2, 2..<9, 9..<200, 200..<266, 266..<267].map {
             try TemporaryText(Self.anyBytes[$0])
         }

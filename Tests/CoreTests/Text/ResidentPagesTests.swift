@@ -8,7 +8,8 @@ import Testing
         let text = try TemporaryText((0..<size).lazy.map { UInt8(truncatingIfNeeded: $0 / 4096) })
         let file = try MappedFile(path: text.path)
         let pages = ResidentPages(of: [file], floor: 4096)
-        // Each touch counts 512 KiB more than it reads. Two stay within a quarter, 1 MiB; the third doesn't.
+        // Each touch counts 512 KiB more than it reads. Two stay within a quarter, 1 MiB; the third
+        // doesn't.
         for _ in 0..<2 {
             #expect(!pages.touch(0))
             #expect(!pages.touch(0))

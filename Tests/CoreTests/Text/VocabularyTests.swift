@@ -3,7 +3,8 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct VocabularyTests {
-    /// Hebrew with niqqud, a ZWJ family, a skin tone, a decomposed é, CRLF, a private-use and the last code point.
+    /// Hebrew with niqqud, a ZWJ family, a skin tone, a decomposed é, CRLF, a private-use and the
+    /// last code point.
     static let mixed = "בְּרֵאשִׁית 👩‍👩‍👧‍👦 👍🏽 e\u{301}\r\nA\u{E000}\u{10FFFF}\u{0}\u{7F}\u{80}\u{FFFF}"
 
     @Test func idsNumberTheSortedScalarsFromOne() throws {

@@ -28,7 +28,7 @@ import Testing
             continues: continues)
     }
 
-    private func words(_ states: CarriedStates?) -> [[UInt32]] {
+    private func stateBits(_ states: CarriedStates?) -> [[UInt32]] {
         (states?.layers ?? []).flatMap { [bits($0.hidden.elements), bits($0.memory.elements)] }
     }
 
@@ -46,7 +46,7 @@ import Testing
         found += secondLoss
         try short.apply(second, learningRate: 0)
         #expect(isClose(Double(found / 2), Double(expected), relative: 1e-6, absolute: 0))
-        #expect(words(short.replica.states) == words(long.replica.states))
+        #expect(stateBits(short.replica.states) == stateBits(long.replica.states))
         // Without the carried state the second window's loss differs.
         #expect(try short.gradient(of: batch(from: 6)).loss != secondLoss)
     }
@@ -54,17 +54,17 @@ import Testing
     @Test func statesAdvanceOnlyWithAppliedBatches() throws {
         let trainer = try trainer(Self.models[3])
         try trainer.apply(try trainer.gradient(of: batch()), learningRate: 1e-3)
-        let states = words(trainer.replica.states)
+        let states = stateBits(trainer.replica.states)
         #expect(states.joined().contains { $0 != 0 })
         let once = try trainer.gradient(of: batch(from: 6, continues: true)).loss
-        #expect(words(trainer.replica.states) == states)
+        #expect(stateBits(trainer.replica.states) == states)
         #expect(try trainer.gradient(of: batch(from: 6, continues: true)).loss == once)
         // Without the carried state the loss differs.
         #expect(try trainer.gradient(of: batch(from: 6)).loss != once)
         try trainer.apply(try trainer.gradient(of: batch(from: 6, continues: true)), learningRate: 1e-3)
-        #expect(words(trainer.replica.states) != states)
+        #expect(stateBits(trainer.replica.states) != states)
         trainer.replica.states?.reset()
-        #expect(!words(trainer.replica.states).joined().contains { $0 != 0 })
+        #expect(!stateBits(trainer.replica.states).joined().contains { $0 != 0 })
     }
 
     /// A batch that resets the state has the gradient of a stateless trainer.
@@ -80,7 +80,8 @@ import Testing
         }
     }
 
-    /// In float32 zero states add nothing, so a stateful trainer has the same bits as a stateless one.
+    /// In float32 zero states add nothing, so a stateful trainer has the same bits as a stateless
+    /// one.
     @Test(arguments: models)
     func withoutContinuingBatchesStatefulAndStatelessBitsAreEqual(_ model: ModelConfiguration) throws {
         let (found, expected) = (try trainer(model), try trainer(model, stateful: false))
@@ -164,7 +165,7 @@ import Testing
             let expected = reference.losses(text).prefix(row).reduce(0, +)
             #expect(isClose(part[row], expected, relative: 1e-5, absolute: 0))
         }
-        #expect(!words(trainer.replica.states).joined().contains { $0 != 0 })
+        #expect(!stateBits(trainer.replica.states).joined().contains { $0 != 0 })
     }
 
     @Test(arguments: [Dropout.none, Dropout(inputs: 0.3, recurrent: 0.3)])
@@ -183,7 +184,7 @@ import Testing
                         of: batch(from: 20, length: length, continues: step > 0), counted: { _ in 6 }, states: states)
                 }
             }
-            return [bits(trainer.replica.parameters.elements)] + words(trainer.replica.states)
+            return [bits(trainer.replica.parameters.elements)] + stateBits(trainer.replica.states)
         }
         #expect(try train(validating: true) == train(validating: false))
     }

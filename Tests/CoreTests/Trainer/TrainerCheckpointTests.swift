@@ -49,7 +49,7 @@ import Testing
     }
 
     /// A trainer after three steps, and its progress.
-    private func started() throws -> (trainer: Trainer, progress: TrainingProgress) {
+    private func trainerAfterThreeSteps() throws -> (trainer: Trainer, progress: TrainingProgress) {
         let trainer = try trainer()
         var progress = TrainingProgress()
         _ = try train(trainer, &progress, to: 3)
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test func aCheckpointRecordsItsModelDataAndSettings() throws {
-        let (trainer, progress) = try started()
+        let (trainer, progress) = try trainerAfterThreeSteps()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
         let metadata = try Checkpoint(path: path).metadata
@@ -124,7 +124,7 @@ import Testing
     @Test(arguments: Unfit.allCases)
     func anUnfitFileIsRejectedAndChangesNothing(reason: Unfit) throws {
         let path = folder.file("unfit.safetensors")
-        var (trainer, progress) = try started()
+        var (trainer, progress) = try trainerAfterThreeSteps()
         var resumed = data
         switch reason {
         case .missing: break
@@ -151,7 +151,7 @@ import Testing
     }
 
     @Test func resumingWhileAGradientIsInUseIsRejected() throws {
-        let (trainer, progress) = try started()
+        let (trainer, progress) = try trainerAfterThreeSteps()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
         let batch = try #require(Array(data.batches(epoch: 0).prefix(1)).first)
@@ -164,7 +164,7 @@ import Testing
 
     @Test(arguments: [-1, 1])
     func progressOfAnotherStepIsNotSaved(offset: Int) throws {
-        var (trainer, progress) = try started()
+        var (trainer, progress) = try trainerAfterThreeSteps()
         progress.step += offset
         let path = folder.file("ckpt.safetensors")
         _ = try requireError(.usage) { try trainer.save(to: path, data: data, progress: progress) }
@@ -172,7 +172,7 @@ import Testing
     }
 
     @Test func nonFiniteWeightsAreNotWritten() throws {
-        let (trainer, progress) = try started()
+        let (trainer, progress) = try trainerAfterThreeSteps()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
         let before = try readBytes(path)
@@ -187,7 +187,7 @@ import Testing
     }
 
     @Test func anExportedModelGeneratesTheSameTextAsTheTrainer() throws {
-        let (trainer, _) = try started()
+        let (trainer, _) = try trainerAfterThreeSteps()
         let path = folder.file("new/model.safetensors")
         try trainer.export(to: path, vocabulary: data.corpus.vocabulary)
         let exported = try Checkpoint(path: path)

@@ -41,7 +41,7 @@ import Testing
         #expect(allWeights(trainer).flatMap(\.self) == Array(replica.parameters.elements))
     }
 
-    @Test func gradientTensorsMatchTheNormAndTheWeightCounts() throws {
+    @Test func gradientTensorsMatchTheNormAndTheWeightSizes() throws {
         let trainer = try trainer()
         let gradient = try trainer.gradient(of: try batch(1))
         var squares = 0.0
@@ -54,7 +54,8 @@ import Testing
         #expect(gradient["gru.bios"] == nil && trainer.weights["gru.bios"] == nil)
     }
 
-    /// The element at a name and index equals the loss's derivative by that weight, by central differences.
+    /// The element at a name and index equals the loss's derivative by that weight, by central
+    /// differences.
     @Test(arguments: [
         "embedding.embeddings", "gru.kernel", "gru.recurrent_kernel", "gru.bias", "dense.kernel", "dense.bias",
     ])
@@ -145,7 +146,7 @@ import Testing
         do {
             let first = try trainer.gradient(of: batch)
             #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: batch) }
-            // After the refusal the first gradient is still usable.
+            // After the error the first gradient is still usable.
             try trainer.apply(first, learningRate: 1e-3)
         }
         do { _ = try trainer.gradient(of: batch) }
@@ -172,8 +173,8 @@ import Testing
     @Test func batchesThatDoNotFitAreRejected() throws {
         let trainer = try trainer()
         #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: try batch(6, count: 4)) }
-        let stranger = try Batch([[UInt16]](repeating: [1, 2, 7], count: 5))
-        #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: stranger) }
+        let outOfRange = try Batch([[UInt16]](repeating: [1, 2, 7], count: 5))
+        #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: outOfRange) }
         #expect(throws: DTrainError.self) { try Batch([]) }
         #expect(throws: DTrainError.self) { try Batch([[1], [2]]) }
         #expect(throws: DTrainError.self) { try Batch([[1, 2], [1, 2, 3]]) }
@@ -181,7 +182,8 @@ import Testing
         try trainer.apply(try trainer.gradient(of: try batch(6)), learningRate: 1e-3)
     }
 
-    /// A batch of longer sequences can't have more distinct characters than the trainer has room for.
+    /// A batch of longer sequences can't have more distinct characters than the trainer allocated
+    /// memory for.
     @Test func tooManyDistinctCharactersAreRejected() throws {
         let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 9, vocabularySize: 20)
         let trainer = try Trainer(
