@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test func createsAndReplaces() throws {
+    @Test func aFileIsCreatedAndReplaced() throws {
         try write("first")
         #expect(try readBytes(path) == Array("first".utf8))
         try write("2nd")
@@ -28,7 +28,7 @@ import Testing
         #expect(try folder.names == ["data"])
     }
 
-    @Test func bodyThatFailsLeavesTheOldFile() throws {
+    @Test func aFailedWriteKeepsTheOldFile() throws {
         try write("old")
         let failure = DTrainError(.inputOutput, "no")
         #expect(throws: failure) {
@@ -43,21 +43,21 @@ import Testing
         #expect(try folder.names == ["data"])
     }
 
-    @Test func renameThatFailsLeavesNoTemporary() throws {
+    @Test func aFailedRenameLeavesNoTemporaryFile() throws {
         #expect(mkdir(path, 0o777) == 0)
         let error = try requireError(.inputOutput) { try write("x") }
         #expect(error.message.contains("'\(path)'"))
         #expect(try folder.names == ["data"])
     }
 
-    @Test func missingFolderIsNamed() throws {
+    @Test func aMissingFolderIsReportedWithThePath() throws {
         let error = try requireError(.inputOutput) {
             try AtomicFile.write(to: folder.file("none/data")) { _ in }
         }
         #expect(error.message.contains("none/data") && error.message.contains("No such file"))
     }
 
-    @Test func folderThatVanishesWhileWritingIsAnError() throws {
+    @Test func deletingTheFolderDuringAWriteIsAnError() throws {
         let lost = folder.file("lost")
         #expect(mkdir(lost, 0o777) == 0)
         _ = try requireError(.inputOutput) {
@@ -66,7 +66,7 @@ import Testing
         #expect(try folder.names == [])
     }
 
-    @Test func staleTemporariesGoAndOthersStay() throws {
+    @Test func onlyStaleTemporaryFilesAreRemoved() throws {
         let others = [
             ".data.tmp", "data", ".x.1-1.dtrain-tmp.keep", ".x.a-1.dtrain-tmp", ".x.1.dtrain-tmp", "x.1-1.dtrain-tmp",
         ]
@@ -78,7 +78,7 @@ import Testing
         #expect(try folder.names == others.sorted())
     }
 
-    @Test func temporaryInUseStays() throws {
+    @Test func aTemporaryFileInUseIsKept() throws {
         try AtomicFile.write(to: path) { _ in
             let removed = try AtomicFile.removeStaleTemporaries(in: folder.path)
             #expect(removed.isEmpty)
@@ -86,15 +86,15 @@ import Testing
         #expect(try folder.names == ["data"])
     }
 
-    @Test func temporariesOfOneFileGoAlone() throws {
+    @Test func removingOneFilesTemporaryFilesKeepsOthers() throws {
         let others = [".data.x.1-1.dtrain-tmp", ".other.1-1.dtrain-tmp"]
         for name in others + [".data.4242-7.dtrain-tmp"] { try writeBytes([1], to: folder.file(name)) }
         AtomicFile.removeStaleTemporaries(of: path)
         #expect(try folder.names == others)
     }
 
-    /// A large file is written in pieces with flushes between them, so progress follows a slow disk.
-    @Test func largeFilesAreWrittenAtThePaceOfTheDisk() throws {
+    /// Flushes between the pieces of a large file make the reported progress follow a slow disk.
+    @Test func largeFilesAreFlushedWhileBeingWritten() throws {
         let largest = Mutex(0)
         let flushes = Mutex(0)
         var calls = FileCalls.system
@@ -111,12 +111,12 @@ import Testing
             try content.withUnsafeBytes { try writer.write($0) }
         }
         #expect(largest.withLock { $0 } == AtomicFile.piece)
-        // Two between pieces, one for the file, one for the folder.
+        // Two between pieces, one of the file and one of the folder.
         #expect(flushes.withLock { $0 } == 4)
         #expect(try readBytes(path) == content)
     }
 
-    @Test func aFlushInBetweenThatFailsIsAnError() throws {
+    @Test func aFailedIntermediateFlushIsAnError() throws {
         var calls = FileCalls.system
         calls.flush = { _ in
             errno = EIO
@@ -126,15 +126,15 @@ import Testing
         let error = try requireError(.inputOutput) {
             try AtomicFile.write(to: path, with: calls) { writer in
                 try content.withUnsafeBytes { try writer.write($0) }
-                Issue.record("goes on after the failure")
+                Issue.record("the write continued after the failed flush")
             }
         }
         #expect(error.message.contains("cannot flush '\(path)': Input/output error"), "\(error)")
         #expect(try folder.names == [])
     }
 
-    /// If two processes create the same file, the second fails, however late it checks.
-    @Test func aFileThatMayNotBeReplacedIsLeftAsItIs() throws {
+    /// A write without replacement fails even if the file appears only while it runs.
+    @Test func withoutReplacementAnExistingFileIsKept() throws {
         let folder = try ScratchFolder()
         let path = folder.file("new")
         let error = try requireError(.usage) {

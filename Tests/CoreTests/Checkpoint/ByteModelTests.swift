@@ -21,7 +21,7 @@ import Testing
         return try Checkpoint(path: path)
     }
 
-    @Test func theVocabularyIsKeptInAFormatThatEarlierVersionsDoNotRead() throws {
+    @Test func byteVocabulariesAreSavedInFormatVersion2() throws {
         let checkpoint = try export(limit: 0.5)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         #expect(try checkpoint.requireVocabulary() == .bytes)
@@ -39,7 +39,7 @@ import Testing
 
     /// The byte ids of an ASCII text are its code points plus one.
     @Test(arguments: [false, true])
-    func theLossOfAnASCIITextIsThatOfItsCodePoints(carryState: Bool) throws {
+    func theLossOfASCIITextEqualsThatOfItsCodePoints(carryState: Bool) throws {
         let text = String(repeating: "To be, or not to be:\n", count: 50)
         let ids = text.unicodeScalars.map { UInt16($0.value) + 1 }
         let checkpoint = try export(limit: 0.8)
@@ -54,7 +54,7 @@ import Testing
     }
 
     /// Logits of zero give all 257 ids the same probability.
-    @Test func weightsOfZeroCostTheLogarithmOfTheVocabulary() throws {
+    @Test func theLossOfZeroWeightsIsTheLogarithmOfTheVocabularySize() throws {
         let checkpoint = try export(limit: 0)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let file = try TemporaryText((0...255).map { UInt8($0) })

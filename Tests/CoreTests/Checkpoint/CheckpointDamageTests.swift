@@ -14,8 +14,8 @@ import Testing
         intact = try readBytes(path)
     }
 
-    /// Expects that every way to open a checkpoint refuses these bytes.
-    private func expectRefused(_ bytes: [UInt8], _ what: String) throws {
+    /// Expects that every way to open a checkpoint rejects these bytes.
+    private func expectRejected(_ bytes: [UInt8], _ what: String) throws {
         try writeBytes(bytes, to: path)
         for open in [{ _ = try Checkpoint(path: path) }, { _ = try InitialWeights(path: path) }] as [() throws -> Void]
         {
@@ -28,28 +28,28 @@ import Testing
         }
     }
 
-    @Test func anyFlippedBitIsRefused() throws {
+    @Test func anyFlippedBitIsRejected() throws {
         var random = SystemRandomNumberGenerator()
         for index in intact.indices {
             let bit = Int.random(in: 0..<8, using: &random)
             var bytes = intact
             bytes[index] ^= 1 << UInt8(bit)
-            try expectRefused(bytes, "bit \(bit) of byte \(index) flipped")
+            try expectRejected(bytes, "bit \(bit) of byte \(index) flipped")
         }
     }
 
-    @Test func anyTruncationIsRefused() throws {
+    @Test func anyTruncationIsRejected() throws {
         for count in intact.indices {
-            try expectRefused(Array(intact[..<count]), "only \(count) bytes")
+            try expectRejected(Array(intact[..<count]), "truncated to \(count) bytes")
         }
     }
 
-    @Test func bytesAddedAtTheEndAreRefused() throws {
-        try expectRefused(intact + [0], "one byte more")
-        try expectRefused(intact + intact, "a copy behind it")
+    @Test func trailingBytesAreRejected() throws {
+        try expectRejected(intact + [0], "one byte appended")
+        try expectRejected(intact + intact, "a copy appended")
     }
 
-    @Test func swappedTensorsOfOneShapeAreRefused() throws {
+    @Test func swappedTensorsOfEqualShapeAreRejected() throws {
         let text = String(decoding: intact, as: Unicode.ASCII.self)
         #expect(text.contains("adam.m.dense.bias") && text.contains("adam.v.dense.bias"))
         var bytes = intact
@@ -57,10 +57,11 @@ import Testing
             let start = try #require(intact.firstIndex(of: index))
             bytes[start + 5] = try #require(letter.utf8.first)
         }
-        try expectRefused(bytes, "the names of two tensors swapped")
+        try expectRejected(bytes, "the names of two tensors swapped")
     }
 
-    /// Replaces the header's other JSON white space with spaces; the seal doesn't cover that difference.
+    /// Replaces the header's other JSON whitespace with spaces; the seal doesn't cover that
+    /// difference.
     private func respaced(_ bytes: [UInt8]) -> [UInt8] {
         let header = 8..<8 + intact[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
         return bytes.enumerated().map { index, byte in
@@ -68,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func mutationsNeverCrash() throws {
+    @Test func randomMutationsAreRejected() throws {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2_000 {
             var bytes = intact
@@ -85,17 +86,17 @@ import Testing
             }
             guard respaced(bytes) != intact else { continue }
             let first = zip(bytes, intact).enumerated().first { $1.0 != $1.1 }
-            try expectRefused(bytes, "a random mutation from byte \(first.map { "\($0)" } ?? "\(bytes.count)")")
+            try expectRejected(bytes, "a random mutation from byte \(first.map { "\($0)" } ?? "\(bytes.count)")")
         }
     }
 
-    @Test func headerOfAnotherVersionIsNamed() throws {
-        let error = try refusal { $0[.formatVersion] = "3" }
+    @Test func aNewerFormatVersionIsNamed() throws {
+        let error = try openingError { $0[.formatVersion] = "3" }
         #expect(error.message.contains("newer") && error.message.contains("version 3"))
     }
 
-    @Test func settingsAndVocabularyHaveTheSameTokens() throws {
-        let error = try refusal {
+    @Test func settingsAndVocabularyMustUseTheSameTokens() throws {
+        let error = try openingError {
             $0[.configuration] = $0[.configuration]?.split(separator: "\"batchSize\"").joined(
                 separator: "\"tokens\":\"bytes\",\"batchSize\"")
         }
@@ -110,13 +111,13 @@ import Testing
         (.configuration, String(repeating: "[", count: 100_000)),
         (.lossHistory, String(repeating: "{\"a\":", count: 100_000)),
         (.vocabulary, String(repeating: "[", count: 100_000)),
-    ]) func soundSealOverBadMetadataIsRefused(key: CheckpointKey, value: String) throws {
-        let error = try refusal { $0[key] = value }
+    ]) func invalidMetadataIsRejectedDespiteAValidSeal(key: CheckpointKey, value: String) throws {
+        let error = try openingError { $0[key] = value }
         #expect(error.message.utf8.count < 500)
     }
 
-    @Test func configurationThatContradictsTheTensorsIsRefused() throws {
-        let error = try refusal {
+    @Test func aConfigurationThatContradictsTheTensorsIsRejected() throws {
+        let error = try openingError {
             $0[.configuration] = $0[.configuration]?.split(separator: "\"rnnUnits\":3").joined(
                 separator: "\"rnnUnits\":4")
         }
@@ -124,8 +125,8 @@ import Testing
     }
 
     @Test(arguments: ["sequenceLength\":100", "batchSize\":64", "microBatchSize\":8"], [0, 1 << 31, Int.max])
-    func settingsBeyond32BitsAreRefused(old: String, new: Int) throws {
-        let error = try refusal {
+    func sizesOutsideTheirRangesAreRejected(old: String, new: Int) throws {
+        let error = try openingError {
             let key = old.prefix { $0 != ":" }
             $0[.configuration] = $0[.configuration]?.split(separator: "\"\(old)").joined(separator: "\"\(key):\(new)")
         }
@@ -133,8 +134,8 @@ import Testing
     }
 
     @Test(arguments: [0, -1, (1 << 53) + 1, Int.max])
-    func aHorizonThatNoTrainingHasIsRefused(horizon: Int) throws {
-        let error = try refusal { strings in
+    func impossibleHorizonsAreRejected(horizon: Int) throws {
+        let error = try openingError { strings in
             strings[.configuration] = strings[.configuration].map { "{\"horizon\":\(horizon),\($0.dropFirst())" }
         }
         #expect(error.message.contains("plans \(horizon) steps"))
@@ -144,19 +145,19 @@ import Testing
         (["[UNK]", "a", "b", "c", "c"], "twice"), (["[UNK]", "a", "b", "c", "de"], "exactly one character"),
         (["[UN\u{212A}]", "a", "b", "c", "d"], "doesn't start with [UNK]"),
     ])
-    func vocabularyThatTheModelCannotHaveIsRefusedWithTheFilesName(tokens: [String], reason: String) throws {
+    func invalidVocabulariesAreRejectedNamingTheFile(tokens: [String], reason: String) throws {
         let list = tokens.map { "\"\($0)\"" }.joined(separator: ",")
-        let error = try refusal { $0[.vocabulary] = "[\(list)]" }
+        let error = try openingError { $0[.vocabulary] = "[\(list)]" }
         #expect(error.message.contains("'\(path)' has a vocabulary that") && error.message.contains(reason))
     }
 
     /// Unsorted ids need format version 2.
-    @Test func anExtendedVocabularyInTheFirstFormatIsRefused() throws {
-        let error = try refusal { $0[.vocabulary] = #"["[UNK]","b","c","d","a"]"# }
+    @Test func anExtendedVocabularyInFormatVersion1IsRejected() throws {
+        let error = try openingError { $0[.vocabulary] = #"["[UNK]","b","c","d","a"]"# }
         #expect(error.message.contains("has a vocabulary that needs format version 2"), "\(error)")
     }
 
-    @Test func foreignFileIsNotACheckpoint() throws {
+    @Test func foreignFilesAreInitialWeightsAndNotCheckpoints() throws {
         let model = SampleModel()
         try model.parameters.withUnsafeBufferPointer { buffer in
             let start = try #require(buffer.baseAddress)
@@ -171,7 +172,7 @@ import Testing
     }
 
     /// The error of opening a sample with metadata changed before it was sealed.
-    private func refusal(changing change: (inout [CheckpointKey: String]) -> Void) throws -> DTrainError {
+    private func openingError(changing change: (inout [CheckpointKey: String]) -> Void) throws -> DTrainError {
         let model = SampleModel()
         var metadata = try model.metadata.strings()
         metadata[.format] = "dtrain"

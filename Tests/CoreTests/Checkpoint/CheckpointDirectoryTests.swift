@@ -23,7 +23,7 @@ import Testing
 
     private var names: [String] { get throws { try directory.list().map(\.fileName) } }
 
-    @Test func namesFollowTheProgress() {
+    @Test func fileNamesFollowTheProgress() {
         #expect(CheckpointName(TrainingProgress(epoch: 3)).fileName == "ckpt_3.safetensors")
         #expect(CheckpointName(TrainingProgress(epoch: 2, stepInEpoch: 40)).fileName == "ckpt_3_40.safetensors")
         #expect(directory.file(for: TrainingProgress(epoch: 1)) == path("ckpt_1.safetensors"))
@@ -34,18 +34,18 @@ import Testing
         "ckpt_1_0.safetensors", "ckpt_0_5.safetensors", "ckpt_1_2_3.safetensors", "ckpt_1.safetensors.bak", "ckpt_1",
         "ckpt_99999999999999999999.safetensors", "ckpt_9223372036854775808_1.safetensors", ".ckpt_1.safetensors",
         "ckpt_.safetensors.safetensors", "ckpt_1safetensors", "ckpt_safetensors", "",
-    ]) func otherNamesAreNoCheckpoints(name: String) {
+    ]) func otherFileNamesAreNotCheckpoints(name: String) {
         #expect(CheckpointName(name) == nil)
     }
 
-    @Test func listIsInOrderOfProgressNewestFirst() throws {
+    @Test func theListIsSortedByProgressNewestFirst() throws {
         let expected = ["ckpt_10", "ckpt_3", "ckpt_3_140", "ckpt_3_40", "ckpt_3_5", "ckpt_2", "ckpt_1_1", "ckpt_0"]
             .map { "\($0).safetensors" }
         for name in expected.sorted() + ["ckpt_x.safetensors", "notes"] { try writeBytes([], to: path(name)) }
         #expect(try names == expected)
     }
 
-    @Test func damagedNewestIsReportedAndPassedOver() throws {
+    @Test func damagedNewestCheckpointsAreReportedAndSkipped() throws {
         try fill(["ckpt_1.safetensors", "ckpt_2.safetensors"], damaged: ["ckpt_3_7.safetensors"])
         #expect(mkdir(path("ckpt_3.safetensors"), 0o777) == 0)
         var reports: [String] = []
@@ -55,7 +55,7 @@ import Testing
         #expect(reports[0].contains("ckpt_3.safetensors") && reports[1].contains("ckpt_3_7.safetensors"))
     }
 
-    @Test func emptyAndMissingFoldersHoldNothing() throws {
+    @Test func emptyAndMissingFoldersHaveNoCheckpoints() throws {
         #expect(try directory.newestValid { _ in }?.path == nil)
         try directory.requireFresh()
         let missing = CheckpointDirectory(path: folder.file("missing"))
@@ -64,7 +64,7 @@ import Testing
         try missing.removeAll()
     }
 
-    @Test func usedFolderIsRefusedNamingFilesAndFlags() throws {
+    @Test func aUsedFolderIsRejectedNamingFilesAndFlags() throws {
         try fill([], damaged: ["ckpt_1.safetensors", "ckpt_2_3.safetensors", "notes"])
         let error = try requireError(.usage) { try directory.requireFresh() }
         for text in ["ckpt_1.safetensors", "ckpt_2_3.safetensors", "`resume`", "`overwrite`", directory.path] {
@@ -81,7 +81,7 @@ import Testing
         #expect(try names == (1...4).reversed().prefix(max(count, 1)).map { "ckpt_\($0).safetensors" })
     }
 
-    @Test func pruneKeepsTheLastValidOne() throws {
+    @Test func pruneKeepsTheNewestValidCheckpoint() throws {
         try fill(["ckpt_1.safetensors", "ckpt_2.safetensors"], damaged: ["ckpt_3.safetensors", "ckpt_4.safetensors"])
         try directory.prune(keeping: 1)
         #expect(try names == ["ckpt_4.safetensors", "ckpt_2.safetensors"])
@@ -93,7 +93,7 @@ import Testing
         #expect(try names.count == 2)
     }
 
-    @Test func prepareCreatesFoldersAndCleansUp() throws {
+    @Test func prepareCreatesFoldersAndRemovesTemporaryFiles() throws {
         let deep = CheckpointDirectory(path: folder.file("a/b/c/"))
         try deep.prepare()
         try writeBytes([1], to: "\(deep.path)/.ckpt_1.safetensors.1-1.dtrain-tmp")
@@ -101,7 +101,7 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: deep.path).isEmpty)
     }
 
-    @Test func fileInPlaceOfTheFolderIsNamed() throws {
+    @Test func aFileInPlaceOfTheFolderIsNamed() throws {
         let file = folder.file("file")
         try writeBytes([1], to: file)
         for path in [file, "\(file)/below"] {
@@ -111,11 +111,11 @@ import Testing
         _ = try requireError(.inputOutput) { _ = try CheckpointDirectory(path: file).list() }
     }
 
-    @Test func resolvesFilesAndFolders() throws {
+    @Test func pathsResolveToAFileOrTheNewestValidCheckpoint() throws {
         let error = try requireError(.noInput) { _ = try CheckpointDirectory.resolve(directory.path) { _ in } }
         #expect(error.message.contains("'\(directory.path)'"))
         _ = try requireError(.noInput) { _ = try CheckpointDirectory.resolve(path("none")) { _ in } }
-        try SampleModel().generator(at: path("generator.safetensors"))
+        try SampleModel().writeGenerator(to: path("generator.safetensors"))
         #expect(try CheckpointDirectory.resolve(directory.path) { _ in }.path == path("generator.safetensors"))
         try fill(["ckpt_1.safetensors", "other"], damaged: ["ckpt_2.safetensors"])
         var reports = 0
@@ -126,7 +126,7 @@ import Testing
     }
 
     /// A new checkpoint is kept even if it appears damaged, as after a transient read error.
-    @Test func pruneNeverDeletesWhatWasWrittenJustNow() throws {
+    @Test func pruneNeverDeletesTheCheckpointJustWritten() throws {
         try fill(["ckpt_1.safetensors", "ckpt_2.safetensors"], damaged: ["ckpt_3.safetensors"])
         try directory.prune(keeping: 1, written: path("ckpt_3.safetensors"))
         #expect(try names == ["ckpt_3.safetensors"])
@@ -135,7 +135,7 @@ import Testing
         #expect(try names == ["ckpt_4.safetensors", "ckpt_3.safetensors"])
     }
 
-    @Test func theReasonWhyAFolderCannotBeCreatedIsTheSystems() throws {
+    @Test func folderCreationErrorsGiveTheSystemsReason() throws {
         // sysfs allows no new folders, even for root.
         let path = "/sys/dtrain-test/run"
         try #require(mkdir("/sys/dtrain-test", 0o777) != 0)
@@ -145,7 +145,7 @@ import Testing
         #expect(error.message.contains("cannot create folder '\(path)': \(reason); "), "\(error)")
     }
 
-    @Test func oneTrainingAtATimeHasTheFolder() throws {
+    @Test func onlyOneTrainingCanLockTheFolder() throws {
         var first: CheckpointLock? = try CheckpointLock(directory)
         let error = try requireError(.inputOutput) { _ = try CheckpointLock(directory) }
         #expect(error.message.contains("'\(directory.path)'"), "\(error)")
@@ -155,7 +155,7 @@ import Testing
         _ = try CheckpointLock(directory)
     }
 
-    @Test func readingShowsSignsOfLife() throws {
+    @Test func readingReportsProgress() throws {
         try fill(["ckpt_1.safetensors"])
         let heartbeat = Heartbeat()
         let checkpoint = try #require(try directory.newestValid(heartbeat: heartbeat) { Issue.record("\($0)") })

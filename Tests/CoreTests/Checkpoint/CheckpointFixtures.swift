@@ -77,7 +77,7 @@ struct SampleModel {
                     epochLosses: [2.8, 1.0 / 7], bestLoss: 1.0 / 7, bestStep: 344, reference: 1.0 / 7, waited: 3)))
     }
 
-    /// The optimiser state saved with the model.
+    /// The optimizer state saved with the model.
     func optimizer() throws -> OptimizerState {
         let state = try OptimizerState(Adam(), count: layout.count)
         for (slot, values) in zip(state.slots, [m, v]) { _ = slot.elements.update(from: values) }
@@ -89,7 +89,7 @@ struct SampleModel {
             to: path, metadata: metadata, layout: layout, parameters: parameters, optimizer: optimizer(), with: calls)
     }
 
-    func generator(at path: String) throws {
+    func writeGenerator(to path: String) throws {
         try Checkpoint.write(
             to: path,
             metadata: CheckpointMetadata(

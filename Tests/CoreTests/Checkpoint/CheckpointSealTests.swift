@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func aSealDoesNotMindHowTheHeaderIsSpelled() throws {
+    @Test func aSealAllowsAReformattedHeader() throws {
         let model = SampleModel(cell: .lstm, layers: 2)
         try model.write(to: path)
         #expect(try Checkpoint(path: path).remarks == [])
@@ -90,7 +90,7 @@ import Testing
         #expect(Array(parameters.elements) == model.parameters)
     }
 
-    @Test func tensorsThatWereAddedAreNamedAndIgnored() throws {
+    @Test func addedTensorsAreNamedAndIgnored() throws {
         try SampleModel().write(to: path)
         try saveAgain { $0.tensors.append(("extra", [1], [1])) }
         let remarks = try Checkpoint(path: path).remarks
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: CheckpointKey.allCases.filter { $0 != .metadataChecksum })
-    func anyChangeOfMetadataIsDamage(key: CheckpointKey) throws {
+    func anyChangeOfMetadataIsRejected(key: CheckpointKey) throws {
         try SampleModel().write(to: path)
         let intact = try readBytes(path)
         try saveAgain { $0.metadata[key.rawValue]?.append(" ") }
@@ -110,16 +110,16 @@ import Testing
         try expectDamage("\(key.rawValue) removed")
     }
 
-    @Test func anyChangeOfTensorsIsDamage() throws {
+    @Test func anyChangeOfTensorsIsRejected() throws {
         try SampleModel().write(to: path)
         let intact = try readBytes(path)
         let changes: [(String, (inout Content) -> Void)] = [
-            ("a value", { $0.tensors[0].values[3] = $0.tensors[0].values[3].nextUp }),
-            ("a moment", { $0.tensors[17].values[0] = -$0.tensors[17].values[0] }),
-            ("a shape", { $0.tensors[1].shape.reverse() }), ("a slot gone", { $0.tensors.removeLast(6) }),
-            ("a tensor gone", { $0.tensors.remove(at: 7) }),
+            ("a value changed", { $0.tensors[0].values[3] = $0.tensors[0].values[3].nextUp }),
+            ("a moment negated", { $0.tensors[17].values[0] = -$0.tensors[17].values[0] }),
+            ("a shape reversed", { $0.tensors[1].shape.reverse() }), ("a slot removed", { $0.tensors.removeLast(6) }),
+            ("a tensor removed", { $0.tensors.remove(at: 7) }),
             (
-                "two names",
+                "two names swapped",
                 { content in
                     let name = content.tensors[6].name
                     content.tensors[6].name = content.tensors[12].name
@@ -134,16 +134,16 @@ import Testing
         }
     }
 
-    @Test func whatDTrainWroteItselfMayNotBeChangedByOneByte() throws {
+    @Test func aChangedMetadataChecksumIsRejected() throws {
         try SampleModel().write(to: path)
         var bytes = try readBytes(path)
         let digits = try #require(try Safetensors(path: path).metadataRanges[CheckpointKey.metadataChecksum.rawValue])
         bytes[8 + digits.lowerBound] ^= 1
         try writeBytes(bytes, to: path)
-        try expectDamage("a digit of the header's own checksum")
+        try expectDamage("a digit of the header's checksum changed")
     }
 
-    @Test func anOldCheckpointOpensAsEver() throws {
+    @Test func oldCheckpointsWithoutASealOpen() throws {
         try OldCheckpoint.write(to: path)
         let checkpoint = try Checkpoint(path: path)
         #expect(checkpoint.remarks == [])
@@ -152,7 +152,7 @@ import Testing
         #expect(checkpoint.optimizerSlots == ["adam.m", "adam.v"])
     }
 
-    @Test func anOldCheckpointSavedAgainIsVerifiedByItsTensors() throws {
+    @Test func resavedOldCheckpointsAreVerifiedByTheirTensors() throws {
         try OldCheckpoint.write(to: path)
         let weights = try Checkpoint(path: path)["gru.kernel"]
         try saveAgain()
@@ -164,13 +164,13 @@ import Testing
         #expect(try checkpoint["gru.kernel"] == weights && checkpoint.metadata.progress?.step == 2)
         #expect(try InitialWeights(path: path).remarks == checkpoint.remarks)
         try saveAgain { $0.tensors[2].values[0] += 1 }
-        try expectDamage("a weight")
+        try expectDamage("a weight changed")
         try OldCheckpoint.write(to: path)
         try saveAgain { $0.metadata[CheckpointKey.tensorChecksum.rawValue] = nil }
-        try expectDamage("no checksum")
+        try expectDamage("the checksum removed")
     }
 
-    @Test func anyFlippedBitOfAnOldHeaderIsDamage() throws {
+    @Test func anyFlippedBitOfAnOldHeaderIsRejected() throws {
         try OldCheckpoint.write(to: path)
         let intact = try readBytes(path)
         for index in 0..<Int(intact[0]) + 256 * Int(intact[1]) + 8 {
@@ -182,7 +182,7 @@ import Testing
     }
 
     /// Keys that other programs also use don't identify a dtrain file.
-    @Test func aFileWithoutAnyOfItsKeysIsForeign() throws {
+    @Test func filesWithoutDTrainKeysAreForeign() throws {
         try SampleModel().write(to: path)
         try saveAgain { content in
             content.metadata = content.metadata.filter { ["vocabulary", "step", "epoch", "kind"].contains($0.key) }
@@ -196,6 +196,6 @@ import Testing
                 && checkpoint.metadata.vocabulary == SampleModel().metadata.vocabulary)
         _ = try requireError(.badData) { try checkpoint.load(optimizer: SampleModel().optimizer()) }
         try saveAgain { $0.metadata["dtrain_version"] = "0.1.0" }
-        try expectDamage("one of dtrain's keys and no seal")
+        try expectDamage("a key of dtrain without a seal")
     }
 }

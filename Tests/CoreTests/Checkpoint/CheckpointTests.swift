@@ -48,7 +48,7 @@ import Testing
         #expect(try readBytes(path) == readBytes(other))
     }
 
-    @Test func numbersSurviveExactly() throws {
+    @Test func numbersKeepTheirExactValues() throws {
         var model = SampleModel()
         let losses = [Double.leastNonzeroMagnitude, .greatestFiniteMagnitude, 2.5e-300, 1e23, .pi, 0.1, -0.0, 5e300]
         model.metadata.progress = TrainingProgress(
@@ -62,7 +62,7 @@ import Testing
         #expect(read.settings == model.metadata.settings)
     }
 
-    @Test func vocabularyOfOddCharactersSurvives() throws {
+    @Test func vocabulariesOfUnusualCharactersAreKept() throws {
         let scalars: [Unicode.Scalar] = [
             "\0", "\t", "\n", "\r", "\u{1F}", "\"", "/", "\\", "\u{7F}", "Å", "\u{301}", "א", "\u{2028}", "\u{212B}",
             "\u{FEFF}", "\u{FFFE}", "\u{FFFF}", "😀", "\u{10FFFF}",
@@ -75,12 +75,12 @@ import Testing
 
     @Test(arguments: [
         ["[UNK]", "a", "a"], ["[UNK]", "b", "a", "b"], ["[UNK]", "ab"], ["[UNK]", ""], ["a", "b"],
-    ]) func impossibleVocabularyIsNotSaved(vocabulary: [String]) throws {
+    ]) func invalidVocabulariesAreNotSaved(vocabulary: [String]) throws {
         _ = try requireError(.internal) { try SampleModel(vocabulary: vocabulary).write(to: path) }
         #expect(try folder.names == [])
     }
 
-    @Test func trainingWithoutItsStateIsNotSaved() throws {
+    @Test func incompleteOrNonFiniteTrainingStateIsNotSaved() throws {
         var model = SampleModel()
         model.metadata.progress = nil
         _ = try requireError(.internal) { try model.write(to: path) }
@@ -95,7 +95,7 @@ import Testing
         #expect(try folder.names == [])
     }
 
-    @Test func exportKeepsTheGeneratorOnly() throws {
+    @Test func exportKeepsOnlyWeightsAndVocabulary() throws {
         let model = SampleModel(layers: 2)
         try model.write(to: path)
         let target = try Checkpoint(path: path).export(to: folder.file("a/b"))
@@ -110,7 +110,7 @@ import Testing
         _ = try requireError(.badData) { try generator.load(optimizer: model.optimizer()) }
     }
 
-    @Test func exportReplacesOnlyWhenTold() throws {
+    @Test func exportReplacesAFileOnlyWithOverwrite() throws {
         try SampleModel().write(to: path)
         let checkpoint = try Checkpoint(path: path)
         try writeBytes([1], to: folder.file("generator.safetensors"))

@@ -4,7 +4,8 @@ import Testing
 
 @testable import DTrainCore
 
-/// A file is written completely or not at all, whichever system call fails or is the last before the process dies.
+/// A file is written completely or not at all, whichever system call fails or is the last one
+/// before the process dies.
 @Suite struct FaultTests {
     private let folder: ScratchFolder
     private let directory: CheckpointDirectory
@@ -31,7 +32,7 @@ import Testing
         try directory.newestValid { Issue.record("damaged: \($0)") }?.metadata.progress?.epoch
     }
 
-    @Test func theBytesAreOnTheDiskBeforeTheNameAndTheNameBeforeTheEnd() throws {
+    @Test func theFileIsFlushedBeforeTheRenameAndTheFolderAfterIt() throws {
         let faulty = FaultyCalls()
         try save(epoch: 1, with: faulty.calls)
         let trace = faulty.trace.reduce(into: [FaultyCalls.Step]()) { if $0.last != $1 { $0.append($1) } }
@@ -40,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: FaultyCalls.Step.allCases, FaultyCalls.Fault.allCases)
-    func aFaultLeavesTheOldCheckpointOrTheNewOne(step: FaultyCalls.Step, fault: FaultyCalls.Fault) throws {
+    func aFaultLeavesTheOldOrTheNewCheckpoint(step: FaultyCalls.Step, fault: FaultyCalls.Fault) throws {
         try save(epoch: 1)
         let faulty = FaultyCalls(step, fault)
         // A process that dies after the last call has completed the save.
@@ -61,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: FaultyCalls.Step.allCases, FaultyCalls.Fault.allCases)
-    func aFaultWhileAFileIsReplacedLeavesOneOfTheTwo(step: FaultyCalls.Step, fault: FaultyCalls.Fault) throws {
+    func aFaultDuringAReplacementLeavesTheOldOrTheNewFile(step: FaultyCalls.Step, fault: FaultyCalls.Fault) throws {
         try save(epoch: 1)
         let path = directory.file(for: TrainingProgress(epoch: 1))
         let old = try readBytes(path)
@@ -73,7 +74,7 @@ import Testing
         #expect(now == old || now == Array("new".utf8))
     }
 
-    @Test func aFullDiskIsNamedAndLeavesNothingBehind() throws {
+    @Test func aFullDiskIsReportedAndLeavesNoPartialFile() throws {
         try save(epoch: 1)
         let error = try requireError(.inputOutput) {
             try save(epoch: 2, with: FaultyCalls(.write, code: ENOSPC).calls)
@@ -82,8 +83,8 @@ import Testing
         #expect(try Folder.names(in: directory.path) == ["ckpt_1.safetensors"])
     }
 
-    @Test func interruptedCallsGoOn() throws {
-        // A signal interrupts the first flush and the first write of each piece.
+    @Test func interruptedFlushesAreRetried() throws {
+        // A signal interrupts every other flush; the retry completes.
         nonisolated(unsafe) var interruptions = 0
         var calls = FileCalls.system
         calls.flush = { descriptor in
@@ -99,8 +100,8 @@ import Testing
         #expect(try newest() == 1)
     }
 
-    /// A checkpoint truncated at any multiple of 4 KiB is refused, and the previous one is used.
-    @Test func aTruncatedNewestIsNeverLoaded() throws {
+    /// A truncated checkpoint is rejected, and the previous one is used.
+    @Test func aTruncatedNewestCheckpointIsNeverLoaded() throws {
         try save(epoch: 1)
         let path = directory.file(for: TrainingProgress(epoch: 2))
         let large = try LargeModel(epoch: 2).write(to: path)
@@ -116,8 +117,8 @@ import Testing
         }
     }
 
-    /// Flips one bit at each of 500 offsets, across the file and in each byte of its frame.
-    @Test func aFlippedBitInTheNewestIsNeverLoaded() throws {
+    /// Flips one bit at each of several offsets, a quarter of them in the first 2,000 bytes.
+    @Test func aNewestCheckpointWithAFlippedBitIsNeverLoaded() throws {
         try save(epoch: 1)
         let path = directory.file(for: TrainingProgress(epoch: 2))
         let large = try LargeModel(epoch: 2).write(to: path)

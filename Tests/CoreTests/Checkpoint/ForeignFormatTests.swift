@@ -31,7 +31,7 @@ import Testing
         [0x50, 0x4B, 3, 4, 20, 0, 0, 0] + [UInt8](repeating: 1, count: 22) + Array(name.utf8) + filler
     }
 
-    @Test(arguments: samples.indices) func isNamed(index: Int) throws {
+    @Test(arguments: samples.indices) func theErrorNamesTheFormat(index: Int) throws {
         let (bytes, parts) = Self.samples[index]
         let folder = try ScratchFolder()
         let path = folder.file("weights.safetensors")
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func aDownloadThatWasCutIsNotTakenForAnotherFormat() throws {
+    @Test func truncatedCheckpointsAreReportedAsDamaged() throws {
         let folder = try ScratchFolder()
         let path = folder.file("x")
         try SampleModel().write(to: path)

@@ -26,7 +26,7 @@ import Testing
         ("gru.kernel", [2, 9]), ("gru.recurrent_kernel", [3, 9]),
     ]
 
-    @Test func sizesComeFromTheShapesWhateverTheOrder() throws {
+    @Test func modelSizesFollowFromTensorShapesInAnyOrder() throws {
         try write(Self.gru)
         let weights = try InitialWeights(path: path)
         #expect(
@@ -38,7 +38,7 @@ import Testing
         #expect(loaded == [10, 18, 27, 18, 15, 5].flatMap { (0..<$0).map(Float.init) })
     }
 
-    @Test func vocabularyIsTakenWhenThere() throws {
+    @Test func aVocabularyInTheMetadataIsReadAndChecked() throws {
         try write(Self.gru, metadata: ["vocabulary": #"["[UNK]","a","b","c","a"]"#])
         _ = try requireError(.badData) { _ = try InitialWeights(path: path) }
         try write(Self.gru, metadata: ["vocabulary": #"["[UNK]","a","b","c","\n"]"#])
@@ -47,7 +47,7 @@ import Testing
         #expect(try InitialWeights(path: path).vocabulary == ["[UNK]", "\n", "a", "b", "c"])
     }
 
-    @Test func ownCheckpointServesToo() throws {
+    @Test func aCheckpointGivesInitialWeights() throws {
         let model = SampleModel(cell: .lstm, layers: 2)
         try model.write(to: path)
         let weights = try InitialWeights(path: path)
@@ -58,7 +58,7 @@ import Testing
         #expect(loaded == model.parameters)
     }
 
-    @Test(arguments: Self.gru.map(\.0)) func missingTensorIsNamed(name: String) throws {
+    @Test(arguments: Self.gru.map(\.0)) func aMissingTensorIsNamed(name: String) throws {
         try write(Self.gru.filter { $0.0 != name })
         let error = try requireError(.badData) { _ = try InitialWeights(path: path) }
         #expect(error.message.contains("'\(name)'"))
@@ -68,14 +68,14 @@ import Testing
         ("gru.bias", [18]), ("gru.kernel", [3, 9]), ("gru.recurrent_kernel", [3, 12]), ("dense.kernel", [5, 3]),
         ("dense.bias", [5, 1]), ("embedding.embeddings", [10]), ("embedding.embeddings", [0, 2]),
         ("embedding.embeddings", [0, Int.max]), ("gru.recurrent_kernel", [Int.max, 0]),
-    ]) func misshapenTensorIsNamed(name: String, shape: [Int]) throws {
+    ]) func aTensorOfTheWrongShapeIsNamed(name: String, shape: [Int]) throws {
         try write(Self.gru.map { $0.0 == name ? (name, shape) : $0 })
         let error = try requireError(.badData) { _ = try InitialWeights(path: path) }
         #expect(error.message.contains("'\(name)'") && error.message.contains("\(shape)"))
     }
 
     @Test(arguments: ["lstm.recurrent_kernel", "gru_2.kernel", "gru_1.bias"])
-    func tensorsOfALayerThatCannotBeAreRefused(name: String) throws {
+    func tensorsOfUnexpectedLayersAreRejected(name: String) throws {
         try write(Self.gru + [(name, [3, 9])])
         _ = try requireError(.badData) { _ = try InitialWeights(path: path) }
     }
@@ -94,7 +94,7 @@ import Testing
     }
 
     /// Non-finite float64 values, and a finite one that overflows float32.
-    @Test(arguments: [Double.infinity, -.nan, 1e39]) func numbersThatAreNotFiniteAreRefused(value: Double) throws {
+    @Test(arguments: [Double.infinity, -.nan, 1e39]) func nonFiniteWeightsAreRejected(value: Double) throws {
         try write(Self.gru)
         let file = try Safetensors(path: path)
         let tensors = file.names.map { name in
@@ -115,7 +115,7 @@ import Testing
         #expect(error.message.contains("has no tensor \(names)"), "\(error.message)")
     }
 
-    @Test func cellsOfOneFileAreNotMixed() throws {
+    @Test func mixedCellTypesAreRejected() throws {
         try write(Self.gru + [("lstm.recurrent_kernel", [3, 12]), ("simple_rnn.recurrent_kernel", [3, 3])])
         let error = try requireError(.badData) { _ = try InitialWeights(path: path) }
         #expect(error.message.contains("holds GRU, LSTM and SimpleRNN layers"), "\(error.message)")

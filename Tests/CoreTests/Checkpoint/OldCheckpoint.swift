@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-/// A checkpoint of dtrain 0.1.0, which had no seal: a GRU of 2 units, trained for 2 steps on a, b and c.
+/// A checkpoint of dtrain 0.1.0, which had no seal: a GRU of 2 units, trained for 2 steps on a, b
+/// and c.
 enum OldCheckpoint {
     static func write(to path: String) throws {
         try writeBytes([UInt8](try #require(Data(base64Encoded: text, options: .ignoreUnknownCharacters))), to: path)

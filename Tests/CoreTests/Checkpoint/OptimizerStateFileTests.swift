@@ -49,7 +49,7 @@ import Testing
         #expect(try Safetensors(path: path).names == expected)
     }
 
-    @Test func slotsOfAnyOptimizerSurvive() throws {
+    @Test func slotsOfEveryOptimizerAreRestored() throws {
         for optimizer in OptimizerTests.all + [Descent()] {
             let saved = try state(optimizer)
             try write(saved)
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func theVelocitiesOfSGDAreNamedAsInTheContract() throws {
+    @Test func sgdVelocitiesHaveTheDocumentedNames() throws {
         try write(state(SGD(momentum: 0.9)))
         let file = try Safetensors(path: path)
         #expect(file.names.contains("sgd.m.gru_1.recurrent_kernel"))
@@ -70,7 +70,7 @@ import Testing
         #expect(try InitialWeights(path: path).configuration == model.layout.configuration)
     }
 
-    @Test func anotherOptimizersStateIsRefused() throws {
+    @Test func anotherOptimizersStateIsRejected() throws {
         try write(state(SGD()))
         var error = try requireError(.badData) { try Checkpoint(path: path).load(optimizer: state(Adam())) }
         #expect(error.message.contains("'\(path)' holds 'sgd.m' where the optimizer needs 'adam.m', 'adam.v'"))
@@ -82,7 +82,7 @@ import Testing
         #expect(error.message.contains("holds 'adam.m', 'adam.v' where the optimizer needs no optimizer state"))
     }
 
-    @Test func aRefusedStateIsLeftAsItWas() throws {
+    @Test func loadingAnotherOptimizersStateChangesNothing() throws {
         try write(state(SGD()))
         let adam = try state(Adam())
         let before = adam.slots.map { bits($0.elements) }
@@ -90,7 +90,7 @@ import Testing
         #expect(adam.slots.map { bits($0.elements) } == before && adam.steps == 0)
     }
 
-    @Test(arguments: [-1, 1]) func aStateOfAnotherSizeIsRefused(difference: Int) throws {
+    @Test(arguments: [-1, 1]) func aStateOfAnotherSizeIsRejected(difference: Int) throws {
         try write(state(Adam()))
         let count = model.layout.count + difference
         let error = try requireError(.badData) {

@@ -20,7 +20,7 @@ import Testing
         (0..<count).flatMap { index in withUnsafeBytes(of: Float(index)) { Array($0) } }
     }
 
-    @Test func writesTheBytesThatTheFormatWants() throws {
+    @Test func writtenBytesMatchTheFormat() throws {
         let values: [Float] = [1, 2]
         try values.withUnsafeBufferPointer { buffer in
             let tensor = SafetensorsWriter.Tensor(name: "a", shape: [2, 1], pointer: try #require(buffer.baseAddress))
@@ -37,7 +37,7 @@ import Testing
         #expect(file.tensors == ["a": .init(shape: [2, 1], range: 0..<8)])
     }
 
-    @Test(arguments: [0, 1, 2, 3]) func readsTensorsAtAnyAlignment(padding: Int) throws {
+    @Test(arguments: [0, 1, 2, 3]) func tensorsAreReadAtAnyAlignment(padding: Int) throws {
         let header =
             #" "b":{"data_offsets":[4,12],"shape":[2],"dtype":"F32"},"#
             + #""a":{"shape":[],"dtype":"F32","data_offsets":[0,4]}}"#
@@ -52,7 +52,7 @@ import Testing
     }
 
     /// 1⅓, the smallest and the largest value of each type; the bits follow IEEE 754.
-    @Test(arguments: [0, 1]) func convertsEveryFloatType(padding: Int) throws {
+    @Test(arguments: [0, 1]) func everyFloatTypeIsConverted(padding: Int) throws {
         let half: [UInt16] = [0x3C00, 0xB555, 0x0001, 0x7BFF]
         let brain: [UInt16] = [0x3F80, 0xBEAB, 0x0001, 0x7F7F]
         let double: [Double] = [1, -1.0 / 3, 0x1p-149, 0x1.fffffep127]
@@ -75,7 +75,7 @@ import Testing
         #expect(try values("d") == [1, -0x1.555556p-2, 0x1p-149, 0x1.fffffep127])
     }
 
-    @Test func tensorsOfOtherTypesAreListedAndNotCopied() throws {
+    @Test func tensorsOfOtherTypesAreListedButNotCopied() throws {
         let header =
             #"{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"b":{"dtype":"F4_NEW","shape":[9],"data_offsets":[8,12]}}"#
         try write(header: header, data: floats(3))
@@ -86,7 +86,7 @@ import Testing
         #expect(error.message.contains("'a' of type 'I64'"))
     }
 
-    @Test func understandsEveryEscape() throws {
+    @Test func everyEscapeIsDecoded() throws {
         try write(header: #"{"__metadata__":{"\u0061":"\"\\\/\b\f\n\r\t\u00e9\ud83D\uDE00"}}"#)
         #expect(try Safetensors(path: path).metadata == ["a": "\"\\/\u{8}\u{C}\n\r\té😀"])
     }
@@ -131,18 +131,18 @@ import Testing
         #"{"\u00g0":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
         #"{"\x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, #"{"\"#, #"{"\u12"#, "{\"a\nb\":{}}",
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}\0",
-    ]) func hostileHeaderIsRefused(header: String) throws {
+    ]) func malformedHeadersAreRejected(header: String) throws {
         try write(header: header, data: floats(2))
         let error = try requireError(.badData) { _ = try Safetensors(path: path) }
         #expect(error.message.contains("'\(path)'"))
     }
 
-    @Test func soundHeaderOfTheHostileTableIsAccepted() throws {
+    @Test func aWellFormedHeaderIsAccepted() throws {
         try write(header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, data: floats(2))
         #expect(try Safetensors(path: path).names == ["a"])
     }
 
-    @Test(arguments: ["[", "{\"a\":", "{\"a\":["]) func deepNestingIsRefused(unit: String) throws {
+    @Test(arguments: ["[", "{\"a\":", "{\"a\":["]) func deepNestingIsRejected(unit: String) throws {
         try write(header: "{\"a\":" + String(repeating: unit, count: 100_000))
         _ = try requireError(.badData) { _ = try Safetensors(path: path) }
     }
@@ -151,13 +151,13 @@ import Testing
         arguments: [
             [], [1, 2, 3, 4, 5, 6, 7], [1, 0, 0, 0, 0, 0, 0, 0], Array(repeating: 0xFF, count: 8),
             [0x02, 0xE1, 0xF5, 0x05, 0, 0, 0, 0, 0x7B, 0x7D], [5, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x22, 0xFF, 0x22, 0x7D],
-        ] as [[UInt8]]) func hostileStartIsRefused(bytes: [UInt8]) throws
+        ] as [[UInt8]]) func invalidHeaderLengthsAndEncodingsAreRejected(bytes: [UInt8]) throws
     {
         try writeBytes(bytes, to: path)
         _ = try requireError(.badData) { _ = try Safetensors(path: path) }
     }
 
-    @Test func namesInMessagesAreShortAndPrintable() throws {
+    @Test func namesInMessagesAreShortenedAndPrintable() throws {
         let name = "\\n\\u001b[31m" + String(repeating: "x", count: 1000)
         try write(header: #"{"\#(name)":{"dtype":"F16","shape":[2],"data_offsets":[0,8]}}"#, data: floats(2))
         let error = try requireError(.badData) { _ = try Safetensors(path: path) }
@@ -165,7 +165,7 @@ import Testing
         #expect(error.message.unicodeScalars.allSatisfy { $0.value >= 0x20 })
     }
 
-    @Test func missingFileAndFolderAreNoInput() throws {
+    @Test func aMissingFileAndAFolderAreNoInput() throws {
         _ = try requireError(.noInput) { _ = try Safetensors(path: path) }
         _ = try requireError(.noInput) { _ = try Safetensors(path: folder.path) }
     }

@@ -6,9 +6,9 @@ import Testing
 ///
 /// The patience follows Keras's rule; any improvement lowers the lowest loss.
 @Suite struct ValidationProgressTests {
-    private func expect(_ isLeast: Bool, _ noted: Bool) { #expect(noted == isLeast) }
+    private func expect(_ isLowest: Bool, _ noted: Bool) { #expect(noted == isLowest) }
 
-    @Test func theLeastLossAndTheWaitAreKept() {
+    @Test func theLowestLossAndTheWaitAreRecorded() {
         var progress = ValidationProgress()
         expect(true, progress.note(2, step: 10))
         expect(false, progress.note(2, step: 20))
@@ -18,7 +18,7 @@ import Testing
     }
 
     /// A small improvement lowers the lowest loss without resetting the patience.
-    @Test func smallImprovementsDoNotRenewThePatience() {
+    @Test func smallImprovementsDoNotResetThePatience() {
         var progress = ValidationProgress()
         progress.note(2, step: 1, minDelta: 0.1)
         expect(true, progress.note(1.95, step: 2, minDelta: 0.1))
@@ -28,7 +28,7 @@ import Testing
         #expect(progress.waited == 0)
     }
 
-    @Test func aRecordThatContradictsItselfIsRefused() {
+    @Test func inconsistentRecordsAreRejected() {
         func problem(_ losses: [Double], best: Double?, at step: Int, waited: Int = 0) -> String? {
             ValidationProgress(epochLosses: losses, bestLoss: best, bestStep: step, reference: best, waited: waited)
                 .problem(epochs: 1, step: 9)

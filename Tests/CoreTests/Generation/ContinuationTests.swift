@@ -13,7 +13,7 @@ import Testing
         return options
     }
 
-    @Test func aSampleDependsOnItsPromptAndNumberAlone() throws {
+    @Test func aSampleDependsOnlyOnItsPromptAndNumber() throws {
         let generator = try generator(layout(layers: 2))
         let prompts = prompts([2, 5, 1])
         let all = try generator.continuations(of: prompts, options(samples: 4))
@@ -27,7 +27,7 @@ import Testing
     }
 
     /// The model is large enough for several workers to share each row.
-    @Test func threadsDoNotMatter() throws {
+    @Test func theNumberOfThreadsDoesNotChangeTheText() throws {
         let layout = ParameterLayout(
             ModelConfiguration(
                 cell: .gru, layers: 2, embeddingDim: 3, rnnUnits: 256, vocabularySize: Self.vocabularySize))
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: [1, 3])
-    func aStopEndsATextBeforeItsFirstOccurrence(threads: Int) throws {
+    func aTextEndsBeforeItsFirstStopText(threads: Int) throws {
         let generator = try generator(layout(), threads: threads)
         let prompts = prompts([3, 1, 6])
         let whole = try generator.continuations(of: prompts, options(60, samples: 2))
@@ -82,9 +82,9 @@ import Testing
         #expect(ends.contains(0) && ends.contains(60) && ends.count > 5, "\(ends)")
     }
 
-    /// Log-probabilities don't depend on the restrictions of the draw.
+    /// Log-probabilities don't depend on the temperature, top-k or top-p.
     @Test(arguments: [SamplingMethod.greedy, .temperature(0.5, .init(topK: 3, topP: 0.9)), .temperature(2)])
-    func logProbabilitiesAreTheModels(method: SamplingMethod) throws {
+    func logProbabilitiesMatchTheReferenceModel(method: SamplingMethod) throws {
         let layout = layout()
         let reference = ReferenceModel(layout, values(layout))
         let prompt = prompts([4])[0]
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2])
-    func charactersAreHandedOutOneByOne(threads: Int) throws {
+    func charactersAreStreamedOneByOne(threads: Int) throws {
         let generator = try generator(layout(), threads: threads)
         let prompt = prompts([4])[0]
         var parts: [[UInt16]] = []
@@ -115,7 +115,7 @@ import Testing
         #expect(parts == text.ids.map { [$0] })
     }
 
-    @Test func whatMayBeginAStopIsHeldBack() throws {
+    @Test func possibleStartsOfAStopTextAreHeldBack() throws {
         // A model that repeats id 1.
         let generator = try generator(logits: [0, 9, 0, 0, 0, 0, 0, 0, 0])
         var options = options(7)
@@ -135,7 +135,7 @@ import Testing
     private struct Closed: Error {}
 
     @Test(arguments: [1, 3])
-    func anErrorOfTheReceiverEndsTheGeneration(threads: Int) throws {
+    func anErrorInTheCallbackEndsTheGeneration(threads: Int) throws {
         let generator = try generator(layout(), threads: threads)
         var count = 0
         #expect(throws: Closed.self) {
@@ -149,12 +149,12 @@ import Testing
         #expect(try generator.continuations(of: [[1]], options(5))[0].ids.count == 5)
     }
 
-    @Test func lengthZeroIsNoText() throws {
+    @Test func lengthZeroGivesEmptyTexts() throws {
         let texts = try generator(layout()).continuations(of: prompts([1, 2]), options(0, samples: 2, stops: [[1]]))
         #expect(texts.count == 4 && texts.allSatisfy { $0.ids.isEmpty && $0.stop == nil })
     }
 
-    private static func impossible(
+    private static func invalid(
         length: Int = 5, filter: SamplingFilter = .none, samples: Int = 1, stops: [[UInt16]] = []
     ) -> GenerationOptions {
         var options = GenerationOptions(length: length, method: .temperature(1, filter), seed: 1)
@@ -163,13 +163,13 @@ import Testing
     }
 
     @Test(arguments: [
-        (impossible(samples: 0), "samples is 0"), (impossible(stops: [[1], []]), "a stop text is empty"),
-        (impossible(length: 1 << 32), "length is 4294967296"), (impossible(filter: .init(topK: 0)), "top-k is 0"),
-        (impossible(filter: .init(topP: 0)), "top-p is 0.0"), (impossible(filter: .init(topP: 1.5)), "top-p is 1.5"),
-        (impossible(filter: .init(topP: .nan)), "top-p is nan"),
-        (impossible(samples: 2), "2 samples can't be streamed"),
+        (invalid(samples: 0), "samples is 0"), (invalid(stops: [[1], []]), "a stop text is empty"),
+        (invalid(length: 1 << 32), "length is 4294967296"), (invalid(filter: .init(topK: 0)), "top-k is 0"),
+        (invalid(filter: .init(topP: 0)), "top-p is 0.0"), (invalid(filter: .init(topP: 1.5)), "top-p is 1.5"),
+        (invalid(filter: .init(topP: .nan)), "top-p is nan"),
+        (invalid(samples: 2), "2 samples can't be streamed"),
     ])
-    func impossibleOptionsAreUsageErrors(options: GenerationOptions, message: String) throws {
+    func invalidOptionsAreUsageErrors(options: GenerationOptions, message: String) throws {
         let generator = try generator(layout())
         let error = try requireError(.usage) { _ = try generator.stream([1], options) { _ in } }
         #expect(error.message.contains(message))

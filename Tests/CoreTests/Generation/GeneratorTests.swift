@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct GeneratorTests: SmallModels {
     @Test(arguments: Cell.allCases, [1, 2])
-    func greedyTextIsTheReferences(cell: Cell, layers: Int) throws {
+    func greedyTextMatchesTheReferenceModel(cell: Cell, layers: Int) throws {
         let layout = layout(cell, layers: layers)
         let reference = ReferenceModel(layout, values(layout))
         let prompts = prompts([3, 1, 8, 4])
@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: [SamplingMethod.greedy, .temperature(0.1), .temperature(1), .temperature(100)])
-    func unknownIsNeverGenerated(method: SamplingMethod) throws {
+    func unknownCharactersAreNeverGenerated(method: SamplingMethod) throws {
         let layout = layout()
         let generator = try generator(layout) { $0[layout.denseBias] = 1e6 }
         let generated = try generator.generate(prompts: prompts([1, 2, 3]), length: 200, method: method, seed: 1)
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases)
-    func continuationDependsOnTheNumberAndTextOfItsPromptAlone(cell: Cell) throws {
+    func aContinuationDependsOnlyOnPromptNumberAndSeed(cell: Cell) throws {
         let generator = try generator(layout(cell, layers: 2))
         func generate(_ prompts: [[UInt16]], _ seed: UInt64 = 3) throws -> [[UInt16]] {
             try generator.generate(prompts: prompts, length: 40, method: .temperature(1), seed: seed)
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(arguments: [2, 3, 7])
-    func threadsDoNotMatter(threads: Int) throws {
+    func theNumberOfThreadsDoesNotChangeTheText(threads: Int) throws {
         let layout = layout(layers: 2)
         let prompts = prompts([2, 5, 1, 7, 3])
         func generate(_ threads: Int) throws -> [[UInt16]] {
@@ -66,7 +66,7 @@ import Testing
 
     /// The model is large enough for several workers to share each row.
     @Test(arguments: Cell.allCases, Precision.allCases)
-    func teamsWriteTheSameText(cell: Cell, precision: Precision) throws {
+    func teamsOfWorkersGenerateTheSameText(cell: Cell, precision: Precision) throws {
         let layout = ParameterLayout(
             ModelConfiguration(
                 cell: cell, layers: 2, embeddingDim: 3, rnnUnits: 256, vocabularySize: Self.vocabularySize))
@@ -85,7 +85,7 @@ import Testing
         #expect(try Array(generate(many, threads: 2).prefix(prompts.count)) == expected)
     }
 
-    @Test func longerTextBeginsWithTheShorter() throws {
+    @Test func shorterTextsArePrefixesOfLongerOnes() throws {
         let generator = try generator(layout())
         let prompts = prompts([3, 5])
         let long = try generator.generate(prompts: prompts, length: 50, method: .temperature(1), seed: 1)
@@ -95,9 +95,10 @@ import Testing
         }
     }
 
-    /// With zero weights the logits equal the dense bias, so draws are independent with known probabilities.
+    /// With zero weights the logits equal the dense bias, so draws are independent with known
+    /// probabilities.
     @Test(arguments: [Float(0.25), 1, 3])
-    func drawsHaveTheSoftmaxsFrequencies(temperature: Float) throws {
+    func drawnFrequenciesMatchTheSoftmax(temperature: Float) throws {
         let layout = layout()
         let bias: [Float] = [5, 0.5, -1, 0, 1, 0.75, -0.5, 0.25, -2]
         let generator = try generator(layout) { values in
@@ -117,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func nearlyZeroTemperatureIsGreedy() throws {
+    @Test func aTemperatureNearZeroIsGreedy() throws {
         let generator = try generator(layout())
         let prompts = prompts([3, 1])
         let cold = try generator.generate(prompts: prompts, length: 40, method: .temperature(1e-5), seed: 1)
@@ -134,7 +135,7 @@ import Testing
             ([[1]], -1, .greedy, "length is -1"), ([[1]], 5, .temperature(0), "temperature is 0"),
             ([[1]], 5, .temperature(-1), "temperature is -1"), ([[1]], 5, .temperature(.nan), "temperature is nan"),
         ] as [([[UInt16]], Int, SamplingMethod, String)])
-    func whatCannotBeGeneratedIsAUsageError(
+    func invalidPromptsAndOptionsAreUsageErrors(
         prompts: [[UInt16]], length: Int, method: SamplingMethod, message: String
     ) throws {
         let generator = try generator(layout())
@@ -144,11 +145,11 @@ import Testing
         #expect(error.message.contains(message))
     }
 
-    @Test func modelOfACheckpointWritesTheSameText() throws {
+    @Test func aModelFromACheckpointGeneratesTheSameText() throws {
         let folder = try ScratchFolder()
         let path = folder.file("model.safetensors")
         let model = SampleModel()
-        try model.generator(at: path)
+        try model.writeGenerator(to: path)
         func text(_ generator: Generator) throws -> [[UInt16]] {
             try generator.generate(prompts: [[1, 2], [4]], length: 30, method: .temperature(3), seed: 1)
         }

@@ -27,7 +27,7 @@ import Testing
 
     /// Scores with many ties, and distinct scores.
     @Test(arguments: [nil, 1, 2, 5, 39, 40, 41, 1000] as [Int?], [nil, 0.001, 0.3, 0.5, 0.9, 0.999, 1] as [Double?])
-    func keepsWhatASortedListKeeps(topK: Int?, topP: Double?) throws {
+    func keptCharactersMatchASortedList(topK: Int?, topP: Double?) throws {
         let (count, filter) = (41, SamplingFilter(topK: topK, topP: topP))
         var sizes: Set<Int> = []
         for salt in 0..<60 as Range<UInt32> {
@@ -45,7 +45,7 @@ import Testing
             #expect(filtered == weights.indices.map { expected.contains($0) ? weights[$0] : 0 })
             sizes.insert(expected.count)
         }
-        // Otherwise the scores wouldn't test the filter.
+        // Sets of equal size wouldn't test the filter.
         if let topP, topP > 0.1, topP < 0.999, (topK ?? 40) > 2 { #expect(sizes.count > 1) }
     }
 
@@ -56,20 +56,22 @@ import Testing
             (4, 0.51, 3),
             (1, 0.1, 1), (nil, 1, 8), (5, 1, 5),
         ] as [(Int?, Double?, Int)])
-    func equalCharactersAreKeptByTheirIds(topK: Int?, topP: Double?, count: Int) throws {
+    func equallyLikelyCharactersAreKeptFromTheLowestID(topK: Int?, topP: Double?, count: Int) throws {
         let generator = try generator(logits: [Float](repeating: 0, count: Self.vocabularySize))
         let drawn = try draw(generator, 1, SamplingFilter(topK: topK, topP: topP))
         #expect(Set(drawn) == Set((1...count).map(UInt16.init)))
     }
 
-    /// With weights 8, 4, 2 and 1, top-p 0.7 needs two characters at temperature 1 (12/15), one at temperature 1/2
-    /// (64/85) and three at temperature 2 (6.24/7.24, where two have 4.83/7.24).
+    /// With weights 8, 4, 2 and 1, top-p 0.7 needs two characters at temperature 1 (12/15), one at
+    /// temperature 1/2 (64/85) and three at temperature 2 (6.24/7.24, where two have 4.83/7.24).
     @Test(
         arguments: [
             (1, nil, 0.7, [3, 5]), (0.5, nil, 0.7, [3]), (2, nil, 0.7, [3, 5, 2]), (1, 3, nil, [3, 5, 2]),
             (1, nil, 0.81, [3, 5, 2]), (1, 3, 0.81, [3, 5]), (2, 2, nil, [3, 5]), (1, nil, nil, [3, 5, 2, 8]),
         ] as [(Float, Int?, Double?, [Int])])
-    func drawsHaveTheFrequenciesOfWhatIsKept(temperature: Float, topK: Int?, topP: Double?, expected: [Int]) throws {
+    func drawnFrequenciesMatchTheFilteredProbabilities(temperature: Float, topK: Int?, topP: Double?, expected: [Int])
+        throws
+    {
         var logits = [Float](repeating: -200, count: Self.vocabularySize)
         // If it weren't excluded, [UNK] would be by far the likeliest.
         logits[0] = 50
@@ -95,7 +97,7 @@ import Testing
     @Test(arguments: [
         SamplingFilter(topK: 4), SamplingFilter(topP: 0.8), SamplingFilter(topK: 5, topP: 0.6), .none,
     ])
-    func textIsThePlainImplementations(filter: SamplingFilter) throws {
+    func textMatchesAPlainImplementation(filter: SamplingFilter) throws {
         let layout = layout(layers: 2)
         let reference = ReferenceModel(layout, values(layout))
         let random = CounterRandom(seed: 11, purpose: .sampling)
@@ -128,7 +130,8 @@ import Testing
         #expect(Set(continuations.flatMap(\.ids)).count > 3)
     }
 
-    /// At temperature 100 probabilities are nearly equal, so a top-p just below 1 excludes no character.
+    /// At temperature 100 probabilities are nearly equal, so a top-p just below 1 excludes no
+    /// character.
     @Test(arguments: [
         SamplingFilter(topK: 8), SamplingFilter(topK: 1000), SamplingFilter(topP: 1), SamplingFilter(topP: 1.nextDown),
         SamplingFilter(topK: 8, topP: 1.nextDown),
@@ -141,7 +144,7 @@ import Testing
         #expect(try text(filter) == text(.none))
     }
 
-    @Test func theLikeliestAloneIsGreedy() throws {
+    @Test func keepingOnlyTheLikeliestCharacterIsGreedy() throws {
         let generator = try generator(layout())
         for filter in [SamplingFilter(topK: 1), SamplingFilter(topP: 1e-9), SamplingFilter(topK: 1, topP: 0.5)] {
             let text = try generator.generate(

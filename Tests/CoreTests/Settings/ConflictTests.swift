@@ -4,7 +4,7 @@ import Testing
 
 /// Settings that contradict each other or that have no effect.
 @Suite struct ConflictTests {
-    private func refusal(_ settings: Settings, given: Settings? = nil) throws -> String {
+    private func usageMessage(_ settings: Settings, given: Settings? = nil) throws -> String {
         try requireError(.usage) { try settings.requireValid(given: given) }.description
     }
 
@@ -14,7 +14,7 @@ import Testing
         return settings
     }
 
-    @Test func streamsAreReadInOrder() throws {
+    @Test func statefulTrainingExcludesShuffling() throws {
         var settings = settings { $0[.stateful] = true }
         try settings.requireValid()
         #expect(!settings[.shuffle])
@@ -23,20 +23,20 @@ import Testing
         try settings.stored.requireValid()
         settings[.shuffle] = true
         #expect(
-            try refusal(settings)
+            try usageMessage(settings)
                 == "`stateful` carries states along the text, which `shuffle` would mix up; leave one of them out")
     }
 
-    @Test func drawnInputsAreNoStream() throws {
+    @Test func scheduledSamplingConflictsAreRejected() throws {
         var settings = settings { ($0[.stateful], $0[.scheduledSampling]) = (true, 0.1) }
         #expect(
-            try refusal(settings).hasPrefix(
+            try usageMessage(settings).hasPrefix(
                 "`scheduled-sampling` feeds the model characters that aren't in the text"))
         settings[.scheduledSampling] = 0
         try settings.requireValid()
         let ramp = self.settings { $0[.scheduledSamplingRamp] = 2 }
         #expect(
-            try refusal(ramp, given: ramp)
+            try usageMessage(ramp, given: ramp)
                 == "`scheduled-sampling-ramp` has no effect without `scheduled-sampling`; add that, or leave it out")
     }
 
@@ -51,23 +51,23 @@ import Testing
         #expect(Settings().scheduledSampling(step: 9, stepsPerEpoch: 1) == 0)
     }
 
-    @Test func oneSourceOfHeldOutData() throws {
+    @Test func validationSplitAndValidationDataExcludeEachOther() throws {
         var settings = settings { $0[.validationSplit] = 0.1 }
         try settings.requireValid()
         settings[.validationData] = "other.txt"
-        #expect(try refusal(settings).hasPrefix("`validation-split` and `validation-data` both"))
+        #expect(try usageMessage(settings).hasPrefix("`validation-split` and `validation-data` both"))
         settings[.validationSplit] = nil
         try settings.requireValid()
     }
 
-    @Test func whatMeasuresHeldOutDataNeedsSome() throws {
+    @Test func validationSettingsNeedHeldOutData() throws {
         let dependent = [
             settings { $0[.earlyStopping] = 3 }, settings { $0[.validateEverySteps] = 10 },
             settings { $0[.minDelta] = 0.1 },
         ]
         for (var settings, name) in zip(dependent, ["early-stopping", "validate-every-steps", "min-delta"]) {
             #expect(
-                try refusal(settings)
+                try usageMessage(settings)
                     == "`\(name)` needs held-out data; add `validation-split` or `validation-data`, or leave it out")
             settings[.validationSplit] = 0.1
             try settings.requireValid()
@@ -75,47 +75,47 @@ import Testing
         try settings { $0[.earlyStopping] = nil }.requireValid()
     }
 
-    @Test func oneKindOfClipping() throws {
+    @Test func clipNormAndClipValueExcludeEachOther() throws {
         var settings = settings { ($0[.clipNorm], $0[.clipValue]) = (1, 0.5) }
-        #expect(try refusal(settings).hasPrefix("`clip-norm` and `clip-value` exclude each other;"))
+        #expect(try usageMessage(settings).hasPrefix("`clip-norm` and `clip-value` exclude each other;"))
         settings[.clipNorm] = nil
         try settings.requireValid()
     }
 
     @Test(arguments: [ScheduleKind.exponential, .step])
-    func aFactorNeedsAPeriod(kind: ScheduleKind) throws {
+    func decaySchedulesNeedDecaySteps(kind: ScheduleKind) throws {
         var settings = settings { $0[.schedule] = kind }
-        #expect(try refusal(settings).hasSuffix("; add `decay-steps`"))
+        #expect(try usageMessage(settings).hasSuffix("; add `decay-steps`"))
         settings[.decaySteps] = .epochs(0.5)
         try settings.requireValid()
     }
 
-    @Test func whatTheOptimizerDoesNotUseIsRefusedWhereItIsGiven() throws {
+    @Test func givenSettingsThatTheOptimizerIgnoresAreRejected() throws {
         var settings = settings { $0[.rho] = 0.5 }
         #expect(
-            try refusal(settings)
+            try usageMessage(settings)
                 == "`rho` has no effect with `optimizer` adam; leave it out, or use `optimizer` rmsprop")
         // Stored by a checkpoint, not given.
         try settings.requireValid(given: Settings())
         settings[.optimizer] = .rmsprop
         try settings.requireValid()
         settings[.beta2] = 0.99
-        #expect(try refusal(settings).hasSuffix("; leave it out, or use `optimizer` adam or adamw"))
+        #expect(try usageMessage(settings).hasSuffix("; leave it out, or use `optimizer` adam or adamw"))
     }
 
-    @Test func whatTheScheduleDoesNotUseIsRefusedWhereItIsGiven() throws {
+    @Test func givenSettingsThatTheScheduleIgnoresAreRejected() throws {
         var settings = settings { $0[.finalLearningRate] = 0.5 }
-        #expect(try refusal(settings).hasPrefix("`final-learning-rate` has no effect with `schedule` constant;"))
+        #expect(try usageMessage(settings).hasPrefix("`final-learning-rate` has no effect with `schedule` constant;"))
         try settings.requireValid(given: Settings())
         settings[.schedule] = .linear
         try settings.requireValid()
         settings[.decayRate] = 0.5
-        #expect(try refusal(settings).hasSuffix("; leave it out, or use `schedule` exponential or step"))
+        #expect(try usageMessage(settings).hasSuffix("; leave it out, or use `schedule` exponential or step"))
         // A warm-up also works with a constant rate.
         try self.settings { $0[.warmupSteps] = .steps(5) }.requireValid()
     }
 
-    @Test func valuesOutsideTheirRangesAreImpossible() {
+    @Test func valuesOutsideTheirRangesAreInvalid() {
         let bad: [(inout Settings) -> Void] = [
             { $0[.beta1] = 1 }, { $0[.beta2] = -0.1 }, { $0[.rho] = 1 }, { $0[.momentum] = .nan }, { $0[.epsilon] = 0 },
             { $0[.weightDecay] = -1 }, { $0[.clipValue] = 0 }, { $0[.warmupSteps] = .steps(-1) },

@@ -12,7 +12,7 @@ import Testing
         return settings
     }
 
-    @Test func theTutorialIsTheDefault() throws {
+    @Test func theTutorialRecipeEqualsTheDefaults() throws {
         let (recipe, defaults) = (try settings(.tutorial), Settings())
         for setting in Settings.modelSizes + Settings.training {
             #expect(setting.text(in: recipe) == setting.text(in: defaults), "\(setting.name)")
@@ -20,7 +20,7 @@ import Testing
     }
 
     /// The rate decays by 3 % after the tenth epoch and after each later one.
-    @Test func charRNNDecaysAsItsScriptDoes() throws {
+    @Test func charRNNDecaysItsRateAfterTheTenthEpoch() throws {
         let settings = try settings(.charRNN)
         let schedule = settings.schedule(stepsPerEpoch: 10, horizon: 500)
         for (step, exponent) in [(0, 0), (99, 0), (100, 1), (109, 1), (110, 2), (499, 40)] {
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(arguments: Recipe.allCases)
-    func eachFlagCanBeOverridden(recipe: Recipe) throws {
+    func recipeSettingsCanBeOverridden(recipe: Recipe) throws {
         #expect(try settings(recipe) { $0[.rnnUnits] = 7 }[.rnnUnits] == 7)
         #expect(try settings(recipe) { $0[.optimizer] = .sgd }[.optimizer] == .sgd)
         #expect(try settings(recipe) { $0[.optimizer] = .adam }[.epsilon] == 1e-7)
@@ -43,7 +43,7 @@ import Testing
         #expect(try !settings(recipe) { $0[.scheduledSampling] = 0.5 }[.stateful])
     }
 
-    @Test func theSummaryNamesWhatIsSet() {
+    @Test func theSummaryListsTheSettings() {
         #expect(Recipe.charRNN.summary.hasPrefix("cell lstm, layers 2, embedding-dim 128, rnn-units 128, "))
         #expect(Recipe.charRNN.summary.contains(", stateful, ") && Recipe.charRNN.summary.contains("decay-start 9"))
     }

@@ -26,10 +26,11 @@ import Testing
         "scheduled-sampling-ramp": #"{"scheduledSamplingRamp":0.5}"#,
         "freeze": #"{"freeze":"dense,gru_1"}"#,
     ]
-    /// `training` as in checkpoints of the first version, and in those before `epochs` was stored.
-    private static let usual =
+    /// The default settings as checkpoints store them in `training`.
+    private static let storedDefaults =
         #"{"batchSize":64,"epochs":20,"learningRate":0.001,"microBatchSize":8,"precision":"fp32","#
         + #""seed":42,"sequenceLength":100,"shuffle":true}"#
+    /// `training` of a checkpoint written before `epochs` was stored.
     private static let old =
         #"{"batchSize":64,"clipNorm":0.5,"learningRate":0.001,"microBatchSize":8,"precision":"fp32","#
         + #""seed":42,"sequenceLength":100,"shuffle":true}"#
@@ -45,7 +46,7 @@ import Testing
         return String(decoding: try encoder.encode(settings), as: UTF8.self)
     }
 
-    @Test func whatIsSetIsGivenAndTheRestIsTheDefault() {
+    @Test func assignedSettingsAreGivenAndOthersHaveDefaults() {
         var settings = Settings()
         #expect(settings[.epochs] == 20 && !settings.isGiven(.epochs))
         settings[.epochs] = 20
@@ -57,7 +58,7 @@ import Testing
         #expect(settings != Settings())
     }
 
-    @Test func theMicroBatchIsNeverAboveTheBatchUnlessGiven() throws {
+    @Test func theMicroBatchIsAtMostTheBatch() throws {
         var settings = Settings()
         settings[.batchSize] = 3
         #expect(settings[.microBatchSize] == 3)
@@ -68,7 +69,7 @@ import Testing
         #expect(error.description == "`micro-batch-size` 65 is larger than `batch-size` 64; lower it")
     }
 
-    @Test func impossibleValuesAreRefusedByName() throws {
+    @Test func impossibleValuesAreRejectedByName() throws {
         var settings = Settings()
         settings[.layers] = 0
         #expect(try requireError(.usage) { try settings.requireValid() }.message == "`layers` 0 is impossible")
@@ -78,7 +79,7 @@ import Testing
         #expect(!settings.areValid)
     }
 
-    @Test func everyWeightChangingSettingIsKeptAndCompared() {
+    @Test func settingsThatChangeWeightsAreStoredAndCompared() {
         let table = Settings.modelSizes + Settings.training
         #expect(Set(table.map(\.name)).count == table.count)
         for setting in table where setting.changesWeights {
@@ -87,12 +88,12 @@ import Testing
         #expect(Set(Settings.training.map(\.name)) == Set(Self.samples.keys))
     }
 
-    @Test func aCheckpointKeepsTodaysForm() throws {
-        #expect(try json(Settings().stored) == Self.usual)
-        #expect(try settings(Self.usual) == Settings().stored)
+    @Test func theStoredFormOfTheDefaultsIsStable() throws {
+        #expect(try json(Settings().stored) == Self.storedDefaults)
+        #expect(try settings(Self.storedDefaults) == Settings().stored)
     }
 
-    @Test func everySampleIsKept() throws {
+    @Test func everySettingIsStoredAndRestored() throws {
         for setting in Settings.training {
             let sample = try #require(Self.samples[setting.name])
             let read = try settings(sample)
@@ -105,7 +106,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNotGivenIsTheCheckpoints() throws {
+    @Test func settingsNotGivenComeFromTheCheckpoint() throws {
         for setting in Settings.training {
             let stored = try settings(try #require(Self.samples[setting.name])).stored
             var resumed = Settings()
@@ -115,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func theSameValueMayBeGiven() throws {
+    @Test func theStoredValueMayBeGivenAgain() throws {
         for sample in Self.samples.values {
             let stored = try settings(sample).stored
             var resumed = stored
@@ -124,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func anotherValueFollowsTheEntrysRule() throws {
+    @Test func aChangedValueFollowsItsResumeRule() throws {
         for setting in Settings.training {
             var given = try settings(try #require(Self.samples[setting.name]))
             let (old, new) = (setting.defaultText, setting.text(in: given))
@@ -146,12 +147,12 @@ import Testing
                 let changes = try given.resume(from: Settings().stored, model: model, of: "file")
                 #expect(changes == ["`\(setting.name)` changes from \(old) to \(new)"])
                 #expect(setting.text(in: given) == new)
-            case .free: Issue.record("\(setting.name) is kept for nothing")
+            case .free: Issue.record("\(setting.name) is stored, so a resume must keep or compare it")
             }
         }
     }
 
-    @Test func aChangeBackToTheDefaultIsAChange() throws {
+    @Test func resettingToTheDefaultIsAChange() throws {
         var given = Settings()
         given[.clipNorm] = nil
         #expect(
@@ -171,7 +172,7 @@ import Testing
         #expect(more[.epochs] == 30)
     }
 
-    @Test func sizesComeFromTheModelAndMayNotContradictIt() throws {
+    @Test func sizesComeFromTheModelAndMustMatchIt() throws {
         let model = ModelConfiguration(cell: .lstm, layers: 2, embeddingDim: 3, rnnUnits: 4, vocabularySize: 5)
         var settings = Settings()
         try settings.take(sizesOf: model, of: "file")
@@ -197,7 +198,7 @@ import Testing
         "[]",
         "1", #"{"learningRate":1e999}"#, #"{"optimizer":"lion"}"#, #"{"warmupSteps":5}"#, #"{"decaySteps":"-1"}"#,
     ])
-    func valuesOfAnotherFormAreRefused(json: String) {
+    func malformedValuesAreRejected(json: String) {
         #expect(throws: DecodingError.self) { try settings(json) }
     }
 }

@@ -7,7 +7,7 @@ import Testing
         ("500", StepCount.steps(500), "500"), ("0", .steps(0), "0"), ("3epochs", .epochs(3), "3epochs"),
         ("3.0epochs", .epochs(3), "3epochs"), ("0.5epochs", .epochs(0.5), "0.5epochs"),
     ])
-    func readsWhatItWrites(text: String, count: StepCount, written: String) {
+    func stepCountsAreParsedAndWritten(text: String, count: StepCount, written: String) {
         #expect(StepCount(text) == count)
         #expect(count.settingText == written)
     }
@@ -15,7 +15,7 @@ import Testing
     @Test(arguments: [
         "", "-1", "1.5", "epochs", "-1epochs", "nanepochs", "infepochs", "3 epochs", "3epoch", "99999999999",
     ])
-    func anythingElseIsNone(text: String) { #expect(StepCount(text) == nil) }
+    func malformedTextsAreNil(text: String) { #expect(StepCount(text) == nil) }
 
     @Test func epochsAreRoundedToSteps() {
         #expect(StepCount.steps(7).steps(perEpoch: 172) == 7)

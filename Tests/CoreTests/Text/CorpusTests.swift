@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 8, 255, 256, 257, 600])
-    func everyPositionReadsAsANaiveDecodeDoes(asciiPrefix: Int) throws {
+    func everyPositionMatchesANaiveDecode(asciiPrefix: Int) throws {
         let text = mixedText(asciiPrefix: asciiPrefix)
         let file = try TemporaryText(text)
         let corpus = try Corpus(path: file.path)
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func asciiTextReadsAtEveryPosition() throws {
+    @Test func asciiTextIsReadFromEveryPosition() throws {
         let text = String(repeating: "First Citizen:\nBefore we proceed any further\n", count: 20)
         let file = try TemporaryText(text)
         let corpus = try Corpus(path: file.path)
@@ -56,7 +56,7 @@ import Testing
         #expect(read(corpus, from: 0, count: 6) == [5, 3, 2, 1, 4, 1])
     }
 
-    @Test func givenVocabularyCountsWhatItLacks() throws {
+    @Test func charactersOutsideAGivenVocabularyAreCounted() throws {
         let file = try TemporaryText("abcabcabcabc\nצאb\u{5B7}abcdefgh")
         let vocabulary = try Vocabulary(scalars: "abcdefצ".unicodeScalars)
         let corpus = try Corpus(path: file.path, vocabulary: vocabulary)
@@ -66,7 +66,7 @@ import Testing
         #expect(read(corpus, from: corpus.count - 3, count: 3) == [6, 0, 0])
     }
 
-    @Test func anExtendedVocabularyKnowsWhatTheGivenOneLacked() throws {
+    @Test func anExtendedVocabularyCoversAllCharacters() throws {
         let file = try TemporaryText("abcabcabcabc\nצאb\u{5B7}abcdefgh")
         let vocabulary = try Vocabulary(scalars: "abcdefצ".unicodeScalars)
         let corpus = try Corpus(path: file.path, vocabulary: vocabulary, extendsVocabulary: true)
@@ -78,8 +78,8 @@ import Testing
         #expect(known.vocabulary == corpus.vocabulary)
     }
 
-    /// The index takes one word per 256 characters of any length, and none for ASCII.
-    @Test func indexTakesAThirtySecondOfAByteACharacter() throws {
+    /// The index has one word per 256 characters of any length, and none for ASCII.
+    @Test func theIndexUsesEightBytesPer256Characters() throws {
         let ascii = try TemporaryText(String(repeating: "to be or not ", count: 5000))
         #expect(try Corpus(path: ascii.path).indexByteCount == 0)
         let emoji = try TemporaryText(String(repeating: "😀a", count: 50_000))
@@ -88,7 +88,7 @@ import Testing
         #expect(corpus.indexByteCount == (100_000 + 255) / 256 * 8)
     }
 
-    @Test func charactersAcrossScanChunksAreWhole() throws {
+    @Test func charactersAcrossScanChunksAreDecoded() throws {
         let boundary = Corpus.scanChunk
         let bytes = [UInt8](repeating: 0x61, count: boundary - 1) + Array("€bé".utf8)
         let file = try TemporaryText(bytes)
@@ -98,7 +98,7 @@ import Testing
         #expect(corpus.checksum == bytes.withUnsafeBytes { Checksum.hexadecimal(of: $0) })
     }
 
-    @Test func checksumIsThatOfTheFile() throws {
+    @Test func theChecksumIsThatOfTheFile() throws {
         let text = mixedText(asciiPrefix: 10)
         let file = try TemporaryText(text)
         let expected = Array(text.utf8).withUnsafeBytes { Checksum.hexadecimal(of: $0) }
@@ -109,7 +109,7 @@ import Testing
     private static let anyBytes: [UInt8] =
         [0xEF, 0xBB, 0xBF, 0, 0x0D, 0x0A, 0xFF, 0xFE, 0xC3] + (0...255).reversed() + [0xE2, 0x82]
 
-    @Test func bytesOfAnyFileAreIds() throws {
+    @Test func anyFileReadsAsByteIDs() throws {
         let file = try TemporaryText(Self.anyBytes)
         let corpus = try Corpus(path: file.path, vocabulary: .bytes)
         let expected = Self.anyBytes.map { UInt16($0) + 1 }
@@ -122,8 +122,8 @@ import Testing
         }
     }
 
-    @Test func bytesOfSeveralFilesAreThoseOfTheJoinedFile() throws {
-        // Cuts inside the mark, inside the start of a character, and at its end.
+    @Test func bytesOfSeveralFilesEqualThoseOfTheJoinedFile() throws {
+        // Cuts inside the byte order mark, inside the start of a character, and at its end.
         let files = try [0..<1, 1..<2, 2..<9, 9..<200, 200..<266, 266..<267].map {
             try TemporaryText(Self.anyBytes[$0])
         }
@@ -133,7 +133,7 @@ import Testing
         #expect(try corpus.checksum == Corpus(path: whole.path, vocabulary: .bytes).checksum)
     }
 
-    @Test func theSameTextReadsAsBytesAfterCharacters() throws {
+    @Test func aCorpusOfCharactersCanBeReadAsBytes() throws {
         let file = try TemporaryText("aé")
         let characters = try Corpus(path: file.path)
         #expect(characters.count == 2)
@@ -152,7 +152,7 @@ import Testing
         #expect(error?.category == .noInput)
     }
 
-    @Test func tooManyDistinctCharactersAreBadDataThatNamesTheFile() throws {
+    @Test func tooManyDistinctCharactersAreRejectedNamingTheFile() throws {
         let scalars = (0..<0x110000 as Range<UInt32>).lazy.compactMap(Unicode.Scalar.init).prefix(65_536)
         let file = try TemporaryText(String(String.UnicodeScalarView(scalars)))
         let error = #expect(throws: DTrainError.self) { try Corpus(path: file.path) }
@@ -160,7 +160,7 @@ import Testing
         #expect(error?.message.contains("'\(file.path)' has 65536 distinct characters") == true)
     }
 
-    @Test func manyThreadsReadTheSame() async throws {
+    @Test func concurrentReadsGiveTheSameIDs() async throws {
         let text = mixedText(asciiPrefix: 300)
         let file = try TemporaryText(text)
         let corpus = try Corpus(path: file.path)
@@ -172,7 +172,7 @@ import Testing
         #expect(results == Array(repeating: expected, count: 8))
     }
 
-    @Test func readingShowsSignsOfLife() throws {
+    @Test func readingReportsProgress() throws {
         let file = try TemporaryText([UInt8](repeating: 0x61, count: 2 * Corpus.scanChunk + 1))
         let heartbeat = Heartbeat()
         _ = try Corpus(path: file.path, heartbeat: heartbeat)

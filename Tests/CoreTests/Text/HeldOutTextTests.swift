@@ -12,7 +12,7 @@ import Testing
     }
 
     /// The positions of a sequence's ids, inputs and last target.
-    private func places(_ batch: Batch, _ sequence: Int) -> [Int] {
+    private func positions(_ batch: Batch, _ sequence: Int) -> [Int] {
         var ids = [UInt16](repeating: 0, count: batch.sequenceLength + 1)
         ids.withUnsafeMutableBufferPointer { ids in
             if let base = ids.baseAddress { batch.read(sequence, base) }
@@ -27,7 +27,7 @@ import Testing
         let data = try SequenceDataset(
             corpus: corpus, sequenceLength: 3, batchSize: 4, shuffle: true, seed: 1, validationSplit: 0.3)
         #expect(data.windowCount == 18 && data.stepsPerEpoch == 4)
-        let trained = data.batches(epoch: 0).flatMap { batch in (0..<4).flatMap { places(batch, $0) } }
+        let trained = data.batches(epoch: 0).flatMap { batch in (0..<4).flatMap { positions(batch, $0) } }
         #expect(trained.allSatisfy { $0 < 72 } && Set(trained).count == 64)
         let heldOut = try #require(data.heldOut)
         #expect(heldOut.predictions == 21 && heldOut.batchCount == 2)
@@ -37,13 +37,13 @@ import Testing
             #expect(batch.count == 4 && !batch.continues)
             for sequence in 0..<4 where counted(sequence) > 0 {
                 #expect(counted(sequence) == 3)
-                seen += places(batch, sequence)
+                seen += positions(batch, sequence)
             }
         }
         #expect(seen == Array(72..<100))
     }
 
-    @Test func streamsAreCutAsTheContractSays() throws {
+    @Test func statefulStreamsHaveTheDocumentedBounds() throws {
         let (corpus, text) = try Self.corpus(103)
         defer { withExtendedLifetime(text) {} }
         // ⌊0.2 · 103⌋ = 20 are held out: streams of ⌊82 / 4⌋ = 20 and of ⌊19 / 4⌋ = 4.
@@ -54,7 +54,7 @@ import Testing
             #expect(batch.continues == (step > 0))
             for stream in 0..<4 {
                 let first = stream * 20 + step * 3
-                #expect(places(batch, stream) == Array(first...first + 3))
+                #expect(positions(batch, stream) == Array(first...first + 3))
             }
         }
         #expect(data.batches(epoch: 0, from: 2).map(\.continues) == [true, true, true, true])
@@ -66,13 +66,13 @@ import Testing
             for stream in 0..<4 {
                 let (first, count) = (83 + stream * 4 + index * 3, index == 0 ? 3 : 1)
                 #expect(counted(stream) == count)
-                #expect(places(batch, stream).prefix(count + 1) == Array(first...first + count)[...])
+                #expect(positions(batch, stream).prefix(count + 1) == Array(first...first + count)[...])
             }
         }
     }
 
     @Test(arguments: [false, true])
-    func aTextOfItsOwnIsReadInTheSameWay(stateful: Bool) throws {
+    func aSeparateHeldOutTextIsSplitTheSameWay(stateful: Bool) throws {
         let (corpus, text) = try Self.corpus(60)
         let (other, second) = try Self.corpus(30)
         defer { withExtendedLifetime((text, second)) {} }
@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func tooLittleIsRefused(stateful: Bool) throws {
+    func tooLittleTextAndInvalidSplitsAreRejected(stateful: Bool) throws {
         let (corpus, text) = try Self.corpus(60)
         let (tiny, second) = try Self.corpus(3)
         defer { withExtendedLifetime((text, second)) {} }

@@ -26,7 +26,7 @@ import Testing
     @Test(arguments: [
         [6], [7], [9], [10, 11], [13, 14, 15, 16, 17], [7, 7, 7], [0, 0], [14, 300, 301, 302, 303, 304, 305, 306, 307],
     ])
-    func filesReadAsTheJoinedFileWhereverTheyAreCut(cuts: [Int]) throws {
+    func filesSplitAnywhereReadAsTheJoinedFile(cuts: [Int]) throws {
         let paths = try files(Self.mixed, cutAt: cuts)
         let whole = folder.file("whole")
         try Data(Self.mixed).write(to: URL(fileURLWithPath: whole))
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func aFolderStandsForItsTextsByTheirNamesBytes() throws {
+    @Test func aFolderGivesItsTextFilesInByteOrderOfNames() throws {
         let names = ["b.txt", "a.txt", "B.txt", "é.txt", "z.txt", "a.md", ".hidden.txt", "a.txt.orig", "a.TXT"]
         for name in names { try Data(name.utf8).write(to: URL(fileURLWithPath: folder.file(name))) }
         try FileManager.default.createDirectory(
@@ -80,7 +80,7 @@ import Testing
         #expect(error?.category == .noInput)
     }
 
-    @Test func aFolderWithoutTextsIsNoInput() throws {
+    @Test func aFolderWithoutTextFilesIsNoInput() throws {
         let path = folder.file("empty")
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let error = #expect(throws: DTrainError.self) { try Corpus(path: path) }
@@ -88,7 +88,7 @@ import Testing
         #expect(error?.message.contains("'\(path)' has no *.txt") == true)
     }
 
-    @Test func emptyFilesCountOnlyTogether() throws {
+    @Test func emptyFilesAreAllowedUnlessAllAreEmpty() throws {
         let paths = try files(Array("text".utf8), cutAt: [0, 4])
         #expect(try Corpus(paths: paths).count == 4)
         let error = #expect(throws: DTrainError.self) { try Corpus(paths: [paths[0], paths[2]]) }
@@ -96,7 +96,7 @@ import Testing
         #expect(error?.message.contains("is empty") == true)
     }
 
-    @Test func theFileThatIsIllFormedIsNamed() throws {
+    @Test func theIllFormedFileIsNamed() throws {
         let bytes = Array("good\nbad €".utf8).dropLast() + Array("more".utf8)
         let paths = try files(Array(bytes), cutAt: [5, 11])
         let error = #expect(throws: DTrainError.self) { try Corpus(paths: paths) }
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test(arguments: ["/dev/zero", "/dev/null", "/dev/urandom"])
-    func devicesAreRefused(path: String) {
+    func devicesAreRejected(path: String) {
         let error = #expect(throws: DTrainError.self) { try Corpus(path: path) }
         #expect(error?.category == .noInput)
         #expect(error?.message.contains("'\(path)' is a device, not a file") == true)
@@ -120,7 +120,7 @@ import Testing
         return path
     }
 
-    @Test func aPipeIsRefusedUnlessAsked() throws {
+    @Test func pipesAreRejectedByDefault() throws {
         let path = try pipe()
         let error = #expect(throws: DTrainError.self) { try Corpus(path: path) }
         #expect(error?.category == .noInput)
@@ -143,7 +143,7 @@ import Testing
         #expect(corpus[1_799_997..<1_800_000] == [3, 2, 1])
     }
 
-    @Test func aPipeThatGivesNothingEndsTheWait() throws {
+    @Test func waitingForASilentPipeEndsOnTimeoutOrStop() throws {
         let path = try pipe()
         let error = #expect(throws: DTrainError.self) {
             try PipeText(timeout: 0.05).read(path) { true }
@@ -154,7 +154,7 @@ import Testing
         #expect(stopped?.category == .stopped)
     }
 
-    @Test func aPipeThatGivesTooMuchIsRefused() throws {
+    @Test func aPipeWithTooMuchDataIsRejected() throws {
         let path = try pipe()
         // Opened for reading and writing, so the open doesn't wait for a reader.
         let descriptor = open(path, O_RDWR | O_NONBLOCK)

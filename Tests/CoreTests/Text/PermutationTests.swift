@@ -2,7 +2,7 @@ import DTrainCore
 import Testing
 
 @Suite struct PermutationTests {
-    @Test func everyCountUpTo2000IsPermuted() {
+    @Test func everyCountUpTo2000GivesAPermutation() {
         var seen = [Int](repeating: 0, count: 2000)
         for count in 1...2000 {
             let permutation = Permutation(count: count, seed: 7, epoch: count)
@@ -10,7 +10,7 @@ import Testing
             for index in 0..<count {
                 let value = permutation[index]
                 guard value >= 0, value < count else {
-                    Issue.record("\(index) of \(count) goes to \(value)")
+                    Issue.record("index \(index) of \(count) maps to \(value)")
                     return
                 }
                 if seen[value] != count { distinct += 1 }
@@ -56,14 +56,14 @@ import Testing
         #expect((0..<100).allSatisfy { first[$0] == second[$0] })
     }
 
-    @Test func identityLeavesEveryIndex() {
+    @Test func theIdentityKeepsEveryIndex() {
         let identity = Permutation(identity: 1000)
         #expect((0..<1000).allSatisfy { identity[$0] == $0 && identity.inverse($0) == $0 })
     }
 
     /// χ² of the counts of n indices at n positions has mean (n − 1)² and variance 2(n − 1)².
     @Test(arguments: [2, 5, 10, 16])
-    func everyIndexGoesEverywhereEquallyOften(count: Int) {
+    func everyIndexIsEquallyLikelyAtEveryPosition(count: Int) {
         let epochs = 200 * count
         var hits = [Int](repeating: 0, count: count * count)
         for epoch in 0..<epochs {
@@ -77,16 +77,17 @@ import Testing
 
     /// A random permutation has Poisson(1) fixed points and as many preserved successors.
     ///
-    /// Its mean displacement (Spearman's footrule over n) is about n/3 with standard deviation √(2n/45).
+    /// Its mean displacement (Spearman's footrule over n) is about n/3 with standard deviation
+    /// √(2n/45).
     @Test func largePermutationLooksRandom() {
         let count = 50_000
         let permutation = Permutation(count: count, seed: 5, epoch: 0)
         let values = (0..<count).map { permutation[$0] }
         let fixed = values.enumerated().count { $0.offset == $0.element }
-        let neighbours = zip(values, values.dropFirst()).count { $0 + 1 == $1 }
+        let neighbors = zip(values, values.dropFirst()).count { $0 + 1 == $1 }
         let displacement = values.enumerated().reduce(0) { $0 + abs($1.offset - $1.element) }
         #expect(fixed <= 10)
-        #expect(neighbours <= 10)
+        #expect(neighbors <= 10)
         let expected = Double(count) / 3
         #expect(abs(Double(displacement) / Double(count) - expected) < 5 * (2 * Double(count) / 45).squareRoot())
     }

@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func targetIsTheInputOneCharacterOn() throws {
+    @Test func targetsAreInputsShiftedByOneCharacter() throws {
         let dataset = try dataset("abcdefghijkl", sequenceLength: 3, batchSize: 1)
         let ids = read(dataset, window: 1)
         #expect(dataset.corpus.vocabulary.decode(Array(ids.prefix(3))) == "efg")
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func orderFollowsFromTheSeedAlone() throws {
+    @Test func theSeedDeterminesTheOrder() throws {
         let text = String(repeating: "abc", count: 400)
         let orders = try ([1, 1, 2] as [UInt64]).map { seed in
             let order = try dataset(text, sequenceLength: 5, batchSize: 10, seed: seed).order(epoch: 3)
@@ -85,7 +85,7 @@ import Testing
         #expect(orders[0] != orders[2])
     }
 
-    @Test func textThatJustFillsOneBatchIsEnough() throws {
+    @Test func theTextMustFillAtLeastOneBatch() throws {
         let text = String(repeating: "é", count: 3 * 8)
         #expect(try dataset(text, sequenceLength: 7, batchSize: 3).stepsPerEpoch == 1)
         let error = #expect(throws: DTrainError.self) {
@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test(.enabled(if: tutorialText != nil, "DTRAIN_TEST_CORPUS doesn't name the tutorial's shakespeare.txt"))
-    func shakespeareHasTheTutorialsNumbers() throws {
+    func shakespeareHasTheTutorialsCounts() throws {
         let corpus = try Corpus(path: try #require(Self.tutorialText))
         let dataset = try SequenceDataset(
             corpus: corpus, sequenceLength: 100, batchSize: 64, shuffle: true, seed: 42)

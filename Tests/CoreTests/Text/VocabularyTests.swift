@@ -3,17 +3,18 @@ import Testing
 @testable import DTrainCore
 
 @Suite struct VocabularyTests {
-    /// Hebrew with niqqud, a ZWJ family, a skin tone, a decomposed é, CRLF, a private-use and the last code point.
+    /// Hebrew with niqqud, a ZWJ family, a skin tone, a decomposed é, CRLF, a private-use and the
+    /// last code point.
     static let mixed = "בְּרֵאשִׁית 👩‍👩‍👧‍👦 👍🏽 e\u{301}\r\nA\u{E000}\u{10FFFF}\u{0}\u{7F}\u{80}\u{FFFF}"
 
-    @Test func idsAreTheSortedScalarsFromOneOn() throws {
+    @Test func idsNumberTheSortedScalarsFromOne() throws {
         let vocabulary = try Vocabulary(scalars: "cab\u{301}a\r\n".unicodeScalars)
         #expect(vocabulary.scalars == ["\n", "\r", "a", "b", "c", "\u{301}"])
         #expect(vocabulary.size == 7)
         #expect(vocabulary.encode("cab\u{301}a\r\n") == [5, 3, 4, 6, 3, 2, 1])
     }
 
-    @Test func mixedTextGoesToIdsAndBack() throws {
+    @Test func mixedTextRoundTripsThroughIDs() throws {
         let text = Self.mixed
         let vocabulary = try Vocabulary(scalars: text.unicodeScalars)
         let sorted = Set(text.unicodeScalars.map(\.value)).sorted()
@@ -33,7 +34,7 @@ import Testing
         #expect(vocabulary.encode("\u{E9}") == [0])
     }
 
-    @Test func unknownCharactersAreZeroAndNamedInOrder() throws {
+    @Test func unknownCharactersAreZeroAndListedInOrder() throws {
         let vocabulary = try Vocabulary(scalars: "abc".unicodeScalars)
         #expect(vocabulary.encode("axb😀") == [1, 0, 2, 0])
         #expect(vocabulary.missing(in: "z😀azy\u{10FFFF}z") == ["z", "😀", "y", "\u{10FFFF}"])
@@ -41,7 +42,7 @@ import Testing
         #expect(vocabulary.missing(in: "").isEmpty)
     }
 
-    @Test func idsWithoutACharacterReadAsUnknown() throws {
+    @Test func idsWithoutACharacterDecodeAsUnknown() throws {
         let vocabulary = try Vocabulary(scalars: "ab".unicodeScalars)
         #expect(vocabulary.scalar(of: 0) == nil)
         #expect(vocabulary.scalar(of: 3) == nil)
@@ -64,19 +65,19 @@ import Testing
         ["[UNK]", "e\u{301}"], ["[UNK]", "\r\n"], ["[UNK]", "b", "a", "b"], ["[UNK]", "a", "a"],
         ["[UNK]", "a", "[UNK]"],
     ])
-    func hostileTokensAreBadData(tokens: [String]) {
+    func invalidTokenListsAreBadData(tokens: [String]) {
         let error = #expect(throws: DTrainError.self) { try Vocabulary(tokens: tokens) }
         #expect(error?.category == .badData)
     }
 
     /// Two tokens that Swift's `==` calls equal are still two characters.
-    @Test func canonicallyEquivalentTokensStayApart() throws {
+    @Test func canonicallyEquivalentTokensAreDistinct() throws {
         let vocabulary = try Vocabulary(tokens: ["[UNK]", "\u{3A9}", "\u{2126}"])
         #expect(vocabulary.encode("\u{2126}\u{3A9}") == [2, 1])
         #expect(try Vocabulary(tokens: ["[UNK]", "\u{2126}", "\u{3A9}"]).encode("\u{2126}\u{3A9}") == [1, 2])
     }
 
-    @Test func bytesHaveTheIdsFromOneOn() throws {
+    @Test func byteIDsStartAtOne() throws {
         let bytes = Vocabulary.bytes
         #expect(bytes.size == 257 && bytes.tokenization == .bytes && bytes.scalars.isEmpty)
         #expect(bytes.tokens.count == 257)
@@ -89,14 +90,14 @@ import Testing
         #expect(bytes.id(of: "a") == 0 && bytes.scalar(of: 98) == nil)
     }
 
-    @Test func idsOfBytesGoBackAsTheyAre() {
+    @Test func byteIDsDecodeToTheSameBytes() {
         let all = (0...255 as ClosedRange<UInt8>).map { $0 }
         #expect(Vocabulary.bytes.bytes(of: all.map { UInt16($0) + 1 }) == all)
         #expect(Vocabulary.bytes.bytes(of: [256, 0, 257]) == [0xFF] + Array("[UNK][UNK]".utf8))
         #expect(Vocabulary.bytes.decode([256]) == "\u{FFFD}")
     }
 
-    @Test func onlyTheListOfAllBytesIsAVocabularyOfBytes() throws {
+    @Test func onlyTheCompleteByteListIsAByteVocabulary() throws {
         let tokens = Vocabulary.bytes.tokens
         #expect(try Vocabulary(tokens: tokens) == .bytes)
         var upper = tokens
@@ -109,7 +110,7 @@ import Testing
         #expect(characters.size == 257 && characters.tokenization == .characters)
     }
 
-    @Test func furtherCharactersGetTheIdsBehindTheOldOnes() throws {
+    @Test func addedCharactersGetIDsAfterTheExistingOnes() throws {
         let old = try Vocabulary(scalars: "bd".unicodeScalars)
         let extended = try old.extended(with: "dcéab".unicodeScalars)
         #expect(extended.encode("bdacé") == [1, 2, 3, 4, 5])
@@ -125,7 +126,7 @@ import Testing
         #expect(throws: DTrainError.self) { try most.extended(with: ["\u{10FFFF}", "\u{10FFFE}"]) }
     }
 
-    @Test func sixteenBitsOfIdsAreTheLimit() throws {
+    @Test func vocabulariesAreLimitedTo16BitIDs() throws {
         let scalars = (0..<0x110000 as Range<UInt32>).lazy.compactMap(Unicode.Scalar.init)
         let most = try Vocabulary(scalars: scalars.prefix(65_535))
         #expect(most.size == 65_536)

@@ -40,7 +40,7 @@ import Testing
         return (replica, weights)
     }
 
-    @Test func oldIdsKeepTheirWeightsAndNewOnesGetInitialValues() throws {
+    @Test func oldIDsKeepTheirWeightsAndNewOnesGetInitialValues() throws {
         let (replica, weights) = try extended(seed: 7)
         let fresh = try self.replica()
         try fresh.fillInitialValues(seed: 7)
@@ -66,7 +66,7 @@ import Testing
         #expect(try values("dense.bias", of: replica).suffix(Self.new - Self.old).allSatisfy { $0 == 0 })
     }
 
-    @Test func theSeedDrawsTheNewRowsAlone() throws {
+    @Test func theSeedChangesOnlyTheNewWeights() throws {
         let (first, second) = (try extended(seed: 7).replica, try extended(seed: 8).replica)
         for tensor in first.layout.tensors {
             let isSame = try values(tensor.name, of: first) == values(tensor.name, of: second)
@@ -76,7 +76,7 @@ import Testing
     }
 
     /// On a text of old ids, states and old logits equal the old model's.
-    @Test func oldIdsHaveTheLogitsOfTheOldModel() throws {
+    @Test func oldIDsHaveTheLogitsOfTheOldModel() throws {
         let (replica, weights) = try extended(seed: 7)
         let text = testText(40, vocabularySize: Self.old)
         let reference = ReferenceModel(ParameterLayout(model(Self.old)), weights)

@@ -39,7 +39,7 @@ import Testing
     ]
 
     @Test(arguments: choices.indices)
-    func frozenLayersKeepTheirBitsAndTheOthersMove(choice: Int) throws {
+    func frozenLayersKeepTheirBitsAndOthersChange(choice: Int) throws {
         let (frozen, prefixes) = Self.choices[choice]
         let trainer = try trainer()
         // Nonzero slots must also stay unchanged.
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(arguments: choices.indices)
-    func theNormIsThatOfTheOtherLayers(choice: Int) throws {
+    func theNormExcludesFrozenLayers(choice: Int) throws {
         let (frozen, prefixes) = Self.choices[choice]
         let trainer = try trainer()
         try trainer.freeze(frozen)
@@ -69,7 +69,7 @@ import Testing
     }
 
     /// Freezing doesn't change the other layers' gradients, so their first Adam step is the same.
-    @Test func theFirstStepOfTheRestIsThatOfATrainingOfAllLayers() throws {
+    @Test func freezingDoesNotChangeTheFirstStepOfOtherLayers() throws {
         let (all, part) = (try trainer(optimizer: Adam()), try trainer(optimizer: Adam()))
         try part.freeze(["gru_1", "embedding"])
         try step(all, 1)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func threadsDoNotChangeABit() throws {
+    @Test func theNumberOfThreadsDoesNotChangeTheBits() throws {
         let trainers = try [1, 2, 3].map { try trainer(threads: $0) }
         for trainer in trainers {
             try trainer.freeze(["gru_0"])
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func nothingFrozenAnyMoreIsAsEver() throws {
+    @Test func unfreezingRestoresTheBitsOfNormalTraining() throws {
         let (plain, thawed) = (try trainer(), try trainer())
         try thawed.freeze(["gru"])
         try thawed.freeze(.none)
@@ -98,7 +98,7 @@ import Testing
         for tensor in plain.layout.tensors { #expect(bits(plain, tensor) == bits(thawed, tensor), "\(tensor.name)") }
     }
 
-    @Test(arguments: Cell.allCases) func layersAreNamedByTheCell(cell: Cell) throws {
+    @Test(arguments: Cell.allCases) func layerNamesFollowTheCellAndOthersAreRejected(cell: Cell) throws {
         let trainer = try trainer(cell, layers: 3)
         try trainer.freeze(FrozenLayers([cell.rawValue]))
         try trainer.freeze(FrozenLayers(["\(cell.layerName)_2", "\(cell.layerName)_0"]))
@@ -118,7 +118,7 @@ import Testing
         #expect(trainer.frozen.names == ["\(cell.layerName)_0", "\(cell.layerName)_2"])
     }
 
-    @Test func aGradientInUseKeepsItsLayers() throws {
+    @Test func freezingWhileAGradientIsInUseIsRejected() throws {
         let trainer = try trainer()
         let gradient = try trainer.gradient(of: try batch(1))
         #expect(throws: DTrainError.self) { try trainer.freeze(["dense"]) }
@@ -126,7 +126,7 @@ import Testing
         try trainer.freeze(["dense"])
     }
 
-    @Test func listsAreReadInAnyOrderAndWrittenInOne() {
+    @Test func listsAreReadInAnyOrderAndWrittenSorted() {
         #expect(FrozenLayers("gru,embedding,gru") == ["embedding", "gru"])
         #expect(FrozenLayers("gru,embedding")?.settingText == "embedding,gru")
         #expect(FrozenLayers("none") == FrozenLayers.none && FrozenLayers.none.settingText == nil)

@@ -16,7 +16,8 @@ import Testing
         get throws { try Batch((0..<3).map { testText(6, vocabularySize: 7, salt: UInt32(40 + $0)) }) }
     }
 
-    /// Softmax cross-entropy with label smoothing: the target gets 1 − share, and share is divided among all ids.
+    /// Softmax cross-entropy with label smoothing: the target gets 1 − share, and share is divided
+    /// among all ids.
     private func smoothed(_ share: Double) -> RowLoss {
         RowLoss { logits, target, gradient in
             let largest = Double(logits.max() ?? 0)
@@ -33,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func withoutSmoothingItIsTheCrossEntropy() throws {
+    @Test func withoutSmoothingTheLossIsTheCrossEntropy() throws {
         let (own, builtIn) = (try trainer(), try trainer())
         let found = try own.gradient(of: batch, loss: smoothed(0))
         let expected = try builtIn.gradient(of: batch)
@@ -44,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func theGradientOfASmoothedLossIsItsSlope() throws {
+    @Test func theGradientOfASmoothedLossMatchesFiniteDifferences() throws {
         let trainer = try trainer()
         let gradient = try trainer.gradient(of: batch, loss: smoothed(0.3))
         let bias = try #require(gradient["dense.bias"])
@@ -62,13 +63,13 @@ import Testing
         }
     }
 
-    @Test func anElementThatTheLossLeavesOutIsNoticed() throws {
+    @Test func incompleteGradientsAreRejected() throws {
         let trainer = try trainer()
-        let careless = RowLoss { _, target, gradient in
+        let incomplete = RowLoss { _, target, gradient in
             for id in gradient.indices where id != target { gradient[id] = 0 }
             return 0
         }
-        let gradient = try trainer.gradient(of: batch, loss: careless)
+        let gradient = try trainer.gradient(of: batch, loss: incomplete)
         do {
             try trainer.apply(gradient, learningRate: 1e-3)
             Issue.record("an incomplete gradient was applied")

@@ -28,12 +28,12 @@ import Testing
             continues: continues)
     }
 
-    private func words(_ states: CarriedStates?) -> [[UInt32]] {
+    private func stateBits(_ states: CarriedStates?) -> [[UInt32]] {
         (states?.layers ?? []).flatMap { [bits($0.hidden.elements), bits($0.memory.elements)] }
     }
 
     @Test(arguments: models)
-    func twoWindowsAreOneOfTwiceTheLength(_ model: ModelConfiguration) throws {
+    func twoContinuedWindowsEqualOneOfTwiceTheLength(_ model: ModelConfiguration) throws {
         let (long, short) = (try trainer(model, length: 12), try trainer(model))
         let whole = try long.gradient(of: batch(length: 12))
         let expected = whole.loss
@@ -46,30 +46,30 @@ import Testing
         found += secondLoss
         try short.apply(second, learningRate: 0)
         #expect(isClose(Double(found / 2), Double(expected), relative: 1e-6, absolute: 0))
-        #expect(words(short.replica.states) == words(long.replica.states))
+        #expect(stateBits(short.replica.states) == stateBits(long.replica.states))
         // Without the carried state the second window's loss differs.
         #expect(try short.gradient(of: batch(from: 6)).loss != secondLoss)
     }
 
-    @Test func statesMoveOnWithTheAppliedBatchAlone() throws {
+    @Test func statesAdvanceOnlyWithAppliedBatches() throws {
         let trainer = try trainer(Self.models[3])
         try trainer.apply(try trainer.gradient(of: batch()), learningRate: 1e-3)
-        let states = words(trainer.replica.states)
+        let states = stateBits(trainer.replica.states)
         #expect(states.joined().contains { $0 != 0 })
         let once = try trainer.gradient(of: batch(from: 6, continues: true)).loss
-        #expect(words(trainer.replica.states) == states)
+        #expect(stateBits(trainer.replica.states) == states)
         #expect(try trainer.gradient(of: batch(from: 6, continues: true)).loss == once)
         // Without the carried state the loss differs.
         #expect(try trainer.gradient(of: batch(from: 6)).loss != once)
         try trainer.apply(try trainer.gradient(of: batch(from: 6, continues: true)), learningRate: 1e-3)
-        #expect(words(trainer.replica.states) != states)
+        #expect(stateBits(trainer.replica.states) != states)
         trainer.replica.states?.reset()
-        #expect(!words(trainer.replica.states).joined().contains { $0 != 0 })
+        #expect(!stateBits(trainer.replica.states).joined().contains { $0 != 0 })
     }
 
     /// A batch that resets the state has the gradient of a stateless trainer.
     @Test(arguments: models)
-    func aBatchThatDoesNotContinueStartsFromZeros(_ model: ModelConfiguration) throws {
+    func aBatchThatDoesNotContinueStartsFromZeroStates(_ model: ModelConfiguration) throws {
         let (trainer, fresh) = (try trainer(model), try trainer(model))
         try trainer.apply(try trainer.gradient(of: batch()), learningRate: 0)
         try trainer.apply(try trainer.gradient(of: batch(from: 6, continues: true)), learningRate: 0)
@@ -80,9 +80,10 @@ import Testing
         }
     }
 
-    /// In float32 zero states add nothing, so a stateful trainer has the same bits as a stateless one.
+    /// In float32 zero states add nothing, so a stateful trainer has the same bits as a stateless
+    /// one.
     @Test(arguments: models)
-    func withoutContinuingBatchesAStatefulTrainerHasTheBitsOfAnother(_ model: ModelConfiguration) throws {
+    func withoutContinuingBatchesStatefulAndStatelessBitsAreEqual(_ model: ModelConfiguration) throws {
         let (found, expected) = (try trainer(model), try trainer(model, stateful: false))
         #expect(expected.replica.states == nil)
         for step in 0..<2 {
@@ -92,7 +93,7 @@ import Testing
         #expect(bits(found.replica.parameters.elements) == bits(expected.replica.parameters.elements))
     }
 
-    @Test func impossibleBatchesAndProbabilitiesAreRefused() throws {
+    @Test func invalidBatchesAndDropoutsAreRejected() throws {
         let trainer = try trainer(Self.models[0], stateful: false)
         let error = try requireError(.usage) { _ = try trainer.gradient(of: batch(continues: true)) }
         #expect(error.message.contains("stateful"))
@@ -106,7 +107,7 @@ import Testing
     }
 
     @Test(arguments: models)
-    func dropoutOfZeroHasTheBitsOfNone(_ model: ModelConfiguration) throws {
+    func zeroDropoutKeepsTheBitsAndMasksDependOnTheStep(_ model: ModelConfiguration) throws {
         let trainer = try trainer(model)
         let (expected, zero) = (
             try trainer.gradient(of: batch())["dense.kernel"],
@@ -122,7 +123,7 @@ import Testing
     }
 
     @Test(arguments: models, [Precision.fp32, .bf16])
-    func heldOutLossesAreThoseOfTraining(_ model: ModelConfiguration, _ precision: Precision) throws {
+    func heldOutLossesEqualThoseOfTraining(_ model: ModelConfiguration, _ precision: Precision) throws {
         let trainer = try trainer(model, precision: precision)
         try trainer.apply(try trainer.gradient(of: batch()), learningRate: 1e-3)
         let losses = try trainer.sequenceLosses(of: batch(from: 6)) { _ in 6 }
@@ -135,7 +136,7 @@ import Testing
     }
 
     @Test(arguments: models)
-    func heldOutLossesAreTheEvaluators(_ model: ModelConfiguration) throws {
+    func heldOutLossesEqualThoseOfTheEvaluator(_ model: ModelConfiguration) throws {
         let trainer = try trainer(model, batch: 1)
         let text = testText(7, vocabularySize: 7, salt: 5)
         let losses = try trainer.sequenceLosses(of: try Batch([text])) { _ in 6 }
@@ -148,7 +149,7 @@ import Testing
     }
 
     @Test(arguments: models)
-    func heldOutStreamsContinueAndCountWhatTheyAreTold(_ model: ModelConfiguration) throws {
+    func heldOutStreamsContinueAndSumTheCountedTokens(_ model: ModelConfiguration) throws {
         let trainer = try trainer(model)
         let states = try CarriedStates(trainer.replica)
         let whole = try trainer.sequenceLosses(of: batch(length: 12)) { _ in 12 }
@@ -164,11 +165,11 @@ import Testing
             let expected = reference.losses(text).prefix(row).reduce(0, +)
             #expect(isClose(part[row], expected, relative: 1e-5, absolute: 0))
         }
-        #expect(!words(trainer.replica.states).joined().contains { $0 != 0 })
+        #expect(!stateBits(trainer.replica.states).joined().contains { $0 != 0 })
     }
 
     @Test(arguments: [Dropout.none, Dropout(inputs: 0.3, recurrent: 0.3)])
-    func heldOutLossesLeaveNoTraceInTheTraining(_ dropout: Dropout) throws {
+    func heldOutLossesDoNotChangeTheTraining(_ dropout: Dropout) throws {
         func train(validating: Bool) throws -> [[UInt32]] {
             let trainer = try trainer(Self.models[3])
             let states = try CarriedStates(trainer.replica)
@@ -183,7 +184,7 @@ import Testing
                         of: batch(from: 20, length: length, continues: step > 0), counted: { _ in 6 }, states: states)
                 }
             }
-            return [bits(trainer.replica.parameters.elements)] + words(trainer.replica.states)
+            return [bits(trainer.replica.parameters.elements)] + stateBits(trainer.replica.states)
         }
         #expect(try train(validating: true) == train(validating: false))
     }

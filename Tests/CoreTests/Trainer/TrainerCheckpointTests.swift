@@ -49,7 +49,7 @@ import Testing
     }
 
     /// A trainer after three steps, and its progress.
-    private func started() throws -> (trainer: Trainer, progress: TrainingProgress) {
+    private func trainerAfterThreeSteps() throws -> (trainer: Trainer, progress: TrainingProgress) {
         let trainer = try trainer()
         var progress = TrainingProgress()
         _ = try train(trainer, &progress, to: 3)
@@ -82,8 +82,8 @@ import Testing
         #expect(state(second) == state(whole))
     }
 
-    @Test func aCheckpointSaysWhatItWasTrainedWith() throws {
-        let (trainer, progress) = try started()
+    @Test func aCheckpointRecordsItsModelDataAndSettings() throws {
+        let (trainer, progress) = try trainerAfterThreeSteps()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
         let metadata = try Checkpoint(path: path).metadata
@@ -96,7 +96,7 @@ import Testing
     }
 
     /// `dtrain train --resume-from` needs them to continue a custom loop.
-    @Test func anOptimizerAndAScheduleAreKept() throws {
+    @Test func theOptimizerAndTheScheduleAreSaved() throws {
         let trainer = try self.trainer(optimizer: RMSprop(rho: 0.75))
         var settings = Settings()
         (settings[.schedule], settings[.learningRate], settings[.epochs]) = (.cosine, 0.25, 3)
@@ -122,9 +122,9 @@ import Testing
     }
 
     @Test(arguments: Unfit.allCases)
-    func anUnfitFileIsRefusedAndChangesNothing(reason: Unfit) throws {
+    func anUnfitFileIsRejectedAndChangesNothing(reason: Unfit) throws {
         let path = folder.file("unfit.safetensors")
-        var (trainer, progress) = try started()
+        var (trainer, progress) = try trainerAfterThreeSteps()
         var resumed = data
         switch reason {
         case .missing: break
@@ -150,8 +150,8 @@ import Testing
         #expect(try train(trainer, &progress, to: 4).count == 1)
     }
 
-    @Test func aResumeWhileAGradientIsInUseIsRefused() throws {
-        let (trainer, progress) = try started()
+    @Test func resumingWhileAGradientIsInUseIsRejected() throws {
+        let (trainer, progress) = try trainerAfterThreeSteps()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
         let batch = try #require(Array(data.batches(epoch: 0).prefix(1)).first)
@@ -164,15 +164,15 @@ import Testing
 
     @Test(arguments: [-1, 1])
     func progressOfAnotherStepIsNotSaved(offset: Int) throws {
-        var (trainer, progress) = try started()
+        var (trainer, progress) = try trainerAfterThreeSteps()
         progress.step += offset
         let path = folder.file("ckpt.safetensors")
         _ = try requireError(.usage) { try trainer.save(to: path, data: data, progress: progress) }
         #expect(try folder.names == ["text0.txt"])
     }
 
-    @Test func weightsThatAreNotFiniteAreNotWritten() throws {
-        let (trainer, progress) = try started()
+    @Test func nonFiniteWeightsAreNotWritten() throws {
+        let (trainer, progress) = try trainerAfterThreeSteps()
         let path = folder.file("ckpt.safetensors")
         try trainer.save(to: path, data: data, progress: progress)
         let before = try readBytes(path)
@@ -186,8 +186,8 @@ import Testing
         #expect(differences(try readBytes(path), before) == 0)
     }
 
-    @Test func anExportedModelGeneratesWhatTheTrainersWeightsDo() throws {
-        let (trainer, _) = try started()
+    @Test func anExportedModelGeneratesTheSameTextAsTheTrainer() throws {
+        let (trainer, _) = try trainerAfterThreeSteps()
         let path = folder.file("new/model.safetensors")
         try trainer.export(to: path, vocabulary: data.corpus.vocabulary)
         let exported = try Checkpoint(path: path)
@@ -203,7 +203,7 @@ import Testing
     }
 
     @Test(arguments: [(0, 9, 4), (1, 0, 4), (1, -1, 4), (1, 9, 0), (1001, 9, 4)])
-    func impossibleModelsAreRefused(layers: Int, rnnUnits: Int, embeddingDim: Int) throws {
+    func impossibleModelsAreRejected(layers: Int, rnnUnits: Int, embeddingDim: Int) throws {
         let model = ModelConfiguration(
             layers: layers, embeddingDim: embeddingDim, rnnUnits: rnnUnits, vocabularySize: 7)
         _ = try requireError(.usage) { _ = try Trainer(model: model, shape: Self.shape, threads: 1) }

@@ -20,7 +20,7 @@ import Testing
         trainer.layout.tensors.compactMap { trainer.weights[$0.name] }
     }
 
-    @Test func aStepIsThatOfTheReplica() throws {
+    @Test func aStepEqualsThatOfTheReplica() throws {
         let trainer = try trainer(threads: 2)
         let replica = try Replica(
             Replica.Configuration(
@@ -41,7 +41,7 @@ import Testing
         #expect(allWeights(trainer).flatMap(\.self) == Array(replica.parameters.elements))
     }
 
-    @Test func tensorsOfTheGradientMakeItsNormAndHaveTheWeightsShapes() throws {
+    @Test func gradientTensorsMatchTheNormAndTheWeightSizes() throws {
         let trainer = try trainer()
         let gradient = try trainer.gradient(of: try batch(1))
         var squares = 0.0
@@ -54,11 +54,12 @@ import Testing
         #expect(gradient["gru.bios"] == nil && trainer.weights["gru.bios"] == nil)
     }
 
-    /// The element at a name and index equals the loss's derivative by that weight, by central differences.
+    /// The element at a name and index equals the loss's derivative by that weight, by central
+    /// differences.
     @Test(arguments: [
         "embedding.embeddings", "gru.kernel", "gru.recurrent_kernel", "gru.bias", "dense.kernel", "dense.bias",
     ])
-    func anElementReadByNameIsTheSlopeOfTheLoss(name: String) throws {
+    func gradientElementsMatchFiniteDifferencesOfTheLoss(name: String) throws {
         let trainer = try trainer()
         let batch = try batch(2)
         let gradient = try trainer.gradient(of: batch)
@@ -103,7 +104,7 @@ import Testing
         #expect(gradient.loss == loss && loss > limit && trainer.replica.loss == loss)
     }
 
-    @Test func clippingByNormAfterValuesTakesTheNormOfWhatIsLeft() throws {
+    @Test func clippingByNormAfterClippingByValueUsesTheClippedNorm() throws {
         let trainer = try trainer()
         var gradient = try trainer.gradient(of: try batch(3))
         let names = trainer.layout.tensors.map(\.name)
@@ -118,7 +119,7 @@ import Testing
     }
 
     @Test(arguments: [0, -1, Double.nan, .infinity, 1e-60])
-    func impossibleLimitsAndRatesAreRefused(number: Double) throws {
+    func impossibleLimitsAndRatesAreRejected(number: Double) throws {
         let trainer = try trainer()
         var gradient = try trainer.gradient(of: try batch(3))
         let plain = try #require(gradient["gru.kernel"])
@@ -139,13 +140,13 @@ import Testing
         #expect(trainer.step == 0)
     }
 
-    @Test func aSecondGradientBeforeTheFirstIsUsedIsRefused() throws {
+    @Test func aSecondGradientBeforeTheFirstIsUsedIsRejected() throws {
         let trainer = try trainer()
         let batch = try batch(4)
         do {
             let first = try trainer.gradient(of: batch)
             #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: batch) }
-            // After the refusal the first gradient is still usable.
+            // After the error the first gradient is still usable.
             try trainer.apply(first, learningRate: 1e-3)
         }
         do { _ = try trainer.gradient(of: batch) }
@@ -154,7 +155,7 @@ import Testing
         #expect(trainer.step == 1)
     }
 
-    @Test func anotherTrainersGradientIsRefused() throws {
+    @Test func anotherTrainersGradientIsRejected() throws {
         let (own, other) = (try trainer(), try trainer())
         let before = allWeights(own)
         let gradient = try other.gradient(of: try batch(5))
@@ -169,11 +170,11 @@ import Testing
         _ = try other.gradient(of: try batch(5))
     }
 
-    @Test func batchesThatDoNotFitAreRefused() throws {
+    @Test func batchesThatDoNotFitAreRejected() throws {
         let trainer = try trainer()
         #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: try batch(6, count: 4)) }
-        let stranger = try Batch([[UInt16]](repeating: [1, 2, 7], count: 5))
-        #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: stranger) }
+        let outOfRange = try Batch([[UInt16]](repeating: [1, 2, 7], count: 5))
+        #expect(throws: DTrainError.self) { _ = try trainer.gradient(of: outOfRange) }
         #expect(throws: DTrainError.self) { try Batch([]) }
         #expect(throws: DTrainError.self) { try Batch([[1], [2]]) }
         #expect(throws: DTrainError.self) { try Batch([[1, 2], [1, 2, 3]]) }
@@ -181,8 +182,9 @@ import Testing
         try trainer.apply(try trainer.gradient(of: try batch(6)), learningRate: 1e-3)
     }
 
-    /// A batch of longer sequences can't have more distinct characters than the trainer has room for.
-    @Test func tooManyCharactersAreRefused() throws {
+    /// A batch of longer sequences can't have more distinct characters than the trainer allocated
+    /// memory for.
+    @Test func tooManyDistinctCharactersAreRejected() throws {
         let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 9, vocabularySize: 20)
         let trainer = try Trainer(
             model: model, shape: Trainer.Shape(batchSize: 2, microBatchSize: 1, sequenceLength: 3), threads: 1)
@@ -197,12 +199,12 @@ import Testing
     }
 
     @Test(arguments: [(0, 1, 1), (4, 5, 1), (4, 0, 1), (4, 2, 0)])
-    func impossibleShapesAreRefused(batch: Int, microBatch: Int, length: Int) {
+    func impossibleShapesAreRejected(batch: Int, microBatch: Int, length: Int) {
         let shape = Trainer.Shape(batchSize: batch, microBatchSize: microBatch, sequenceLength: length)
         #expect(throws: DTrainError.self) { try Trainer(model: Self.model, shape: shape, threads: 1) }
     }
 
-    @Test func aGradientThatIsNotFiniteIsThrownAndChangesNothing() throws {
+    @Test func aNonFiniteGradientIsRejectedAndChangesNothing() throws {
         let trainer = try trainer()
         let weights = trainer.replica.parameters
         weights[trainer.layout.denseBias] = .infinity
@@ -219,7 +221,7 @@ import Testing
     }
 
     /// A curriculum of growing sequences gives the weights of trainers created for each length.
-    @Test func sequencesMayChangeTheirLengthFromStepToStep() throws {
+    @Test func theSequenceLengthMayChangeBetweenSteps() throws {
         let growing = try trainer(threads: 2)
         var weights = bits(growing.replica.parameters.elements)
         var state = growing.replica.optimizerState
