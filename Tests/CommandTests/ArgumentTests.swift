@@ -3,10 +3,11 @@ import Testing
 
 @testable import dtrain
 
-/// Command-line parsing: suggestions for mistyped words, repeated options, values that start with a dash.
+/// Command-line parsing: suggestions for mistyped words, repeated options, values that start with a
+/// dash.
 @Suite struct ArgumentTests {
     /// The error for a command line; nil for a valid one.
-    private func refusal(_ line: String) throws -> String? {
+    private func usageError(_ line: String) throws -> String? {
         do {
             _ = try DTrain.checked(Bench.words(line))
             return nil
@@ -30,9 +31,9 @@ import Testing
         ("scale --np 2", "'--ranks'"), ("scale -- --lr 2", "'--learning-rate'"), ("trian", "'dtrain train'"),
         ("gen", "'dtrain generate'"), ("sample", "'dtrain generate'"), ("exprot --output x", "'dtrain export'"),
     ])
-    func saysWhatWasMeant(line: String, meant: String) throws {
-        let said = try #require(try refusal(line))
-        #expect(said.contains(": did you mean \(meant); see 'dtrain "), "\(said)")
+    func suggestsTheIntendedFlagOrCommand(line: String, meant: String) throws {
+        let message = try #require(try usageError(line))
+        #expect(message.contains(": did you mean \(meant); see 'dtrain "), "\(message)")
     }
 
     @Test(arguments: [
@@ -53,18 +54,18 @@ import Testing
         ("import a --output b c", "'c' after --output"), ("scale 1,2", "scale takes only flags"),
         ("--lr-of-another-program 1", "unknown flag '--lr-of-another-program'; see"),
     ])
-    func saysWhereItBelongs(line: String, advice: String) throws {
-        let said = try #require(try refusal(line))
-        #expect(said.contains(advice), "\(said)")
+    func errorsExplainTheCorrectUsage(line: String, advice: String) throws {
+        let message = try #require(try usageError(line))
+        #expect(message.contains(advice), "\(message)")
     }
 
-    @Test func onlyFlagsThatExistAreSuggested() {
+    @Test func suggestedFlagsExist() {
         #expect(Self.flags.count >= 8)
         let real = Set(Self.flags.flatMap(\.names))
         for flag in ForeignFlags.all { #expect(real.contains(flag)) }
     }
 
-    @Test func noFlagIsGivenTwiceUnlessItIsAList() throws {
+    @Test func onlyListFlagsCanBeRepeated() throws {
         for command in Self.flags {
             for name in command.names where name != "--help" {
                 let flag = try #require(command[name])
@@ -80,12 +81,12 @@ import Testing
         }
         #expect(Self.flags.first { $0.command == "generate" }?["--prompt"]?.isRepeatable == true)
         #expect(
-            try refusal("--no-shuffle --shuffle")?.contains("--no-shuffle and --shuffle exclude each other") == true)
-        #expect(try refusal("--epochs 3 --epochs=3") != nil)
+            try usageError("--no-shuffle --shuffle")?.contains("--no-shuffle and --shuffle exclude each other") == true)
+        #expect(try usageError("--epochs 3 --epochs=3") != nil)
     }
 
     /// Each command has its own positional arguments.
-    @Test func anotherCommandHasWordsOfItsOwn() throws {
+    @Test func positionalArgumentsAreCountedPerCommand() throws {
         let flags = try CommandFlags(of: Import.self)
         var walk = ArgumentWalk(flags: flags, others: [], passing: .none)
         #expect(try walk.checked(["a"]) == ["a"])
@@ -94,7 +95,7 @@ import Testing
         #expect(try walk.checked(["b"]) == ["b"])
     }
 
-    @Test func wordsThatAreRightStayAsTheyAre() throws {
+    @Test func validCommandLinesAreUnchanged() throws {
         for line in [
             "", "--epochs 3", "train --data - --no-shuffle", "--data=a b --data c --quiet",
             "generate --prompt a --prompt b", "--help --lr",
@@ -109,7 +110,7 @@ import Testing
         ("scale --output -o -- --seed 2", "scale --output=-o -- --seed 2"),
         ("--data -a b --quiet", "--data=-a b --quiet"),
     ])
-    func aValueMayBeginWithADash(line: String, joined: String) throws {
+    func aValueWithALeadingDashIsJoinedToItsFlag(line: String, joined: String) throws {
         #expect(try DTrain.checked(Bench.words(line)) == Bench.words(joined))
     }
 
@@ -126,12 +127,12 @@ import Testing
 
     /// The error for a negative number gives the valid range, not a missing value.
     @Test(arguments: [("--learning-rate -1", "give a number from"), ("--epochs -1", "give a whole number from 1")])
-    func aNegativeNumberIsToldTheRange(flags: String, range: String) throws {
+    func theErrorForANegativeNumberGivesTheRange(flags: String, range: String) throws {
         expectRefusal(try Bench().tryToTrain(flags), 64, "'-1'", range)
     }
 
     /// Follows each suggestion until the command is valid.
-    @Test func theAdviceLeadsToATraining() throws {
+    @Test func followingTheSuggestionsGivesAValidCommand() throws {
         let bench = try Bench()
         var line =
             "trian --input text.txt --hidden_size 16 --emsize 8 --bptt 10 --batch 8 --microbatch-size 2 --n-epochs 1 --lr 0.01"

@@ -3,7 +3,8 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Ranks on different CPUs, simulated by setting `DTRAIN_MAX_ISA` on single ranks, use one common arithmetic.
+/// Ranks on different CPUs, simulated by setting `DTRAIN_MAX_ISA` on single ranks, use one common
+/// arithmetic.
 @Suite(.serialized)
 struct ArithmeticTests {
     private static let file = "ckpt_1_4.safetensors"
@@ -18,7 +19,8 @@ struct ArithmeticTests {
             }, folder: bench.folder)
     }
 
-    /// Trains once per list of sets, each in its own folder; the first two must produce the same files.
+    /// Trains once per list of sets, each in its own folder; the first two must produce the same
+    /// files.
     private func expectSame(
         _ bench: Bench, _ flags: String, _ lists: [[String?]], sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> [MPIRun.Outcome] {
@@ -34,7 +36,7 @@ struct ArithmeticTests {
     }
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"), arguments: Precision.allCases)
-    func setsMayDiffer(precision: Precision) throws {
+    func ranksWithDifferentInstructionSetsGiveTheSameBits(precision: Precision) throws {
         let bench = try Bench()
         let outcomes = try expectSame(
             bench, "--precision \(precision.rawValue)", [[nil, "generic"], ["generic", "generic"]])
@@ -50,7 +52,7 @@ struct ArithmeticTests {
     @Test(
         .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
         .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"))
-    func aRankWithoutTilesHasAllRound() throws {
+    func tilesAreUsedOnlyIfAllRanksHaveThem() throws {
         let bench = try Bench()
         let emulated = InstructionSet.amxEmulated.rawValue
         let outcomes = try expectSame(
@@ -68,7 +70,7 @@ struct ArithmeticTests {
             .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
             .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"),
             arguments: Precision.allCases)
-        func aRankWithoutFusedMultiplyAddSlowsAll(precision: Precision) throws {
+        func fusedMultiplyAddIsUsedOnlyIfAllRanksHaveIt(precision: Precision) throws {
             let bench = try Bench()
             let plain = InstructionSet.withoutFMA
             let outcomes = try expectSame(
@@ -82,7 +84,7 @@ struct ArithmeticTests {
         }
 
         @Test(.enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"))
-        func aResumeInAnotherWayWarns() throws {
+        func resumingWithOtherArithmeticCausesAWarning() throws {
             let bench = try Bench()
             func resume(to step: Int, _ set: String) throws -> MPIRun.Outcome {
                 let outcome = try bench.run(
@@ -102,7 +104,7 @@ struct ArithmeticTests {
     #endif
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func aSetThatOneRankLacksIsItsError() throws {
+    func anUnknownInstructionSetOnOneRankNamesTheRank() throws {
         let bench = try Bench()
         let outcome = try train(bench, "", sets: [nil, "sse9"])
         expectRefusal(outcome, 64, "rank 1 (", "DTRAIN_MAX_ISA 'sse9'", on: .ranks(2))

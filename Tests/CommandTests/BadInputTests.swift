@@ -1,31 +1,31 @@
 import Foundation
 import Testing
 
-/// Every refusal has its exit code and a one-line error, and changes no file.
+/// Invalid input is rejected with its exit code and a one-line error, and changes no file.
 @Suite(.serialized)
 struct BadInputTests {
     @Test(arguments: Launch.each)
-    func badTexts(launch: Launch) throws {
+    func unusableTextsAreRejected(launch: Launch) throws {
         let bench = try Bench()
         try bench.write("", to: "empty.txt")
         try bench.write("short", to: "short.txt")
         try bench.write(Data("good\n".utf8) + [0xC3, 0x28] + Data(Bench.text.utf8), to: "latin.txt")
-        func refuse(_ name: String, _ status: Int32, _ what: String) throws {
+        func expectRejected(_ name: String, _ status: Int32, _ what: String) throws {
             let outcome = try bench.tryToTrain("--data \(name)", on: launch)
             expectRefusal(outcome, status, "'\(name)'", what, on: launch)
             #expect(!bench.exists("training_checkpoints"))
         }
-        try refuse("missing.txt", 66, "No such file")
-        try refuse("empty.txt", 65, "is empty")
+        try expectRejected("missing.txt", 66, "No such file")
+        try expectRejected("empty.txt", 65, "is empty")
         // One batch: 8 sequences of 10 characters and their targets.
-        try refuse("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
-        try refuse("latin.txt", 65, "5")
+        try expectRejected("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
+        try expectRejected("latin.txt", 65, "5")
         try FileManager.default.createDirectory(atPath: bench.path("empty"), withIntermediateDirectories: true)
-        try refuse("empty", 66, "has no *.txt files in it")
-        try refuse("/dev/zero", 66, "is a device")
+        try expectRejected("empty", 66, "has no *.txt files in it")
+        try expectRejected("/dev/zero", 66, "is a device")
     }
 
-    @Test func notUTF8IsNamedByItsByte() throws {
+    @Test func invalidUTF8IsReportedWithByteAndOffset() throws {
         let bench = try Bench()
         let start = Data(String(repeating: "é", count: 700).utf8)
         try bench.write(start + [0xE2, 0x82] + Data(Bench.text.utf8), to: "bad.txt")
@@ -33,11 +33,11 @@ struct BadInputTests {
         expectRefusal(outcome, 65, "'bad.txt'", "byte 0xe2 at offset 1400")
     }
 
-    @Test func noTextAtAll() throws {
+    @Test func trainingWithoutATextIsRejected() throws {
         expectRefusal(try Bench().run("train"), 66, "--data", "$DTRAIN_DATA")
     }
 
-    @Test func textFromTheEnvironment() throws {
+    @Test func theTextCanComeFromTheEnvironment() throws {
         let bench = try Bench()
         let flags = Bench.train("--epochs 1").replacingOccurrences(of: "train --data text.txt ", with: "")
         // `train` is the default command, so the word may be missing.
@@ -58,7 +58,7 @@ struct BadInputTests {
         "--init x.safetensors --resume", "--init x.safetensors --resume-from y.safetensors",
         "--resume --resume-from y.safetensors", "--resume --overwrite", "--data",
     ])
-    func impossibleFlags(flags: String) throws {
+    func invalidTrainFlagsAreRejected(flags: String) throws {
         let bench = try Bench()
         expectRefusal(try bench.tryToTrain(flags), 64)
         #expect(!bench.exists("training_checkpoints"))
@@ -77,7 +77,7 @@ struct BadInputTests {
         "export --checkpoint c", "export --output o", "summary --rnn-units 0", "summary --rnn-units 2147483647",
         "summary --layers 2147483647", "summary --vocabulary-size 2147483647",
     ])
-    func impossibleFlagsOfOtherCommands(line: String) throws {
+    func invalidFlagsOfOtherCommandsAreRejected(line: String) throws {
         expectRefusal(try Bench().run(line), 64)
     }
 
@@ -114,7 +114,7 @@ struct BadInputTests {
             "generate"
         ),
     ])
-    func saysWhatIsAllowedAndWhoseHelpToRead(line: String, message: String, command: String) throws {
+    func usageErrorsGiveTheFixAndTheHelpCommand(line: String, message: String, command: String) throws {
         expectRefusal(try Bench().run(line), 64, message, "; see 'dtrain \(command) --help'")
     }
 
@@ -122,7 +122,7 @@ struct BadInputTests {
         ("--cell lstm", "--cell gru, not lstm"), ("--layers 3", "--layers 1, not 3"),
         ("--embedding-dim 9", "--embedding-dim 8, not 9"), ("--rnn-units 99", "--rnn-units 16, not 99"),
     ])
-    func sizesThatContradictAFileAreRefused(flags: String, message: String) throws {
+    func sizesThatContradictACheckpointAreRejected(flags: String, message: String) throws {
         let bench = try Bench()
         try bench.train("--max-steps 1")
         let file = "training_checkpoints/ckpt_1_1.safetensors"
@@ -143,7 +143,7 @@ struct BadInputTests {
         "generate --checkpoint nowhere --prompt a", "evaluate --checkpoint nowhere --data text.txt",
         "export --checkpoint nowhere --output out", "summary --checkpoint nowhere",
     ])
-    func missingCheckpoint(line: String) throws {
+    func aMissingCheckpointIsRejected(line: String) throws {
         let bench = try Bench()
         expectRefusal(try bench.run(line), 66, "'nowhere'")
         #expect(!bench.exists("out"))
@@ -151,7 +151,7 @@ struct BadInputTests {
         expectRefusal(try bench.run(line), 66, "'nowhere'")
     }
 
-    @Test func missingFilesOfATraining() throws {
+    @Test func missingInitAndResumeFilesAreRejected() throws {
         let bench = try Bench()
         expectRefusal(try bench.tryToTrain("--init nowhere"), 66, "'nowhere'")
         expectRefusal(try bench.tryToTrain("--resume-from nowhere"), 66, "'nowhere'")
@@ -159,7 +159,7 @@ struct BadInputTests {
     }
 
     @Test(arguments: Launch.each)
-    func unwritableFoldersLeaveEverythingAsItWas(launch: Launch) throws {
+    func anUnwritableFolderChangesNoFile(launch: Launch) throws {
         let bench = try Bench()
         let old = "{\"epoch\":1,\"epoch_loss\":1}\n"
         try bench.write(old, to: "metrics.jsonl")
@@ -172,22 +172,23 @@ struct BadInputTests {
         #expect(try bench.read("text.txt") == Data(Bench.text.utf8))
     }
 
-    @Test func unwritableMetricsLeaveTheCheckpointsAsTheyWere() throws {
+    @Test func anUnwritableMetricsFileKeepsTheCheckpoints() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         expectRefusal(try bench.tryToTrain("--overwrite --metrics no/folder.jsonl"), 74, "'no/folder.jsonl'")
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1.safetensors"])
     }
 
-    @Test func anErrorIsOneLineWhateverTheNameIs() throws {
+    @Test func aFileNameWithANewlineGivesAOneLineError() throws {
         let bench = try Bench()
         expectRefusal(try bench.run("train", ["--data", "no\nfile"]), 66)
         expectRefusal(try bench.run("summary", ["--checkpoint", "no\nfile"]), 66)
     }
 
-    @Test func initialWeightsForAnotherVocabularyAreRefused() throws {
+    @Test func initialWeightsForAnotherVocabularyAreRejected() throws {
         let bench = try Bench()
-        // This file has no vocabulary. Apart from the vocabulary's size, its shapes equal the other model's.
+        // This file has no vocabulary. Apart from the vocabulary's size, its shapes equal the other
+        // model's.
         let golden = try #require(GoldenCase.all.first { $0.folder.hasSuffix("/gru-1layer") })
         let outcome = try bench.run(Bench.train(""), ["--init", "\(golden.folder)/init.safetensors"])
         expectRefusal(outcome, 65, "34", "\(Bench.vocabularySize)")

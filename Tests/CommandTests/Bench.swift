@@ -100,7 +100,8 @@ final class Bench {
         return outcome
     }
 
-    /// The command line of `train`: the flags, plus the small model's flags that they don't override.
+    /// The command line of `train`: the flags, plus the small model's flags that they don't
+    /// override.
     static func train(_ flags: String, over base: String = "") -> String {
         let small =
             "--data text.txt --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 8 --micro-batch-size 2 --epochs 2"

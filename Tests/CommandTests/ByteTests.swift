@@ -14,7 +14,8 @@ struct ByteTests {
         try bench.write(Self.allBytes(times: 8), to: "all.bin")
     }
 
-    /// All byte values, in a different order each time: 5 and 256 are coprime, so i → 5i + c visits each value once.
+    /// All byte values, in a different order each time: 5 and 256 are coprime, so i → 5i + c visits
+    /// each value once.
     private static func allBytes(times: Int) -> Data {
         Data(
             (0..<times).flatMap { time in
@@ -57,7 +58,7 @@ struct ByteTests {
         #expect(text.stderr.contains("on 'all.bin': 2,048 bytes\n"), "\(text)")
     }
 
-    @Test func tokensStayWhatTheyWereOnAResume() throws {
+    @Test func tokensCannotChangeOnResumeOrInit() throws {
         try bench.train("\(Self.flags) --max-steps 1 --checkpoint-dir bytes")
         expectRefusal(
             try bench.tryToTrain("--tokens characters --checkpoint-dir bytes --resume"), 64,
@@ -72,14 +73,14 @@ struct ByteTests {
         #expect(!bench.exists("next"))
     }
 
-    @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed")) func ranksAgreeOnTheTokens() throws {
+    @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed")) func differingTokensOnRanksAreRejected() throws {
         let flags = Bench.words(Bench.train("--max-steps 1"))
         let outcome = try MPIRun.mpirun(
             executable: "dtrain", programs: [(1, flags), (1, flags + ["--tokens", "bytes"])], folder: bench.folder)
         #expect(outcome.status == 64 && outcome.stderr.contains("--tokens"), "\(outcome)")
     }
 
-    @Test func generatesWhatHasNoMeaningAsText() throws {
+    @Test func generatedBytesCanBeInvalidUTF8() throws {
         try bench.train("\(Self.flags) --max-steps 1")
         let prompt = Data("é€\n".utf8)
         let flags = "--prompt 'é€\n' --length 400"
@@ -97,7 +98,7 @@ struct ByteTests {
     }
 
     /// A model memorizes a cycle of bytes that is invalid in any encoding.
-    @Test func learnsACycleByHeart() throws {
+    @Test func aModelMemorizesACycleOfBytes() throws {
         let cycle: [UInt8] = [0xFF, 0x00, 0x41, 0xC3, 0x0D, 0x80]
         try bench.write(Data((0..<300).flatMap { _ in cycle }), to: "cycle.bin")
         try bench.train("--tokens bytes --data cycle.bin --epochs 30 --learning-rate 0.02")
@@ -105,7 +106,7 @@ struct ByteTests {
         #expect(Array(bytes) == [0x41, 0xC3, 0x0D, 0x80] + cycle + [0xFF, 0x00] + [0x0A])
     }
 
-    @Test func heldOutTextsStreamsAndPipesAreBytes() throws {
+    @Test func heldOutDataStatefulTrainingAndPipesWorkWithBytes() throws {
         try bench.write(Self.allBytes(times: 1) + Data([0xFF]), to: "held.bin")
         for flags in ["--validation-data held.bin", "--validation-split 0.2 --stateful"] {
             let outcome = try bench.train("\(Self.flags) \(flags) --overwrite --epochs 1")
@@ -118,7 +119,7 @@ struct ByteTests {
         #expect(outcome.status == 0 && outcome.stdout.contains(": 2,305 bytes"), "\(outcome)")
     }
 
-    @Test func weightsBringTheirTokens() throws {
+    @Test func initialWeightsDetermineTheTokens() throws {
         try bench.train("\(Self.flags) --max-steps 1 --checkpoint-dir first")
         let outcome = try bench.train("--init first --data text.txt all.bin --max-steps 1 --checkpoint-dir next")
         #expect(outcome.stdout.contains("3,228 bytes, vocabulary 257"), "\(outcome)")

@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized)
 struct CheckpointTests {
     @Test(arguments: Launch.each)
-    func oneAfterEachEpochAndInsideOne(launch: Launch) throws {
+    func checkpointsAreSavedAfterAndWithinEpochs(launch: Launch) throws {
         let bench = try Bench()
         try bench.train("--checkpoint-every-steps 5", on: launch)
         // Steps 5 and 10 are in the first epoch of 13, steps 15, 20 and 25 in the second.
@@ -16,14 +16,14 @@ struct CheckpointTests {
                 .map { "\($0).safetensors" }.sorted())
     }
 
-    @Test func keepLeavesTheNewest() throws {
+    @Test func keepRetainsTheNewestCheckpoints() throws {
         let bench = try Bench()
         try bench.train("--checkpoint-every-steps 5 --keep 2")
         #expect(
             try bench.names(in: "training_checkpoints") == ["ckpt_2.safetensors", "ckpt_2_12.safetensors"])
     }
 
-    @Test func describesItself() throws {
+    @Test func aCheckpointRecordsProgressSettingsAndShapes() throws {
         let bench = try Bench()
         try bench.train("--seed 7 --learning-rate 0.01 --metrics metrics.jsonl --max-steps 17")
         let checkpoint = try Checkpoint(path: bench.path("training_checkpoints/ckpt_2_4.safetensors"))
@@ -48,7 +48,7 @@ struct CheckpointTests {
     }
 
     @Test(arguments: Launch.each)
-    func anEarlierTrainingIsNeitherMixedNorLost(launch: Launch) throws {
+    func aFolderWithEarlierCheckpointsIsRejectedUnchanged(launch: Launch) throws {
         let bench = try Bench()
         try bench.train("--metrics metrics.jsonl")
         let before = try bench.read("training_checkpoints/ckpt_2.safetensors")
@@ -59,7 +59,7 @@ struct CheckpointTests {
         #expect(try bench.read("metrics.jsonl") == metrics)
     }
 
-    @Test func overwriteRemovesCheckpointsAndNothingElse() throws {
+    @Test func overwriteDeletesOnlyCheckpoints() throws {
         let bench = try Bench()
         try bench.train()
         try bench.write("mine", to: "training_checkpoints/notes.txt")
@@ -69,12 +69,13 @@ struct CheckpointTests {
         #expect(settings?[.seed] == 2)
     }
 
-    @Test func startsFromAnotherTrainingsWeights() throws {
+    @Test func initStartsFromTheGivenWeights() throws {
         let bench = try Bench()
         try bench.train("--epochs 1 --checkpoint-dir first")
         try bench.run("export --checkpoint first --output exported")
         for (index, source) in ["first/ckpt_1.safetensors", "exported/generator.safetensors"].enumerated() {
-            // A learning rate this small changes no weight of this size, so the output equals the input.
+            // A learning rate this small changes no weight of this size, so the output equals the
+            // input.
             try bench.train(
                 "--init \(source) --checkpoint-dir next\(index) --max-steps 1 --learning-rate 1e-30")
             let weights = try bench.tensors("next\(index)/ckpt_1_1.safetensors")
@@ -86,7 +87,7 @@ struct CheckpointTests {
         }
     }
 
-    @Test func weightsThatAreNoNumbersAreRefused() throws {
+    @Test func nonFiniteWeightsAreRejected() throws {
         let bench = try Bench()
         let golden = try #require(GoldenCase.all.first)
         let weights = "\(golden.folder)/init.safetensors"

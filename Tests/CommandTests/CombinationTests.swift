@@ -4,8 +4,8 @@ import Testing
 
 /// Pairwise tests of options.
 ///
-/// Every pair of choices occurs in a training that stops inside an epoch on two ranks, resumes on three, and must end
-/// with the same files as one uninterrupted process.
+/// Every pair of choices occurs in a training that stops inside an epoch on two ranks, resumes on
+/// three, and must end with the same files as one uninterrupted process.
 @Suite(.serialized)
 struct CombinationTests {
     private static let choices: [[String]] = [
@@ -32,7 +32,7 @@ struct CombinationTests {
     ]
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"), arguments: covering(choices))
-    func aResumeOnOtherRanksEndsWithTheSameFiles(flags: String) throws {
+    func resumingOnOtherRanksGivesTheSameFiles(flags: String) throws {
         let bench = try Bench()
         try bench.write("the lazy fox runs over the brown dog and jumps away quickly.\n", to: "held.txt")
         let common = "\(flags) --batch-size 7 --epochs 2"
@@ -52,12 +52,12 @@ struct CombinationTests {
         #expect(try Metrics(bench.read("parts.jsonl")).losses == Metrics(bench.read("whole.jsonl")).losses)
     }
 
-    @Test func anyTwoChoicesMeet() {
+    @Test func theRowsCoverEveryPairOfChoices() {
         let rows = Self.rows(Self.choices)
         for (factor, values) in Self.choices.enumerated() {
             for (other, others) in Self.choices.enumerated() where other > factor {
-                let met = Set(rows.map { [$0[factor], $0[other]] })
-                #expect(met.count == values.count * others.count, "\(values[0]), \(others[0])")
+                let covered = Set(rows.map { [$0[factor], $0[other]] })
+                #expect(covered.count == values.count * others.count, "\(values[0]), \(others[0])")
             }
         }
     }
@@ -68,18 +68,19 @@ struct CombinationTests {
 
     /// Rows with one choice of each kind that together contain every pair of choices.
     ///
-    /// Each row starts with a pair not yet covered, then greedily adds the choices with the most new pairs.
+    /// Each row starts with a pair not yet covered, then greedily adds the choices with the most
+    /// new pairs.
     private static func rows(_ choices: [[String]]) -> [[Int]] {
         struct Pair: Hashable {
             let kinds: [Int]
             let picks: [Int]
         }
-        var rows: [[Int]] = [], met: Set<Pair> = []
-        func fresh(_ row: [Int?], _ kind: Int, _ pick: Int) -> Int {
+        var rows: [[Int]] = [], covered: Set<Pair> = []
+        func newPairs(_ row: [Int?], _ kind: Int, _ pick: Int) -> Int {
             row.indices.count { other in
                 guard other != kind, let picked = row[other] else { return false }
                 let isFirst = other < kind
-                return !met.contains(
+                return !covered.contains(
                     Pair(
                         kinds: isFirst ? [other, kind] : [kind, other],
                         picks: isFirst ? [picked, pick] : [pick, picked]))
@@ -89,18 +90,18 @@ struct CombinationTests {
             for other in choices.indices where other > kind {
                 for pick in choices[kind].indices {
                     for otherPick in choices[other].indices
-                    where !met.contains(Pair(kinds: [kind, other], picks: [pick, otherPick])) {
+                    where !covered.contains(Pair(kinds: [kind, other], picks: [pick, otherPick])) {
                         var row = [Int?](repeating: nil, count: choices.count)
                         (row[kind], row[other]) = (pick, otherPick)
                         for further in choices.indices where row[further] == nil {
                             row[further] = choices[further].indices.max {
-                                fresh(row, further, $0) < fresh(row, further, $1)
+                                newPairs(row, further, $0) < newPairs(row, further, $1)
                             }
                         }
                         let whole = row.compactMap(\.self)
                         for kind in whole.indices {
                             for other in whole.indices where other > kind {
-                                met.insert(Pair(kinds: [kind, other], picks: [whole[kind], whole[other]]))
+                                covered.insert(Pair(kinds: [kind, other], picks: [whole[kind], whole[other]]))
                             }
                         }
                         rows.append(whole)

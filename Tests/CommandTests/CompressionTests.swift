@@ -5,7 +5,7 @@ import Testing
 @Suite(.serialized)
 struct GradientCompressionTests {
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"), arguments: [2, 3])
-    func lossStaysClose(ranks: Int) throws {
+    func lossesStayCloseToThoseWithoutCompression(ranks: Int) throws {
         let bench = try Bench()
         let flags = "--batch-size 8 --micro-batch-size 2 --epochs 2 --rnn-units 32"
         try bench.train("\(flags) --checkpoint-dir plain --metrics plain.jsonl", on: .ranks(ranks))
@@ -15,14 +15,15 @@ struct GradientCompressionTests {
         let plain = try Metrics(bench.read("plain.jsonl")).losses
         let short = try Metrics(bench.read("short.jsonl")).losses
         #expect(plain.count == 2 * Bench.stepsPerEpoch && short.count == plain.count)
-        // The first losses come from the same weights and differ only by the order of a few additions.
+        // The first losses come from the same weights and differ only by the order of a few
+        // additions.
         #expect(abs(plain[0] - short[0]) < 1e-5)
         for (left, right) in zip(plain, short) { #expect(abs(left - right) < 0.02) }
         #expect(try bench.read("short/ckpt_2.safetensors") != bench.read("plain/ckpt_2.safetensors"))
     }
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func resumingSaysThatRemaindersAreLost() throws {
+    func resumingReportsLostRoundingRemainders() throws {
         let bench = try Bench()
         try bench.train("--max-steps 3", on: .ranks(2))
         let notice = "what rounding had left of the gradients was not saved"
@@ -35,7 +36,7 @@ struct GradientCompressionTests {
         #expect(!alone.stderr.contains(notice), "\(alone)")
     }
 
-    @Test func aSingleProcessHasNothingToCompress() throws {
+    @Test func compressionHasNoEffectOnASingleProcess() throws {
         let bench = try Bench()
         let outcome = try bench.train("--max-steps 3 --checkpoint-dir short --gradient-compression bf16")
         #expect(!outcome.stdout.contains("exchanged in bf16"), "\(outcome)")
@@ -43,7 +44,7 @@ struct GradientCompressionTests {
         #expect(try bench.read("short/ckpt_1_3.safetensors") == bench.read("plain/ckpt_1_3.safetensors"))
     }
 
-    @Test func theLibrarysSumIsNotCompressed() throws {
+    @Test func compressionWithMPIAllreduceIsRejected() throws {
         let outcome = try Bench().run("train --data text.txt --allreduce mpi --gradient-compression bf16")
         #expect(outcome.status == 64, "\(outcome)")
         #expect(outcome.stderr.contains("--gradient-compression"), "\(outcome)")

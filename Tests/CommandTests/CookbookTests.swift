@@ -5,7 +5,7 @@ import Testing
 /// Runs the commands of each cookbook page in order.
 @Suite(
     .serialized, .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"),
-    .enabled(if: Launch.cores >= 2, "the pages want two cores"))
+    .enabled(if: Launch.cores >= 2, "the pages need two cores"))
 struct CookbookTests {
     private static let pages = [
         "your-own-text", "resume-on-a-cluster", "pytorch-and-onnx", "scaling-experiment", "your-own-loop",
@@ -29,7 +29,7 @@ struct CookbookTests {
     }
 
     @Test(arguments: pages)
-    func everyCommandWorksInItsOrder(page: String) throws {
+    func thePagesCommandsSucceedInOrder(page: String) throws {
         let typed = try TypedPage("docs/cookbook/\(page).md")
         #expect(
             typed.commands.count >= 2 && typed.commands.allSatisfy { $0.contains("dtrain") || $0.hasPrefix("cmp ") })
@@ -43,7 +43,7 @@ struct CookbookTests {
     }
 
     /// Each page fits one screen and is tested here.
-    @Test func thePagesAreShortAndAllAreTyped() throws {
+    @Test func everyPageIsShortAndTested() throws {
         let names = try FileManager.default.contentsOfDirectory(
             atPath: TypedPage.root.appendingPathComponent("docs/cookbook").path)
         #expect(Set(names) == Set(Self.pages.map { "\($0).md" }))
@@ -55,7 +55,7 @@ struct CookbookTests {
     }
 
     /// The page's code is that of the example that `make examples` builds and compares.
-    @Test func theLoopIsTheExamples() throws {
+    @Test func theLoopsCodeMatchesTheExample() throws {
         let page = try TypedPage.text("docs/cookbook/your-own-loop.md")
         let blocks = page.components(separatedBy: "```swift\n").dropFirst().compactMap {
             $0.components(separatedBy: "```").first

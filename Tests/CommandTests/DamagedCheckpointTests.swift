@@ -26,7 +26,7 @@ struct DamagedCheckpointTests {
     }
 
     @Test(arguments: Damage.allCases)
-    func isRefusedEverywhere(damage: Damage) throws {
+    func everyCommandRejectsADamagedFile(damage: Damage) throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         try bench.write(
@@ -45,7 +45,7 @@ struct DamagedCheckpointTests {
     }
 
     @Test(arguments: Launch.each)
-    func aGeneratorIsNoTrainingToGoOnWith(launch: Launch) throws {
+    func resumingFromAnExportedGeneratorIsRejected(launch: Launch) throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         try bench.run("export --checkpoint training_checkpoints --output out")

@@ -1,8 +1,8 @@
 import DistributedTesting
 import Testing
 
-/// Ranks started with different options or files are refused before the first step, with an error that names the
-/// difference.
+/// Ranks started with different options or files are refused before the first step, with an error
+/// that names the difference.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct DifferingRanksTests {
     /// Starts rank 0 with the bench's training and rank 1 with further flags.
@@ -15,7 +15,7 @@ struct DifferingRanksTests {
             ], folder: bench.folder)
     }
 
-    private func expectRefused(
+    private func expectRefusalByRank1(
         _ bench: Bench, _ outcome: MPIRun.Outcome, _ status: Int32, _ part: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
@@ -36,27 +36,27 @@ struct DifferingRanksTests {
         ("--allreduce mpi", "--allreduce differs: 'tree' on rank 0, 'mpi' on"),
         ("--gradient-compression bf16", "--gradient-compression differs"), ("--no-shuffle", "--shuffle differs"),
     ])
-    func otherFlags(flags: String, message: String) throws {
+    func differingFlagsAreRejected(flags: String, message: String) throws {
         let bench = try Bench()
-        expectRefused(bench, try start(bench, "", rank1: flags), 64, message)
+        expectRefusalByRank1(bench, try start(bench, "", rank1: flags), 64, message)
     }
 
-    @Test func otherText() throws {
+    @Test func differingTextsAreRejectedWithTheirPaths() throws {
         let bench = try Bench()
         try bench.write(Bench.text.replacingOccurrences(of: "fox", with: "fog"), to: "other.txt")
         let outcome = try start(bench, "", rank1: "--data other.txt")
-        expectRefused(bench, outcome, 64, "checksum (--data) differs")
+        expectRefusalByRank1(bench, outcome, 64, "checksum (--data) differs")
         // The error names the paths, which are more useful than the checksums.
-        expectRefused(bench, outcome, 64, " of 'text.txt' on rank 0 (")
-        expectRefused(bench, outcome, 64, " of 'other.txt' on rank 1 (")
+        expectRefusalByRank1(bench, outcome, 64, " of 'text.txt' on rank 0 (")
+        expectRefusalByRank1(bench, outcome, 64, " of 'other.txt' on rank 1 (")
     }
 
-    @Test func missingTextOnOneRank() throws {
+    @Test func aTextMissingOnOneRankIsRejected() throws {
         let bench = try Bench()
-        expectRefused(bench, try start(bench, "", rank1: "--data missing.txt"), 66, "'missing.txt'")
+        expectRefusalByRank1(bench, try start(bench, "", rank1: "--data missing.txt"), 66, "'missing.txt'")
     }
 
-    @Test func wrongFlagOnOneRank() throws {
+    @Test func anInvalidFlagOnOneRankIsRejected() throws {
         let bench = try Bench()
         let outcome = try start(bench, "", rank1: "--epochs 0")
         #expect(outcome.status == 64, "\(outcome)")
@@ -65,7 +65,7 @@ struct DifferingRanksTests {
     }
 
     /// Threads may differ, since they don't change any bit.
-    @Test func otherThreadsAreFine() throws {
+    @Test func ranksMayDifferInThreads() throws {
         let bench = try Bench()
         let outcome = try start(bench, "--epochs 1 --threads 1", rank1: "--threads 3")
         #expect(outcome.status == 0, "\(outcome)")

@@ -9,7 +9,7 @@ struct DiskTests {
     private static let flags = "--checkpoint-every-steps 5"
 
     @Test(arguments: Launch.each)
-    func aFullDiskCostsNoCheckpointThatIsThere(launch: Launch) throws {
+    func aFullDiskKeepsTheExistingCheckpoints(launch: Launch) throws {
         let (bench, whole) = (try Bench(), try Bench())
         try whole.train(Self.flags)
         let size = try whole.read("training_checkpoints/ckpt_2.safetensors").count
@@ -32,7 +32,7 @@ struct DiskTests {
     }
 
     @Test(arguments: Launch.each)
-    func keepFreesTheRoomThatTheNextSaveNeeds(launch: Launch) throws {
+    func keepFreesSpaceForTheNextSave(launch: Launch) throws {
         let (bench, whole) = (try Bench(), try Bench())
         try whole.train(Self.flags)
         let size = try whole.read("training_checkpoints/ckpt_2.safetensors").count
@@ -44,7 +44,7 @@ struct DiskTests {
     }
 
     @Test(arguments: Launch.each)
-    func aReadOnlyFolderIsRefusedBeforeTheTraining(launch: Launch) throws {
+    func aReadOnlyFolderIsRejectedBeforeTraining(launch: Launch) throws {
         let bench = try Bench()
         let disk = try SmallDisk(bench.path("training_checkpoints"), kilobytes: 1024)
         try disk.remount("ro")
@@ -53,7 +53,7 @@ struct DiskTests {
         #expect(!outcome.stdout.contains("Epoch"), "\(outcome)")
     }
 
-    @Test func aFolderThatBecomesReadOnlyKeepsWhatItHas() throws {
+    @Test func aFolderThatBecomesReadOnlyKeepsItsCheckpoints() throws {
         let bench = try Bench()
         let disk = try SmallDisk(bench.path("training_checkpoints"), kilobytes: 4096)
         let program = "'\(try MPIRun.find("dtrain"))'"

@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: documents)
-    func everyLinkLeadsSomewhere(page: String) throws {
+    func everyLinkTargetExists(page: String) throws {
         let folder = (page as NSString).deletingLastPathComponent
         for link in try Self.prose(page).matches(of: /\]\(([^)\s]+)\)/).map({ String($0.1) }) {
             guard !link.contains("://") else { continue }
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test(arguments: documents)
-    func everyTargetScriptAndSuiteIsThere(page: String) throws {
+    func namedTargetsScriptsAndSuitesExist(page: String) throws {
         let text = try TypedPage.text(page)
         let targets = Set(try TypedPage.text("Makefile").matches(of: /(?m)^([a-z0-9-]+):/).map { String($0.1) })
         for match in text.matches(of: /(?m)(?:`|^ {4})make ([a-z0-9-]+)/) {
@@ -79,7 +79,7 @@ import Testing
     }
 
     /// Checks the types, source folders and files that the page names.
-    @Test func theArchitectureNamesWhatIsThere() throws {
+    @Test func namesInTheArchitecturePageExist() throws {
         let types = try Self.types(in: "Sources").union(Self.suites)
         let package = try TypedPage.text("Package.swift")
         let names = try Self.prose("docs/architecture.md").matches(of: /`([A-Z]\w*(?:[.\/]\w+)*)`/).map { String($0.1) }
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func theChangelogNamesTheVersion() throws {
+    @Test func theNewestChangelogEntryIsTheProgramsVersion() throws {
         #expect(dtrainVersion.wholeMatch(of: /\d+\.\d+\.\d+/) != nil)
         let newest = try TypedPage.text("CHANGELOG.md").firstMatch(
             of: /(?m)^## \[(.*)\] - (unreleased|\d{4}-\d\d-\d\d)$/)
@@ -99,7 +99,7 @@ import Testing
     }
 
     /// Runs the commands, except those that build or test for minutes, which need only exist.
-    @Test func contributorsCommandsAreThere() throws {
+    @Test func commandsInTheContributionGuideExist() throws {
         let commands = try TypedPage("CONTRIBUTING.md").commands.flatMap { line in
             line.replacing(#/ +#.*/#, with: "").components(separatedBy: " && ")
         }
@@ -122,7 +122,7 @@ import Testing
                 let dry = "make -s -n -C '\(TypedPage.root.path)' \(words.dropFirst().joined(separator: " "))"
                 let outcome = try MPIRun.shell(dry, folder: bench.folder)
                 #expect(outcome.status == 0, "\(command): \(outcome)")
-            default: Issue.record("the test doesn't know what '\(command)' needs")
+            default: Issue.record("this test has no check for '\(command)'")
             }
         }
     }

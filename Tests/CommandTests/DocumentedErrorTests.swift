@@ -35,7 +35,7 @@ import Testing
             .filter { $0.filter(\.isLetter).count > 1 }
     }
 
-    @Test func tableIsRead() {
+    @Test func theErrorTableIsParsed() {
         #expect(Self.messages.count > 25, "\(Self.messages)")
         #expect(Self.messages.contains("… was lost: killed or crashed"))
         #expect(Self.fragments("… was lost: no answer to …") == ["was lost", "no answer to"])
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(arguments: messages)
-    func messageIsOneOfTheSources(message: String) {
+    func documentedMessagesOccurInTheSources(message: String) {
         // Filtered outside the expectation, which would print all sources.
         let missing = Self.fragments(message).filter { !Self.sources.contains($0) }
         #expect(missing == [])

@@ -35,7 +35,7 @@ struct EarlyFaultTests {
     private static let timeout = 2
 
     @Test(arguments: faults)
-    func theJobEndsInTime(fault: Fault) throws {
+    func theJobEndsWithinTheTimeLimit(fault: Fault) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-early-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -20,7 +20,7 @@ struct EvaluateTests {
         let loss: Double
     }
 
-    @Test func saysWhatIsEvaluated() throws {
+    @Test func reportsCheckpointStepAndText() throws {
         try bench.write("the Æther", to: "other.txt")
         let outcome = try bench.run("evaluate --checkpoint training_checkpoints --data other.txt")
         #expect(outcome.status == 0, "\(outcome)")
@@ -32,7 +32,7 @@ struct EvaluateTests {
         #expect(outcome.stdout.split(separator: "\n").count == 1, "\(outcome)")
     }
 
-    @Test func severalCheckpointsGiveALineEach() throws {
+    @Test func eachCheckpointGetsOneLine() throws {
         let names = [1, 2].map { "training_checkpoints/ckpt_1_\($0).safetensors" }
         let json = try bench.run("evaluate --checkpoint \(names.joined(separator: " ")) --data text.txt --json")
         #expect(json.status == 0, "\(json)")
@@ -54,7 +54,7 @@ struct EvaluateTests {
     }
 
     /// Models of two vocabularies share one read of a pipe.
-    @Test func anotherVocabularyReadsTheSameText() throws {
+    @Test func modelsWithDifferentVocabulariesShareOnePipe() throws {
         try bench.write(Bench.text + "€", to: "more.txt")
         try bench.train("--data more.txt --max-steps 1 --checkpoint-dir more")
         let program = try MPIRun.find("dtrain")
@@ -66,7 +66,7 @@ struct EvaluateTests {
         #expect(unknown == ["0", "1", "0"], "\(outcome)")
     }
 
-    @Test func aTextWithoutAnyKnownCharacterIsRefused() throws {
+    @Test func aTextWithoutKnownCharactersIsRejected() throws {
         try bench.write(String(repeating: "ЪЫЬ", count: 100), to: "other.txt")
         let message = "no character of 'other.txt' is in the vocabulary of 'training_checkpoints/ckpt_1_2.safetensors'"
         let evaluated = try bench.run("evaluate --checkpoint training_checkpoints --data other.txt")
@@ -89,7 +89,7 @@ struct EvaluateTests {
         return outcome
     }
 
-    @Test func weightsWithoutAVocabularyAreWarnedOf() throws {
+    @Test func weightsWithoutAVocabularyCauseAWarning() throws {
         let golden = try #require(GoldenCase.all.first)
         let outcome = try initialize("\(golden.folder)/init.safetensors", "\(golden.folder)/corpus.txt")
         let warnings = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("warning:") }
@@ -104,7 +104,7 @@ struct EvaluateTests {
     }
 
     /// Weights overfitted to one text are evaluated on the same letters in a different order.
-    @Test func weightsThatAreWorseThanGuessingAreWarnedOf() throws {
+    @Test func weightsWorseThanGuessingCauseAWarning() throws {
         try bench.train("--checkpoint-dir trained --epochs 20 --learning-rate 0.02")
         let letters = Array(Bench.text.unicodeScalars)
         let shuffled = (0..<letters.count).map { letters[$0 * 7 % letters.count] }
@@ -118,9 +118,9 @@ struct EvaluateTests {
         #expect(resumed.stderr.contains("the loss after the resume is worse than guessing"), "\(resumed)")
     }
 
-    // MARK: The text by default
+    // MARK: The default text
 
-    @Test func theFallbackTextIsNamed() throws {
+    @Test func theFallbackTextIsReported() throws {
         let folder = bench.path("dtrain")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try bench.write(Bench.text, to: "dtrain/shakespeare-plays.txt")
@@ -136,7 +136,7 @@ struct EvaluateTests {
 
     /// As with a launcher that passes neither the flag nor the environment to other hosts.
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func aRankWithoutATextTakesRankZeros() throws {
+    func allRanksUseTheDefaultTextOfRankZero() throws {
         let flags = Bench.words("train --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 8 --max-steps 1")
         let new = try MPIRun.mpirun(
             executable: "/usr/bin/env",
@@ -151,7 +151,7 @@ struct EvaluateTests {
         #expect(new.stdout.contains("text.txt: 1,180 characters"), "\(new)")
     }
 
-    @Test func aPrecisionOfItsOwn() throws {
+    @Test func evaluationCanUseAnotherPrecision() throws {
         func loss(_ flags: String) throws -> Double {
             let outcome = try bench.run(
                 "evaluate --checkpoint training_checkpoints/ckpt_1_2.safetensors --data text.txt --json \(flags)")

@@ -16,8 +16,8 @@ struct EventFileTests {
         try bench.names(in: folder).map { try EventFile(bench.read("\(folder)/\($0)")) }
     }
 
-    /// The points of a tag that TensorBoard shows: a start event in a later file discards earlier points from its step
-    /// on.
+    /// The points of a tag that TensorBoard shows: a start event in a later file discards earlier
+    /// points from its step on.
     private func shown(_ tag: String) throws -> [(step: Int, value: Float)] {
         try files().reduce(into: []) { points, file in
             let start = file.events.first { $0.isStart }?.step ?? 0
@@ -26,14 +26,14 @@ struct EventFileTests {
     }
 
     @Test(arguments: Launch.each)
-    func theEventsAreThoseOfTheMetrics(launch: Launch) throws {
+    func eventsMatchTheMetrics(launch: Launch) throws {
         let outcome = try bench.train(Self.flags, on: launch)
         try bench.train("--validation-split 0.1 --checkpoint-dir plain", on: launch)
         #expect(
             try bench.read("training_checkpoints/ckpt_2.safetensors") == bench.read("plain/ckpt_2.safetensors"),
-            "events change nothing")
+            "writing events must not change the weights")
         let files = try files()
-        try #require(files.count == 1, "rank 0 alone writes")
+        try #require(files.count == 1, "only rank 0 writes events")
         let file = files[0]
         #expect(file.events.map(\.fileVersion).prefix(2) == ["brain.Event:2", nil])
         let metrics = try Metrics(bench.read("metrics.jsonl"))
@@ -59,7 +59,7 @@ struct EventFileTests {
         }
     }
 
-    @Test func theSettingsAreThere() throws {
+    @Test func eventsContainTheSettings() throws {
         try bench.train("\(Self.flags) --max-steps 2 --learning-rate 0.25 --no-shuffle")
         let file = try #require(try files().first)
         let settings = try #require(file.texts("settings").first)
@@ -81,7 +81,7 @@ struct EventFileTests {
 
     /// As after a kill, the first file has steps beyond the newest checkpoint.
     @Test(arguments: Launch.each)
-    func aResumeGoesOnInANewFile(launch: Launch) throws {
+    func aResumedTrainingWritesANewFile(launch: Launch) throws {
         try bench.train("\(Self.flags) --checkpoint-every-steps 5 --max-steps 9", on: launch)
         try FileManager.default.removeItem(atPath: bench.path("training_checkpoints/ckpt_1_9.safetensors"))
         try bench.train("\(Self.flags) --resume", on: launch)
@@ -99,7 +99,7 @@ struct EventFileTests {
         #expect(try self.files("other").count == 1)
     }
 
-    @Test func anotherTrainingsFolderIsRefusedUntilItMayGo() throws {
+    @Test func replacingAnotherTrainingsEventsNeedsOverwrite() throws {
         try bench.train("--tensorboard events --max-steps 3")
         let names = try bench.names(in: "events")
         let outcome = try bench.tryToTrain("--tensorboard events --max-steps 2 --checkpoint-dir other")
@@ -111,7 +111,7 @@ struct EventFileTests {
     }
 
     @Test(arguments: Launch.each)
-    func aFolderThatCannotBeIsAnError(launch: Launch) throws {
+    func invalidEventFoldersAreRejected(launch: Launch) throws {
         expectRefusal(
             try bench.tryToTrain("--tensorboard text.txt", on: launch), 64, "--tensorboard 'text.txt' is a file",
             on: launch)

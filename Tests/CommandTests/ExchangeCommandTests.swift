@@ -12,7 +12,7 @@ struct ExchangeCommandTests {
     }
 
     @Test(arguments: ["pytorch", "keras"], ["gru", "lstm --layers 2", "rnn"])
-    func thereAndBackGeneratesTheSame(format: String, cell: String) throws {
+    func exportAndImportKeepEveryBit(format: String, cell: String) throws {
         let bench = try bench("--cell \(cell)")
         let exported = try bench.run(
             "export --checkpoint training_checkpoints --format \(format) --output out/model.safetensors")
@@ -27,7 +27,7 @@ struct ExchangeCommandTests {
         try bench.train("--init back --max-steps 1 --checkpoint-dir next")
     }
 
-    @Test func graphsAreOneFile() throws {
+    @Test func anONNXExportIsOneFile() throws {
         let bench = try bench()
         let line = "export --checkpoint training_checkpoints --format onnx --output model.onnx"
         #expect(try bench.run(line).stdout == "model.onnx\n")
@@ -41,7 +41,7 @@ struct ExchangeCommandTests {
             "is a folder", "name a file")
     }
 
-    @Test func theirNamesAndVocabularyAreTaken() throws {
+    @Test func importChecksNamesAndVocabulary() throws {
         let bench = try bench("--cell rnn")
         try bench.run("export --checkpoint training_checkpoints --format pytorch --output model.safetensors")
         // The text matches the metadata.
@@ -68,7 +68,7 @@ struct ExchangeCommandTests {
     }
 
     /// Outputs are checked before any input is read.
-    @Test func outputsAreCheckedFirst() throws {
+    @Test func outputsAreCheckedBeforeInputs() throws {
         let bench = try bench()
         for line in ["import --from keras missing", "export --checkpoint missing"] {
             expectRefusal(try bench.run(line, ["--output", ""]), 64, "--output is empty; name a folder")
@@ -87,7 +87,7 @@ struct ExchangeCommandTests {
     }
 
     /// A file with a renamed bias has a missing and an unexpected tensor.
-    @Test func whatIsLeftOutIsSaidOfAModelThatIsWritten() throws {
+    @Test func importReportsIgnoredAndMissingTensors() throws {
         let bench = try bench()
         try bench.run("export --checkpoint training_checkpoints --format keras --output whole")
         var bytes = try bench.read("whole")

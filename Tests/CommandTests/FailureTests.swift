@@ -3,8 +3,8 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Real jobs in which a rank or the launcher dies, stops or fails: each ends promptly, with an error, and leaves no
-/// process.
+/// Real jobs in which a rank or the launcher dies, stops or fails: each ends promptly, with an
+/// error, and leaves no process.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct FailureTests {
     /// A fault of a rank or the launcher.
@@ -65,11 +65,11 @@ struct FailureTests {
         let began = try #require(time, "the fault didn't happen: \(outcome)")
         while !survivors(folder.path).isEmpty, Date().timeIntervalSince(began) < 90 { usleep(50_000) }
         let left = survivors(folder.path)
-        let deaf = try? String(contentsOfFile: "\(mark)-left", encoding: .utf8)
+        let ranksLeft = try? String(contentsOfFile: "\(mark)-left", encoding: .utf8)
         for process in left { kill(process, SIGKILL) }
         return Outcome(
             outcome: outcome, seconds: ended.timeIntervalSince(began),
-            allGone: left.isEmpty ? Date().timeIntervalSince(began) : nil, ranksLeft: deaf)
+            allGone: left.isEmpty ? Date().timeIntervalSince(began) : nil, ranksLeft: ranksLeft)
     }
 
     /// The processes with a word in their arguments.
@@ -90,10 +90,11 @@ struct FailureTests {
     }
 
     @Test(arguments: faults(["kill", "crash"], [0, 2], fast: 3))
-    func deadRankIsNamed(fault: Fault) throws {
+    func aDeadRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault)
-        // MPICH's launcher may kill the others before one of them reports the loss; it then reports the loss itself.
+        // MPICH's launcher may kill the others before one of them reports the loss; it then reports
+        // the loss itself.
         if !MPIRun.isOpenMPI, result.errors.isEmpty { return }
         #expect(result.errors.count == 1, "\(fault): \(result)")
         let error = try #require(result.errors.first)
@@ -103,7 +104,7 @@ struct FailureTests {
     }
 
     @Test(arguments: faults(["stop"], [0, 2], fast: 2))
-    func stoppedRankIsNamed(fault: Fault) throws {
+    func aStoppedRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault, after: Double(Self.stallTimeout))
         #expect(MPIRun.codes(70).contains(result.outcome.status), "\(fault): \(result)")
@@ -114,7 +115,7 @@ struct FailureTests {
     }
 
     @Test(arguments: faults(["hang"], [0, 1], fast: 1))
-    func stuckRankIsNamed(fault: Fault) throws {
+    func aStuckRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault, after: Double(Self.stallTimeout))
         #expect(MPIRun.codes(70).contains(result.outcome.status), "\(fault): \(result)")
@@ -124,7 +125,7 @@ struct FailureTests {
     }
 
     @Test(arguments: faults(["throw", "memory"], [0, 2], fast: 2))
-    func failingRankIsNamed(fault: Fault) throws {
+    func aFailingRankIsNamed(fault: Fault) throws {
         let result = try start(fault)
         expectEnd(result, fault)
         // Without memory, MPI may fail to forward the exit code.
@@ -137,11 +138,11 @@ struct FailureTests {
 
     /// The launcher's death closes standard error, so no error is visible.
     @Test(arguments: faults(["launcher", "stop-and-launcher"], [1], fast: 2))
-    func nobodySurvivesTheLauncher(fault: Fault) throws {
+    func noProcessSurvivesTheLauncher(fault: Fault) throws {
         expectEnd(try start(fault), fault)
     }
 
-    @Test func slowRankThatMovesOnlyCausesAWarning() throws {
+    @Test func aSlowRankCausesOnlyAWarning() throws {
         let fault = Fault(kind: "slow", rank: 1, phase: .forward)
         let result = try start(fault)
         #expect(result.outcome.status == 0, "\(result)")
@@ -158,7 +159,7 @@ struct FailureTests {
     }
 
     /// A stopped launcher can't act on the request to abort the job.
-    @Test func ranksEndWithoutAStoppedLauncher() throws {
+    @Test func ranksEndDespiteAStoppedLauncher() throws {
         let result = try start(Fault(kind: "deaf-launcher", rank: 1, phase: .forward))
         #expect(result.ranksLeft == "", "\(result)")
         #expect(result.outcome.status != 0, "\(result)")

@@ -24,7 +24,7 @@ struct FineTuningTests {
         try Checkpoint(path: bench.path(path)).metadata.vocabulary
     }
 
-    @Test func newCharactersComeBehindTheOldOnes() throws {
+    @Test func newCharactersAreAppendedToTheVocabulary() throws {
         let size = Bench.vocabularySize
         let outcome = try bench.train("\(Self.flags) --epochs 1 --checkpoint-dir next")
         let count = Self.new.count
@@ -54,7 +54,7 @@ struct FineTuningTests {
     }
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func anExtendedTrainingOfSomeLayersResumesOnOtherRanks() throws {
+    func fineTuningWithFrozenLayersResumesOnOtherRanks() throws {
         let flags = "\(Self.flags) --freeze gru --optimizer adamw --clip-norm 0.1 --epochs 2"
         let outcome = try bench.train("\(flags) --checkpoint-dir whole --metrics whole.jsonl")
         #expect(outcome.stderr.contains("--freeze: gru will stay as it is"), "\(outcome)")
@@ -75,7 +75,7 @@ struct FineTuningTests {
         #expect(after["dense.bias"]?.prefix(Bench.vocabularySize) != before["dense.bias"]?[...])
     }
 
-    @Test func layersMayChangeOnAResumeAndThatIsSaid() throws {
+    @Test func frozenLayersCanChangeOnResumeWithANotice() throws {
         try bench.train("--freeze embedding --max-steps 3 --checkpoint-dir next")
         let outcome = try bench.train("--freeze none --max-steps 5 --resume --checkpoint-dir next")
         #expect(outcome.stderr.contains("--freeze changes from embedding to none"), "\(outcome)")
@@ -89,7 +89,7 @@ struct FineTuningTests {
         }
     }
 
-    @Test(arguments: Launch.each) func whatCannotBeIsRefused(launch: Launch) throws {
+    @Test(arguments: Launch.each) func invalidFrozenLayersAreRejected(launch: Launch) throws {
         expectRefusal(
             try bench.tryToTrain("--freeze head --checkpoint-dir next", on: launch), 64, "no layer 'head'",
             "embedding, gru, gru_0, dense", on: launch)
@@ -99,7 +99,7 @@ struct FineTuningTests {
         #expect(!bench.exists("next"))
     }
 
-    @Test(arguments: ["", "--resume", "--resume-from old"]) func onlyInitialWeightsCanBeExtended(start: String) throws {
+    @Test(arguments: ["", "--resume", "--resume-from old"]) func extendVocabularyNeedsInit(start: String) throws {
         expectRefusal(
             try bench.tryToTrain("--extend-vocabulary --checkpoint-dir next \(start)"), 64,
             "has an effect only with --init", "leave it out")
@@ -113,7 +113,7 @@ struct FineTuningTests {
         #expect(try bench.read("extended/ckpt_1_2.safetensors") == bench.read("plain/ckpt_1_2.safetensors"))
     }
 
-    @Test func unknownCharactersAreTrainedWithAdvice() throws {
+    @Test func unknownCharactersCauseAHintToExtendTheVocabulary() throws {
         let outcome = try bench.train("--data accents.txt --init old --max-steps 2 --checkpoint-dir next")
         #expect(outcome.stderr.contains("trained as [UNK]; learn them with --extend-vocabulary"), "\(outcome)")
         let resumed = try bench.train("--data accents.txt --resume --max-steps 3 --checkpoint-dir next")

@@ -33,7 +33,7 @@ struct ForeignWeightsTests {
         return bench
     }
 
-    @Test func servesEveryCommandWithItsVocabulary() throws {
+    @Test func everyCommandAcceptsForeignWeightsWithAVocabulary() throws {
         let bench = try bench()
         let own = try bench.run(
             "generate --checkpoint training_checkpoints --greedy --length 30", ["--prompt", "the "])
@@ -59,7 +59,7 @@ struct ForeignWeightsTests {
     }
 
     @Test(arguments: Launch.each)
-    func trainingStartsFromThemAndSaysSoOnce(launch: Launch) throws {
+    func trainingStartsFromForeignWeightsWithOneNotice(launch: Launch) throws {
         let bench = try bench()
         let outcome = try bench.train("--init half.safetensors --max-steps 1 --checkpoint-dir next", on: launch)
         #expect(outcome.stderr.components(separatedBy: "not sealed by dtrain").count == 2, "\(outcome)")
@@ -76,7 +76,7 @@ struct ForeignWeightsTests {
     }
 
     /// Each invalid path is reported at once, without blocking.
-    @Test func pathsThatAreNoFilesAreNamed() throws {
+    @Test func pathsThatAreNotFilesAreRejected() throws {
         let bench = try bench()
         try #require(mkfifo(bench.path("pipe"), 0o600) == 0)
         try FileManager.default.createDirectory(atPath: bench.path("folder"), withIntermediateDirectories: true)
@@ -92,7 +92,7 @@ struct ForeignWeightsTests {
         #expect(!bench.exists("next"))
     }
 
-    @Test func aFolderOfCheckpointsServesAsTheNewestOne() throws {
+    @Test func aFolderStandsForItsNewestCheckpoint() throws {
         let bench = try bench()
         for flag in ["--init", "--resume-from"] {
             try bench.train("\(flag) training_checkpoints --max-steps 15 --checkpoint-dir next\(flag)")

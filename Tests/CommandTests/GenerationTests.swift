@@ -35,7 +35,7 @@ struct GenerationTests {
         #expect(try generate("--length 56 --prompt", "the ") == outcome.stdout + "\n")
     }
 
-    @Test func aFileIsAPrompt() throws {
+    @Test func promptsCanComeFromAFile() throws {
         try bench.write("the fox\n", to: "prompt.txt")
         let text = try generate("--length 30 --prompt", "the fox\n")
         #expect(text.hasPrefix("the fox\n"))
@@ -58,14 +58,14 @@ struct GenerationTests {
         ("gzip -c text.txt > bad.txt", 65, "'bad.txt' is gzip-compressed"), (": > bad.txt", 65, "'bad.txt' is empty"),
         ("printf 'a \\377' > bad.txt", 65, "offset 2"), ("true", 66, "'bad.txt'"),
     ])
-    func aFileThatIsNoPromptIsRefused(make: String, status: Int32, message: String) throws {
+    func invalidPromptFilesAreRejected(make: String, status: Int32, message: String) throws {
         #expect(try shell(make).status == 0)
         let outcome = try bench.run("\(Self.command) --prompt a --prompt-file bad.txt")
         expectRefusal(outcome, status, message)
         #expect(outcome.stdout.isEmpty)
     }
 
-    @Test func aStopEndsATextAndIsNotPrinted() throws {
+    @Test func theStopTextEndsTheOutputAndIsNotPrinted() throws {
         let whole = try generate("--length 200 --prompt the")
         let scalars = Array(whole.unicodeScalars)
         // The stop text may occur earlier in the generated text.
@@ -83,7 +83,7 @@ struct GenerationTests {
         }
     }
 
-    @Test func samplesAreSeparated() throws {
+    @Test func samplesAreJoinedByTheSeparator() throws {
         let lines = try generate("--length 0 --samples 2 --prompt the --prompt fox --separator", "\\n--\\t\\\\n\\n")
         #expect(lines == "the\n--\t\\n\nthe\n--\t\\n\nfox\n--\t\\n\nfox\n")
         #expect(try generate("--length 0 --samples 2 --prompt the --separator", "") == "thethe\n")
@@ -100,7 +100,7 @@ struct GenerationTests {
         let stop: String?
     }
 
-    @Test func eachTextIsAnObject() throws {
+    @Test func jsonOutputHasOneObjectPerText() throws {
         let flags = "--length 40 --top-k 9 --samples 3 --prompt the --prompt fox --stop e"
         let json = try generate("\(flags) --json")
         let reports = try json.split(separator: "\n").map {
@@ -119,14 +119,14 @@ struct GenerationTests {
         #expect(reports.contains { $0.stop == "e" })
     }
 
-    @Test func threadsDoNotMatter() throws {
+    @Test func theNumberOfThreadsDoesNotChangeTheText() throws {
         let flags =
             "--length 60 --top-k 12 --top-p 0.8 --samples 3 --prompt the --prompt fox --json --stop ox --threads"
         let text = try generate("\(flags) 1")
         #expect(try generate("\(flags) 2") == text)
     }
 
-    @Test func filtersChoose() throws {
+    @Test func topKAndTopPRestrictTheChoice() throws {
         let text = try generate("--length 60 --prompt the")
         #expect(try generate("--length 60 --prompt the --top-p 1 --top-k \(Bench.vocabularySize)") == text)
         for flags in ["--top-k 5", "--top-p 0.5"] { #expect(try generate("--length 60 --prompt the \(flags)") != text) }

@@ -6,8 +6,8 @@ import Testing
 @Suite struct GettingStartedTests {
     @Test(
         .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"),
-        .enabled(if: Launch.cores >= 2, "the page wants two cores"))
-    func everyCommandWorksInItsOrder() throws {
+        .enabled(if: Launch.cores >= 2, "the page needs two cores"))
+    func thePagesCommandsSucceedInOrder() throws {
         let page = try TypedPage("docs/getting-started.md")
         #expect(page.commands.count >= 7)
         #expect(page.commands.allSatisfy { $0.contains("dtrain ") || $0.hasPrefix("cmp ") })

@@ -80,7 +80,7 @@ struct GoldenCase: Sendable, CustomStringConvertible {
 struct GoldenTests {
     private static let tolerance = 1e-5
 
-    @Test func casesAreThere() throws {
+    @Test func enoughCasesExist() throws {
         #expect(GoldenCase.all.count >= 9)
         #expect(try GoldenCase.all.count { try $0.expected().options != nil } >= 5)
         #expect(try GoldenCase.all.count { try $0.expected().greedyContinuation != nil } >= 3)
@@ -102,7 +102,7 @@ struct GoldenTests {
     }
 
     @Test(arguments: [1, 3])
-    func microBatchSizeStaysWithinTheTolerance(size: Int) throws {
+    func otherMicroBatchSizesStayWithinTheTolerance(size: Int) throws {
         let bench = try Bench()
         let golden = try #require(GoldenCase.all.first)
         try train(golden, bench, into: "run", microBatchSize: size, on: .alone)
@@ -115,7 +115,7 @@ struct GoldenTests {
             ("rnn-1layer", .simpleRNN, 1),
         ],
         ["init", "final"])
-    func kerassWeightsLoad(model: (name: String, cell: Cell, layers: Int), state: String) throws {
+    func weightsFromKerasLoad(model: (name: String, cell: Cell, layers: Int), state: String) throws {
         let golden = try #require(Bundle.module.resourceURL?.appendingPathComponent("golden/\(model.name)"))
         let weights = try InitialWeights(path: golden.appendingPathComponent("\(state).safetensors").path)
         #expect(weights.configuration.cell == model.cell)
@@ -125,9 +125,9 @@ struct GoldenTests {
         #expect(loaded.allSatisfy { $0.isFinite })
     }
 
-    /// The checkpoint stores the state and settings of the optimiser, the schedule and clipping.
+    /// The checkpoint stores the state and settings of the optimizer, the schedule and clipping.
     @Test(arguments: ["adamw-cosine", "rmsprop-exponential", "sgd-clipnorm", "stateful-gru", "validation"])
-    func aStopInMidEpochChangesNoBit(name: String) throws {
+    func stoppingMidEpochKeepsTheBits(name: String) throws {
         let golden = try #require(GoldenCase.all.first { $0.description == name })
         let bench = try Bench()
         try train(golden, bench, into: "whole", microBatchSize: 2, on: .alone)
@@ -170,7 +170,7 @@ struct GoldenTests {
         try #require(metrics.losses.count == expected.stepLosses.count, "\(what)")
         let distances = zip(metrics.losses, expected.stepLosses).map { abs($0 - $1) }
         let first = distances.firstIndex { $0 > Self.tolerance }.map { $0 + 1 }
-        #expect(first == nil, "\(what): from that step on the losses differ, by up to \(distances.max() ?? 0)")
+        #expect(first == nil, "\(what): the losses differ from this step on, by up to \(distances.max() ?? 0)")
         if let losses = expected.validationLosses {
             try #require(metrics.validationLosses.count == losses.count, "\(what)")
             let distance = zip(metrics.validationLosses, losses).map { abs($0 - $1) }.max() ?? .infinity
@@ -178,8 +178,8 @@ struct GoldenTests {
         }
         if let rates = expected.learningRates, let base = rates.max() {
             try #require(metrics.learningRates.count == rates.count, "\(what)")
-            // Keras computes rates in single precision from terms as large as the base rate, with errors of a few half
-            // ulps.
+            // Keras computes rates in single precision from terms as large as the base rate, with
+            // errors of a few half ulps.
             let distance = zip(metrics.learningRates, rates).map { abs($0 - $1) }.max() ?? .infinity
             #expect(distance <= 0x1p-23 * base, "\(what)")
         }

@@ -10,7 +10,7 @@ struct HeldOutTests {
 
     init() throws { bench = try Bench() }
 
-    @Test func theHeldOutLossIsShownAndTheBestIsUsed() throws {
+    @Test func theHeldOutLossIsPrintedAndSelectsTheBestCheckpoint() throws {
         let outcome = try bench.tryToTrain("--validation-split 0.2 --metrics metrics.jsonl")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout.contains("held out: "), "\(outcome)")
@@ -28,7 +28,7 @@ struct HeldOutTests {
         #expect(exported.status == 0, "\(exported)")
     }
 
-    @Test func withoutHeldOutDataThereIsNoBest() throws {
+    @Test func bestAndEarlyStoppingNeedHeldOutData() throws {
         try bench.train("--max-steps 1")
         expectRefusal(
             try bench.run("evaluate --checkpoint training_checkpoints --best --data text.txt"), 66, "--validation-split"
@@ -36,7 +36,7 @@ struct HeldOutTests {
         expectRefusal(try bench.tryToTrain("--early-stopping 2 --checkpoint-dir other"), 64, "--early-stopping")
     }
 
-    @Test func anEarlyStopSaysSoAndAResumeEndsAtOnce() throws {
+    @Test func anEarlyStopIsReportedAndResumingEndsAtOnce() throws {
         let command =
             Bench.train("--epochs 9 --validation-split 0.2 --validate-every-steps 1 --early-stopping 2 --min-delta 100")
         let outcome = try bench.run(command)
@@ -46,7 +46,7 @@ struct HeldOutTests {
         #expect(!again.stdout.contains("Epoch"), "\(again)")
     }
 
-    @Test func aCarriedStatePredictsAsWell() throws {
+    @Test func carryingTheStateChangesTheEvaluation() throws {
         try bench.train("--epochs 1")
         let windows = try bench.run("evaluate --checkpoint training_checkpoints --data text.txt --json")
         let carried = try bench.run("evaluate --checkpoint training_checkpoints --data text.txt --json --carry-state")

@@ -38,7 +38,7 @@ import Testing
         ),
         ("supervise", "--restarts --backoff"),
     ])
-    func namesEveryFlag(command: String, flags: String) throws {
+    func fullHelpListsEveryFlag(command: String, flags: String) throws {
         let outcome = try Bench().run("\(command) --help-all")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stderr.isEmpty, "\(outcome)")
@@ -57,7 +57,7 @@ import Testing
         ("validation-data", "none"), ("validate-every-steps", "off"), ("early-stopping", "off"), ("min-delta", "0.0"),
         ("stall-timeout", "300"), ("checkpoint-dir", "training_checkpoints"),
     ])
-    func namesTheTutorialsDefaults(flag: String, value: String) throws {
+    func trainHelpShowsTheDefaults(flag: String, value: String) throws {
         let help = try Bench().run("train --help-all").stdout.split { $0.isWhitespace }.joined(separator: " ")
         // The help text from this flag to the next one.
         let part = try #require(help.components(separatedBy: " --\(flag) <").dropFirst().first)
@@ -65,7 +65,7 @@ import Testing
         #expect(own?.contains("default: \(value))") == true, "\(part)")
     }
 
-    @Test func theShortHelpListsWhatMostPeopleNeed() throws {
+    @Test func shortHelpOmitsAdvancedFlags() throws {
         let short = try Bench().run("train --help")
         let full = try Bench().run("train --help-all")
         #expect(short.status == 0 && full.status == 0, "\(short) \(full)")
@@ -84,7 +84,7 @@ import Testing
         "train", "generate", "evaluate", "export", "import", "summary", "report", "compare", "inspect", "scale",
         "supervise",
     ])
-    func eachLineFitsAndSaysItsDefaultOnce(command: String) throws {
+    func helpLinesFitAndStateDefaultsOnce(command: String) throws {
         let lines = try Bench().run("\(command) --help-all").stdout.components(separatedBy: "\n")
         #expect(lines.count > 10)
         // The parser doesn't wrap the usage line.
@@ -97,7 +97,7 @@ import Testing
     }
 
     /// packaging/manual.py generates the manual pages from this description.
-    @Test func theProgramDescribesAllOfItsCommands() throws {
+    @Test func theDumpedHelpDescribesTheCommands() throws {
         struct Tool: Decodable {
             struct Command: Decodable {
                 let commandName: String
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test func theProgramNamesItsCommands() throws {
+    @Test func theGeneralHelpListsTheCommands() throws {
         let outcome = try Bench().run("--help")
         #expect(outcome.status == 0, "\(outcome)")
         let commands = [

@@ -2,7 +2,8 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// No file reader crashes, hangs or uses more memory than four times the file's size, for any content.
+/// No file reader crashes, hangs or uses more memory than four times the file's size, for any
+/// content.
 ///
 /// The checks run in `dtrain-file-checks` with limited memory, so a crash ends only that process.
 @Suite struct HostileFileTests {
@@ -10,7 +11,7 @@ import Testing
         "checkpoint", "weights", "pytorch", "keras", "text", "metrics", "run", "message", "address", "profile", "ranks",
         "environment",
     ])
-    func mutatedFilesAreReadOrRefused(reader: String) throws {
+    func mutatedFilesAreReadOrRejected(reader: String) throws {
         let count = Torture.count(fast: 1_000, full: 100_000)
         // A failure also prints the seed of its input.
         let seed = Torture.seed
@@ -21,7 +22,7 @@ import Testing
         #expect(outcome.stdout.contains("passed \(reader) \(count) inputs"), "\(outcome)")
     }
 
-    @Test func largeFilesCostFourTimesTheirSizeAtMost() throws {
+    @Test func readersUseAtMostFourTimesTheFileSize() throws {
         let outcome = try MPIRun.run(
             executable: "dtrain-file-checks", arguments: ["bounds", "\(Torture.count(fast: 2, full: 16))"],
             seconds: Torture.count(fast: 300, full: 900))

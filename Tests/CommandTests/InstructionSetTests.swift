@@ -9,11 +9,12 @@ struct InstructionSetTests {
     private func environment(_ set: InstructionSet) -> [String: String] { [InstructionSet.limitVariable: set.rawValue] }
 
     /// This CPU's instruction sets that compute the same bits; with bf16, pairs and tiles differ.
-    private func alike(_ precision: Precision) -> [InstructionSet] {
+    private func setsWithEqualBits(_ precision: Precision) -> [InstructionSet] {
         InstructionSet.available.filter { precision == .fp32 || ![.avx512BF16, .amx].contains($0) }
     }
 
-    /// Weights, moments and losses are the same for any instruction set, number of ranks and number of threads.
+    /// Weights, moments and losses are the same for any instruction set, number of ranks and number
+    /// of threads.
     @Test(
         .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"),
         arguments: [
@@ -21,10 +22,10 @@ struct InstructionSetTests {
             "--cell rnn --rnn-units 130",
             "--cell gru --layers 2 --rnn-units 64 --precision bf16 --embedding-dim 7",
         ])
-    func weightsDoNotShowTheInstructionSet(flags: String) throws {
+    func weightsAreTheSameForEveryInstructionSet(flags: String) throws {
         let bench = try Bench()
         let work = Bench.train("\(flags) --max-steps 6 --learning-rate 0.02")
-        for set in alike(flags.contains("bf16") ? .bf16 : .fp32) {
+        for set in setsWithEqualBits(flags.contains("bf16") ? .bf16 : .fp32) {
             // Only one of the models runs on four ranks.
             let four: [Launch] = MPIRun.isAvailable && flags.contains("clip-norm") ? [.ranks(4)] : []
             for (index, launch) in (Launch.each + four).enumerated() {
@@ -47,23 +48,23 @@ struct InstructionSetTests {
     }
 
     @Test(.enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"))
-    func textDoesNotShowTheInstructionSet() throws {
+    func generatedTextIsTheSameForEveryInstructionSet() throws {
         let bench = try Bench()
         try bench.train("--epochs 1 --learning-rate 0.02")
         for precision in Precision.allCases {
             let line =
                 "generate --checkpoint training_checkpoints --precision \(precision.rawValue) --prompt the --length 60"
-            let texts = try alike(precision).map { try bench.run(line, environment: environment($0)) }
+            let texts = try setsWithEqualBits(precision).map { try bench.run(line, environment: environment($0)) }
             #expect(texts.allSatisfy { $0.status == 0 && $0.stdout == texts[0].stdout }, "\(texts)")
         }
     }
 
-    /// The emulated AMX has the same bits for any number of ranks, threads and members, and equals the real one if
-    /// present.
+    /// The emulated AMX has the same bits for any number of ranks, threads and members, and equals
+    /// the real one if present.
     @Test(
         .enabled(if: InstructionSet.hasFusedMultiplyAdd, "this CPU has no fused multiply-add"),
         arguments: ["--cell gru --layers 2 --rnn-units 48", "--cell lstm --rnn-units 50", "--cell rnn --rnn-units 64"])
-    func emulatedTilesAreThoseOfAMX(flags: String) throws {
+    func emulatedTilesMatchThoseOfAMX(flags: String) throws {
         let bench = try Bench()
         let work = Bench.train("\(flags) --precision bf16 --batch-size 7 --max-steps 5 --learning-rate 0.02")
         let four: [Launch] = MPIRun.isAvailable ? [.ranks(4)] : []
@@ -94,7 +95,7 @@ struct InstructionSetTests {
     }
 
     @Test(arguments: Launch.each)
-    func aSetThatIsNotThereIsRefused(launch: Launch) throws {
+    func unavailableInstructionSetsAreRejected(launch: Launch) throws {
         let bench = try Bench()
         let work = Bench.train("--max-steps 1 --metrics metrics.jsonl")
         let unknown = try bench.run(work, on: launch, environment: [InstructionSet.limitVariable: "sse9"])

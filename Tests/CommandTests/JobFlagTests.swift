@@ -12,7 +12,7 @@ struct JobFlagTests {
     }
 
     @Test(arguments: [Launch.alone] + (MPIRun.isAvailable ? [.ranks(2)] : []))
-    func profileAddsUpToTheStep(launch: Launch) throws {
+    func profilePartsAddUpToTheStepTime(launch: Launch) throws {
         let bench = try Bench()
         let outcome = try bench.tryToTrain("--epochs 1 --profile --metrics m.jsonl", on: launch)
         #expect(outcome.status == 0, "\(outcome)")
@@ -35,7 +35,7 @@ struct JobFlagTests {
     }
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun is not installed"))
-    func theLibrarysAllreduceTrainsTheSameModel() throws {
+    func mpiAllreduceGivesNearlyTheSameLosses() throws {
         let bench = try Bench()
         let launch = Launch.ranks(2)
         for (mode, folder) in [("tree", "a"), ("mpi", "b")] {

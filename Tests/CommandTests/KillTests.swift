@@ -10,7 +10,7 @@ struct KillTests {
     private static let flags =
         "--epochs \(epochs) --checkpoint-every-steps 1 --keep 4 --metrics metrics.jsonl --resume"
 
-    @Test func nothingButTheSaveBeingWrittenIsLost() throws {
+    @Test func aKillLosesOnlyTheSaveInProgress() throws {
         let whole = try Bench()
         let start = Date()
         try whole.train(Self.flags)
@@ -21,23 +21,24 @@ struct KillTests {
         var (kills, ends, last) = (0, 0, 0)
         // Every fifth kill hits rank 0 of a job.
         while kills < wanted, ends < 10 * wanted {
-            // The delay ranges from before the start to after the end of a run resumed in the middle.
+            // The delay ranges from before the start to after the end of a run resumed in the
+            // middle.
             let delay = Double(random.uniform(UInt64(kills + ends))) * duration * 0.7
             let isJob = MPIRun.isAvailable && (kills + ends) % 5 == 4
             if try isJob ? runJob(bench, killedAfter: delay) : run(bench, killedAfter: delay) {
                 kills += 1
-                last = try requireSound(bench, atLeast: last)
+                last = try checkFolder(bench, atLeast: last)
             } else {
                 ends += 1
-                try requireSame(bench, whole)
+                try expectSameResult(bench, whole)
                 (bench, last) = (try Bench(), 0)
             }
         }
         #expect(kills == wanted)
-        print("\(kills) kills, \(ends) ends between them")
+        print("\(kills) kills, \(ends) finished runs")
         // Resumes from the state after the last kill.
         try bench.train(Self.flags)
-        try requireSame(bench, whole)
+        try expectSameResult(bench, whole)
     }
 
     /// Runs a training; returns whether it was killed before its end.
@@ -52,8 +53,8 @@ struct KillTests {
 
     /// Runs two ranks; returns whether rank 0 was killed before their end.
     ///
-    /// A launcher may hang forever if a rank dies during start-up. It is killed after 10 s, together with the other
-    /// rank, which must not keep writing into the folder.
+    /// A launcher may hang forever if a rank dies during start-up. It is killed after 10 s,
+    /// together with the other rank, which must not keep writing into the folder.
     private func runJob(_ bench: Bench, killedAfter seconds: Double) throws -> Bool {
         let program = "'\(try MPIRun.find("dtrain"))'"
         // The launcher's first child is rank 0.
@@ -77,7 +78,7 @@ struct KillTests {
     }
 
     /// Checks the folder after a kill; returns the newest checkpoint's step.
-    private func requireSound(_ bench: Bench, atLeast last: Int) throws -> Int {
+    private func checkFolder(_ bench: Bench, atLeast last: Int) throws -> Int {
         let directory = CheckpointDirectory(path: bench.path("training_checkpoints"))
         let newest = try directory.newestValid { Issue.record("damaged: \($0)") }
         let step = newest?.metadata.progress?.step ?? 0
@@ -103,7 +104,7 @@ struct KillTests {
         return step
     }
 
-    private func requireSame(_ bench: Bench, _ whole: Bench) throws {
+    private func expectSameResult(_ bench: Bench, _ whole: Bench) throws {
         #expect(try bench.names(in: "training_checkpoints") == whole.names(in: "training_checkpoints"))
         let name = "training_checkpoints/ckpt_\(Self.epochs).safetensors"
         #expect(try bench.read(name) == whole.read(name))

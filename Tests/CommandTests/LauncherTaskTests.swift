@@ -13,7 +13,7 @@ struct LauncherTaskTests {
         (["FLUX_JOB_SIZE": "2", "FLUX_TASK_RANK": "0"], "FLUX_JOB_SIZE", "flux run started 2 tasks"),
         (["JSM_NAMESPACE_SIZE": "8", "JSM_NAMESPACE_RANK": "0"], "JSM_NAMESPACE_SIZE", "jsrun started 8 tasks"),
     ])
-    func severalTasksThatSeeThemselvesAloneAreRefused(
+    func unconnectedTasksAreRejected(
         environment: [String: String], variable: String, cause: String
     ) throws {
         let (bench, outcome) = try train(environment)
@@ -22,12 +22,12 @@ struct LauncherTaskTests {
     }
 
     /// Under PMIx of another MPI library, MPI initializes but reports a single process.
-    @Test func aForeignProtocolIsRefused() throws {
+    @Test func tasksUnderAnotherLibrarysPMIxAreRejected() throws {
         let (_, outcome) = try train(["SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "0", "PMIX_RANK": "0"])
         expectRefusal(outcome, 64, "srun started 4 tasks")
     }
 
-    @Test func oneTaskSpeaksForAll() throws {
+    @Test func onlyTheFirstTaskPrintsTheError() throws {
         let (bench, outcome) = try train(["SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"])
         #expect(outcome.status == 64 && outcome.stderr.isEmpty, "\(outcome)")
         #expect(!bench.exists("training_checkpoints"))
@@ -38,14 +38,14 @@ struct LauncherTaskTests {
         ["SLURM_NTASKS": "8", "SLURM_NPROCS": "8", "SLURM_PROCID": "0", "SLURM_JOB_ID": "1"],
         ["SLURM_NTASKS": "8", "SLURM_STEP_NUM_TASKS": "1", "SLURM_STEP_ID": "4294967290"],
     ])
-    func aShellInAnAllocationTrainsAlone(environment: [String: String]) throws {
+    func aSingleTaskInAnAllocationTrainsAlone(environment: [String: String]) throws {
         let (_, outcome) = try train(environment)
         #expect(outcome.status == 0, "\(outcome)")
     }
 
     /// `mpirun` inside an allocation or a step overrides Slurm's variables.
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func aLauncherInsideAnAllocationCounts() throws {
+    func mpirunInsideAnAllocationSetsTheNumberOfRanks() throws {
         let bench = try Bench()
         let outcome = try bench.run(
             Bench.train("--max-steps 2"), on: .ranks(2),

@@ -13,7 +13,7 @@ struct MPITests {
     }
 
     @Test(arguments: 1...4)
-    func communicatorConforms(ranks: Int) throws {
+    func communicatorPassesItsChecks(ranks: Int) throws {
         let outcome = try start(ranks, "all")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout == "passed all on \(ranks)\n")
@@ -21,20 +21,20 @@ struct MPITests {
     }
 
     @Test(arguments: 1...4)
-    func gradientsHaveTheBitsOfTheTree(ranks: Int) throws {
+    func gradientsMatchTheTreeBitForBit(ranks: Int) throws {
         let outcome = try start(ranks, "gradients")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout == "passed gradients on \(ranks)\n")
     }
 
-    @Test func largeGradientArrives() throws {
+    @Test func aLargeGradientIsExchanged() throws {
         let outcome = try start(3, "large")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout == "passed large on 3\n")
     }
 
     @Test(arguments: [2, 4])
-    func failingRankEndsTheJobWithItsNameAndCode(ranks: Int) throws {
+    func aFailingRankEndsTheJobWithItsNameAndCode(ranks: Int) throws {
         let outcome = try start(ranks, "failure")
         #expect(outcome.status == 65, "\(outcome)")
         #expect(outcome.stderr.contains("error: rank \(ranks - 1) ("), "\(outcome)")
@@ -43,14 +43,14 @@ struct MPITests {
     }
 
     @Test(arguments: [1, 3])
-    func agreedFailureIsPrintedOnce(ranks: Int) throws {
+    func anAgreedFailureIsPrintedOnce(ranks: Int) throws {
         let outcome = try start(ranks, "agreed-failure")
         #expect(outcome.status == 66, "\(outcome)")
         #expect(outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("error: ") }.count == 1, "\(outcome)")
         #expect(outcome.stderr.contains("no file here"), "\(outcome)")
     }
 
-    @Test func stalledJobNamesTheRankWaitedFor() throws {
+    @Test func aStalledJobNamesTheLateRank() throws {
         let outcome = try start(3, "stall", "2")
         #expect(MPIRun.codes(70).contains(outcome.status), "\(outcome)")
         #expect(
@@ -60,20 +60,20 @@ struct MPITests {
     }
 
     /// A rank that waits for its own pending transfer is monitored, too.
-    @Test func stalledTransferNamesTheRankWaitedFor() throws {
+    @Test func aStalledTransferNamesTheLateRank() throws {
         let outcome = try start(3, "stall-transfer", "2")
         #expect(MPIRun.codes(70).contains(outcome.status), "\(outcome)")
         #expect(
             outcome.stderr.contains(#/\) has not moved for \d+ s; ranks 0, 1 wait in MPI_Ialltoallv; /#), "\(outcome)")
     }
 
-    @Test func exchangeIsTimedAgainstTheLibrarys() throws {
+    @Test func exchangeBandwidthIsComparedWithMPIAllreduce() throws {
         let outcome = try start(2, "bandwidth", "1")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout.matches(of: /(?m), 2 ranks: median .* GB\/s, [\d.]+ of MPI_Allreduce$/).count == 3)
     }
 
-    @Test func initialisingTwiceIsAnError() throws {
+    @Test func initializingTwiceIsAnError() throws {
         let outcome = try start(2, "twice")
         #expect(outcome.status == 0, "\(outcome)")
     }
@@ -85,7 +85,7 @@ struct MPITests {
         #expect(outcome.stdout.hasPrefix("yield \(expected)\n"), "\(outcome)")
     }
 
-    @Test func loneRankDoesNotYield() throws {
+    @Test func aSingleRankDoesNotYield() throws {
         let outcome = try onFirstProcessor(ranks: 1, [:])
         #expect(outcome.stdout.hasPrefix("yield unset\n"), "\(outcome)")
     }
@@ -102,55 +102,56 @@ struct MPITests {
 
     /// With any binding, the ranks' threads fill the allowed processors and don't exceed them.
     @Test(arguments: [1, 2, 3, 4], ["none", "core", "socket"])
-    func threadsFillTheProcessorsOfTheMasks(ranks: Int, binding: String) throws {
+    func threadsFillTheAllowedProcessors(ranks: Int, binding: String) throws {
         // Here only the ranks that share a core yield.
         if binding == "core", ranks > Launch.cores { return }
-        let told = try tell(ranks, binding)
-        #expect(told.threads.count == ranks)
-        #expect(told.processors.allSatisfy { (1...Launch.cores).contains($0) }, "\(told)")
+        let report = try threadReport(ranks, binding)
+        #expect(report.threads.count == ranks)
+        #expect(report.processors.allSatisfy { (1...Launch.cores).contains($0) }, "\(report)")
         if binding == "none" {
             let share = max(1, Launch.cores / ranks)
-            #expect(told.threads == [Int](repeating: share, count: ranks), "\(told)")
-            #expect(told.processors == [Int](repeating: Launch.cores, count: ranks), "\(told)")
+            #expect(report.threads == [Int](repeating: share, count: ranks), "\(report)")
+            #expect(report.processors == [Int](repeating: Launch.cores, count: ranks), "\(report)")
         }
-        let sum = told.threads.reduce(0, +)
-        #expect(sum <= max(ranks, told.processors[0]), "\(told)")
-        #expect(sum > told.processors[0] - ranks, "\(told)")
-        #expect(told.crowded == [Bool](repeating: ranks > told.processors[0], count: ranks), "\(told)")
+        let sum = report.threads.reduce(0, +)
+        #expect(sum <= max(ranks, report.processors[0]), "\(report)")
+        #expect(sum > report.processors[0] - ranks, "\(report)")
+        #expect(report.crowded == [Bool](repeating: ranks > report.processors[0], count: ranks), "\(report)")
     }
 
     /// Yielding depends on the total number of threads, not on the number of ranks.
-    @Test func threadsThatOutnumberTheProcessorsMakeWay() throws {
+    @Test func ranksYieldIfThreadsOutnumberProcessors() throws {
         let cores = Launch.cores
-        #expect(try tell(2, "none", threads: [cores, 1]).crowded == [true, true])
-        if cores > 1 { #expect(try tell(2, "none", threads: [cores - 1, 1]).crowded == [false, false]) }
-        #expect(try tell(1, "none", threads: [cores]).crowded == [false])
-        #expect(try tell(1, "none", threads: [cores + 1]).crowded == [true])
+        #expect(try threadReport(2, "none", threads: [cores, 1]).crowded == [true, true])
+        if cores > 1 { #expect(try threadReport(2, "none", threads: [cores - 1, 1]).crowded == [false, false]) }
+        #expect(try threadReport(1, "none", threads: [cores]).crowded == [false])
+        #expect(try threadReport(1, "none", threads: [cores + 1]).crowded == [true])
         // Each rank has its own core; rank 0 has two threads on it.
-        if cores > 1 { #expect(try tell(2, "core", threads: [2, 1]).crowded == [true, false]) }
+        if cores > 1 { #expect(try threadReport(2, "core", threads: [2, 1]).crowded == [true, false]) }
     }
 
-    private struct Told {
+    private struct ThreadReport {
         var threads: [Int] = []
         var processors: [Int] = []
         var crowded: [Bool] = []
     }
 
-    /// The threads reported by ranks with a binding; without `threads`, the ranks choose the numbers.
-    private func tell(_ ranks: Int, _ binding: String, threads: [Int] = []) throws -> Told {
+    /// The threads reported by ranks with a binding; without `threads`, the ranks choose the
+    /// numbers.
+    private func threadReport(_ ranks: Int, _ binding: String, threads: [Int] = []) throws -> ThreadReport {
         let outcome = try MPIRun.mpirun(
             ranks: ranks, executable: "dtrain-mpi-checks", arguments: ["threads"] + threads.map { "\($0)" },
             binding: binding)
         try #require(outcome.status == 0, "\(outcome)")
         let pattern = /(?m)^rank \d+: (\d+) threads, (\d+) processors, crowded (true|false)$/
-        return outcome.stdout.matches(of: pattern).reduce(into: Told()) { told, match in
-            told.threads.append(Int(match.1) ?? 0)
-            told.processors.append(Int(match.2) ?? 0)
-            told.crowded.append(match.3 == "true")
+        return outcome.stdout.matches(of: pattern).reduce(into: ThreadReport()) { report, match in
+            report.threads.append(Int(match.1) ?? 0)
+            report.processors.append(Int(match.2) ?? 0)
+            report.crowded.append(match.3 == "true")
         }
     }
 
-    @Test func withoutLauncherThereIsOneRankWithoutMPI() throws {
+    @Test func withoutALauncherOneRankRunsWithoutMPI() throws {
         let outcome = try MPIRun.run(executable: "dtrain-mpi-checks", arguments: ["all"])
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout == "passed all on 1\n")

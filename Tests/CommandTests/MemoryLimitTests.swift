@@ -2,11 +2,12 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `ulimit -v` on one of three ranks, from too little for MPI to just enough: the job succeeds, or ends promptly and
-/// leaves no process.
+/// `ulimit -v` on one of three ranks, from too little for MPI to just enough: the job succeeds, or
+/// ends promptly and leaves no process.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"))
 struct MemoryLimitTests {
-    /// Limits in megabytes, at which memory runs out in `MPI_Init`, in the set-up, or in the first step.
+    /// Limits in megabytes, at which memory runs out in `MPI_Init`, in the set-up, or in the first
+    /// step.
     private static let limits = Torture.isOn ? Array(stride(from: 25, through: 600, by: 25)) : [80, 150]
 
     @Test(arguments: limits)

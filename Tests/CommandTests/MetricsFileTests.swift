@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized)
 struct MetricsFileTests {
     @Test(arguments: ["--checkpoint-dir other", "--overwrite", "--resume"])
-    func theTextItselfIsRefused(flags: String) throws {
+    func theTextAsMetricsFileIsRejected(flags: String) throws {
         let bench = try Bench()
         try bench.train("--max-steps 1")
         try FileManager.default.createSymbolicLink(atPath: bench.path("link"), withDestinationPath: "text.txt")
@@ -17,7 +17,7 @@ struct MetricsFileTests {
     }
 
     @Test(arguments: ["notes\n", "a line\n{\"epoch\":1,\"epoch_loss\":1}\n", "{\"epoch\":1}\n", "no line end", "\n"])
-    func filesThatHoldSomethingElseAreRefused(content: String) throws {
+    func filesWithOtherContentAreRejected(content: String) throws {
         let bench = try Bench()
         try bench.train("--max-steps 1")
         try bench.write(content, to: "notes.txt")
@@ -31,7 +31,7 @@ struct MetricsFileTests {
 
     /// An empty file, and files cut in the first line by a crash.
     @Test(arguments: ["", "{\"epoch\":1,\"lo", "{\"ep"])
-    func emptyAndCutFilesAreMetrics(content: String) throws {
+    func emptyAndTruncatedFilesAreAccepted(content: String) throws {
         let bench = try Bench()
         try bench.write(content, to: "metrics.jsonl")
         try bench.train("--max-steps 2 --metrics metrics.jsonl")
@@ -41,7 +41,7 @@ struct MetricsFileTests {
         #expect(try Metrics(bench.read("metrics.jsonl")).steps == [1, 2, 3])
     }
 
-    @Test func anotherRunsMetricsAreRefusedUntilTheyMayGo() throws {
+    @Test func replacingAnotherRunsMetricsNeedsOverwrite() throws {
         let bench = try Bench()
         try bench.train("--max-steps 5 --metrics metrics.jsonl --checkpoint-dir first")
         let before = try bench.read("metrics.jsonl")
@@ -60,7 +60,7 @@ struct MetricsFileTests {
     }
 
     /// Output and metrics can share one file; each line stays complete.
-    @Test func theOutputItselfGetsTheLines() throws {
+    @Test func metricsCanShareStandardOutput() throws {
         let bench = try Bench()
         let program = "'\(try MPIRun.find("dtrain"))' \(Bench.train("--max-steps 3 --metrics /dev/stdout"))"
         let outcome = try MPIRun.shell("\(program) >both && \(program) --overwrite | cat >piped", folder: bench.folder)
@@ -73,7 +73,7 @@ struct MetricsFileTests {
         }
     }
 
-    @Test func aLinkStaysALink() throws {
+    @Test func aSymbolicLinkIsKept() throws {
         let bench = try Bench()
         try FileManager.default.createSymbolicLink(atPath: bench.path("link"), withDestinationPath: "metrics.jsonl")
         try bench.train("--max-steps 3 --checkpoint-every-steps 2 --metrics link")
@@ -85,7 +85,7 @@ struct MetricsFileTests {
         }
     }
 
-    @Test func aPipeGetsTheLines() throws {
+    @Test func aPipeReceivesTheMetrics() throws {
         let bench = try Bench()
         let program = "'\(try MPIRun.find("dtrain"))'"
         for flags in ["--max-steps 2", "--max-steps 4 --resume"] {

@@ -21,7 +21,7 @@ struct ModelUseTests {
         return outcome.stdout
     }
 
-    @Test func printsPromptAndThatManyCharacters() throws {
+    @Test func printsThePromptAndTheRequestedLength() throws {
         let text = try generate("--length 300", prompts: "the fox")
         #expect(text.hasPrefix("the fox") && text.hasSuffix("\n"))
         #expect(text.unicodeScalars.count == "the fox".count + 300 + 1)
@@ -30,18 +30,18 @@ struct ModelUseTests {
         #expect(!text.contains("[UNK]"))
     }
 
-    @Test func promptsOfABatchDoNotMeet() throws {
+    @Test func promptsInABatchAreIndependent() throws {
         let both = try generate("--length 40 --greedy", prompts: "the", "a dog")
         let first = try generate("--length 40 --greedy", prompts: "the")
         let second = try generate("--length 40 --greedy", prompts: "a dog")
         #expect(both == first + second)
     }
 
-    @Test func lengthZeroIsThePromptAlone() throws {
+    @Test func lengthZeroPrintsOnlyThePrompts() throws {
         #expect(try generate("--length 0", prompts: "the\nfox", "dog") == "the\nfox\ndog\n")
     }
 
-    @Test func seedGreedyAndTemperatureChoose() throws {
+    @Test func seedGreedyAndTemperatureAffectTheText() throws {
         let text = try generate("--length 60", prompts: "the")
         #expect(try generate("--length 60 --seed 42", prompts: "the") == text)
         #expect(try generate("--length 60 --seed 43", prompts: "the") != text)
@@ -53,13 +53,13 @@ struct ModelUseTests {
         #expect(try generate("--length 60 --temperature 0.000001 --threads 1", prompts: "the") == greedy)
     }
 
-    @Test func unknownCharactersAreNamed() throws {
+    @Test func unknownPromptCharactersAreNamed() throws {
         let outcome = try bench.run("generate --checkpoint training_checkpoints", ["--prompt", "the QuæQ"])
         expectRefusal(outcome, 64, "\"Q\" (U+0051), \"æ\" (U+00E6) of")
         #expect(outcome.stdout.isEmpty)
     }
 
-    @Test func exportedGeneratorSaysTheSame() throws {
+    @Test func anExportedGeneratorPrintsTheSameText() throws {
         let exported = try bench.run("export --checkpoint training_checkpoints --output out/gen")
         #expect(exported.status == 0, "\(exported)")
         #expect(exported.stdout == "out/gen/generator.safetensors\n")
@@ -70,7 +70,7 @@ struct ModelUseTests {
         #expect(try generate("--length 100", prompts: "the", from: "out/gen/generator.safetensors") == text)
     }
 
-    @Test func exportReplacesNothingUnasked() throws {
+    @Test func replacingAnExportNeedsOverwrite() throws {
         try bench.train("--seed 2 --max-steps 1 --checkpoint-dir other")
         try bench.run("export --checkpoint training_checkpoints --output out")
         let before = try bench.read("out/generator.safetensors")
@@ -88,7 +88,7 @@ struct ModelUseTests {
         let characters: Int
     }
 
-    @Test func evaluationAddsUp() throws {
+    @Test func evaluationMeasuresAreConsistent() throws {
         let outcome = try bench.run("evaluate --checkpoint training_checkpoints --data text.txt --json")
         #expect(outcome.status == 0, "\(outcome)")
         let report = try JSONDecoder().decode(Report.self, from: Data(outcome.stdout.utf8))
@@ -103,7 +103,7 @@ struct ModelUseTests {
         #expect(text.contains(String(format: "perplexity %.4f", report.perplexity)), "\(text)")
     }
 
-    @Test func evaluationCountsUnknownCharactersAndSaysSo() throws {
+    @Test func evaluationCountsAndReportsUnknownCharacters() throws {
         try bench.write("the Æther", to: "other.txt")
         let outcome = try bench.run("evaluate --checkpoint training_checkpoints --data other.txt --json")
         #expect(outcome.status == 0, "\(outcome)")

@@ -7,18 +7,19 @@ import Testing
     .serialized,
     .enabled(
         if: MPIRun.isOpenMPI,
-        "MPICH 4.0 over UCX's TCP now and then hangs in MPI_Finalize, and its launcher waits for a lost host without end"
+        "MPICH 4.0 over UCX's TCP sometimes hangs in MPI_Finalize, and its launcher waits forever for a lost host"
     ),
     .enabled(if: NetworkHosts.obstacle == nil, "no network hosts here: \(NetworkHosts.obstacle ?? "")"))
 struct NetworkHostTests {
-    /// A model with a gradient of three megabytes: several blocks, and large enough for the link's rate to matter.
+    /// A model with a gradient of three megabytes: several blocks, and large enough for the link's
+    /// rate to matter.
     private static let large = "--rnn-units 512 --max-steps 6"
 
     @Test(arguments: [
         (NetworkHosts(2), ""), (NetworkHosts(4), "--layers 2"), (NetworkHosts(2, slots: 2), ""),
         (NetworkHosts(2, rate: "1gbit"), large), (NetworkHosts(2, rate: "100mbit"), large),
     ])
-    func hostsDoNotShow(hosts: NetworkHosts, model: String) throws {
+    func severalHostsGiveTheSameFiles(hosts: NetworkHosts, model: String) throws {
         let bench = try Bench()
         try bench.train("\(model) --checkpoint-dir alone")
         let outcome = try train(bench, "\(model) --checkpoint-dir hosts", on: hosts, then: "cat /proc/net/dev >traffic")
@@ -28,18 +29,19 @@ struct NetworkHostTests {
         for name in names {
             #expect(try bench.read("hosts/\(name)") == bench.read("alone/\(name)"), "\(name) on \(hosts)")
         }
-        // In any exchange, at least half of each step's gradient leaves the host, since each rank completes the sums of
-        // its own elements.
+        // In any exchange, at least half of each step's gradient leaves the host, since each rank
+        // completes the sums of its own elements.
         let parameters = try bench.tensors("hosts/\(try #require(names.last))")
             .filter { !$0.key.hasPrefix("adam.") }.reduce(0) { $0 + $1.value.count }
         let steps = model.contains("--max-steps") ? 6 : 2 * Bench.stepsPerEpoch
         #expect(try bytesSent(bench.read("traffic")) >= steps * parameters * 2, "\(hosts)")
     }
 
-    /// The messages that separate waiting from exchange must not queue behind the gradient's blocks.
+    /// The messages that separate waiting from exchange must not queue behind the gradient's
+    /// blocks.
     ///
     /// Two blocks take most of a second, while both ranks compute for a few milliseconds.
-    @Test func timeOfASlowLinkIsNotCalledWaiting() throws {
+    @Test func aSlowLinkCountsAsExchangeTime() throws {
         let bench = try Bench()
         let outcome = try train(
             bench, "--rnn-units 384 --max-steps 5 --profile --metrics m.jsonl",
@@ -61,7 +63,7 @@ struct NetworkHostTests {
 
     /// The warning names the oversubscribed host, not the host of rank 0, which prints it.
     @Test(.enabled(if: Launch.cores < 8, "too many cores"))
-    func theCrowdedHostIsNamed() throws {
+    func theOversubscribedHostIsNamed() throws {
         let (bench, ranks) = (try Bench(), Launch.cores + 1)
         let outcome = try NetworkHosts(2, slots: ranks).run(
             "\(MPIRun.launcher) \(MPIRun.isOpenMPI ? "--host" : "-hosts") host1:1,host2:\(ranks) -np \(ranks + 1) "
@@ -74,8 +76,9 @@ struct NetworkHostTests {
         #expect(warnings.first?.contains(" of host2, which is slower") == true, "\(outcome)")
     }
 
-    /// The link is slow (half a second per step), so the cut falls between the first and the last step.
-    @Test func cutLinkEndsTheJobAndResumeGoesOn() throws {
+    /// The link is slow (half a second per step), so the cut falls between the first and the last
+    /// step.
+    @Test func aJobEndedByACutLinkCanBeResumed() throws {
         let bench = try Bench()
         let model = "--rnn-units 64 --epochs 1 --checkpoint-every-steps 1"
         try bench.train("\(model) --checkpoint-dir alone")
@@ -116,15 +119,16 @@ struct NetworkHostTests {
 
     /// Cuts the link after step four, unless the job ends earlier.
     ///
-    /// TCP gives up a silent peer after four retransmissions (6 s) instead of 15 (15 minutes). Then `mpirun` stops
-    /// waiting for the other host.
+    /// TCP gives up a silent peer after four retransmissions (6 s) instead of 15 (15 minutes). Then
+    /// `mpirun` stops waiting for the other host.
     private static let cutAfterStepFour = """
         for host in host1 host2; do $NETWORK_HOSTS_SSH $host 'echo 4 >/proc/sys/net/ipv4/tcp_retries2'; done
         until grep -q '"step":4' m.jsonl 2>/dev/null || ! kill -0 $job; do sleep 0.05; done
         $NETWORK_HOSTS_SSH host2 ip link set eth0 down
         """
 
-    /// Writes the job's remaining processes on any host into `processes`, after a grace period of five seconds.
+    /// Writes the job's remaining processes on any host into `processes`, after a grace period of
+    /// five seconds.
     private static let listProcesses = """
         for try in $(seq 50); do
             cat /proc/[0-9]*/comm 2>/dev/null | grep -E 'dtrain|mpirun|orted' >processes || break

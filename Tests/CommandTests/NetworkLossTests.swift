@@ -8,7 +8,7 @@ private let hasNamespaces = (try? MPIRun.shell("ip netns list >/dev/null 2>&1").
 /// A job on several hosts (network namespaces), one of which loses its network.
 @Suite(
     .serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"),
-    .enabled(if: MPIRun.isOpenMPI, "the hosts are named to Open MPI's mpirun"),
+    .enabled(if: MPIRun.isOpenMPI, "the hosts are listed for Open MPI's mpirun"),
     .enabled(if: geteuid() == 0 && hasNamespaces, "network namespaces need root and ip"))
 struct NetworkLossTests {
     /// A host, and the step and phase of its rank when the network fails.
@@ -24,7 +24,8 @@ struct NetworkLossTests {
         return Torture.isOn ? all : [Loss(host: 3, phase: .exchange)]
     }()
 
-    /// The script's arguments: a unique number, the program, the host to cut off, the step and the phase.
+    /// The script's arguments: a unique number, the program, the host to cut off, the step and the
+    /// phase.
     private static let script = """
         id=$1 program=$2 cut=$3 step=$4 phase=$5
         down() {
@@ -53,7 +54,7 @@ struct NetworkLossTests {
         ip netns exec "d$id-1" mpirun --mca plm_rsh_agent "$PWD/agent" --host 10.79.0.1:1,10.79.0.2:1,10.79.0.3:1 -np 3 \\
             "$program" fault cut $((cut - 1)) "$step" "$phase" 60 "$PWD/text" "$PWD" 2>errors &
         until [ -e fault ]; do kill -0 $! || exit 1; sleep 0.05; done
-        # What a rank tells of its place is half a second old.
+        # The place that a rank reports is up to half a second old.
         sleep 0.8
         start=$(date +%s%N)
         ip -n "d$id-$cut" link set eth0 down
@@ -70,7 +71,7 @@ struct NetworkLossTests {
         """
 
     @Test(arguments: losses)
-    func hostWithoutNetworkIsNamed(loss: Loss) throws {
+    func aHostWithoutNetworkIsNamed(loss: Loss) throws {
         let host = loss.host
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-net-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

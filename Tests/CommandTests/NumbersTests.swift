@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized)
 struct NumbersTests {
     @Test(arguments: Launch.each)
-    func aLossThatIsNotFiniteEndsTheRunAndKeepsTheLastCheckpoint(launch: Launch) throws {
+    func aNonFiniteLossEndsTheRunAndKeepsTheLastCheckpoint(launch: Launch) throws {
         let bench = try Bench()
         let outcome = try bench.tryToTrain("--learning-rate 1e38 --checkpoint-every-steps 1 --quiet", on: launch)
         #expect(outcome.status == 65, "\(outcome)")
@@ -20,12 +20,13 @@ struct NumbersTests {
         #expect(kept.metadata.progress?.step == step - 1)
     }
 
-    @Test func theNormIsLimitedWhateverTheRanks() throws {
+    @Test func clippingIsTheSameForAnyNumberOfRanks() throws {
         let bench = try Bench()
         try bench.train("--epochs 1 --metrics plain.jsonl --checkpoint-dir plain")
         let norms = try Metrics(bench.read("plain.jsonl")).gradientNorms
         #expect(norms.count == Bench.stepsPerEpoch && norms.allSatisfy { $0 > 0 && $0.isFinite })
-        // The limit is below the first step's norm, so that step is clipped and the training differs from then on.
+        // The limit is below the first step's norm, so that step is clipped and the training
+        // differs from then on.
         let flags = "--epochs 1 --clip-norm \(norms[0] / 2)"
         try bench.train("\(flags) --checkpoint-dir limited --metrics limited.jsonl --threads 2")
         #expect(try Metrics(bench.read("limited.jsonl")).gradientNorms.first == norms.first)
@@ -39,11 +40,11 @@ struct NumbersTests {
     }
 
     @Test(arguments: ["0", "-1", "nan", "inf", "much"])
-    func impossibleLimitsAreRefused(value: String) throws {
+    func invalidClipNormsAreRejected(value: String) throws {
         expectRefusal(try Bench().tryToTrain("--clip-norm=\(value)"), 64, "'--clip-norm")
     }
 
-    @Test func comparingTheRanksChangesNothing() throws {
+    @Test func verifyingReplicasKeepsTheBits() throws {
         let bench = try Bench()
         try bench.train("--epochs 1 --checkpoint-dir plain")
         try bench.train("--epochs 1 --checkpoint-dir verified --verify-replicas 1", on: Launch.each.last ?? .alone)

@@ -10,7 +10,7 @@ struct OutputTests {
         /(?m)^13\/13 \[={30}\] - \d+:\d\d \d+ms\/step - loss: \d+\.\d{4} - \S+ chars\/s$/
     }
 
-    @Test func summaryOfTheTutorialsModel() throws {
+    @Test func summaryListsTheTutorialsModel() throws {
         let outcome = try Bench().run("summary")
         #expect(outcome.status == 0, "\(outcome)")
         for layer in [
@@ -19,7 +19,7 @@ struct OutputTests {
         ] { #expect(outcome.stdout.contains(layer), "\(outcome)") }
     }
 
-    @Test func summaryOfACheckpoint() throws {
+    @Test func summaryListsACheckpointsModel() throws {
         let bench = try Bench()
         try bench.train("--epochs 1 --layers 2 --cell lstm")
         let outcome = try bench.run("summary --checkpoint training_checkpoints")
@@ -30,7 +30,7 @@ struct OutputTests {
         ] { #expect(outcome.stdout.contains(layer), "\(outcome)") }
     }
 
-    @Test func summaryOfASimpleRNN() throws {
+    @Test func summaryListsASimpleRNN() throws {
         let outcome = try Bench().run(
             "summary --cell rnn --layers 2 --embedding-dim 8 --rnn-units 16 --vocabulary-size 10")
         #expect(outcome.status == 0, "\(outcome)")
@@ -42,7 +42,7 @@ struct OutputTests {
     }
 
     @Test(arguments: [Launch.alone] + (MPIRun.isAvailable ? [.ranks(3)] : []))
-    func trainingShowsPlainLinesOnceOffATerminal(launch: Launch) throws {
+    func withoutATerminalTrainingPrintsPlainLinesOnce(launch: Launch) throws {
         let outcome = try Bench().train(on: launch)
         let size = Bench.vocabularySize
         #expect(!outcome.stdout.contains("\r"), "\(outcome)")
@@ -65,7 +65,7 @@ struct OutputTests {
 
     /// One rank more than cores, on machines with few cores.
     @Test(.enabled(if: MPIRun.isAvailable && Launch.cores < 8, "no mpirun, or too many cores"))
-    func moreRanksThanCoresAreWarnedOfOnce() throws {
+    func moreRanksThanCoresCauseOneWarning() throws {
         let outcome = try Bench().train("--max-steps 2", on: .ranks(Launch.cores + 1))
         let warnings = outcome.stderr.split(separator: "\n").filter { $0.contains("slower than one rank a core") }
         #expect(warnings.count == 1, "\(outcome)")
@@ -74,7 +74,7 @@ struct OutputTests {
     }
 
     @Test(arguments: ["", "--quiet"])
-    func aTrainingThatStopsInsideAnEpochSaysItsLoss(flags: String) throws {
+    func stoppingWithinAnEpochPrintsTheMeanLoss(flags: String) throws {
         let bench = try Bench()
         let outcome = try bench.train("--max-steps 5 --metrics metrics.jsonl \(flags)")
         let losses = try Metrics(bench.read("metrics.jsonl")).losses
@@ -86,7 +86,7 @@ struct OutputTests {
     }
 
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
-    func otherTextIsNotGluedToTheBar(launch: Launch) throws {
+    func saveMessagesStartOnTheirOwnLines(launch: Launch) throws {
         let bench = try Bench()
         try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
         let flags = "--epochs 1 --rnn-units 256 --checkpoint-every-steps 50"
@@ -101,7 +101,7 @@ struct OutputTests {
     }
 
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"))
-    func anErrorIsNotGluedToTheBar() throws {
+    func anErrorStartsOnItsOwnLine() throws {
         let bench = try Bench()
         try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
         // The reader of the metrics exits halfway.
@@ -125,7 +125,7 @@ struct OutputTests {
     }
 
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
-    func aTerminalGetsABarThatMoves(launch: Launch) throws {
+    func aTerminalShowsAMovingProgressBar(launch: Launch) throws {
         let bench = try Bench()
         try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
         let outcome = try MPIRun.onTerminal(try command(launch, "--epochs 1 --rnn-units 256"), folder: bench.folder)
@@ -163,7 +163,7 @@ struct OutputTests {
         #expect(bars.contains { $0.contains("val_loss") } == (columns == 120), "\(outcome)")
     }
 
-    @Test func aSaveIsToldBeforeTheNextEpoch() throws {
+    @Test func aSaveIsReportedBeforeTheNextEpoch() throws {
         let outcome = try Bench().train("--epochs 3 --checkpoint-every-steps 5")
         let lines = outcome.stdout.split(separator: "\n").filter { $0.hasPrefix("saved ") || $0.hasPrefix("Epoch ") }
         for epoch in 1...2 {
@@ -174,7 +174,7 @@ struct OutputTests {
         #expect(lines.contains("saved training_checkpoints/ckpt_2_7.safetensors (epoch 2, step 20)"), "\(outcome)")
     }
 
-    @Test func aFinishedTrainingSaysWhatCameOfItAndWhatToTry() throws {
+    @Test func aFinishedTrainingPrintsResultsAndSuggestions() throws {
         let bench = try Bench()
         let flags = "--validation-split 0.2 --learning-rate 0.01"
         let outcome = try bench.train(flags)
@@ -201,13 +201,15 @@ struct OutputTests {
     }
 
     @Test(arguments: Launch.each)
-    func aTextIsContinuedAfterEachEpoch(launch: Launch) throws {
+    func aSampleIsPrintedAfterEachEpoch(launch: Launch) throws {
         let bench = try Bench()
         let outcome = try bench.train("--sample the --seed 7 --quiet", on: launch)
         try bench.train("--seed 7 --checkpoint-dir plain")
         for epoch in 1...2 {
             let file = "ckpt_\(epoch).safetensors"
-            #expect(try bench.read("training_checkpoints/\(file)") == bench.read("plain/\(file)"), "it changes nothing")
+            #expect(
+                try bench.read("training_checkpoints/\(file)") == bench.read("plain/\(file)"),
+                "sampling must not change the weights")
             let text = try bench.run("generate --checkpoint plain/\(file) --prompt the --length 200 --seed 7").stdout
             #expect(text.hasPrefix("the") && text.count == 204)
             #expect(outcome.stdout.contains("--- epoch \(epoch) ---\n\(text)---\n"), "\(outcome)")
@@ -218,17 +220,17 @@ struct OutputTests {
         #expect(
             other.stderr.contains("the vocabulary lacks a character of --sample, \"é\" (U+E9); leave it out"),
             "\(other)")
-        #expect(bench.exists("training_checkpoints/ckpt_2.safetensors"), "nothing was deleted")
+        #expect(bench.exists("training_checkpoints/ckpt_2.safetensors"), "the checkpoints must be kept")
     }
 
     private func fourDecimals(_ value: Double) -> String { String(format: "%.4f", value) }
 
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"))
-    func colourIsLeftOutWhereItIsNotWanted() throws {
+    func colorIsOmittedWithoutATerminalOrOnRequest() throws {
         let bench = try Bench()
         let program = "'\(try MPIRun.find("dtrain"))' train --data none.txt"
-        let coloured = try MPIRun.onTerminal("NO_COLOR= TERM=xterm \(program)", folder: bench.folder)
-        #expect(coloured.stdout.contains("\u{1B}[1;31merror:\u{1B}[0m cannot open "), "\(coloured)")
+        let colored = try MPIRun.onTerminal("NO_COLOR= TERM=xterm \(program)", folder: bench.folder)
+        #expect(colored.stdout.contains("\u{1B}[1;31merror:\u{1B}[0m cannot open "), "\(colored)")
         for variable in ["NO_COLOR=1 TERM=xterm", "TERM=dumb"] {
             let plain = try MPIRun.onTerminal("\(variable) \(program)", folder: bench.folder)
             #expect(plain.stdout.contains("error: cannot ") && !plain.stdout.contains("\u{1B}["), "\(plain)")
@@ -248,9 +250,9 @@ struct OutputTests {
         #expect(try ranks([:]).hasPrefix("1 process x 1 thread, "))
     }
 
-    /// Even then, Open MPI gives rank 0 a pseudo-terminal.
+    /// Open MPI gives rank 0 a pseudo-terminal even if its output is redirected.
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
-    func outputSentFromATerminalToAFileHasNoBar(launch: Launch) throws {
+    func redirectedOutputHasNoMovingBar(launch: Launch) throws {
         let bench = try Bench()
         let outcome = try MPIRun.onTerminal("\(try command(launch, "--epochs 1")) >out.txt", folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
@@ -260,7 +262,7 @@ struct OutputTests {
     }
 
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"))
-    func quietHasNoBar() throws {
+    func quietShowsNoMovingBar() throws {
         let bench = try Bench()
         try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
         let outcome = try MPIRun.onTerminal(
@@ -270,7 +272,7 @@ struct OutputTests {
         #expect(outcome.stdout.contains("268/268 ["), "\(outcome)")
     }
 
-    @Test func trainingGoesOnWhenNobodyReadsItsOutput() throws {
+    @Test func trainingContinuesAfterItsOutputIsClosed() throws {
         let bench = try Bench()
         let outcome = try MPIRun.shell("{ \(try command(.alone, "")); echo $? >status; } | true", folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")

@@ -10,7 +10,7 @@ struct PlacementTests {
         outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("warning: ") }
     }
 
-    @Test func moreThreadsThanCoresAreWarnedOf() throws {
+    @Test func moreThreadsThanCoresCauseAWarning() throws {
         let (bench, cores) = (try Bench(), ProcessorSet.defaultThreads)
         let many = warnings(try bench.train("--max-steps 1 --threads \(cores + 1)"))
         #expect(many.count == 1 && many[0].contains("\(cores + 1) worker threads share the "), "\(many)")
@@ -18,15 +18,15 @@ struct PlacementTests {
         #expect(warnings(try bench.train("--max-steps 1 --overwrite --threads \(cores)")) == [])
     }
 
-    @Test(.enabled(if: MPIRun.isAvailable && Launch.cores == 2, "for two cores"))
-    func ranksTimesThreadsAreWarnedOf() throws {
+    @Test(.enabled(if: MPIRun.isAvailable && Launch.cores == 2, "needs exactly two cores"))
+    func moreThreadsOfAllRanksThanCoresCauseAWarning() throws {
         let many = warnings(try Bench().train("--max-steps 1 --threads 2", on: .ranks(2)))
         #expect(many.count == 1 && many[0].contains("4 worker threads share the 2 cores of "), "\(many)")
         #expect(many.first?.hasSuffix(": lower --threads to 1") == true, "\(many)")
     }
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func ranksWithoutWorkAreWarnedOf() throws {
+    func ranksWithoutWorkCauseAWarning() throws {
         let bench = try Bench()
         let idle = warnings(try bench.train("--max-steps 1 --micro-batch-size 8 --threads 1", on: .ranks(2)))
         #expect(
@@ -39,7 +39,7 @@ struct PlacementTests {
     }
 
     /// A batch smaller than the default micro-batch is valid.
-    @Test func aDefaultDoesNotContradictWhatIsGiven() throws {
+    @Test func aBatchBelowTheDefaultMicroBatchIsValid() throws {
         let bench = try Bench()
         let outcome = try bench.run(
             "train --data text.txt --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 4 --max-steps 1")
@@ -47,7 +47,7 @@ struct PlacementTests {
     }
 
     @Test(.enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI && Launch.cores > 1, "Open MPI binds ranks"))
-    func aRankInACornerIsWarnedOf() throws {
+    func aNarrowBindingCausesAWarning() throws {
         let bench = try Bench()
         func train(_ flags: String, binding: String) throws -> [Substring] {
             warnings(
@@ -64,8 +64,8 @@ struct PlacementTests {
     }
 
     /// A training under a CPU quota of 1.5 cores, set by a control group.
-    @Test(.enabled(if: Self.group != nil && Launch.cores > 1, "no control group for processor time can be made here"))
-    func aQuotaCountsAndIsSaid() throws {
+    @Test(.enabled(if: Self.group != nil && Launch.cores > 1, "no control group with a CPU quota can be made here"))
+    func aCPUQuotaLimitsTheThreadsAndIsReported() throws {
         let (bench, group) = (try Bench(), try #require(Self.group))
         defer { rmdir(group) }
         let outcome = try MPIRun.shell(
@@ -84,7 +84,7 @@ struct PlacementTests {
             ("/sys/fs/cgroup/cpu/\(name)", [("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "150000")]),
             ("/sys/fs/cgroup/\(name)", [("cpu.max", "150000 100000")]),
         ]
-        func isMade(_ folder: String, _ files: [(String, String)]) -> Bool {
+        func makeGroup(_ folder: String, _ files: [(String, String)]) -> Bool {
             guard mkdir(folder, 0o755) == 0 else { return false }
             // On other file systems the folder is empty.
             if access("\(folder)/\(files[0].0)", W_OK) == 0,
@@ -97,12 +97,12 @@ struct PlacementTests {
             rmdir(folder)
             return false
         }
-        return versions.first(where: isMade)?.folder
+        return versions.first(where: makeGroup)?.folder
     }()
 
     /// A training job on one host listens on no port.
     @Test(.enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"))
-    func aJobOfOneHostLeavesNoPortOpen() throws {
+    func aJobOnOneHostListensOnNoPort() throws {
         let bench = try Bench()
         let outcome = try SignalledJob(
             bench, "--epochs 40 --checkpoint-every-steps 5 --keep 2", on: .ranks(2),

@@ -19,8 +19,9 @@ struct PrecisionTests {
         #expect(try Metrics(bench.read("parts.jsonl")).losses == Metrics(bench.read("whole.jsonl")).losses)
     }
 
-    /// A CPU without bf16 products multiplies rounded operands in float32, with the same bits on any such CPU.
-    @Test func withoutTheInstructionsOperandsAreRounded() throws {
+    /// A CPU without bf16 products multiplies rounded operands in float32, with the same bits on
+    /// any such CPU.
+    @Test func withoutBF16InstructionsOperandsAreRounded() throws {
         let bench = try Bench()
         for set in ["generic", "avx2"] where InstructionSet.available.map(\.rawValue).contains(set) {
             let outcome = try bench.run(
@@ -36,7 +37,7 @@ struct PrecisionTests {
     }
 
     /// Weights and moments stay float32, are saved without rounding, and work on any machine.
-    @Test func checkpointsAreFloat32AndGenerate() throws {
+    @Test func checkpointsAreFloat32AndWorkOnAnyMachine() throws {
         let bench = try Bench()
         try bench.train("--precision bf16 --epochs 4 --learning-rate 0.02")
         let path = "training_checkpoints/ckpt_4.safetensors"
@@ -57,7 +58,7 @@ struct PrecisionTests {
         }
     }
 
-    @Test func promptsOfABatchDoNotMeetInBF16Either() throws {
+    @Test func promptsInABatchAreIndependentInBF16() throws {
         let bench = try Bench()
         try bench.train("--epochs 2 --learning-rate 0.02")
         let line = "generate --checkpoint training_checkpoints --precision bf16 --seed 5 --length 40 --prompt the"

@@ -6,8 +6,8 @@ import Testing
 @Suite struct QuickStartTests {
     @Test(
         .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"),
-        .enabled(if: Launch.cores >= 2, "the quick start wants two cores"))
-    func everyCommandWorksInItsOrder() throws {
+        .enabled(if: Launch.cores >= 2, "the quick start needs two cores"))
+    func thePagesCommandsSucceedInOrder() throws {
         let page = try TypedPage("README.md", sections: "Install", "Quick start").without { $0.hasPrefix("make demo") }
         #expect(page.commands.filter { $0.contains("dtrain") }.count >= 10)
         let bench = try Bench()

@@ -22,7 +22,7 @@ struct ReportTests {
         return (try #require(metrics.epochLosses.last), try #require(metrics.validationLosses.min()))
     }
 
-    @Test func comparesTrainingsOnTheTerminal() throws {
+    @Test func comparePrintsATableOfTrainings() throws {
         let outcome = try bench.run("compare one.jsonl second=two")
         #expect(outcome.status == 0 && outcome.stderr.isEmpty, "\(outcome)")
         let lines = outcome.stdout.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
@@ -45,7 +45,7 @@ struct ReportTests {
         #expect(!outcome.stdout.contains("rnn-units"))
     }
 
-    @Test func aReportHoldsBothTrainings() throws {
+    @Test func aReportShowsBothTrainings() throws {
         let outcome = try bench.run(
             "report a<b=one two --output pages/report.html --length 30 --prompt the --checkpoints 2")
         #expect(outcome.status == 0 && outcome.stdout == "pages/report.html\n" && outcome.stderr.isEmpty, "\(outcome)")
@@ -66,7 +66,7 @@ struct ReportTests {
         #expect(page.contains("<pre><b>the</b>\(text)</pre>"), "\(text)")
     }
 
-    @Test func checkpointsAloneAreEnough() throws {
+    @Test func checkpointsOrMetricsAloneAreEnough() throws {
         try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
         try Data("damaged".utf8).write(to: URL(fileURLWithPath: bench.path("one/ckpt_2.safetensors")))
         let outcome = try bench.run("report one --output one.html --length 10")
@@ -82,7 +82,7 @@ struct ReportTests {
     }
 
     /// A checkpoint folder and a metrics file of the same name may belong to different trainings.
-    @Test func anotherTrainingsMetricsAreNotMixedIn() throws {
+    @Test func metricsOfAnotherTrainingAreIgnored() throws {
         try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
         try FileManager.default.copyItem(atPath: bench.path("two.jsonl"), toPath: bench.path("one.jsonl"))
         let outcome = try bench.run("compare one")
@@ -94,7 +94,7 @@ struct ReportTests {
 
     /// A folder may hold unrelated files with the extension of metrics.
     @Test(arguments: ["hello\n", ""])
-    func strayFilesInAFolderArePassedOver(text: String) throws {
+    func unrelatedFilesInAFolderAreSkipped(text: String) throws {
         try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
         try bench.write(text, to: "one/notes.jsonl")
         let outcome = try bench.run("compare one")
@@ -105,7 +105,7 @@ struct ReportTests {
         expectRefusal(try bench.run("compare one/notes.jsonl"), 65, "holds no metrics")
     }
 
-    @Test func theBestCheckpointStandsInForDamagedOnes() throws {
+    @Test func theBestCheckpointReplacesDamagedOnes() throws {
         try FileManager.default.removeItem(atPath: bench.path("one.jsonl"))
         for epoch in 1...2 { try bench.write("damaged", to: "one/ckpt_\(epoch).safetensors") }
         let outcome = try bench.run("report one --output one.html --length 10")
@@ -116,7 +116,7 @@ struct ReportTests {
     }
 
     /// For a training that ends inside an epoch, metrics and checkpoint report the same values.
-    @Test func aStopInAnEpochIsSeenInBoth() throws {
+    @Test func metricsAndCheckpointAgreeOnAPartialEpoch() throws {
         try bench.train(
             "--metrics part.jsonl --checkpoint-dir part --validation-split 0.2 --validate-every-steps 4 --max-steps 8 --quiet"
         )
@@ -136,7 +136,7 @@ struct ReportTests {
     }
 
     /// Some terminals support only ASCII.
-    @Test func aTableFitsItsTerminal() throws {
+    @Test func theTableFollowsTheLocale() throws {
         try FileManager.default.copyItem(atPath: bench.path("two.jsonl"), toPath: bench.path("lone.jsonl"))
         let outcome = try bench.run("compare one lone.jsonl", environment: ["LC_ALL": "C"])
         #expect(outcome.status == 0 && outcome.stdout.utf8.allSatisfy { $0 < 0x80 }, "\(outcome)")
@@ -146,14 +146,14 @@ struct ReportTests {
         #expect(unicode.stdout.contains("–"), "\(unicode)")
     }
 
-    @Test func thePictureIsSVG() throws {
+    @Test func aReportCanBeAnSVGPicture() throws {
         let outcome = try bench.run("report one two --output losses.svg")
         #expect(outcome.status == 0 && outcome.stdout == "losses.svg\n", "\(outcome)")
         let picture = try page("losses.svg")
         #expect(picture.hasPrefix("<svg xmlns=") && picture.contains("two: held out") && picture.contains("polyline"))
     }
 
-    @Test func mistakesAreNamed() throws {
+    @Test func invalidArgumentsAreRejected() throws {
         try bench.write("hello\n", to: "no.jsonl")
         expectRefusal(try bench.run("compare nowhere"), 66, "'nowhere'")
         expectRefusal(try bench.run("compare no.jsonl"), 65, "'no.jsonl' holds no metrics", "--metrics")
@@ -183,7 +183,7 @@ struct ReportTests {
 
     /// A flag without effect is refused.
     @Test(arguments: ["--prompt the", "--temperature 1", "--checkpoints 8", "--threads 1", "--length 0"])
-    func flagsWithoutEffectAreRefused(flag: String) throws {
+    func flagsWithoutEffectAreRejected(flag: String) throws {
         let name = try #require(Bench.words(flag).first)
         expectRefusal(
             try bench.run("report one --output losses.svg \(flag)"), 64, "\(name) has no effect with a picture (.svg)")
@@ -192,7 +192,7 @@ struct ReportTests {
             try bench.run("report one --output r.html --length 0 \(flag)"), 64, "\(name) has no effect with --length 0")
     }
 
-    @Test func badLinesAreWarnedOf() throws {
+    @Test func invalidLinesCauseAWarning() throws {
         let lines = String(decoding: try bench.read("two.jsonl"), as: UTF8.self).split(separator: "\n").map(String.init)
         try bench.write((lines.prefix(3) + ["oops"] + lines.dropFirst(3)).joined(separator: "\n"), to: "bad.jsonl")
         let outcome = try bench.run("compare bad.jsonl")
@@ -203,7 +203,7 @@ struct ReportTests {
 
     /// Inspects prose and C source up to the length limit.
     @Test(arguments: ["text.txt", "source.c"])
-    func inspectsTexts(name: String) throws {
+    func inspectShowsTheTextUpToTheLimit(name: String) throws {
         try bench.write(String(repeating: "int main(void) { return a[0] < 1 && \"x\"; }\n", count: 30), to: "source.c")
         let outcome = try bench.run("inspect --checkpoint two --data \(name) --output inspect.html --limit 400")
         #expect(outcome.status == 0 && outcome.stdout == "inspect.html\n", "\(outcome)")
@@ -225,7 +225,7 @@ struct ReportTests {
     }
 
     /// The mean surprisal equals the loss of `evaluate` with carried state.
-    @Test func surprisalIsTheLoss() throws {
+    @Test func theMeanSurprisalIsTheEvaluatedLoss() throws {
         let short = String(Bench.text.prefix(60))
         try bench.write(short, to: "short.txt")
         try bench.run("inspect --checkpoint two --data short.txt --output inspect.html")

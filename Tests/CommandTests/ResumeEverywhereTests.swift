@@ -3,11 +3,13 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// A training stopped at any step and resumed on any number of ranks gives the result of an uninterrupted one.
+/// A training stopped at any step and resumed on any number of ranks gives the result of an
+/// uninterrupted one.
 @Suite(.serialized)
 struct ResumeEverywhereTests {
-    /// Expects the weights, moments and loss history of `whole`, and every step and epoch once in the metrics.
-    private func expectWhole(
+    /// Expects the weights, moments and loss history of `whole`, and every step and epoch once in
+    /// the metrics.
+    private func expectUninterruptedResult(
         _ bench: Bench, _ name: String, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         #expect(
@@ -20,27 +22,27 @@ struct ResumeEverywhereTests {
         #expect(parts.epochLosses == whole.epochLosses, "\(what)", sourceLocation: sourceLocation)
     }
 
-    private func whole() throws -> Bench {
+    private func uninterruptedRun() throws -> Bench {
         let bench = try Bench()
         try bench.train("--checkpoint-dir whole --metrics whole.jsonl")
         return bench
     }
 
     @Test(arguments: Torture.isOn ? Array(1..<2 * Bench.stepsPerEpoch) : [1, 12, 13, 14, 25])
-    func aStopAfterAnyStep(step: Int) throws {
-        let bench = try whole()
+    func stoppingAfterAnyStepKeepsTheResult(step: Int) throws {
+        let bench = try uninterruptedRun()
         for flags in ["--max-steps \(step)", "--resume"] {
             try bench.train("--checkpoint-dir parts --metrics parts.jsonl \(flags)")
         }
-        try expectWhole(bench, "parts", "stopped after \(step)")
+        try expectUninterruptedResult(bench, "parts", "stopped after \(step)")
     }
 
-    @Test func stopsAfterEveryStep() throws {
-        let bench = try whole()
+    @Test func stoppingAfterEveryStepKeepsTheResult() throws {
+        let bench = try uninterruptedRun()
         for step in 1...2 * Bench.stepsPerEpoch {
             try bench.train("--checkpoint-dir parts --metrics parts.jsonl --resume --max-steps \(step)")
         }
-        try expectWhole(bench, "parts", "stopped after every step")
+        try expectUninterruptedResult(bench, "parts", "stopped after every step")
     }
 
     private static let combinations: [(Int, Int)] =
@@ -48,19 +50,19 @@ struct ResumeEverywhereTests {
         ? [1, 2, 3, 5].flatMap { saved in [1, 2, 3, 5].filter { $0 != saved }.map { (saved, $0) } } : [(3, 5), (5, 2)]
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"), arguments: combinations)
-    func savedOnSomeRanksResumedOnOthers(saved: Int, resumed: Int) throws {
-        let bench = try whole()
+    func resumingOnAnotherNumberOfRanksKeepsTheResult(saved: Int, resumed: Int) throws {
+        let bench = try uninterruptedRun()
         for step in Torture.isOn ? [5, 17] : [17] {
             let flags = "--checkpoint-dir parts\(step) --metrics parts\(step).jsonl"
             try bench.train("\(flags) --max-steps \(step)", on: .ranks(saved))
             try bench.train("\(flags) --resume", on: .ranks(resumed))
-            try expectWhole(bench, "parts\(step)", "\(saved) ranks, \(resumed) from step \(step)")
+            try expectUninterruptedResult(bench, "parts\(step)", "\(saved) ranks, \(resumed) from step \(step)")
         }
     }
 
-    /// The program resumes a custom loop that stopped inside an epoch of streams, with the result of an uninterrupted
-    /// training.
-    @Test func theProgramGoesOnWithStreamsOfALoop() throws {
+    /// The program resumes a custom loop that stopped inside an epoch of streams, with the result
+    /// of an uninterrupted training.
+    @Test func theProgramResumesAStatefulCustomLoop() throws {
         let bench = try Bench()
         try bench.train("--checkpoint-dir whole --stateful")
         let corpus = try Corpus(path: bench.path("text.txt"))

@@ -11,7 +11,7 @@ struct ResumeTests {
         arguments: MPIRun.isAvailable
             ? [(Launch.alone, Launch.alone), (.ranks(2), .ranks(1)), (.ranks(2), .ranks(3)), (.ranks(2), .alone)]
             : [(Launch.alone, Launch.alone)])
-    func endsWithTheSameBits(saved: Launch, resumed: Launch) throws {
+    func aResumedTrainingEndsWithTheSameBits(saved: Launch, resumed: Launch) throws {
         let bench = try Bench()
         try bench.train("--checkpoint-dir whole --metrics whole.jsonl")
         try bench.train("--checkpoint-dir parts --metrics parts.jsonl --max-steps 17", on: saved)
@@ -28,7 +28,7 @@ struct ResumeTests {
         #expect(parts.epochLosses == whole.epochLosses)
     }
 
-    @Test func metricsAreCutBackToTheResumedStep() throws {
+    @Test func metricsAreTruncatedToTheResumedStep() throws {
         let bench = try Bench()
         try bench.train("--metrics metrics.jsonl --checkpoint-every-steps 5")
         let whole = try Metrics(bench.read("metrics.jsonl"))
@@ -47,7 +47,7 @@ struct ResumeTests {
         #expect(metrics.lines.allSatisfy { $0.seconds >= 0 && $0.tokens ?? 80 == 80 && $0.tokensPerSecond ?? 1 > 0 })
     }
 
-    @Test func withNothingThereItStartsAndSaysSo() throws {
+    @Test func resumingWithoutCheckpointsStartsFromTheBeginning() throws {
         let bench = try Bench()
         let outcome = try bench.train("--resume")
         #expect(outcome.stderr.contains("no checkpoint in 'training_checkpoints'"), "\(outcome)")
@@ -56,7 +56,7 @@ struct ResumeTests {
         #expect(try bench.read("training_checkpoints/ckpt_2.safetensors") == bench.read("fresh/ckpt_2.safetensors"))
     }
 
-    @Test func aDamagedNewestCheckpointIsPassedOverByName() throws {
+    @Test func aDamagedNewestCheckpointIsSkippedAndNamed() throws {
         let bench = try Bench()
         try bench.train("--checkpoint-dir whole")
         try bench.train()
@@ -68,7 +68,7 @@ struct ResumeTests {
         #expect(try bench.read("training_checkpoints/ckpt_2.safetensors") == bench.read("whole/ckpt_2.safetensors"))
     }
 
-    @Test func goesOnFromOneFile() throws {
+    @Test func resumeFromContinuesFromOneFile() throws {
         let bench = try Bench()
         try bench.train("--checkpoint-dir whole")
         let outcome = try bench.train("--checkpoint-dir other --resume-from whole/ckpt_1.safetensors")
@@ -77,7 +77,7 @@ struct ResumeTests {
         #expect(try bench.read("other/ckpt_2.safetensors") == bench.read("whole/ckpt_2.safetensors"))
     }
 
-    @Test func laterCheckpointsThanTheResumedOneAreRefusedOrDeleted() throws {
+    @Test func deletingCheckpointsAfterTheResumedOneNeedsOverwrite() throws {
         let bench = try Bench()
         try bench.train("--checkpoint-dir whole")
         let late = try bench.read("whole/ckpt_2.safetensors")
@@ -88,7 +88,7 @@ struct ResumeTests {
         #expect(try bench.names(in: "whole") == ["ckpt_1.safetensors", "ckpt_2_1.safetensors"])
     }
 
-    @Test func onlyDamagedCheckpointsAreNoReasonToStartOver() throws {
+    @Test func aFolderWithOnlyDamagedCheckpointsIsRejected() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         let path = "training_checkpoints/ckpt_1.safetensors"
@@ -99,7 +99,7 @@ struct ResumeTests {
         #expect(try bench.read(path) == cut)
     }
 
-    @Test func saysThatAllStepsAreDone() throws {
+    @Test func resumingReportsThatAllStepsAreDone() throws {
         let bench = try Bench()
         try bench.train("--max-steps 2")
         let outcome = try bench.train("--resume --max-steps 2")
@@ -113,14 +113,14 @@ struct ResumeTests {
         ("--seq-length 9", "--seq-length 10, not 9"), ("--seed 9", "--seed 42, not 9"),
         ("--no-shuffle", "--shuffle, not --no-shuffle"),
     ])
-    func changedSettingsAreRefusedWithBothValues(flags: String, message: String) throws {
+    func changedSettingsAreRejectedWithBothValues(flags: String, message: String) throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         expectRefusal(try bench.tryToTrain("--resume \(flags)"), 64, "ckpt_1.safetensors", message)
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1.safetensors"])
     }
 
-    @Test func changedTextIsRefused() throws {
+    @Test func aChangedTextIsRejected() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         try bench.write(Bench.text.replacingOccurrences(of: "fox", with: "cat"), to: "text.txt")
@@ -130,7 +130,7 @@ struct ResumeTests {
         expectRefusal(outcome, 65, "'text.txt'", "ckpt_1.safetensors", now, try #require(then))
     }
 
-    @Test func changedLearningRateIsAllowedAndSaid() throws {
+    @Test func aChangedLearningRateIsAllowedAndReported() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         let outcome = try bench.train("--resume --learning-rate 0.5")
@@ -140,7 +140,7 @@ struct ResumeTests {
             try bench.tensors("training_checkpoints/ckpt_2.safetensors") != bench.tensors("whole/ckpt_2.safetensors"))
     }
 
-    @Test func changedEpochsAndNormAreAllowedAndSaid() throws {
+    @Test func changedEpochsAndClipNormAreAllowedAndReported() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         let outcome = try bench.train("--resume --epochs 3 --clip-norm 0.5")
@@ -152,7 +152,7 @@ struct ResumeTests {
         #expect(back.stderr.contains("--clip-norm changes from 0.5 to off\n"), "\(back)")
     }
 
-    @Test func aFinishedTrainingSaysSoAndMoreEpochsGoOn() throws {
+    @Test func aFinishedTrainingContinuesOnlyWithMoreEpochs() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         let done = try bench.train("--epochs 1 --resume")
@@ -163,7 +163,7 @@ struct ResumeTests {
         #expect(try bench.read("training_checkpoints/ckpt_2.safetensors") == bench.read("whole/ckpt_2.safetensors"))
     }
 
-    @Test func timePerStepCountsThisProcessOnly() throws {
+    @Test func timePerStepCountsOnlyThisProcess() throws {
         let bench = try Bench()
         try bench.train("--epochs 1 --rnn-units 128 --max-steps 11")
         let outcome = try bench.train("--epochs 1 --rnn-units 128 --resume --metrics metrics.jsonl")
@@ -172,14 +172,14 @@ struct ResumeTests {
         #expect(outcome.stdout.contains(" \(Int((seconds / 2 * 1000).rounded()))ms/step"), "\(seconds): \(outcome)")
     }
 
-    @Test func changedPrecisionIsRefused() throws {
+    @Test func aChangedPrecisionIsRejected() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         let outcome = try bench.tryToTrain("--resume --precision bf16")
         expectRefusal(outcome, 64, "ckpt_1.safetensors", "--precision fp32, not bf16")
     }
 
-    @Test func changedVocabularyIsRefusedWithBothSizes() throws {
+    @Test func aChangedVocabularyIsRejectedWithBothSizes() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
         try bench.write(Bench.text + "0123", to: "text.txt")

@@ -5,9 +5,10 @@ import Testing
 /// Weights and Adam's moments have the same bits for any number of ranks and threads.
 @Suite(.serialized)
 struct SameBitsTests {
-    /// 7 sequences in micro-batches of 2 make four micro-batches, the last one short; one of 5 ranks has none.
+    /// 7 sequences in micro-batches of 2 make four micro-batches, the last one short; one of 5
+    /// ranks has none.
     @Test(arguments: ["--layers 2", "--cell lstm"])
-    func ranksAndThreadsDoNotShow(model: String) throws {
+    func anyRanksAndThreadsGiveTheSameBits(model: String) throws {
         var runs: [(Launch, String)] = [(.alone, "--threads 1"), (.alone, "--threads 2"), (.alone, "--threads 3")]
         if MPIRun.isAvailable {
             runs += (1...5).map { (.ranks($0), "--threads 1") } + [(.ranks(2), "--threads 2")]
@@ -17,7 +18,7 @@ struct SameBitsTests {
 
     /// More than two blocks of packed columns, the last one partial.
     @Test(arguments: ["--layers 2", "--cell lstm"])
-    func ranksAndThreadsDoNotShowInBF16(model: String) throws {
+    func anyRanksAndThreadsGiveTheSameBitsInBF16(model: String) throws {
         var runs: [(Launch, String)] = [(.alone, "--threads 1"), (.alone, "--threads 2"), (.alone, "--threads 3")]
         if MPIRun.isAvailable { runs += (1...3).map { (.ranks($0), "--threads 1") } }
         let flags = "--batch-size 7 --max-steps 5 --rnn-units 50 \(model)"
@@ -29,9 +30,10 @@ struct SameBitsTests {
         #expect(rounded.keys == plain.keys && rounded.allSatisfy { $0.value != plain[$0.key] })
     }
 
-    /// Team members with odd numbers of vectors and teams with a part of the rows, on one process and on ranks.
+    /// Team members with odd numbers of vectors and teams with a part of the rows, on one process
+    /// and on ranks.
     @Test(arguments: ["fp32", "bf16"])
-    func teamsDoNotShow(precision: String) throws {
+    func anyTeamsGiveTheSameBits(precision: String) throws {
         var runs: [(Launch, String)] = [
             (.alone, "--threads 1"), (.alone, "--threads 4 --members 2"), (.alone, "--threads 3 --members 3"),
             (.alone, "--threads 2 --members 1"),
@@ -60,7 +62,7 @@ struct SameBitsTests {
         return bench
     }
 
-    @Test func seedAndMicroBatchSizeDoShow() throws {
+    @Test func seedMicroBatchSizeAndShufflingChangeTheBits() throws {
         let bench = try Bench()
         let variants = ["", "--seed 43", "--micro-batch-size 3", "--no-shuffle", "--no-shuffle --seed 43"]
         for (index, flags) in variants.enumerated() {
@@ -72,7 +74,7 @@ struct SameBitsTests {
         }
     }
 
-    @Test func whatHappensOnTheSideDoesNotShow() throws {
+    @Test func savesAndMetricsKeepTheBits() throws {
         let bench = try Bench()
         try bench.train("--checkpoint-dir plain --quiet")
         try bench.train("--checkpoint-dir busy --checkpoint-every-steps 1 --keep 1 --metrics metrics.jsonl")

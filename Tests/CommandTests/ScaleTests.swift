@@ -78,7 +78,7 @@ struct ScaleTests {
     }
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func measuresWritesAndLabelsEverything() throws {
+    func anExperimentIsMeasuredLabeledAndWritten() throws {
         let bench = try Bench()
         let outcome = try scale(bench, "--ranks 1,2 --output out -- --seed 7")
         try #require(outcome.status == 0, "\(outcome)")
@@ -112,7 +112,8 @@ struct ScaleTests {
         if Browser.path != nil { try expectReadable(bench) }
     }
 
-    /// Expects the estimated time before the first run, and the remaining time after each run but the last.
+    /// Expects the estimated time before the first run, and the remaining time after each run but
+    /// the last.
     private func expectTimes(_ outcome: MPIRun.Outcome, runs: Int) {
         let lines = outcome.stderr.split(separator: "\n")
         #expect(lines.first?.wholeMatch(of: /about \d+ (?:second|minute)s?: (\d+) runs/)?.1 == "\(runs)", "\(outcome)")
@@ -135,7 +136,7 @@ struct ScaleTests {
 
     /// With two or more blocks, the first one's exchange overlaps computation on rank 0.
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func hiddenPartOfTheExchangeArrives() throws {
+    func theHiddenExchangeIsMeasured() throws {
         let bench = try Bench()
         let outcome = try scale(bench, "--ranks 2 --mode strong --rnn-units 512 --output out")
         try #require(outcome.status == 0, "\(outcome)")
@@ -145,7 +146,7 @@ struct ScaleTests {
         #expect(hidden.contains { $0 > 0 }, "\(hidden)")
     }
 
-    @Test func launcherThatHasNoRoomIsQuoted() throws {
+    @Test func tooFewSlotsAreReported() throws {
         let bench = try Bench()
         try makeLauncher(bench, "echo There are not enough slots available in the system; exit 1")
         let outcome = try scale(bench, "--ranks 2 --mpirun ./launcher --output out")
@@ -155,7 +156,7 @@ struct ScaleTests {
         #expect(!bench.exists("out"))
     }
 
-    @Test func failingRunIsReportedWithItsCommandAndItsError() throws {
+    @Test func aFailingRunIsReportedWithItsCommandAndError() throws {
         let bench = try Bench()
         try makeLauncher(bench, "echo node7 is on fire; exit 1")
         let outcome = try scale(bench, "--ranks 2 --mpirun ./launcher --output out")
@@ -165,7 +166,7 @@ struct ScaleTests {
         #expect(error.contains("-np 2") && error.hasSuffix("ended with exit code 1"), "\(outcome)")
     }
 
-    @Test func errorOfARunKeepsItsExitCode() throws {
+    @Test func anErrorOfARunKeepsItsExitCode() throws {
         let bench = try Bench()
         try makeLauncher(bench, "while [ \"$1\" != -np ]; do shift; done; shift 2; exec \"$@\"")
         let outcome = try scale(bench, "--ranks 1 --mpirun ./launcher --output out -- --learning-rate 0")
@@ -174,7 +175,7 @@ struct ScaleTests {
     }
 
     /// The error quotes the launcher's message without its boilerplate.
-    @Test func wordsOfTheLauncherArePassedOn() throws {
+    @Test func theLaunchersErrorIsQuoted() throws {
         let bench = try Bench()
         try makeLauncher(
             bench,
@@ -199,7 +200,7 @@ struct ScaleTests {
     }
 
     @Test(arguments: ["--hostfile hosts", "--mpirun-args=--hostfile\u{A0}hosts"])
-    func hostFilesAreLookedAtBefore(flags: String) throws {
+    func hostFilesAreCheckedBeforeTheRuns(flags: String) throws {
         let bench = try Bench()
         try makeLauncher(bench, "exit 1")
         func start() throws -> MPIRun.Outcome {
@@ -221,8 +222,9 @@ struct ScaleTests {
     /// The shell line of a launcher without MPI that starts one process.
     private static let plain = "while [ \"$1\" != -np ]; do shift; done; shift 2; exec \"$@\""
 
-    /// The thread curve, its prediction and the recommendation are in the page, the JSON file and the output.
-    @Test func threadsAreMeasuredPredictedAndRecommended() throws {
+    /// The thread curve, its prediction and the recommendation are in the page, the JSON file and
+    /// the output.
+    @Test func threadCountsAreMeasuredPredictedAndRecommended() throws {
         let bench = try Bench()
         try makeLauncher(bench, Self.plain)
         let threads = Array(1...min(2, ProcessorSet.defaultThreads))
@@ -250,7 +252,7 @@ struct ScaleTests {
     }
 
     @Test(arguments: ["INT", "HUP"])
-    func aSignalKeepsTheRunsAndAnotherStartContinues(signal: String) throws {
+    func aSignalKeepsTheFinishedRunsForAResume(signal: String) throws {
         let bench = try Bench()
         try makeLauncher(bench, Self.plain)
         let flags = Bench.replacing(Self.sizes, with: "--ranks 1 --mpirun ./launcher --output out --repeats 2")
@@ -286,7 +288,7 @@ struct ScaleTests {
     }
 
     /// An experiment also keeps its finished runs if the launcher fails halfway.
-    @Test func aFailureKeepsTheRuns() throws {
+    @Test func aFailureKeepsTheFinishedRunsForAResume() throws {
         let bench = try Bench()
         try makeLauncher(bench, "case \"$*\" in *describe-rank*) \(Self.plain);; *) echo no; exit 1;; esac")
         let failed = try scale(bench, "--ranks 1 --mpirun ./launcher --output out")
@@ -298,7 +300,7 @@ struct ScaleTests {
         #expect(!resumed.stderr.contains("run 1 of"), "\(resumed)")
     }
 
-    @Test func missingLauncherIsNamed() throws {
+    @Test func aMissingLauncherIsNamed() throws {
         let bench = try Bench()
         let outcome = try scale(bench, "--mpirun ./nothing --output out")
         expectRefusal(outcome, 66, "./nothing", "--mpirun")
@@ -313,7 +315,7 @@ struct ScaleTests {
         ("--resume --overwrite", "use one of them"),
         ("--ranks 1,60000", "ranks are possible; lower --ranks or --batch-size"),
     ])
-    func wrongFlagsAreRefused(flags: String, part: String) throws {
+    func invalidFlagsAreRejected(flags: String, part: String) throws {
         expectRefusal(try scale(try Bench(), flags), 64, part)
     }
 
@@ -321,7 +323,7 @@ struct ScaleTests {
         "--metrics x", "--threads 2", "--resume", "--init=x", "--allreduce mpi", "--recipe char-rnn", "--tensorboard x",
         "--sample x",
     ])
-    func flagsThatScaleSetsItselfAreRefusedBehindTheDashes(flag: String) throws {
+    func flagsThatScaleSetsAreRejectedAfterTheDashes(flag: String) throws {
         expectRefusal(
             try scale(try Bench(), "-- \(flag)"), 64, String(flag.prefix { $0 != " " && $0 != "=" }), "leave it out")
     }

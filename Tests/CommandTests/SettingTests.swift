@@ -35,7 +35,7 @@ struct SettingTests {
         #expect(text.contains("--shuffle/--no-shuffle Visit the sequences"))
     }
 
-    @Test func theLibraryNamesSettingsAndNoFlags() {
+    @Test func libraryMessagesNameSettingsNotFlags() {
         #expect(Self.library.count > 100_000)
         // Launchers' flags are not settings.
         let own = Self.library.replacing(/'(mpirun|srun) [^']*'/, with: "")
@@ -50,7 +50,7 @@ struct SettingTests {
         }
     }
 
-    @Test func fileNamesInBackQuotesStayAsTheyAre() throws {
+    @Test func fileNamesWithBackticksAreUnchanged() throws {
         let bench = try Bench()
         expectRefusal(try bench.tryToTrain("--data a`b`c`"), 66, "'a`b`c`'")
         let used = try Bench()
@@ -60,7 +60,7 @@ struct SettingTests {
             "; continue from them with --resume, delete them with --overwrite, or name another folder")
     }
 
-    @Test func resumingNeedsNoOtherFlag() throws {
+    @Test func resumingNeedsNoOtherFlags() throws {
         let bench = try Bench()
         try bench.train("--checkpoint-dir whole --learning-rate 0.01 --clip-norm 1 --seed 3 --no-shuffle --cell lstm")
         try bench.train("--max-steps 17 --learning-rate 0.01 --clip-norm 1 --seed 3 --no-shuffle --cell lstm")
@@ -70,7 +70,7 @@ struct SettingTests {
         #expect(try bench.read("training_checkpoints/ckpt_2.safetensors") == bench.read("whole/ckpt_2.safetensors"))
     }
 
-    @Test func theMicroBatchFollowsASmallBatch() throws {
+    @Test func theDefaultMicroBatchShrinksToTheBatch() throws {
         let bench = try Bench()
         let line = "train --data text.txt --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 4 --max-steps 1"
         let outcome = try bench.run(line)
@@ -79,7 +79,7 @@ struct SettingTests {
         #expect(checkpoint.metadata.settings?[.microBatchSize] == 4)
     }
 
-    @Test func aRecipeIsPrintedAndOverridden() throws {
+    @Test func aRecipeIsPrintedAndCanBeOverridden() throws {
         let bench = try Bench()
         let small = "--seq-length 10 --batch-size 4"
         let flags = "--recipe char-rnn --rnn-units 16 \(small) --epochs 1"
@@ -92,7 +92,8 @@ struct SettingTests {
         let other = try bench.run(
             "train --data text.txt --recipe tutorial --init training_checkpoints --checkpoint-dir other --max-steps 1 \(small)"
         )
-        #expect(other.status == 0 && other.stdout.contains("lstm_1 (LSTM)"), "the file's sizes stand: \(other)")
+        #expect(
+            other.status == 0 && other.stdout.contains("lstm_1 (LSTM)"), "the file's sizes take precedence: \(other)")
         expectRefusal(try bench.run("train --data text.txt --recipe other"), 64, "char-rnn")
     }
 }

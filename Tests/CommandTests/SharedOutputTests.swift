@@ -8,7 +8,7 @@ import Testing
 struct SharedOutputTests {
     /// Of two concurrent trainings, one succeeds and the other changes nothing.
     @Test(arguments: Launch.each)
-    func twoTrainingsIntoANewFolder(launch: Launch) throws {
+    func onlyOneOfTwoTrainingsWritesToAFolder(launch: Launch) throws {
         let bench = try Bench()
         let program = "'\(try MPIRun.find("dtrain"))'"
         let start =
@@ -36,7 +36,7 @@ struct SharedOutputTests {
     }
 
     /// The error names the lock's holder, and no file changes.
-    @Test func whatIsInUseIsLeftAlone() throws {
+    @Test func lockedOutputsAreRejectedUnchanged() throws {
         let bench = try Bench()
         try bench.train("--max-steps 2 --metrics metrics.jsonl")
         try FileManager.default.createDirectory(atPath: bench.path("report"), withIntermediateDirectories: true)

@@ -13,8 +13,8 @@ struct SignalTests {
         let signal: String
         /// The pid as a shell expression.
         let target: String
-        /// Whether the launcher ends the job itself, as it does after SIGTERM and SIGINT; its output isn't checked
-        /// then.
+        /// Whether the launcher ends the job itself, as it does after SIGTERM and SIGINT; its
+        /// output isn't checked then.
         var launcherEnds: Bool { target == "$job" && signal != "USR1" && launch.description != "alone" }
 
         var testDescription: String { "\(launch): SIG\(signal) to \(target)" }
@@ -43,7 +43,8 @@ struct SignalTests {
             }
     }()
 
-    /// The possible exit codes of a stopped job; MPICH's launcher forwards the signal and occasionally exits with 0.
+    /// The possible exit codes of a stopped job; MPICH's launcher forwards the signal and
+    /// occasionally exits with 0.
     private func stoppedCodes(_ launch: Launch) -> [Int32] {
         if case .ranks = launch, !MPIRun.isOpenMPI { return [75, 0] }
         return [75]
@@ -52,7 +53,8 @@ struct SignalTests {
     /// A training that outlasts any signal.
     private static let long = "--epochs 100000 --keep 2"
 
-    /// Expects that the stopped training, resumed by its reported command, gives the result of an uninterrupted one.
+    /// Expects that the stopped training, resumed by its reported command, gives the result of an
+    /// uninterrupted one.
     private func expectStopped(
         _ bench: Bench, _ job: SignalledJob, flags: String = Self.long,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -79,13 +81,15 @@ struct SignalTests {
     private func name(_ file: String) -> CheckpointName { CheckpointName(file) ?? CheckpointName(TrainingProgress()) }
 
     @Test(arguments: trials)
-    func stopsAllRanksSavesAndSaysHowToGoOn(_ trial: Trial) throws {
+    func aSignalStopsAllRanksSavesAndPrintsTheResumeCommand(_ trial: Trial) throws {
         for step in Torture.isOn ? [1, 14, 40] : [5] {
             let bench = try Bench()
-            // A launcher that is ending stops reading, so the output of many short epochs would fill its pipe.
+            // A launcher that is ending stops reading, so the output of many short epochs would
+            // fill its pipe.
             try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
             let script = "steps \(step); kill -\(trial.signal) \(trial.target)"
-            // Open MPI's launcher gives the ranks a second to save, which is too short on a busy machine.
+            // Open MPI's launcher gives the ranks a second to save, which is too short on a busy
+            // machine.
             let pause = trial.launcherEnds && MPIRun.isOpenMPI ? ["OMPI_MCA_odls_base_sigkill_timeout": "5"] : [:]
             let job = try SignalledJob(bench, Self.long, on: trial.launch, environment: pause, script: script)
             let codes = trial.target == "$job" ? stoppedCodes(trial.launch) : [75]
@@ -120,7 +124,7 @@ struct SignalTests {
     }
 
     /// The training runs under `nohup`.
-    @Test func aHangUpThatIsIgnoredStaysIgnored() throws {
+    @Test func anIgnoredHangUpStaysIgnored() throws {
         let bench = try Bench()
         let job = try SignalledJob(
             bench, Self.long, on: .alone, before: "trap '' HUP",
@@ -130,7 +134,7 @@ struct SignalTests {
     }
 
     /// SIGXCPU comes from the kernel.
-    @Test func aLimitOfProcessorTimeSaves() throws {
+    @Test func theCPUTimeLimitSavesACheckpoint() throws {
         let bench = try Bench()
         let job = try SignalledJob(bench, Self.long, on: .alone, before: "ulimit -S -t 2", script: "")
         #expect(job.outcome.status == 75, "\(job.outcome)")
@@ -138,7 +142,7 @@ struct SignalTests {
     }
 
     /// Without a handler, SIGXFSZ would end the process.
-    @Test func aLimitOfFileSizesIsAnErrorToReport() throws {
+    @Test func exceedingTheFileSizeLimitIsReported() throws {
         let bench = try Bench()
         let outcome = try MPIRun.shell(
             "ulimit -f 1; '\(MPIRun.find("dtrain"))' \(Bench.train("--epochs 1 --quiet"))", folder: bench.folder)
@@ -146,9 +150,10 @@ struct SignalTests {
         #expect(outcome.stderr.contains("error: the last checkpoint is not saved: cannot write "), "\(outcome)")
     }
 
-    /// Both lines start in the first column, even after a progress bar, which appears after 0.1 s of training.
+    /// Both lines start in the first column, even after a progress bar, which appears after 0.1 s
+    /// of training.
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)
-    func messagesAreNotGluedToTheBar(launch: Launch) throws {
+    func messagesStartOnTheirOwnLines(launch: Launch) throws {
         let bench = try Bench()
         try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
         let line = Bench.train("--epochs 1000 --rnn-units 128 --metrics metrics.jsonl")
@@ -166,7 +171,7 @@ struct SignalTests {
     }
 
     @Test(arguments: Launch.each)
-    func theSameSignalTwiceIsOne(launch: Launch) throws {
+    func aRepeatedSignalCausesOneStop(launch: Launch) throws {
         let bench = try Bench()
         let job = try SignalledJob(
             bench, Self.long, on: launch, script: "steps 5; kill -USR1 $job; sleep 0.01; kill -USR1 $job")
@@ -176,7 +181,7 @@ struct SignalTests {
 
     /// With a save after every step, half of the signals arrive during a save.
     @Test(arguments: Launch.each)
-    func aSignalDuringASaveIsAsGood(launch: Launch) throws {
+    func aSignalDuringASaveStopsTheTraining(launch: Launch) throws {
         for trial in 0..<Torture.count(fast: 2, full: 20) {
             let bench = try Bench()
             let flags = "\(Self.long) --checkpoint-every-steps 1"
@@ -193,7 +198,7 @@ struct SignalTests {
 
     /// The signal arrives at any moment after the handlers are installed.
     @Test(arguments: Launch.each)
-    func aSignalDuringTheStartLosesNothing(launch: Launch) throws {
+    func aSignalDuringStartUpLosesNothing(launch: Launch) throws {
         let process = if case .alone = launch { "$job" } else { "$(rank 1)" }
         for trial in 0..<Torture.count(fast: 2, full: 20) {
             let bench = try Bench()
@@ -214,7 +219,7 @@ struct SignalTests {
     }
 
     /// After the first interrupt the process stays blocked, writing to a full pipe.
-    @Test func aSecondInterruptEndsItAtOnce() throws {
+    @Test func aSecondInterruptEndsTheProcessAtOnce() throws {
         let bench = try Bench()
         try #require(mkfifo(bench.path("full"), 0o600) == 0)
         let job = try SignalledJob(
@@ -243,7 +248,7 @@ struct SignalTests {
         )
     }
 
-    @Test func theCommandToGoOnWithFitsTheShell() throws {
+    @Test func theResumeCommandIsQuotedForTheShell() throws {
         let bench = try Bench()
         try bench.train("--max-steps 2 --checkpoint-dir first")
         let job = try SignalledJob(
@@ -259,7 +264,7 @@ struct SignalTests {
 
     /// Any two signals, to one rank or two, cause one stop.
     @Test(arguments: ["TERM", "INT", "USR1"], ["TERM", "INT", "USR1"])
-    func twoSignalsAreOneStop(first: String, second: String) throws {
+    func twoSignalsCauseOneStop(first: String, second: String) throws {
         let isFast = first != "INT" && first != second
         guard MPIRun.isAvailable, Torture.isOn || isFast else { return }
         for targets in [("$(rank 2)", "$(rank 2)"), ("$(rank 0)", "$(rank 2)")] {

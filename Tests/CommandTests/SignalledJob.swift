@@ -6,20 +6,21 @@ struct SignalledJob {
 
     /// Shell functions for a second SIGINT.
     static let interruptFunctions = """
-        # Waits until no SIGINT is on its way to a process any more: a second one before that would be lost.
+        # Waits until a process has no pending SIGINT; a second one sent earlier would be lost.
         taken() {
             until [ $((0x0$(pending "$1" ShdPnd) & 2)) -eq 0 ] && [ $((0x0$(pending "$1" SigPnd) & 2)) -eq 0 ]; do
                 sleep 0.01
             done
         }
         pending() { cat /proc/$1/task/*/status 2>/dev/null | sed -n "s/^$2:\\t//p" | grep -m 1 '[^0]' || echo 0; }
-        # Whether a process is there and is no zombie.
+        # Succeeds if a process exists and is no zombie.
         lives() { grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null; }
         """
 
-    /// Shell functions for a job's `script`, in addition to `$job`, the pid of the program or its launcher.
+    /// Shell functions for a job's `script`, in addition to `$job`, the pid of the program or its
+    /// launcher.
     private static let functions = """
-        # Waits until the metrics hold so many steps.
+        # Waits until the metrics have the given number of lines.
         steps() {
             until [ "$(cat metrics.jsonl 2>/dev/null | wc -l)" -ge "$1" ]; do
                 kill -0 $job 2>/dev/null || return
@@ -45,7 +46,8 @@ struct SignalledJob {
         }
         """
 
-    /// Runs a training with metrics in `metrics.jsonl`, and the script once the training has started.
+    /// Runs a training with metrics in `metrics.jsonl`, and the script once the training has
+    /// started.
     ///
     /// - Parameters:
     ///   - bench: the working folder.

@@ -2,15 +2,16 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `hostfiles/slurm.example.sh` with a fake `srun` that trains a small model in one process, and an `scontrol` that
-/// logs its arguments.
+/// `hostfiles/slurm.example.sh` with a fake `srun` that trains a small model in one process, and an
+/// `scontrol` that logs its arguments.
 @Suite(.serialized)
 struct SlurmScriptTests {
     private static let script = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("hostfiles/slurm.example.sh").path
 
-    /// A fake `srun`; `SMALL` holds the flags of a small model, with a number of epochs that overrides the script's.
+    /// A fake `srun`; `SMALL` holds the flags of a small model, with a number of epochs that
+    /// overrides the script's.
     private static let srun = """
         #!/bin/sh
         while [ "${1#-}" != "$1" ]; do shift; done
@@ -38,7 +39,8 @@ struct SlurmScriptTests {
         return bench
     }
 
-    /// Runs the script in the background of a shell that then runs `meanwhile`; `$job` is the script.
+    /// Runs the script in the background of a shell that then runs `meanwhile`; `$job` is the
+    /// script.
     private func submit(
         _ bench: Bench, epochs: Int, more: String = "", meanwhile: String = ""
     ) throws -> MPIRun.Outcome {
@@ -60,7 +62,7 @@ struct SlurmScriptTests {
     private static let steps =
         "until [ \"$(cat runs/shakespeare.jsonl 2>/dev/null | wc -l)\" -ge 3 ]; do sleep 0.02; done"
 
-    @Test func signalledJobGoesBackIntoTheQueueOnceAndGoesOnThere() throws {
+    @Test func aSignaledJobIsRequeuedOnceAndResumes() throws {
         let bench = try bench()
         let first = try submit(bench, epochs: 100_000, meanwhile: "\(Self.steps)\nkill -USR1 $job")
         #expect(first.status == 75, "\(first)")
@@ -76,7 +78,7 @@ struct SlurmScriptTests {
         #expect(try requeued(bench) == "requeue 77\n")
     }
 
-    @Test func failedJobIsNotRepeated() throws {
+    @Test func aFailedJobIsNotRequeued() throws {
         let bench = try bench()
         let outcome = try submit(bench, epochs: 1, more: "--learning-rate 0")
         #expect(outcome.status == 64, "\(outcome)")
@@ -84,7 +86,7 @@ struct SlurmScriptTests {
     }
 
     /// Slurm ends a job with SIGTERM after `scancel` or at the time limit.
-    @Test func terminatedJobIsSavedAndItsCodePassedOn() throws {
+    @Test func aTerminatedJobSavesAndKeepsItsExitCode() throws {
         let bench = try bench()
         let outcome = try submit(bench, epochs: 100_000, meanwhile: "\(Self.steps)\nkill -TERM $job")
         #expect(outcome.status == 75, "\(outcome)")

@@ -7,7 +7,7 @@ import Testing
 struct SoakTests {
     private static let steps = Torture.count(fast: 1000, full: 3000)
 
-    @Test func longTrainingLeaksNothingAndHasTheSameBits() throws {
+    @Test func aLongTrainingLeaksNothingAndKeepsTheBits() throws {
         let bench = try Bench()
         // 201 steps per epoch.
         try bench.write(String(repeating: Bench.text, count: 15), to: "text.txt")
@@ -69,7 +69,7 @@ private final class ProcessSampler: @unchecked Sendable {
         (self.word, self.metrics) = (word, metrics)
         Thread.detachNewThread { [self] in
             while !lock.withLock({ isStopped }) {
-                look()
+                takeSamples()
                 usleep(50_000)
             }
             done.signal()
@@ -83,7 +83,7 @@ private final class ProcessSampler: @unchecked Sendable {
         return lock.withLock { samples }
     }
 
-    private func look() {
+    private func takeSamples() {
         // The epoch's line after every 201 lines of steps is negligible.
         let steps = (FileManager.default.contents(atPath: metrics) ?? Data()).count { $0 == UInt8(ascii: "\n") }
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {

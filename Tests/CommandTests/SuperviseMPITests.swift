@@ -6,8 +6,8 @@ import Testing
 /// `dtrain supervise` over a job of several ranks.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"))
 struct SuperviseMPITests {
-    /// Runs `supervise -- mpirun -np 3 dtrain train FLAGS` in the background of a shell script, as `$supervisor`, with
-    /// functions that find the launcher and the ranks.
+    /// Runs `supervise -- mpirun -np 3 dtrain train FLAGS` in the background of a shell script, as
+    /// `$supervisor`, with functions that find the launcher and the ranks.
     private func supervise(
         _ bench: Bench, _ flags: String, wrapper: String = "", script: String
     ) throws -> MPIRun.Outcome {
@@ -28,7 +28,7 @@ struct SuperviseMPITests {
             folder: bench.folder)
     }
 
-    @Test func aKilledRankCostsNoBits() throws {
+    @Test func aRestartAfterAKilledRankKeepsTheBits() throws {
         let bench = try Bench()
         let outcome = try supervise(
             bench, "--epochs 40 --checkpoint-every-steps 2 --keep 2",
@@ -44,7 +44,7 @@ struct SuperviseMPITests {
 
     /// After all but the last signal, the launcher alone would end the ranks within a second.
     @Test(arguments: ["TERM", "INT", "HUP", "USR1"])
-    func aSignalToTheSupervisorSavesAndEndsAll(signal: String) throws {
+    func aSignalToTheSupervisorSavesAndEndsTheJob(signal: String) throws {
         let bench = try Bench()
         let outcome = try supervise(
             bench, "--epochs 100000 --keep 2", script: "steps 5; kill -\(signal) $supervisor; wait $supervisor")
@@ -59,7 +59,8 @@ struct SuperviseMPITests {
         #expect(again.stderr.contains("resumed from 'training_checkpoints/ckpt_"), "\(again)")
     }
 
-    /// Expects the sent signal's name once at the signal and once at the end, although the launcher gets SIGUSR1.
+    /// Expects the sent signal's name once at the signal and once at the end, although the launcher
+    /// gets SIGUSR1.
     private func expectReports(
         _ outcome: MPIRun.Outcome, signal: String, sourceLocation: SourceLocation = #_sourceLocation
     ) {
@@ -76,7 +77,7 @@ struct SuperviseMPITests {
 
     /// Each wrapper would handle the signal differently or not forward it to the launcher.
     @Test(arguments: ["env WORD=1", "nice -n 1", "timeout 100", "sh wrapper.sh"])
-    func aCommandBeforeTheLauncherIsSeenThrough(wrapper: String) throws {
+    func signalsReachTheRanksThroughAWrapper(wrapper: String) throws {
         let bench = try Bench()
         try bench.write("\"$@\"\nexit $?\n", to: "wrapper.sh")
         let outcome = try supervise(
@@ -101,7 +102,7 @@ struct SuperviseMPITests {
     }
 
     /// A killed launcher doesn't clean up; the supervisor removes its files but not another job's.
-    @Test func aDeadJobLeavesNothingInSharedMemory() throws {
+    @Test func sharedMemoryOfADeadJobIsRemoved() throws {
         let bench = try Bench()
         let outcome = try supervise(
             bench, "--epochs 100000 --checkpoint-every-steps 2 --keep 2",
@@ -109,7 +110,7 @@ struct SuperviseMPITests {
                 memory=$OMPI_MCA_btl_vader_backing_directory; sessions="$TMPDIR/ompi.*/pid.*"
                 steps 5; touch $memory/vader_segment.other; ls $memory | wc -l
                 for i in $(seq 100); do ls -d $sessions >/dev/null 2>&1 && break; sleep 0.02; done
-                # The supervisor looks at the job every two seconds at least.
+                # The supervisor checks the job at least every two seconds.
                 sleep 3; old=$(launcher); kill -KILL $old
                 until new=$(launcher); [ -n "$new" ] && [ "$new" != "$old" ]; do sleep 0.02; done
                 steps $(($(cat metrics.jsonl | wc -l) + 20)); kill -USR1 $supervisor; wait $supervisor; echo $?
@@ -121,7 +122,7 @@ struct SuperviseMPITests {
             outcome.stderr.contains(/supervise: removed \d+ leftovers of attempt 1 from shared memory/), "\(outcome)")
     }
 
-    @Test func nobodySurvivesTheSupervisor() throws {
+    @Test func noProcessSurvivesTheSupervisor() throws {
         let bench = try Bench()
         let outcome = try supervise(
             bench, "--epochs 100000 --keep 2",

@@ -5,7 +5,8 @@ import Testing
 /// `dtrain supervise`: the conditions and flags of a restart, and of giving up.
 @Suite(.serialized)
 struct SuperviseTests {
-    /// Makes a job that logs its arguments and then runs the script with `$n`, the number of the start.
+    /// Makes a job that logs its arguments and then runs the script with `$n`, the number of the
+    /// start.
     private func bench(_ script: String) throws -> Bench {
         let bench = try Bench()
         try bench.train("--max-steps 1 --quiet --checkpoint-dir seed")
@@ -24,7 +25,7 @@ struct SuperviseTests {
     private static let sound = "seed/ckpt_1_1.safetensors"
     private static let save = "cp \(sound) saved/ckpt_1_$n.safetensors"
 
-    @Test func restartsGoOnFromTheLastCheckpoint() throws {
+    @Test func restartsResumeFromTheLastCheckpoint() throws {
         let bench = try bench("\(Self.save)\n[ $n -lt 3 ] && exit 137\nexit 0")
         let outcome = try bench.run(
             "supervise --backoff 0.01 -- sh job.sh --overwrite --init w --extend-vocabulary --checkpoint-dir=saved --quiet"
@@ -39,13 +40,13 @@ struct SuperviseTests {
         #expect(attempts.last?.hasSuffix(" s, newest checkpoint ckpt_1_3.safetensors") == true, "\(outcome)")
     }
 
-    @Test func eachProgramOfAJobGetsTheFlag() throws {
+    @Test func everyProgramOfAJobGetsTheResumeFlag() throws {
         let bench = try bench("\(Self.save)\n[ $n -lt 2 ] && exit 1\nexit 0")
         _ = try supervise(bench, "", "sh job.sh --threads 1 : --resume-from x")
         #expect(try log(bench).last == "--threads 1 --resume : --checkpoint-dir saved --resume")
     }
 
-    @Test func withoutProgressItGivesUpWithTheReasons() throws {
+    @Test func withoutProgressTheErrorListsTheAttempts() throws {
         let bench = try bench("echo \"error: made to fail $n\" >&2\nexit 70")
         let outcome = try supervise(bench)
         #expect(outcome.status == 70, "\(outcome)")
@@ -58,7 +59,7 @@ struct SuperviseTests {
         }
     }
 
-    @Test func restartsAreUsedUp() throws {
+    @Test func theLimitOfRestartsEndsTheAttempts() throws {
         let bench = try bench("\(Self.save)\nexit 1")
         let outcome = try supervise(bench, "--restarts 2")
         #expect(outcome.status == 1, "\(outcome)")
@@ -68,7 +69,7 @@ struct SuperviseTests {
     }
 
     /// Checkpoints of an earlier training that is to be overwritten are not resumed.
-    @Test func whatIsToBeOverwrittenIsNotResumed() throws {
+    @Test func checkpointsToBeOverwrittenAreNotResumed() throws {
         let bench = try bench("[ $n -lt 2 ] && exit 1\nexit 0")
         try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
         try bench.write(try bench.read(Self.sound), to: "saved/ckpt_9.safetensors")
@@ -78,7 +79,7 @@ struct SuperviseTests {
     }
 
     /// The folder may hold an earlier run, which must not be resumed.
-    @Test func anotherTrainingIsNotGoneOnWith() throws {
+    @Test func checkpointsOfAnotherTrainingAreNotResumed() throws {
         let bench = try bench("[ $n -eq 2 ] && \(Self.save)\n[ $n -lt 3 ] && exit 1\nexit 0")
         try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
         try bench.write(try bench.read(Self.sound), to: "saved/ckpt_1_1.safetensors")
@@ -91,7 +92,7 @@ struct SuperviseTests {
     }
 
     /// A checkpoint that can't be resumed doesn't count as progress.
-    @Test func aDamagedCheckpointIsNoProgress() throws {
+    @Test func aDamagedCheckpointDoesNotCountAsProgress() throws {
         let bench = try bench("[ $n -eq 1 ] && \(Self.save)\necho damaged >saved/ckpt_1_$((n + 5)).safetensors\nexit 1")
         let outcome = try supervise(bench, "--restarts 9")
         #expect(outcome.status == 1, "\(outcome)")
@@ -101,20 +102,20 @@ struct SuperviseTests {
     }
 
     @Test(arguments: [0, 64, 65, 66, 75])
-    func finalExitCodesArePassedOn(code: Int) throws {
+    func finalExitCodesAreReturnedWithoutARestart(code: Int) throws {
         let bench = try bench("exit \(code)")
         #expect(try supervise(bench).status == Int32(code))
         #expect(try log(bench).count == 1)
     }
 
-    @Test func commandThatIsNotThereIsNamed() throws {
+    @Test func aMissingCommandIsNamed() throws {
         let outcome = try Bench().run("supervise -- nothing-of-that-name train")
         #expect(outcome.status == 66, "\(outcome)")
         #expect(outcome.stderr.contains("error: cannot start 'nothing-of-that-name': "), "\(outcome)")
         expectRefusal(try Bench().run("supervise --restarts 2"), 64, "write it after '--'")
     }
 
-    @Test func signalsGoOnToTheJob() throws {
+    @Test func signalsAreForwardedToTheJob() throws {
         let bench = try bench("trap 'exit 75' TERM\ntouch ready\nwhile :; do sleep 0.05; done")
         let outcome = try MPIRun.shell(
             "'\(MPIRun.find("dtrain"))' supervise -- sh job.sh once & until [ -e ready ]; do sleep 0.05; done; kill -TERM $!; "
@@ -124,7 +125,7 @@ struct SuperviseTests {
     }
 
     /// Under `nohup`, neither the supervisor nor the job ends.
-    @Test func aHangUpThatIsIgnoredStaysIgnored() throws {
+    @Test func anIgnoredHangUpStaysIgnored() throws {
         let bench = try bench("trap 'exit 75' TERM\ntouch ready\nwhile :; do sleep 0.05; done")
         let outcome = try MPIRun.shell(
             "(trap '' HUP; exec '\(MPIRun.find("dtrain"))' supervise -- sh job.sh once) & "
@@ -134,7 +135,7 @@ struct SuperviseTests {
         #expect(outcome.stdout == "1\ncode 75\n", "\(outcome)")
     }
 
-    @Test func theJobDiesWithTheSupervisor() throws {
+    @Test func theJobEndsWithTheSupervisor() throws {
         let bench = try bench("echo $$ > id; exec sleep 300")
         let outcome = try MPIRun.shell(
             "'\(MPIRun.find("dtrain"))' supervise -- sh job.sh & until [ -s id ]; do sleep 0.05; done; kill -KILL $!; "
@@ -144,7 +145,7 @@ struct SuperviseTests {
     }
 
     /// A killed and restarted training gives the same result.
-    @Test func killedTrainingEndsWithTheSameBits() throws {
+    @Test func aKilledTrainingEndsWithTheSameBits() throws {
         let bench = try Bench()
         let program = try MPIRun.find("dtrain")
         let line = Bench.train("--epochs 12 --checkpoint-every-steps 1 --keep 2 --quiet")

@@ -14,7 +14,7 @@ struct TextFileTests {
     }
 
     @Test(arguments: Launch.each)
-    func severalFilesAndFoldersAreTheJoinedText(launch: Launch) throws {
+    func severalFilesAndFoldersAreJoined(launch: Launch) throws {
         try FileManager.default.createDirectory(atPath: bench.path("texts"), withIntermediateDirectories: true)
         let pieces = ["zebra €", "Ærø 😀 "].map { $0 + Bench.text }
         try bench.write(pieces[0], to: "texts/b.txt")
@@ -34,7 +34,7 @@ struct TextFileTests {
         #expect(!FileManager.default.fileExists(atPath: bench.path("texts/.dtrain")))
     }
 
-    @Test func scaleAndEvaluateTakeSeveral() throws {
+    @Test func evaluateJoinsFilesAndScaleRejectsStandardInput() throws {
         try bench.train("--max-steps 1")
         let outcome = try bench.run(
             "evaluate --checkpoint training_checkpoints --data text.txt text.txt --json")
@@ -44,26 +44,28 @@ struct TextFileTests {
         expectRefusal(try bench.run("scale --data /dev/stdin"), 64, "--data /dev/stdin", "write the text to a file")
     }
 
-    // MARK: Advice
+    // MARK: Suggested commands
 
-    /// The command suggested by an error or warning, and the file to pass next; nil for the same file.
-    private func advice(_ outcome: MPIRun.Outcome) -> (command: String, name: String?)? {
+    /// The command suggested by an error or warning, and the file to pass next; nil for the same
+    /// file.
+    private func suggestion(_ outcome: MPIRun.Outcome) -> (command: String, name: String?)? {
         let pattern = /(?m)run(?: this, then name (?<name>[^:]+))?: (?<command>.+)$/
         guard let match = outcome.stderr.firstMatch(of: pattern) else { return nil }
         return (String(match.command), match.name.map(String.init))
     }
 
-    /// Makes a bad file with a shell command, runs dtrain's suggested command, and expects a training to succeed.
-    private func follow(
-        _ make: String, _ name: String, _ says: String, replacing: (String, String)? = nil,
+    /// Makes a bad file with a shell command, runs dtrain's suggested command, and expects a
+    /// training to succeed.
+    private func followSuggestion(
+        _ make: String, _ name: String, _ problem: String, replacing: (String, String)? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let made = try shell(make)
         try #require(made.status == 0, "\(made)", sourceLocation: sourceLocation)
         let outcome = try bench.tryToTrain("--max-steps 1 --data \(name) --overwrite")
         #expect([0, 65].contains(outcome.status), "\(outcome)", sourceLocation: sourceLocation)
-        #expect(outcome.stderr.contains(says), "\(outcome)", sourceLocation: sourceLocation)
-        let found = try #require(advice(outcome), "\(outcome)", sourceLocation: sourceLocation)
+        #expect(outcome.stderr.contains(problem), "\(outcome)", sourceLocation: sourceLocation)
+        let found = try #require(suggestion(outcome), "\(outcome)", sourceLocation: sourceLocation)
         let command = replacing.map { found.command.replacingOccurrences(of: $0.0, with: $0.1) } ?? found.command
         let done = try shell(command)
         #expect(done.status == 0, "\(command): \(done)", sourceLocation: sourceLocation)
@@ -96,19 +98,19 @@ struct TextFileTests {
         ("tr", "(cat text.txt; printf '\\000\\001\\002') > bad.txt", "bad.txt", "is probably not text"),
         ("iconv", "mkdir folder && iconv -t UTF-16 text.txt > folder/x.txt", "folder", "'folder/x.txt' is UTF-16"),
     ])
-    func theAdviceHelps(tool: String, make: String, name: String, says: String) throws {
+    func theSuggestedCommandFixesTheFile(tool: String, make: String, name: String, problem: String) throws {
         guard try shell("command -v \(tool)").status == 0 else { return }
-        try follow(make, name, says)
+        try followSuggestion(make, name, problem)
     }
 
-    @Test func theEncodingIsForTheUserToFind() throws {
-        try follow(
+    @Test func anUnrecognizedEncodingGetsAPlaceholder() throws {
+        try followSuggestion(
             "for i in $(seq 50); do echo 'съешь ещё этих мягких французских булок'; done | iconv -t KOI8-R > bad.txt",
             "bad.txt",
             "is in another encoding", replacing: ("ENCODING", "KOI8-R"))
     }
 
-    @Test func aTextThatIsTooShortIsNamedAsWhatItIs() throws {
+    @Test func aGitLFSPointerIsRecognized() throws {
         try bench.write("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", to: "lfs.txt")
         expectRefusal(try bench.tryToTrain("--data lfs.txt"), 65, "'lfs.txt' is a Git LFS pointer", "git lfs pull")
     }
@@ -119,7 +121,7 @@ struct TextFileTests {
         get throws { "'\(try MPIRun.find("dtrain"))' \(Bench.train("--max-steps 1 --overwrite --data "))" }
     }
 
-    @Test func pipesAreReadByOneProcess() throws {
+    @Test func aSingleProcessReadsPipes() throws {
         let program = try program
         for command in [
             "cat text.txt | \(program) -", "\(program) - < text.txt", "cat text.txt | \(program) /dev/stdin",
@@ -134,7 +136,7 @@ struct TextFileTests {
     }
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func ranksDoNotShareAPipe() throws {
+    func severalRanksRejectAPipe() throws {
         #expect(try shell("mkfifo pipe").status == 0)
         let outcome = try bench.tryToTrain("--data pipe", on: .ranks(2))
         expectRefusal(outcome, 66, "'pipe' is a pipe", "write its text to a file", on: .ranks(2))
@@ -142,7 +144,7 @@ struct TextFileTests {
 
     /// The pipe has no writer.
     @Test(arguments: ["train", "evaluate"])
-    func aPipeWithoutAWriterEndsWithTheFirstInterrupt(command: String) throws {
+    func theFirstInterruptEndsTheWaitForAWriter(command: String) throws {
         try bench.train("--max-steps 1 --checkpoint-dir trained")
         #expect(try shell("mkfifo pipe").status == 0)
         let flags =

@@ -11,7 +11,8 @@ struct TypedPage {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// A wrapper that replaces the installed program and trains a small model instead of the tutorial's.
+    /// A wrapper that replaces the installed program and trains a small model instead of the
+    /// tutorial's.
     static let small = """
         #!/bin/sh
         small='--embedding-dim 8 --seq-length 10'

@@ -6,12 +6,12 @@ import Testing
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct WideBitsTests {
     @Test(arguments: WideTrial.all)
-    func weightsAndMomentsDoNotShowWhoComputed(_ trial: WideTrial) throws {
+    func anyRanksAndThreadsGiveTheSameBits(_ trial: WideTrial) throws {
         try expectSameBits("\(trial.work.flags) --max-steps 4", steps: 4, trial.launches)
     }
 
     @Test(arguments: WideChange.all)
-    func neitherDoesAChangeOfRanksInTheMiddle(_ change: WideChange) throws {
+    func changingTheNumberOfRanksMidRunKeepsTheBits(_ change: WideChange) throws {
         let bench = try Bench()
         let flags = change.work.flags
         try bench.train("\(flags) --max-steps 4 --threads 1 --checkpoint-dir alone")
@@ -25,10 +25,10 @@ struct WideBitsTests {
         }
     }
 
-    /// With 512 units the gradient is sent in several blocks during the computation; with fewer units it is a single
-    /// block.
+    /// With 512 units the gradient is sent in several blocks during the computation; with fewer
+    /// units it is a single block.
     @Test(arguments: Precision.allCases)
-    func blocksThatTravelDuringTheComputationDoNotShow(precision: Precision) throws {
+    func overlappingTheGradientExchangeKeepsTheBits(precision: Precision) throws {
         let flags = "--rnn-units 512 --batch-size 5 --seq-length 4 --precision \(precision.rawValue) --max-steps 2"
         try expectSameBits(flags, steps: 2, precision == .fp32 ? [(2, 1), (3, 2), (8, 1)] : [(2, 2), (3, 1)])
     }
@@ -72,8 +72,8 @@ struct WideWork: Sendable {
     let precision: Precision
     /// Sequences per step, in micro-batches of 2.
     ///
-    /// With 3 sequences, three of five ranks have none. 9 have a short last micro-batch. 16 divide evenly among 1, 2, 4
-    /// and 8.
+    /// With 3 sequences, three of five ranks have none. 9 have a short last micro-batch. 16 divide
+    /// evenly among 1, 2, 4 and 8.
     let batchSize: Int
 
     init(_ cell: String, _ layers: Int, _ precision: Precision, _ batchSize: Int) {
@@ -102,7 +102,8 @@ struct WideTrial: Sendable, CustomTestStringConvertible {
     let launches: [(ranks: Int, threads: Int)]
     var testDescription: String { "\(work.flags), \(launches)" }
 
-    /// Torture runs use every training on every number of ranks; other runs cover each pair of properties.
+    /// Torture runs use every training on every number of ranks; other runs cover each pair of
+    /// properties.
     static let all: [WideTrial] =
         Torture.isOn
         ? WideWork.all.map { work in
