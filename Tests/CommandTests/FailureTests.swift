@@ -160,7 +160,7 @@ struct FailureTests {
 
     /// A stopped launcher can't act on the request to abort the job.
     @Test func ranksEndDespiteAStoppedLauncher() throws {
-        let result = try start(Fault(kind: "deaf-launcher", rank: 1, phase: .forward))
+        let result = try start(Fault(kind: "stopped-launcher", rank: 1, phase: .forward))
         #expect(result.ranksLeft == "", "\(result)")
         #expect(result.outcome.status != 0, "\(result)")
     }

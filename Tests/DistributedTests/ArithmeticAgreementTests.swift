@@ -30,25 +30,25 @@ import Testing
         ([.tiledBF16, .pairedBF16], .pairedBF16),
         ([.tiledBF16, .roundedBF16, .tiledBF16], .roundedBF16),
     ])
-    func allRanksTakeTheLeast(offers: [Arithmetic], expected: Arithmetic) throws {
+    func ranksAgreeOnTheBestCommonArithmetic(offers: [Arithmetic], expected: Arithmetic) throws {
         for result in try agree(offers) { #expect(try result.get() == expected) }
     }
 
     /// One rank emulates tiles on a CPU without pairs.
-    @Test func whatOneRankLacksIsLeftOut() throws {
+    @Test func anArithmeticMissingOnOneRankIsNotChosen() throws {
         let offers: [[Arithmetic]] = [[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]
         for result in try agree(offers) { #expect(try result.get() == .roundedBF16) }
     }
 
-    @Test func precisionsThatDifferAreRefusedOnAllRanks() throws {
+    @Test func differingPrecisionsAreRejectedOnAllRanks() throws {
         for result in try agree([.fp32, .roundedBF16]) {
             let error = try #require(throws: CollectiveError.self) { try result.get() }.error
             #expect(error.category == .usage && error.message.contains("'bf16 rounded', 'fp32'"), "\(error)")
         }
     }
 
-    /// A trainer uses the agreed arithmetic instead of this CPU's default; any CPU can multiply rounded operands.
-    @Test func aTrainerComputesWithWhatWasAgreedOn() throws {
+    /// The agreed arithmetic replaces this CPU's default; any CPU can multiply rounded operands.
+    @Test func aTrainerUsesTheAgreedArithmetic() throws {
         let bench = try TrainerRanksBench()
         func losses(_ arithmetic: Arithmetic) throws -> [UInt32] {
             let trainer = try Trainer(
@@ -72,7 +72,8 @@ import Testing
 
     /// Gradients that isolate the products with weights and the sums over tokens.
     ///
-    /// The sequences have one token, so no product affects the states, which have the same bits in every arithmetic.
+    /// The sequences have one token, so no product affects the states, which have the same bits in
+    /// every arithmetic.
     private func gradients(_ arithmetic: Arithmetic) throws -> (bias: [UInt32], kernel: [UInt32]) {
         let model = ModelConfiguration(embeddingDim: 4, rnnUnits: 70, vocabularySize: 39)
         let trainer = try Trainer(
@@ -88,13 +89,13 @@ import Testing
             return try #require(values).map(\.bitPattern)
         }
         let bias = try gradient("dense.bias")
-        // Without a kernel the logits are also the same, so only their products with the states differ.
+        // Without a kernel the logits are the same, so only their products with the states differ.
         let layout = trainer.layout
         trainer.replica.parameters.elements[layout.denseKernel..<layout.denseBias].update(repeating: 0)
         return (bias, try gradient("dense.kernel"))
     }
 
-    @Test func bothKindsOfProductAreThoseAgreedOn() throws {
+    @Test func bothKindsOfProductUseTheAgreedArithmetic() throws {
         var ways = [Arithmetic.fp32, .roundedBF16, .tiledBF16]
         if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
         let gradients = try ways.map(gradients)

@@ -31,7 +31,7 @@ import Testing
 
     /// The results are the same in any case; only the notices differ.
     @Test(arguments: [nil, "fp32", "fp32 without fma", "fp64 of a later version"])
-    func anotherArithmeticIsSaidOnce(before: String?) throws {
+    func aChangedArithmeticIsReportedOnce(before: String?) throws {
         let now = try Arithmetic.best(for: .fp32).rawValue
         _ = try train(to: 5, .fresh)
         let expected = try tensors(5)
@@ -53,7 +53,7 @@ import Testing
         #expect(notices.count == (before == nil ? 2 : 1), "\(notices)")
     }
 
-    @Test func aStartThatIsNoResumeSaysNothing() throws {
+    @Test func startingFromWeightsReportsNoChangedArithmetic() throws {
         let path = "\(bench.folder)/checkpoints/ckpt_1_1.safetensors"
         _ = try train(to: 1, .fresh)
         try bench.rewrite(path) { $0.arithmetic = "bf16 rounded" }

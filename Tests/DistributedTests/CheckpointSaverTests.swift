@@ -7,8 +7,9 @@ import Testing
 @testable import DTrainDistributed
 
 @Suite struct CheckpointSaverTests {
-    /// Saves on each rank, optionally with a weight of the last rank one ulp off; returns the ranks' errors and the
-    /// files.
+    /// Saves on each rank; returns the ranks' errors and the files.
+    ///
+    /// With `lastDiffers`, one weight of the last rank is one ulp off.
     private func save(
         ranks: Int, lastDiffers: Bool = false, calls: FileCalls = .system
     ) throws -> (errors: [DTrainError?], files: [String]) {
@@ -47,7 +48,7 @@ import Testing
         #expect(files.isEmpty)
     }
 
-    @Test func theTrainingGoesOnWhileTheDiskIsSlow() throws {
+    @Test func aSlowSaveDoesNotBlockTraining() throws {
         let disk = SlowDisk()
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: disk.calls)
         let saved = Array(bench.replica.parameters.elements)
@@ -64,7 +65,7 @@ import Testing
         #expect(Array(written.elements) == saved)
     }
 
-    @Test func aSaveWaitsForTheOneBefore() throws {
+    @Test func aSaveWaitsForThePreviousOne() throws {
         let disk = SlowDisk()
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: disk.calls)
         try bench.save(epoch: 1)
@@ -81,7 +82,7 @@ import Testing
         #expect(disk.mostAtOnce == 1)
     }
 
-    @Test func aFailedSaveIsReportedAndTheNextOneWrites() throws {
+    @Test func aFailedSaveIsReportedAndTheNextOneSucceeds() throws {
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 1))
         try bench.save(epoch: 1)
         try bench.save(epoch: 2)
@@ -93,7 +94,7 @@ import Testing
         #expect(try bench.folder.names == ["ckpt_2.safetensors"])
     }
 
-    @Test func theLastSaveIsTriedTwice() throws {
+    @Test func theLastSaveIsRetriedOnce() throws {
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 1))
         try bench.save(epoch: 1)
         try bench.saver.finish(report: bench.note)
@@ -102,7 +103,7 @@ import Testing
     }
 
     @Test(arguments: 1...3)
-    func aLastSaveThatFailsTwiceEndsAllRanks(ranks: Int) throws {
+    func aLastSaveThatFailsTwiceFailsAllRanks(ranks: Int) throws {
         let (errors, files) = try save(ranks: ranks, calls: failing(times: 2))
         for error in errors {
             let error = try #require(error)
@@ -114,7 +115,7 @@ import Testing
     }
 
     @Test(arguments: 0..<3)
-    func numbersThatAreNotFiniteAreNotSaved(buffer: Int) throws {
+    func nonFiniteValuesAreNotSaved(buffer: Int) throws {
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator())
         let last = bench.replica.layout.count - 1
         let buffers = [bench.replica.parameters] + bench.replica.optimizerState.slots
@@ -126,7 +127,7 @@ import Testing
         #expect(try bench.folder.names.isEmpty)
     }
 
-    @Test func oldCheckpointsGoOnlyWhenTheNewOneIsSafe() throws {
+    @Test func oldCheckpointsAreDeletedOnlyAfterTheNewOneIsSaved() throws {
         let folder = try SaverFolder()
         let bench = try SaverBench(folder, SoloCommunicator(), keep: 1, calls: failing(times: 1, after: 1))
         try bench.save(epoch: 1)

@@ -5,16 +5,16 @@ import Testing
 
 @Suite struct CommunicatorTests {
     @Test(arguments: CommunicatorCheck.all)
-    func soloConforms(check: CommunicatorCheck) throws {
+    func soloCommunicatorPassesEveryCheck(check: CommunicatorCheck) throws {
         try check.run(SoloCommunicator())
     }
 
     @Test(arguments: CommunicatorCheck.all, 1...5)
-    func inMemoryConforms(check: CommunicatorCheck, ranks: Int) throws {
+    func inMemoryCommunicatorPassesEveryCheck(check: CommunicatorCheck, ranks: Int) throws {
         for result in try InMemoryCommunicator.run(ranks: ranks, { try check.run($0) }) { try result.get() }
     }
 
-    @Test func missingRankEndsTheWait() throws {
+    @Test func aMissingRankEndsTheWaitWithAnError() throws {
         let results = try InMemoryCommunicator.run(ranks: 3, seconds: 0.2) { ranks in
             if ranks.rank != 1 { try ranks.barrier() }
         }
@@ -40,12 +40,12 @@ import Testing
         for result in results { #expect(throws: DTrainError.self) { try result.get() } }
     }
 
-    @Test func blocksFollowEachOther() throws {
+    @Test func blocksFromCountsAreContiguous() throws {
         let blocks = try RankBlocks(counts: [3, 0, 4])
         #expect((0..<3).map(blocks.range) == [0..<3, 3..<3, 3..<7])
     }
 
-    @Test func blocksBeyond32BitsAreRefused() throws {
+    @Test func blocksBeyond32BitsAreRejected() throws {
         let limit = Int(Int32.max)
         #expect(try RankBlocks(counts: [limit - 1, 1]).range(of: 1) == limit - 1..<limit)
         let error = #expect(throws: DTrainError.self) { try RankBlocks(counts: [limit, 1]) }

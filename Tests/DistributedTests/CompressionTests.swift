@@ -5,9 +5,9 @@ import Testing
 
 /// Gradient exchange in bf16.
 @Suite struct CompressionTests {
-    /// Each rank's gradient is constant, so without error feedback each step would add the same error.
+    /// The gradients are constant, so without error feedback each step would add the same error.
     @Test(arguments: 2...4, [2, 3, 8])
-    func sumOverManyStepsIsOffByOneRounding(ranks: Int, leaves: Int) throws {
+    func errorFeedbackBoundsTheErrorOverManySteps(ranks: Int, leaves: Int) throws {
         let (check, steps) = (GradientCheck(leaves: leaves, count: 603), 200)
         let results = try InMemoryCommunicator.run(ranks: ranks) { try Self.total(check, steps: steps, $0) }
         let totals = try results.map { try $0.get() }
@@ -18,10 +18,10 @@ import Testing
             let size = gradients.reduce(0.0) { $0 + Double(abs($1[index])) }
             let sum = gradients.reduce(0.0) { $0 + Double($1[index]) }
             let error = abs(totals[0][index] - Double(steps) * sum)
-            // bf16 has 8 bits, so rounding x loses at most |x| / 256. With x = gradient + residual, the residual stays
-            // below |gradient| / 255, and for all ranks together below size / 255. The owner rounds a sum of at most
-            // size * (1 + 2 / 255) and keeps a residual of at most that / 255. Float32 additions add about a hundredth
-            // of it.
+            // bf16 has 8 bits, so rounding x loses at most |x| / 256. With x = gradient + residual,
+            // the residual stays below |gradient| / 255. For all ranks together that is size / 255.
+            // The owner rounds a sum of at most size * (1 + 2 / 255) and keeps a residual of at
+            // most that / 255. Float32 additions add about a hundredth of it.
             #expect(error <= size * (2 + 2.0 / 255) / 255 * 1.05, "element \(index)")
             largest = max(largest, error / size)
         }
@@ -50,7 +50,8 @@ import Testing
                         Array(sum[elements]), GradientBlocks.Segment(block: block, elements: elements), node: place,
                         of: sums.count, to: nodes.pointer)
                 }
-                // In some steps blocks are sent while later ones are filled in, at different positions on each rank.
+                // In some steps, blocks are sent while later ones are filled, at positions that
+                // depend on the rank.
                 if (block + ranks.rank + step) % 3 != 0, step % 4 != 0 {
                     try reduction.advance(finished: block + 1)
                 }
@@ -66,7 +67,7 @@ import Testing
     }
 
     /// A row belongs to another character in the next step, so its residual must be discarded.
-    @Test func errorsOfRowsThatVaryAreForgotten() throws {
+    @Test func residualsOfVaryingRowsAreDiscarded() throws {
         let matrices = [
             GradientBlocks.Matrix(rows: 3, width: 40, offset: 0, stride: 40, rowsVary: true),
             GradientBlocks.Matrix(rows: 2, width: 40, offset: 120, stride: 40),
@@ -94,7 +95,7 @@ import Testing
         }
     }
 
-    @Test func roundingIsToTheNearestWithTiesToEven() {
+    @Test func roundingIsToNearestWithTiesToEven() {
         let values: [Float] = [1, 1.00390625, 1.01171875, 1.005859375, -1.00390625, 0, .infinity, .nan]
         var rounded = [UInt16](repeating: 0, count: values.count)
         var residual = [Float](repeating: 0, count: values.count)

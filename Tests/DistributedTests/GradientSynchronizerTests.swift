@@ -7,15 +7,15 @@ import Testing
 
 @Suite struct GradientSynchronizerTests {
     @Test(arguments: 1...5, [1, 2, 3, 7, 8, 13, 16])
-    func totalHasTheBitsOfTheTree(ranks: Int, leaves: Int) throws {
+    func sumsMatchTheTreeBitForBit(ranks: Int, leaves: Int) throws {
         // 5003 elements: more than a strip per rank, and not a multiple of a cache line.
         for count in [1, 15, 16, 17, 5003] {
             let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
                 let check = GradientCheck(leaves: leaves, count: count)
                 try check.run(ranks)
                 try check.run(ranks, minBytes: 900)
-                // Four blocks of two tasks, and a rest. With few elements, each is a block, and most ranks have no part
-                // of it.
+                // Four blocks of two tasks, and a rest. With few elements, each element is a block,
+                // of which most ranks have no part.
                 try check.run(ranks, minBytes: count < 20 ? 4 : count)
             }
             for result in results { try result.get() }
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: 1...4)
-    func librarySumIsClose(ranks: Int) throws {
+    func librarySumsAreWithinTolerance(ranks: Int) throws {
         for leaves in [1, 3, 8] {
             let results = try InMemoryCommunicator.run(ranks: ranks) { ranks in
                 try GradientCheck(leaves: leaves, count: 100).run(ranks, mode: .library)
@@ -33,11 +33,11 @@ import Testing
         }
     }
 
-    /// The last rank computes 0.3 s longer; on a busy machine other ranks may also be late in some steps.
+    /// The last rank computes 0.3 s longer; on a busy machine others may sometimes be late, too.
     @Test(arguments: [
         (GradientSummation.tree, GradientCompression.none), (.tree, .bf16), (.library, .none),
     ])
-    func waitIsWhatTheLastRankComputesLonger(
+    func waitingTimeIsCountedOnTheFasterRanks(
         mode: GradientSummation, compression: GradientCompression
     ) throws {
         let results = try InMemoryCommunicator.run(ranks: 3) { ranks in
@@ -62,9 +62,9 @@ import Testing
         }
     }
 
-    /// A block's exchange overlaps the computation of the others; nothing overlaps if all are sent at the end.
+    /// A block's exchange overlaps the computation of later blocks, unless all are sent at the end.
     @Test(arguments: [true, false], [GradientCompression.none, .bf16])
-    func exchangeBesideTheComputationIsHidden(isEarly: Bool, compression: GradientCompression) throws {
+    func overlappedExchangeCountsAsHidden(isEarly: Bool, compression: GradientCompression) throws {
         let blocks = GradientBlocks(contiguous: 100, ranks: 2, minBytes: 160)
         let results = try InMemoryCommunicator.run(ranks: 2) { ranks in
             let synchronizer = try GradientSynchronizer(
@@ -85,7 +85,7 @@ import Testing
         #expect(hidden.allSatisfy { ($0 > 0) == isEarly }, "\(hidden)")
     }
 
-    @Test func singleRankDoesNotWait() throws {
+    @Test func aSingleRankDoesNotWait() throws {
         let synchronizer = try GradientSynchronizer(
             communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 1), runs: [0..<1],
             blocks: GradientBlocks(contiguous: 3, ranks: 1))
@@ -93,14 +93,14 @@ import Testing
         #expect(try synchronizer.begin(nodes: values.pointer).finish().times.waiting == 0)
     }
 
-    /// Otherwise the bit comparisons above would test nothing.
-    @Test func orderOfAdditionMattersToTheCheck() {
+    /// Otherwise the comparisons of bits above would prove nothing.
+    @Test func checkValuesDependOnTheOrderOfAddition() {
         let check = GradientCheck(leaves: 8, count: 100)
         let inOrder = (0..<8).map(check.gradient).reduce([Float](repeating: 0, count: 100)) { zip($0, $1).map(+) }
         #expect(inOrder != check.expected)
     }
 
-    @Test func singleProcessReducesInPlaceWithoutTouchingAnything() throws {
+    @Test func aSingleProcessLeavesItsGradientUnchanged() throws {
         let synchronizer = try GradientSynchronizer(
             communicator: SoloCommunicator(), tree: ReductionTree(leafCount: 6), runs: [0..<6],
             blocks: GradientBlocks(contiguous: 3, ranks: 1))
@@ -117,7 +117,7 @@ import Testing
         (1, GradientSummation.tree, GradientCompression.none), (2, .tree, .none),
         (2, .tree, .bf16), (2, .library, .none),
     ])
-    func secondReductionBeforeTheFirstIsFinishedIsRefused(
+    func aSecondReductionBeforeTheFirstFinishesIsRejected(
         ranks: Int, mode: GradientSummation, compression: GradientCompression
     ) throws {
         let results = try InMemoryCommunicator.run(ranks: ranks) { communicator in
@@ -139,7 +139,7 @@ import Testing
         for result in results { try result.get() }
     }
 
-    @Test func trailersArePlacedBehindTheirParts() {
+    @Test func trailersFollowTheirParts() {
         // A block of 10 elements from 20 on, split into 4, 0 and 6; each trailer has 2 elements.
         let places = TrailerPlaces(behind: [20..<24, 24..<24, 24..<30], from: 20, length: 2)
         #expect((0..<3).map(places.start) == [4, 6, 14])
@@ -153,7 +153,7 @@ import Testing
     /// Checks rank 2's plan of two blocks of 48 elements and of the last block with the loss.
     ///
     /// The ranks have 1, 0 and 2 nodes.
-    @Test func planCountsBytesOfAllRanks() throws {
+    @Test func exchangePlansCountTheBytesOfAllRanks() throws {
         let blocks = GradientBlocks(contiguous: 97, ranks: 3, minBytes: 192)
         let shares = GradientShares(
             tree: ReductionTree(leafCount: 4), runs: [0..<1, 1..<1, 1..<4], blocks: blocks, rank: 2)
@@ -162,7 +162,8 @@ import Testing
             WireFormat(elementBytes: 4, trailerLength: 2, sendsNodes: true))
         #expect(plans.map(\.elements) == [0..<48, 48..<96, 96..<97])
         #expect(plans.map(\.ownPart) == [32..<48, 80..<96, 96..<97])
-        // Rank 2 sends 16 elements of 2 nodes to ranks 0 and 1, and receives 16 elements of 1 node from rank 0.
+        // Rank 2 sends 16 elements of 2 nodes to ranks 0 and 1, and receives 16 elements of 1 node
+        // from rank 0.
         #expect((0..<3).map(plans[1].sent.range) == [0..<128, 128..<256, 256..<256])
         #expect((0..<3).map(plans[1].received.range) == [0..<64, 64..<64, 64..<64])
         #expect((plans.map(\.stagingStart), stagingCount) == ([0, 16, 32], 33))

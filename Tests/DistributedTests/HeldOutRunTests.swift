@@ -39,9 +39,9 @@ import Testing
             .map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }.filter { $0.validation_loss != nil }
     }
 
-    /// Checkpoints, including held-out losses, are the same for any number of ranks and any resumed step.
+    /// Checkpoints and their held-out losses depend on neither the number of ranks nor a resume.
     @Test(arguments: [(false, Cell.gru), (true, .gru), (true, .lstm)])
-    func ranksAndResumesChangeNoBit(stateful: Bool, cell: Cell) throws {
+    func rankCountsAndResumesKeepTheBits(stateful: Bool, cell: Cell) throws {
         func change(_ options: inout TrainingOptions) {
             options[.validationSplit] = 0.2
             options[.validateEverySteps] = 7
@@ -71,7 +71,7 @@ import Testing
     }
 
     /// The held-out loss equals an evaluation of the saved weights on the held-out windows.
-    @Test func theLossIsThatOfAnEvaluation() throws {
+    @Test func theHeldOutLossMatchesAnEvaluation() throws {
         try train(ranks: 2, options(in: "run") { $0[.validationSplit] = 0.2 })
         let checkpoint = try Checkpoint(path: "\(bench.folder)/run/ckpt_2.safetensors")
         let vocabulary = try checkpoint.requireVocabulary()
@@ -94,8 +94,8 @@ import Testing
         #expect(try validations("run").last?.validation_loss == measured)
     }
 
-    /// Validation doesn't change the training: a run without validation, on the same windows, gives the same weights.
-    @Test func measuringLeavesTheTrainingAlone() throws {
+    /// Validating after every step gives the same weights as validating after every epoch.
+    @Test func validationDoesNotChangeTheWeights() throws {
         try train(ranks: 1, options(in: "often") { ($0[.validationSplit], $0[.validateEverySteps]) = (0.2, 1) })
         try train(ranks: 1, options(in: "seldom") { $0[.validationSplit] = 0.2 })
         func weights(_ folder: String) throws -> [Float] {
@@ -105,7 +105,7 @@ import Testing
         #expect(try weights("often") == weights("seldom"))
     }
 
-    @Test func theBestCheckpointIsTheLeastLoss() throws {
+    @Test func theBestCheckpointHasTheLowestLoss() throws {
         // A learning rate at which the loss soon rises again.
         try train(
             ranks: 1,
@@ -120,7 +120,7 @@ import Testing
         #expect(last.metadata.progress?.validation?.bestLoss == least)
     }
 
-    @Test func patienceEndsTheTrainingAndAResumeEndsAtOnce() throws {
+    @Test func earlyStoppingEndsTheTrainingAndItsResume() throws {
         func change(_ options: inout TrainingOptions) {
             (options[.validationSplit], options[.validateEverySteps]) = (0.2, 1)
             // No loss improves by that much.
@@ -141,7 +141,7 @@ import Testing
         #expect(try validations("run").count == 6)
     }
 
-    @Test func aResumeFromBeforeDeletesTheBest() throws {
+    @Test func resumingBeforeTheBestStepDeletesTheBestCheckpoint() throws {
         let first = options(in: "run") {
             ($0[.validationSplit], $0[.validateEverySteps], $0[.checkpointEverySteps]) = (0.2, 5, 4)
         }
@@ -156,7 +156,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: best))
     }
 
-    @Test func otherHeldOutDataIsRefused() throws {
+    @Test func resumingWithOtherHeldOutDataIsRejected() throws {
         for (name, text) in [
             ("a.txt", "the lazy dog jumps over the fox\n"), ("b.txt", "the quick fox runs over dogs\n"),
         ] {

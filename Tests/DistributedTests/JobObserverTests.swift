@@ -18,8 +18,9 @@ import Testing
         JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)", "rank 2 (beta)"], timeout: 4)
     }
 
-    /// Runs rounds of half a second in which rank 2 computes and the others wait; `beats` gives rank 2's heartbeat by
-    /// round.
+    /// Runs rounds of half a second in which rank 2 computes and the others wait.
+    ///
+    /// `beats` gives rank 2's heartbeat by round.
     private func findings(rounds: Int, beats: (Int) -> Int) -> [JobObserver.Finding] {
         var observer = observer()
         return (1...rounds).compactMap { round in
@@ -31,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func stuckRankIsNamedWithHostStepAndPhase() {
+    @Test func aStuckRankIsNamedWithHostStepAndPhase() {
         let findings = findings(rounds: 8) { _ in 0 }
         #expect(
             findings.last
@@ -41,7 +42,7 @@ import Testing
                         + "`stall-timeout`"))
     }
 
-    @Test func slowRankIsWarnedOfOnceAMinuteAndNeverEndsTheJob() {
+    @Test func aSlowRankCausesOneWarningPerMinuteAndNeverEndsTheJob() {
         let findings = findings(rounds: 130) { $0 }
         let warnings = findings.compactMap { if case .warning(let text) = $0 { text } else { nil } }
         #expect(warnings.count == findings.count)

@@ -6,7 +6,7 @@ import Testing
         LaunchEnvironment(environment: { variables[$0] }, allowedProcessors: allowed, onlineProcessors: online)
     }
 
-    @Test func plainStartNeedsNoMPI() {
+    @Test func aPlainStartUsesNoMPI() {
         #expect(!launch([:]).usesMPI)
         #expect(launch([:]).size == nil)
     }
@@ -15,7 +15,7 @@ import Testing
         ["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "1", "OMPI_COMM_WORLD_LOCAL_SIZE": "2"],
         ["PMI_SIZE": "4", "PMI_RANK": "3", "MPI_LOCALRANKID": "1", "MPI_LOCALNRANKS": "2"],
     ])
-    func launcherTellsSizeAndPlace(variables: [String: String]) {
+    func sizeAndLocalRankAreReadFromTheLauncher(variables: [String: String]) {
         let launch = launch(variables)
         #expect(launch.usesMPI)
         #expect(launch.size == 4)
@@ -23,16 +23,16 @@ import Testing
         #expect(launch.localSize == 2)
     }
 
-    @Test func pmixAloneIsEnough() {
+    @Test func aPMIxVariableAloneMeansMPI() {
         #expect(launch(["PMIX_RANK": "0"]).usesMPI)
         #expect(launch(["PMIX_RANK": "0"]).size == nil)
     }
 
-    @Test func batchScriptOfSlurmIsNoMPIProcess() {
+    @Test func aSlurmBatchScriptIsNotAnMPIProcess() {
         #expect(!launch(["SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_LOCALID": "0"]).usesMPI)
     }
 
-    @Test func tasksOfAStepAreKnownWithoutMPI() throws {
+    @Test func srunTasksAreDetectedWithoutMPI() throws {
         let launch = launch(["SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"])
         #expect(!launch.usesMPI)
         let tasks = try #require(launch.tasks)
@@ -43,31 +43,31 @@ import Testing
         [:], ["SLURM_NTASKS": "4", "SLURM_PROCID": "0"], ["SLURM_STEP_NUM_TASKS": "1"], ["SLURM_STEP_NUM_TASKS": "?"],
         ["OMPI_COMM_WORLD_SIZE": "4"],
     ])
-    func noOtherTasksAreClaimed(variables: [String: String]) {
+    func otherVariablesDescribeNoTasks(variables: [String: String]) {
         #expect(launch(variables).tasks == nil)
     }
 
     /// The PMI option of `srun` depends on the MPI library.
     @Test(arguments: [("Open MPI v4.1.4", "pmix"), ("MPICH Version: 4.0.2", "pmi2")])
-    func theWayOutFitsTheLibrary(library: String, type: String) throws {
+    func theSuggestedSrunOptionFitsTheMPILibrary(library: String, type: String) throws {
         let tasks = try #require(launch(["SLURM_STEP_NUM_TASKS": "4"]).tasks)
         let text = tasks.error(library: library, mpirun: "/opt/bin/mpirun").description
         #expect(text.contains("srun --mpi=\(type)") && text.contains("/opt/bin/mpirun"))
     }
 
-    @Test func moreRanksThanProcessorsIsOversubscribed() {
+    @Test func moreRanksThanProcessorsAreOversubscription() {
         #expect(launch(["OMPI_COMM_WORLD_LOCAL_SIZE": "4"], allowed: 2).isOversubscribed)
         #expect(!launch(["OMPI_COMM_WORLD_LOCAL_SIZE": "2"], allowed: 2).isOversubscribed)
         #expect(!launch([:], allowed: 1).isOversubscribed)
     }
 
-    @Test func boundRankSharesTheHostNotItsOwnCore() {
+    @Test func boundRanksAreComparedWithTheHostsProcessors() {
         let bound = ["OMPI_COMM_WORLD_LOCAL_SIZE": "2", "OMPI_MCA_orte_bound_at_launch": "1"]
         #expect(!launch(bound, allowed: 1, online: 2).isOversubscribed)
         #expect(launch(bound, allowed: 1, online: 1).isOversubscribed)
     }
 
-    @Test func oneHostIsOnlyAssumedWhereItIsKnown() {
+    @Test func aSingleHostIsReportedOnlyIfKnown() {
         #expect(launch(["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "4"]).isOnOneHost)
         #expect(!launch(["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "2"]).isOnOneHost)
         #expect(!launch(["OMPI_COMM_WORLD_SIZE": "4"]).isOnOneHost)

@@ -18,7 +18,7 @@ import Testing
     private func connected() throws -> (hub: LifelineHub, spoke: LifelineSpoke) {
         let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
-        try wait("both hear of each other") {
+        try wait("both sides have a record") {
             _ = spoke.send(LivenessRecord(rank: 2, rounds: 7, place: 5, beats: 3), seconds: 0.01)
             #expect(hub.read() == [])
             _ = hub.send(LivenessRecord(rank: 0, rounds: 9), seconds: 0.01)
@@ -28,18 +28,18 @@ import Testing
         return (hub, spoke)
     }
 
-    @Test func recordsArrive() throws {
+    @Test func recordsArriveOnBothSides() throws {
         let (hub, spoke) = try connected()
         #expect(hub.records == [LivenessRecord(rank: 2, rounds: 7, place: 5, beats: 3)])
         #expect(spoke.records == [LivenessRecord(rank: 0, rounds: 9)])
     }
 
-    @Test func rankThatVanishesIsLost() throws {
+    @Test func aRankThatDisconnectsIsLost() throws {
         var (hub, spoke): (LifelineHub, LifelineSpoke?) = try connected()
         spoke = nil
         _ = spoke
         var events: [LifelineEvent] = []
-        try wait("the loss is noticed") {
+        try wait("the loss is detected") {
             events += hub.read()
             return !events.isEmpty
         }
@@ -47,26 +47,26 @@ import Testing
         #expect(hub.read() == [])
     }
 
-    @Test func rankThatTakesLeaveIsNot() throws {
+    @Test func aRankThatAnnouncesItsExitIsNotLost() throws {
         var (hub, spoke): (LifelineHub, LifelineSpoke?) = try connected()
         spoke?.announce(.bye)
         spoke = nil
-        try wait("the connection is gone") { hub.read() == [] && hub.descriptors.count == 1 }
+        try wait("the connection is removed") { hub.read() == [] && hub.descriptors.count == 1 }
     }
 
-    @Test func rootThatVanishesIsLost() throws {
+    @Test func aRootThatDisconnectsIsLost() throws {
         var (hub, spoke): (LifelineHub?, LifelineSpoke) = try connected()
         hub = nil
         _ = hub
         var events: [LifelineEvent] = []
-        try wait("the loss is noticed") {
+        try wait("the loss is detected") {
             events += spoke.read()
             return !events.isEmpty
         }
         #expect(events == [.lost(rank: 0, .ended)])
     }
 
-    @Test func failuresAreToldToTheOthers() throws {
+    @Test func failureAndEndReachTheOtherSide() throws {
         let (hub, spoke) = try connected()
         spoke.announce(.failed)
         var events: [LifelineEvent] = []
@@ -84,7 +84,7 @@ import Testing
         #expect(events == [.over(isAbort: false)])
     }
 
-    @Test func strangersAreTurnedAway() throws {
+    @Test func aConnectionWithAWrongTokenIsIgnored() throws {
         let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         var address = hub.address
         address.token &+= 1
@@ -97,7 +97,7 @@ import Testing
         #expect(hub.records.isEmpty && stranger.records.isEmpty)
     }
 
-    @Test func ranksThatNeverComeAreMissedOnce() throws {
+    @Test func ranksThatNeverConnectAreReportedOnce() throws {
         let (hub, _) = try connected()
         #expect(
             hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [
@@ -106,15 +106,15 @@ import Testing
         #expect(hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [])
     }
 
-    /// A sender without answers stops, so a suspended receiver can't fill the connection.
-    @Test func whoHearsNothingStopsTalking() throws {
+    /// Otherwise a suspended receiver would let the connection's buffers fill up.
+    @Test func aSenderWithoutRepliesStops() throws {
         let (hub, spoke) = try connected()
         for round in 0..<100 { _ = spoke.send(LivenessRecord(rank: 2, rounds: round), seconds: 0) }
         _ = hub.read()
         #expect(try #require(hub.records.first).rounds < LivenessMessage.mostUnanswered)
     }
 
-    @Test func addressesOfACommonNetworkComeFirst() {
+    @Test func addressesOnACommonNetworkComeFirst() {
         func address(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: UInt32) -> UInt32 { a | b << 8 | c << 16 | d << 24 }
         let (loopback, docker, near) = (address(127, 0, 0, 1), address(172, 17, 0, 1), address(10, 7, 0, 1))
         let own = [HostAddress(address: address(10, 7, 0, 9), mask: address(255, 255, 0, 0))]
@@ -122,7 +122,7 @@ import Testing
         #expect(HostAddress.order([docker, near, loopback], own: own, isSameHost: true) == [loopback, near, docker])
     }
 
-    @Test func messagesSurviveTheWay() {
+    @Test func messagesSurviveARoundTrip() {
         let record = LivenessRecord(rank: 3, rounds: 1, place: 2, beats: 4, collectives: 5, waited: -1)
         let message = LivenessMessage(.pulse, token: -9, record)
         #expect(message.bytes.count == LivenessMessage.size)
@@ -131,7 +131,7 @@ import Testing
     }
 
     /// Rank 0 may read messages late, mostly during start-up.
-    @Test func aConnectionThatWaitsForItsAnswerIsKept() throws {
+    @Test func aConnectionWithALateReplyIsKept() throws {
         let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
         for round in 0..<20 {
@@ -139,7 +139,7 @@ import Testing
             _ = spoke.read()
             _ = pollPause()
         }
-        try wait("both hear of each other") {
+        try wait("both sides have a record") {
             #expect(hub.read() == [])
             _ = hub.send(LivenessRecord(rank: 0, rounds: 9), seconds: 0)
             #expect(spoke.read() == [])
@@ -148,7 +148,7 @@ import Testing
         #expect(hub.read() == [])
     }
 
-    @Test func whoDiesRightAfterItsFirstWordIsLost() throws {
+    @Test func aRankThatDisconnectsAfterItsFirstMessageIsLost() throws {
         let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
         var spoke: LifelineSpoke? = LifelineSpoke(to: hub.address, rank: 1, isSameHost: true)
         for _ in 0..<20 {
@@ -157,7 +157,7 @@ import Testing
         }
         spoke = nil
         var events: [LifelineEvent] = []
-        try wait("the loss is noticed") {
+        try wait("the loss is detected") {
             events += hub.read()
             return !events.isEmpty
         }

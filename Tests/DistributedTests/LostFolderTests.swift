@@ -22,7 +22,7 @@ import Testing
         try training.run()
     }
 
-    @Test func itSavesAgainWhenTheFolderIsBack() throws {
+    @Test func savingResumesWhenTheFolderIsBack() throws {
         let (whole, lost) = (try SaverFolder(), try SaverFolder())
         try train(whole)
         let away = "\(lost.path)/away"
@@ -47,7 +47,7 @@ import Testing
                 == Data(contentsOf: URL(fileURLWithPath: "\(lost.checkpoints)/\(name)")))
     }
 
-    @Test func itEndsWithAnInputOutputErrorWhenItStaysAway() throws {
+    @Test func aMissingFolderEndsTheTrainingWithAnInputOutputError() throws {
         let folder = try SaverFolder()
         var steps = 0
         let error = try #require(throws: CollectiveError.self) {

@@ -19,7 +19,7 @@ import Testing
     }
 
     /// Every write to `/dev/full` fails as on a full disk.
-    @Test func aFullDiskIsReportedOnceAndFailsAtTheEndAlone() throws {
+    @Test func aFullDiskIsReportedOnceAndFailsOnlyAtTheEnd() throws {
         let log = try MetricsLog(path: "/dev/full", data: ["/dev/null"], after: .none)
         var warnings: [String] = []
         for step in 1...5 {
@@ -34,7 +34,7 @@ import Testing
             "\(error)")
     }
 
-    @Test func linesAreWrittenWhenThereIsRoomAgain() throws {
+    @Test func missingLinesAreWrittenOnceThereIsRoom() throws {
         let folder = try SaverFolder()
         let path = "\(folder.path)/metrics"
         let room = Mutex(Int.max)
@@ -50,20 +50,20 @@ import Testing
         }
         let log = try MetricsLog(path: path, data: ["/dev/null"], after: .none, calls: calls)
         var warnings = 0
-        let tell: (TrainingEvent) -> Void = { if case .warning = $0 { warnings += 1 } }
-        try log.write(report(1), tell)
+        let countWarning: (TrainingEvent) -> Void = { if case .warning = $0 { warnings += 1 } }
+        try log.write(report(1), countWarning)
         room.withLock { $0 = 10 }
-        try log.write(report(2), tell)
-        try log.write(report(3), tell)
+        try log.write(report(2), countWarning)
+        try log.write(report(3), countWarning)
         #expect(warnings == 1)
         #expect(throws: DTrainError.self) { try log.finish() }
         room.withLock { $0 = Int.max }
-        try log.write(report(4), tell)
+        try log.write(report(4), countWarning)
         try log.finish()
         #expect(try steps(path) == [1, 2, 3, 4])
     }
 
-    @Test func aGapIsToldWhenTheTrainingGoesOn() throws {
+    @Test func aResumeReportsAGapInTheMetrics() throws {
         let folder = try SaverFolder()
         let path = "\(folder.path)/metrics"
         func write() throws {
@@ -105,7 +105,7 @@ import Testing
         try MetricsLog(path: path, data: ["/dev/null"], after: predecessor)
     }
 
-    @Test func linesOfAnotherTrainingAreNotLost() throws {
+    @Test func linesOfAnotherTrainingAreNotOverwritten() throws {
         let folder = try SaverFolder()
         let (path, text, own) = try earlier(folder)
         var (otherEpoch, otherStep) = (own, own)
@@ -127,8 +127,8 @@ import Testing
         #expect(try String(contentsOfFile: path, encoding: .utf8).isEmpty)
     }
 
-    /// The state after the first start died before its first save.
-    @Test func linesBeforeTheFirstCheckpointGoWithAWord() throws {
+    /// The file of a training that was killed before its first save.
+    @Test func linesBeforeTheFirstCheckpointAreDiscardedWithARemark() throws {
         let folder = try SaverFolder()
         let (path, text, _) = try earlier(folder)
         try Data(text.split(separator: "\n").prefix(4).joined(separator: "\n").utf8 + [0x0A])
@@ -138,7 +138,7 @@ import Testing
         #expect(try String(contentsOfFile: path, encoding: .utf8).isEmpty)
     }
 
-    @Test func oneTrainingAtATimeHasTheFile() throws {
+    @Test func aFileInUseByAnotherTrainingIsRejected() throws {
         let folder = try SaverFolder()
         let (path, text, progress) = try earlier(folder)
         // Truncation replaces the file with a new one.
@@ -152,7 +152,7 @@ import Testing
     }
 
     /// A pipe whose reader never reads delays neither the training nor its end.
-    @Test func aPipeThatIsFullHoldsNothingUp() throws {
+    @Test func aFullPipeDoesNotBlockTheTraining() throws {
         let folder = try SaverFolder()
         let path = "\(folder.path)/pipe"
         try #require(mkfifo(path, 0o600) == 0)
@@ -178,7 +178,7 @@ import Testing
         #expect(lines == 2020)
     }
 
-    @Test func aSignalEndsTheWaitForAReader() throws {
+    @Test func aSignalEndsTheWaitForAPipesReader() throws {
         let folder = try SaverFolder()
         let path = "\(folder.path)/pipe"
         try #require(mkfifo(path, 0o600) == 0)

@@ -5,9 +5,9 @@ import Testing
 
 /// The error for a step with a non-finite loss or gradient names the rank and the tensor.
 @Suite struct NonFiniteGradientTests {
-    /// The agreed error of all ranks after one rank's values were spoiled.
+    /// The agreed error of all ranks after one rank's values were corrupted.
     private func error(
-        ranks: Int, loss: Float, spoil: @escaping @Sendable (_ rank: Int, Replica) -> Void
+        ranks: Int, loss: Float, corrupt: @escaping @Sendable (_ rank: Int, Replica) -> Void
     ) throws -> DTrainError {
         let results = try InMemoryCommunicator.run(ranks: ranks) { communicator in
             let replica = try Replica(
@@ -18,7 +18,7 @@ import Testing
                         microBatches: communicator.rank..<communicator.rank + 1),
                     optimizer: Adam(), threads: 1))
             let error = try NonFiniteGradient(step: 12, loss: loss)
-                .diagnose(replica, JobRanks(communicator)) { spoil(communicator.rank, replica) }
+                .diagnose(replica, JobRanks(communicator)) { corrupt(communicator.rank, replica) }
             return try #require(error as? CollectiveError).error
         }
         let errors = try results.map { try $0.get() }
@@ -30,7 +30,7 @@ import Testing
         "; lower `learning-rate` or limit the gradient with `clip-norm`, and continue from the last checkpoint with "
         + "`resume`"
 
-    @Test func theRankAndItsTensorAreNamed() throws {
+    @Test func theErrorNamesTheRankAndTheTensor() throws {
         let error = try error(ranks: 3, loss: 4) { rank, replica in
             // The sums over tokens are the first to be sent.
             if rank == 1 { replica.gradient.sums[0] = .infinity }
@@ -42,7 +42,7 @@ import Testing
                 + "(\(currentHostName()))\(advice)")
     }
 
-    @Test func badWeightsComeBeforeWhatFollowsFromThem() throws {
+    @Test func nonFiniteWeightsAreReportedBeforeTheirEffects() throws {
         let error = try error(ranks: 2, loss: .nan) { rank, replica in
             replica.parameters.pointer[replica.layout.denseKernel] = .nan
             if rank == 1 { replica.gradient.sums[0] = .nan }
@@ -54,14 +54,14 @@ import Testing
                 + "(\(host))\(advice)")
     }
 
-    @Test func aSingleProcessHasNoRankToName() throws {
+    @Test func theErrorOfASingleProcessNamesNoRank() throws {
         let error = try error(ranks: 1, loss: .infinity) { _, replica in
             replica.gradient.sums[replica.gradient.blocks.loss] = .infinity
         }
         #expect(error.description == "the loss of step 12 is inf: the loss is not finite\(advice)")
     }
 
-    @Test func withEveryPartFiniteTheSumIsTooLarge() throws {
+    @Test func aNonFiniteSumOfFinitePartsIsExplained() throws {
         let error = try error(ranks: 2, loss: 4) { _, _ in }
         #expect(
             error.description

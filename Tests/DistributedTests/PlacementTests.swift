@@ -14,7 +14,7 @@ import Testing
             processors: processors, quota: quota, hostProcessors: total, idleCores: idle, hasGivenThreads: isGiven)
     }
 
-    @Test func nothingIsSaidWhereThreadsFit() {
+    @Test func thereIsNoWarningIfThreadsFit() {
         #expect(host(own: 2).warning == nil)
         #expect(host(ranks: 2).warning == nil)
         #expect(host(ranks: 2, own: 4, processors: 8, of: 8, isGiven: true).warning == nil)
@@ -26,7 +26,7 @@ import Testing
         #expect(host(processors: 1, of: 1, idle: 7, isGiven: true).warning == nil)
     }
 
-    @Test func tooManyAreSaidWithBothNumbersAndTheFlag() {
+    @Test func warningsOfTooManyThreadsNameBothCountsAndTheSetting() {
         #expect(
             host(ranks: 3).warning
                 == "3 ranks share the 2 cores of node1, which is slower than one rank a core: start 2 there")
@@ -52,7 +52,7 @@ import Testing
                 + "`threads` to 1")
     }
 
-    @Test func cornersOfTheLauncherAreNamed() {
+    @Test func idleCoresBesideBoundRanksAreReported() {
         #expect(
             host(processors: 1, of: 1, idle: 1).warning
                 == "the rank on node1 is bound to 1 core, and 1 core stays idle: start with 'mpirun --bind-to none', or "
@@ -76,7 +76,7 @@ import Testing
         ([0], 0...7, 1, nil, false, 0), ([0], 0...7, 4, nil, false, 3), ([0], 0...7, nil, 1.5, false, 0),
         ([0], 0...7, nil, 3, false, 2),
     ])
-    func coresAreIdleThatNobodyUsesAndTheJobMay(
+    func onlyUnusedAndAllowedCoresCountAsIdle(
         used: [Int], available: ClosedRange<Int>, allocated: Int?, quota: Double?, siblings: Bool, idle: Int
     ) {
         let count = LauncherProcessors.idleCores(
@@ -85,11 +85,11 @@ import Testing
         #expect(count == idle)
     }
 
-    @Test func onlyALauncherThatHasBoundIsBlamed() {
+    @Test func withoutABindingNoCoresAreIdle() {
         #expect(LauncherProcessors.idleCores(besides: ProcessorSet([0])) { _ in nil } == 0)
     }
 
-    @Test func quotasAreWrittenAsPeopleDo() {
+    @Test func quotasArePrintedWithAtMostTwoDecimals() {
         #expect([1.5, 2, 0.25, 0.05, 10.999, 1.1].map(HostLoad.text) == ["1.5", "2", "0.25", "0.05", "11", "1.1"])
     }
 }

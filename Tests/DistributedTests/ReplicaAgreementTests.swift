@@ -17,7 +17,7 @@ import Testing
                 return error.error
             }
         }
-        #expect(Set(errors).count == 1, "all ranks throw the same")
+        #expect(Set(errors).count == 1, "all ranks throw the same error")
         return errors[0]
     }
 
@@ -29,7 +29,7 @@ import Testing
         #expect(error == nil)
     }
 
-    @Test func differingSettingIsNamedWithRanksAndValues() throws {
+    @Test func aDifferingSettingIsNamedWithRanksAndValues() throws {
         let error = try #require(
             try error(ranks: 4) { ranks, agreement in
                 let seed = [1, 3].contains(ranks.rank) ? "7" : "42"
@@ -42,7 +42,7 @@ import Testing
         #expect(!error.message.contains("--layers"))
     }
 
-    @Test func settingThatOneRankLacksIsNamed() throws {
+    @Test func aSettingMissingOnOneRankIsNamed() throws {
         let error = try #require(
             try error(ranks: 2) { ranks, agreement in
                 try agreement.requireSameOnAllRanks(ranks.rank == 0 ? [] : [("--init", "a.safetensors")])
@@ -50,11 +50,11 @@ import Testing
         #expect(error.message.hasPrefix("--init differs: nothing on rank 0, 'a.safetensors' on rank 1 ("))
     }
 
-    @Test func noLocalErrorGoesOn() throws {
+    @Test func ranksWithoutErrorsPass() throws {
         #expect(try error(ranks: 3) { _, agreement in try agreement.agree(localError: nil) } == nil)
     }
 
-    @Test func errorOfOneRankReachesAll() throws {
+    @Test func anErrorOfOneRankReachesAllRanks() throws {
         let error = try #require(
             try error(ranks: 3) { ranks, agreement in
                 try agreement.agree(localError: ranks.rank == 2 ? DTrainError(.noInput, "no file 'x y'") : nil)
@@ -64,7 +64,7 @@ import Testing
         #expect(error.message.hasSuffix("): no file 'x y'"))
     }
 
-    @Test func otherFailingRanksAreNamed() throws {
+    @Test func allFailingRanksAreNamed() throws {
         let error = try #require(
             try error(ranks: 3) { ranks, agreement in
                 try agreement.agree(localError: ranks.rank > 0 ? DTrainError(.badData, "bad \(ranks.rank)") : nil)
@@ -72,7 +72,7 @@ import Testing
         #expect(error.message.contains("bad 1 (and on rank 2 ("))
     }
 
-    @Test func theHintOfAnErrorReachesAll() throws {
+    @Test func theHintOfAnErrorReachesAllRanks() throws {
         let error = try #require(
             try error(ranks: 3) { ranks, agreement in
                 try agreement.agree(
@@ -82,14 +82,14 @@ import Testing
         #expect(error.description.hasSuffix("): bad 0; lower `seed`"))
     }
 
-    @Test func singleProcessIsNotNamed() {
+    @Test func theErrorOfASingleProcessNamesNoRank() {
         let error = #expect(throws: CollectiveError.self) {
             try ReplicaAgreement(SoloCommunicator()).agree(localError: DTrainError(.badData, "a line"))
         }
         #expect(error?.error == DTrainError(.badData, "a line"))
     }
 
-    @Test func bodyOfOneRankThatThrowsFailsAll() throws {
+    @Test func aBodyThatThrowsOnOneRankFailsAllRanks() throws {
         let error = try #require(
             try error(ranks: 2) { ranks, _ in
                 let value = try ranks.collectively { () throws -> Int in
@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 2])
-    func replicaThatDiffersFromMostIsNamed(odd: Int) throws {
+    func aReplicaThatDiffersFromMostIsNamed(odd: Int) throws {
         let error = try #require(
             try error(ranks: 3) { ranks, agreement in
                 let weights: [Float] = ranks.rank == odd ? [1, 2.0000002] : [1, 2]
@@ -120,7 +120,7 @@ import Testing
         #expect(error.message.contains("differ from those on most ranks"))
     }
 
-    @Test func withoutMajorityAllRanksAreNamed() throws {
+    @Test func withoutAMajorityAllRanksAreNamed() throws {
         let error = try #require(
             try error(ranks: 2) { ranks, agreement in
                 try [Float(ranks.rank)].withUnsafeBytes { try agreement.requireSameReplica($0, "the weights") }

@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test(arguments: [(0, 0, 0, 1), (0, 171, 171, 172), (1, 0, 172, 172), (2, 5, 349, 172), (20, 0, 20, 1)])
-    func progressThatAddsUpIsTaken(epoch: Int, stepInEpoch: Int, step: Int, stepsPerEpoch: Int) throws {
+    func consistentProgressIsAccepted(epoch: Int, stepInEpoch: Int, step: Int, stepsPerEpoch: Int) throws {
         try check(epoch: epoch, stepInEpoch: stepInEpoch, step: step, stepsPerEpoch: stepsPerEpoch)
     }
 
@@ -18,7 +18,7 @@ import Testing
         (0, 172, 172, 172), (2, 118, 119, 172), (1, 0, Int.max, 172), (1, 0, 0, 172), (2, 118, 118 + 2 * 13, 13),
         (Int.max, 0, 0, 2), (Int.max, 1, Int.min, 2), (3, 0, 3, 0),
     ])
-    func progressThatDoesNotAddUpIsBadData(epoch: Int, stepInEpoch: Int, step: Int, stepsPerEpoch: Int) throws {
+    func inconsistentProgressIsBadData(epoch: Int, stepInEpoch: Int, step: Int, stepsPerEpoch: Int) throws {
         let error = try #require(throws: DTrainError.self) {
             try check(epoch: epoch, stepInEpoch: stepInEpoch, step: step, stepsPerEpoch: stepsPerEpoch)
         }

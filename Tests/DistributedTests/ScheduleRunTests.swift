@@ -44,7 +44,7 @@ import Testing
         for report in steps { #expect(abs(report.learningRate - cosine(report.step - 1)) < 1e-15, "\(report.step)") }
     }
 
-    @Test func theStepsFollowTheScheduleWhateverMaxStepsSays() throws {
+    @Test func maxStepsDoesNotChangeTheSchedule() throws {
         let (steps, _) = try train(to: 30) { $0[.schedule] = .cosine }
         #expect(steps.count == 30)
         expectCosine(steps)
@@ -57,7 +57,7 @@ import Testing
         #expect(try horizon("ckpt_1_3") == nil)
     }
 
-    @Test func moreEpochsLeaveTheScheduleAndSaySo() throws {
+    @Test func moreEpochsKeepTheScheduleWithANotice() throws {
         _ = try train(to: 3) { $0[.schedule] = .cosine }
         let (steps, notices) = try train(to: 60, .resume) { $0[.epochs] = 3 }
         #expect(steps.last?.step == 60)
@@ -70,7 +70,7 @@ import Testing
         #expect(abs((given.steps.first?.learningRate ?? 0) - 0.5e-3 * (1 + cos(0.6 * Double.pi))) < 1e-15)
     }
 
-    @Test func aScheduleThatBeginsOnAResumeEndsWithTheEpochsOfTheCheckpoint() throws {
+    @Test func aScheduleSetOnAResumeEndsWithTheCheckpointsEpochs() throws {
         _ = try train(to: 3)
         let (steps, notices) = try train(to: 5, .resume) { ($0[.schedule], $0[.epochs]) = (.cosine, 3) }
         #expect(steps.map(\.step) == [4, 5])
@@ -82,7 +82,7 @@ import Testing
         #expect(try horizon("ckpt_1_6") == 52)
     }
 
-    @Test func theNormInReportsIsThatBeforeClipping() throws {
+    @Test func reportsHaveTheGradientNormBeforeClipping() throws {
         let free = try train(to: 1).steps[0].gradientNorm
         for clip: (inout TrainingOptions) -> Void in [{ $0[.clipNorm] = 1e-3 }, { $0[.clipValue] = 1e-6 }] {
             let (steps, _) = try train(to: 2) { options in

@@ -8,7 +8,7 @@ import Testing
     private static let size = 1 << 16
 
     /// Writes through one mapping are visible through the other.
-    @Test func bothMappingsAreTheSameMemory() throws {
+    @Test func bothMappingsShareMemory() throws {
         let (memories, descriptor) = try pair()
         defer { close(descriptor) }
         for length in [100, 1, 0, 5000] {
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func whatIsFullGivesNothing() throws {
+    @Test func allocationsBeyondTheSizeReturnNil() throws {
         let (memories, descriptor) = try pair()
         defer { close(descriptor) }
         #expect(memories[0].take(byteCount: Self.size) == nil)
@@ -29,8 +29,8 @@ import Testing
         #expect(memories[0].take(byteCount: Self.size / 2) == nil)
     }
 
-    /// In another container the same process and descriptor numbers refer to something else, or nothing.
-    @Test func othersMemoryIsNotTaken() throws {
+    /// In another container, the same process and descriptor numbers mean something else.
+    @Test func invalidHandlesAreNotMapped() throws {
         let made = try #require(SharedHostMemory.Mapping.make(size: Self.size))
         defer { close(made.descriptor) }
         #expect(SharedHostMemory.Mapping.open(made.handle, size: Self.size) != nil)
@@ -43,7 +43,7 @@ import Testing
         #expect(SharedHostMemory.Mapping.open(.init(), size: Self.size) == nil)
     }
 
-    @Test func withoutMemoryEveryRankKeepsItsOwn() {
+    @Test func withoutSharedMemoryARankIsAlone() {
         let memory = SharedHostMemory {}
         #expect(memory.ranks == 1 && memory.index == 0 && memory.take(byteCount: 1) == nil)
     }

@@ -24,7 +24,7 @@ import Testing
         // One rank is unbound.
         ([0...7, 0...3, 4...7], [2, 2, 2], 8),
     ])
-    func threadsAreTheMaskDividedAmongThoseThatShareIt(masks: [ClosedRange<Int>], threads: [Int], count: Int) {
+    func processorsAreDividedAmongTheRanksThatShareThem(masks: [ClosedRange<Int>], threads: [Int], count: Int) {
         #expect(shared(masks).map(\.defaultThreads) == threads)
         #expect(shared(masks).map(\.count) == [Int](repeating: count, count: masks.count))
     }
@@ -36,7 +36,7 @@ import Testing
         ([0...0, 1...1], [2, 1], [true, false]), ([0...0, 0...0, 1...7], [1, 1, 1], [true, true, false]),
         ([0...3], [4], [false]), ([0...3], [5], [true]),
     ])
-    func crowdingCountsThreads(masks: [ClosedRange<Int>], threads: [Int], crowded: [Bool]) {
+    func moreThreadsThanSharedProcessorsAreCrowded(masks: [ClosedRange<Int>], threads: [Int], crowded: [Bool]) {
         #expect(shared(masks).map { $0.areCrowded(threads: threads) } == crowded)
     }
 
@@ -44,11 +44,11 @@ import Testing
         ("0-3,8", [0, 1, 2, 3, 8]), ("5", [5]), ("\t0-1, 64-65\n", [0, 1, 64, 65]), ("", nil), ("x", nil), ("3-1", nil),
         ("0-99999999", nil),
     ])
-    func listsAreReadAsLinuxWritesThem(list: String, numbers: [Int]?) {
+    func processorListsOfLinuxAreRead(list: String, numbers: [Int]?) {
         #expect(ProcessorSet(list: list[...])?.numbers == numbers.map { Set($0) })
     }
 
-    @Test func currentProcessMayRunSomewhere() {
+    @Test func theCurrentProcessHasAProcessor() {
         #expect(ProcessorSet.defaultThreads >= 1)
         #expect(SoloCommunicator().processors.defaultThreads == ProcessorSet.defaultThreads)
     }
@@ -77,7 +77,7 @@ import Testing
         #expect(threads([0...1], [quota((1, 16))]) == [2])
     }
 
-    @Test func aQuotaThatIsLessThanTheCoresIsSaid() {
+    @Test func aQuotaBelowTheCoresIsReported() {
         func host(_ masks: [ClosedRange<Int>], _ quotas: [ProcessorQuota]) -> SharedProcessors {
             SharedProcessors(masks: masks.map { ProcessorSet($0) }, quotas: quotas, localRank: 0)
         }
@@ -92,7 +92,7 @@ import Testing
         #expect(!host([0...7], [quota((1, 1.5))]).areCrowded(threads: [1]))
     }
 
-    @Test func quotasTravel() {
+    @Test func quotasSurviveARoundTrip() {
         let quota = quota((1, 1.5), (UInt64.max, 0.25))
         #expect(quota.bytes.count == ProcessorQuota.byteCount)
         #expect(ProcessorQuota(bytes: quota.bytes[...]) == quota)

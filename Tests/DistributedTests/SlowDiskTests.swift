@@ -7,8 +7,8 @@ import Testing
 
 /// Saves to a slow disk.
 @Suite struct SlowDiskTests {
-    /// A disk that accepts few bytes per call, with a pause after each.
-    private static func dribbling(_ bytes: Int, microseconds: UInt32) -> FileCalls {
+    /// A disk that accepts few bytes per write, with a pause before each.
+    private static func slowDisk(bytesPerWrite bytes: Int, microseconds: UInt32) -> FileCalls {
         var calls = FileCalls.system
         calls.write = { descriptor, all in
             usleep(microseconds)
@@ -17,13 +17,13 @@ import Testing
         return calls
     }
 
-    /// Waiting for a slow disk doesn't count as a stall.
-    @Test func whoWaitsForADribblingDiskMoves() throws {
+    /// Each write to the disk counts as progress.
+    @Test func waitingForASlowDiskIsNotAStall() throws {
         let communicator = SoloCommunicator()
         let bench = try SaverBench(
-            try SaverFolder(), communicator, calls: Self.dribbling(50, microseconds: 10_000))
+            try SaverFolder(), communicator, calls: Self.slowDisk(bytesPerWrite: 50, microseconds: 10_000))
         let heartbeat = communicator.heartbeat
-        let stillest = Mutex(0.0)
+        let longestPause = Mutex(0.0)
         let isOver = Atomic(false)
         let watch = Thread {
             var rank = ObservedRank(rank: 0)
@@ -32,7 +32,7 @@ import Testing
                 usleep(5_000)
                 let now = Clock.seconds
                 rank.observe(LivenessRecord(rank: 0, beats: heartbeat.beats), seconds: now - last)
-                stillest.withLock { $0 = max($0, rank.still) }
+                longestPause.withLock { $0 = max($0, rank.still) }
                 last = now
             }
         }
@@ -44,12 +44,12 @@ import Testing
         isOver.store(true, ordering: .relaxed)
         #expect(bench.events == ["saved ckpt_1.safetensors"])
         // Both times grow on a busy machine; without heartbeats they would be equal.
-        #expect(stillest.withLock { $0 } < seconds / 2)
+        #expect(longestPause.withLock { $0 } < seconds / 2)
     }
 
-    @Test func theLastSaveSurvivesAnErrorOfAllRanks() throws {
+    @Test func aSaveInProgressFinishesAfterAnErrorOfAllRanks() throws {
         let bench = try SaverBench(
-            try SaverFolder(), SoloCommunicator(), calls: Self.dribbling(25, microseconds: 30_000))
+            try SaverFolder(), SoloCommunicator(), calls: Self.slowDisk(bytesPerWrite: 25, microseconds: 30_000))
         try bench.save(epoch: 1)
         bench.saver.settle(after: CollectiveError(DTrainError(.badData, "not finite")), report: bench.note)
         #expect(bench.events == ["saved ckpt_1.safetensors"])
@@ -59,7 +59,7 @@ import Testing
     /// The other ranks wait for this rank's error.
     @Test func anErrorOfOneRankDoesNotWaitForTheDisk() throws {
         let bench = try SaverBench(
-            try SaverFolder(), SoloCommunicator(), calls: Self.dribbling(25, microseconds: 30_000))
+            try SaverFolder(), SoloCommunicator(), calls: Self.slowDisk(bytesPerWrite: 25, microseconds: 30_000))
         try bench.save(epoch: 1)
         bench.saver.settle(after: DTrainError(.internal, "of one rank"), report: bench.note)
         // The save is still in progress.
@@ -67,7 +67,7 @@ import Testing
         try bench.saver.finish(report: bench.note)
     }
 
-    @Test func theMetricsReachTheDiskBeforeTheCheckpointTakesItsName() throws {
+    @Test func metricsAreFlushedBeforeTheCheckpointIsRenamed() throws {
         let order = Mutex<[String]>([])
         var calls = FileCalls.system
         calls.rename = { old, new in

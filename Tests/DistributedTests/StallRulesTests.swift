@@ -19,18 +19,18 @@ import Testing
         #expect(rules.verdict([rank(0, collectives: 8, waited: 9), rank(1, collectives: 7)]) == .fine)
     }
 
-    @Test func movingLaggardIsSlowHoweverLongItTakes() {
+    @Test func aStragglerWithProgressIsSlowNotStuck() {
         let verdict = rules.verdict([rank(0, collectives: 8, waited: 500), rank(1, collectives: 7, still: 3)])
         #expect(verdict == .slow(.init(ranks: [1], waiters: [0], seconds: 500)))
     }
 
-    @Test func slowStepsAreNoNews() {
+    @Test func waitsBelowTwoTypicalStepsAreFine() {
         let ranks = [rank(0, collectives: 8, waited: 15), rank(1, collectives: 7)]
         #expect(rules.verdict(ranks, typicalStep: 8) == .fine)
         #expect(rules.verdict(ranks, typicalStep: 7) == .slow(.init(ranks: [1], waiters: [0], seconds: 15)))
     }
 
-    @Test func laggardThatStandsStillIsStuck() {
+    @Test func aStragglerWithoutProgressIsStuck() {
         let verdict = rules.verdict([
             rank(0, collectives: 8, waited: 20), rank(1, collectives: 7, still: 19),
             rank(2, collectives: 8, waited: 20),
@@ -39,14 +39,14 @@ import Testing
     }
 
     /// A suspended process appears to wait, since its last record says so.
-    @Test func stoppedProcessIsSilent() {
+    @Test func aSuspendedProcessIsSilent() {
         let verdict = rules.verdict([
             rank(0, collectives: 8, waited: 20), rank(1, collectives: 8, waited: 0.2, still: 19.5, silent: 19.5),
         ])
         #expect(verdict == .silent(.init(ranks: [1], waiters: [0], seconds: 20)))
     }
 
-    @Test func heldUpInAnEarlierCollectiveIsNotToBlame() {
+    @Test func aRankWaitingInAnEarlierCollectiveIsNotTheStraggler() {
         let verdict = rules.verdict([
             rank(0, collectives: 9, waited: 20), rank(1, collectives: 8, waited: 20, still: 20),
             rank(2, collectives: 7, still: 20),
@@ -54,7 +54,7 @@ import Testing
         #expect(verdict == .stuck(.init(ranks: [2], waiters: [0, 1], seconds: 20)))
     }
 
-    @Test func withoutCulpritTheUnknownRanksAreBlamedAfterTheHeadStart() {
+    @Test func withoutAStragglerRanksWithoutRecordsAreReportedAfterTheHeadStart() {
         let unknown = ObservedRank(rank: 2, record: nil)
         func ranks(_ waited: Double) -> [ObservedRank] {
             (0...1).map { rank($0, collectives: 8, waited: waited, still: waited) } + [unknown]
@@ -64,7 +64,7 @@ import Testing
     }
 
     /// Rank 0 was slow and has just arrived; the records of ranks 1 and 2 are older.
-    @Test func whoeverHasJustComeShowsThatNothingIsStuck() {
+    @Test func aRankThatHasJustArrivedMeansNoStall() {
         let verdict = rules.verdict([
             rank(0, collectives: 8, waited: 0), rank(1, collectives: 8, waited: 60, still: 60),
             rank(2, collectives: 8, waited: 60, still: 60),
@@ -72,8 +72,8 @@ import Testing
         #expect(verdict == .fine)
     }
 
-    /// Time in which the whole job is suspended doesn't count, since no monitoring thread runs.
-    @Test func suspendedJobHasLostNothing() {
+    /// Only the seconds between observations count, so a suspension of the whole job isn't a stall.
+    @Test func progressResetsTheStillAndSilentTimes() {
         var observed = rank(1, collectives: 7)
         observed.observe(LivenessRecord(rank: 1, rounds: 5, collectives: 7), seconds: 1)
         #expect(observed.still == 1 && observed.silent == 0)

@@ -17,12 +17,12 @@ import Testing
         try #require(LifelineHub(size: size, reach: reach))
     }
 
-    private func knock(_ hub: LifelineHub, with bytes: [UInt8] = [], from address: UInt32? = nil) throws
+    private func openConnection(to hub: LifelineHub, with bytes: [UInt8] = [], from address: UInt32? = nil) throws
         -> LivenessSocket
     {
-        let to = address ?? HostAddress.loopback
-        let socket = try #require(LivenessSocket.connecting(to: to, port: hub.address.port))
-        try wait("the connection is there") { socket.isConnected }
+        let host = address ?? HostAddress.loopback
+        let socket = try #require(LivenessSocket.connecting(to: host, port: hub.address.port))
+        try wait("the connection is established") { socket.isConnected }
         _ = bytes.withUnsafeBytes { send(socket.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         return socket
     }
@@ -31,7 +31,7 @@ import Testing
         LivenessMessage(.pulse, token: hub.address.token, LivenessRecord(rank: rank, rounds: 1)).bytes
     }
 
-    /// Connects a rank; returns its side.
+    /// Connects a rank; returns its end of the connection.
     private func connect(_ rank: Int, to hub: LifelineHub) throws -> LifelineSpoke {
         let spoke = LifelineSpoke(to: hub.address, rank: rank, isSameHost: true)
         try wait("rank \(rank) is known") {
@@ -43,6 +43,7 @@ import Testing
         return spoke
     }
 
+    /// The numbers of foreign connections in the reports among the events.
     private func strangers(_ events: [LifelineEvent]) -> [Int] {
         events.compactMap { if case .strangers(let strangers) = $0 { strangers.count } else { nil } }
     }
@@ -52,7 +53,7 @@ import Testing
         return !socket.isConnected || socket.receive(token: 0).loss != nil
     }
 
-    @Test func thePortOfOneHostIsOnLoopbackAlone() throws {
+    @Test func aSingleHostListensOnLoopbackOnly() throws {
         let hub = try hub()
         #expect(hub.address.addresses == [HostAddress.loopback])
         #expect(HostAddress.text(HostAddress.loopback) == "127.0.0.1")
@@ -62,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func thePortClosesWhenAllRanksAreThere() throws {
+    @Test func thePortClosesWhenAllRanksAreConnected() throws {
         let hub = try hub()
         let first = try connect(1, to: hub)
         #expect(hub.descriptors.count == 2)
@@ -74,10 +75,10 @@ import Testing
     }
 
     /// Foreign connections use no more descriptors than the missing ranks would.
-    @Test func silentConnectionsAreFewAndShort() throws {
+    @Test func silentConnectionsAreLimitedInNumberAndTime() throws {
         let hub = try hub()
-        let flood = try (0..<100).map { _ in try knock(hub, with: [1, 2, 3]) }
-        try wait("most are turned away") {
+        let flood = try (0..<100).map { _ in try openConnection(to: hub, with: [1, 2, 3]) }
+        try wait("most connections are closed") {
             #expect(hub.read() == [])
             return flood.count { $0.receive(token: 0).loss != nil } >= 98
         }
@@ -86,7 +87,7 @@ import Testing
         #expect(hub.descriptors.count == 1 + 2)
         #expect(hub.send(LivenessRecord(rank: 0), seconds: 0.2) == [])
         #expect(hub.descriptors.count == 1)
-        // The ranks are unaffected, and one line reports the connections.
+        // The ranks still connect, and one line reports the foreign connections.
         let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
         #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 0.1)) == [100])
         #expect(hub.send(LivenessRecord(rank: 0), seconds: 100) == [])
@@ -94,25 +95,25 @@ import Testing
         withExtendedLifetime(spokes) {}
     }
 
-    @Test func aSlowSenderIsTurnedAway() throws {
+    @Test func aSlowSenderIsDisconnected() throws {
         let hub = try hub()
         let bytes = message(hub, rank: 1)
-        let slow = try knock(hub, with: Array(bytes.prefix(32)))
+        let slow = try openConnection(to: hub, with: Array(bytes.prefix(32)))
         for _ in 0..<3 {
             #expect(hub.read() == [])
             #expect(hub.send(LivenessRecord(rank: 0), seconds: 0.7) == [])
         }
-        try wait("it is turned away") { hub.read() == [] && slow.receive(token: 0).loss != nil }
+        try wait("the connection is closed") { hub.read() == [] && slow.receive(token: 0).loss != nil }
         #expect(hub.records.isEmpty)
         // A sender that takes one second is within the limit of two.
-        let late = try knock(hub, with: Array(bytes.prefix(32)))
+        let late = try openConnection(to: hub, with: Array(bytes.prefix(32)))
         _ = hub.read()
         _ = hub.send(LivenessRecord(rank: 0), seconds: 1)
         _ = bytes.dropFirst(32).withUnsafeBytes { send(late.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        try wait("it is known") { hub.read() == [] && hub.records.map(\.rank) == [1] }
+        try wait("the rank is known") { hub.read() == [] && hub.records.map(\.rank) == [1] }
     }
 
-    @Test func aMessagePlayedAgainHarmsNoRank() throws {
+    @Test func aReplayedMessageIsRejected() throws {
         let hub = try hub()
         let spoke = try connect(2, to: hub)
         for bytes in [
@@ -121,8 +122,8 @@ import Testing
                 .failed, token: hub.address.token, LivenessRecord(rank: 2)
             ).bytes,
         ] {
-            let again = try knock(hub, with: bytes)
-            try wait("it is turned away") {
+            let again = try openConnection(to: hub, with: bytes)
+            try wait("the connection is closed") {
                 #expect(hub.read() == [])
                 return again.receive(token: 0).loss != nil
             }
@@ -135,42 +136,41 @@ import Testing
         [], [0], [UInt8](repeating: 7, count: 63), [UInt8](repeating: 0, count: 64),
         [UInt8](repeating: 255, count: 4096),
     ])
-    func bytesThatAreNoMessageHarmNothing(bytes: [UInt8]) throws {
+    func invalidBytesDoNotAffectRanks(bytes: [UInt8]) throws {
         let hub = try hub()
-        var stranger: LivenessSocket? = try knock(hub, with: bytes)
+        var stranger: LivenessSocket? = try openConnection(to: hub, with: bytes)
         _ = hub.read()
         stranger = nil
         _ = stranger
-        try wait("it is gone") { hub.read() == [] && hub.descriptors.count == 1 }
+        try wait("the connection is removed") { hub.read() == [] && hub.descriptors.count == 1 }
         let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
         #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 0)) == [1])
         withExtendedLifetime(spokes) {}
     }
 
     @Test(arguments: [-1, 0, 3, Int.max, Int.min])
-    func ranksThatTheJobLacksAreTurnedAway(rank: Int) throws {
+    func ranksOutsideTheJobAreRejected(rank: Int) throws {
         let hub = try hub()
-        let stranger = try knock(hub, with: message(hub, rank: rank))
-        try wait("it is turned away") { hub.read() == [] && stranger.receive(token: 0).loss != nil }
+        let stranger = try openConnection(to: hub, with: message(hub, rank: rank))
+        try wait("the connection is closed") { hub.read() == [] && stranger.receive(token: 0).loss != nil }
         #expect(hub.records.isEmpty)
     }
 
-    /// In a job of several hosts the port is open to all; a connection's address shows whether it comes from one of
-    /// them.
+    /// In a job of several hosts any host can connect, so rank 0 checks each connection's address.
     @Test(.enabled(if: HostAddress.all.contains { !HostAddress.isLoopback($0.address) }, "no network here"))
-    func otherHostsAreTurnedAway() throws {
+    func connectionsFromOtherHostsAreRejected() throws {
         let own = try #require(HostAddress.all.map(\.address).first { !HostAddress.isLoopback($0) })
         let closed = try hub(2, .hosts([HostAddress.loopback]))
-        let stranger = try knock(closed, with: message(closed, rank: 1), from: own)
-        try wait("it is turned away") { closed.read() == [] && stranger.receive(token: 0).loss != nil }
+        let stranger = try openConnection(to: closed, with: message(closed, rank: 1), from: own)
+        try wait("the connection is closed") { closed.read() == [] && stranger.receive(token: 0).loss != nil }
         #expect(closed.records.isEmpty)
         let open = try hub(2, .hosts([own]))
-        let rank = try knock(open, with: message(open, rank: 1), from: own)
-        try wait("it is let in") { open.read() == [] && !open.records.isEmpty }
+        let rank = try openConnection(to: open, with: message(open, rank: 1), from: own)
+        try wait("the rank is accepted") { open.read() == [] && !open.records.isEmpty }
         withExtendedLifetime(rank) {}
     }
 
-    @Test func descriptorsAreLeftForTheSaves() {
+    @Test func descriptorsAreReservedForSaves() {
         var limit = rlimit()
         #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
         let most = Int32(clamping: limit.rlim_cur)
@@ -178,7 +178,7 @@ import Testing
         #expect(!DescriptorLimit.leavesRoom(most - 10))
     }
 
-    @Test func oneLineTellsOfStrangers() {
+    @Test func foreignConnectionsAreReportedInOneLine() {
         var strangers = Strangers(port: 4711)
         strangers.add(HostAddress.loopback)
         let observer = JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)"], timeout: 4)

@@ -10,7 +10,7 @@ final class TrainerRanksBench: Sendable {
 
     /// The exact result of a training.
     struct State: Hashable, Sendable {
-        /// The weights, then the optimiser's slots.
+        /// The weights, then the optimizer's slots.
         var numbers: [[UInt32]]
         /// The training's progress, including its losses.
         var progress: TrainingProgress

@@ -4,14 +4,14 @@ import Testing
 
 @testable import DTrainDistributed
 
-/// A custom loop on several ranks (threads): the bits of one process, and errors shared by all ranks.
+/// Custom loops on several ranks (threads) give the bits of one process and share their errors.
 @Suite struct TrainerRanksTests {
     private let bench: TrainerRanksBench
 
     init() throws { bench = try TrainerRanksBench() }
 
     @Test(arguments: 1...3)
-    func aLoopGivesTheBitsOfOneProcess(ranks: Int) throws {
+    func aCustomLoopMatchesOneProcessBitForBit(ranks: Int) throws {
         let bench = bench
         let loop: TrainerRanksBench.Loop = { trainer in
             var progress = TrainingProgress()
@@ -57,7 +57,7 @@ import Testing
     }
 
     /// Only rank 0 reads the file.
-    @Test func aRefusedResumeIsThrownByAllRanksAndChangesNothing() throws {
+    @Test func aFailedResumeThrowsOnAllRanksAndChangesNothing() throws {
         let bench = bench
         let errors = try bench.onRanks(3) { trainer, _ in
             let before = bench.state(trainer)
@@ -73,7 +73,7 @@ import Testing
 
     /// The loss is NaN for one target, which occurs only in the last rank's sequences.
     @Test(arguments: 2...3)
-    func aLossThatIsNotFiniteIsThrownByAllRanksAlike(ranks: Int) throws {
+    func aNonFiniteLossThrowsTheSameErrorOnAllRanks(ranks: Int) throws {
         let bench = bench
         let errors = try bench.onRanks(ranks) { trainer, _ in
             let batch = try Batch([[1, 2, 1], [1, 2, 2], [2, 1, 2], [1, 1, 2], [2, 2, 3]])
@@ -111,7 +111,7 @@ import Testing
 
     /// Lengths below, at and above the trainer's length of 6.
     @Test(arguments: 1...3)
-    func aCurriculumGivesTheBitsOfOneProcess(ranks: Int) throws {
+    func aCurriculumMatchesOneProcessBitForBit(ranks: Int) throws {
         let bench = bench
         let loop: TrainerRanksBench.Loop = { trainer in
             for (stage, length) in [2, 6, 13].enumerated() {
@@ -130,7 +130,7 @@ import Testing
 
     /// The loss is half the squared distance of the logits from the one-hot target.
     @Test(arguments: 1...3)
-    func aLossOfOnesOwnGivesTheBitsOfOneProcess(ranks: Int) throws {
+    func aCustomLossMatchesOneProcessBitForBit(ranks: Int) throws {
         let bench = bench
         let squares = RowLoss { logits, target, gradient in
             var loss = 0.0
@@ -151,7 +151,7 @@ import Testing
         #expect(try bench.onRanks(ranks, loop).allSatisfy { $0 == expected })
     }
 
-    @Test func impossibleSizesAreRefusedOnAllRanksAlike() throws {
+    @Test func invalidSizesThrowTheSameErrorOnAllRanks() throws {
         let results = try InMemoryCommunicator.run(ranks: 3) { communicator in
             _ = try Trainer(
                 model: ModelConfiguration(rnnUnits: 0, vocabularySize: 7), threads: 1, ranks: communicator)

@@ -41,7 +41,7 @@ import Testing
         return options
     }
 
-    @Test func aTrainingThatIsNotRunChangesNoFile() throws {
+    @Test func planningATrainingChangesNoFile() throws {
         let (bench, used) = try usedBench()
         let before = try files(bench)
         var options = used
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(arguments: 1...3)
-    func aPlanThatFailsChangesNoFile(ranks: Int) throws {
+    func aFailedPlanChangesNoFile(ranks: Int) throws {
         let (bench, used) = try usedBench()
         let before = try files(bench)
         var tooLong = used
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(arguments: 1...3)
-    func aResumeTakesWhatIsNotGivenFromTheCheckpoint(ranks: Int) throws {
+    func aResumeTakesMissingSettingsFromTheCheckpoint(ranks: Int) throws {
         let (bench, used) = try usedBench()
         let options = resume(bench)
         let plans = try InMemoryCommunicator.run(ranks: ranks) { communicator in
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func aChangeIsReportedOnce() throws {
+    @Test func aChangedSettingIsReportedOnce() throws {
         let (bench, _) = try usedBench()
         var options = resume(bench)
         options[.epochs] = 5
@@ -107,7 +107,7 @@ import Testing
     }
 
     /// A checkpoint from before the number of epochs was stored.
-    @Test func anOldCheckpointResumes() throws {
+    @Test func aCheckpointWithoutTheNumberOfEpochsResumes() throws {
         let (bench, used) = try usedBench()
         let path = "\(bench.folder)/checkpoints/ckpt_1_3.safetensors"
         let training =
@@ -125,7 +125,7 @@ import Testing
     }
 
     /// The table's entries define the settings that may differ between ranks.
-    @Test func theTableIsWhatRanksCompare() throws {
+    @Test func ranksCompareTheSettingsOfTheTable() throws {
         let keys = TrainingOptions(data: "text").fingerprint.map(\.key)
         #expect(Set(keys).count == keys.count)
         #expect(Set(Settings.all.map(\.name)).count == Settings.all.count)
@@ -136,7 +136,7 @@ import Testing
         #expect(Settings.job.allSatisfy { !$0.isStored && !$0.changesWeights && $0.onResume == .free })
     }
 
-    @Test func givingTheDefaultDiffersFromGivingNoneOnAResume() {
+    @Test func anExplicitDefaultDiffersFromNoValueOnAResume() {
         func value(_ key: String, _ options: TrainingOptions) -> String? {
             options.fingerprint.first { $0.key == key }?.value
         }
@@ -152,7 +152,7 @@ import Testing
 
     /// Another training changes the folder between the check and the lock.
     @Test(arguments: [TrainingOptions.Start.fresh, .resume])
-    func aFolderThatIsUsedInTheMeantimeIsRefused(start: TrainingOptions.Start) throws {
+    func aFolderChangedAfterPlanningIsRejected(start: TrainingOptions.Start) throws {
         let (other, _) = try usedBench()
         let bench = try TrainingBench()
         var options = bench.options
@@ -169,7 +169,7 @@ import Testing
 
     /// The folder is locked before a checkpoint is chosen, on any number of ranks.
     @Test(arguments: [1, 3])
-    func aFolderInUseIsRefusedBeforeACheckpointIsChosen(ranks: Int) throws {
+    func aFolderInUseIsRejectedBeforeACheckpointIsChosen(ranks: Int) throws {
         let (bench, used) = try usedBench()
         let before = try files(bench)
         let first = try plan(resume(bench))

@@ -8,7 +8,7 @@ import Testing
 /// Events that end a training early, on ranks as threads.
 @Suite struct TrainingRunTests {
     @Test(arguments: 1...4, [1, 2, 20])
-    func aSignalOnOneRankStopsAllAfterTheSameStep(ranks: Int, stop: Int) throws {
+    func aSignalOnOneRankStopsAllRanksAfterTheSameStep(ranks: Int, stop: Int) throws {
         let bench = try TrainingBench()
         let results = try bench.train(ranks: ranks, bench.options) { rank, step, _ in
             rank == ranks - 1 && step >= stop ? SIGTERM : 0
@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: 1...3)
-    func aSignalDuringTheStartLeavesEarlierFilesAlone(ranks: Int) throws {
+    func aSignalDuringStartUpKeepsEarlierFiles(ranks: Int) throws {
         let bench = try TrainingBench()
         var options = bench.options
         options[.maxSteps] = 3
@@ -34,7 +34,7 @@ import Testing
     }
 
     /// After the last step there is nothing to resume.
-    @Test func aSignalInTheLastStepDoesNotCount() throws {
+    @Test func aSignalInTheLastStepIsIgnored() throws {
         let bench = try TrainingBench()
         var options = bench.options
         options[.maxSteps] = 3
@@ -51,7 +51,7 @@ import Testing
 
     /// A bit flips in one rank's weights during step 5; the check follows step 6.
     @Test(arguments: [(2, 1, nil), (3, 0, 0), (3, 2, 2), (4, 1, 1)])
-    func aFlippedBitIsFoundAtTheNextCheckAndItsRankNamed(ranks: Int, victim: Int, named: Int?) throws {
+    func aFlippedBitIsDetectedAtTheNextCheck(ranks: Int, victim: Int, named: Int?) throws {
         let bench = try TrainingBench()
         var options = bench.options
         options[.verifyReplicas] = 3
@@ -77,7 +77,7 @@ import Testing
 
     /// The sum is wrong, but recomputing each rank's part finds no error.
     @Test(arguments: 1...3)
-    func aGradientThatIsNotFiniteEndsTheTrainingBeforeTheWeightsChange(ranks: Int) throws {
+    func aNonFiniteGradientEndsTheTrainingBeforeTheWeightsChange(ranks: Int) throws {
         let bench = try TrainingBench()
         var options = bench.options
         options[.checkpointEverySteps] = 1

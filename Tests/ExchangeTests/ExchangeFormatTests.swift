@@ -9,7 +9,7 @@ import Testing
     private static let files: [ExchangeFormat] = [.pytorch, .keras, .onnx]
 
     @Test(arguments: files)
-    func onlyFilesAreReplaced(format: ExchangeFormat) throws {
+    func pipesAndFoldersAreNotReplaced(format: ExchangeFormat) throws {
         let scratch = try Scratch()
         let model = try sampleModel(.gru)
         let pipe = scratch.file("pipe")
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test(arguments: files)
-    func aSlashAtTheEndIsNoFile(format: ExchangeFormat) throws {
+    func aPathWithATrailingSlashIsRejected(format: ExchangeFormat) throws {
         let scratch = try Scratch()
         try expectRefusal(.usage, "model/' names a folder", "leave out the trailing slash") {
             try format.write(sampleModel(.gru), to: scratch.file("new/model/"))
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: ExchangeFormat.allCases)
-    func anEmptyPathIsRefused(format: ExchangeFormat) throws {
+    func anEmptyPathIsRejected(format: ExchangeFormat) throws {
         let kind = format == .dtrain ? "folder" : "file"
         try expectRefusal(.usage, "`output` is empty; name a \(kind)") { try format.write(sampleModel(.gru), to: "") }
     }

@@ -70,7 +70,7 @@ extension ExchangeModel {
     }
 }
 
-/// Expects the body to throw a one-line `DTrainError` of the category that contains the given parts.
+/// Expects the body to throw a one-line `DTrainError` of the category with the given parts.
 func expectRefusal(
     _ category: DTrainError.Category, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation,
     _ body: () throws -> Void

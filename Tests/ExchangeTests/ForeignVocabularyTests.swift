@@ -31,7 +31,7 @@ import Testing
 
     /// Three characters and `[UNK]`, which is optional in the list.
     @Test(arguments: [#"["[UNK]","c","a","b"]"#, #"["c","a","b"]"#])
-    func listsGiveTheIdsTheirOrder(list: String) throws {
+    func aListDeterminesTheOrderOfIds(list: String) throws {
         for imported in [try read(list), try read(metadata: list)] {
             #expect(imported.model.vocabulary.tokens == ["[UNK]", "c", "a", "b"] && imported.remarks.isEmpty)
             #expect(try imported.model.matrix("embedding.embeddings").values == (1...8).map(Float.init))
@@ -44,11 +44,11 @@ import Testing
 
     /// Four characters for four ids; the model has no id for `[UNK]`.
     @Test(arguments: [#"["d","c","a","b"]"#, "abcd"])
-    func aModelMayLackUnknown(vocabulary: String) throws {
+    func unknownIsAddedToAModelWithoutIt(vocabulary: String) throws {
         try requireAddedUnknown(read(vocabulary))
     }
 
-    @Test func aModelWhoseMetadataLacksUnknownGetsIt() throws {
+    @Test func unknownIsAddedIfTheMetadataLacksIt() throws {
         let imported = try read(metadata: #"["d","c","a","b"]"#)
         try requireAddedUnknown(imported)
         #expect(imported.model.vocabulary.tokens == ["[UNK]", "d", "c", "a", "b"])
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: [#"["[UNK]","a","b","c","d"]"#, #"["[UNK]","a","b"]"#, #"["a","b"]"#, "abcde", "ab"])
-    func otherSizesAreRefused(vocabulary: String) throws {
+    func vocabulariesOfOtherSizesAreRejected(vocabulary: String) throws {
         try expectRefusal(.usage, "has 4 ids", "`vocabulary`") { _ = try read(vocabulary) }
     }
 
@@ -75,13 +75,13 @@ import Testing
         (#"["a","b"]"#, "has 2, or 3 with [UNK], entries, but its model has 4 ids"),
         (#"["[UNK]","a","b","c","d"]"#, "not a list of 4 strings"), (#"["a","the","b"]"#, "has a token (id 2)"),
     ])
-    func otherSizesInTheMetadataAreRefused(list: String, problem: String) throws {
+    func invalidVocabulariesInTheMetadataAreRejected(list: String, problem: String) throws {
         try expectRefusal(.badData, problem, "`vocabulary`") { _ = try read(metadata: list) }
         // A given vocabulary overrides the metadata.
         #expect(try read("cab", metadata: list).model.vocabulary.tokens == ["[UNK]", "a", "b", "c"])
     }
 
-    @Test func aGivenVocabularyIsThatOfTheMetadata() throws {
+    @Test func aGivenVocabularyMustMatchTheMetadata() throws {
         #expect(try read("cab", metadata: #"["[UNK]","a","b","c"]"#).remarks.isEmpty)
         for other in ["abd", #"["a","c","b"]"#, "abcd"] {
             try expectRefusal(.usage, "differs from that of", "leave out `vocabulary`") {
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func weightsWithoutAVocabularyNeedOne() throws {
+    @Test func weightsWithoutAVocabularyRequireOne() throws {
         try expectRefusal(.badData, "no vocabulary for its 4 ids", "`vocabulary`") {
             _ = try ImportFormat.pytorch.read(weights(), vocabulary: nil)
         }

@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases, 1...3)
-    func thereAndBackAreTheSameBits(cell: Cell, layers: Int) throws {
+    func exportAndImportKeepTheBits(cell: Cell, layers: Int) throws {
         let model = try sampleModel(cell, layers: layers)
         let path = try ExchangeFormat.keras.write(model, to: scratch.file("m.safetensors"))
         let file = try Safetensors(path: path)
@@ -31,7 +31,7 @@ import Testing
     }
 
     /// Rewriting a damaged checkpoint would make it appear valid.
-    @Test func dtrainsOwnFilesAreRefused() throws {
+    @Test func dtrainsOwnCheckpointsAreRejected() throws {
         let model = try sampleModel(.gru)
         let path = try model.save(to: scratch.file("own"))
         func refuse() throws {
@@ -49,7 +49,7 @@ import Testing
         #expect(try Array(Safetensors(path: exported).metadata.keys) == ["vocabulary"])
     }
 
-    @Test func pathsOfKerasVariablesAreRead() throws {
+    @Test func kerasVariablePathsAreRead() throws {
         let model = try sampleModel(.gru, layers: 2)
         let own = try KerasFormat.tensors(of: model).map { tensor in
             let words = tensor.name.split(separator: ".").map(String.init)
@@ -61,20 +61,20 @@ import Testing
         #expect(try read(own).bits == model.bits)
         let renamed = own.map { TensorFile.Tensor($0.name.replacing("dense/", with: "logits/"), $0) }
         #expect(try read(renamed, map: ["sequential/logits=dense"]).bits == model.bits)
-        // Dots aren't path separators, so an optimiser's slot isn't taken for a weight.
+        // Dots aren't path separators, so an optimizer's slot isn't taken for a weight.
         let slot = TensorFile.Tensor.counted("adam.m.gru.bias", [2, 9])
         #expect(try read(KerasFormat.tensors(of: model) + [slot]).bits == model.bits)
     }
 
     @Test(arguments: [(Cell.gru, "gru.bias", 18), (.lstm, "lstm.bias", 12), (.simpleRNN, "dense.bias", 5)])
-    func absentBiasesAreZeros(cell: Cell, name: String, count: Int) throws {
+    func missingBiasesAreZeros(cell: Cell, name: String, count: Int) throws {
         let model = try sampleModel(cell)
         let back = try read(KerasFormat.tensors(of: model).filter { $0.name != name })
         #expect(try back.matrix(name).values == [Float](repeating: 0, count: count))
         #expect(try back.matrix("dense.kernel") == model.matrix("dense.kernel"))
     }
 
-    @Test func whatDtrainDoesNotComputeIsRefusedByName() throws {
+    @Test func unsupportedContentIsRejectedByName() throws {
         let gru = try KerasFormat.tensors(of: sampleModel(.gru))
         try expectRefusal(.badData, "'gru.bias'", "reset_after=False", "train it with reset_after=True") {
             _ = try read(gru.map { $0.name == "gru.bias" ? .counted("gru.bias", [9]) : $0 })
@@ -100,7 +100,7 @@ import Testing
         try expectRefusal(.badData, "'\(hdf5)'") { _ = try ImportFormat.keras.read(hdf5, vocabulary: vocabulary) }
     }
 
-    @Test func eachCellsKernelIsLookedFor() throws {
+    @Test func anErrorNamesTheKernelOfEachCell() throws {
         let dense = try KerasFormat.tensors(of: sampleModel(.gru)).filter { !$0.name.hasPrefix("gru.") }
         try expectRefusal(
             .badData,
@@ -108,7 +108,7 @@ import Testing
         ) { _ = try read(dense) }
     }
 
-    @Test func twoTensorsOfOneNameAreRefusedWhereItIsTheModels() throws {
+    @Test func duplicateNamesAreRejectedOnlyIfTheModelUsesThem() throws {
         let model = try sampleModel(.gru)
         let gru = try KerasFormat.tensors(of: model)
         let others: Tensors = [.counted("a/norm/gamma", [3]), .counted("b/norm/gamma", [3])]
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func rulesNameTensorsOfTheFormat() throws {
+    @Test func mappingRulesMustNameTensorsOfTheFormat() throws {
         let model = try sampleModel(.gru, layers: 2)
         let own = try KerasFormat.tensors(of: model).map {
             TensorFile.Tensor($0.name == "dense.bias" ? "out_bias" : $0.name, $0)

@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: Cell.allCases, 1...3)
-    func inputsAndOutputsHaveTheirNamesAndShapes(cell: Cell, layers: Int) throws {
+    func inputsAndOutputsHaveTheExpectedNamesAndShapes(cell: Cell, layers: Int) throws {
         let scratch = try Scratch()
         let path = try ExchangeFormat.onnx.write(sampleModel(cell, layers: layers), to: scratch.file("m.onnx"))
         let file = try ONNXModelProto(serializedBytes: [UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
@@ -49,7 +49,7 @@ import Testing
         (Cell.gru, [0, 1, 2], [0, 1, 2], "GRU"), (.lstm, [0, 1, 2, 3], [0, 3, 1, 2], "LSTM"),
         (.simpleRNN, [0], [0], "RNN"),
     ])
-    func gatesAreInTheOperatorsOrder(cell: Cell, own: [Float], theirs: [Float], name: String) throws {
+    func gatesAreInTheOrderOfONNX(cell: Cell, own: [Float], theirs: [Float], name: String) throws {
         let sizes = ModelConfiguration(cell: cell, layers: 1, embeddingDim: 1, rnnUnits: 1, vocabularySize: 2)
         let model = try ExchangeModel(sizes, vocabulary: Vocabulary(tokens: ["[UNK]", "a"])) { tensor in
             switch tensor.role {
@@ -76,13 +76,13 @@ import Testing
 
     /// 2 GiB are 536,870,912 floats.
     @Test(arguments: [(ids: 1, units: 13_000, fits: true), (1, 14_000, false)])
-    func modelsThatTheFormatCannotHoldAreFound(ids: Int, units: Int, fits: Bool) {
+    func modelsBeyondTheSizeLimitAreDetected(ids: Int, units: Int, fits: Bool) {
         // A GRU has about 3·H·(H + 1) weights.
         let sizes = ModelConfiguration(embeddingDim: 1, rnnUnits: units, vocabularySize: ids)
         #expect(ONNXFormat.fits(ParameterLayout(sizes)) == fits)
     }
 
-    @Test func filesAreReplacedOnlyWhenAsked() throws {
+    @Test func existingFilesAreReplacedOnlyWithOverwrite() throws {
         let scratch = try Scratch()
         let model = try sampleModel(.gru)
         for format in [ExchangeFormat.pytorch, .keras, .onnx] {

@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: [(Cell.gru, 9), (.lstm, 12), (.simpleRNN, 3)], 1...3)
-    func thereAndBackAreTheSameBits(cell: (Cell, Int), layers: Int) throws {
+    func exportAndImportKeepTheBits(cell: (Cell, Int), layers: Int) throws {
         let model = try sampleModel(cell.0, layers: layers)
         let path = try ExchangeFormat.pytorch.write(model, to: scratch.file("m.safetensors"))
         let file = try Safetensors(path: path)
@@ -49,7 +49,7 @@ import Testing
         (Cell.gru, [0, 1, 2], [1, 0, 2]),
         (.lstm, [0, 1, 2, 3], [0, 1, 2, 3]), (.simpleRNN, [0], [0]),
     ])
-    func gatesAreInPyTorchsOrder(cell: Cell, own: [Float], theirs: [Float]) throws {
+    func gatesAreInTheOrderOfPyTorch(cell: Cell, own: [Float], theirs: [Float]) throws {
         let sizes = ModelConfiguration(cell: cell, layers: 1, embeddingDim: 1, rnnUnits: 1, vocabularySize: 2)
         let model = try ExchangeModel(sizes, vocabulary: Vocabulary(tokens: ["[UNK]", "a"])) { tensor in
             switch tensor.role {
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: [(3, "rnn.bias_ih_l0"), (12, "rnn.bias_ih_l1")])
-    func sumsOfBiasesAreFinite(rows: Int, name: String) throws {
+    func biasesWithANonFiniteSumAreRejected(rows: Int, name: String) throws {
         let (large, other) = (Float.greatestFiniteMagnitude, name.replacing("ih", with: "hh"))
         func tensors(_ second: Float) -> Tensors {
             let values = [name: large, other: second]
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test func absentBiasesAreNamed() throws {
+    @Test func missingBiasesAreNamed() throws {
         let remarks = try read(state(rows: 9).filter { $0.name != "head.bias" }).remarks
         #expect(remarks.count == 1 && remarks[0].hasSuffix("has no 'head.bias': zeros are used"), "\(remarks)")
         let without = try read(state(rows: 9).filter { !$0.name.contains("bias") }).remarks
@@ -107,7 +107,7 @@ import Testing
             "\(without)")
     }
 
-    @Test func absentBiasesAreZeros() throws {
+    @Test func missingBiasesAreZeros() throws {
         func model(rows: Int, without parts: String...) throws -> ExchangeModel {
             try read(state(rows: rows).filter { tensor in !parts.contains { tensor.name.contains($0) } }).model
         }
@@ -138,7 +138,7 @@ import Testing
         }
     }
 
-    @Test func whatDtrainDoesNotComputeIsRefusedByName() throws {
+    @Test func unsupportedContentIsRejectedByName() throws {
         let gru = state(rows: 9)
         try expectRefusal(.badData, "'rnn.weight_ih_l0_reverse'", "train a model that reads forward only") {
             _ = try read(gru + [.counted("rnn.weight_ih_l0_reverse", [9, 2])])
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test func ownNamesAreMapped() throws {
+    @Test func customNamesAreMapped() throws {
         let own: Tensors = state(rows: 9).map { tensor in
             let name = tensor.name.replacing("rnn.", with: "module.gru.").replacing("head.weight", with: "out")
             return .counted(name, tensor.shape)
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func aRuleBeatsATensorThatHasTheName() throws {
+    @Test func aMappingRuleOverridesATensorOfThatName() throws {
         let imported = try read(state(rows: 9) + [.counted("other", [5], from: 50)], map: ["other=head.bias"])
         #expect(try imported.model.matrix("dense.bias").values == (50...54).map(Float.init))
         #expect(imported.warnings.first?.hasSuffix("ignored: 'head.bias'") == true, "\(imported.warnings)")
@@ -191,7 +191,7 @@ import Testing
 
     /// A bias is optional, so a mistyped rule would silently give zeros.
     @Test(arguments: ["out_bias=head.bais", "out_bias=heads.bias", "out_bias=head"])
-    func rulesNameTensorsOfTheFormat(rule: String) throws {
+    func mappingRulesMustNameTensorsOfTheFormat(rule: String) throws {
         let own = state(rows: 9).map {
             $0.name == "head.bias" ? TensorFile.Tensor("out_bias", vector: $0.values) : $0
         }
@@ -202,7 +202,7 @@ import Testing
     }
 
     /// Tied weights: one tensor serves as embedding and head.
-    @Test func oneTensorMayServeTwice() throws {
+    @Test func oneTensorMayBeEmbeddingAndHead() throws {
         let tensors: Tensors = [
             .counted("shared", [5, 3]), .counted("rnn.weight_ih_l0", [3, 3]), .counted("rnn.weight_hh_l0", [3, 3]),
         ]
@@ -210,7 +210,7 @@ import Testing
         #expect(try model.matrix("dense.kernel").transposed == model.matrix("embedding.embeddings"))
     }
 
-    @Test func othersTensorsAreNamedAndIgnored() throws {
+    @Test func unknownTensorsAreNamedAndIgnored() throws {
         let imported = try read(state(rows: 9) + [.counted("norm.weight", [3])])
         #expect(imported.remarks.isEmpty && imported.warnings.count == 1, "\(imported)")
         #expect(imported.warnings[0].contains("ignored: 'norm.weight'"), "\(imported.warnings)")

@@ -4,12 +4,13 @@ import Glibc
 
 /// A program that passes hostile files to every reader; the tests start it.
 ///
-///     dtrain-file-checks fuzz READER COUNT SEED    mutated small files, the first one with this seed
+///     dtrain-file-checks fuzz READER COUNT SEED    mutated small files, the first with this seed
 ///     dtrain-file-checks bounds MEGABYTES          large files that could use much memory
 ///
-/// It fails with code 1 if a reader accepts an invalid file, or refuses one with anything but a one-line `DTrainError`.
-/// The message names the reader, the seed of the input and the error. After a crash, the input is in the folder that
-/// was printed first. A reader's memory is limited to four times the file's size plus a fixed amount.
+/// It fails with code 1 if a reader accepts an invalid file, or refuses one with anything but a
+/// one-line `DTrainError`. The message names the reader, the seed of the input and the error. After
+/// a crash, the input is in the folder that was printed first. A reader's memory is limited to four
+/// times the file's size plus a fixed amount.
 @main
 struct FileChecks {
     static func main() {
@@ -54,7 +55,7 @@ struct FileChecks {
                 throw CheckFailure("\(reader.rawValue), seed \(own), input \(scratch.input): \(error)")
             }
         }
-        print("passed \(reader.rawValue) \(count) inputs, \(accepted) of them sound")
+        print("passed \(reader.rawValue) \(count) inputs, \(accepted) of them valid")
     }
 
     private static func bounds() throws {

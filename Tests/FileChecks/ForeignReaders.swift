@@ -2,7 +2,7 @@ import DTrainCore
 import DTrainDistributed
 import Scaling
 
-/// The readers of input other than files: messages of other processes, and a launcher's output and variables.
+/// The readers of messages of other processes, and of a launcher's output and variables.
 extension Reader {
     /// Reads the bytes as the program does, and uses the result.
     func openForeign(_ bytes: [UInt8]) throws {
@@ -18,7 +18,7 @@ extension Reader {
             guard let layout = Layout(hosts) else { return }
             guard layout.ranks == hosts.count, layout.busyCores >= 1, layout.usedCores >= 1, layout.turns >= 1,
                 !layout.label.isEmpty
-            else { throw CheckFailure("accepted, and contradicts itself: \(layout)") }
+            else { throw CheckFailure("accepted, but inconsistent: \(layout)") }
         case .environment: try use(environment(text))
         default: throw CheckFailure("\(rawValue) is a reader of files")
         }
@@ -45,7 +45,7 @@ extension Reader {
 
     private func use(_ launch: LaunchEnvironment) throws {
         guard [launch.rank, launch.size, launch.localRank, launch.localSize].allSatisfy({ $0 ?? 0 >= 0 }) else {
-            throw CheckFailure("accepted, and contradicts itself: \(launch)")
+            throw CheckFailure("accepted, but inconsistent: \(launch)")
         }
         _ = launch.isOversubscribed
     }

@@ -39,8 +39,8 @@ enum Reader: String, CaseIterable {
 
     /// Opens bytes; returns whether the reader accepts them.
     ///
-    /// - Throws: `CheckFailure` if the reader fails with anything but a one-line error, refuses a valid input, or
-    ///   accepts an invalid one.
+    /// - Throws: `CheckFailure` if the reader fails with anything but a one-line error, refuses a
+    ///   valid input, or accepts an invalid one.
     @discardableResult
     func check(_ bytes: [UInt8], _ original: [UInt8], _ scratch: Scratch) throws -> Bool {
         try scratch.write(bytes)
@@ -50,9 +50,9 @@ enum Reader: String, CaseIterable {
             guard error.message.utf8.count < 1000, !error.message.contains(where: \.isNewline),
                 [.badData, .usage].contains(error.category)
             else { throw CheckFailure("an error of category \(error.category.rawValue): \(error.message)") }
-            if bytes == original { throw CheckFailure("a sound file was refused: \(error.message)") }
+            if bytes == original { throw CheckFailure("a valid file was refused: \(error.message)") }
             if self == .text, !bytes.isEmpty, String(validating: bytes, as: UTF8.self) != nil {
-                throw CheckFailure("a sound text was refused: \(error.message)")
+                throw CheckFailure("a valid text was refused: \(error.message)")
             }
             return false
         }
@@ -63,7 +63,7 @@ enum Reader: String, CaseIterable {
 
     private func use(_ model: ExchangeModel) throws {
         guard model.vocabulary.size == model.configuration.vocabularySize else {
-            throw CheckFailure("accepted, and contradicts itself: \(model.configuration)")
+            throw CheckFailure("accepted, but inconsistent: \(model.configuration)")
         }
     }
 
@@ -77,7 +77,7 @@ enum Reader: String, CaseIterable {
             metadata.model == checkpoint.layout.configuration,
             metadata.kind == .generator || metadata.settings != nil && metadata.progress != nil,
             metadata.progress.map({ $0.epochLosses.count == $0.epoch && $0.lossSum.isFinite }) ?? true
-        else { throw CheckFailure("accepted, and contradicts itself: \(metadata)") }
+        else { throw CheckFailure("accepted, but inconsistent: \(metadata)") }
     }
 
     /// Checks that the corpus holds the text as the standard library decodes it.

@@ -94,7 +94,7 @@ enum Sample {
     }
 }
 
-/// The framing of a safetensors file and dtrain's checksums in it, which let a mutation pass these checks.
+/// The framing and checksums of a safetensors file, which let a mutation pass these checks.
 enum Sealing {
     static func file(header: [UInt8], data: [UInt8]) -> [UInt8] {
         withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + data

@@ -47,7 +47,8 @@ final class Scratch {
 enum Memory {
     /// The memory that a reader may use regardless of the file's size, in bytes.
     ///
-    /// It holds tables over all code points, and the JSON decoder's memory for the longest text that it gets.
+    /// It holds tables over all code points, and the JSON decoder's memory for the longest text
+    /// that it gets.
     static let fixed = 6 << 20
 
     /// Whether AddressSanitizer is active; its own memory can't be limited.
@@ -87,7 +88,9 @@ enum Memory {
         }
     }
 
-    /// Returns the private writable memory of the process, which the limit counts; mapped files aren't included.
+    /// Returns the private writable memory of the process, which the limit counts.
+    ///
+    /// Mapped files aren't included.
     private static func current() throws -> Int {
         guard let file = fopen("/proc/self/status", "r") else { throw CheckFailure("no /proc/self/status") }
         defer { fclose(file) }

@@ -1,5 +1,6 @@
-// Runs every loop of CKernels on fixed inputs and prints a checksum of its results. The output is the same on every
-// instruction set with fused multiply-add. scripts/test-arm64 compares x86-64 with ARM64.
+// Runs every loop of CKernels on fixed inputs and prints a checksum of its results. The output is
+// the same on every instruction set with fused multiply-add. scripts/test-arm64 compares x86-64
+// with ARM64.
 //
 // usage: loops [INSTRUCTION SET]    a number of dtrain_isa; by default the CPU's best
 #include "CKernels.h"

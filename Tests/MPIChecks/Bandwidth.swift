@@ -2,9 +2,9 @@ import DTrainCore
 import DTrainDistributed
 import DistributedTesting
 
-/// Compares the times of the exchange along the tree and of the library's allreduce, for a gradient of 16.1 MB.
+/// Compares the times of the exchange along the tree and of the library's allreduce.
 ///
-/// The gradient has the blocks of a training. The two take turns.
+/// The gradient has 16.1 MB and the blocks of a training. The two take turns.
 struct Bandwidth {
     /// The number of measurements of each.
     let repeats: Int
@@ -44,7 +44,9 @@ struct Bandwidth {
         for (trial, all) in zip(trials, seconds) { show(trial.name, all, against: seconds[0], ranks: size) }
     }
 
-    /// The blocks of the gradient: the recurrent kernel's 24 panels of 128 columns, and pieces of the same size.
+    /// The blocks of the gradient.
+    ///
+    /// They are the recurrent kernel's 24 panels of 128 columns, and pieces of the same size.
     private static var panels: [[GradientBlocks.Matrix]] {
         let (rows, columns) = (1024, 3072)
         let panels = stride(from: 0, to: columns, by: 128).map {

@@ -28,7 +28,9 @@ enum EarlyFaults {
         return Job.run(stallTimeout: timeout) { try $0.barrier() }
     }
 
-    /// Triggers the fault if `place` is the planned one; first creates a file, whose time is that of the fault.
+    /// Triggers the fault if `place` is the planned one.
+    ///
+    /// First it creates a file, whose time is that of the fault.
     fileprivate static func happen(_ place: String) {
         guard let plan, plan.place == place else { return }
         if let file = fopen(plan.mark, "we") { fclose(file) }

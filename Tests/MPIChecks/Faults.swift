@@ -47,7 +47,7 @@ enum Faults {
         case "throw": throw DTrainError(.badData, "made to fail")
         case "memory": try exhaustMemory()
         case "launcher": kill(getppid(), SIGKILL)
-        case "deaf-launcher":
+        case "stopped-launcher":
             try stopLauncher(mark)
             throw DTrainError(.badData, "made to fail")
         case "stop-and-launcher":
@@ -69,8 +69,9 @@ enum Faults {
         }
     }
 
-    /// Stops the launcher, and resumes it when no rank is left, or after a minute; writes the remaining ranks to a
-    /// file.
+    /// Stops the launcher until no rank is left, but at most a minute.
+    ///
+    /// The remaining ranks are then written to a file.
     private static func stopLauncher(_ mark: String) throws {
         let launcher = getppid()
         let script =

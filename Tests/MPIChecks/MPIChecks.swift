@@ -3,7 +3,9 @@ import DTrainDistributed
 import DistributedTesting
 import Glibc
 
-/// The program that the tests start under `mpirun`; each rank runs the check named by the first argument.
+/// The program that the tests start under `mpirun`.
+///
+/// Each rank runs the check named by the first argument.
 @main struct MPIChecks {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
@@ -50,7 +52,7 @@ import Glibc
                 try require(error.message.hasPrefix("MPI is initialized already"), equals: true, error.message)
                 return
             }
-            throw CheckFailure(description: "MPI was initialised twice")
+            throw CheckFailure(description: "MPI was initialized twice")
         case "yield":
             let setting = getenv("OMPI_MCA_mpi_yield_when_idle").map { String(cString: $0) } ?? "unset"
             if ranks.isRoot { print("yield \(setting)") }
@@ -84,8 +86,9 @@ import Glibc
         }
     }
 
-    /// Sums a gradient as large as the tutorial's; rank r contributes r + i mod 1000 at i, which adds up without
-    /// rounding.
+    /// Sums a gradient as large as the tutorial's.
+    ///
+    /// Rank r contributes r + i mod 1000 at i, which adds up without rounding.
     private static func large(_ ranks: any Communicator) throws {
         let (size, count) = (ranks.size, 4_000_003)
         let synchronizer = try GradientSynchronizer(

@@ -17,14 +17,14 @@ import Testing
         #expect(axis.position(axis.lowest) == 0 && axis.position(axis.highest) == 1)
     }
 
-    @Test func countsBeginAndEndWithTheirValues() {
+    @Test func anAxisOfCountsSpansItsValues() {
         let axis = Axis.counts([1, 40])
         #expect(axis.lowest == 1 && axis.highest == 40)
         #expect(axis.ticks == [1, 10, 20, 30, 40])
         #expect(Axis.counts([1, 1400]).ticks == [1, 500, 1000])
     }
 
-    @Test func ticksHaveTheDecimalsThatAllNeed() {
+    @Test func tickLabelsHaveEnoughDecimals() {
         let axis = Axis.range([2.3, 3.7])
         #expect(axis.ticks.map(axis.text) == ["2.25", "2.50", "2.75", "3.00", "3.25", "3.50", "3.75"])
         let rates = Axis.range([0, 7e-7])
@@ -33,7 +33,7 @@ import Testing
         #expect(losses.ticks.map(losses.text).first == "1000.000")
     }
 
-    @Test func decadesHaveFewTicks() {
+    @Test func logarithmicAxesHaveFewTicks() {
         #expect(Axis.decades([0.02, 3]).ticks.map { scientific($0) } == ["0.01", "0.1", "1", "10"])
         #expect(Axis.decades([1e-99, 1e99]).ticks.count <= 7)
     }
@@ -64,7 +64,7 @@ import Testing
         (99_999.6, "1e5"),
         (0.009999, "0.01"), (99.97, "100"), (-2.996e9, "-3e9"), (1e100, "1e100"), (.leastNonzeroMagnitude, "4.94e-324"),
     ])
-    func numbersHaveThreeDigits(value: Double, text: String) { #expect(scientific(value) == text) }
+    func numbersHaveThreeSignificantDigits(value: Double, text: String) { #expect(scientific(value) == text) }
 
     private var chart: LineChart {
         LineChart(
@@ -75,20 +75,20 @@ import Testing
             ])
     }
 
-    @Test func aChartSaysWhatItShows() {
+    @Test func aChartHasAnAccessibleLabelAndItsLines() {
         let html = chart.html.source
         #expect(html.contains("role=\"img\" aria-label=\"A &amp; B: y by x; &lt;one&gt;\""))
         #expect(html.contains("<polyline class=\"solid c1\" points=\"64.0,198.0 322.0,8.0\"/>"), "\(html)")
         #expect(!html.contains("empty"))
     }
 
-    @Test func longNamesAreShortenedWhereTheyDontWrap() {
+    @Test func longNamesAreShortenedInTheMiddle() {
         #expect(shortened("0123456789", to: 10) == "0123456789")
         #expect(shortened("0123456789a", to: 10) == "01234…789a")
     }
 
     /// Chart labels have 12 units; all other text uses the style sheet's sizes.
-    @Test func allTypeIsOfOneScale() {
+    @Test func allFontSizesAreFromTheScale() {
         let sheet = Style.sheet.source
         let sizes = sheet.matches(of: /font(?:-size)?: *([^;}\/ ]+)/).map { String($0.1) }
         #expect(sizes.count > 10)
@@ -97,13 +97,13 @@ import Testing
         for index in 1...5 { #expect(sheet.contains("--size-\(index): "), "\(index)") }
     }
 
-    @Test func aPictureIsAFileOfItsOwn() {
+    @Test func aPictureIsAStandaloneSVG() {
         let picture = chart.picture
         #expect(picture.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\""))
         #expect(picture.contains("&lt;one&gt;</text>") && picture.contains("prefers-color-scheme: dark"))
     }
 
-    @Test func barsAddUp() {
+    @Test func stackedBarsAreAdjacentAndProportional() {
         let bars = StackedBars(
             title: "t", description: "d", parts: [.init("a", color: 1), .init("b", color: 2)],
             bars: [(name: "<x>", values: [1, 3]), (name: "y", values: [2, 0])], text: plain
@@ -115,7 +115,7 @@ import Testing
         #expect(bars.contains(">4</text>") && bars.contains("&lt;x&gt;"))
     }
 
-    @Test func aTableIsTheSameOnAPageAndATerminal() {
+    @Test func aTableHasTheSameCellsAsTextAndAsHTML() {
         let table = Table(
             ["", "one", "b"], [["loss", "1.5", "2"], ["<name>", "10", "a\u{1B}[31m"]], textColumns: [2])
         #expect(table.text == "        one  b\nloss    1.5  2\n<name>   10  a\u{FFFD}[31m\n")

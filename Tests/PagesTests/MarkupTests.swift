@@ -11,20 +11,20 @@ import Testing
         ("\"\u{301}>", "&quot;\u{301}&gt;"), ("<\u{338}", "&lt;\u{338}"), ("&\u{301}", "&amp;\u{301}"),
         ("a\0b\u{1B}[31m\n\t", "a\u{FFFD}b\u{FFFD}[31m\n\t"), ("Æ 漢 😀", "Æ 漢 😀"),
     ])
-    func textsAreEscaped(text: String, expected: String) {
+    func textIsEscaped(text: String, expected: String) {
         let markup: Markup = "<p title=\"\(text)\">"
         #expect(markup.source.utf8.elementsEqual("<p title=\"\(expected)\">".utf8), "\(markup.source)")
         #expect(Markup(text: text).source.utf8.elementsEqual(expected.utf8))
     }
 
-    @Test func markupInMarkupStaysAsItIs() {
+    @Test func nestedMarkupIsNotEscapedAgain() {
         let inner: Markup = "<b>\("<")</b>"
         let outer: Markup = "<p>\(inner)\(3)</p>"
         #expect(outer.source == "<p><b>&lt;</b>3</p>")
         #expect([inner, inner].joined(separator: ", ").source == "<b>&lt;</b>, <b>&lt;</b>")
     }
 
-    @Test func aPageLoadsNothing() {
+    @Test func aPageLoadsNoExternalResources() {
         let page = Page(title: "</title><script>", body: "<p>text</p>").html
         #expect(page.contains("content=\"default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;\""))
         #expect(page.contains("<title>&lt;/title&gt;&lt;script&gt;</title>"))

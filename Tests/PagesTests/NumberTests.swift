@@ -10,7 +10,7 @@ import Testing
             (3723, "1:02:03"),
             (90_000, "25:00:00"), (-1, "0:00"), (.infinity, "?"), (.nan, "?"), (1e300, "?"),
         ] as [(Double, String)])
-    func secondsAsAClock(seconds: Double, expected: String) { #expect(seconds.clock == expected) }
+    func secondsAreFormattedAsAClock(seconds: Double, expected: String) { #expect(seconds.clock == expected) }
 
     @Test(
         arguments: [
@@ -19,7 +19,7 @@ import Testing
             (11_234, "11.2k"), (99_949, "99.9k"), (99_950, "100k"), (999_499, "999k"), (999_500, "1.00M"),
             (1_050_000, "1.05M"), (2.5e12, "2500G"), (.infinity, "?"),
         ] as [(Double, String)])
-    func shortNumbersHaveThreeDigits(value: Double, expected: String) { #expect(value.short == expected) }
+    func shortNumbersHaveThreeSignificantDigits(value: Double, expected: String) { #expect(value.short == expected) }
 
     @Test(
         arguments: [
@@ -27,7 +27,7 @@ import Testing
             (57, "1 minute"), (100, "2 minutes"), (480, "8 minutes"), (5399, "90 minutes"), (5700, "1.5 hours"),
             (7200, "2 hours"), (.infinity, "unknown time"),
         ] as [(Double, String)])
-    func secondsAsPeopleSayThem(seconds: Double, expected: String) { #expect(seconds.spoken == expected) }
+    func secondsAreFormattedAsWords(seconds: Double, expected: String) { #expect(seconds.spoken == expected) }
 
     @Test(
         arguments: [
@@ -35,12 +35,12 @@ import Testing
             (999.6, "1,000"), (12_345, "12,345"), (-0.0123, "-0.0123"), (0.001234, "0.00123"), (0.00001234, "0.000012"),
             (1e-9, "0"), (-4e-7, "0"), (.nan, "–"), (1e18, "1000000000000000000"),
         ] as [(Double, String)])
-    func threeDigitsAreSignificant(value: Double, expected: String) { #expect(threeDigits(value) == expected) }
+    func numbersHaveThreeSignificantDigits(value: Double, expected: String) { #expect(threeDigits(value) == expected) }
 
     @Test(arguments: [(1024.4, "1,024"), (2, "2"), (-1500, "-1,500"), (1e18, "1000000000000000000"), (.infinity, "–")])
     func wholeNumbersHaveSeparators(value: Double, expected: String) { #expect(whole(value) == expected) }
 
-    @Test func aRowOrColumnHasOneUnit() {
+    @Test func aRowOrColumnSharesOneUnit() {
         let time = NumberUnit.duration(of: [30, 600, 4000])
         #expect(time.name == "min")
         #expect([30.0, 600, 4000].map(time.text) == ["0.500", "10.0", "66.7"])
@@ -52,7 +52,7 @@ import Testing
     }
 
     /// Only the column's head has the unit, for numbers of any magnitude.
-    @Test func columnsNameTheirUnitOnce() {
+    @Test func onlyColumnHeadsNameUnits() {
         let values = [0.98, 1.2, nil, 0.0123]
         let unit = NumberUnit.duration(of: values.compactMap(\.self))
         let table = Table(nonEmpty: [

@@ -44,7 +44,7 @@ enum SampleInspection {
         #expect(Passage.mostSurprising(3, of: [], newlines: []).isEmpty)
     }
 
-    @Test func charactersThatShowNothingHaveSigns() throws {
+    @Test func invisibleCharactersHaveVisibleGlyphs() throws {
         let vocabulary = try Vocabulary(scalars: "\n\t a\u{7}\u{202E}é".unicodeScalars)
         func glyph(_ scalar: Unicode.Scalar) -> Glyph { Glyph(vocabulary.id(of: scalar), vocabulary) }
         #expect(glyph("\n").style == "n" && glyph("\t").style == "t" && glyph(" ").name == "space")
@@ -59,11 +59,11 @@ enum SampleInspection {
                 && Glyph(0x80, .bytes).name == "byte 7f")
     }
 
-    @Test func coloursBeginAtTheirBounds() {
+    @Test func colorLevelsBeginAtTheirThresholds() {
         #expect([0, 0.99, 1, 3.9, 4, 7.9, 12, 126].map(SurprisalText.level) == [0, 0, 1, 3, 4, 5, 7, 7])
     }
 
-    @Test func aPageTellsOfEachCharacter() throws {
+    @Test func thePageDescribesEachCharacter() throws {
         let page = InspectionPage.html(
             try SampleInspection.make("a<b\n\"c", bits: [0.5, 2.5, 9, 1, 13], limit: 50_000))
         #expect(
@@ -83,7 +83,7 @@ enum SampleInspection {
         #expect(!page.contains("http:") && !page.contains("https:"))
     }
 
-    @Test func theScriptHasItsHash() throws {
+    @Test func theScriptMatchesItsHash() throws {
         let scratch = try Scratch()
         let path = try scratch.write(InspectionScript.source.source, to: "script.js")
         let sum = try MPIRun.shell("sha256sum '\(path)'").stdout.prefix(64)

@@ -30,7 +30,7 @@ struct PageTests {
         text: String(repeating: "long", count: 100) + "\n<script>alert(1)</script>")
 
     @Test(arguments: [380, 800, 1280], [1, 2])
-    func aReportFits(width: Int, count: Int) throws {
+    func aReportFitsItsWidth(width: Int, count: Int) throws {
         let runs = try (0..<count).map { index in
             let path = try scratch.write(
                 Scratch.metrics(epochs: 30, steps: 50, offset: 0.1 * Double(index), profile: true), to: "\(index).jsonl"
@@ -54,14 +54,14 @@ struct PageTests {
     }
 
     @Test(arguments: [380, 800, 1280])
-    func anInspectionFits(width: Int) throws {
+    func anInspectionFitsItsWidth(width: Int) throws {
         let result = try show(InspectionPage.html(try Self.inspection()), "inspect.html", width: width)
         #expect(result.charts == 1)
     }
 
     /// All text uses the type scale, and chart labels are between its smallest and the body size.
     @Test(arguments: [380, 800, 1280])
-    func sizesOfTypeFitEachOther(width: Int) throws {
+    func fontSizesAreFromTheScale(width: Int) throws {
         let path = try scratch.write(Scratch.metrics(epochs: 3, steps: 5, profile: true), to: "run.jsonl")
         try scratch.write(
             RunReport.html([try Run("run=\(path)")], samples: [[Self.sample, Self.sample]]), to: "report.html")
@@ -74,7 +74,7 @@ struct PageTests {
     }
 
     /// Keys move the selection, and a screen reader can read its text.
-    @Test func anInspectionAnswersKeysAndPointer() throws {
+    @Test func anInspectionRespondsToKeysAndClicks() throws {
         let question = #"""
             (() => {
               const text = page.getElementById("text"), detail = page.getElementById("detail"), said = [];
@@ -92,8 +92,8 @@ struct PageTests {
         let inspection = try Self.inspection()
         let result = try show(InspectionPage.html(inspection), "inspect.html", width: 800, question: question)
         let said = result.answer.components(separatedBy: "|")
-        // Bits are 0.5, 7.5, 14.5 …: after the first character, the third and the fifth are the first with 8 bits or
-        // more.
+        // Bits are 0.5, 7.5, 14.5 …: after the first character, the third and the fifth are the
+        // first with 8 bits or more.
         #expect(
             said.prefix(9) == [
                 "character 1", "character 2", "character 17", "character 2",
@@ -108,7 +108,7 @@ struct PageTests {
     @Test(
         arguments: [("ArrowRight", "1"), ("ArrowUp", "1"), ("Home", "1"), ("n", "4"), ("End", nil)]
             as [(String, String?)])
-    func theFirstKeyMoves(key: String, character: String?) throws {
+    func anyNavigationKeyMayBeTheFirst(key: String, character: String?) throws {
         let question = #"""
             (() => {
               const text = page.getElementById("text"), Event = frame.contentWindow.KeyboardEvent;
@@ -122,7 +122,7 @@ struct PageTests {
     }
 
     /// A picture is a valid standalone file in which names are escaped.
-    @Test func aPictureIsSoundXML() throws {
+    @Test func aPictureIsValidXML() throws {
         let path = try scratch.write(Scratch.metrics(), to: "run.jsonl")
         let picture = try RunReport.picture([try Run("<&\"'>\u{1}=\(path)")])
         try scratch.write(picture, to: "picture.svg")

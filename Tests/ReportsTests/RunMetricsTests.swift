@@ -40,7 +40,7 @@ import Testing
         #expect(try read(line).parts.seconds[4] == 0.5)
     }
 
-    @Test func heldOutLossesInsideOfAnEpochCount() throws {
+    @Test func heldOutLossesWithinAnEpochAreRead() throws {
         let metrics = try read(
             """
             {"step":1,"epoch":1,"loss":2}
@@ -78,13 +78,13 @@ import Testing
         "{\"step\":2,\"loss\":1,\"a\":[[[[[[1]]]]]]}",
         "{\"step\":2,\"loss\":1,\"a\":\"\(String(repeating: "x", count: 70_000))\"}",
     ])
-    func badLinesAreLeftOutAndNamed(line: String) throws {
+    func invalidLinesAreSkippedAndNamed(line: String) throws {
         let metrics = try read("{\"step\":1,\"epoch\":1,\"loss\":3}\n\(line)\n{\"step\":5,\"epoch\":1,\"loss\":2}\n")
         #expect(metrics.loss.points.map(\.y) == [3, 2], "\(line.prefix(80))")
         #expect(metrics.remark?.hasSuffix("run.jsonl': line 2 is left out: no metrics, or out of order") == true)
     }
 
-    @Test func manyBadLinesAreCounted() throws {
+    @Test func manyInvalidLinesAreCounted() throws {
         let metrics = try read("x\n{\"step\":1,\"loss\":3}\ny\n{\"step\":2,\"loss\":3}\n\u{1B}[31m\n")
         #expect(metrics.steps == 2)
         #expect(metrics.remark?.contains("3 lines, the first is line 1, are left out") == true)
@@ -95,18 +95,18 @@ import Testing
     }
 
     /// The last line may be incomplete while a training writes.
-    @Test func aLastLineInPartIsNoMistake() throws {
+    @Test func anIncompleteLastLineIsIgnored() throws {
         let metrics = try read("{\"step\":1,\"loss\":3}\n{\"step\":2,\"lo")
         #expect(metrics.steps == 1 && metrics.remark == nil)
     }
 
     @Test(arguments: ["", "\n\n", "hello\nworld\n", "{\"loss\":1}\n", "\0\0\0", "{\"epoch\":1,\"validation_loss\":2}"])
-    func aFileWithoutMetricsIsRefused(text: String) throws {
+    func aFileWithoutMetricsIsRejected(text: String) throws {
         let error = try #require(throws: DTrainError.self) { try read(text) }
         #expect(error.category == .badData && error.message.contains("holds no metrics"))
     }
 
-    @Test func longTrainingsTakeNoMoreMemory() throws {
+    @Test func longTrainingsHaveALimitedNumberOfPoints() throws {
         let lines = (1...5000).map {
             "{\"step\":\($0),\"epoch\":1,\"loss\":\($0 % 2 == 0 ? 3 : 1),\"seconds\":1,\"tokens\":\($0)}"
         }

@@ -18,7 +18,7 @@ import Testing
         return (found.name, short(found.metrics), short(found.folder))
     }
 
-    @Test func filesAreFoundByEachOthersNames() throws {
+    @Test func metricsAndCheckpointsAreFoundFromEachOther() throws {
         for name in [
             "a.jsonl", "a/ckpt_1.safetensors", "b/ckpt_best.safetensors", "b/m.jsonl", "c/ckpt_2.safetensors",
             "c/x.jsonl", "c/y.jsonl",
@@ -38,7 +38,7 @@ import Testing
         #expect(try files(scratch.path("c/x.jsonl")).folder == nil)
     }
 
-    @Test func nothingThereIsRefused() throws {
+    @Test func missingRunsAreRejected() throws {
         try scratch.write("", to: "empty/other.txt")
         for word in ["nowhere", "x=nowhere", scratch.path("empty")] {
             let error = try #require(throws: DTrainError.self) { try RunFiles(word) }
@@ -56,14 +56,14 @@ import Testing
             })
     }
 
-    @Test func runsOfOneNameAreToldApart() throws {
+    @Test func runsOfTheSameNameGetDistinctNames() throws {
         let found = try runs(["", ""])
         #expect(found.map(\.name) == [scratch.path("0/run.jsonl"), scratch.path("1/run.jsonl")])
         let same = try Run.all([scratch.path("0/run.jsonl"), scratch.path("0/run.jsonl")])
         #expect(Set(same.map(\.name)).count == 2)
     }
 
-    @Test func tablesHaveAColumnForEachRun() throws {
+    @Test func aTableHasOneColumnPerRun() throws {
         let table = RunTables(try runs(["one", "two"])).results
         #expect(table.header == ["", "one", "two"])
         #expect(
@@ -75,12 +75,12 @@ import Testing
             ])
     }
 
-    @Test func aTrainingWithoutAnEpochHasItsStepsLoss() throws {
+    @Test func aTrainingWithoutAnEpochShowsItsLastStepsLoss() throws {
         let begun = try Run(scratch.write("{\"step\":1,\"loss\":3}\n{\"step\":2,\"loss\":2}\n", to: "begun.jsonl"))
         #expect(RunTables([begun]).results.rows == [["steps", "2"], ["train loss, last step", "2.000"]])
     }
 
-    @Test func verdictsSayWhatTheCurvesShow() throws {
+    @Test func verdictsDescribeTheLossCurves() throws {
         let both = try runs(["one", "two"])
         #expect(RunVerdict.text(both) == "“one” has the lowest held-out loss, 3.000 in epoch 2, 0.500 below the next.")
         #expect(
@@ -92,7 +92,7 @@ import Testing
         #expect(RunVerdict.text([plain]).contains("from 2.000 to 1.500 in 2 epochs; nothing was held out"))
     }
 
-    /// A training with more values than plotted points; the table shows exact losses instead of a point's mean.
+    /// With more values than plotted points, the table shows exact losses and not a point's mean.
     @Test func longTrainingsHaveExactLosses() throws {
         let lines = (1...1300).map { epoch in
             "{\"step\":\(epoch),\"epoch\":\(epoch),\"loss\":2}\n{\"epoch\":\(epoch),\"epoch_loss\":\(epoch == 1 ? 9 : epoch == 1300 ? 1 : 2)}\n"
@@ -103,7 +103,7 @@ import Testing
         #expect(RunReport.html([run], samples: [[]]).contains("A point is the mean of up to 4 epochs."))
     }
 
-    @Test func aPageHoldsAllPartsAndEscapesNames() throws {
+    @Test func aPageHasAllPartsAndEscapesNames() throws {
         let runs = try runs(["<b>one", "two"])
         let sample = SampleText(file: "ckpt_1.safetensors", epoch: 1, step: 5, prompt: "\n", text: "<script>x</script>")
         let page = RunReport.html(runs, samples: [[sample], []])
@@ -120,7 +120,7 @@ import Testing
         #expect(page.contains("<td class=\"text\">4</td><td>2.000</td><td>3.500</td><td></td><td></td>"))
     }
 
-    @Test func aPictureNeedsAnEpoch() throws {
+    @Test func aPictureRequiresAFinishedEpoch() throws {
         #expect(try RunReport.picture(runs(["one", "two"])).contains("one: held out"))
         let begun = try Run(scratch.write("{\"step\":1,\"loss\":2}\n", to: "begun.jsonl"))
         #expect(throws: DTrainError.self) { try RunReport.picture([begun]) }
@@ -136,7 +136,7 @@ import Testing
         #expect(RunVerdict.text([once]) == "Only one epoch is finished.")
     }
 
-    @Test func checkpointsAreSpreadWithFirstAndLast() {
+    @Test func chosenCheckpointsAreEvenlySpread() {
         #expect(Run.spread(Array(1...20), most: 4) == [1, 7, 13, 20])
         #expect(Run.spread([1, 2], most: 8) == [1, 2] && Run.spread([1, 2, 3], most: 1) == [3])
         #expect(Run.spread([1], most: 0).isEmpty)

@@ -23,7 +23,7 @@ import Testing
     }
 
     /// A signal in the third epoch of a training with `--validate-every-steps`.
-    @Test func aStopInAnEpochWhileImproving() throws {
+    @Test func aRunStoppedMidEpochMayStillImprove() throws {
         let run = try measured(Scratch.metrics(epochs: 2), epoch: 3, [(11, 2.75), (12, 2.5)])
         #expect(
             RunVerdict.text([run])
@@ -37,7 +37,7 @@ import Testing
     }
 
     /// A training with `--validate-every-steps 50 --max-steps 200`.
-    @Test func aTrainingWithoutAWholeEpoch() throws {
+    @Test func verdictsCountStepsWithoutAWholeEpoch() throws {
         let improving = try measured(epoch: 1, [(50, 3), (100, 2.5), (150, 2.25), (200, 2)])
         #expect(RunVerdict.text([improving]).contains("lowest at the end, 2.000 after 200 steps"))
         let overfit = try measured(epoch: 1, [(50, 3), (100, 2), (150, 2.25), (200, 2.5)])
@@ -80,7 +80,7 @@ import Testing
     /// A loss with its minimum after `step` steps.
     private func valley(_ step: Int) -> (Int) -> Double { { 2 + Double(abs($0 - step)) * 0.01 } }
 
-    @Test func checkpointsTellTheLeastAndTheLastLoss() {
+    @Test func checkpointsHoldTheLowestAndTheLastLoss() {
         let epochs = stored(progress(steps: 250, loss: valley(1000)))
         #expect(epochs.best == epochs.latest)
         #expect(RunVerdict.text([epochs]).contains("lowest at the end, 10.000 after 2 epochs"))
@@ -89,7 +89,7 @@ import Testing
         #expect(RunVerdict.text([past]).contains("lowest in epoch 1, 2.000, and 3.000 at the end: the model overfits"))
     }
 
-    @Test func checkpointsTellTheLeastLossInsideAnEpoch() {
+    @Test func checkpointsHoldTheLowestLossWithinAnEpoch() {
         func run(steps: Int, least: Int) -> Run {
             stored(progress(steps: steps, every: 50, loss: valley(least))) { $0.settings?[.validateEverySteps] = 50 }
         }
@@ -107,7 +107,7 @@ import Testing
         #expect(run(steps: 60, least: 1000).best == HeldOutLoss(loss: 11.5, epoch: 1, step: 50, endsEpoch: false))
     }
 
-    @Test func lossesOfDifferentTextsAreNotRanked() {
+    @Test func lossesOnDifferentTextsAreNotRanked() {
         let first = stored(progress(steps: 100, loss: valley(100)), name: "a") { $0.settings?[.validationSplit] = 0.1 }
         func verdict(_ change: (inout CheckpointMetadata) -> Void) -> String {
             let second = stored(progress(steps: 100, loss: valley(50)), name: "b") { metadata in
@@ -132,7 +132,7 @@ import Testing
             } == refusal("units and texts"))
     }
 
-    @Test func trainingLossesAreComparedWhereNothingIsHeldOut() {
+    @Test func trainingLossesAreComparedWithoutHeldOutData() {
         func plain(_ name: String, _ loss: Double, text: String = "one") -> Run {
             stored(TrainingProgress(epoch: 1, step: 100, epochLosses: [loss]), name: name) { $0.corpusChecksum = text }
         }

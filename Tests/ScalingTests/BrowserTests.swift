@@ -29,7 +29,7 @@ struct BrowserTests {
 
     /// All text uses five sizes, and chart labels are between the smallest and the body size.
     @Test(arguments: [380, 800, 1280])
-    func sizesOfTypeFitEachOther(width: Int) throws {
+    func fontSizesAreFromTheScale(width: Int) throws {
         let folder = try Folder()
         try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
         let type = try TypeSizes(folder.url, width: width)
@@ -39,7 +39,7 @@ struct BrowserTests {
 
     /// The background is darker than the text only in dark mode.
     @Test(arguments: [false, true])
-    func thePageIsLightOrDark(isDark: Bool) throws {
+    func thePageFollowsTheColorScheme(isDark: Bool) throws {
         let folder = try Folder()
         try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
         let question = """
@@ -52,7 +52,7 @@ struct BrowserTests {
     }
 
     /// The report prints on a few pages.
-    @Test func thePagePrints() throws {
+    @Test func thePagePrintsOnAFewSheets() throws {
         let folder = try Folder()
         try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
         let file = folder.url.appendingPathComponent("report.pdf")
@@ -68,7 +68,7 @@ struct BrowserTests {
     }
 
     @Test(arguments: [500, 1280])
-    func isPainted(width: Int) throws {
+    func thePageIsNotBlank(width: Int) throws {
         let folder = try Folder()
         try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
         let image = folder.url.appendingPathComponent("shot.png")

@@ -26,7 +26,7 @@ import Testing
     }
 
     /// The synthetic machine's forward pass is 30 % of compute, its weight gradient 40 %.
-    @Test func partsHaveCostsOfTheirOwn() throws {
+    @Test func eachPartHasItsOwnCosts() throws {
         let machine = Synthetic()
         let parts = try #require(CostModel(fittedTo: machine.measurements())).computeParts
         #expect(parts.map(\.part) == ["forward", "backward", "weight_gradient"])
@@ -64,7 +64,7 @@ import Testing
     }
 
     /// (predicted − measured) / measured, with its sign.
-    @Test func errorOfAPredictionIsRelativeToTheMeasurement() throws {
+    @Test func thePredictionErrorIsRelativeToTheMeasurement() throws {
         let measurements = Synthetic().measurements().map { measurement -> Measurement in
             guard measurement.layout.ranks == 4, measurement.plan.isIn(.strong) else { return measurement }
             // A step 25 % longer than the fitted costs predict.
@@ -83,7 +83,7 @@ import Testing
         #expect(abs(check.error - (1 / 1.25 - 1)) < 1e-6)
     }
 
-    @Test func nothingIsPredictedOverALinkThatWasNotMeasured() throws {
+    @Test func nothingIsPredictedOverAnUnmeasuredLink() throws {
         let measurements = Synthetic().measurements(ranks: [1])
         let model = try #require(CostModel(fittedTo: measurements))
         let workload = Workload(batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 1000)
@@ -95,7 +95,7 @@ import Testing
 
     /// Two ranks are predicted from only single processes and exchanges.
     @Test(arguments: [false, true])
-    func theOnlyNumberOfRanksIsPredicted(network: Bool) throws {
+    func twoRanksArePredictedFromSingleProcesses(network: Bool) throws {
         var machine = Synthetic()
         machine.isNetwork = network
         let checks = PredictionCheck.all(machine.measurements(ranks: [1, 2]))
@@ -107,7 +107,7 @@ import Testing
     }
 
     /// The bandwidth of a link with bursts is that of whole gradients.
-    @Test func aBurstTellsNoBandwidth() throws {
+    @Test func burstsDoNotDetermineTheBandwidth() throws {
         var machine = Synthetic()
         machine.isNetwork = true
         machine.secondsPerByte = 80e-9
@@ -122,7 +122,7 @@ import Testing
     }
 
     /// In shared memory a block in transit may be idle, so its hidden time is not a cost.
-    @Test func hiddenPartInSharedMemoryCostsNothing() throws {
+    @Test func hiddenExchangeInSharedMemoryCostsNothing() throws {
         let measurements = Synthetic().measurements().map { changed($0) { $0.hiddenExchange = $0.weightGradient } }
         let model = try #require(CostModel(fittedTo: measurements))
         #expect((model.hiddenShare, model.hiddenPerWeightGradient) == (0, 0))
@@ -146,7 +146,7 @@ import Testing
     }
 
     /// A single run with a completely hidden exchange doesn't dominate the fit.
-    @Test func oneOddRunDoesNotPromiseMore() throws {
+    @Test func oneOutlierDoesNotDominateTheHiddenRate() throws {
         var machine = Synthetic()
         machine.isNetwork = true
         machine.secondsPerByte = 8e-9
@@ -162,9 +162,10 @@ import Testing
         #expect(abs(hiding.perWeightGradient - 0.5) < 1e-9, "\(hiding)")
     }
 
-    /// Exchanges limited by the weight gradient determine the rate; the number of blocks, 12 for 16 MB, determines the
-    /// share.
-    @Test func exchangesAloneTellHowMuchIsHiddenASecond() throws {
+    /// Exchanges limited by the weight gradient determine the rate.
+    ///
+    /// The number of blocks, 12 for 16 MB, determines the share.
+    @Test func exchangesAloneDetermineTheHiddenRate() throws {
         var machine = Synthetic()
         machine.isNetwork = true
         machine.secondsPerByte = 8e-9
@@ -180,7 +181,7 @@ import Testing
     }
 
     /// The hidden part is at most the measured share and rate.
-    @Test func anExchangeHidesBehindTheWeightGradientAtMost() throws {
+    @Test func theHiddenExchangeIsLimitedByTheWeightGradient() throws {
         var machine = Synthetic()
         machine.isNetwork = true
         machine.secondsPerByte = 8e-9
@@ -196,7 +197,7 @@ import Testing
         let predicted = try #require(model.predict(plan.layout, plan.workload))
         #expect(abs(predicted.hiddenExchange + predicted.exchange - whole.exchange) < 1e-4)
         #expect(abs(predicted.hiddenExchange - 0.5 * whole.weightGradient) < 1e-4)
-        // On hosts that share two cores, each rank computes, and moves its blocks, half of the time.
+        // On hosts that share two cores, each rank computes and moves its blocks half of the time.
         let crowd = Layout(ranks: 4, threads: 1, hosts: 4, machines: 1, coresPerMachine: 2)
         let busy = machine.parts(crowd, plan.workload)
         let crowded = try #require(model.predict(crowd, plan.workload))

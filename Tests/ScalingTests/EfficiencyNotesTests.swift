@@ -33,12 +33,12 @@ import Testing
         return machine
     }
 
-    @Test func nothingIsExplainedWhereNothingExceeds() throws {
+    @Test func thereAreNoNotesAtFullEfficiency() throws {
         #expect(try notes(of: ideal) { _ in 1 }.sentences.isEmpty)
     }
 
     /// A single busy core has no contention, while the base has four busy cores.
-    @Test func busyCoresOfTheBaseAreNamed() throws {
+    @Test func notesNameTheBusyCoresOfTheBase() throws {
         let notes = try notes(of: Synthetic()) { _ in 1 }
         let excess = try #require(notes.excesses.first { $0.name == "strong, 1 rank × 1 thread" })
         #expect(excess.referenceName == "the base" && excess.efficiency > 1.2)
@@ -53,7 +53,7 @@ import Testing
     }
 
     /// Two ranks with half the local batch take less than half the time.
-    @Test func aSmallerShareMayFitACache() throws {
+    @Test func notesNameTheCacheForASmallerShare() throws {
         let notes = try notes(of: ideal) { $0.isIn(.strong) && $0.ranks == 2 ? 0.9 : 1 }
         let excess = try #require(notes.excesses.first { $0.referenceName == "one rank" })
         #expect(excess.name == "strong, 2 ranks × 1 thread" && abs(excess.efficiency - 1 / 0.9) < 0.01)
@@ -64,7 +64,7 @@ import Testing
     }
 
     /// Intervals of ± 4 % on both sides of 103 % reach 100 %.
-    @Test func noiseIsNamedWhereIntervalsReach100() throws {
+    @Test func notesNameNoiseIfIntervalsReach100Percent() throws {
         let noisy = try notes(of: ideal, spread: 0.02) { $0.isIn(.strong) && $0.ranks == 2 ? 0.97 : 1 }
         let excess = try #require(noisy.excesses.first { $0.referenceName == "one rank" })
         #expect(excess.sentence.contains("so noise can be the reason."), "\(excess.sentence)")
@@ -72,7 +72,7 @@ import Testing
         #expect(single.excesses.first?.sentence.contains("1 run is too few to rule out noise.") == true)
     }
 
-    @Test func theReportHasThemBelowTheTable() throws {
+    @Test func theReportHasTheNotes() throws {
         let experiment = try #require(Synthetic().experiment())
         let html = Report.html(experiment)
         #expect(html.contains("Efficiency above 100 % is not an error"))

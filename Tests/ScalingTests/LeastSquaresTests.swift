@@ -12,7 +12,9 @@ import Testing
         for (a, b) in zip(found, truth) { #expect(abs(a - b) < 1e-9) }
     }
 
-    /// y = 3 − x/2 needs a negative slope; the best fit without one is the constant c that minimises Σ (c/y − 1)².
+    /// y = 3 − x/2 needs a negative slope.
+    ///
+    /// The best fit without one is the constant c that minimizes Σ (c/y − 1)².
     @Test func coefficientsAreNeverNegative() throws {
         let values = [2.5, 2.0, 1.5]
         let found = try #require(NonNegativeLeastSquares.solve([[1.0, 1], [1, 2], [1, 3]], values))
@@ -21,20 +23,20 @@ import Testing
         #expect(abs(found[0] - inverse / squares) < 1e-12)
     }
 
-    @Test func columnsThatDependOnEachOtherShareNoCost() throws {
+    @Test func dependentColumnsDoNotShareACost() throws {
         let found = try #require(NonNegativeLeastSquares.solve([[1.0, 2], [2, 4]], [3, 6]))
         #expect(abs(found[0] + 2 * found[1] - 3) < 1e-9)
         #expect(found.contains(0))
     }
 
-    @Test func nothingFollowsFromNothing() {
+    @Test func emptyOrZeroInputHasNoSolution() {
         #expect(NonNegativeLeastSquares.solve([], []) == nil)
         #expect(NonNegativeLeastSquares.solve([[1]], [0]) == nil)
     }
 
     /// The expected maxima are 0, 1/√π, 3/(2√π), and a published value for ten.
     @Test(arguments: [(1, 0.0), (2, 0.5641895835477563), (3, 0.8462843753216345), (10, 1.5387527308351728)])
-    func expectedMaximumOfNormalValues(count: Int, expected: Double) {
+    func expectedMaximaOfNormalValuesMatchKnownOnes(count: Int, expected: Double) {
         #expect(abs(expectedNormalMaximum(of: count) - expected) < 1e-9)
     }
 }

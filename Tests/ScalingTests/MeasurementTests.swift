@@ -26,12 +26,12 @@ import Testing
     }
 
     @Test(arguments: ["", "{}\n", "{\"step\":1,\"epoch\":1,\"loss\":1,\"seconds\":1,\"tokens\":1}\n"])
-    func linesWithoutAProfileAreRefused(text: String) {
+    func metricsWithoutAProfileAreRejected(text: String) {
         #expect(throws: DTrainError.self) { try MetricsReader(text, path: "m") }
     }
 
     /// A profile without the hidden part isn't read as zero.
-    @Test func profileThatTellsNothingOfTheHiddenPartIsRefused() {
+    @Test func aProfileWithoutTheHiddenPartIsRejected() {
         let text = line(step: 1, seconds: 0.5, exchange: 0.25).replacing("\"hidden_exchange\":0.125,", with: "")
         #expect(!text.contains("hidden"))
         #expect(throws: DTrainError.self) { try MetricsReader(text, path: "m") }
@@ -56,7 +56,7 @@ import Testing
                 runs: runs))
     }
 
-    @Test func medianIsTakenOverRunsOfMediansOverSteps() throws {
+    @Test func theMedianIsTakenOverTheRunsMedians() throws {
         let result = try measurement([[1, 2, 9], [4, 4, 4], [8, 3, 3]], ranks: 1)
         #expect((result.seconds.low, result.seconds.median, result.seconds.high) == (2, 3, 4))
         #expect(result.tokensPerSecond == 6400.0 / 3)
@@ -64,7 +64,7 @@ import Testing
     }
 
     /// By nccl-tests, algbw = bytes / seconds and busbw = algbw · 2(n − 1)/n.
-    @Test func bandwidthsAreThoseOfNCCLTests() throws {
+    @Test func bandwidthsFollowNCCLTests() throws {
         let four = try measurement([[1]], ranks: 4, exchange: 0.5)
         #expect(four.algorithmBandwidth == 2000)
         #expect(four.busBandwidth == 3000)
@@ -74,7 +74,7 @@ import Testing
         #expect(one.algorithmBandwidth == nil && one.busBandwidth == nil)
     }
 
-    @Test func splitIsThatOfTheMiddleHalfOfTheSteps() throws {
+    @Test func partsAreThoseOfTheMiddleHalfOfTheSteps() throws {
         func sample(_ seconds: Double) -> StepSample {
             var parts = StepParts()
             parts.forward = seconds
@@ -90,7 +90,7 @@ import Testing
     }
 
     /// With two slow runs and three others, the middle half has steps of both.
-    @Test func splitAddsUpToTheMedian() throws {
+    @Test func partsAddUpToTheMedian() throws {
         let result = try measurement([[1, 1], [1, 1], [1, 1], [2, 2], [2, 2]], ranks: 2)
         #expect(result.seconds.median == 1)
         #expect(abs(result.parts.total - 1) < 1e-12)

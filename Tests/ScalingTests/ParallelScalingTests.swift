@@ -6,7 +6,9 @@ import Testing
 @Suite struct ParallelScalingTests {
     private func seconds(_ measurement: Measurement) -> Double { measurement.seconds.median }
 
-    /// Speed-up is T(1)/T(n) for strong and n·T(1)/T(n) for weak scaling; efficiency is speed-up divided by n.
+    /// Speed-up is T(1)/T(n) for strong and n·T(1)/T(n) for weak scaling.
+    ///
+    /// Efficiency is speed-up divided by n.
     @Test func oneRankIsTheReferenceOfBothSeries() throws {
         let experiment = try #require(Synthetic().experiment())
         for series in [Series.strong, .weak] {
@@ -34,7 +36,7 @@ import Testing
     }
 
     /// Four workers against a reference of two workers count as n = 2.
-    @Test func workersCountNotRanks() throws {
+    @Test func efficiencyCountsWorkersNotRanks() throws {
         let machine = Synthetic()
         func measurement(_ ranks: Int, _ threads: Int) throws -> Measurement {
             try #require(
@@ -56,7 +58,7 @@ import Testing
         #expect(MeasuredCharts(experiment).speedup.title == "Throughput")
     }
 
-    @Test func summaryHasThemForRanksAlone() throws {
+    @Test func onlyRankSeriesHaveRankSpeedupsInTheSummary() throws {
         let experiment = try #require(Synthetic().experiment())
         let lines = CommaSeparated.summary(experiment).split(separator: "\n").map { line in
             // Quoted placements contain one comma.

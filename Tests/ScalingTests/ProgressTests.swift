@@ -8,7 +8,7 @@ import Testing
 @Suite struct ProgressTests {
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("progress-\(UUID().uuidString)")
 
-    @Test func everythingIsReadBack() throws {
+    @Test func progressSurvivesARoundTrip() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let experiment = try #require(Synthetic().experiment())
@@ -27,7 +27,7 @@ import Testing
         #expect(!progress.holds(first.plan, repetition: 1000))
     }
 
-    @Test func anotherExperimentIsTold() {
+    @Test func differencesFromAnotherExperimentAreListed() {
         let progress = Progress(settings: ["ranks": "1,2", "steps": "3", "old": "x"])
         #expect(progress.differences(from: ["ranks": "1,2", "steps": "3", "old": "x"]).isEmpty)
         #expect(
@@ -35,7 +35,7 @@ import Testing
                 == ["new: '', not 'y'", "old: 'x', not ''", "ranks: '1,2', not '1,4'"])
     }
 
-    @Test func aFileOfSomethingElseIsNamed() throws {
+    @Test func anInvalidFileIsNamedInTheError() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent(Progress.name).path

@@ -4,7 +4,7 @@ import Testing
 
 /// Predicted curves to 1,024 ranks and their limits.
 @Suite struct ProjectionTests {
-    @Test func curvesReach1024RanksAndNameALimitForEachPoint() throws {
+    @Test func curvesReach1024RanksAndNameWhatTheyExtrapolate() throws {
         let experiment = try #require(Synthetic().experiment())
         // Strong and weak scaling, each over three assumed networks.
         #expect(experiment.projections.count == 6)
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func measuredNetworkReplacesTheAssumedOnes() throws {
+    @Test func aMeasuredNetworkReplacesTheAssumedOnes() throws {
         var machine = Synthetic()
         machine.isNetwork = true
         let experiment = try #require(machine.experiment())
@@ -32,8 +32,10 @@ import Testing
         #expect(points.allSatisfy { !$0.extrapolates.contains("assumed network") })
     }
 
-    /// One-thread ranks were measured on hosts of four cores; predictions use one rank per host with four threads.
-    @Test func aHostsCoresAllCount() throws {
+    /// Ranks of one thread were measured on hosts of four cores.
+    ///
+    /// Predictions use one rank with four threads on each host.
+    @Test func predictionsUseAllCoresOfAHost() throws {
         var machine = Synthetic()
         machine.isNetwork = true
         let experiment = try #require(machine.experiment())
@@ -44,8 +46,8 @@ import Testing
         #expect(abs(two.seconds / truth.total - 1) < 1e-6)
     }
 
-    /// Over 1 Gbit/s the gradient takes 2 · 16 MB / 117.5 MB/s, over 100 Gbit/s a hundredth of that.
-    @Test func slowNetworkIsTheLimitAndAFastOneIsNot() throws {
+    /// The gradient takes 2 · 16 MB / 117.5 MB/s over 1 Gbit/s, and a hundredth over 100 Gbit/s.
+    @Test func aSlowNetworkIsTheLimitAndAFastOneIsNot() throws {
         let experiment = try #require(Synthetic().experiment())
         let weak = experiment.projections.filter { $0.series == .weak }
         let slow = try #require(weak.first?.points.first { $0.ranks == 256 })
@@ -64,7 +66,7 @@ import Testing
             memoryPerRank: memory)
     }
 
-    @Test func limitIsTheLargestLoss() {
+    @Test func theLimitIsTheLargestLoss() {
         let local = Layout(ranks: 2, threads: 1, coresPerMachine: 2)
         let spread = Layout(ranks: 2, threads: 1, hosts: 2, machines: 2, coresPerMachine: 2)
         let crowd = Layout(ranks: 4, threads: 1, coresPerMachine: 2)
@@ -81,7 +83,7 @@ import Testing
         #expect(Limit.of(step(memory: 1e12), local, workload, machineMemory: 0) == .compute)
     }
 
-    @Test func baseIsTheFastestSingleProcessAndHasEfficiencyOne() throws {
+    @Test func theBaseIsTheFastestSingleProcessAndHasEfficiencyOne() throws {
         let experiment = try #require(Synthetic().experiment())
         #expect(experiment.base.layout.threads == 4)
         #expect(experiment.efficiency(experiment.base) == 1)

@@ -41,12 +41,12 @@ import Testing
         Recommendation(among: options, batchSize: 64).sentence
     }
 
-    @Test func theFastestIsRecommendedWhereNoIntervalOverlapsIts() throws {
+    @Test func theFastestLayoutIsRecommendedIfNoIntervalOverlaps() throws {
         let text = sentence([try measured(1, 4, 0.99, 1, 1.01), try measured(2, 2, 0.79, 0.8, 0.81)])
         #expect(text == "2 ranks × 2 threads is fastest here: 0.800 s a step of 64 sequences.")
     }
 
-    @Test func ofEqualLayoutsTheSimplestIsRecommended() throws {
+    @Test func theSimplestOfEqualLayoutsIsRecommended() throws {
         let options = [
             try measured(2, 2, 0.95, 0.97, 1), try measured(1, 4, 0.99, 1, 1.01), try measured(1, 1, 3, 3, 3),
         ]
@@ -58,7 +58,8 @@ import Testing
 
     /// A prediction replaces a measured layout only if it is faster by more than its error.
     ///
-    /// 0.96 s ± 5 % reaches 1.008 s, whether or not the predicted layout is simpler; 0.9 s ± 5 % doesn't reach 0.99.
+    /// 0.96 s ± 5 % reaches 1.008 s, whether or not the predicted layout is simpler.
+    /// 0.9 s ± 5 % doesn't reach 0.99 s.
     @Test func aPredictionWinsOnlyBeyondItsError() throws {
         let one = try measured(1, 4, 0.99, 1, 1.01)
         #expect(Recommendation(among: [one, predicted(4, 1, 0.96)], batchSize: 64).machine == one)
@@ -70,8 +71,8 @@ import Testing
                 "4 ranks × 1 thread should be fastest here: 0.900 s a step of 64 sequences (predicted ± 5.0 %)."))
     }
 
-    /// Without any check, a prediction's error is assumed to be 10 %, and the text calls it unchecked.
-    @Test func uncheckedPredictionsAreCalledSo() throws {
+    /// Without any check, a prediction's error is assumed to be 10 %.
+    @Test func uncheckedPredictionsAreMarked() throws {
         let one = try measured(1, 4, 0.99, 1, 1.01)
         #expect(Recommendation(among: [one, predicted(4, 1, 0.91, error: nil)], batchSize: 64).machine == one)
         #expect(
@@ -80,7 +81,7 @@ import Testing
     }
 
     /// The interval comes from the run's four steps, with a coverage of 87.5 %.
-    @Test func oneRunHasOnlyItsStepsAndTheSentenceSaysSo() throws {
+    @Test func singleRunsAreComparedByTheirStepsWithANotice() throws {
         let one = try measured(1, 4, runs: [[0.9, 1, 1, 1.2]])
         #expect((one.low, one.seconds, one.high) == (0.9, 1, 1.2))
         let two = try measured(2, 2, runs: [[0.85, 0.85, 0.95, 0.95]])
@@ -89,7 +90,7 @@ import Testing
         #expect(recommendation.sentence.hasSuffix(" (from one run each: raise --repeats to know the noise)."))
     }
 
-    @Test func hostsHaveARecommendationOfTheirOwn() throws {
+    @Test func hostsHaveTheirOwnRecommendation() throws {
         let options = [
             try measured(1, 4, 0.99, 1, 1.01), try measured(2, 4, 0.59, 0.6, 0.61, hosts: 2),
             try measured(4, 4, 0.39, 0.4, 0.41, hosts: 4), predicted(16, 1, 0.3, hosts: 4),
@@ -105,7 +106,7 @@ import Testing
                     + "4 ranks × 4 threads (620 ms)."))
     }
 
-    @Test func hostsThatAreNotFasterAreCalledSo() throws {
+    @Test func hostsThatAreNotFasterAreReported() throws {
         let options = [try measured(1, 4, 0.99, 1, 1.01), try measured(2, 4, 1.9, 2, 2.1, hosts: 2)]
         let recommendation = Recommendation(among: options, batchSize: 64)
         #expect(recommendation.hosts == options[0])
@@ -114,7 +115,7 @@ import Testing
                 "; the 2 hosts are not faster, at best 2 ranks × 4 threads (2.00 s)."))
     }
 
-    @Test func nothingIsRecommendedOfNothing() {
+    @Test func nothingIsRecommendedWithoutLayouts() {
         #expect(sentence([]) == "Nothing could be compared on this machine.")
     }
 
@@ -127,7 +128,7 @@ import Testing
     }
 
     /// One process with 1, 2 and 4 threads and one rank per core are measured; 2 × 2 is predicted.
-    @Test func measuredAndPredictedLayoutsOfAMachine() throws {
+    @Test func allLayoutsOfAMachineAreMeasuredOrPredicted() throws {
         let machine = Synthetic()
         let experiment = try #require(machine.experiment())
         let options = experiment.recommendation.options
@@ -135,14 +136,17 @@ import Testing
         #expect(options.filter { $0.origin == .predicted }.map(\.name) == ["2 ranks × 2 threads"])
         let truth = machine.parts(Layout(ranks: 2, threads: 2, coresPerMachine: 4), experiment.base.workload).total
         #expect(abs(try #require(options.first { $0.origin == .predicted }).seconds / truth - 1) < 1e-6)
-        // All four compute equally long. Only ranks exchange and repeat the optimiser, so one process is the fastest.
+        // All four compute equally long. Only ranks exchange and repeat the optimizer, so one
+        // process is the fastest.
         #expect(experiment.recommendation.machine == options[2])
         #expect(experiment.recommendation.hosts == nil)
         #expect(Report.html(experiment).contains(Markup(text: experiment.recommendation.sentence).source))
     }
 
-    /// The layouts have one to four ranks on each host of four cores; those with one thread per host were measured.
-    @Test func layoutsOfHostsUseAllTheirCores() throws {
+    /// The layouts have one to four ranks on each host of four cores.
+    ///
+    /// Those with one thread per host were measured.
+    @Test func predictedLayoutsOfHostsUseAllTheirCores() throws {
         var machine = Synthetic()
         machine.isNetwork = true
         let options = try #require(machine.experiment(ranks: [1, 2])).recommendation.options.filter { $0.hosts == 2 }
@@ -159,9 +163,8 @@ import Testing
         #expect(abs(options[1].seconds / truth - 1) < 1e-6)
     }
 
-    /// A rank of 100 MB with 64 sequences of 1 MB takes 164 MB; four ranks with 16 each take 464 MB, above 90 % of 500
-    /// MB.
-    @Test func layoutsThatDoNotFitMemoryAreLeftOut() throws {
+    /// Four ranks of 100 MB with 16 sequences of 1 MB each take 464 MB, more than 90 % of 500 MB.
+    @Test func layoutsThatExceedTheMemoryAreExcluded() throws {
         let machine = Synthetic()
         let measurements = machine.measurements(ranks: [1, 2])
         let base = try #require(measurements.first { $0.layout.threads == 4 })

@@ -8,7 +8,7 @@ import Testing
     private func ideal(_ chart: LineChart) -> [LineChart.Line] { chart.lines.filter { $0.style == .dotted } }
 
     /// Cells are numbers of three digits, intervals, or words; units are in the heads.
-    @Test func unitsAreInTheHeads() throws {
+    @Test func unitsAreInTheColumnHeads() throws {
         let experiment = try #require(Synthetic().experiment())
         let tables = [
             Tables.measured(experiment), Tables.measured(experiment, isShort: true), Tables.exchanges(experiment),
@@ -38,7 +38,7 @@ import Testing
     }
 
     /// The terminal's table fits 80 columns, even if ranks share cores.
-    @Test func theTerminalsTableFits() throws {
+    @Test func theTerminalTableFits80Columns() throws {
         var machine = Synthetic()
         machine.cores = 2
         let text = Tables.measured(try #require(machine.experiment()), isShort: true).text
@@ -47,7 +47,7 @@ import Testing
     }
 
     /// The ideal of strong scaling is T(1)/n, of weak scaling T(1).
-    @Test func stepTimesHaveTheIdealOfEachSeries() throws {
+    @Test func stepTimesHaveAnIdealLinePerSeries() throws {
         let experiment = try #require(Synthetic().experiment())
         let lines = ideal(MeasuredCharts(experiment).stepTime)
         #expect(lines.map(\.name) == ["strong, ideal: T(1)/n", "weak, ideal: T(1)"])
@@ -60,7 +60,7 @@ import Testing
         #expect(abs(try #require(lines[1].points.last).y - one) < 1e-9)
     }
 
-    @Test func speedupsHaveTheIdealN() throws {
+    @Test func idealSpeedupsAreLinear() throws {
         let experiment = try #require(Synthetic().experiment())
         let charts = [MeasuredCharts(experiment).speedup, try #require(ThreadCharts(experiment).speedup)]
         for chart in charts {
@@ -72,7 +72,7 @@ import Testing
         #expect(time.points.allSatisfy { abs($0.y - single / $0.x) < 1e-6 })
     }
 
-    @Test func predictionsHaveTheIdealOfOneRank() throws {
+    @Test func predictionsHaveIdealLines() throws {
         let experiment = try #require(Synthetic().experiment())
         let charts = ProjectedCharts(experiment).charts
         #expect(charts.map { ideal($0).count } == [1, 1, 0, 1, 1, 0])
@@ -86,7 +86,7 @@ import Testing
     }
 
     /// A tiny model's curves span many decades; wider ticks would touch the axis's label.
-    @Test func ticksOfDecadesAreShort() throws {
+    @Test func tickLabelsOfDecadesAreShort() throws {
         var machine = Synthetic()
         (machine.fixed, machine.divided, machine.perSequence, machine.gradientBytes) = (1e-5, 1e-6, 1e-5, 4000)
         (machine.fixedContention, machine.sequenceContention, machine.packContention) = (0, 0, 0)
@@ -97,7 +97,7 @@ import Testing
     }
 
     /// The ideal line ends where ranks start to share cores.
-    @Test func theIdealEndsAtTheCores() throws {
+    @Test func idealLinesEndAtTheCores() throws {
         var machine = Synthetic()
         machine.cores = 2
         let charts = MeasuredCharts(try #require(machine.experiment()))
@@ -106,7 +106,7 @@ import Testing
         #expect(ideal(MeasuredCharts(try #require(Synthetic().experiment(ranks: [2, 4]))).stepTime).isEmpty)
     }
 
-    @Test func definitionsAreOnThePage() throws {
+    @Test func thePageDefinesItsTerms() throws {
         let html = Report.html(try #require(Synthetic().experiment()))
         for name in ["T(1)/T(n)", "efficiency", "× base", "of base", "ideal"] {
             #expect(html.contains("<dt>\(name)</dt>"), "\(name)")

@@ -6,7 +6,7 @@ import Testing
 
 /// The content of the data files and the report.
 @Suite struct ResultFilesTests {
-    @Test func stepsHaveALineEachWithTheirPlacement() throws {
+    @Test func eachStepHasALineWithItsPlacement() throws {
         let experiment = try #require(Synthetic().experiment())
         let lines = CommaSeparated.steps(experiment).split(separator: "\n")
         // Two steps in each of five runs.
@@ -17,7 +17,7 @@ import Testing
         #expect(lines[0].split(separator: ",").count == two.split(separator: ",").count - 1)
     }
 
-    @Test func summaryHasALineForEachConfiguration() throws {
+    @Test func theSummaryHasOneLinePerConfiguration() throws {
         let experiment = try #require(Synthetic().experiment())
         let lines = CommaSeparated.summary(experiment).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count == experiment.measurements.count + 2)
@@ -43,7 +43,7 @@ import Testing
         #expect(read == experiment)
     }
 
-    @Test func reportNeedsNothingFromElsewhereAndEscapesText() throws {
+    @Test func theReportIsSelfContainedAndEscapesText() throws {
         let html = Report.html(try #require(Synthetic().experiment()))
         for part in ["<script", "src=", "href=", "@import", "url(", "node <1>", "cluster"] {
             #expect(!html.contains(part), "\(part)")
@@ -56,16 +56,16 @@ import Testing
     @Test(arguments: [
         (0.0, "0 s"), (0.26, "260 ms"), (1.5, "1.50 s"), (1234, "1,234 s"), (0.0123, "12.3 ms"), (2e-5, "20.0 µs"),
     ])
-    func secondsHaveAFittingUnit(value: Double, text: String) { #expect(seconds(value) == text) }
+    func secondsHaveASuitableUnit(value: Double, text: String) { #expect(seconds(value) == text) }
 
     @Test(arguments: [(0.5, "50 %"), (0.051, "5.1 %"), (-0.2, "-20 %"), (0.1, "10 %")])
-    func sharesAreWrittenInPerCent(value: Double, text: String) { #expect(percent(value) == text) }
+    func sharesAreFormattedAsPercentages(value: Double, text: String) { #expect(percent(value) == text) }
 
     @Test(arguments: [(999.0, "999 B"), (1000, "1.00 kB"), (1.23e6, "1.23 MB"), (4e9, "4.00 GB")])
-    func bytesHaveThreeDigits(value: Double, text: String) { #expect(bytes(value) == text) }
+    func bytesHaveThreeSignificantDigits(value: Double, text: String) { #expect(bytes(value) == text) }
 
     @Test(arguments: [[0.1, 0.93], [3.0], [17_000.0, 120], [0.0]])
-    func ticksOfAnAxisEncloseItsValues(values: [Double]) throws {
+    func axisTicksEncloseTheValues(values: [Double]) throws {
         let axis = Axis.linear(values)
         #expect(axis.ticks.first == 0)
         #expect(try #require(axis.ticks.last) >= values.max() ?? 0)

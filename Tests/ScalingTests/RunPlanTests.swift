@@ -7,7 +7,7 @@ import Testing
     private let choice = RunPlan.Choice(
         ranks: [4, 1, 2], modes: [.strong, .weak], threads: nil, batchSize: 64, microBatchSize: 8, cores: 6)
 
-    @Test func everySeriesIsThere() {
+    @Test func thePlanHasEverySeries() {
         let plans = RunPlan.all(choice)
         #expect(Set(plans.map(\.name)).count == plans.count)
         #expect(plans.filter { $0.isIn(.base) }.map(\.threads) == [1, 2, 4, 6])
@@ -26,11 +26,11 @@ import Testing
 
     /// Machines of four cores with two hardware threads each, of six cores, and of one core.
     @Test(arguments: [(4, 8, [1, 2, 4, 8]), (6, 6, [1, 2, 4, 6]), (1, 2, [1, 2]), (1, 1, [1])])
-    func baseTriesAllHardwareThreads(cores: Int, processors: Int, threads: [Int]) {
+    func theBaseIncludesAllHardwareThreads(cores: Int, processors: Int, threads: [Int]) {
         #expect(RunPlan.baseThreads(cores: cores, processors: processors) == threads)
     }
 
-    @Test func baseHasTheChosenThreads() {
+    @Test func theBaseHasTheChosenThreads() {
         var chosen = choice
         chosen.baseThreads = [3, 1]
         #expect(RunPlan.all(chosen).filter { $0.isIn(.base) }.map(\.threads) == [1, 3])
@@ -45,11 +45,11 @@ import Testing
     }
 
     @Test(arguments: [(256, nil), (255, "at most 3 ranks are possible"), (64, "at most 1 rank is possible"), (63, nil)])
-    func weakScalingNeedsABatchForEachRank(sequences: Int, message: String?) {
+    func weakScalingRequiresABatchPerRank(sequences: Int, message: String?) {
         expect(choice, sequences, message)
     }
 
-    @Test func strongScalingNeedsAMicroBatchForEachRank() {
+    @Test func strongScalingRequiresAMicroBatchPerRank() {
         var strong = choice
         strong.modes = [.strong]
         expect(strong, 64, nil)
@@ -66,7 +66,7 @@ import Testing
         if let message { #expect(thrown?.contains(message) == true, "\(thrown ?? "")") }
     }
 
-    @Test func noConfigurationAlwaysFollowsTheSameOne() {
+    @Test func eachRepeatStartsWithAnotherConfiguration() {
         let plans = RunPlan.all(choice)
         for index in 0..<plans.count {
             let order = RunPlan.order(plans, repeat: index)

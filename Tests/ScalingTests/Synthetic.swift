@@ -58,8 +58,8 @@ struct Synthetic {
         parts.other = turns * other
         parts.wait = skew * expectedNormalMaximum(of: Int(workers)) * compute
         guard layout.ranks > 1 else { return parts }
-        // Powers of two divide the tree into whole nodes, so each direction moves the gradient minus the rank's own
-        // part.
+        // Powers of two divide the tree into whole nodes, so each direction moves the gradient
+        // minus the rank's own part.
         let ranks = Double(layout.ranks)
         let bytes = 2 * (ranks - 1) / ranks * Double(workload.gradientBytes)
         let perCore = bytes * ranks / min(ranks, Double(layout.coresPerMachine))

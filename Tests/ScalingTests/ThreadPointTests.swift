@@ -4,7 +4,7 @@ import Testing
 
 /// The base's thread curve.
 @Suite struct ThreadPointTests {
-    @Test func curveHasTheMeasuredThreadsAndPowersOfTwoBeyond() throws {
+    @Test func theCurveHasTheMeasuredThreadsAndPowersOfTwoBeyond() throws {
         let experiment = try #require(Synthetic().experiment())
         let curve = experiment.threadCurve
         #expect(curve.map(\.threads) == [1, 2, 4, 8, 16, 32])
@@ -32,15 +32,17 @@ import Testing
         #expect(eight.error == nil && eight.unseenSeconds == nil)
     }
 
-    /// Two and four threads are predicted from each other and one thread; one thread can't be predicted.
-    @Test func measuredThreadsArePredictedUnseen() throws {
+    /// Two and four threads are predicted from each other and one thread.
+    ///
+    /// One thread can't be predicted.
+    @Test func measuredThreadsArePredictedFromTheOthers() throws {
         let curve = try #require(Synthetic().experiment()).threadCurve.filter { $0.seconds != nil }
         #expect(curve.map { $0.error == nil } == [true, false, false])
         for point in curve.dropFirst() { #expect(abs(try #require(point.error)) < 1e-6, "\(point)") }
     }
 
     /// If four threads take 25 % longer, the prediction without them is 20 % too low.
-    @Test func unseenPredictionKnowsNothingOfThePoint() throws {
+    @Test func aPointIsLeftOutOfItsOwnPrediction() throws {
         let measurements = Synthetic().measurements().map { measurement -> Measurement in
             guard measurement.plan.isIn(.base), measurement.layout.threads == 4 else { return measurement }
             return Measurement(
@@ -58,7 +60,7 @@ import Testing
     }
 
     /// A single number of threads can't determine the divided part.
-    @Test func twoThreadCountsAreTooFewToCheckOne() throws {
+    @Test func twoThreadCountsAreTooFewForACheck() throws {
         var machine = Synthetic()
         machine.cores = 2
         let curve = try #require(machine.experiment()).threadCurve
@@ -66,8 +68,8 @@ import Testing
         #expect(curve.allSatisfy { $0.unseenSeconds == nil })
     }
 
-    /// Four threads on the hardware threads of two cores are a separate point from four threads on four cores.
-    @Test func hardwareThreadsAreNotTakenForCores() throws {
+    /// Four threads on two cores with hardware threads are a point apart from those on four cores.
+    @Test func hardwareThreadsAreNotCountedAsCores() throws {
         var machine = Synthetic()
         machine.cores = 2
         let plan = RunPlan(series: [.base], ranks: 1, isLaunched: false, threads: 4, batchSize: 64)
@@ -81,17 +83,17 @@ import Testing
 
     /// Amdahl with a serial fraction of a fifth on four threads: T(4)/T(1) = 0.2 + 0.8/4 = 0.4.
     @Test(arguments: [(0.4, 0.2), (0.25, 0.0), (1.0, 1.0), (1.75, 2.0)])
-    func serialFractionIsThatOfKarpAndFlatt(several: Double, fraction: Double) throws {
+    func serialFractionsFollowKarpAndFlatt(several: Double, fraction: Double) throws {
         let found = try #require(StepParts.serialFraction(one: 1, several: several, threads: 4))
         #expect(abs(found - fraction) < 1e-12)
     }
 
-    @Test func nothingHasASerialFractionOnOneThreadOrWithoutTime() {
+    @Test func thereIsNoSerialFractionOnOneThreadOrWithoutTime() {
         #expect(StepParts.serialFraction(one: 1, several: 1, threads: 1) == nil)
         #expect(StepParts.serialFraction(one: 0, several: 1, threads: 2) == nil)
     }
 
-    @Test func reportHasTheCurveAndItsParts() throws {
+    @Test func theReportHasTheThreadCurveAndItsParts() throws {
         let html = Report.html(try #require(Synthetic().experiment()))
         for part in [
             "Time of a step, by threads", "Speed-up over one thread", "serial fraction, %",

@@ -16,9 +16,10 @@ import Testing
             }, trial: trial, steps: 10)
     }
 
-    /// Ten steps of 64 sequences at 10 ms take 6.4 s on one core and 3.2 s on two; the tiny model takes only its
-    /// start-up.
-    @Test func aTrialTellsTheTimeOfEveryConfiguration() {
+    /// Ten steps of 64 sequences at 10 ms take 6.4 s on one core and 3.2 s on two.
+    ///
+    /// The tiny model takes only its start-up.
+    @Test func aTrialEstimatesEveryConfiguration() {
         #expect(abs(estimate.seconds(of: [base]) - 6.9) < 1e-9)
         #expect(abs(estimate.seconds(of: [strong]) - 5.7) < 1e-9)
         #expect(abs(estimate.seconds(of: [latency]) - 2.5) < 1e-9)
@@ -26,8 +27,10 @@ import Testing
         #expect(estimate.seconds(of: []) == 0)
     }
 
-    /// The ratio of measured to estimated time corrects the other configurations; two runs give a mean.
-    @Test func finishedRunsCorrectTheRest() {
+    /// The ratio of measured to estimated time corrects the other configurations.
+    ///
+    /// Two runs of a configuration give a mean.
+    @Test func finishedRunsCorrectTheEstimate() {
         var estimate = estimate
         estimate.add(base, seconds: 13.8)
         #expect(abs(estimate.seconds(of: [base]) - 13.8) < 1e-9)
@@ -39,11 +42,11 @@ import Testing
         #expect(abs(estimate.seconds(of: [latency]) - 2.5 * 27.8 / 18.3) < 1e-9)
     }
 
-    @Test func aTrialThatTookNoTimeIsNoNegativeTime() {
+    @Test func theStartOfATrialIsNeverNegative() {
         #expect(Trial(startSeconds: -0.1, launchSeconds: 0, secondsPerSequence: 0).startSeconds == 0)
     }
 
-    @Test func theTrialIsOneThreadOfNoSeries() {
+    @Test func theTrialHasOneThreadAndNoSeries() {
         let plan = RunPlan.trial(sequences: 8)
         #expect(plan.ranks == 1 && plan.threads == 1 && !plan.isLaunched && plan.batchSize == 8)
         #expect(Series.allCases.allSatisfy { !plan.isIn($0) })

@@ -6,7 +6,7 @@ import Testing
 /// The sentences at the top of the report.
 @Suite struct VerdictTests {
     /// The page starts with the recommended layout, its limit, and the limit on more hosts.
-    @Test func threeSentencesComeFirst() throws {
+    @Test func thePageStartsWithThreeSentences() throws {
         let experiment = try #require(Synthetic().experiment())
         let verdict = experiment.verdict
         #expect(verdict.count == 3 && verdict[0] == experiment.recommendation.sentence)
@@ -20,9 +20,9 @@ import Testing
 
     /// The network takes 136 of 316 ms.
     ///
-    /// With 32 sequences per rank: 170 ms of compute, 1 % of it times 1/√π of waiting, 9.1 ms per rank, and 16 MB at
-    /// 8.5 ns per byte with two messages of 20 µs.
-    @Test func networkIsNamedWithItsSeconds() throws {
+    /// With 32 sequences per rank: 170 ms of compute, 1 % of it times 1/√π of waiting, 9.1 ms per
+    /// rank, and 16 MB at 8.5 ns per byte with two messages of 20 µs.
+    @Test func theNetworkIsNamedWithItsSeconds() throws {
         var machine = Synthetic()
         machine.isNetwork = true
         machine.secondsPerByte = 8.5e-9
@@ -32,7 +32,7 @@ import Testing
             "\(experiment.verdict)")
     }
 
-    @Test func bindingIsNamedBeforeAllElse() throws {
+    @Test func bindingTakesPrecedenceOverOtherLimits() throws {
         let measurements = Synthetic().measurements().map { measurement -> Measurement in
             guard measurement.plan.isLaunched, measurement.layout.ranks == 1 else { return measurement }
             let layout = Layout(ranks: 1, threads: 2, coresPerMachine: 1)
@@ -49,7 +49,7 @@ import Testing
     }
 
     /// Two workers on the two hardware threads of a core are dtrain's default there.
-    @Test func hardwareThreadsAreNotCalledBound() throws {
+    @Test func workersOnHardwareThreadsAreNotReportedAsBound() throws {
         let measurements = Synthetic().measurements(ranks: [1]).map { measurement -> Measurement in
             guard measurement.plan.isLaunched else { return measurement }
             let layout = Layout(ranks: 1, threads: 2, coresPerMachine: 1, processorsPerMachine: 2, processorsPerRank: 2)
@@ -61,7 +61,7 @@ import Testing
         #expect(!Verdict.limit(measurements, base: base).contains("binds"))
     }
 
-    @Test func ranksThatOutnumberTheCoresAreNotCalledScaling() throws {
+    @Test func moreRanksThanCoresAreReported() throws {
         var machine = Synthetic()
         machine.cores = 1
         let experiment = try #require(machine.experiment(ranks: [2]))
@@ -71,7 +71,7 @@ import Testing
         )
     }
 
-    @Test func oneRankExchangesNothing() throws {
+    @Test func aSingleRankIsLimitedByCompute() throws {
         let experiment = try #require(Synthetic().experiment(ranks: [1]))
         #expect(
             experiment.verdict[1]
@@ -103,13 +103,15 @@ import Testing
             ),
             ([.compute, .compute], "Up to 2 hosts nothing but compute limits: predicted for batches of 64."),
         ] as [([Limit], String)])
-    func moreHostsAreLimitedFromSomewhereOn(limits: [Limit], sentence: String) {
+    func theOutlookNamesTheFirstLimit(limits: [Limit], sentence: String) {
         let link = Link(kind: .network, origin: .measured, secondsPerMessage: 0, secondsPerByte: 0)
         #expect(Outlook.sentence([projection(limits, link: link, name: "the measured network")]) == sentence)
     }
 
-    /// The sentence uses the middle one of three assumed networks, and weak scaling if nothing else was measured.
-    @Test func anAssumedNetworkIsNamed() {
+    /// The sentence uses the middle one of three assumed networks.
+    ///
+    /// It uses weak scaling if nothing else was measured.
+    @Test func theOutlookNamesAnAssumedNetwork() {
         let links = [1.0, 10, 100].map { Link.assumedNetwork(gigabits: $0) }
         let limits: [[Limit]] = [[.compute, .network], [.compute, .compute, .network], [.compute]]
         let curves = zip(links, limits).map { projection($1, .weak, link: $0, name: "\($1.count) Gbit/s (assumed)") }

@@ -8,7 +8,7 @@ import Testing
 
     /// Each direction moves the gradient minus the rank's own part, as in a ring allreduce.
     @Test(arguments: [2, 4, 8])
-    func powersOfTwoMoveWhatARingAllreduceMoves(ranks: Int) {
+    func powersOfTwoHaveTheTrafficOfARingAllreduce(ranks: Int) {
         let traffic = tutorial.traffic(ranks: ranks)
         let share = Double(ranks - 1) / Double(ranks)
         #expect(abs(traffic.bytesPerRank - 2 * share * 16e6) < 1)
@@ -16,7 +16,7 @@ import Testing
         #expect(traffic.messages == Double(2 * (ranks - 1)))
     }
 
-    @Test func oneRankMovesNothing() {
+    @Test func oneRankHasNoTraffic() {
         let traffic = tutorial.traffic(ranks: 1)
         #expect(traffic.bytes == 0 && traffic.bytesPerRank == 0 && traffic.messages == 0)
     }
@@ -29,7 +29,7 @@ import Testing
 
     /// Three ranks have 3, 3 and 2 of eight micro-batches, and so two, two and one node.
     @Test(arguments: [(Workload.Exchange.tree, 5.0, 1.0), (.compressed, 3, 0.5), (.library, 3, 1)])
-    func exchangesDifferInWhatTheyMove(exchange: Workload.Exchange, vectors: Double, size: Double) {
+    func trafficDependsOnTheExchange(exchange: Workload.Exchange, vectors: Double, size: Double) {
         let workload = Workload(
             batchSize: 64, microBatchSize: 8, sequenceLength: 100, gradientBytes: 12_000_000, exchange: exchange)
         let traffic = workload.traffic(ranks: 3)
@@ -38,7 +38,7 @@ import Testing
     }
 
     /// In the library's allreduce, a rank without micro-batches sends zeros.
-    @Test func libraryMovesAllRanksVectors() {
+    @Test func theLibraryAlsoMovesVectorsOfIdleRanks() {
         let workload = Workload(
             batchSize: 8, microBatchSize: 8, sequenceLength: 1, gradientBytes: 4000, exchange: .library)
         #expect(abs(workload.traffic(ranks: 4).bytes - 2 * 3 * 4000) < 1)
@@ -46,11 +46,11 @@ import Testing
 
     /// With eight micro-batches on three ranks, two ranks have three.
     @Test(arguments: [(1, 64), (2, 32), (3, 24), (8, 8), (16, 8)])
-    func busiestRankHasWholeMicroBatches(ranks: Int, rows: Int) {
+    func theBusiestRankHasWholeMicroBatches(ranks: Int, rows: Int) {
         #expect(tutorial.rows(ranks: ranks) == rows)
     }
 
-    @Test func lastMicroBatchMayBeShort() {
+    @Test func theLastMicroBatchMayBePartial() {
         let workload = Workload(batchSize: 20, microBatchSize: 8, sequenceLength: 1, gradientBytes: 0)
         #expect(workload.microBatches == 3)
         #expect(workload.rows(ranks: 1) == 20)
@@ -71,7 +71,7 @@ import Testing
             threads: threads, cpu: "c", memory: 1)
     }
 
-    @Test func namespacesOfOneMachineAreHostsThatShareIt() throws {
+    @Test func networkNamespacesAreHostsOnOneMachine() throws {
         let layout = try #require(Layout([rank([0]), rank([0], network: "m")]))
         #expect((layout.hosts, layout.machines, layout.coresPerMachine) == (2, 1, 1))
         // Both ranks were bound to the same core.
@@ -79,7 +79,7 @@ import Testing
         #expect(layout.label == "2 ranks on 2 network hosts that share one machine, 1 core")
     }
 
-    @Test func ranksOfOneMachineAreLabelledAsSuch() throws {
+    @Test func ranksOnOneMachineAreLabeledAsSuch() throws {
         let layout = try #require(Layout([rank([0]), rank([1])]))
         #expect((layout.hosts, layout.machines, layout.coresPerMachine, layout.coresPerRank) == (1, 1, 2, 1))
         #expect(layout.label == "2 ranks that share one machine, 2 cores")
@@ -98,18 +98,18 @@ import Testing
 
     /// Four network hosts on two machines of eight cores have four cores each.
     @Test(arguments: [(1, 1, 8), (2, 2, 8), (4, 2, 4), (32, 2, 1)])
-    func hostsThatShareAMachineShareItsCores(hosts: Int, machines: Int, cores: Int) {
+    func hostsOnOneMachineShareItsCores(hosts: Int, machines: Int, cores: Int) {
         let layout = Layout(ranks: hosts, threads: 1, hosts: hosts, machines: machines, coresPerMachine: 8)
         #expect(layout.coresPerHost == cores)
     }
 
-    @Test func twoMachinesAreTwoMachines() throws {
+    @Test func twoMachinesAreCountedSeparately() throws {
         let layout = try #require(Layout([rank([0, 1]), rank([0, 1], boot: "a", host: "g")]))
         #expect((layout.hosts, layout.machines, layout.usedCores, layout.busyCores) == (2, 2, 2, 1))
         #expect(layout.label == "2 ranks on 2 hosts, 2 machines, 2 cores of each")
     }
 
-    @Test func ranksAreFoundInALaunchersOutput() throws {
+    @Test func ranksAreReadFromTheLaunchersOutput() throws {
         let ranks = [rank([0]), rank([1])]
         let output = "warning: noise\n" + (try ranks.map { try $0.line }.joined(separator: "\n")) + "\n{\"other\":1}\n"
         #expect(RankHost.all(in: output) == ranks)

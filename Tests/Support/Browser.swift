@@ -12,10 +12,10 @@ public enum Browser {
     /// The reason why tests that need a browser are skipped.
     public static let missing = "there is no chromium or google-chrome"
 
-    /// The argument of a screen that prefers dark pages.
+    /// The argument that makes the browser prefer dark pages.
     public static let dark = ["--blink-settings=preferredColorScheme=0"]
 
-    /// Runs it for at most a minute; what it wrote to standard output, and what pages wrote to their consoles.
+    /// Runs the browser for at most a minute; returns its output and the pages' console lines.
     public static func run(_ arguments: [String], in folder: URL) throws -> (output: String, console: [String]) {
         guard let path else { throw MPIRun.Failure(description: missing) }
         let process = Process()
@@ -73,7 +73,7 @@ public struct ReportLayout: Decodable, Sendable {
     ///   - name: the page's file name.
     ///   - width: the width of the page in pixels.
     ///   - question: a JavaScript expression about `page`, the document.
-    ///   - isDark: whether the screen is one of those that want dark pages.
+    ///   - isDark: whether the browser prefers dark pages.
     public init(
         _ folder: URL, _ name: String = "report.html", width: Int, question: String = "''", isDark: Bool = false
     ) throws {
@@ -81,7 +81,7 @@ public struct ReportLayout: Decodable, Sendable {
         try Self.frame(name, width: width, height: 800, question).write(to: page, atomically: true, encoding: .utf8)
         let arguments = ["--window-size=1400,900", "--virtual-time-budget=5000", "--dump-dom", page.absoluteString]
         let (dom, console) = try Browser.run((isDark ? Browser.dark : []) + arguments, in: folder)
-        // The script, which says the same words, comes after the result.
+        // The page's own script, which contains the same words, comes after the result.
         guard let rest = dom.components(separatedBy: "<pre>RESULT ").dropFirst().first,
             let text = rest.components(separatedBy: " END").first
         else { throw MPIRun.Failure(description: "the page printed no result: \(dom.suffix(300))") }

@@ -37,21 +37,21 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
 
     /// All checks.
     public static let all: [CommunicatorCheck] = [
-        CommunicatorCheck(name: "place", run: place),
+        CommunicatorCheck(name: "rank-and-host", run: rankAndHost),
         CommunicatorCheck(name: "broadcast", run: broadcast),
         CommunicatorCheck(name: "gather-values", run: gatherValues),
         CommunicatorCheck(name: "gather-bytes", run: gatherBytes),
         CommunicatorCheck(name: "exchange", run: exchange),
-        CommunicatorCheck(name: "exchange-with-holes", run: exchangeWithHoles),
+        CommunicatorCheck(name: "exchange-with-gaps", run: exchangeWithGaps),
         CommunicatorCheck(name: "gather-in-place", run: gatherInPlace),
         CommunicatorCheck(name: "sum-floats", run: sumFloats),
         CommunicatorCheck(name: "transfers", run: transfers),
-        CommunicatorCheck(name: "transfers-among-others", run: transfersAmongOthers),
+        CommunicatorCheck(name: "concurrent-transfers", run: concurrentTransfers),
         CommunicatorCheck(name: "invalid-root", run: invalidRoot),
         CommunicatorCheck(name: "many-rounds", run: manyRounds),
     ]
 
-    @Sendable private static func place(_ ranks: any Communicator) throws {
+    @Sendable private static func rankAndHost(_ ranks: any Communicator) throws {
         let all = try ranks.allGather(ranks.rank)
         try require(all, equals: Array(0..<ranks.size), "ranks")
         try require((0..<ranks.localSize).contains(ranks.localRank), equals: true, "local rank in its range")
@@ -104,8 +104,8 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         try require(destination, equals: expected, "received")
     }
 
-    /// Even ranks send the same two bytes to every rank; the receivers leave gaps between the pieces.
-    @Sendable private static func exchangeWithHoles(_ ranks: any Communicator) throws {
+    /// Even ranks send the same two bytes to every rank; the receivers leave gaps between them.
+    @Sendable private static func exchangeWithGaps(_ ranks: any Communicator) throws {
         let (rank, size) = (ranks.rank, ranks.size)
         let sent = try RankBlocks([Range<Int>](repeating: rank.isMultiple(of: 2) ? 0..<2 : 0..<0, count: size))
         let received = try RankBlocks((0..<size).map { $0 * 3..<$0 * 3 + ($0.isMultiple(of: 2) ? 2 : 0) })
@@ -179,7 +179,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Rank r sends r + p bytes of value r to rank p; a gathering of r bytes from each rank follows.
+    /// Rank r sends r + p bytes of value r to rank p; then r bytes of each rank are gathered.
     @Sendable private static func transfers(_ ranks: any Communicator) throws {
         let (size, rank) = (ranks.size, ranks.rank)
         let blocks = try RankBlocks(counts: (0..<size).map { rank + $0 })
@@ -201,8 +201,10 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         try require(Array(all.elements.prefix(gathered.count)), equals: gathered, "gathered")
     }
 
-    /// Several transfers at once, started between other operations; the two kinds interleave differently on each rank.
-    @Sendable private static func transfersAmongOthers(_ ranks: any Communicator) throws {
+    /// Several transfers run at once, started between other operations.
+    ///
+    /// Even and odd ranks start the two kinds in different orders.
+    @Sendable private static func concurrentTransfers(_ ranks: any Communicator) throws {
         let (size, rank, length) = (ranks.size, ranks.rank, 70_000)
         let blocks = try RankBlocks(counts: [Int](repeating: length * 4, count: size))
         let sources = try (0..<3).map { _ in try AlignedBuffer<Float>(count: size * length) }
@@ -229,15 +231,16 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Waits for transfers and keeps their buffers alive until then; an optimised build frees an object after its last
-    /// use.
+    /// Waits for transfers and keeps their buffers alive until then.
+    ///
+    /// An optimized build would free the buffers after their last use.
     private static func complete<Element>(
         _ transfers: [any Transfer], _ ranks: any Communicator, using buffers: [AlignedBuffer<Element>]
     ) throws {
         try withExtendedLifetime(buffers) {
             for transfer in transfers {
                 try ranks.wait(for: "check") { try transfer.isComplete() }
-                try require(transfer.isComplete(), equals: true, "complete once, complete for ever")
+                try require(transfer.isComplete(), equals: true, "still complete")
             }
         }
     }

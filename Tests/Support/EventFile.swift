@@ -1,26 +1,28 @@
 import Foundation
 
-/// An event file of TensorBoard, read without dtrain's own code: frames, check values, and protobuf's wire format.
+/// An event file of TensorBoard, read without dtrain's own code.
+///
+/// It parses the frames, the check values and protobuf's wire format.
 package struct EventFile {
     /// One event.
     package struct Event {
         /// Seconds since 1970.
         package var wallTime = 0.0
-        /// Optimiser steps.
+        /// Optimizer steps.
         package var step = 0
         /// The version, in the first event.
         package var fileVersion: String?
-        /// Whether it is the start of a session.
+        /// Whether the event starts a session.
         package var isStart = false
-        /// Numbers by their tags.
+        /// The numbers by tag.
         package var scalars: [String: Float] = [:]
-        /// Texts by their tags.
+        /// The texts by tag.
         package var texts: [String: String] = [:]
-        /// The plugins that show the tags, and what they find in the metadata.
+        /// The plugins by tag, with their content in the metadata.
         package var plugins: [String: (name: String, content: [UInt8])] = [:]
     }
 
-    /// What is wrong with a file.
+    /// An invalid record or field at a byte offset.
     package struct Damage: Error { let place: Int }
 
     /// All events, in order.
@@ -45,17 +47,17 @@ package struct EventFile {
         self.events = events
     }
 
-    /// The points of a tag: step and value.
+    /// Returns the points of a tag: step and value.
     package func points(_ tag: String) -> [(step: Int, value: Float)] {
         events.compactMap { event in event.scalars[tag].map { (event.step, $0) } }
     }
 
-    /// The texts of a tag: step and text.
+    /// Returns the texts of a tag: step and text.
     package func texts(_ tag: String) -> [(step: Int, text: String)] {
         events.compactMap { event in event.texts[tag].map { (event.step, $0) } }
     }
 
-    /// Bit by bit, as RFC 3720 describes it.
+    /// Returns the CRC-32C check value, computed bit by bit as in RFC 3720.
     package static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
         var value = UInt32.max
         for byte in bytes {
@@ -112,19 +114,19 @@ package struct WireMessage {
         }
     }
 
-    /// Whether a number is there.
+    /// Returns whether the field holds a number.
     package func has(_ field: Int) -> Bool { numbers[field] != nil }
 
-    /// A number, or the bits of one; 0 where it is missing.
+    /// Returns a number, or a floating-point number's bits; 0 if the field is missing.
     package func number(_ field: Int) -> UInt64 { numbers[field] ?? 0 }
 
-    /// All values of a field of bytes.
+    /// Returns all values of a field of bytes.
     package func bytes(_ field: Int) -> [[UInt8]] { blocks[field] ?? [] }
 
-    /// The first text of a field.
+    /// Returns the first text of a field.
     package func text(_ field: Int) -> String? { bytes(field).first.map { String(decoding: $0, as: UTF8.self) } }
 
-    /// All messages of a field.
+    /// Returns all messages of a field.
     package func messages(_ field: Int) throws -> [WireMessage] { try bytes(field).map { try WireMessage($0[...]) } }
 
     private static func take(_ count: Int, _ rest: inout ArraySlice<UInt8>) throws -> ArraySlice<UInt8> {

@@ -1,7 +1,9 @@
 import DTrainCore
 import DTrainDistributed
 
-/// A check of gradient sums with values of random sign and magnitude, so every order of addition gives different bits.
+/// A check of gradient sums.
+///
+/// The values have random sign and magnitude, so every order of addition gives different bits.
 package struct GradientCheck: Sendable {
     /// The number of micro-batches in the step.
     package let leaves: Int
@@ -24,7 +26,7 @@ package struct GradientCheck: Sendable {
         }
     }
 
-    /// Returns the sum of the node `index` at `level`, by the tree's definition; nil if the node has no leaves.
+    /// Returns the sum of node `index` at `level` by the tree's definition; nil without leaves.
     package func treeSum(level: Int, index: Int) -> [Float]? {
         guard index << level < leaves else { return nil }
         guard level > 0 else { return gradient(of: index) }
@@ -66,8 +68,8 @@ package struct GradientCheck: Sendable {
             for index in 0..<nodes.count { nodes[index] = .nan }
             let reduction = try synchronizer.begin(nodes: nodes.pointer)
             try fill(nodes.pointer, synchronizer, blocks) { block in
-                // In the second round all transfers start at the end; in the others, ranks start them at different
-                // times.
+                // In the second round all transfers start at the end; in the others, ranks start
+                // them at different times.
                 if round != 2, (block + ranks.rank) % 3 != 0 { try reduction.advance(finished: block + 1) }
             }
             let outcome = try reduction.finish(stopSignal: Self.signal(rank: ranks.rank, round: round))
@@ -114,7 +116,7 @@ package struct GradientCheck: Sendable {
 }
 
 extension GradientBlocks {
-    /// Forms blocks of a vector that is in wire order already; its last element stands for the loss.
+    /// Forms blocks of a vector in wire order; its last element stands for the loss.
     package init(contiguous count: Int, ranks: Int, minBytes: Int? = nil) {
         let length = max(1, (minBytes ?? 5 << 18) / MemoryLayout<Float>.stride)
         let tasks = stride(from: 0, to: count - 1, by: length).map { start in

@@ -20,7 +20,9 @@ public struct MPIRun: Sendable {
         public let description: String
     }
 
-    /// The launcher: the value of `DTRAIN_TEST_MPIRUN`, such as `mpiexec.mpich`, or `mpirun`, assumed to be Open MPI's.
+    /// The launcher: the value of `DTRAIN_TEST_MPIRUN`, such as `mpiexec.mpich`, or `mpirun`.
+    ///
+    /// `mpirun` is assumed to be Open MPI's.
     public static var launcher: String { ProcessInfo.processInfo.environment["DTRAIN_TEST_MPIRUN"] ?? "mpirun" }
 
     /// The launcher with options that allow more ranks than cores; MPICH's needs none.
@@ -47,7 +49,8 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - arguments: the program's arguments.
     ///   - environment: variables to add.
-    ///   - binding: the unit to bind each rank to (`none`, `core`, `socket`); nil for the launcher's default.
+    ///   - binding: the unit to bind each rank to (`none`, `core`, `socket`); nil for the
+    ///     launcher's default.
     ///   - folder: the working directory; nil for the current one.
     ///   - seconds: the time limit, after which the job is killed.
     public static func mpirun(
@@ -65,7 +68,8 @@ public struct MPIRun: Sendable {
     ///   - executable: the name of a product of this package, or a path.
     ///   - programs: the ranks in order, in groups with the same arguments.
     ///   - environment: variables to add.
-    ///   - binding: the unit to bind each rank to (`none`, `core`, `socket`); nil for the launcher's default.
+    ///   - binding: the unit to bind each rank to (`none`, `core`, `socket`); nil for the
+    ///     launcher's default.
     ///   - folder: the working directory; nil for the current one.
     ///   - seconds: the time limit, after which the job is killed.
     public static func mpirun(
@@ -100,7 +104,7 @@ public struct MPIRun: Sendable {
     /// Whether `script` is installed, which runs programs on a terminal.
     public static var hasTerminal: Bool { path(of: "script") != nil }
 
-    /// Runs a shell command on its own terminal; the terminal's output is the outcome's standard output.
+    /// Runs a shell command on its own terminal, whose text becomes the standard output.
     ///
     /// - Parameters:
     ///   - command: a line for `sh`.
@@ -123,7 +127,7 @@ public struct MPIRun: Sendable {
 
     /// Returns the path of a built program.
     ///
-    /// Searches the folder `DTRAIN_TEST_BINARIES` if set, else the folders above the running test bundle.
+    /// Searches the folder `DTRAIN_TEST_BINARIES` if set, else the folders above the test bundle.
     public static func find(_ executable: String) throws -> String {
         if executable.contains("/") { return executable }
         if let folder = ProcessInfo.processInfo.environment["DTRAIN_TEST_BINARIES"], !folder.isEmpty {
@@ -162,7 +166,7 @@ public struct MPIRun: Sendable {
         guard let timeout = path(of: "timeout") else {
             throw Failure(description: "coreutils' timeout isn't installed")
         }
-        // Files instead of pipes, because a killed launcher may leave children behind that keep a pipe open.
+        // Files instead of pipes, because children of a killed launcher may keep a pipe open.
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -211,7 +215,7 @@ public struct MPIRun: Sendable {
 
     /// Runs `body` with all signals unblocked.
     ///
-    /// The threads of tests block signals. A program would inherit that, and tests couldn't send it any.
+    /// The threads of tests block signals, which a started program would inherit.
     private static func withSignalsUnblocked(_ body: () throws -> Void) rethrows {
         var (none, before) = (sigset_t(), sigset_t())
         sigemptyset(&none)

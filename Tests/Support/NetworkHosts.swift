@@ -1,8 +1,9 @@
 import Foundation
 
-/// Simulated network hosts on this machine, for jobs that communicate over a network; see `scripts/network-hosts`.
+/// Simulated network hosts on this machine, for jobs that communicate over a network.
 ///
-/// They exist while a command runs on the first of them, and are removed when it ends.
+/// `scripts/network-hosts` creates them for a command on the first host and removes them when the
+/// command ends.
 public struct NetworkHosts: Sendable, CustomStringConvertible {
     /// The number of hosts, named host1, host2 and so on.
     public let count: Int

@@ -1,13 +1,13 @@
 import Foundation
 
-/// The sizes of type on a page, in pixels of the screen.
+/// The font sizes on a page, in screen pixels.
 public struct TypeSizes: Sendable {
-    /// The sizes of all text outside of charts, with one decimal.
+    /// The font sizes of all text outside charts, with one decimal.
     public let texts: Set<String>
-    /// The least and the largest size of labels in charts.
+    /// The smallest and the largest font size of chart labels.
     public let labels: ClosedRange<Double>
 
-    /// The sizes that a page may have.
+    /// The font sizes that a page may use.
     public static let scale: Set<String> = ["12.0", "13.4", "15.0", "18.0", "23.2"]
 
     private static let question = """

@@ -14,12 +14,12 @@ import Testing
         get throws { try FileManager.default.contentsOfDirectory(atPath: scratch.path("events")).sorted() }
     }
 
-    private func leave(_ names: String...) throws {
+    private func createFiles(_ names: String...) throws {
         try FileManager.default.createDirectory(atPath: scratch.path("events"), withIntermediateDirectories: true)
         for name in names { try Data().write(to: URL(fileURLWithPath: scratch.path("events/\(name)"))) }
     }
 
-    @Test func theNameSaysWhenAndWhere() throws {
+    @Test func fileNamesContainTimeHostAndProcess() throws {
         let before = time(nil)
         let file = try folder.createFile(after: .none)
         let name = try #require(try names.first)
@@ -31,17 +31,17 @@ import Testing
     }
 
     /// Readers read the files in order of their names.
-    @Test func aResumesFileComesLast() throws {
+    @Test func theFileOfAResumeSortsLast() throws {
         let ahead = "events.out.tfevents.4000000000.other.1.dtrain"
-        try leave(ahead, "events.out.tfevents.x.dtrain", "events.out.tfevents.99999999999999999999.y", "zzz")
+        try createFiles(ahead, "events.out.tfevents.x.dtrain", "events.out.tfevents.99999999999999999999.y", "zzz")
         for _ in 1...3 { _ = try folder.createFile(after: .saved(TrainingProgress())) }
         let own = try names.filter { $0.contains(".\(currentHostName()).\(getpid()).") }
         #expect(own.map { $0.prefix(30) } == (1...3).map { "events.out.tfevents.400000000\($0)" })
     }
 
-    @Test func anotherTrainingsEventsAreRefusedUntilTheyMayGo() throws {
+    @Test func eventsOfAnotherTrainingAreReplacedOnlyIfDiscarded() throws {
         let (own, foreign) = ("events.out.tfevents.1700000000.host.1.dtrain", "events.out.tfevents.1700000000.host.1.0")
-        try leave(own, foreign, "notes.dtrain")
+        try createFiles(own, foreign, "notes.dtrain")
         let error = try #require(throws: DTrainError.self) { try folder.createFile(after: .none) }
         #expect(error.category == .usage && error.hint?.contains("`overwrite`") == true, "\(error)")
         #expect(try names == [own, foreign, "notes.dtrain"].sorted())
@@ -52,13 +52,13 @@ import Testing
         #expect(left.contains(foreign) && left.contains("notes.dtrain") && !left.contains(own) && left.count == 3)
     }
 
-    @Test func aFileIsNoFolder() throws {
+    @Test func aFileInsteadOfAFolderIsRejected() throws {
         try Data().write(to: URL(fileURLWithPath: scratch.path("events")))
         let error = try #require(throws: DTrainError.self) { try folder.check(.none) }
         #expect(error.category == .usage && error.message.hasSuffix("is a file; name a folder"), "\(error)")
     }
 
-    @Test func foldersAboveAreMade() throws {
+    @Test func parentFoldersAreCreated() throws {
         let deep = EventFolder(path: scratch.path("a/b/c"))
         try deep.check(.none)
         #expect(!FileManager.default.fileExists(atPath: scratch.path("a")))
@@ -66,7 +66,7 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("a/b/c")).count == 1)
     }
 
-    @Test func whatCannotBeCreatedIsAnError() throws {
+    @Test func aFolderThatCannotBeCreatedIsAnError() throws {
         // A system folder in which even root can't create files.
         let error = try #require(throws: DTrainError.self) {
             try EventFolder(path: "/proc/self/events").createFile(after: .none)

@@ -6,20 +6,20 @@ import Testing
 
 /// The framing of records, tested with known values.
 @Suite struct EventRecordTests {
-    /// The check value of the polynomial's catalogue entry, and examples of RFC 3720, B.4.
+    /// The check value of the polynomial's catalog entry, and examples of RFC 3720, B.4.
     @Test(
         arguments: [
             (Array("123456789".utf8), 0xE306_9283), ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),
             ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43), (Array(0..<32), 0x46DD_794E), ([], 0),
         ] as [([UInt8], UInt32)])
-    func checksumsAreTheStandards(bytes: [UInt8], checksum: UInt32) {
+    func checksumsMatchKnownValues(bytes: [UInt8], checksum: UInt32) {
         #expect(CRC32C.checksum(of: bytes) == checksum)
         // The tests' reader must also agree.
         #expect(EventFile.checksum(bytes) == checksum)
     }
 
-    /// The bytes that `tensorboard.summary.writer.record_writer` writes for the first event of a file.
-    @Test func theRecordIsTensorBoards() throws {
+    /// The bytes are those of `tensorboard.summary.writer.record_writer` for a file's first event.
+    @Test func aRecordHasTheBytesThatTensorBoardWrites() throws {
         let record = Data(
             Array("\u{18}\0\0\0\0\0\0\0".utf8) + [
                 0xA3, 0x7F, 0x4B, 0x22, 0x09, 0, 0, 0xC0, 0x25, 0xDD, 0x75, 0xD5, 0x41,
@@ -35,7 +35,7 @@ import Testing
         #expect(read.first?.wallTime == 1_440_183_447)
     }
 
-    @Test func aChangedBitIsFound() throws {
+    @Test func aChangedBitIsDetected() throws {
         let record = EventRecord.framed(Array("data".utf8))
         for index in record.indices {
             var other = record

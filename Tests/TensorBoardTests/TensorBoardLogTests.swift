@@ -37,7 +37,7 @@ import Testing
         ValidationReport(step: step, epoch: 1, loss: loss, isBest: true, seconds: 1)
     }
 
-    @Test func everyNumberStandsAtItsStep() throws {
+    @Test func everyValueIsRecordedAtItsStep() throws {
         let log = try log()
         let epoch = EpochReport(
             epoch: 1, loss: 1.5, seconds: 1, validation: validation(2, 0.75), steps: 2, meanSeconds: 1,
@@ -65,7 +65,7 @@ import Testing
         try log.finish()
     }
 
-    @Test func theProfileHasTheNamesOfTheMetrics() throws {
+    @Test func profilePartsHaveTheNamesOfTheMetrics() throws {
         let log = try log()
         var profile = StepProfile()
         (profile.weightGradient, profile.hiddenExchange) = (0.5, 0.25)
@@ -75,7 +75,7 @@ import Testing
         #expect(scalars.keys.count { $0.hasPrefix("profile/") } == profile.parts.count)
     }
 
-    @Test func aResumeVoidsWhatComesAfterIt() throws {
+    @Test func eachFileStartsASessionAtItsStep() throws {
         for predecessor in [.none, .saved(TrainingProgress(stepInEpoch: 4, step: 4)), .unsaved]
             as [EarlierMetrics.Predecessor]
         { try log(after: predecessor).record(.sampled("a", epoch: 1)) { _ in } }
@@ -94,7 +94,7 @@ import Testing
         #expect(SettingsSummary.value("false", isSwitch: true) == .with { $0.boolValue = false })
     }
 
-    @Test func aFullDiskIsReportedOnceAndNothingIsLost() throws {
+    @Test func aFullDiskIsReportedOnceAndLosesNoEvents() throws {
         let room = Mutex(Int.max)
         var calls = FileCalls.system
         calls.write = { descriptor, bytes in
@@ -110,16 +110,16 @@ import Testing
         }
         let log = try log(calls: calls)
         var warnings: [String] = []
-        let tell: (TrainingEvent) -> Void = { if case .warning(let text) = $0 { warnings.append(text) } }
+        let collectWarning: (TrainingEvent) -> Void = { if case .warning(let text) = $0 { warnings.append(text) } }
         room.withLock { $0 = 10 }
-        for step in 1...3 { try log.record(.step(report(step)), report: tell) }
+        for step in 1...3 { try log.record(.step(report(step)), report: collectWarning) }
         #expect(warnings.count == 1 && warnings.first?.contains("No space left on device") == true, "\(warnings)")
         let error = try #require(throws: DTrainError.self) { try log.finish() }
         #expect(error.category == .inputOutput && error.message.contains("its last ones are missing"), "\(error)")
         // A reader detects the incomplete record.
         #expect(throws: EventFile.Damage.self) { try files() }
         room.withLock { $0 = Int.max }
-        try log.record(.step(report(4)), report: tell)
+        try log.record(.step(report(4)), report: collectWarning)
         try log.finish()
         #expect(try files().first?.points("loss").map(\.step) == [1, 2, 3, 4])
         // A failure at the start is an error, since no step would be lost.
