@@ -3,8 +3,8 @@ import Glibc
 
 /// A job whose ranks are threads of one process, for tests.
 ///
-/// It is stricter than MPI. If the ranks call different operations, or differ in a count, all of them throw. If a rank
-/// doesn't call an operation, the others throw after a timeout.
+/// It is stricter than MPI. If the ranks call different operations, or differ in a count, all of
+/// them throw. If a rank doesn't call an operation, the others throw after a timeout.
 package final class InMemoryCommunicator {
     /// The rank of this thread.
     package let rank: Int

@@ -20,7 +20,8 @@ package final class MPICommunicator {
     package let hostName: String
     private let world: cmpi_comm
     private var node: cmpi_comm
-    /// Duplicates of the world, one for each kind of transfer, because the orders of the two kinds are independent.
+    /// Duplicates of the world, one for each kind of transfer, because the orders of the two kinds
+    /// are independent.
     private var exchanges: cmpi_comm
     private var gatherings: cmpi_comm
     /// Whether threads take turns on this rank's processors, so that waiting threads must yield.
@@ -30,7 +31,8 @@ package final class MPICommunicator {
     private let watch: StallWatch
     private var shared: SharedHeartbeats?
 
-    /// The maximum number of elements per call; larger buffers take several calls, because MPI 3 counts in 32 bits.
+    /// The maximum number of elements per call; larger buffers take several calls, because MPI 3
+    /// counts in 32 bits.
     private static let chunk = 1 << 30
 
     /// Wraps `MPI_COMM_WORLD` and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
@@ -66,7 +68,8 @@ package final class MPICommunicator {
         try barrier()
     }
 
-    /// Opens the TCP connections of the watching threads; nil if rank 0 can't listen or is the only rank.
+    /// Opens the TCP connections of the watching threads; nil if rank 0 can't listen or is the only
+    /// rank.
     ///
     /// Collective.
     private func openLifeline(isHostOfRoot: Bool) throws -> (any Lifeline)? {
@@ -135,7 +138,8 @@ package final class MPICommunicator {
         try MPIError.check(operation, call())
     }
 
-    /// Waits, after an error of MPI, for the watch to name the rank that caused it and to end the process.
+    /// Waits, after an error of MPI, for the watch to name the rank that caused it and to end the
+    /// process.
     func awaitVerdict(on error: any Error) {
         if error is MPIError { watch.awaitVerdict() }
     }
@@ -221,8 +225,8 @@ extension MPICommunicator: Communicator {
     /// MPI 3.1 §5.12, with `MPI_IN_PLACE`.
     package func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
         precondition(blocks.counts.count == size, "a block for each rank")
-        // Not counted by the watch: a gathering starts only after other ranks' blocks have arrived, so a rank that
-        // hasn't started it isn't a straggler.
+        // Not counted by the watch: a gathering starts only after other ranks' blocks have arrived,
+        // so a rank that hasn't started it isn't a straggler.
         return try MPITransfer("MPI_Iallgatherv", [blocks]) { counts, request in
             cmpi_iallgatherv_bytes_in_place(bytes, counts[0].counts, counts[0].displacements, gatherings, &request)
         }
@@ -285,7 +289,8 @@ extension MPICommunicator: Communicator {
         }
     }
 
-    /// The number of yields before sleeping; a transfer between ranks that all wait completes earlier.
+    /// The number of yields before sleeping; a transfer between ranks that all wait completes
+    /// earlier.
     private static let yields = 200
     /// The microseconds of a sleep while another rank still computes.
     private static let nap: UInt32 = 100

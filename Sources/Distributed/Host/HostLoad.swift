@@ -39,13 +39,14 @@ package struct HostLoad: Hashable, Sendable {
     /// The number of threads that can run on the host at a time.
     private var usable: Int { quota.map { min(hostProcessors, ProcessorQuota.threads(in: $0)) } ?? hostProcessors }
 
-    /// The threads that compete for processors, and the number of these: of the whole host if that has too many
-    /// threads, else of this rank.
+    /// The threads that compete for processors, and the number of these: of the whole host if that
+    /// has too many threads, else of this rank.
     private var crowd: (threads: Int, processors: Int) {
         hostThreads > usable ? (hostThreads, usable) : (threads, min(processors, usable))
     }
 
-    /// The ratio of ranks or threads to processors, the larger of the two; above 1 the host is oversubscribed.
+    /// The ratio of ranks or threads to processors, the larger of the two; above 1 the host is
+    /// oversubscribed.
     package var crowding: Double {
         max(Double(ranks) / Double(usable), Double(crowd.threads) / Double(crowd.processors))
     }

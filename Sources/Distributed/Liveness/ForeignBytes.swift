@@ -18,7 +18,8 @@ package enum ForeignBytes {
         LifelineAddress(addresses: [0x0100_007F, 0x0102_000A], port: 80, token: token).bytes
     }
 
-    /// Reads bytes as messages from a connection, and observes them as rank 0 of a job of four ranks.
+    /// Reads bytes as messages from a connection, and observes them as rank 0 of a job of four
+    /// ranks.
     ///
     /// - Returns: the number of messages, and the texts that rank 0 would report about them.
     package static func read(_ bytes: [UInt8]) throws -> (messages: Int, findings: [String]) {

@@ -2,7 +2,8 @@ import DTrainCore
 
 /// Finds stalls in the ranks' records and words the messages about them.
 ///
-/// Belongs to the watching thread, which also counts the time, so the suspension of a whole job doesn't count.
+/// Belongs to the watching thread, which also counts the time, so the suspension of a whole job
+/// doesn't count.
 struct JobObserver {
     /// A message to report.
     enum Finding: Hashable, Sendable {
@@ -50,7 +51,8 @@ struct JobObserver {
         return describe(verdict, operation ?? "a collective").map(Finding.end)
     }
 
-    /// Returns whether this rank decides: rank 0, which all ranks report to, or any rank if rank 0 is silent.
+    /// Returns whether this rank decides: rank 0, which all ranks report to, or any rank if rank 0
+    /// is silent.
     private func isJudge(_ rules: StallRules) -> Bool {
         rank == 0 || ranks[0].record == nil || ranks[0].silent >= rules.timeout / 2
     }

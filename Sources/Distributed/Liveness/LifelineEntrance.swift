@@ -1,7 +1,8 @@
 import DTrainCore
 import Glibc
 
-/// Rank 0's listening port and its pending connections, which haven't presented the job's token yet.
+/// Rank 0's listening port and its pending connections, which haven't presented the job's token
+/// yet.
 ///
 /// Any process that can reach the port can connect, so:
 ///
@@ -39,7 +40,8 @@ struct LifelineEntrance {
 
     /// The seconds that a connection has for its first message.
     static let patience = 2.0
-    /// The seconds in which a new connection wakes the watching thread; later it is accepted at the next round.
+    /// The seconds in which a new connection wakes the watching thread; later it is accepted at the
+    /// next round.
     static let welcome = 10.0
     /// The maximum number of connections accepted per round.
     private static let mostAccepts = 256
@@ -92,7 +94,8 @@ struct LifelineEntrance {
         return found
     }
 
-    /// Reads a connection's first message and admits the connection, rejects it, or keeps it pending.
+    /// Reads a connection's first message and admits the connection, rejects it, or keeps it
+    /// pending.
     private mutating func examine(_ candidate: Candidate, _ missing: inout Set<Int>, _ found: inout [Newcomer]) {
         let (messages, loss) = candidate.connection.receive(token: token)
         if let rank = messages.first?.record.rank {
@@ -103,7 +106,8 @@ struct LifelineEntrance {
         } else if loss != nil {
             strangers.add(candidate.source)
         } else {
-            // A rank sends its first message at once, so the oldest silent connection isn't a rank's.
+            // A rank sends its first message at once, so the oldest silent connection isn't a
+            // rank's.
             if candidates.count >= missing.count, !candidates.isEmpty { turnAway(0) }
             candidates.append(candidate)
         }

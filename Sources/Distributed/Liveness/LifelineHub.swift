@@ -125,7 +125,8 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
         return [.missing(ranks: missing, lacksDescriptors: entrance.hasLackedDescriptors)]
     }
 
-    /// Under the lock: reports rejected connections, once, after all ranks have connected or the time for it is over.
+    /// Under the lock: reports rejected connections, once, after all ranks have connected or the
+    /// time for it is over.
     private func reportStrangers() -> [LifelineEvent] {
         guard entrance.strangers.count > 0, !entrance.isOpen || age > Self.welcome, !hasReportedStrangers else {
             return []

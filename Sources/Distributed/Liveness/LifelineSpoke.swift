@@ -85,8 +85,8 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
 
     /// Whether the connection isn't established yet.
     ///
-    /// An established one is kept even if rank 0 answers late: rank 0 may have read from it already, and would take its
-    /// end for the death of this rank.
+    /// An established one is kept even if rank 0 answers late: rank 0 may have read from it
+    /// already, and would take its end for the death of this rank.
     private var isStillConnecting: Bool { connection?.isConnected == false }
 
     private func connectToNext() {

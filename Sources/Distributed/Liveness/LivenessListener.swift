@@ -50,7 +50,8 @@ final class LivenessListener {
             }
             if descriptor >= 0 { return .connection(LivenessSocket(descriptor), from: source.sin_addr.s_addr) }
             switch errno {
-            // The client gave up before the connection was accepted, or a signal interrupted the call.
+            // The client gave up before the connection was accepted, or a signal interrupted the
+            // call.
             case ECONNABORTED, EINTR: continue
             case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .noDescriptor
             default: return .none

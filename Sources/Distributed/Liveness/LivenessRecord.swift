@@ -33,8 +33,8 @@ struct LivenessMessage: Hashable, Sendable {
     }
 
     static let size = 64
-    /// The maximum number of unanswered messages; more could fill the connection to a stopped process, which would look
-    /// like a lost network.
+    /// The maximum number of unanswered messages; more could fill the connection to a stopped
+    /// process, which would look like a lost network.
     static let mostUnanswered = 8
 
     var kind: Kind

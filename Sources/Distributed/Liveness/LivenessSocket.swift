@@ -14,12 +14,14 @@ final class LivenessSocket {
     let descriptor: Int32
     private var received: [UInt8] = []
 
-    /// The milliseconds, from the first retransmission, that bytes may stay unacknowledged by the other kernel.
+    /// The milliseconds, from the first retransmission, that bytes may stay unacknowledged by the
+    /// other kernel.
     ///
     /// This detects a lost network but not a stopped process.
     private static let patience: Int32 = 2500
 
-    /// The maximum number of reads per call, so that a flood of bytes can't occupy the watching thread.
+    /// The maximum number of reads per call, so that a flood of bytes can't occupy the watching
+    /// thread.
     private static let mostReads = 16
 
     /// Takes ownership of a descriptor.
@@ -54,7 +56,8 @@ final class LivenessSocket {
         }
     }
 
-    /// Sends a message, entirely or not at all: few are in transit, so the kernel's buffer always has room.
+    /// Sends a message, entirely or not at all: few are in transit, so the kernel's buffer always
+    /// has room.
     ///
     /// - Returns: whether the kernel accepted it; a lost connection shows when it is read.
     @discardableResult
@@ -66,7 +69,8 @@ final class LivenessSocket {
 
     /// Returns the received messages, and the end of the connection if it has ended.
     ///
-    /// Bytes that aren't a message of the job end the connection. Up to 63 bytes of an incomplete message are kept.
+    /// Bytes that aren't a message of the job end the connection. Up to 63 bytes of an incomplete
+    /// message are kept.
     func receive(token: Int64) -> (messages: [LivenessMessage], loss: Loss?) {
         var messages: [LivenessMessage] = []
         for _ in 0..<Self.mostReads {

@@ -61,7 +61,8 @@ struct StallRules: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - ranks: all ranks of the job.
-    ///   - typicalStep: the typical duration of a step in seconds; waits shorter than two steps are normal.
+    ///   - typicalStep: the typical duration of a step in seconds; waits shorter than two steps are
+    ///     normal.
     func verdict(_ ranks: [ObservedRank], typicalStep: Double = 0) -> Verdict {
         let known = ranks.filter { $0.record != nil }
         // A stopped process doesn't count its waiting time, so a rank with a long wait is running.
@@ -82,7 +83,8 @@ struct StallRules: Hashable, Sendable {
             if !silent.isEmpty { return .silent(hold(silent)) }
             let stuck = laggards.filter { $0.still >= timeout - tolerance }
             if !stuck.isEmpty { return .stuck(hold(stuck)) }
-            // Records may be older than the last progress. If any rank has made progress, nothing is stuck.
+            // Records may be older than the last progress. If any rank has made progress, nothing
+            // is stuck.
             let isBlind =
                 laggards.isEmpty && longest >= timeout + Self.headStart
                 && known.allSatisfy { $0.still >= timeout - tolerance }
@@ -92,7 +94,7 @@ struct StallRules: Hashable, Sendable {
         return .slow(hold(laggards))
     }
 
-    /// The seconds by which a straggler may seem still for less time than others have waited, because it stopped just
-    /// after a heartbeat.
+    /// The seconds by which a straggler may seem still for less time than others have waited,
+    /// because it stopped just after a heartbeat.
     private var tolerance: Double { min(1.5, timeout / 2) }
 }

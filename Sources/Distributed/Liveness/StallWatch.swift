@@ -1,10 +1,11 @@
 import DTrainCore
 import Glibc
 
-/// A watch over all ranks, on its own thread, which reports a lost or stalled rank or a dead launcher and ends the job.
+/// A watch over all ranks, on its own thread, which reports a lost or stalled rank or a dead
+/// launcher and ends the job.
 ///
-/// The thread makes no MPI calls. It reads memory shared by the ranks of a host, and a TCP connection from each rank to
-/// rank 0. When it ends this process, the launcher ends the others.
+/// The thread makes no MPI calls. It reads memory shared by the ranks of a host, and a TCP
+/// connection from each rank to rank 0. When it ends this process, the launcher ends the others.
 final class StallWatch: @unchecked Sendable {
     private let rank: Int
     private let seconds: Int?
@@ -79,7 +80,8 @@ final class StallWatch: @unchecked Sendable {
             stage = .end
         }
         wake.wake()
-        // The thread may still use its own reference. It soon finishes its round, or ends the process.
+        // The thread may still use its own reference. It soon finishes its round, or ends the
+        // process.
         monitor.locked { while !monitor.wait(seconds: 60, until: { !isInRound }) {} }
     }
 
@@ -129,7 +131,8 @@ final class StallWatch: @unchecked Sendable {
 
     /// Announces that this rank reports an error and ends the job.
     ///
-    /// If that takes too long, for example because the launcher doesn't respond, the watching thread ends this process.
+    /// If that takes too long, for example because the launcher doesn't respond, the watching
+    /// thread ends this process.
     ///
     /// - Parameter code: the process's exit code.
     func announceFailure(code: Int32) {
@@ -229,7 +232,8 @@ final class StallWatch: @unchecked Sendable {
         guard !losses.isEmpty else { return }
         let isCutOff = losses.values.contains(.unreachable)
         if isCutOff {
-            // A lost network affects other connections, too; collect their losses for the same report.
+            // A lost network affects other connections, too; collect their losses for the same
+            // report.
             pauseWatch(0.3)
             for case .lost(let other, let loss) in lifeline.read() { losses[other] = loss }
         }
@@ -243,9 +247,11 @@ final class StallWatch: @unchecked Sendable {
     /// - Parameters:
     ///   - text: the message to report.
     ///   - team: the connections.
-    ///   - isCutOff: whether a host is unreachable; the launcher would otherwise wait for its helper there.
+    ///   - isCutOff: whether a host is unreachable; the launcher would otherwise wait for its
+    ///     helper there.
     private func end(_ text: String, _ team: Team, isCutOff: Bool = false) {
-        // The rank that reports first must be killed last. On an unreachable host there is no other rank to wait for.
+        // The rank that reports first must be killed last. On an unreachable host there is no other
+        // rank to wait for.
         if rank != 0 { pauseWatch(0.1 * Double(min(rank - 1, isCutOff ? 5 : 20))) }
         let isFirst = team.shared.claimReport()
         if isFirst {

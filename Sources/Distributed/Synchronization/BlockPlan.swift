@@ -8,7 +8,8 @@ struct BlockPlan {
     let parts: [Range<Int>]
     /// The elements that this rank adds up.
     let ownPart: Range<Int>
-    /// The bytes that this rank sends, counted from the start of its vectors of the block; none to itself.
+    /// The bytes that this rank sends, counted from the start of its vectors of the block; none to
+    /// itself.
     let sent: RankBlocks
     /// The bytes that this rank receives, without gaps; none from itself.
     let received: RankBlocks
@@ -18,11 +19,13 @@ struct BlockPlan {
     let gathered: RankBlocks
     /// The start of this rank's part in the gathered block.
     let gatheredStart: Int
-    /// The positions of the ranks' trailers in the gathered block; nil for a block without trailers.
+    /// The positions of the ranks' trailers in the gathered block; nil for a block without
+    /// trailers.
     let trailers: TrailerPlaces?
 }
 
-/// The positions of the ranks' trailers in a gathered block; each trailer follows the part that its rank added up.
+/// The positions of the ranks' trailers in a gathered block; each trailer follows the part that its
+/// rank added up.
 struct TrailerPlaces {
     private struct Place {
         /// The rank's part in the block without trailers, counted from the start of the block.
@@ -33,7 +36,8 @@ struct TrailerPlaces {
 
     private let places: [Place]
 
-    /// Places trailers of `length` elements after the parts of a block that starts at `start` in wire order.
+    /// Places trailers of `length` elements after the parts of a block that starts at `start` in
+    /// wire order.
     init(behind parts: [Range<Int>], from start: Int, length: Int) {
         places = parts.enumerated().map { rank, part in
             Place(part: part.lowerBound - start..<part.upperBound - start, shift: rank * length)

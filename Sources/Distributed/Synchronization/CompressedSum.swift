@@ -2,10 +2,11 @@ import DTrainCore
 
 /// A sum of blocks that are sent in bf16 in both directions, with error feedback.
 ///
-/// Each rank rounds the sum of its nodes before sending it, and the owner of a part rounds the sum of all ranks. A
-/// rounding error is added to the operand of the next step's rounding, so the total over many steps is off by one
-/// step's error. Rows of characters have no error feedback, because a row may belong to another character in the next
-/// step. All additions are in float32. The loss isn't compressed; it is sent with the trailers.
+/// Each rank rounds the sum of its nodes before sending it, and the owner of a part rounds the sum
+/// of all ranks. A rounding error is added to the operand of the next step's rounding, so the total
+/// over many steps is off by one step's error. Rows of characters have no error feedback, because a
+/// row may belong to another character in the next step. All additions are in float32. The loss
+/// isn't compressed; it is sent with the trailers.
 final class CompressedSum: BlockSum {
     let plans: [BlockPlan]
     private(set) var trailers: [RankTrailer]

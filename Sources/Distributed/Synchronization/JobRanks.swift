@@ -12,7 +12,8 @@ package final class JobRanks: TrainingRanks {
     package var heartbeat: Heartbeat { communicator.heartbeat }
     /// The default number of worker threads: this rank's share of its host's processors.
     package var defaultThreads: Int { communicator.processors.defaultThreads }
-    /// The stop request sent with the last gradient, the same on all ranks; nil if no rank had received a signal.
+    /// The stop request sent with the last gradient, the same on all ranks; nil if no rank had
+    /// received a signal.
     package private(set) var stopRequest: StopRequest?
 
     private let communicator: any Communicator
@@ -27,8 +28,8 @@ package final class JobRanks: TrainingRanks {
     ///   - communicator: the ranks.
     ///   - mode: the order in which the ranks' gradients are added.
     ///   - compression: the representation of gradients sent between ranks.
-    ///   - stopSignal: returns the stop signal that this rank received, 0 for none. It is called once per step and sent
-    ///     with the gradient, so all ranks stop after the same step.
+    ///   - stopSignal: returns the stop signal that this rank received, 0 for none. It is called
+    ///     once per step and sent with the gradient, so all ranks stop after the same step.
     package init(
         _ communicator: any Communicator, mode: GradientSummation = .tree,
         compression: GradientCompression = .none, stopSignal: @escaping () -> Int32 = { 0 }

@@ -13,7 +13,8 @@ final class TreeSum: BlockSum {
     /// This rank's part of every node, in tree order.
     private var operands: [UnsafeMutablePointer<Float>]
 
-    /// The number of elements per pass over all nodes, small enough to stay in the cache between additions.
+    /// The number of elements per pass over all nodes, small enough to stay in the cache between
+    /// additions.
     private static let strip = 2048
 
     init(_ shares: GradientShares, communicator: any Communicator) throws {
@@ -72,7 +73,8 @@ final class TreeSum: BlockSum {
 
     /// Returns the start of the gathered block.
     ///
-    /// Gathering in place is safe: a block's nodes start at or after its output, so every write trails the reads.
+    /// Gathering in place is safe: a block's nodes start at or after its output, so every write
+    /// trails the reads.
     private func target(of plan: BlockPlan, _ nodes: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
         plan.trailers == nil ? nodes + plan.elements.lowerBound : withTrailers.pointer
     }

@@ -21,7 +21,8 @@ final class CheckpointWriter {
 
     /// The result of a job.
     enum Outcome: Sendable {
-        /// The file is on the disk; `leftover` is the error that kept older ones from being deleted.
+        /// The file is on the disk; `leftover` is the error that kept older ones from being
+        /// deleted.
         case saved(Job, leftover: DTrainError?)
         case failed(Job, DTrainError)
     }

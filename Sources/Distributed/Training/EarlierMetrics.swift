@@ -12,7 +12,8 @@ package struct EarlierMetrics {
         case none
         /// A new training that may discard earlier lines.
         case discarded
-        /// A resumed training without a checkpoint: the lines are from its first steps, which it repeats.
+        /// A resumed training without a checkpoint: the lines are from its first steps, which it
+        /// repeats.
         case unsaved
         /// A training resumed at this point: lines up to here are its own.
         case saved(TrainingProgress)
@@ -47,8 +48,8 @@ package struct EarlierMetrics {
         }
     }
 
-    /// The maximum length of a line in bytes; longer lines are refused, because the JSON decoder uses many times the
-    /// memory of its text.
+    /// The maximum length of a line in bytes; longer lines are refused, because the JSON decoder
+    /// uses many times the memory of its text.
     private static let maximumLine = 1 << 16
 
     private let path: String
@@ -73,7 +74,8 @@ package struct EarlierMetrics {
 
     /// Checks that the file holds metrics, and none of another training; reads only.
     ///
-    /// - Throws: `DTrainError` with `usage` if it holds other content, or another training's metrics.
+    /// - Throws: `DTrainError` with `usage` if it holds other content, or another training's
+    ///   metrics.
     @discardableResult
     func check(_ predecessor: Predecessor) throws -> Found {
         guard let found = read(predecessor) else {
@@ -131,7 +133,8 @@ package struct EarlierMetrics {
         return isMetrics ? found : nil
     }
 
-    /// Compares a line with the checkpoint's progress; losses are written to the last bit and must be equal.
+    /// Compares a line with the checkpoint's progress; losses are written to the last bit and must
+    /// be equal.
     private static func compare(_ line: Line, _ progress: TrainingProgress, _ found: inout Found) {
         guard isKept(line, progress) else {
             found.isIntact = false
@@ -182,7 +185,8 @@ package struct EarlierMetrics {
         return found.last
     }
 
-    /// Calls `body` with each complete line and then with the rest of the file, until it returns false.
+    /// Calls `body` with each complete line and then with the rest of the file, until it returns
+    /// false.
     ///
     /// - Returns: whether `body` returned true each time.
     @discardableResult
@@ -198,7 +202,8 @@ package struct EarlierMetrics {
         }
     }
 
-    /// Returns whether a line's JSON nests at most 8 levels; the decoder uses kilobytes for each level.
+    /// Returns whether a line's JSON nests at most 8 levels; the decoder uses kilobytes for each
+    /// level.
     private static func isShallow(_ text: UnsafeRawBufferPointer) -> Bool {
         var depth = 0
         for byte in text {

@@ -65,16 +65,19 @@ final class MetricsLog: TrainingLog {
 
     /// Opens the file: empty for a new training, cut back to the resumed step otherwise.
     ///
-    /// A regular file is locked against other trainings. A pipe or device is written to without a lock.
+    /// A regular file is locked against other trainings. A pipe or device is written to without a
+    /// lock.
     ///
     /// - Parameters:
     ///   - path: the file.
     ///   - data: the files of the text that is trained on.
     ///   - predecessor: the relation of the training to lines that exist already.
     ///   - calls: the system calls that write.
-    ///   - stopSignal: returns the stop signal received, 0 for none; it ends the wait for a pipe's reader.
-    /// - Throws: `DTrainError` with `usage` if the file is the text or holds anything but this training's metrics; with
-    ///   `inputOutput` if it can't be opened; with `stopped` if a signal comes before a pipe has a reader.
+    ///   - stopSignal: returns the stop signal received, 0 for none; it ends the wait for a pipe's
+    ///     reader.
+    /// - Throws: `DTrainError` with `usage` if the file is the text or holds anything but this
+    ///   training's metrics; with `inputOutput` if it can't be opened; with `stopped` if a signal
+    ///   comes before a pipe has a reader.
     init(
         path: String, data: [String], after predecessor: EarlierMetrics.Predecessor, calls: FileCalls = .system,
         stopSignal: () -> Int32 = { 0 }

@@ -10,8 +10,8 @@ enum MetricsTarget {
 
     /// Checks the path before the training starts; reads only.
     ///
-    /// - Throws: `DTrainError` with `usage` for a folder, a socket, the text, or a file with other content than this
-    ///   training's metrics.
+    /// - Throws: `DTrainError` with `usage` for a folder, a socket, the text, or a file with other
+    ///   content than this training's metrics.
     static func check(_ path: String, data: [String], after predecessor: EarlierMetrics.Predecessor) throws {
         guard ![STDOUT_FILENO, STDERR_FILENO].contains(where: { isSame(path, $0) }) else { return }
         if let kind = FileKind(path: path), kind == .folder || kind == .socket { throw unfit(path, kind) }
@@ -24,10 +24,11 @@ enum MetricsTarget {
 
     /// Opens a pipe, a device, or the target of this process's own output; nil for a regular file.
     ///
-    /// - Throws: `DTrainError` with `usage` for a folder or socket; with `inputOutput` if it can't be opened or a pipe
-    ///   has no reader; with `stopped` if a signal comes before the reader.
+    /// - Throws: `DTrainError` with `usage` for a folder or socket; with `inputOutput` if it can't
+    ///   be opened or a pipe has no reader; with `stopped` if a signal comes before the reader.
     static func open(_ path: String, stopSignal: () -> Int32) throws -> FileLock? {
-        // A second descriptor would have its own file offset, and the two would overwrite each other.
+        // A second descriptor would have its own file offset, and the two would overwrite each
+        // other.
         for output in [STDOUT_FILENO, STDERR_FILENO] where isSame(path, output) {
             let descriptor = fcntl(output, F_DUPFD_CLOEXEC, 0)
             guard descriptor >= 0 else { throw failure(path) }

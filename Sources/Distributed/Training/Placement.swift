@@ -1,7 +1,8 @@
 import DTrainCore
 
 extension TrainingPlan {
-    /// Returns warnings about a probably unintended placement of ranks, threads and micro-batches, one line each.
+    /// Returns warnings about a probably unintended placement of ranks, threads and micro-batches,
+    /// one line each.
     ///
     /// Collective; the result is the same on all ranks.
     package func placementWarnings() throws -> [String] {

@@ -28,7 +28,8 @@ extension Setting where Value == Int? {
             where: isPositive)
     }
 
-    /// The number of threads per team, which share the units of the layers; nil to choose by sizes and caches.
+    /// The number of threads per team, which share the units of the layers; nil to choose by sizes
+    /// and caches.
     package static var members: Setting {
         Setting(
             "members", "Threads per team, which divide the units; teams divide the sequences", default: nil,
@@ -48,7 +49,8 @@ extension Setting where Value == Int? {
             "keep", "Keep only this many of the newest checkpoints", default: nil, noValue: "all", where: isPositive)
     }
 
-    /// The number of steps between comparisons of the ranks' weights, in addition to each checkpoint; nil for none.
+    /// The number of steps between comparisons of the ranks' weights, in addition to each
+    /// checkpoint; nil for none.
     package static var verifyReplicas: Setting {
         Setting(
             "verify-replicas", "Compare the ranks' weights every so many steps, not only at checkpoints",

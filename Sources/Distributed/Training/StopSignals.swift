@@ -6,8 +6,8 @@ import Synchronization
 /// - SIGTERM and SIGINT come from users, launchers and batch systems.
 /// - SIGINT and SIGQUIT come from a terminal's keyboard, SIGHUP when the terminal closes.
 /// - SIGXCPU reports an exceeded limit of CPU time.
-/// - SIGUSR1 and SIGUSR2 come from batch systems before the time limit (Slurm's `--signal=USR1@90`). Open MPI's
-///   `mpirun` forwards them without ending the job itself.
+/// - SIGUSR1 and SIGUSR2 come from batch systems before the time limit (Slurm's
+///   `--signal=USR1@90`). Open MPI's `mpirun` forwards them without ending the job itself.
 public enum StopSignals {
     /// All stop signals.
     package static let all = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU]
@@ -15,7 +15,8 @@ public enum StopSignals {
     /// The first stop signal that this process received; 0 for none.
     public static var received: Int32 { StopHandler.first.load(ordering: .relaxed) }
 
-    /// Whether the launcher sent the received signal; the launcher itself may have received a different one.
+    /// Whether the launcher sent the received signal; the launcher itself may have received a
+    /// different one.
     package static var isFromLauncher: Bool {
         let launcher = StopHandler.launcher.load(ordering: .relaxed)
         return launcher != 0 && StopHandler.sender.load(ordering: .relaxed) == launcher
@@ -23,8 +24,8 @@ public enum StopSignals {
 
     /// Installs handlers that record the signals instead of ending the process.
     ///
-    /// A second SIGINT or SIGQUIT still ends the process at once. Rank 0 announces the stop on standard error. A SIGHUP
-    /// that is ignored, as under `nohup`, stays ignored.
+    /// A second SIGINT or SIGQUIT still ends the process at once. Rank 0 announces the stop on
+    /// standard error. A SIGHUP that is ignored, as under `nohup`, stays ignored.
     public static func catchAll() { catchAll(speaks: (LaunchEnvironment.current.rank ?? 0) == 0) }
 
     /// Installs handlers that record the signals instead of ending the process.
@@ -35,7 +36,8 @@ public enum StopSignals {
     ///   - launcherIsAtTerminal: whether the launcher is in the foreground of a terminal.
     package static func catchAll(speaks: Bool, launcher: pid_t = 0, launcherIsAtTerminal: Bool = false) {
         StopHandler.prepare(speaks: speaks, launcher: launcher, launcherIsAtTerminal: launcherIsAtTerminal)
-        // Exceeding the file size limit then shows as an error of write(2) instead of ending the process.
+        // Exceeding the file size limit then shows as an error of write(2) instead of ending the
+        // process.
         signal(SIGXFSZ, SIG_IGN)
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -98,7 +100,8 @@ enum StopHandler {
     private static let speaks = Atomic<Bool>(false)
     private static let launcherIsAtTerminal = Atomic<Bool>(false)
 
-    /// Initializes all state that the handler uses, because lazy initialization isn't async-signal-safe.
+    /// Initializes all state that the handler uses, because lazy initialization isn't
+    /// async-signal-safe.
     static func prepare(speaks: Bool, launcher: pid_t, launcherIsAtTerminal: Bool) {
         first.store(0, ordering: .relaxed)
         sender.store(0, ordering: .relaxed)

@@ -7,7 +7,8 @@ struct TrainingData {
     let model: ModelConfiguration
     /// The held-out text for validation; nil if there is none.
     let heldOut: HeldOutText?
-    /// The number of characters added to the vocabulary of the start; nil without `extend-vocabulary`.
+    /// The number of characters added to the vocabulary of the start; nil without
+    /// `extend-vocabulary`.
     let added: Int?
 
     /// The checksum of a separate file of held-out data; nil if there is none.
@@ -67,7 +68,8 @@ struct TrainingData {
         return data
     }
 
-    /// Returns the vocabulary that the start determines; nil to derive it from the text's characters.
+    /// Returns the vocabulary that the start determines; nil to derive it from the text's
+    /// characters.
     private static func vocabulary(_ start: StartingPoint.Summary, _ options: TrainingOptions) throws -> Vocabulary? {
         if let tokens = start.vocabulary { return try Vocabulary(tokens: tokens) }
         if options[.tokens] == .bytes { return .bytes }

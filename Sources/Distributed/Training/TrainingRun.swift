@@ -58,8 +58,8 @@ package final class TrainingRun {
     /// - Parameters:
     ///   - plan: the training's plan.
     ///   - openLog: opens a log beside the metrics.
-    ///   - stopSignal: returns the stop signal that this rank received, 0 for none; called at the start and
-    ///     once per step.
+    ///   - stopSignal: returns the stop signal that this rank received, 0 for none; called at the
+    ///     start and once per step.
     ///   - report: called on rank 0 with each event.
     /// - Throws: `CollectiveError` when memory or threads run out on a rank.
     package init(
@@ -96,7 +96,8 @@ package final class TrainingRun {
         if plan.data.heldOut != nil, progress.validation == nil { progress.validation = ValidationProgress() }
     }
 
-    /// Trains to the last epoch or step, or until a rank receives a stop signal; collective, called once.
+    /// Trains to the last epoch or step, or until a rank receives a stop signal; collective, called
+    /// once.
     ///
     /// - Returns: whether the training is complete.
     @discardableResult
@@ -188,7 +189,8 @@ package final class TrainingRun {
         return validation.isExhausted(patience: patience)
     }
 
-    /// Reports the first batch's loss beside that of a uniform guess, then the start of a first epoch.
+    /// Reports the first batch's loss beside that of a uniform guess, then the start of a first
+    /// epoch.
     ///
     /// Called before the step is counted.
     private func tellFirstLoss(_ loss: Float) {
