@@ -37,7 +37,7 @@ import Testing
         ([0...3], [4], [false]), ([0...3], [5], [true]),
     ])
     func crowdingCountsThreads(masks: [ClosedRange<Int>], threads: [Int], crowded: [Bool]) {
-        #expect(shared(masks).map { $0.areCrowded(threads: threads) } == crowded)
+        #expect(shared(masks).map { $0.isOversubscribed(threads: threads) } == crowded)
     }
 
     @Test(arguments: [
@@ -88,8 +88,8 @@ import Testing
         #expect(host([0...7, 0...7], [quota((1, 3)), quota((1, 3))]).quota == 3)
         #expect(host([0...7, 0...7], [quota((1, 3)), quota((2, 2))]).quota == 5)
         // Two threads in 1.5 cores take turns, so a waiting thread must not spin.
-        #expect(host([0...7], [quota((1, 1.5))]).areCrowded(threads: [2]))
-        #expect(!host([0...7], [quota((1, 1.5))]).areCrowded(threads: [1]))
+        #expect(host([0...7], [quota((1, 1.5))]).isOversubscribed(threads: [2]))
+        #expect(!host([0...7], [quota((1, 1.5))]).isOversubscribed(threads: [1]))
     }
 
     @Test func quotasTravel() {

@@ -15,7 +15,7 @@ enum {
     TILE_ROWS = VECTOR == 16 ? 12 : 6,
     TILE_COLUMNS = 2 * VECTOR,
     // The maximum number of steps of a tile at a time; their operands fit the L1 and L2 caches.
-    TILE_STEPS = VECTOR == 16 ? DTRAIN_MOST_TILE_STEPS : 256,
+    TILE_STEPS = VECTOR == 16 ? DTRAIN_MAXIMUM_TILE_STEPS : 256,
     // The number of steps by which a tile prefetches its rows of B into the L1 cache.
     TILE_AHEAD = 16,
     // A tile prefetches in one of two ways. An eager tile fetches a line into the L2 cache in each

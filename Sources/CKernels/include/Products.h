@@ -20,7 +20,7 @@ enum {
 
     // The maximum number of steps that a product takes at a time; their operands fit the L1 and L2
     // caches.
-    DTRAIN_MOST_TILE_STEPS = 1024,
+    DTRAIN_MAXIMUM_TILE_STEPS = 1024,
 
     // A tile of AMX's operand A in bf16: rows by depth.
     DTRAIN_TILE_ROWS = 16,

@@ -94,10 +94,10 @@ public enum Job {
             try world.barrier()
             return exitCode(of: error)
         } catch {
-            world.awaitVerdict(on: error)
-            let place = world.heartbeat.position.map { " \($0)" } ?? ""
+            world.awaitReport(on: error)
+            let position = world.heartbeat.position.map { " \($0)" } ?? ""
             world.abort(
-                code: exitCode(of: error), message: world.size > 1 ? "\(world.name)\(place): \(error)" : "\(error)")
+                code: exitCode(of: error), message: world.size > 1 ? "\(world.name)\(position): \(error)" : "\(error)")
         }
     }
 

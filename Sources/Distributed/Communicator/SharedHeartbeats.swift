@@ -10,7 +10,7 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
     private typealias Counter = Atomic<Int>
 
     /// The fields of a rank's cache line.
-    private enum Field: Int { case rounds, place, beats, collectives, waited, reported, process }
+    private enum Field: Int { case rounds, positionCode, beats, collectives, waited, reported, process }
 
     /// The ranks of this host.
     let ranks: [Int]
@@ -56,7 +56,7 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
     /// Writes this rank's record: the watching thread writes all fields, the training thread all
     /// but `rounds`.
     func publish(_ record: LivenessRecord, withRounds: Bool) {
-        store(record.place, .place)
+        store(record.positionCode, .positionCode)
         store(record.beats, .beats)
         store(record.collectives, .collectives)
         // Also by the training thread, because a rank that has just left a collective no longer
@@ -70,7 +70,7 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
         zip(ranks, lines).map { rank, line in
             func load(_ field: Field) -> Int { line[field.rawValue].load(ordering: .acquiring) }
             return LivenessRecord(
-                rank: rank, rounds: load(.rounds), place: load(.place), beats: load(.beats),
+                rank: rank, rounds: load(.rounds), positionCode: load(.positionCode), beats: load(.beats),
                 collectives: load(.collectives), waited: load(.waited))
         }
     }

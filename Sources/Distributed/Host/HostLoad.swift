@@ -41,20 +41,21 @@ package struct HostLoad: Hashable, Sendable {
 
     /// The threads that compete for processors, and the number of these: of the whole host if that
     /// has too many threads, else of this rank.
-    private var crowd: (threads: Int, processors: Int) {
+    private var contention: (threads: Int, processors: Int) {
         hostThreads > usable ? (hostThreads, usable) : (threads, min(processors, usable))
     }
 
     /// The ratio of ranks or threads to processors, the larger of the two; above 1 the host is
     /// oversubscribed.
-    package var crowding: Double {
-        max(Double(ranks) / Double(usable), Double(crowd.threads) / Double(crowd.processors))
+    package var oversubscription: Double {
+        max(Double(ranks) / Double(usable), Double(contention.threads) / Double(contention.processors))
     }
 
     /// A warning about a placement that is probably unintended; nil if there is none.
     package var warning: String? {
         if ranks > usable {
-            return "\(ranks) ranks share \(place(usable)), which is slower than one rank a core: start \(usable) there"
+            return
+                "\(ranks) ranks share \(describeCores(usable)), which is slower than one rank a core: start \(usable) there"
         }
         if idleCores > 0, !hasGivenThreads || threads > processors {
             let who = ranks == 1 ? "the rank on \(host) is" : "the \(ranks) ranks on \(host) are"
@@ -62,13 +63,13 @@ package struct HostLoad: Hashable, Sendable {
                 + "\(idleCores == 1 ? "stays" : "stay") idle: start with 'mpirun --bind-to none', or give `threads` "
                 + "1 if that is meant"
         }
-        let (threads, limit) = crowd
+        let (threads, limit) = contention
         guard threads > limit else { return nil }
-        return "\(threads) worker threads share \(place(limit)), which is slower than one thread a core: lower "
+        return "\(threads) worker threads share \(describeCores(limit)), which is slower than one thread a core: lower "
             + "`threads` to \(max(1, limit * ownThreads / threads))"
     }
 
-    private func place(_ count: Int) -> String {
+    private func describeCores(_ count: Int) -> String {
         if let quota, count == usable {
             return "the \(Self.text(quota)) core\(quota == 1 ? "" : "s") that a CPU quota leaves to \(host)"
         }

@@ -45,7 +45,7 @@ public struct SharedProcessors: Hashable, Sendable {
     /// then yield.
     ///
     /// - Parameter threads: the number of worker threads of each rank of the host.
-    package func areCrowded(threads: [Int]) -> Bool {
+    package func isOversubscribed(threads: [Int]) -> Bool {
         let load = load(threads: threads)
         return load.threads > load.processors || isThrottled(threads: threads)
     }

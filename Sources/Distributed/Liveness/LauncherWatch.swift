@@ -19,7 +19,7 @@ struct LauncherWatch: Sendable {
         "mpirun", "mpiexec", "orte", "prte", "prun", "hydra", "slurmstepd", "pmi_proxy", "orted",
     ]
 
-    private static let mortal = ["mpirun", "mpiexec", "orterun", "orted", "hydra"]
+    private static let singleJobLaunchers = ["mpirun", "mpiexec", "orterun", "orted", "hydra"]
 
     /// Finds the processes between this one and its launcher, including launchers of the launcher.
     init() {
@@ -53,7 +53,8 @@ struct LauncherWatch: Sendable {
     ///   from the reporting rank.
     func endLauncher(nearestOnly: Bool) {
         var launchers = chain.map(\.parent).filter { process in
-            ProcessStatus(process).map { status in Self.mortal.contains { status.name.hasPrefix($0) } } ?? false
+            ProcessStatus(process).map { status in Self.singleJobLaunchers.contains { status.name.hasPrefix($0) } }
+                ?? false
         }
         if nearestOnly { launchers = Array(launchers.prefix(1)) }
         // On SIGTERM, launchers end their children, this process included, and then wait.

@@ -38,7 +38,7 @@ enum LifelineEvent: Hashable, Sendable {
     /// descriptors.
     case missing(ranks: [Int], lacksDescriptors: Bool)
     /// Connections from outside the job were rejected.
-    case strangers(Strangers)
+    case rejected(RejectedConnections)
 }
 
 /// The TCP connections between the ranks' watching threads, one from each rank to rank 0; they need

@@ -18,11 +18,11 @@ final class LivenessSocket {
     /// other kernel.
     ///
     /// This detects a lost network but not a stopped process.
-    private static let patience: Int32 = 2500
+    private static let unacknowledgedTimeout: Int32 = 2500
 
     /// The maximum number of reads per call, so that a flood of bytes can't occupy the watching
     /// thread.
-    private static let mostReads = 16
+    private static let maximumReads = 16
 
     /// Takes ownership of a descriptor.
     init(_ descriptor: Int32) {
@@ -34,9 +34,9 @@ final class LivenessSocket {
     deinit { close(descriptor) }
 
     /// Configures the kernel to detect a lost network.
-    func expectAnswers() {
+    func detectLostNetwork() {
         for (level, option, value) in [
-            (Int32(IPPROTO_TCP), TCP_NODELAY, 1), (Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.patience),
+            (Int32(IPPROTO_TCP), TCP_NODELAY, 1), (Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.unacknowledgedTimeout),
             (SOL_SOCKET, SO_KEEPALIVE, 1), (Int32(IPPROTO_TCP), TCP_KEEPIDLE, 1),
             (Int32(IPPROTO_TCP), TCP_KEEPINTVL, 1),
             (Int32(IPPROTO_TCP), TCP_KEEPCNT, 3),
@@ -73,7 +73,7 @@ final class LivenessSocket {
     /// message are kept.
     func receive(token: Int64) -> (messages: [LivenessMessage], loss: Loss?) {
         var messages: [LivenessMessage] = []
-        for _ in 0..<Self.mostReads {
+        for _ in 0..<Self.maximumReads {
             let (count, loss) = readBytes()
             while received.count >= LivenessMessage.size {
                 guard let message = LivenessMessage(received.prefix(LivenessMessage.size), token: token) else {
@@ -115,7 +115,7 @@ extension LivenessSocket {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         let result = LivenessSocket(descriptor)
-        result.expectAnswers()
+        result.detectLostNetwork()
         var target = sockaddr_in()
         target.sin_family = sa_family_t(AF_INET)
         target.sin_port = port

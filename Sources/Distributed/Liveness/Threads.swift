@@ -2,7 +2,7 @@ import DTrainCore
 import Glibc
 
 /// A thread outside Swift's cooperative pool, for blocking calls.
-package struct WaitingThread: @unchecked Sendable {
+package struct BlockingThread: @unchecked Sendable {
     private let handle: pthread_t
 
     /// Starts a thread that runs `body`.

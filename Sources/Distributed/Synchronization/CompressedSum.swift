@@ -92,8 +92,8 @@ final class CompressedSum: BlockSum {
     ) throws -> any Transfer {
         let plan = plans[block]
         let base = gathered.pointer + plan.elements.lowerBound
-        if let places = plan.trailers, let trailer {
-            let halves = base + places.start(of: shares.rank)
+        if let layout = plan.trailers, let trailer {
+            let halves = base + layout.start(of: shares.rank)
             Self.write(trailer.stopSignal, to: halves)
             Self.write(trailer.computingMicroseconds, to: halves + 2)
             Self.write(ownLoss.bitPattern, to: halves + 4)
@@ -105,13 +105,13 @@ final class CompressedSum: BlockSum {
         let plan = plans[block]
         let base = gathered.pointer + plan.elements.lowerBound
         var loss: Float = 0
-        if let places = plan.trailers {
+        if let layout = plan.trailers {
             trailers = (0..<shares.ranks).map { rank in
-                let halves = base + places.start(of: rank)
+                let halves = base + layout.start(of: rank)
                 loss += Float(bitPattern: Self.read(halves + 4))
                 return RankTrailer(stopSignal: Self.read(halves), computingMicroseconds: Self.read(halves + 2))
             }
-            places.remove(from: base)
+            layout.remove(from: base)
         }
         BF16Vector.expand(base, to: nodes + plan.elements.lowerBound, count: plan.elements.count)
         if plan.trailers != nil { nodes[shares.blocks.loss] = loss }

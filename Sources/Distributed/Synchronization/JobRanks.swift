@@ -73,7 +73,7 @@ package final class JobRanks: TrainingRanks {
 
     fileprivate func receivedSignal() -> UInt32 { UInt32(truncatingIfNeeded: stopSignal()) }
 
-    fileprivate func note(_ signals: [UInt32]) { stopRequest = StopRequest(signals: signals) }
+    fileprivate func storeStopRequest(_ signals: [UInt32]) { stopRequest = StopRequest(signals: signals) }
 }
 
 /// A reducer that sums gradients with a synchronizer.
@@ -91,7 +91,7 @@ private final class JobReducer: GradientReducer {
         let reduction = try synchronizer.begin(nodes: nodes)
         try compute { try reduction.advance(finished: $0) }
         let outcome = try reduction.finish(stopSignal: ranks.receivedSignal())
-        ranks.note(outcome.stopSignals)
+        ranks.storeStopRequest(outcome.stopSignals)
         return outcome.times
     }
 }

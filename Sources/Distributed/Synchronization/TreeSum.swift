@@ -83,8 +83,8 @@ final class TreeSum: BlockSum {
         of block: Int, _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer?
     ) throws -> any Transfer {
         let plan = plans[block]
-        if let places = plan.trailers, let trailer {
-            let words = withTrailers.pointer + places.start(of: shares.rank)
+        if let layout = plan.trailers, let trailer {
+            let words = withTrailers.pointer + layout.start(of: shares.rank)
             words[0] = Float(bitPattern: trailer.stopSignal)
             words[1] = Float(bitPattern: trailer.computingMicroseconds)
         }
@@ -93,12 +93,12 @@ final class TreeSum: BlockSum {
 
     func complete(_ block: Int, _ nodes: UnsafeMutablePointer<Float>) {
         let plan = plans[block]
-        guard let places = plan.trailers else { return }
+        guard let layout = plan.trailers else { return }
         trailers = (0..<shares.ranks).map { rank in
-            let words = withTrailers.pointer + places.start(of: rank)
+            let words = withTrailers.pointer + layout.start(of: rank)
             return RankTrailer(stopSignal: words[0].bitPattern, computingMicroseconds: words[1].bitPattern)
         }
-        places.remove(from: withTrailers.pointer)
+        layout.remove(from: withTrailers.pointer)
         (nodes + plan.elements.lowerBound).update(from: withTrailers.pointer, count: plan.elements.count)
     }
 }

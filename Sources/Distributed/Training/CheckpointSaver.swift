@@ -18,14 +18,14 @@ final class CheckpointSaver {
     /// The folder's lock; nil before `open` and except on rank 0.
     private var lock: CheckpointLock?
     /// Flushes other files before a checkpoint takes its name; called on the writer's thread.
-    var first: (@Sendable () -> Void)?
+    var flushLogs: (@Sendable () -> Void)?
     /// The last save, if it failed.
     private var failed: (job: CheckpointWriter.Job, error: DTrainError)?
 
     /// The seconds between warnings while the training waits for the disk.
-    private static let patience = 10.0
+    private static let warningInterval = 10.0
     /// The seconds that a pending save gets after an error of this rank alone.
-    private static let lastWait = 3.0
+    private static let failureTimeout = 3.0
 
     /// Allocates memory for a copy of the state; collective.
     init(
@@ -115,7 +115,7 @@ final class CheckpointSaver {
                         kind: .training, model: replica.layout.configuration, settings: options.settings.stored,
                         arithmetic: replica.arithmetic.rawValue, horizon: horizon, vocabulary: corpus.vocabulary.tokens,
                         corpusChecksum: corpus.checksum, validationChecksum: validationChecksum, progress: progress),
-                    states: states, keep: target == .best ? nil : options[.keep], first: first))
+                    states: states, keep: target == .best ? nil : options[.keep], flushLogs: flushLogs))
         }
         return path
     }
@@ -133,7 +133,7 @@ final class CheckpointSaver {
     /// waits.
     func reportOutcome(to report: (TrainingEvent) -> Void) {
         guard let outcome = writer?.outcome(within: 0) else { return }
-        note(outcome, report)
+        handle(outcome, report)
     }
 
     /// Waits until the last save is on the disk, and retries it once if it failed.
@@ -178,8 +178,8 @@ final class CheckpointSaver {
         if error is CollectiveError {
             // The training's own error is the one to report.
             try? wait(for: writer, report)
-        } else if let outcome = writer.outcome(within: Self.lastWait) {
-            note(outcome, report)
+        } else if let outcome = writer.outcome(within: Self.failureTimeout) {
+            handle(outcome, report)
         }
     }
 
@@ -189,11 +189,11 @@ final class CheckpointSaver {
     private func wait(for writer: CheckpointWriter, _ report: (TrainingEvent) -> Void) throws {
         var waited = 0.0
         while writer.isBusy {
-            if let outcome = writer.outcome(within: Self.patience) {
-                note(outcome, report)
+            if let outcome = writer.outcome(within: Self.warningInterval) {
+                handle(outcome, report)
                 break
             }
-            waited += Self.patience
+            waited += Self.warningInterval
             report(
                 .warning(
                     "the training has waited \(Int(waited)) s for a checkpoint to reach the disk of "
@@ -202,7 +202,7 @@ final class CheckpointSaver {
         if let failed, failed.error.category != .inputOutput { throw failed.error }
     }
 
-    private func note(_ outcome: CheckpointWriter.Outcome, _ report: (TrainingEvent) -> Void) {
+    private func handle(_ outcome: CheckpointWriter.Outcome, _ report: (TrainingEvent) -> Void) {
         switch outcome {
         case .saved(let job, let leftover):
             for path in [job.path] + [job.copy].compactMap(\.self) { report(.saved(path: path, job.metadata.progress)) }

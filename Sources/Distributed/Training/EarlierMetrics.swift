@@ -20,7 +20,7 @@ package struct EarlierMetrics {
     }
 
     /// The result of reading the file.
-    struct Found: Hashable {
+    struct Contents: Hashable {
         /// The number of complete lines.
         var lines = 0
         /// The last step to keep; 0 for none.
@@ -77,7 +77,7 @@ package struct EarlierMetrics {
     /// - Throws: `DTrainError` with `usage` if it holds other content, or another training's
     ///   metrics.
     @discardableResult
-    func check(_ predecessor: Predecessor) throws -> Found {
+    func check(_ predecessor: Predecessor) throws -> Contents {
         guard let found = read(predecessor) else {
             throw DTrainError(
                 .usage,
@@ -111,9 +111,9 @@ package struct EarlierMetrics {
     }
 
     /// Reads all lines; nil if one of them isn't a line of metrics.
-    private func read(_ predecessor: Predecessor) -> Found? {
+    private func read(_ predecessor: Predecessor) -> Contents? {
         let start = Array("{\"epoch\":".utf8)
-        var found = Found()
+        var found = Contents()
         let isMetrics = forEachLine { text, isWhole in
             guard isWhole else {
                 if !text.isEmpty { found.isIntact = false }
@@ -135,7 +135,7 @@ package struct EarlierMetrics {
 
     /// Compares a line with the checkpoint's progress; losses are written to the last bit and must
     /// be equal.
-    private static func compare(_ line: Line, _ progress: TrainingProgress, _ found: inout Found) {
+    private static func compare(_ line: Line, _ progress: TrainingProgress, _ found: inout Contents) {
         guard isKept(line, progress) else {
             found.isIntact = false
             return
@@ -162,7 +162,7 @@ package struct EarlierMetrics {
     ///
     /// - Returns: the last step that is kept; 0 for none.
     @discardableResult
-    package func cutBack(to progress: TrainingProgress) throws -> Int {
+    package func truncate(to progress: TrainingProgress) throws -> Int {
         let found = try check(.saved(progress))
         guard !found.isIntact else { return found.last }
         guard let target = realpath(path, nil) else {

@@ -92,42 +92,42 @@ final class MetricsLog: TrainingLog {
         }
     }
 
-    func record(_ event: TrainingEvent, report tell: (TrainingEvent) -> Void) throws {
+    func record(_ event: TrainingEvent, report notify: (TrainingEvent) -> Void) throws {
         switch event {
-        case .step(let report): try write(report, tell)
-        case .epochEnded(let report): try write(report, tell)
-        case .validated(let report): try write(report, tell)
+        case .step(let report): try write(report, notify)
+        case .epochEnded(let report): try write(report, notify)
+        case .validated(let report): try write(report, notify)
         default: break
         }
     }
 
-    func write(_ report: StepReport, _ tell: (TrainingEvent) -> Void) throws {
+    func write(_ report: StepReport, _ notify: (TrainingEvent) -> Void) throws {
         try write(
             Step(
                 step: report.step, epoch: report.epoch, loss: Double(report.loss), seconds: report.seconds,
                 tokens: report.tokens, gradientNorm: report.gradientNorm, learningRate: report.learningRate,
                 profile: report.profile, gradientBytes: report.gradientBytes,
-                hiddenExchange: report.profile?.hiddenExchange), tell)
+                hiddenExchange: report.profile?.hiddenExchange), notify)
     }
 
-    func write(_ report: EpochReport, _ tell: (TrainingEvent) -> Void) throws {
+    func write(_ report: EpochReport, _ notify: (TrainingEvent) -> Void) throws {
         try write(
             Epoch(
                 epoch: report.epoch, epochLoss: report.loss, seconds: report.seconds,
                 tokensPerSecond: report.tokensPerSecond, validationLoss: report.validation?.loss,
-                validationSeconds: report.validation?.seconds), tell)
+                validationSeconds: report.validation?.seconds), notify)
     }
 
-    func write(_ report: ValidationReport, _ tell: (TrainingEvent) -> Void) throws {
+    func write(_ report: ValidationReport, _ notify: (TrainingEvent) -> Void) throws {
         try write(
             Validation(
-                step: report.step, epoch: report.epoch, validationLoss: report.loss, seconds: report.seconds), tell)
+                step: report.step, epoch: report.epoch, validationLoss: report.loss, seconds: report.seconds), notify)
     }
 
-    private func write(_ line: some Encodable, _ tell: (TrainingEvent) -> Void) throws {
+    private func write(_ line: some Encodable, _ notify: (TrainingEvent) -> Void) throws {
         guard let code = writer.append(try encoder.encode(line) + [UInt8(ascii: "\n")]), !hasWarned else { return }
         hasWarned = true
-        tell(
+        notify(
             .warning(
                 code == EAGAIN
                     ? "the reader of metrics '\(path)' takes no more for now; the training continues and retries after each step"

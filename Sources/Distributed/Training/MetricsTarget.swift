@@ -6,7 +6,7 @@ enum MetricsTarget {
     /// The microseconds between attempts to open a pipe without a reader.
     private static let interval: UInt32 = 50_000
     /// The seconds to wait for a pipe's reader.
-    private static let patience = 10.0
+    private static let readerTimeout = 10.0
 
     /// Checks the path before the training starts; reads only.
     ///
@@ -62,7 +62,7 @@ enum MetricsTarget {
             guard predecessor == .unsaved, lines > 0 else { return (file, nil) }
             return (file, "metrics file '\(path)' starts over: no checkpoint includes the steps of its \(lines) lines")
         }
-        let last = try earlier.cutBack(to: progress)
+        let last = try earlier.truncate(to: progress)
         let gap =
             "metrics file '\(path)' ends at step \(last), but the training resumes after step \(progress.step): "
             + "the steps between are missing in it"
@@ -89,7 +89,7 @@ enum MetricsTarget {
 
     /// Opens a pipe as soon as it has a reader; writes to it never block.
     private static func openPipe(_ path: String, _ stopSignal: () -> Int32) throws -> Int32 {
-        let end = Clock.seconds + patience
+        let end = Clock.seconds + readerTimeout
         while true {
             let descriptor = Glibc.open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
             if descriptor >= 0 { return descriptor }

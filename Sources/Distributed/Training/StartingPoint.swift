@@ -130,7 +130,7 @@ struct StartingPoint {
         case .resumeFrom(let path):
             let file = try CheckpointDirectory.newestFile(path) { report(.warning("passed over: \($0)")) }
             let checkpoint = try training(Checkpoint(path: file, heartbeat: heartbeat))
-            try requireNothingLater(in: directory, than: checkpoint, options)
+            try requireNoLaterCheckpoints(in: directory, than: checkpoint, options)
             return .checkpoint(checkpoint)
         case .resume:
             let newest = try directory.newestValid(heartbeat: heartbeat) { report(.warning("passed over: \($0)")) }
@@ -158,7 +158,7 @@ struct StartingPoint {
     }
 
     /// Refuses a folder with later checkpoints, which would mix with the new ones.
-    private static func requireNothingLater(
+    private static func requireNoLaterCheckpoints(
         in directory: CheckpointDirectory, than checkpoint: Checkpoint, _ options: TrainingOptions
     ) throws {
         guard !options[.overwrite], let progress = checkpoint.metadata.progress,

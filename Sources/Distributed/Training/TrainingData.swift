@@ -44,7 +44,7 @@ struct TrainingData {
                         + "\(corpus.vocabulary.size)",
                     hint: "use the text that the weights belong to, or add their vocabulary to the file's metadata")
             }
-            let dataset = try cut(corpus, options)
+            let dataset = try makeDataset(corpus, options)
             if start.isResumed, let path = start.path {
                 try ResumeRules.check(start.progress, stepsPerEpoch: dataset.stepsPerEpoch, path)
             }
@@ -81,7 +81,7 @@ struct TrainingData {
         return nil
     }
 
-    private static func cut(_ corpus: Corpus, _ options: TrainingOptions) throws -> SequenceDataset {
+    private static func makeDataset(_ corpus: Corpus, _ options: TrainingOptions) throws -> SequenceDataset {
         do {
             return try SequenceDataset(
                 corpus: corpus, sequenceLength: options[.sequenceLength], batchSize: options[.batchSize],

@@ -170,7 +170,7 @@ package final class TrainingRun {
             let predecessor = plan.start.predecessor(options)
             return try [openMetrics(after: predecessor), openLog?(options, predecessor)].compactMap(\.self)
         }
-        saver.first = { [flushes = logs.map { $0.flush }] in for flush in flushes { flush() } }
+        saver.flushLogs = { [flushes = logs.map { $0.flush }] in for flush in flushes { flush() } }
         try saver.removeEarlier(start)
     }
 

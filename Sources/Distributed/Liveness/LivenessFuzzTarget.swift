@@ -2,15 +2,15 @@ import DTrainCore
 import Glibc
 
 /// The stall watch's parsers of network bytes, for checks with hostile input.
-package enum ForeignBytes {
+package enum LivenessFuzzTarget {
     /// The job's token in valid messages.
     package static let token: Int64 = 0x1122_3344_5566_7788
 
     /// Returns the bytes of a message from a rank that is alive.
-    package static func message(rank: Int, rounds: Int, place: Int, beats: Int, waited: Int) -> [UInt8] {
+    package static func message(rank: Int, rounds: Int, positionCode: Int, beats: Int, waited: Int) -> [UInt8] {
         let record = LivenessRecord(
-            rank: rank, rounds: rounds, place: place, beats: beats, collectives: beats, waited: waited)
-        return LivenessMessage(.pulse, token: token, record).bytes
+            rank: rank, rounds: rounds, positionCode: positionCode, beats: beats, collectives: beats, waited: waited)
+        return LivenessMessage(.keepAlive, token: token, record).bytes
     }
 
     /// The bytes of rank 0's address, as they are broadcast.
