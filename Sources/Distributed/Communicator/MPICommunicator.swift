@@ -82,7 +82,7 @@ package final class MPICommunicator {
         }
         let hub = isRoot ? LifelineHub(size: size, allowing: hosts) : nil
         guard let address = LifelineAddress(try broadcast(hub?.address.bytes ?? [], from: 0)) else {
-            if isRoot { reportWarning("\(name) cannot listen on a TCP port: lost ranks are noticed late") }
+            if isRoot { reportWarning("\(name) cannot listen on a TCP port: lost ranks are detected late") }
             return nil
         }
         return hub ?? LifelineSpoke(to: address, rank: rank, isSameHost: isHostOfRoot)
@@ -289,8 +289,7 @@ extension MPICommunicator: Communicator {
         }
     }
 
-    /// The number of yields before sleeping; a transfer between ranks that all wait completes
-    /// earlier.
+    /// The number of yields before sleeping; if all ranks wait, the transfer completes before that.
     private static let yields = 200
     /// The microseconds of a sleep while another rank still computes.
     private static let sleepMicroseconds: UInt32 = 100

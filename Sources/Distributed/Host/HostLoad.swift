@@ -54,22 +54,21 @@ package struct HostLoad: Hashable, Sendable {
     /// A warning about a placement that is probably unintended; nil if there is none.
     package var warning: String? {
         if ranks > usable {
-            return
-                "\(ranks) ranks share \(describeCores(usable)), which is slower than one rank a core: start \(usable) there"
+            return "\(ranks) ranks share \(place(usable)), which is slower than one rank a core: start \(usable) there"
         }
         if idleCores > 0, !hasGivenThreads || threads > processors {
             let who = ranks == 1 ? "the rank on \(host) is" : "the \(ranks) ranks on \(host) are"
             return "\(who) bound to \(Self.cores(hostProcessors)), and \(Self.cores(idleCores)) "
-                + "\(idleCores == 1 ? "stays" : "stay") idle: start with 'mpirun --bind-to none', or give `threads` "
-                + "1 if that is meant"
+                + "\(idleCores == 1 ? "stays" : "stay") idle: start with 'mpirun --bind-to none', or set "
+                + "`threads` to 1 if this is intended"
         }
         let (threads, limit) = contention
         guard threads > limit else { return nil }
-        return "\(threads) worker threads share \(describeCores(limit)), which is slower than one thread a core: lower "
+        return "\(threads) worker threads share \(place(limit)), which is slower than one thread a core: lower "
             + "`threads` to \(max(1, limit * ownThreads / threads))"
     }
 
-    private func describeCores(_ count: Int) -> String {
+    private func place(_ count: Int) -> String {
         if let quota, count == usable {
             return "the \(Self.text(quota)) core\(quota == 1 ? "" : "s") that a CPU quota leaves to \(host)"
         }

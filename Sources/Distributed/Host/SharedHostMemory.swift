@@ -7,7 +7,7 @@ import Glibc
 /// Unlike a file in `/dev/shm`, it has no size limit of its own and is freed when the last process
 /// ends.
 final class SharedHostMemory: HostMemory, @unchecked Sendable {
-    /// What the other ranks need to map the first rank's memory.
+    /// The data with which other ranks map the first rank's memory.
     struct Handle: Sendable {
         /// The first rank's process number, its descriptor, and a random number stored at the start
         /// of the memory.

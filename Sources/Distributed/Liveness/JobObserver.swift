@@ -2,8 +2,8 @@ import DTrainCore
 
 /// Finds stalls in the ranks' records and words the messages about them.
 ///
-/// Belongs to the watching thread, which also counts the time, so the suspension of a whole job
-/// doesn't count.
+/// Used by the watching thread only. That thread also measures the time, so the suspension of a
+/// whole job doesn't count.
 struct JobObserver {
     /// A message to report.
     enum Finding: Hashable, Sendable {
@@ -79,11 +79,12 @@ struct JobObserver {
     /// Returns a message about ranks that haven't connected to rank 0.
     func describeMissing(_ missing: [Int], lacksDescriptors: Bool) -> String {
         guard !lacksDescriptors else {
-            return "\(names[0]) may open too few files to watch \(list(missing)): a lost or stopped process is noticed "
+            return
+                "\(names[0]) may open too few files to watch \(list(missing)): a lost or stopped process is detected "
                 + "only after `stall-timeout`; allow more files there (ulimit -n)"
         }
         return
-            "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is noticed only after "
+            "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is detected only after "
             + "`stall-timeout`; let the hosts connect to each other"
     }
 

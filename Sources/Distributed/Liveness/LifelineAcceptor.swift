@@ -40,8 +40,8 @@ struct LifelineAcceptor {
 
     /// The seconds that a connection has for its first message.
     static let firstMessageTimeout = 2.0
-    /// The seconds in which a new connection wakes the watching thread; later it is accepted at the
-    /// next round.
+    /// The seconds during which a new connection wakes the watching thread; a later one is accepted
+    /// in the next round.
     static let connectTimeout = 10.0
     /// The maximum number of connections accepted per round.
     private static let maximumAccepts = 256

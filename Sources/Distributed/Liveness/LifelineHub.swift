@@ -27,7 +27,7 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
     private var hasWarned = false
     private var hasReportedRejected = false
 
-    /// The seconds that the ranks have to connect before the others are reported missing.
+    /// The seconds after which ranks without a connection are reported missing.
     static let connectTimeout = LifelineAcceptor.connectTimeout
 
     /// Starts to listen; nil if the system refuses.
@@ -126,8 +126,8 @@ final class LifelineHub: Lifeline, @unchecked Sendable {
         return [.missing(ranks: missing, lacksDescriptors: acceptor.hasLackedDescriptors)]
     }
 
-    /// Under the lock: reports rejected connections, once, after all ranks have connected or the
-    /// time for it is over.
+    /// Under the lock: reports rejected connections, once, after all ranks have connected or
+    /// `connectTimeout` has passed.
     private func reportRejected() -> [LifelineEvent] {
         guard acceptor.rejected.count > 0, !acceptor.isOpen || age > Self.connectTimeout, !hasReportedRejected else {
             return []

@@ -25,7 +25,7 @@ package enum LivenessFuzzTarget {
     package static func read(_ bytes: [UInt8]) throws -> (messages: Int, findings: [String]) {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
-            throw DTrainError(.internal, "no pair of sockets: \(systemMessage())")
+            throw DTrainError(.internal, "cannot create a pair of sockets: \(systemMessage())")
         }
         let (reader, writer) = (LivenessSocket(ends[0]), LivenessSocket(ends[1]))
         var messages: [LivenessMessage] = []

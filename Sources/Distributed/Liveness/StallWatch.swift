@@ -29,7 +29,7 @@ final class StallWatch: @unchecked Sendable {
     private let pause: Double
 
     /// The stage of the job, for messages.
-    private enum Stage: String { case startUp = "in start-up", work = "in its work", end = "at the end of the job" }
+    private enum Stage: String { case startUp = "in start-up", work = "during training", end = "at the end of the job" }
 
     /// The seconds that `MPI_Abort` has to end the process.
     private static let abortTimeout = 3.0
@@ -65,7 +65,7 @@ final class StallWatch: @unchecked Sendable {
             connections = Connections(heartbeat: heartbeat, shared: shared, lifeline: lifeline, names: names)
             stage = .work
         }
-        // Rank 0 learns of this rank now, in case it is lost a moment later.
+        // Connects to rank 0 at once, so that an early loss of this rank is detected.
         _ = lifeline?.send(LivenessRecord(rank: rank), seconds: 0)
         wake.wake()
         guard rank != 0, lifeline != nil else { return }

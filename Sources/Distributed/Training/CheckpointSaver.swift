@@ -172,7 +172,7 @@ final class CheckpointSaver {
     /// Lets a pending save finish after the training failed; on rank 0, not collective.
     ///
     /// After an error that all ranks share, this waits as long as the save takes. After an error of
-    /// this rank alone the wait is short, because the other ranks must learn of the error soon.
+    /// this rank alone the wait is short, because the error must reach the other ranks soon.
     func settle(after error: any Error, report: (TrainingEvent) -> Void) {
         guard let writer else { return }
         if error is CollectiveError {
@@ -209,7 +209,7 @@ final class CheckpointSaver {
             if let leftover { report(.warning("cannot delete older checkpoints: \(leftover)")) }
         case .failed(let job, let error):
             failed = (job, error)
-            report(.warning("not saved: \(error); the next save tries again"))
+            report(.warning("not saved: \(error); the next save retries"))
         }
     }
 }

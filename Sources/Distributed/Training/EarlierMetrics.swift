@@ -81,7 +81,7 @@ package struct EarlierMetrics {
         guard let found = read(predecessor) else {
             throw DTrainError(
                 .usage,
-                "`metrics` file '\(path)' holds other content than metrics; name another file, or delete this one")
+                "`metrics` file '\(path)' holds something other than metrics; name another file, or delete this one")
         }
         switch predecessor {
         case .none where found.lines > 0:
@@ -167,7 +167,7 @@ package struct EarlierMetrics {
         guard !found.isIntact else { return found.last }
         guard let target = realpath(path, nil) else {
             throw DTrainError(
-                .inputOutput, "cannot follow '\(path)': \(String(cString: strerror(errno)))",
+                .inputOutput, "cannot resolve metrics file '\(path)': \(String(cString: strerror(errno)))",
                 hint: "name another with `metrics`")
         }
         defer { free(target) }

@@ -130,7 +130,8 @@ final class MetricsLog: TrainingLog {
         notify(
             .warning(
                 code == EAGAIN
-                    ? "the reader of metrics '\(path)' takes no more for now; the training continues and retries after each step"
+                    ? "the reader of metrics '\(path)' is not keeping up; the training continues and retries after "
+                        + "each step"
                     : "cannot write metrics to '\(path)': \(systemMessage(code)); the training continues and retries "
                         + "after each step: make room"))
     }

@@ -65,7 +65,7 @@ enum MetricsTarget {
         let last = try earlier.truncate(to: progress)
         let gap =
             "metrics file '\(path)' ends at step \(last), but the training resumes after step \(progress.step): "
-            + "the steps between are missing in it"
+            + "the file lacks the steps in between"
         return (file.isOn(path) ? file : try lock(path), last == progress.step ? nil : gap)
     }
 

@@ -57,8 +57,8 @@ enum ResumeRules {
         }
         guard before != now.rawValue else { return nil }
         return .warning(
-            "'\(path)' was computed as \(before.quotedForMessage), which continues as '\(now.rawValue)': from here on, the "
-                + "weights' bits differ from those of the training that never stopped")
+            "'\(path)' was computed as \(before.quotedForMessage) and continues as '\(now.rawValue)': from here on, the "
+                + "weights' bits differ from those of an uninterrupted training")
     }
 
     /// Refuses a progress whose step, epoch and step in the epoch don't add up.

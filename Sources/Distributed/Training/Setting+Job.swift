@@ -18,7 +18,7 @@ extension Settings {
 extension Setting where Value == Int? {
     /// The total number of steps to stop after; nil for no limit.
     package static var maxSteps: Setting {
-        Setting("max-steps", "Stop after this many steps in all", default: nil, where: isPositive)
+        Setting("max-steps", "Stop after this many steps in total", default: nil, where: isPositive)
     }
 
     /// The number of worker threads of this rank; nil for its share of the cores that it may use.
@@ -33,7 +33,7 @@ extension Setting where Value == Int? {
     package static var members: Setting {
         Setting(
             "members", "Threads per team, which divide the units; teams divide the sequences", default: nil,
-            noValue: "what suits the sizes and caches", ranks: .free, where: isPositive)
+            noValue: "chosen from the sizes and caches", ranks: .free, where: isPositive)
     }
 
     /// The number of steps between checkpoints within an epoch; nil for none.

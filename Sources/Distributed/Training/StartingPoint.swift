@@ -141,7 +141,7 @@ struct StartingPoint {
                         .badData, "all \(count) checkpoints in '\(directory.path)' are damaged",
                         hint: "restore one, or start a new training with `overwrite`")
                 }
-                report(.notice("no checkpoint in '\(options[.checkpointDirectory])' yet: starting from the beginning"))
+                report(.notice("no checkpoint in '\(options[.checkpointDirectory])' yet: starting a new training"))
                 return .fresh
             }
             return .checkpoint(try training(newest))
