@@ -100,13 +100,12 @@ struct JobObserver {
         switch verdict {
         case .fine, .slow: return nil
         case .stuck(let stragglers):
-            return
-                "\(namesAndPositions(stragglers.ranks)) \(has(stragglers.ranks)) not moved for \(Int(stragglers.seconds)) s; "
-                + "\(waiting(stragglers)) in \(operation); \(Self.stallAdvice)"
+            return "\(namesAndPositions(stragglers.ranks)) \(has(stragglers.ranks)) not moved for "
+                + "\(Int(stragglers.seconds)) s; \(waiting(stragglers)) in \(operation); \(Self.stallAdvice)"
         case .silent(let stragglers):
-            return
-                "\(namesAndPositions(stragglers.ranks)) \(has(stragglers.ranks)) not run for \(Int(stragglers.seconds)) s: stopped, or starved "
-                + "by its machine; \(waiting(stragglers)) in \(operation); \(Self.stallAdvice)"
+            return "\(namesAndPositions(stragglers.ranks)) \(has(stragglers.ranks)) not run for "
+                + "\(Int(stragglers.seconds)) s: stopped, or starved by its machine; \(waiting(stragglers)) "
+                + "in \(operation); \(Self.stallAdvice)"
         case .unknown(let stragglers):
             let others = stragglers.ranks.isEmpty ? "the MPI library or the network" : list(stragglers.ranks)
             let position = position(ranks[rank].record)
@@ -119,9 +118,8 @@ struct JobObserver {
         let there = stragglers.waiters.compactMap { ranks[$0].record?.position }.max()
         let still = Int(stragglers.ranks.map { ranks[$0].still }.max() ?? 0)
         let state = still <= max(1, Int(stragglers.seconds) / 2) ? "behind but moving" : "not moving for \(still) s"
-        return
-            "\(namesAndPositions(stragglers.ranks)), \(state): \(list(stragglers.waiters)) \(has(stragglers.waiters)) waited "
-            + "\(Int(stragglers.seconds)) s\(there.map { " \($0)" } ?? "")"
+        return "\(namesAndPositions(stragglers.ranks)), \(state): \(list(stragglers.waiters)) "
+            + "\(has(stragglers.waiters)) waited \(Int(stragglers.seconds)) s\(there.map { " \($0)" } ?? "")"
     }
 
     private static let advice = "continue from the last checkpoint with `resume`"
