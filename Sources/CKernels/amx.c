@@ -1,5 +1,5 @@
-// Products of bf16 operands with the tiles of Intel AMX (AMX-TILE, AMX-BF16). Call dtrain_request_amx first: the kernel
-// must grant permission.
+// Products of bf16 operands with the tiles of Intel AMX (AMX-TILE, AMX-BF16). Call
+// dtrain_request_amx first: the kernel must grant permission.
 #if defined(__x86_64__)
 
 #include "CKernels.h"
@@ -19,7 +19,8 @@ typedef struct {
 } tiles;
 _Static_assert(sizeof(tiles) == 64, "LDTILECFG reads 64 bytes");
 
-// Each product configures the tiles and releases them, so the kernel has no tile state to save between products.
+// Each product configures the tiles and releases them, so the kernel has no tile state to save
+// between products.
 static void open_tiles(tiles *t) {
     *t = (tiles){.palette = 1};
     for (int i = 0; i < 8; i++) {

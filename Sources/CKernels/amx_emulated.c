@@ -1,4 +1,5 @@
-// The products of amx.c with emulated tiles and an emulated TDPBF16PS: the same loops and the same bits, on any CPU.
+// The products of amx.c with emulated tiles and an emulated TDPBF16PS: the same loops and the same
+// bits, on any CPU.
 #include "CKernels.h"
 
 #include <string.h>
@@ -21,9 +22,10 @@ typedef struct {
     void (*multiply)(tile *sums, const tile *a, const tile *b);
 } tiles;
 
-// TDPBF16PS: sums the products of the even and of the odd numbers separately, each from 0 with fused multiply-add, then
-// adds the two sums, then adds the result to the accumulator. The instruction always flushes denormals. This emulation
-// does if the thread does, which holds for all workers.
+// TDPBF16PS: sums the products of the even and of the odd numbers separately, each from 0 with
+// fused multiply-add, then adds the two sums, then adds the result to the accumulator. The
+// instruction always flushes denormals. This emulation does if the thread does, which holds for all
+// workers.
 static inline __attribute__((always_inline)) void multiply_tiles(tile *sums, const tile *a, const tile *b) {
     vector even_b[ROWS], odd_b[ROWS];
     for (int k = 0; k < ROWS; k++) {

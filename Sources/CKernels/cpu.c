@@ -6,7 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// CPUID leaf 7, EDX. AVX512_FP16 exists since Sapphire Rapids; Cooper Lake, the earlier CPU with bf16, lacks it.
+// CPUID leaf 7, EDX. AVX512_FP16 exists since Sapphire Rapids; Cooper Lake, the earlier CPU with
+// bf16, lacks it.
 enum { AMX_BF16 = 1 << 22, AVX512_FP16 = 1 << 23, AMX_TILE = 1 << 24 };
 
 // XCR0: the operating system saves the tiles' configuration and contents.
@@ -34,8 +35,8 @@ dtrain_isa dtrain_best_isa(void) {
 }
 
 int dtrain_request_amx(void) {
-    // ARCH_REQ_XCOMP_PERM of asm/prctl.h, which kernel headers before 5.16 lack, and the state component of the tiles'
-    // contents.
+    // ARCH_REQ_XCOMP_PERM of asm/prctl.h, which kernel headers before 5.16 lack, and the state
+    // component of the tiles' contents.
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA_COMPONENT = 18 };
     return saves_tiles() && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA_COMPONENT) == 0;
 }

@@ -23,7 +23,7 @@ void dtrain_use_isa(dtrain_isa isa) {
     loops = table(isa);
 }
 
-int64_t dtrain_packed_product_scratch(int64_t rows) { return rows * (DTRAIN_MOST_TILE_STEPS + DTRAIN_LINE); }
+int64_t dtrain_packed_product_scratch(int64_t rows) { return rows * (DTRAIN_MAXIMUM_TILE_STEPS + DTRAIN_LINE); }
 
 #define DISPATCH(result, name, parameters, arguments) \
     result dtrain_##name parameters { return loops->name arguments; }

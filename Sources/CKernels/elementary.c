@@ -1,5 +1,5 @@
-// Scalar functions with the same bits on every CPU and C library: they use plain double arithmetic, because their
-// results enter weights or decisions.
+// Scalar functions with the same bits on every CPU and C library: they use plain double arithmetic,
+// because their results enter weights or decisions.
 #include "CKernels.h"
 
 #include <float.h>
@@ -8,8 +8,8 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-// x = m * 2^e with m from sqrt(1/2) to sqrt(2); log m = 2 artanh s with s = (m - 1) / (m + 1), |s| < 0.1716. Eleven
-// terms of the series leave an error below 1e-17.
+// x = m * 2^e with m from sqrt(1/2) to sqrt(2); log m = 2 artanh s with s = (m - 1) / (m + 1) and
+// |s| < 0.1716. Eleven terms of the series leave an error below 1e-17.
 double dtrain_log(double x) {
     // Infinity, NaN, and numbers below the smallest normal one.
     if (!(x >= DBL_MIN && x <= DBL_MAX)) return x > 0.0 ? x : NAN;
@@ -29,8 +29,8 @@ double dtrain_log(double x) {
     return e * 0x1.62e42fefa0000p-1 + (e * 0x1.cf79abc9e3b3ap-40 + 2.0 * s * series);
 }
 
-// Subtracts the nearest quarter turn exactly. The rest is at most pi / 4, where nine terms of the Taylor series leave
-// an error below 1e-17.
+// Subtracts the nearest quarter turn exactly. The rest is at most pi / 4, where nine terms of the
+// Taylor series leave an error below 1e-17.
 void dtrain_sine_cosine(double turns, double *sine, double *cosine) {
     const int64_t quarter = (int64_t)(turns * 4.0 + 0.5);
     const double x = (turns * 4.0 - (double)quarter) * 1.57079632679489661923, square = x * x;

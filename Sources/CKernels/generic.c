@@ -1,4 +1,5 @@
-// Fused multiply-add with vectors of 16 bytes, for CPUs without AVX2 and as a reference for the other instruction sets.
+// Fused multiply-add with vectors of 16 bytes, for CPUs without AVX2 and as a reference for the
+// other instruction sets.
 #if defined(__x86_64__)
 
 #include "Loops/list.h"

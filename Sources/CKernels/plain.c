@@ -1,4 +1,5 @@
-// The baseline of the architecture: on x86-64 without fused multiply-add, so with different bits; on ARM64 with it.
+// The baseline of the architecture: on x86-64 without fused multiply-add, so with different bits;
+// on ARM64 with it.
 #include "Loops/list.h"
 
 #include <math.h>

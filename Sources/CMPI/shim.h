@@ -1,7 +1,8 @@
 /// MPI for Swift: `static inline` accessors only (see README.md).
 ///
-/// Every function returns MPI's own code. Handles are wrapped in structs, so that Open MPI (pointers) and MPICH
-/// (integers) look the same to Swift. The constants are cast macros that Swift can't import.
+/// Every function returns MPI's own code. Handles are wrapped in structs, so that Open MPI
+/// (pointers) and MPICH (integers) look the same to Swift. The constants are cast macros that Swift
+/// can't import.
 #pragma once
 
 #define OMPI_SKIP_MPICXX 1

@@ -92,8 +92,8 @@ struct ArithmeticTests {
                 try #require(outcome.status == 0, "\(outcome)")
                 return outcome
             }
-            let before = "was computed as 'fp32', which continues as 'fp32 without fma'"
-            let after = "was computed as 'fp32 without fma', which continues as 'fp32'"
+            let before = "was computed as 'fp32' and continues as 'fp32 without fma'"
+            let after = "was computed as 'fp32 without fma' and continues as 'fp32'"
             try bench.train("--max-steps 2")
             #expect(!(try resume(to: 3, "generic")).stderr.contains("computed as"))
             let changed = try resume(to: 4, InstructionSet.withoutFMA)

@@ -26,7 +26,7 @@ struct GradientCompressionTests {
     func resumingReportsLostRoundingRemainders() throws {
         let bench = try Bench()
         try bench.train("--max-steps 3", on: .ranks(2))
-        let notice = "what rounding had left of the gradients was not saved"
+        let notice = "the rounding errors of the gradients were not saved"
         let plain = try bench.train("--max-steps 4 --resume", on: .ranks(2))
         #expect(!plain.stderr.contains(notice), "\(plain)")
         let flags = "--resume --gradient-compression bf16 --max-steps"

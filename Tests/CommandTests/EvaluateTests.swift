@@ -94,7 +94,7 @@ struct EvaluateTests {
         let outcome = try initialize("\(golden.folder)/init.safetensors", "\(golden.folder)/corpus.txt")
         let warnings = outcome.stderr.split(separator: "\n").filter { $0.hasPrefix("warning:") }
         #expect(warnings.count == 1, "\(outcome)")
-        #expect(warnings.first?.contains("names no vocabulary") == true, "\(outcome)")
+        #expect(warnings.first?.contains("has no vocabulary") == true, "\(outcome)")
         #expect(outcome.stdout.contains(/(?m)^mean loss of the given weights \d\.\d+, ln\(vocabulary\) \d\.\d+$/))
         let own = try initialize("training_checkpoints/ckpt_1_2.safetensors", "text.txt")
         #expect(own.stderr.isEmpty, "\(own)")

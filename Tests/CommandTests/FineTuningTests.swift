@@ -108,7 +108,8 @@ struct FineTuningTests {
 
     @Test func withoutNewCharactersNothingIsExtended() throws {
         let outcome = try bench.train("--init old --extend-vocabulary --max-steps 2 --checkpoint-dir extended")
-        #expect(outcome.stderr.contains("'text.txt' has nothing that 'old/ckpt_1.safetensors' lacks"), "\(outcome)")
+        let notice = "'old/ckpt_1.safetensors' already has every character of 'text.txt'"
+        #expect(outcome.stderr.contains(notice), "\(outcome)")
         try bench.train("--init old --max-steps 2 --checkpoint-dir plain")
         #expect(try bench.read("extended/ckpt_1_2.safetensors") == bench.read("plain/ckpt_1_2.safetensors"))
     }

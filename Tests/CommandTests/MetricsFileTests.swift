@@ -23,7 +23,7 @@ struct MetricsFileTests {
         try bench.write(content, to: "notes.txt")
         for flags in ["--checkpoint-dir other", "--overwrite", "--resume"] {
             let outcome = try bench.tryToTrain("--metrics notes.txt \(flags)")
-            expectRefusal(outcome, 64, "'notes.txt'", "other content than metrics")
+            expectRefusal(outcome, 64, "'notes.txt'", "something other than metrics")
         }
         #expect(try bench.read("notes.txt") == Data(content.utf8))
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1_1.safetensors"])

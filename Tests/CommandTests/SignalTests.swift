@@ -231,7 +231,7 @@ struct SignalTests {
         #expect(job.outcome.status == 128 + SIGINT, "\(job.outcome)")
         #expect(job.outcome.stdout == "alive\n", "\(job.outcome)")
         #expect(
-            job.outcome.stderr == "\(StopSignals.promise)\nnot saved\n", "\(job.outcome)")
+            job.outcome.stderr == "\(StopSignals.stopNotice)\nnot saved\n", "\(job.outcome)")
         #expect(try bench.names(in: "training_checkpoints").isEmpty)
     }
 

@@ -68,7 +68,7 @@ struct SuperviseMPITests {
         let isTyped = signal == "INT"
         #expect(
             lines.filter { $0.contains("stopping after this step") }
-                == [isTyped ? "\(StopSignals.promise)" : "SIG\(signal): stopping after this step and saving"],
+                == [isTyped ? "\(StopSignals.stopNotice)" : "SIG\(signal): stopping after this step and saving"],
             "\(outcome)", sourceLocation: sourceLocation)
         #expect(
             lines.filter { $0.hasPrefix("stopped by SIG\(signal) to dtrain supervise after step ") }.count == 1,

@@ -10,7 +10,7 @@ import Testing
         waited: Int = -1
     ) -> LivenessRecord {
         LivenessRecord(
-            rank: rank, rounds: rounds, place: TrainingPosition(step: step, phase: phase).code, beats: beats,
+            rank: rank, rounds: rounds, positionCode: TrainingPosition(step: step, phase: phase).code, beats: beats,
             collectives: collectives, waited: waited)
     }
 

@@ -16,10 +16,10 @@ import Testing
     private func pollPause() -> Int32 { poll(nil, 0, 5) }
 
     private func connected() throws -> (hub: LifelineHub, spoke: LifelineSpoke) {
-        let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
+        let hub = try #require(LifelineHub(size: 3, allowing: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
         try wait("both sides have a record") {
-            _ = spoke.send(LivenessRecord(rank: 2, rounds: 7, place: 5, beats: 3), seconds: 0.01)
+            _ = spoke.send(LivenessRecord(rank: 2, rounds: 7, positionCode: 5, beats: 3), seconds: 0.01)
             #expect(hub.read() == [])
             _ = hub.send(LivenessRecord(rank: 0, rounds: 9), seconds: 0.01)
             #expect(spoke.read() == [])
@@ -30,7 +30,7 @@ import Testing
 
     @Test func recordsArriveOnBothSides() throws {
         let (hub, spoke) = try connected()
-        #expect(hub.records == [LivenessRecord(rank: 2, rounds: 7, place: 5, beats: 3)])
+        #expect(hub.records == [LivenessRecord(rank: 2, rounds: 7, positionCode: 5, beats: 3)])
         #expect(spoke.records == [LivenessRecord(rank: 0, rounds: 9)])
     }
 
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func aConnectionWithAWrongTokenIsIgnored() throws {
-        let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
+        let hub = try #require(LifelineHub(size: 3, allowing: .thisHost))
         var address = hub.address
         address.token &+= 1
         let stranger = LifelineSpoke(to: address, rank: 1, isSameHost: true)
@@ -100,10 +100,10 @@ import Testing
     @Test func ranksThatNeverConnectAreReportedOnce() throws {
         let (hub, _) = try connected()
         #expect(
-            hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [
+            hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.connectTimeout) == [
                 .missing(ranks: [1], lacksDescriptors: false)
             ])
-        #expect(hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.welcome) == [])
+        #expect(hub.send(LivenessRecord(rank: 0), seconds: LifelineHub.connectTimeout) == [])
     }
 
     /// Otherwise a suspended receiver would let the connection's buffers fill up.
@@ -111,7 +111,7 @@ import Testing
         let (hub, spoke) = try connected()
         for round in 0..<100 { _ = spoke.send(LivenessRecord(rank: 2, rounds: round), seconds: 0) }
         _ = hub.read()
-        #expect(try #require(hub.records.first).rounds < LivenessMessage.mostUnanswered)
+        #expect(try #require(hub.records.first).rounds < LivenessMessage.maximumUnanswered)
     }
 
     @Test func addressesOnACommonNetworkComeFirst() {
@@ -123,8 +123,8 @@ import Testing
     }
 
     @Test func messagesSurviveARoundTrip() {
-        let record = LivenessRecord(rank: 3, rounds: 1, place: 2, beats: 4, collectives: 5, waited: -1)
-        let message = LivenessMessage(.pulse, token: -9, record)
+        let record = LivenessRecord(rank: 3, rounds: 1, positionCode: 2, beats: 4, collectives: 5, waited: -1)
+        let message = LivenessMessage(.keepAlive, token: -9, record)
         #expect(message.bytes.count == LivenessMessage.size)
         #expect(LivenessMessage(message.bytes, token: -9) == message)
         #expect(LivenessMessage(message.bytes, token: 9) == nil)
@@ -132,7 +132,7 @@ import Testing
 
     /// Rank 0 may read messages late, mostly during start-up.
     @Test func aConnectionWithALateReplyIsKept() throws {
-        let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
+        let hub = try #require(LifelineHub(size: 3, allowing: .thisHost))
         let spoke = LifelineSpoke(to: hub.address, rank: 2, isSameHost: true)
         for round in 0..<20 {
             _ = spoke.send(LivenessRecord(rank: 2, rounds: round), seconds: 1)
@@ -149,7 +149,7 @@ import Testing
     }
 
     @Test func aRankThatDisconnectsAfterItsFirstMessageIsLost() throws {
-        let hub = try #require(LifelineHub(size: 3, reach: .thisHost))
+        let hub = try #require(LifelineHub(size: 3, allowing: .thisHost))
         var spoke: LifelineSpoke? = LifelineSpoke(to: hub.address, rank: 1, isSameHost: true)
         for _ in 0..<20 {
             _ = spoke?.send(LivenessRecord(rank: 1), seconds: 0.01)

@@ -56,7 +56,7 @@ import Testing
         #expect(
             host(processors: 1, of: 1, idle: 1).warning
                 == "the rank on node1 is bound to 1 core, and 1 core stays idle: start with 'mpirun --bind-to none', or "
-                + "give `threads` 1 if that is meant")
+                + "set `threads` to 1 if this is intended")
         #expect(
             host(ranks: 2, all: 2, near: 1, processors: 1, of: 2, idle: 14).warning?.hasPrefix(
                 "the 2 ranks on node1 are bound to 2 cores, and 14 cores stay idle: ") == true)

@@ -36,8 +36,8 @@ import Testing
         ([0...0, 1...1], [2, 1], [true, false]), ([0...0, 0...0, 1...7], [1, 1, 1], [true, true, false]),
         ([0...3], [4], [false]), ([0...3], [5], [true]),
     ])
-    func moreThreadsThanSharedProcessorsAreCrowded(masks: [ClosedRange<Int>], threads: [Int], crowded: [Bool]) {
-        #expect(shared(masks).map { $0.areCrowded(threads: threads) } == crowded)
+    func moreThreadsThanSharedProcessorsAreOversubscribed(masks: [ClosedRange<Int>], threads: [Int], crowded: [Bool]) {
+        #expect(shared(masks).map { $0.isOversubscribed(threads: threads) } == crowded)
     }
 
     @Test(arguments: [
@@ -88,8 +88,8 @@ import Testing
         #expect(host([0...7, 0...7], [quota((1, 3)), quota((1, 3))]).quota == 3)
         #expect(host([0...7, 0...7], [quota((1, 3)), quota((2, 2))]).quota == 5)
         // Two threads in 1.5 cores take turns, so a waiting thread must not spin.
-        #expect(host([0...7], [quota((1, 1.5))]).areCrowded(threads: [2]))
-        #expect(!host([0...7], [quota((1, 1.5))]).areCrowded(threads: [1]))
+        #expect(host([0...7], [quota((1, 1.5))]).isOversubscribed(threads: [2]))
+        #expect(!host([0...7], [quota((1, 1.5))]).isOversubscribed(threads: [1]))
     }
 
     @Test func quotasSurviveARoundTrip() {

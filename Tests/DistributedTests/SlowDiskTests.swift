@@ -75,7 +75,7 @@ import Testing
             return FileCalls.system.rename(old, new)
         }
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: calls)
-        bench.saver.first = { order.withLock { $0.append("metrics") } }
+        bench.saver.flushLogs = { order.withLock { $0.append("metrics") } }
         try bench.save(epoch: 1)
         try bench.saver.finish(report: bench.note)
         #expect(order.withLock { $0 } == ["metrics", "rename"])

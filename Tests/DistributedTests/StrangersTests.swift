@@ -13,8 +13,8 @@ import Testing
         try #require(Bool(false), what)
     }
 
-    private func hub(_ size: Int = 3, _ reach: LifelineHub.Reach = .thisHost) throws -> LifelineHub {
-        try #require(LifelineHub(size: size, reach: reach))
+    private func hub(_ size: Int = 3, _ reach: LifelineHub.AllowedHosts = .thisHost) throws -> LifelineHub {
+        try #require(LifelineHub(size: size, allowing: reach))
     }
 
     private func openConnection(to hub: LifelineHub, with bytes: [UInt8] = [], from address: UInt32? = nil) throws
@@ -28,7 +28,7 @@ import Testing
     }
 
     private func message(_ hub: LifelineHub, rank: Int) -> [UInt8] {
-        LivenessMessage(.pulse, token: hub.address.token, LivenessRecord(rank: rank, rounds: 1)).bytes
+        LivenessMessage(.keepAlive, token: hub.address.token, LivenessRecord(rank: rank, rounds: 1)).bytes
     }
 
     /// Connects a rank; returns its end of the connection.
@@ -45,7 +45,7 @@ import Testing
 
     /// The numbers of foreign connections in the reports among the events.
     private func strangers(_ events: [LifelineEvent]) -> [Int] {
-        events.compactMap { if case .strangers(let strangers) = $0 { strangers.count } else { nil } }
+        events.compactMap { if case .rejected(let strangers) = $0 { strangers.count } else { nil } }
     }
 
     private func isRefused(_ hub: LifelineHub) throws -> Bool {
@@ -179,7 +179,7 @@ import Testing
     }
 
     @Test func foreignConnectionsAreReportedInOneLine() {
-        var strangers = Strangers(port: 4711)
+        var strangers = RejectedConnections(port: 4711)
         strangers.add(HostAddress.loopback)
         let observer = JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)"], timeout: 4)
         #expect(

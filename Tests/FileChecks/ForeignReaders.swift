@@ -9,7 +9,7 @@ extension Reader {
         let text = String(decoding: bytes, as: UTF8.self)
         switch self {
         case .message: try requireFewMessages(bytes)
-        case .address: _ = ForeignBytes.isAddress(bytes)
+        case .address: _ = LivenessFuzzTarget.isAddress(bytes)
         case .profile:
             let reader = try MetricsReader(text, path: "input")
             guard !reader.steps.isEmpty else { throw CheckFailure("accepted without a step") }
@@ -25,7 +25,7 @@ extension Reader {
     }
 
     private func requireFewMessages(_ bytes: [UInt8]) throws {
-        let (messages, findings) = try ForeignBytes.read(bytes)
+        let (messages, findings) = try LivenessFuzzTarget.read(bytes)
         guard messages <= bytes.count / 64, findings.allSatisfy({ $0.utf8.count < 1000 }) else {
             throw CheckFailure("\(messages) messages in \(bytes.count) bytes")
         }
@@ -54,9 +54,11 @@ extension Reader {
     func foreignSamples() throws -> [[UInt8]] {
         switch self {
         case .message:
-            let one = { ForeignBytes.message(rank: $0, rounds: 4, place: 8 << 8 | 2, beats: 7, waited: 12) }
+            let one = {
+                LivenessFuzzTarget.message(rank: $0, rounds: 4, positionCode: 8 << 8 | 2, beats: 7, waited: 12)
+            }
             return [one(1), one(2) + one(1) + one(3), (1...30).flatMap { one($0 % 4) }]
-        case .address: return [ForeignBytes.address]
+        case .address: return [LivenessFuzzTarget.address]
         case .profile:
             let line = { (step: Int) in
                 "{\"epoch\":1,\"gradient_bytes\":64,\"hidden_exchange\":0.1,\"profile\":{\"adam\":0.1,\"backward\":0.1,\"exchange\":0.1,"

@@ -26,7 +26,7 @@ enum Reader: String, CaseIterable {
             guard let metrics = try EarlierMetrics(path: scratch.input, data: ["/dev/null"]) else {
                 throw CheckFailure("no metrics file")
             }
-            try metrics.cutBack(to: TrainingProgress(epoch: 1, stepInEpoch: 2, step: 5))
+            try metrics.truncate(to: TrainingProgress(epoch: 1, stepInEpoch: 2, step: 5))
         case .run:
             let run = try Run(scratch.input)
             let page = RunReport.html([run], samples: [[]]) + RunTables([run]).text

@@ -10,7 +10,7 @@ enum Threads {
     static func report(_ ranks: any Communicator, _ wanted: [Int]) throws {
         let threads = wanted.indices.contains(ranks.rank) ? wanted[ranks.rank] : ranks.processors.defaultThreads
         try ranks.occupy(threads: threads)
-        let isCrowded = (ranks as? MPICommunicator)?.isCrowded ?? false
+        let isCrowded = (ranks as? MPICommunicator)?.isOversubscribed ?? false
         let line = "\(threads) threads, \(ranks.processors.count) processors, crowded \(isCrowded)"
         for (rank, line) in try ranks.allGather(line).enumerated() where ranks.isRoot { print("rank \(rank): \(line)") }
     }

@@ -1,7 +1,8 @@
 #ifndef CBUILD_H
 #define CBUILD_H
 
-/// The commit that was built, as `git describe` names it; empty where the build wasn't told: see the Makefile.
+/// The commit that was built, from `git describe`; empty unless the build passes it, as the
+/// Makefile does.
 const char *dtrain_commit(void);
 
 #endif

@@ -1,7 +1,8 @@
 // The loops for one instruction set.
 //
-// The including file defines VECTOR, the number of floats per vector, and FMA if the set has fused multiply-add. It
-// includes list.h and sets the compiler's target. Afterwards, LOOP_TABLE is the table of all loops.
+// The including file defines VECTOR, the number of floats per vector, and FMA if the set has fused
+// multiply-add. It includes list.h and sets the compiler's target. Afterwards, LOOP_TABLE is the
+// table of all loops.
 
 #pragma STDC FP_CONTRACT OFF
 

@@ -1,11 +1,12 @@
 // Products of bf16 operands in tiles; Products.h specifies them.
 //
-// The including file defines `tiles`, a thread's tile registers, and their operations: OPEN_TILES, CLOSE_TILES,
-// ZERO_TILE, LOAD_TILE, STORE_TILE and MULTIPLY_TILES. Tile numbers are constants: 0 to 3 hold sums, 4 and 5 hold A, 6
-// and 7 hold B. This file defines `packed_product` and `panel_product`.
+// The including file defines `tiles`, a thread's tile registers, and their operations: OPEN_TILES,
+// CLOSE_TILES, ZERO_TILE, LOAD_TILE, STORE_TILE and MULTIPLY_TILES. Tile numbers are constants: 0
+// to 3 hold sums, 4 and 5 hold A, 6 and 7 hold B. This file defines `packed_product` and
+// `panel_product`.
 //
-// A sum starts with the first tile of the depth and adds one tile after another, so its bits depend only on the row of
-// A and the column of B.
+// A sum starts with the first tile of the depth and adds one tile after another, so its bits depend
+// only on the row of A and the column of B.
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -27,7 +28,8 @@ enum {
 _Static_assert(DTRAIN_BLOCK_STEPS == SIDE && 2 * DTRAIN_BLOCK_STEPS == DTRAIN_TILE_DEPTH, "B's tiles are squares of pairs");
 _Static_assert(2 * DTRAIN_TILE_DEPTH == LINE_BYTES, "a row of a tile is a cache line");
 
-// The layout of tiles in memory, constant in a product: bytes between a tile's rows, and between tiles.
+// The layout of tiles in memory, constant in a product: bytes between a tile's rows, and between
+// tiles.
 typedef struct {
     int stride;
     int step;
@@ -151,8 +153,9 @@ INLINE void set_columns(const char *tiles[2], const void *packed, int64_t steps,
     tiles[1] = columns_at(packed, steps, column + SIDE);
 }
 
-// Computes one piece of columns after another, with all rows. The first rows of a piece fetch the next piece. In the
-// last piece they fetch nothing, because the next product starts with the same columns.
+// Computes one piece of columns after another, with all rows. The first rows of a piece fetch the
+// next piece. In the last piece they fetch nothing, because the next product starts with the same
+// columns.
 INLINE void packed_product(dtrain_packed_product p) {
     tiles t;
     OPEN_TILES(&t);
@@ -216,9 +219,9 @@ INLINE void take(lines *ahead, block *q) {
     ahead->position += 2 * q->steps * A_STEP;
 }
 
-// B stays in the L2 cache while the rows of A stream by, two bands at a time with all columns. The first columns of two
-// bands prefetch the next bands; past the last one this has no effect. The other columns of the last rows prefetch the
-// data of the next product.
+// B stays in the L2 cache while the rows of A stream by, two bands at a time with all columns. The
+// first columns of two bands prefetch the next bands; past the last one this has no effect. The
+// other columns of the last rows prefetch the data of the next product.
 INLINE void panel_product(
     int64_t rows, int64_t columns, int64_t depth, const void *a, int64_t stored, const void *packed, const dtrain_fold *fold) {
     tiles t;

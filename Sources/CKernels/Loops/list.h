@@ -1,4 +1,5 @@
-// The loops compiled for each instruction set, as X(result, name, parameters, arguments). CKernels.h documents them.
+// The loops compiled for each instruction set, as X(result, name, parameters, arguments).
+// CKernels.h documents them.
 #ifndef DTRAIN_LOOPS_LIST_H
 #define DTRAIN_LOOPS_LIST_H
 

@@ -42,8 +42,8 @@ static void pack_bf16_pairs(
     }
 }
 
-// Tokens packed together. They are read in whole cache lines and stay in the cache while their groups of units are
-// written.
+// Tokens packed together. They are read in whole cache lines and stay in the cache while their
+// groups of units are written.
 enum { TOKENS = 16 };
 
 static void pack_states(int64_t tokens, int64_t units, const float *restrict states, float *restrict packed) {

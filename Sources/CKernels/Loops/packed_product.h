@@ -1,10 +1,11 @@
 // C = A * B with packed weights B; see dtrain_packed_product.
 
-// Copied rows of A have a gap of a cache line; at a stride of 4 KiB they would share one set of the L1 cache.
+// Copied rows of A have a gap of a cache line; at a stride of 4 KiB they would share one set of the
+// L1 cache.
 enum { A_STRIDE = TILE_STEPS + LINE };
 
-// For each kind of operand: tiles of two vectors of columns for many rows and for few, tiles of one vector, strips of
-// several rows, of one row, and of one vector.
+// For each kind of operand: tiles of two vectors of columns for many rows and for few, tiles of one
+// vector, strips of several rows, of one row, and of one vector.
 #define DEFINE_PACKED_TILE(name, madd, vectors, per_step, every) \
     DEFINE_TILE(name, madd, vectors, A_STRIDE, per_step, BLOCK_COLUMNS, BLOCK_COLUMNS, every)
 #define DEFINE_LOOPS(kind, madd, per_step)                                         \
@@ -23,7 +24,8 @@ enum { A_STRIDE = TILE_STEPS + LINE };
 #define EAGER_TILE(kind) eager_tile_##kind
 #endif
 
-// A product in steps. Each step takes `per_step` four-byte elements of A and one row of B's column blocks.
+// A product in steps. Each step takes `per_step` four-byte elements of A and one row of B's column
+// blocks.
 typedef struct {
     dtrain_packed_product p;
     int64_t steps;
@@ -43,8 +45,8 @@ typedef struct {
     int64_t width;
 } piece;
 
-// Returns the width of pieces: `width` columns, or one vector if groups don't start and end at multiples of `width`. No
-// piece crosses a column block.
+// Returns the width of pieces: `width` columns, or one vector if groups don't start and end at
+// multiples of `width`. No piece crosses a column block.
 INLINE int64_t piece_width(const dtrain_packed_product *p, int64_t width) {
     const int64_t ends = p->groups > 1 ? p->columns | p->group_stride : 0;
     return (p->first | ends) % width == 0 ? width : VECTOR;
@@ -54,7 +56,8 @@ INLINE int64_t pieces(const dtrain_packed_product *p, int64_t width) {
     return dtrain_groups(p->columns, width) * p->groups;
 }
 
-// Returns the index-th of `count` pieces of `width` columns; the matrix's last piece may be narrower.
+// Returns the index-th of `count` pieces of `width` columns; the matrix's last piece may be
+// narrower.
 INLINE piece piece_at(const dtrain_packed_product *p, int64_t index, int64_t count, int64_t width) {
     const int64_t in_group = count / p->groups, place = p->backwards ? count - 1 - index : index;
     const int64_t column = place % in_group * width, rest = p->columns - column;

@@ -1,4 +1,5 @@
-// A * B of packed states and a panel, see Products.h; the sums are folded as they leave the registers.
+// A * B of packed states and a panel, see Products.h; the sums are folded as they leave the
+// registers.
 
 // Adds the addends to a vector of a finished tile's row, one after another, and stores the result.
 INLINE void finish_vector(const float *sums, int64_t offset, const dtrain_fold *fold) {
@@ -51,9 +52,10 @@ INLINE const float *take(lines *ahead, int64_t depth, const float *otherwise) {
     return start;
 }
 
-// B stays in the L2 cache while the rows of A stream by. The tile of the first columns, or the first tiles of a group
-// of rows, prefetch the next group; past the last one this has no effect. The other tiles of the last rows prefetch the
-// data of the next product. A tile's sums stay in the L1 cache until its last step.
+// B stays in the L2 cache while the rows of A stream by. The tile of the first columns, or the
+// first tiles of a group of rows, prefetch the next group; past the last one this has no effect.
+// The other tiles of the last rows prefetch the data of the next product. A tile's sums stay in the
+// L1 cache until its last step.
 //
 // B is [column blocks][block_steps][block_columns].
 INLINE void panel_product(

@@ -1,6 +1,8 @@
-// The products' register tile: at most TILE_ROWS rows by TILE_COLUMNS columns of sums, in vectors of VECTOR floats.
+// The products' register tile: at most TILE_ROWS rows by TILE_COLUMNS columns of sums, in vectors
+// of VECTOR floats.
 //
-// Every sum runs in the order of the depth, one MADD per step, so its bits don't depend on vector and tile sizes.
+// Every sum runs in the order of the depth, one MADD per step, so its bits don't depend on vector
+// and tile sizes.
 
 typedef float vector __attribute__((ext_vector_type(VECTOR), aligned(4)));
 typedef uint32_t words __attribute__((ext_vector_type(VECTOR), aligned(4)));
@@ -13,19 +15,21 @@ enum {
     TILE_ROWS = VECTOR == 16 ? 12 : 6,
     TILE_COLUMNS = 2 * VECTOR,
     // The maximum number of steps of a tile at a time; their operands fit the L1 and L2 caches.
-    TILE_STEPS = VECTOR == 16 ? DTRAIN_MOST_TILE_STEPS : 256,
+    TILE_STEPS = VECTOR == 16 ? DTRAIN_MAXIMUM_TILE_STEPS : 256,
     // The number of steps by which a tile prefetches its rows of B into the L1 cache.
     TILE_AHEAD = 16,
-    // A tile prefetches in one of two ways. An eager tile fetches a line into the L2 cache in each step, and its own
-    // rows of B into the L1 cache; this suits few rows, which wait for the weights. An even tile fetches a line every
-    // EVEN_STEPS steps, and that many tiles share the lines: with vectors of 32 bytes, loads and multiplications take
-    // about the same time, and more prefetches would stall the tile.
+    // A tile prefetches in one of two ways. An eager tile fetches a line into the L2 cache in each
+    // step, and its own rows of B into the L1 cache; this suits few rows, which wait for the
+    // weights. An even tile fetches a line every EVEN_STEPS steps, and that many tiles share the
+    // lines: with vectors of 32 bytes, loads and multiplications take about the same time, and more
+    // prefetches would stall the tile.
     EAGER = 1,
     EVEN_STEPS = VECTOR == 16 ? EAGER : 4,
     TILE_UNROLL = 4,
 
-    // A strip has so few rows that the sums of many columns fit the registers. It is limited by the bandwidth of B,
-    // with 8 KiB in flight. A single row needs more vectors to hide the latency of its sums.
+    // A strip has so few rows that the sums of many columns fit the registers. It is limited by the
+    // bandwidth of B, with 8 KiB in flight. A single row needs more vectors to hide the latency of
+    // its sums.
     STRIP_ROWS = VECTOR == 16 ? 5 : 3,
     STRIP_VECTORS = 4,
     ROW_VECTORS = VECTOR == 16 ? 4 : 8,
@@ -39,7 +43,7 @@ typedef struct {
     const float *b;     // [steps][columns]
     int64_t b_stride;   // between B's rows, where it isn't a constant
     int64_t depth;      // steps
-    const float *next;  // needed soon: fetched into the L2 cache, a line every EAGER or EVEN_STEPS steps
+    const float *next;  // prefetched into the L2 cache, a line every EAGER or EVEN_STEPS steps
     float *c;           // [rows][columns], rows c_stride apart
     int64_t c_stride;
     int accumulate;
@@ -60,15 +64,15 @@ INLINE vector upper_half(vector pairs) { return __builtin_bit_cast(vector, __bui
 INLINE vector load(const float *from) { return *(const vector *)from; }
 INLINE void store(float *to, vector value) { *(vector *)to = value; }
 
-// Add the products of one step to `sum`: of float32 numbers, or of two float32 numbers and a bf16 pair expanded to
-// float32.
+// Add the products of one step to `sum`: of float32 numbers, or of two float32 numbers and a bf16
+// pair expanded to float32.
 #define MADD_FP32(sum, a, b) FUSED_VECTOR((vector)(*(a)), b, sum)
 #define MADD_EXPANDED(sum, a, b)                                                                                      \
     FUSED_VECTOR((vector)((a)[1]), upper_half(b), FUSED_VECTOR((vector)(*(a)), lower_half(b), sum))
 
-// c[rows][VECTOR * vectors] (+)= a * b for a constant number of rows and vectors. Element (i, k) of A is
-// a[i * a_row + k * a_step]; a_row and a_step are constants, which the compiler encodes in the instructions. The local
-// copy of the tile can't alias C.
+// c[rows][VECTOR * vectors] (+)= a * b for a constant number of rows and vectors. Element (i, k) of
+// A is a[i * a_row + k * a_step]; a_row and a_step are constants, which the compiler encodes in the
+// instructions. The local copy of the tile can't alias C.
 #define DEFINE_TILE(name, madd, vectors, a_row, a_step, b_step, next_step, every)                                     \
     INLINE void name##_step(const int rows, const tile *t, int64_t k, vector sum[TILE_ROWS][vectors]) {               \
         vector b[vectors];                                                                                            \

@@ -3,7 +3,8 @@
 enum { SIDE = DTRAIN_LINE };
 _Static_assert(DTRAIN_BLOCK_STEPS == SIDE, "a block is a row of squares");
 
-// Transposes a square of SIDE x SIDE 32-bit numbers: interleaves pairs of rows, then fours, then moves whole quarters.
+// Transposes a square of SIDE x SIDE 32-bit numbers: interleaves pairs of rows, then fours, then
+// moves whole quarters.
 INLINE void transpose_square(__m512 square[SIDE]) {
     __m512 pairs[SIDE], fours[SIDE];
     for (int i = 0; i < SIDE; i += 2) {
@@ -17,7 +18,8 @@ INLINE void transpose_square(__m512 square[SIDE]) {
             fours[i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
         }
     }
-    // fours[4 * b + j] holds the columns j, 4 + j, 8 + j and 12 + j of rows 4b to 4b + 3, a quarter each.
+    // fours[4 * b + j] holds the columns j, 4 + j, 8 + j and 12 + j of rows 4b to 4b + 3, a quarter
+    // each.
     for (int j = 0; j < 4; j++) {
         const __m512 a = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0x88);
         const __m512 b = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0xdd);

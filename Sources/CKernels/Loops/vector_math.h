@@ -1,13 +1,14 @@
 // Branch-free functions that vectorise, shared by the loops.
 //
-// Contraction is off, so each product and sum is rounded separately except in FUSED. An element has the same bits on
-// every instruction set with fused multiply-add.
+// Contraction is off, so each product and sum is rounded separately except in FUSED. An element has
+// the same bits on every instruction set with fused multiply-add.
 #ifndef DTRAIN_VECTOR_MATH_H
 #define DTRAIN_VECTOR_MATH_H
 
 #define INLINE static inline __attribute__((always_inline))
 
-// Returns the number of units from `first` on that lie in one panel (see dtrain_record) and before unit `end`.
+// Returns the number of units from `first` on that lie in one panel (see dtrain_record) and before
+// unit `end`.
 INLINE int64_t panel_part(int64_t first, int64_t end) {
     const int64_t behind = (first / DTRAIN_PANEL + 1) * DTRAIN_PANEL;
     return (behind < end ? behind : end) - first;
@@ -20,8 +21,8 @@ INLINE float *record_at(dtrain_record record, int64_t H, int64_t unit) {
     return record.values + record.rows * start + record.row * width + (unit - start);
 }
 
-// Returns exp(x) for x clamped to [-87, 88], with a relative error below 2e-7. Uses Cody-Waite reduction and the
-// polynomial of Cephes' expf.
+// Returns exp(x) for x clamped to [-87, 88], with a relative error below 2e-7. Uses Cody-Waite
+// reduction and the polynomial of Cephes' expf.
 INLINE float exp_approximation(float x) {
     x = x < -87.0f ? -87.0f : x;
     x = x > 88.0f ? 88.0f : x;

@@ -1,7 +1,8 @@
-// The vectorised loops of dtrain, each compiled for several instruction sets (see InstructionSets.h).
+// The vectorised loops of dtrain, each compiled for several instruction sets (see
+// InstructionSets.h).
 //
-// Nothing here allocates or fails. Ranges never overlap, except where documented as "in place". An element's value
-// depends only on its own inputs, never on how a range is split.
+// Nothing here allocates or fails. Ranges never overlap, except where documented as "in place". An
+// element's value depends only on its own inputs, never on how a range is split.
 #ifndef DTRAIN_CKERNELS_H
 #define DTRAIN_CKERNELS_H
 
@@ -49,11 +50,13 @@ static inline void dtrain_set_float_control(uint64_t control) { (void)control; }
 // The number of units in a panel.
 enum { DTRAIN_PANEL = 128 };
 
-// A recurrent cell's record of the tokens of a micro-batch: one value per unit in each of the cell's groups.
+// A recurrent cell's record of the tokens of a micro-batch: one value per unit in each of the
+// cell's groups.
 //
-// Groups follow each other. Within a group, columns are divided into panels of DTRAIN_PANEL units; the last may be
-// narrower. A panel is a [rows][width] matrix with a row for each token, a contiguous operand of the weight gradient's
-// product. The backward pass replaces the values with the gradients that the weight gradients are summed from.
+// Groups follow each other. Within a group, columns are divided into panels of DTRAIN_PANEL units;
+// the last may be narrower. A panel is a [rows][width] matrix with a row for each token, a
+// contiguous operand of the weight gradient's product. The backward pass replaces the values with
+// the gradients that the weight gradients are summed from.
 typedef struct {
     float *values;  // start of the micro-batch's record; NULL: nothing is kept
     int64_t rows;   // number of rows of the micro-batch's panels
@@ -72,15 +75,16 @@ typedef struct {
     const float *bias;           // [rows of the cell's bias][G*H]
     const float *hidden_before;  // [H]: the state before the token
     float *hidden;               // [H]: receives the state after it
-    float *memory;               // [H]: the second state, updated in place; unused by cells without one
+    float *memory;               // [H]: the second state, updated in place, if the cell has one
     dtrain_record record;
 } dtrain_forward_row;
 
 // The backward pass of one row at one time step. Cells without a memory don't use its pointers.
 //
-// hidden_gradient: the new state's gradient; replaced by the part of the old state's that doesn't pass through h * U.
-// memory_gradient: the new memory's gradient; replaced by the old memory's.
-// input_gradient: NULL if it isn't needed; unused by cells with the same gradient for both products.
+// hidden_gradient: the new state's gradient; replaced by the part of the old state's that doesn't
+// pass through h * U. memory_gradient: the new memory's gradient; replaced by the old memory's.
+// input_gradient: NULL if it isn't needed; unused by cells with the same gradient for both
+// products.
 typedef struct {
     int64_t units;               // H
     int64_t first;               // the call computes the units first <= j < end
@@ -94,8 +98,9 @@ typedef struct {
     dtrain_record record;        // values become gradients
 } dtrain_backward_row;
 
-// Keras's GRU with reset_after; bias [2][3H]. Forward groups: z, r, candidate, recurrent part of the candidate.
-// Backward groups: the gradients of z, r, recurrent part of the candidate, input of the candidate.
+// Keras's GRU with reset_after; bias [2][3H]. Forward groups: z, r, candidate, recurrent part of
+// the candidate. Backward groups: the gradients of z, r, recurrent part of the candidate, input of
+// the candidate.
 void dtrain_gru_forward(const dtrain_forward_row *row);
 void dtrain_gru_backward(const dtrain_backward_row *row);
 
@@ -122,18 +127,21 @@ double dtrain_softmax_cross_entropy(
     const float *logits, const float *bias, int64_t n, int64_t target, float scale, float *gradient,
     dtrain_softmax *softmax);
 
-// Replaces n of a row's logits (without bias) with the gradient that dtrain_softmax_cross_entropy computes for them.
+// Replaces n of a row's logits (without bias) with the gradient that dtrain_softmax_cross_entropy
+// computes for them.
 //
 // bias: [n]; target: an index relative to the first of these logits, possibly out of range.
 void dtrain_softmax_gradient(
     float *logits, const float *bias, int64_t n, int64_t target, float scale, dtrain_softmax softmax);
 
-// weights[j] = exp((logits[j] + bias[j] - largest) * inverse_temperature) for first <= j < n, with the largest logit of
-// this range; weights below `first` are 0. weights may be the logits themselves. Returns the sum of the weights.
+// weights[j] = exp((logits[j] + bias[j] - largest) * inverse_temperature) for first <= j < n, with
+// the largest logit of this range; weights below `first` are 0. weights may be the logits
+// themselves. Returns the sum of the weights.
 float dtrain_sampling_weights(
     const float *logits, const float *bias, int64_t n, int64_t first, float inverse_temperature, float *weights);
 
-// rounded = x + residual in bf16; residual = the rounding error, for the next call (0 where it isn't finite).
+// rounded = x + residual in bf16; residual = the rounding error, for the next call (0 where it
+// isn't finite).
 void dtrain_round_bf16(int64_t n, const float *x, float *residual, uint16_t *rounded);
 
 // x = values, expanded from bf16.
@@ -142,14 +150,15 @@ void dtrain_expand_bf16(int64_t n, const uint16_t *values, float *x);
 // sum += addend, expanded from bf16.
 void dtrain_add_bf16(int64_t n, const uint16_t *addend, float *sum);
 
-// Returns the sum of the squares of [n] elements, in a fixed order and in double precision. It can't overflow, so it is
-// finite exactly if every element is.
+// Returns the sum of the squares of [n] elements, in a fixed order and in double precision. It
+// can't overflow, so it is finite exactly if every element is.
 double dtrain_squared_norm(int64_t n, const float *values);
 
 // values = scale * values, clamped to [-limit, limit], in place; NaN stays NaN.
 void dtrain_clip(int64_t n, float scale, float limit, float *values);
 
-// Keras's Adam on [n] elements, with g = scale * gradient: m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2);
+// Keras's Adam on [n] elements, with g = scale * gradient:
+// m += (g - m) * (1 - b1); v += (g*g - v) * (1 - b2);
 // w -= alpha * m / (sqrt(v) + epsilon).
 typedef struct {
     float scale;
@@ -186,8 +195,9 @@ void dtrain_sgd(dtrain_sgd_constants constants, int64_t n, const float *gradient
 
 // mask[j] = 1 for each of [units] units with 16 random bits of at least `threshold`, else 0.
 //
-// The bits come from Philox4x32-10 with this key. In each chunk of 128 units, unit 16k + i takes the k-th 16-bit half
-// (of word k / 2, the lower half first) of the i-th of 16 blocks, with counter (16 * chunk + i, sequence, time, 0).
+// The bits come from Philox4x32-10 with this key. In each chunk of 128 units, unit 16k + i takes
+// the k-th 16-bit half (of word k / 2, the lower half first) of the i-th of 16 blocks, with counter
+// (16 * chunk + i, sequence, time, 0).
 void dtrain_dropout_mask(
     uint32_t key_low, uint32_t key_high, uint32_t sequence, uint32_t time, uint32_t threshold, int64_t units,
     uint8_t *mask);
@@ -198,8 +208,8 @@ void dtrain_dropout(int64_t n, const uint8_t *mask, float scale, const float *x,
 // sum[j] += mask[j] ? scale * x[j] : 0 for n elements.
 void dtrain_dropout_add(int64_t n, const uint8_t *mask, float scale, const float *x, float *sum);
 
-// Returns the natural logarithm of a positive normal number. Infinity, NaN and positive denormals are returned
-// unchanged; 0 and negative numbers give NaN.
+// Returns the natural logarithm of a positive normal number. Infinity, NaN and positive denormals
+// are returned unchanged; 0 and negative numbers give NaN.
 double dtrain_log(double x);
 
 // Computes the sine and cosine of an angle of `turns` whole turns, 0 <= turns < 2^60.
@@ -213,8 +223,8 @@ void dtrain_add_into(int64_t n, const float *a, const float *b, float *sum);
 
 // sum[r][:] = a[r][:] + b[r][:] for every row r in at least one of the lists.
 //
-// The lists are in ascending order. A row missing from a matrix's list counts as 0 in that matrix. The matrices are
-// [*][columns]. sum may be a or b; its other rows are unchanged.
+// The lists are in ascending order. A row missing from a matrix's list counts as 0 in that matrix.
+// The matrices are [*][columns]. sum may be a or b; its other rows are unchanged.
 void dtrain_add_rows(
     int64_t columns, const float *a, const uint16_t *a_rows, int64_t a_count, const float *b, const uint16_t *b_rows,
     int64_t b_count, float *sum);
@@ -222,8 +232,8 @@ void dtrain_add_rows(
 // sum[j] += matrix[i][j] for all rows of matrix[rows][columns], in the order of the rows.
 void dtrain_column_sums(int64_t rows, int64_t columns, const float *matrix, float *sum);
 
-// table[ids[i]][:] += matrix[i][:] for all rows of matrix[rows][columns], in the order of the rows; table is
-// [*][columns].
+// table[ids[i]][:] += matrix[i][:] for all rows of matrix[rows][columns], in the order of the rows;
+// table is [*][columns].
 void dtrain_scatter_add(int64_t rows, int64_t columns, const float *matrix, const uint16_t *ids, float *table);
 
 // Returns the sum over i of a[i] * b[i], in a fixed order.

@@ -1,4 +1,5 @@
-// The instruction sets that the loops are compiled for. In float32, all except DTRAIN_ISA_PLAIN compute the same bits.
+// The instruction sets that the loops are compiled for. In float32, all except DTRAIN_ISA_PLAIN
+// compute the same bits.
 #ifndef DTRAIN_INSTRUCTION_SETS_H
 #define DTRAIN_INSTRUCTION_SETS_H
 
@@ -18,8 +19,8 @@ typedef enum {
 // Returns the best set of this CPU and operating system.
 dtrain_isa dtrain_best_isa(void);
 
-// Requests permission from the kernel to use the tile registers of AMX, on a CPU with AMX. Returns whether the process
-// may use them; kernels before Linux 5.16 and some sandboxes refuse.
+// Requests permission from the kernel to use the tile registers of AMX, on a CPU with AMX. Returns
+// whether the process may use them; kernels before Linux 5.16 and some sandboxes refuse.
 int dtrain_request_amx(void);
 
 // Returns the set in use, which is the best one unless `dtrain_use_isa` has set another.

@@ -40,7 +40,7 @@ final class BackwardPass {
     /// G·H.
     private let columns: Int
     private let memoryUnits: Int
-    private let places: [RowPlace]
+    private let rowOffsets: [RowOffsets]
     /// The member's columns of each gate.
     private let gateColumns: [Range<Int>]
     private let layers: [Layer]
@@ -64,7 +64,7 @@ final class BackwardPass {
         (owners, barrier, self.member, self.units) = ((gradients, weights), team.barrier, member, units)
         (self.tape, backward, isSeparate) = (tape, cell.backward, cell.separatesInputGradient)
         (self.columns, memoryUnits) = (cell.gates * width, cell.memoryUnits(width))
-        places = team.rows.map(tape.rankBatch.place)
+        rowOffsets = team.rows.map(tape.rankBatch.offsets)
         (products, firstRow) = (gradients.products?.pointer, team.rows.lowerBound)
         gateColumns = (0..<cell.gates).map { $0 * width + units.lowerBound..<$0 * width + units.upperBound }
         layers = try gradients.layers.indices.map { index in
@@ -97,7 +97,7 @@ final class BackwardPass {
     private func clear() {
         let (first, count, width) = (units.lowerBound, units.count, tape.units)
         for layer in layers {
-            for row in places.indices {
+            for row in rowOffsets.indices {
                 (layer.hidden + row * width + first).update(repeating: 0, count: count)
                 if memoryUnits > 0 { (layer.memory + row * memoryUnits + first).update(repeating: 0, count: count) }
             }
@@ -107,8 +107,8 @@ final class BackwardPass {
     private func addOutputGradients(_ time: Int, _ mask: LayerMasks.Mask?) {
         let (first, width, top) = (units.lowerBound, tape.units, layers[layers.count - 1].hidden)
         let gradients = tape.outputGradient(from: 0)
-        for (row, place) in places.enumerated() {
-            let token = place.firstToken + place.token(time)
+        for (row, offsets) in rowOffsets.enumerated() {
+            let token = offsets.firstToken + offsets.token(time)
             let (from, to) = (gradients + token * width + first, top + row * width + first)
             if let mask {
                 mask.dropAndAdd(at: token * width + first, count: units.count, from, to: to)
@@ -132,7 +132,7 @@ final class BackwardPass {
         if let product = layer.inputProduct, let gates = layer.inputGates, let kernel = layer.weights.kernel {
             add(
                 { product(gates[turn].bytes, kernel, $0) }, masks?[index - 1].output, to: layers[index - 1].hidden
-            ) { row in places[row].firstToken + places[row].token(time) }
+            ) { row in rowOffsets[row].firstToken + rowOffsets[row].token(time) }
         }
     }
 
@@ -146,7 +146,7 @@ final class BackwardPass {
         guard let mask, let products else { return product(sum) }
         product(products)
         let (first, width) = (units.lowerBound, tape.units)
-        for row in places.indices {
+        for row in rowOffsets.indices {
             mask.dropAndAdd(
                 at: maskRow(row) * width + first, count: units.count, products + row * width + first,
                 to: sum + row * width + first)
@@ -160,14 +160,14 @@ final class BackwardPass {
         var arguments = dtrain_backward_row()
         arguments.units = Int64(width)
         (arguments.first, arguments.end) = (Int64(units.lowerBound), Int64(units.upperBound))
-        for (row, place) in places.enumerated() {
-            arguments.hidden_before = UnsafePointer(layer.kept.hidden(place, time))
-            arguments.memory_before = UnsafePointer(layer.kept.memory(place, time))
+        for (row, offsets) in rowOffsets.enumerated() {
+            arguments.hidden_before = UnsafePointer(layer.kept.hidden(offsets, time))
+            arguments.memory_before = UnsafePointer(layer.kept.memory(offsets, time))
             arguments.hidden_gradient = layer.hidden + row * width
             arguments.memory_gradient = layer.memory + row * memoryUnits
             arguments.recurrent_gradient = gates.pointer + row * columns
             arguments.input_gradient = separate.map { $0.pointer + row * columns }
-            arguments.record = layer.kept.record(place, time)
+            arguments.record = layer.kept.record(offsets, time)
             backward(&arguments)
             for part in gateColumns {
                 separate?.round(row: row, columns: part)

@@ -88,9 +88,9 @@ final class DropoutMasks: @unchecked Sendable {
                 key.0, key.1, sequence, UInt32(truncatingIfNeeded: time), rate.threshold, Int64(units), mask)
         }
         if let masks = inputs?[layer].pointer {
-            let (place, key) = (rankBatch.place(of: row), key(layer, .inputs))
+            let (offsets, key) = (rankBatch.offsets(of: row), key(layer, .inputs))
             for time in 0..<rankBatch.sequenceLength {
-                let token = place.firstToken + place.token(time)
+                let token = offsets.firstToken + offsets.token(time)
                 fill(masks + token * units, rates.inputs, time: time, key)
             }
         }

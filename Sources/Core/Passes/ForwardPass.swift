@@ -38,11 +38,11 @@ final class ForwardPass {
         func masked(_ index: Int) -> OperandPointers? { index == 0 ? masked?.0 : masked?.1 }
     }
 
-    /// The place on the tape where a training pass stores a time step's values for the backward
+    /// The part of the tape where a training pass stores a time step's values for the backward
     /// pass.
     struct Recording {
         let layers: [LayerTape]
-        let places: [RowPlace]
+        let rowOffsets: [RowOffsets]
         /// The number of the rank's rows before the team's.
         let firstRow: Int
         /// The masks of each layer; nil if no units are dropped.
@@ -116,13 +116,13 @@ final class ForwardPass {
     func resume(_ recording: Recording) {
         for (index, (layer, tape)) in zip(layers, recording.layers).enumerated() {
             let hidden = layer.state(current)
-            for (row, place) in recording.places.enumerated() {
+            for (row, offsets) in recording.rowOffsets.enumerated() {
                 let first = units.lowerBound
-                (hidden.pointer + row * width + first).update(from: tape.hidden(place, 0) + first, count: units.count)
+                (hidden.pointer + row * width + first).update(from: tape.hidden(offsets, 0) + first, count: units.count)
                 hidden.round(row: row, columns: units)
                 mask(layer: index, row, recording, state: current)
                 guard memoryUnits > 0 else { continue }
-                (layer.memory + row * width + first).update(from: tape.memory(place, 0) + first, count: units.count)
+                (layer.memory + row * width + first).update(from: tape.memory(offsets, 0) + first, count: units.count)
             }
         }
         isAtStart = false
@@ -134,7 +134,7 @@ final class ForwardPass {
     /// - Parameters:
     ///   - ids: the row of the weights' `inputs` for each row of the team; in inference, the
     ///     vocabulary id.
-    ///   - recording: the place on the tape for the gates and states, in training.
+    ///   - recording: the part of the tape for the gates and states, in training.
     func advance(_ ids: UnsafePointer<UInt16>, recording: Recording? = nil) {
         if let lazyTable {
             for row in 0..<rows { lazyTable.table.fill(Int(ids[row]), with: lazyTable.product) }
@@ -191,7 +191,7 @@ final class ForwardPass {
             arguments.hidden_before = UnsafePointer(isAtStart ? zeros.pointer : before + row * width)
             (arguments.hidden, arguments.memory) = (after.pointer + row * width, layer.memory + row * memoryUnits)
             if let recording {
-                arguments.record = recording.layers[index].record(recording.places[row], recording.time)
+                arguments.record = recording.layers[index].record(recording.rowOffsets[row], recording.time)
             }
             forward(&arguments)
             after.round(row: row, columns: units)
@@ -215,8 +215,8 @@ final class ForwardPass {
 
     /// Drops units of a row's output for the tape and the layer above.
     private func dropOutput(layer index: Int, _ row: Int, _ recording: Recording) {
-        let (layer, rowPlace) = (layers[index], recording.places[row])
-        let token = rowPlace.firstToken + rowPlace.token(recording.time)
+        let (layer, offsets) = (layers[index], recording.rowOffsets[row])
+        let token = offsets.firstToken + offsets.token(recording.time)
         guard let mask = recording.masks?[index].output, let output = recording.layers[index].output(token) else {
             return
         }

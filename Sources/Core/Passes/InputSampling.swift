@@ -23,7 +23,7 @@ final class InputSampling {
     private let logits: TeamLogits
     private let tape: Tape
     private let characters: BatchCharacters
-    private let places: [RowPlace]
+    private let rowOffsets: [RowOffsets]
     private let random: CounterRandom
     /// The number of sequences of the global batch before the team's first.
     private let firstSequence: Int
@@ -38,7 +38,7 @@ final class InputSampling {
     ) throws {
         (self.team, self.tape, self.characters) = (team, tape, characters)
         logits = try TeamLogits(team, weights: weights, parameters: parameters)
-        places = team.rows.map(tape.rankBatch.place)
+        rowOffsets = team.rows.map(tape.rankBatch.offsets)
         random = CounterRandom(seed: seed, purpose: .scheduledSampling)
         firstSequence = tape.rankBatch.sequences.lowerBound + team.rows.lowerBound
     }
@@ -49,12 +49,12 @@ final class InputSampling {
     /// - Parameter states: the dense layer's operand after the previous time step, as for
     ///   `TeamLogits`.
     func draw(_ rate: Rate, time: Int, after states: UnsafeRawPointer, member: Int) {
-        guard places.indices.contains(where: { isDrawn($0, time, rate) }) else { return }
+        guard rowOffsets.indices.contains(where: { isDrawn($0, time, rate) }) else { return }
         logits.compute(states, member: member)
         team.barrier.meet(member)
-        for row in Partition.part(member, of: team.count, count: places.count) where isDrawn(row, time, rate) {
-            let place = places[row]
-            tape.inputs[place.firstToken + place.token(time)] = characters.row(of: drawn(row, time, rate))
+        for row in Partition.part(member, of: team.count, count: rowOffsets.count) where isDrawn(row, time, rate) {
+            let offsets = rowOffsets[row]
+            tape.inputs[offsets.firstToken + offsets.token(time)] = characters.row(of: drawn(row, time, rate))
         }
         team.barrier.meet(member)
     }

@@ -27,22 +27,22 @@ struct LayerTape {
 
     /// Returns the state of a row before the token at `time`; `time` = T gives the state after the
     /// last token.
-    func hidden(_ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float> {
-        hidden + (place.firstState + place.token(time)) * units
+    func hidden(_ offsets: RowOffsets, _ time: Int) -> UnsafeMutablePointer<Float> {
+        hidden + (offsets.firstState + offsets.token(time)) * units
     }
 
     /// Returns the memory of a row before the token at `time`; empty in cells without one.
-    func memory(_ place: RowPlace, _ time: Int) -> UnsafeMutablePointer<Float> {
-        memory + (place.firstState + place.token(time)) * memoryUnits
+    func memory(_ offsets: RowOffsets, _ time: Int) -> UnsafeMutablePointer<Float> {
+        memory + (offsets.firstState + offsets.token(time)) * memoryUnits
     }
 
     /// Returns h of a token of the rank with dropped units; nil without dropout of outputs.
     func output(_ token: Int) -> UnsafeMutablePointer<Float>? { output.map { $0 + token * units } }
 
     /// Returns the record of a row's token for the kernels.
-    func record(_ place: RowPlace, _ time: Int) -> dtrain_record {
+    func record(_ offsets: RowOffsets, _ time: Int) -> dtrain_record {
         dtrain_record(
-            values: record + place.firstToken * recorded, rows: Int64(place.tokens), row: Int64(place.token(time)),
-            hidden: hidden(place, time + 1), memory: memory(place, time + 1))
+            values: record + offsets.firstToken * recorded, rows: Int64(offsets.tokens),
+            row: Int64(offsets.token(time)), hidden: hidden(offsets, time + 1), memory: memory(offsets, time + 1))
     }
 }

@@ -71,18 +71,18 @@ package struct RankBatch: Hashable, Sendable {
         return rows.lowerBound * (sequenceLength + 1) + rows.count
     }
 
-    /// Returns the place of a row's tokens.
-    func place(of row: Int) -> RowPlace {
+    /// Returns the offsets of a row's tokens.
+    func offsets(of row: Int) -> RowOffsets {
         let microBatch = row / microBatchSize
         let rows = rows(of: microBatch)
-        return RowPlace(
+        return RowOffsets(
             firstToken: rows.lowerBound * sequenceLength, firstState: rows.lowerBound * (sequenceLength + 1),
             tokens: rows.count * sequenceLength, stride: rows.count, index: row - rows.lowerBound)
     }
 }
 
-/// The place of one row's tokens within its micro-batch.
-struct RowPlace {
+/// The offsets of one row's tokens within its micro-batch.
+struct RowOffsets {
     /// The number of tokens before the micro-batch.
     let firstToken: Int
     /// The number of states before the micro-batch; a sequence has one more state than tokens.

@@ -11,8 +11,8 @@ extension Tape {
         for (index, layer) in layers.enumerated() {
             let (from, width) = (states?.layers[index], cell.memoryUnits(units))
             for row in 0..<rankBatch.rows {
-                let place = rankBatch.place(of: row)
-                let first = place.firstState + place.token(0)
+                let offsets = rankBatch.offsets(of: row)
+                let first = offsets.firstState + offsets.token(0)
                 Self.copy(from?.hidden, row: row, to: layer.hidden.pointer + first * units, count: units)
                 Self.copy(from?.memory, row: row, to: layer.memory.pointer + first * width, count: width)
             }
@@ -24,9 +24,9 @@ extension Tape {
         for (index, kept) in states.layers.enumerated() {
             let (layer, width) = (layer(index), cell.memoryUnits(units))
             for row in 0..<rankBatch.rows {
-                let place = rankBatch.place(of: row)
+                let offsets = rankBatch.offsets(of: row)
                 let (hidden, memory) = (
-                    layer.hidden(place, rankBatch.sequenceLength), layer.memory(place, rankBatch.sequenceLength)
+                    layer.hidden(offsets, rankBatch.sequenceLength), layer.memory(offsets, rankBatch.sequenceLength)
                 )
                 (kept.hidden.pointer + row * units).update(from: hidden, count: units)
                 (kept.memory.pointer + row * width).update(from: memory, count: width)

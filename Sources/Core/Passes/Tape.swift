@@ -119,9 +119,9 @@ final class Tape: @unchecked Sendable {
     ///
     /// The inputs stay ids until `BatchCharacters` has numbered all that occur.
     func store(_ ids: UnsafePointer<UInt16>, row: Int) {
-        let place = rankBatch.place(of: row)
+        let offsets = rankBatch.offsets(of: row)
         for time in 0..<rankBatch.sequenceLength {
-            let token = place.firstToken + place.token(time)
+            let token = offsets.firstToken + offsets.token(time)
             inputs[token] = ids[time]
             targets[token] = ids[time + 1]
         }

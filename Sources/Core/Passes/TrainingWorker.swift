@@ -2,7 +2,7 @@
 final class TrainingWorker: @unchecked Sendable {
     private let tape: Tape
     private let layers: [LayerTape]
-    private let places: [RowPlace]
+    private let rowOffsets: [RowOffsets]
     /// The number of the rank's rows before the team's.
     private let firstRow: Int
     private let member: Int
@@ -39,7 +39,7 @@ final class TrainingWorker: @unchecked Sendable {
         (self.member, self.sampling, self.tape) = (member, sampling, tape)
         (forwardPass, backwardPass) = (forward, backward)
         layers = tape.layers.indices.map(tape.layer)
-        places = team.rows.map(tape.rankBatch.place)
+        rowOffsets = team.rows.map(tape.rankBatch.offsets)
         firstRow = team.rows.lowerBound
         inputs = try AlignedBuffer(count: team.rows.count)
     }
@@ -48,7 +48,7 @@ final class TrainingWorker: @unchecked Sendable {
     func forward() {
         let start = Clock.seconds
         var recording = ForwardPass.Recording(
-            layers: layers, places: places, firstRow: firstRow, masks: tape.layerMasks, time: 0)
+            layers: layers, rowOffsets: rowOffsets, firstRow: firstRow, masks: tape.layerMasks, time: 0)
         if tape.continues { forwardPass.resume(recording) } else { forwardPass.reset() }
         for time in 0..<tape.rankBatch.sequenceLength {
             recording.time = time
@@ -57,7 +57,9 @@ final class TrainingWorker: @unchecked Sendable {
                 sampling?.draw(
                     rate, time: time, after: forwardPass.top(isDropping: recording.masks != nil), member: member)
             }
-            for (row, place) in places.enumerated() { inputs[row] = tape.inputs[place.firstToken + place.token(time)] }
+            for (row, offsets) in rowOffsets.enumerated() {
+                inputs[row] = tape.inputs[offsets.firstToken + offsets.token(time)]
+            }
             forwardPass.advance(inputs.pointer, recording: recording)
         }
         seconds.forward = Clock.seconds - start

@@ -19,11 +19,11 @@ package final class WorkerPool: Sendable {
     ///
     /// - Parameters:
     ///   - count: the number of workers; values below 1 count as 1.
-    ///   - places: the cores that workers 1 and up are bound to; nil lets the system move them.
+    ///   - placement: the cores that workers 1 and up are bound to; nil lets the system move them.
     /// - Throws: `DTrainError` with `internal` if the system refuses a thread.
-    package init(count: Int, places: WorkerPlaces? = nil) throws {
+    package init(count: Int, placement: WorkerPlacement? = nil) throws {
         self.count = max(1, count)
-        threads = try WorkerThreads(count: self.count - 1, places: places)
+        threads = try WorkerThreads(count: self.count - 1, placement: placement)
     }
 
     deinit { threads.end() }

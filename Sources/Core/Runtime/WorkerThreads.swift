@@ -12,7 +12,7 @@ final class WorkerThreads: @unchecked Sendable {
     private var running = 0
     private var failure: (any Error)?
     private var isEnding = false
-    private let places: WorkerPlaces?
+    private let placement: WorkerPlacement?
     // Used by the pool's own thread.
     private var handles: [pthread_t] = []
 
@@ -20,8 +20,8 @@ final class WorkerThreads: @unchecked Sendable {
     ///
     /// - Throws: `DTrainError` with `internal` if the system refuses a thread; the threads already
     ///   started are ended.
-    init(count: Int, places: WorkerPlaces? = nil) throws {
-        self.places = places
+    init(count: Int, placement: WorkerPlacement? = nil) throws {
+        self.placement = placement
         lock = .allocate(capacity: 1)
         lock.initialize(to: pthread_mutex_t())
         changed = .allocate(capacity: 1)
@@ -106,7 +106,7 @@ final class WorkerThreads: @unchecked Sendable {
     }
 
     private func work(_ worker: Int) {
-        places?.bind(worker)
+        placement?.bind(worker)
         serve(worker)
     }
 

@@ -22,8 +22,8 @@ package final class Replica: @unchecked Sendable {
         package var threads: Int
         /// The number of threads in a team; nil chooses it from the sizes and the caches.
         package var members: Int?
-        /// The processors that the threads are pinned to; nil leaves their placement to the system.
-        package var places: WorkerPlaces?
+        /// The processors that the threads are pinned to; nil leaves the choice to the system.
+        package var placement: WorkerPlacement?
         /// Whether states carry over from step to step.
         package var isStateful: Bool
         /// Whether steps may use scheduled sampling.
@@ -41,7 +41,7 @@ package final class Replica: @unchecked Sendable {
         /// Creates a configuration.
         package init(
             model: ModelConfiguration, rankBatch: RankBatch, optimizer: any Optimizer, arithmetic: Arithmetic = .fp32,
-            threads: Int, members: Int? = nil, places: WorkerPlaces? = nil, isStateful: Bool = false,
+            threads: Int, members: Int? = nil, placement: WorkerPlacement? = nil, isStateful: Bool = false,
             samplesInputs: Bool = false, seed: UInt64 = 0, ranks: Int = 1
         ) {
             self.model = model
@@ -49,7 +49,7 @@ package final class Replica: @unchecked Sendable {
             self.optimizer = optimizer
             self.arithmetic = arithmetic
             self.threads = threads
-            (self.members, self.places, self.isStateful) = (members, places, isStateful)
+            (self.members, self.placement, self.isStateful) = (members, placement, isStateful)
             (self.samplesInputs, self.seed, self.ranks) = (samplesInputs, seed, ranks)
         }
     }
@@ -110,7 +110,7 @@ package final class Replica: @unchecked Sendable {
         layout = ParameterLayout(configuration.model)
         parameters = try AlignedBuffer(count: layout.count)
         optimizerState = try OptimizerState(configuration.optimizer, count: layout.count)
-        pool = try WorkerPool(count: configuration.threads, places: configuration.places)
+        pool = try WorkerPool(count: configuration.threads, placement: configuration.placement)
         configuration.arithmetic.applyToProcess()
         grid = TeamCost(configuration.model, format: configuration.arithmetic.operands)
             .best(rows: rankBatch.rows, workers: pool.count, members: configuration.members)

@@ -117,7 +117,7 @@ public final class Trainer {
                         batchSize: shape.batchSize, microBatchSize: shape.microBatchSize,
                         sequenceLength: shape.sequenceLength, microBatches: runs[ranks.rank]),
                     optimizer: optimizer, arithmetic: arithmetic, threads: threads, members: members,
-                    places: ranks.ownProcessors.flatMap { WorkerPlaces(workers: threads, on: $0) },
+                    placement: ranks.ownProcessors.flatMap { WorkerPlacement(workers: threads, on: $0) },
                     isStateful: stateful, samplesInputs: samplesInputs, seed: seed, ranks: ranks.size),
                 heartbeat: ranks.heartbeat, host: host)
         }

@@ -100,9 +100,9 @@ final class Workspace {
             while let piece = pool.nextTask(below: pieces.count) { try heads[index].measure(pieces[piece]) }
         }
         return (0..<rankBatch.rows).map { row in
-            let place = rankBatch.place(of: row)
+            let offsets = rankBatch.offsets(of: row)
             return (0..<min(counted(row), rankBatch.sequenceLength)).reduce(0) {
-                $0 + tape.losses[place.firstToken + place.token($1)]
+                $0 + tape.losses[offsets.firstToken + offsets.token($1)]
             }
         }
     }

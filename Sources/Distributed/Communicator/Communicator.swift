@@ -2,16 +2,20 @@ import DTrainCore
 
 /// The ranks of one job and their collective operations.
 ///
-/// Operations are *collective* unless documented otherwise: all ranks call them in the same order, with the counts that
-/// each operation requires, or the job stalls. All calls come from the thread that created the communicator.
+/// Operations are *collective* unless documented otherwise: all ranks call them in the same order,
+/// with the counts that each operation requires, or the job stalls. All calls come from the thread
+/// that created the communicator.
 ///
-/// An operation that throws leaves the ranks out of step. Only the top level catches the error, prints it, and ends the
-/// job (see `Job`). Use `collectively(_:)` to share one rank's error with all ranks before the next operation.
+/// An operation that throws leaves the ranks out of step. Only the top level catches the error,
+/// prints it, and ends the job (see `Job`). Use `collectively(_:)` to share one rank's error with
+/// all ranks before the next operation.
 ///
-/// A program gets its communicator from `Job.main`; the protocol isn't meant for conformances in other packages. Most
-/// operations serve `Trainer`. A training loop needs the rank, and sometimes `broadcast`, `allGather` or `barrier`.
+/// A program gets its communicator from `Job.main`; the protocol isn't meant for conformances in
+/// other packages. Most operations serve `Trainer`. A training loop needs the rank, and sometimes
+/// `broadcast`, `allGather` or `barrier`.
 ///
-/// Not supported: groups of ranks, messages between two ranks, element types other than those below.
+/// Not supported: groups of ranks, messages between two ranks, element types other than those
+/// below.
 public protocol Communicator: AnyObject {
     /// The rank of this process, 0..<size.
     var rank: Int { get }
@@ -38,7 +42,8 @@ public protocol Communicator: AnyObject {
 
     /// Gathers all ranks' pieces of equal length, in rank order, on every rank.
     ///
-    /// Collective: the same count on all ranks. `all` holds `size` times the bytes of `own` and doesn't overlap it.
+    /// Collective: the same count on all ranks. `all` holds `size` times the bytes of `own` and
+    /// doesn't overlap it.
     func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws
 
     /// Gathers all ranks' byte strings on every rank; the result is indexed by rank.
@@ -48,28 +53,30 @@ public protocol Communicator: AnyObject {
 
     /// Replaces each element by its sum over all ranks.
     ///
-    /// Collective: the same count on all ranks. All ranks get the same bits. The order of the additions, and with it
-    /// the bits, depends on the number of ranks and on the MPI library.
+    /// Collective: the same count on all ranks. All ranks get the same bits. The order of the
+    /// additions, and with it the bits, depends on the number of ranks and on the MPI library.
     func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws
 
-    /// Starts to send a block of bytes from `source` to each rank and to receive a block from each rank in
-    /// `destination`.
+    /// Starts to send a block of bytes from `source` to each rank and to receive a block from each
+    /// rank in `destination`.
     ///
-    /// Collective: rank b receives exactly as many bytes from rank a as a sends to b. All ranks start transfers of one
-    /// kind in the same order; other operations may come in between. The buffers don't overlap, and belong to the
-    /// transfer until it is complete.
+    /// Collective: rank b receives exactly as many bytes from rank a as a sends to b. All ranks
+    /// start transfers of one kind in the same order; other operations may come in between. The
+    /// buffers don't overlap, and belong to the transfer until it is complete.
     func startAllToAll(
         _ source: UnsafeRawPointer, _ sent: RankBlocks, into destination: UnsafeMutableRawPointer,
         _ received: RankBlocks
     ) throws -> any Transfer
 
-    /// Starts to gather all ranks' blocks of bytes in a buffer in which each rank has filled its own block.
+    /// Starts to gather all ranks' blocks of bytes in a buffer in which each rank has filled its
+    /// own block.
     ///
-    /// Collective: the same blocks on all ranks. All ranks start transfers of one kind in the same order, as with
-    /// `startAllToAll`.
+    /// Collective: the same blocks on all ranks. All ranks start transfers of one kind in the same
+    /// order, as with `startAllToAll`.
     func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer
 
-    /// Declares the number of this rank's worker threads; `wait` yields if threads outnumber the processors.
+    /// Declares the number of this rank's worker threads; `wait` yields if threads outnumber the
+    /// processors.
     ///
     /// Collective; the numbers may differ.
     func occupy(threads: Int) throws
@@ -81,21 +88,23 @@ public protocol Communicator: AnyObject {
 
     /// Allocates memory shared by the ranks of a host.
     ///
-    /// Collective, with the same size. If the system refuses on any rank of a host, the ranks of that host don't share
-    /// memory.
+    /// Collective, with the same size. If the system refuses on any rank of a host, the ranks of
+    /// that host don't share memory.
     ///
     /// - Parameter byteCount: the size in bytes.
     /// - Returns: nil in a job of one rank.
     func shareMemory(byteCount: Int) throws -> (any HostMemory)?
 
-    /// Polls `isDone` until it returns true, and yields between polls if threads share processors; not collective.
+    /// Polls `isDone` until it returns true, and yields between polls if threads share processors;
+    /// not collective.
     ///
     /// - Parameters:
     ///   - operation: the name of the operation, for the message about a stall.
     ///   - isDone: advances this rank's transfers and returns whether they are complete.
     func wait(for operation: StaticString, until isDone: () throws -> Bool) throws
 
-    /// Prints `error: message` to standard error and ends the whole job with an exit code; not collective.
+    /// Prints `error: message` to standard error and ends the whole job with an exit code; not
+    /// collective.
     func abort(code: Int32, message: String) -> Never
 }
 

@@ -4,7 +4,8 @@ import Synchronization
 
 /// The settings of error and warning lines.
 enum ErrorReport {
-    /// Converts setting names in back quotes to the program's spelling; global, because standard error is, too.
+    /// Converts setting names in back quotes to the program's spelling; global, because standard
+    /// error is, too.
     static let spelling = Mutex<@Sendable (String) -> String> { $0 }
 }
 

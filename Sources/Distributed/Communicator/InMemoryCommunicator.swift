@@ -3,8 +3,8 @@ import Glibc
 
 /// A job whose ranks are threads of one process, for tests.
 ///
-/// It is stricter than MPI. If the ranks call different operations, or differ in a count, all of them throw. If a rank
-/// doesn't call an operation, the others throw after a timeout.
+/// It is stricter than MPI. If the ranks call different operations, or differ in a count, all of
+/// them throw. If a rank doesn't call an operation, the others throw after a timeout.
 package final class InMemoryCommunicator {
     /// The rank of this thread.
     package let rank: Int
@@ -24,15 +24,15 @@ package final class InMemoryCommunicator {
     package let hostName = currentHostName()
     /// The progress of this rank.
     package let heartbeat = Heartbeat()
-    private let meeting: Meeting
+    private let rendezvous: Rendezvous
     private let board: TransferBoard
     private let seconds: Double
 
-    private init(rank: Int, size: Int, seconds: Double, meeting: Meeting, board: TransferBoard) {
+    private init(rank: Int, size: Int, seconds: Double, rendezvous: Rendezvous, board: TransferBoard) {
         self.rank = rank
         self.size = size
         self.seconds = seconds
-        self.meeting = meeting
+        self.rendezvous = rendezvous
         self.board = board
     }
 
@@ -47,17 +47,17 @@ package final class InMemoryCommunicator {
     package static func run<Value: Sendable>(
         ranks: Int, seconds: Double = 20, _ body: @escaping @Sendable (InMemoryCommunicator) throws -> Value
     ) throws -> [Result<Value, any Error>] {
-        let meeting = Meeting(size: ranks, seconds: seconds)
+        let rendezvous = Rendezvous(size: ranks, seconds: seconds)
         let board = TransferBoard(size: ranks)
         let results = Results<Value>()
-        var threads: [WaitingThread] = []
+        var threads: [BlockingThread] = []
         // If a thread can't be started, the others end when their operations time out.
         defer { for thread in threads { thread.join() } }
         for rank in 0..<ranks {
             threads.append(
-                try WaitingThread {
+                try BlockingThread {
                     let communicator = InMemoryCommunicator(
-                        rank: rank, size: ranks, seconds: seconds, meeting: meeting, board: board)
+                        rank: rank, size: ranks, seconds: seconds, rendezvous: rendezvous, board: board)
                     results.set(rank, Result { try body(communicator) })
                 })
         }
@@ -69,37 +69,39 @@ package final class InMemoryCommunicator {
 // Documented by the protocol.
 extension InMemoryCommunicator: Communicator {
     package func barrier() throws {
-        try meeting.exchange(rank, "barrier", Offer()) { _ in }
+        try rendezvous.exchange(rank, "barrier", Contribution()) { _ in }
     }
 
     package func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
         try requireRank(root)
-        try meeting.exchange(rank, "broadcast of \(bytes.count) bytes from \(root)", Offer(bytes)) { [rank] offers in
-            if rank != root { bytes.copyMemory(from: offers[root].bytes) }
+        try rendezvous.exchange(rank, "broadcast of \(bytes.count) bytes from \(root)", Contribution(bytes)) {
+            [rank] contributions in
+            if rank != root { bytes.copyMemory(from: contributions[root].bytes) }
         }
     }
 
     package func allGather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws {
         precondition(all.count == own.count * size, "room for one piece per rank")
-        try meeting.exchange(rank, "gathering of \(own.count) bytes", Offer(own)) { offers in
-            for (rank, offer) in offers.enumerated() {
+        try rendezvous.exchange(rank, "gathering of \(own.count) bytes", Contribution(own)) { contributions in
+            for (rank, contribution) in contributions.enumerated() {
                 let piece = rank * own.count..<(rank + 1) * own.count
-                UnsafeMutableRawBufferPointer(rebasing: all[piece]).copyMemory(from: offer.bytes)
+                UnsafeMutableRawBufferPointer(rebasing: all[piece]).copyMemory(from: contribution.bytes)
             }
         }
     }
 
     package func allGather(_ own: [UInt8]) throws -> [[UInt8]] {
         try own.withUnsafeBytes { own in
-            try meeting.exchange(rank, "gathering", Offer(own)) { $0.map { Array($0.bytes) } }
+            try rendezvous.exchange(rank, "gathering", Contribution(own)) { $0.map { Array($0.bytes) } }
         }
     }
 
     package func allReduceSum(inPlace values: UnsafeMutableBufferPointer<Float>) throws {
-        let offer = Offer(UnsafeRawBufferPointer(values))
-        let sums = try meeting.exchange(rank, "sum of \(values.count) floats", offer) { offers in
-            offers.map { Array($0.bytes.bindMemory(to: Float.self)) }.reduce([Float](repeating: 0, count: values.count))
-            {
+        let contribution = Contribution(UnsafeRawBufferPointer(values))
+        let sums = try rendezvous.exchange(rank, "sum of \(values.count) floats", contribution) { contributions in
+            contributions.map { Array($0.bytes.bindMemory(to: Float.self)) }.reduce(
+                [Float](repeating: 0, count: values.count)
+            ) {
                 zip($0, $1).map(+)
             }
         }
@@ -144,7 +146,7 @@ extension InMemoryCommunicator: Communicator {
 }
 
 /// One rank's memory that the others read during an operation.
-private struct Offer: @unchecked Sendable {
+private struct Contribution: @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
 
     init(_ bytes: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)) {
@@ -157,12 +159,12 @@ private struct Offer: @unchecked Sendable {
 }
 
 /// A rendezvous of all ranks in an operation.
-private final class Meeting: @unchecked Sendable {
+private final class Rendezvous: @unchecked Sendable {
     private let size: Int
     private let seconds: Double
     private let monitor = Monitor()
     // Under the monitor's lock.
-    private var offers: [Offer?]
+    private var contributions: [Contribution?]
     private var operations: [String?]
     private var arrived = 0
     private var round = 0
@@ -171,35 +173,36 @@ private final class Meeting: @unchecked Sendable {
     init(size: Int, seconds: Double) {
         self.size = size
         self.seconds = seconds
-        offers = Array(repeating: nil, count: size)
+        contributions = Array(repeating: nil, count: size)
         operations = Array(repeating: nil, count: size)
     }
 
-    /// Publishes an offer, reads all ranks' offers, and returns when all ranks have read them.
+    /// Publishes a contribution, reads all ranks' contributions, and returns when all ranks have
+    /// read them.
     func exchange<Value>(
-        _ rank: Int, _ operation: String, _ offer: Offer, _ take: ([Offer]) throws -> Value
+        _ rank: Int, _ operation: String, _ contribution: Contribution, _ take: ([Contribution]) throws -> Value
     ) throws -> Value {
         monitor.locked {
-            offers[rank] = offer
+            contributions[rank] = contribution
             operations[rank] = operation
         }
-        try meet(operation)
+        try barrier(operation)
         let value = try monitor.locked {
             if let other = operations.firstIndex(where: { $0 != operation }) {
                 failure = DTrainError(
                     .internal, "rank \(rank) is in '\(operation)', rank \(other) in '\(operations[other] ?? "")'")
             }
             if let failure { throw failure }
-            return offers.compactMap(\.self)
+            return contributions.compactMap(\.self)
         }
         let taken = Result { try take(value) }
         if case .failure(let error as DTrainError) = taken { monitor.locked { failure = error } }
-        try meet(operation)
+        try barrier(operation)
         return try taken.get()
     }
 
     /// Waits until all ranks have called this method.
-    private func meet(_ operation: String) throws {
+    private func barrier(_ operation: String) throws {
         try monitor.locked {
             if let failure { throw failure }
             let own = round

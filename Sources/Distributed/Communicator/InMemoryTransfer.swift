@@ -43,7 +43,8 @@ final class TransferBoard: @unchecked Sendable {
         }
     }
 
-    /// Returns whether all ranks have copied their blocks; until then they read each other's buffers.
+    /// Returns whether all ranks have copied their blocks; until then they read each other's
+    /// buffers.
     private func isComplete(_ key: Key, rank: Int) throws -> Bool {
         try monitor.locked {
             if let failure { throw failure }
@@ -58,7 +59,8 @@ final class TransferBoard: @unchecked Sendable {
         }
     }
 
-    /// Copies the blocks of all transfers that are ready for a rank, because another rank may wait for any of them.
+    /// Copies the blocks of all transfers that are ready for a rank, because another rank may wait
+    /// for any of them.
     private func advance(_ rank: Int) throws {
         for (key, entry) in entries where entry.parts.count == size && !entry.taken.contains(rank) {
             try take(entry.parts, rank)

@@ -19,8 +19,8 @@ public struct CollectiveError: Error, Hashable, Sendable, CustomStringConvertibl
 public enum Job {
     /// Runs `body` on every rank of the job and exits; this can be a program's whole `main`.
     ///
-    /// Under a launcher such as `mpirun`, the process is one rank of the job and communicates by MPI. Otherwise it is a
-    /// job of one rank, and MPI isn't initialized.
+    /// Under a launcher such as `mpirun`, the process is one rank of the job and communicates by
+    /// MPI. Otherwise it is a job of one rank, and MPI isn't initialized.
     ///
     ///     @main struct Program {
     ///         static func main() {
@@ -30,12 +30,14 @@ public enum Job {
     ///         }
     ///     }
     ///
-    /// The process exits with code 0 when `body` returns, and with the error's category if it throws. Rank 0 prints a
-    /// `CollectiveError`. Any other error belongs to one rank. That rank prints it, with the training step and its
-    /// phase, and ends the job, because the other ranks may be waiting in a collective.
+    /// The process exits with code 0 when `body` returns, and with the error's category if it
+    /// throws. Rank 0 prints a `CollectiveError`. Any other error belongs to one rank. That rank
+    /// prints it, with the training step and its phase, and ends the job, because the other ranks
+    /// may be waiting in a collective.
     ///
     /// - Parameters:
-    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil
+    ///     for no limit.
     ///   - body: the closure that every rank runs.
     public static func main(stallTimeout: Int? = nil, _ body: (any Communicator) throws -> Void) -> Never {
         exit(run(stallTimeout: stallTimeout, body))
@@ -47,7 +49,8 @@ public enum Job {
     ///
     /// - Parameters:
     ///   - launch: the launcher's environment.
-    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil
+    ///     for no limit.
     ///   - observer: called before each phase of the training; tests inject failures here.
     ///   - spelling: converts setting names in an error's back quotes to the program's spelling.
     ///   - body: the closure that every rank runs.
@@ -73,7 +76,8 @@ public enum Job {
             try environment.finish()
             return code
         } catch {
-            // MPI failed to start or to finalize, so it can't abort the job. The launcher ends the other ranks.
+            // MPI failed to start or to finalize, so it can't abort the job. The launcher ends the
+            // other ranks.
             reportError("\(error)")
             endProcess(exitCode(of: error))
         }
@@ -85,14 +89,15 @@ public enum Job {
             return 0
         } catch let error as CollectiveError {
             if world.isRoot { reportError("\(error)") }
-            // The launcher ends the job at the first failing exit, so no rank exits before the report.
+            // The launcher ends the job at the first failing exit, so no rank exits before the
+            // report.
             try world.barrier()
             return exitCode(of: error)
         } catch {
-            world.awaitVerdict(on: error)
-            let place = world.heartbeat.position.map { " \($0)" } ?? ""
+            world.awaitReport(on: error)
+            let position = world.heartbeat.position.map { " \($0)" } ?? ""
             world.abort(
-                code: exitCode(of: error), message: world.size > 1 ? "\(world.name)\(place): \(error)" : "\(error)")
+                code: exitCode(of: error), message: world.size > 1 ? "\(world.name)\(position): \(error)" : "\(error)")
         }
     }
 

@@ -20,38 +20,40 @@ package final class MPICommunicator {
     package let hostName: String
     private let world: cmpi_comm
     private var node: cmpi_comm
-    /// Duplicates of the world, one for each kind of transfer, because the orders of the two kinds are independent.
+    /// Duplicates of the world, one for each kind of transfer, because the orders of the two kinds
+    /// are independent.
     private var exchanges: cmpi_comm
     private var gatherings: cmpi_comm
     /// Whether threads take turns on this rank's processors, so that waiting threads must yield.
-    package private(set) var isCrowded: Bool
+    package private(set) var isOversubscribed: Bool
     /// The progress of this rank, which the stall watch reads.
     package let heartbeat: Heartbeat
     private let watch: StallWatch
     private var shared: SharedHeartbeats?
 
-    /// The maximum number of elements per call; larger buffers take several calls, because MPI 3 counts in 32 bits.
+    /// The maximum number of elements per call; larger buffers take several calls, because MPI 3
+    /// counts in 32 bits.
     private static let chunk = 1 << 30
 
     /// Wraps `MPI_COMM_WORLD` and splits off the ranks of this host (MPI 3.1 §6.4.2); collective.
     init(watch: StallWatch, observer: Heartbeat.Observer?) throws {
         self.watch = watch
         heartbeat = Heartbeat { [weak watch] heartbeat, position in
-            watch?.move()
+            watch?.publishPosition()
             try observer?(heartbeat, position)
         }
         world = cmpi_comm_world()
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(world))
-        (rank, size) = try Self.place(in: world)
+        (rank, size) = try Self.rankAndSize(of: world)
         node = cmpi_comm_null()
         // If another rank stops here, the watch ends the job.
         watch.enter("MPI_Comm_split_type")
         try MPIError.check("MPI_Comm_split_type", cmpi_comm_split_shared(world, Int32(clamping: rank), &node))
         try MPIError.check("MPI_Comm_set_errhandler", cmpi_return_errors(node))
-        (localRank, localSize) = try Self.place(in: node)
+        (localRank, localSize) = try Self.rankAndSize(of: node)
         processors = try Self.processors(in: node, count: localSize, localRank: localRank)
         // Until `occupy`, assume one thread per rank.
-        isCrowded = processors.areCrowded(threads: [Int](repeating: 1, count: localSize))
+        isOversubscribed = processors.isOversubscribed(threads: [Int](repeating: 1, count: localSize))
         watch.wait("MPI_Comm_dup")
         exchanges = try Self.copy(of: world)
         gatherings = try Self.copy(of: world)
@@ -66,26 +68,27 @@ package final class MPICommunicator {
         try barrier()
     }
 
-    /// Opens the TCP connections of the watching threads; nil if rank 0 can't listen or is the only rank.
+    /// Opens the TCP connections of the watching threads; nil if rank 0 can't listen or is the only
+    /// rank.
     ///
     /// Collective.
     private func openLifeline(isHostOfRoot: Bool) throws -> (any Lifeline)? {
         guard size > 1 else { return nil }
-        var reach = LifelineHub.Reach.thisHost
+        var hosts = LifelineHub.AllowedHosts.thisHost
         if localSize < size {
             // One rank per host reports the addresses that the host's connections come from.
             let own = localRank == 0 ? HostAddress.all.map(\.address) : []
-            reach = .hosts(Set(try allGather(HostAddress.bytes(own)).flatMap(HostAddress.addresses)))
+            hosts = .hosts(Set(try allGather(HostAddress.bytes(own)).flatMap(HostAddress.addresses)))
         }
-        let hub = isRoot ? LifelineHub(size: size, reach: reach) : nil
+        let hub = isRoot ? LifelineHub(size: size, allowing: hosts) : nil
         guard let address = LifelineAddress(try broadcast(hub?.address.bytes ?? [], from: 0)) else {
-            if isRoot { reportWarning("\(name) cannot listen on a TCP port: lost ranks are noticed late") }
+            if isRoot { reportWarning("\(name) cannot listen on a TCP port: lost ranks are detected late") }
             return nil
         }
         return hub ?? LifelineSpoke(to: address, rank: rank, isSameHost: isHostOfRoot)
     }
 
-    private static func place(in comm: cmpi_comm) throws(MPIError) -> (rank: Int, size: Int) {
+    private static func rankAndSize(of comm: cmpi_comm) throws(MPIError) -> (rank: Int, size: Int) {
         var rank: Int32 = 0
         var size: Int32 = 0
         try MPIError.check("MPI_Comm_rank", cmpi_comm_rank(comm, &rank))
@@ -135,9 +138,10 @@ package final class MPICommunicator {
         try MPIError.check(operation, call())
     }
 
-    /// Waits, after an error of MPI, for the watch to name the rank that caused it and to end the process.
-    func awaitVerdict(on error: any Error) {
-        if error is MPIError { watch.awaitVerdict() }
+    /// Waits, after an error of MPI, for the watch to name the rank that caused it and to end the
+    /// process.
+    func awaitReport(on error: any Error) {
+        if error is MPIError { watch.awaitReport() }
     }
 
     private func count32(_ count: Int) throws -> Int32 {
@@ -210,7 +214,7 @@ extension MPICommunicator: Communicator {
         _ received: RankBlocks
     ) throws -> any Transfer {
         precondition(sent.counts.count == size && received.counts.count == size, "a block for each rank")
-        watch.count()
+        watch.countCollective()
         return try MPITransfer("MPI_Ialltoallv", [sent, received]) { counts, request in
             cmpi_ialltoallv_bytes(
                 source, counts[0].counts, counts[0].displacements, destination, counts[1].counts,
@@ -221,8 +225,8 @@ extension MPICommunicator: Communicator {
     /// MPI 3.1 §5.12, with `MPI_IN_PLACE`.
     package func startAllGather(inPlace bytes: UnsafeMutableRawPointer, _ blocks: RankBlocks) throws -> any Transfer {
         precondition(blocks.counts.count == size, "a block for each rank")
-        // Not counted by the watch: a gathering starts only after other ranks' blocks have arrived, so a rank that
-        // hasn't started it isn't a straggler.
+        // Not counted by the watch: a gathering starts only after other ranks' blocks have arrived,
+        // so a rank that hasn't started it isn't a straggler.
         return try MPITransfer("MPI_Iallgatherv", [blocks]) { counts, request in
             cmpi_iallgatherv_bytes_in_place(bytes, counts[0].counts, counts[0].displacements, gatherings, &request)
         }
@@ -230,7 +234,7 @@ extension MPICommunicator: Communicator {
 
     /// MPI 3.1 §5.7, among the ranks of the host.
     package func occupy(threads: Int) throws {
-        isCrowded = processors.areCrowded(threads: try allGatherOnHost(threads))
+        isOversubscribed = processors.isOversubscribed(threads: try allGatherOnHost(threads))
     }
 
     /// MPI 3.1 §5.7, among the ranks of the host.
@@ -250,9 +254,9 @@ extension MPICommunicator: Communicator {
         let successes = try allGatherOnHost([mapping == nil ? 0 : 1])
         guard let mapping, !successes.contains(0) else {
             if let mapping { munmap(mapping.address, mapping.size) }
-            return SharedHostMemory { [weak self] in self?.watch.count() }
+            return SharedHostMemory { [weak self] in self?.watch.countCollective() }
         }
-        return SharedHostMemory(mapping, ranks: localSize, index: localRank) { [unowned self] in try meetOnHost() }
+        return SharedHostMemory(mapping, ranks: localSize, index: localRank) { [unowned self] in try barrierOnHost() }
     }
 
     private func allGatherOnHost(_ own: [Int64]) throws -> [Int64] {
@@ -263,8 +267,8 @@ extension MPICommunicator: Communicator {
     }
 
     /// Waits until all ranks of the host have called this method (MPI 3.1 §5.12).
-    private func meetOnHost() throws {
-        watch.count()
+    private func barrierOnHost() throws {
+        watch.countCollective()
         let barrier = try MPITransfer("MPI_Ibarrier", []) { _, request in cmpi_ibarrier(node, &request) }
         try wait(for: "MPI_Ibarrier") { try barrier.isComplete() }
     }
@@ -275,20 +279,20 @@ extension MPICommunicator: Communicator {
         defer { watch.leave() }
         var attempts = 0
         while try !isDone() {
-            guard isCrowded else { continue }
+            guard isOversubscribed else { continue }
             if attempts < Self.yields {
                 sched_yield()
                 attempts += 1
             } else {
-                usleep(Self.nap)
+                usleep(Self.sleepMicroseconds)
             }
         }
     }
 
-    /// The number of yields before sleeping; a transfer between ranks that all wait completes earlier.
+    /// The number of yields before sleeping; if all ranks wait, the transfer completes before that.
     private static let yields = 200
     /// The microseconds of a sleep while another rank still computes.
-    private static let nap: UInt32 = 100
+    private static let sleepMicroseconds: UInt32 = 100
 
     /// The microseconds between an error's report and the end of the job.
     private static let abortDelay: UInt32 = 100_000

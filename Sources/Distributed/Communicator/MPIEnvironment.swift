@@ -2,10 +2,11 @@ import CMPI
 import DTrainCore
 import Glibc
 
-/// MPI in this process, from initialization to finalization; created once, before any communication.
+/// MPI in this process, from initialization to finalization; created once, before any
+/// communication.
 ///
-/// Call `finish()` only after success. After an error the other ranks may be inside a collective, and finalization
-/// would wait for them forever; call `Communicator.abort` instead.
+/// Call `finish()` only after success. After an error the other ranks may be inside a collective,
+/// and finalization would wait for them forever; call `Communicator.abort` instead.
 package struct MPIEnvironment: ~Copyable {
     /// A level of thread support (MPI 3.1 §12.4.3), in ascending order.
     package enum ThreadLevel: Int, Comparable, Sendable, CaseIterable {
@@ -32,11 +33,14 @@ package struct MPIEnvironment: ~Copyable {
     ///
     /// - Parameters:
     ///   - launch: the launcher's environment.
-    ///   - required: the minimum thread level. With `funneled`, only the calling thread may communicate.
-    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil for no limit.
+    ///   - required: the minimum thread level. With `funneled`, only the calling thread may
+    ///     communicate.
+    ///   - stallTimeout: the number of seconds that a collective may wait before the job ends; nil
+    ///     for no limit.
     ///   - observer: called before each phase of the training.
-    /// - Throws: `MPIError`; `DTrainError` with `internal` if MPI is initialized already or grants a lower level, with
-    ///   `usage` if the launcher belongs to another MPI library. The watching thread has then ended.
+    /// - Throws: `MPIError`; `DTrainError` with `internal` if MPI is initialized already or grants
+    ///   a lower level, with `usage` if the launcher belongs to another MPI library. The watching
+    ///   thread has then ended.
     package init(
         launch: LaunchEnvironment, requiring required: ThreadLevel = .funneled, stallTimeout: Int? = nil,
         observer: Heartbeat.Observer? = nil
@@ -47,14 +51,15 @@ package struct MPIEnvironment: ~Copyable {
             throw DTrainError(.internal, "MPI is initialized already; initialize it once per process")
         }
         if launch.isOversubscribed {
-            // Spinning would starve the rank that others wait for. Settings by the user take precedence. Open MPI:
+            // Spinning would starve the rank that others wait for. Settings by the user take
+            // precedence. Open MPI:
             setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0)
             // MPICH yields by default, but only after spinning a thousand times.
             setenv("MPIR_CVAR_POLLS_BEFORE_YIELD", "1", 0)
         }
         if launch.isOnOneHost, SharedHostMemory.hasRoom(forRanks: launch.size ?? 64) {
-            // Open MPI's network transports listen for connections, and unrelated ones use up this process's
-            // descriptors. Ranks on one host don't need these transports.
+            // Open MPI's network transports listen for connections, and unrelated ones use up this
+            // process's descriptors. Ranks on one host don't need these transports.
             setenv("OMPI_MCA_btl", "self,vader", 0)
         }
         let watch = try StallWatch(rank: launch.rank ?? 0, size: launch.size ?? 1, seconds: stallTimeout)
@@ -95,7 +100,8 @@ package struct MPIEnvironment: ~Copyable {
         watch.stop()
     }
 
-    /// The path of the MPI library's own launcher; only its name if it isn't found near the library.
+    /// The path of the MPI library's own launcher; only its name if it isn't found near the
+    /// library.
     package static var launcher: String {
         // The path of the mapped library, from lines of `address … path`.
         let mapped = (SystemFile.text("/proc/self/maps") ?? "").split(separator: "\n").lazy

@@ -2,7 +2,8 @@ import CMPI
 
 /// A nonblocking collective (MPI 3.1 §5.12).
 final class MPITransfer: Transfer {
-    /// Counts and displacements at a fixed address, because MPI reads them until the operation is complete.
+    /// Counts and displacements at a fixed address, because MPI reads them until the operation is
+    /// complete.
     struct PinnedBlocks {
         let counts: UnsafeMutablePointer<Int32>
         let displacements: UnsafeMutablePointer<Int32>
@@ -36,7 +37,8 @@ final class MPITransfer: Transfer {
     }
 
     deinit {
-        // Leaked after an error: MPI may still read the blocks of an operation that didn't complete.
+        // Leaked after an error: MPI may still read the blocks of an operation that didn't
+        // complete.
         if isOver { for block in blocks { block.deallocate() } }
     }
 

@@ -10,7 +10,7 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
     private typealias Counter = Atomic<Int>
 
     /// The fields of a rank's cache line.
-    private enum Field: Int { case rounds, place, beats, collectives, waited, reported, process }
+    private enum Field: Int { case rounds, positionCode, beats, collectives, waited, reported, process }
 
     /// The ranks of this host.
     let ranks: [Int]
@@ -18,7 +18,8 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
     private var window: cmpi_window
     private let lines: [UnsafeMutablePointer<Atomic<Int>>]
 
-    /// The size of a cache line; each rank has one, and the first rank's also holds the flag of `claimReport`.
+    /// The size of a cache line; each rank has one, and the first rank's also holds the flag of
+    /// `claimReport`.
     private static let bytes: Int32 = 64
 
     /// Allocates the lines; collective over the ranks of the host.
@@ -52,12 +53,14 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
         lines[localRank][field.rawValue].store(value, ordering: .releasing)
     }
 
-    /// Writes this rank's record: the watching thread writes all fields, the training thread all but `rounds`.
+    /// Writes this rank's record: the watching thread writes all fields, the training thread all
+    /// but `rounds`.
     func publish(_ record: LivenessRecord, withRounds: Bool) {
-        store(record.place, .place)
+        store(record.positionCode, .positionCode)
         store(record.beats, .beats)
         store(record.collectives, .collectives)
-        // Also by the training thread, because a rank that has just left a collective no longer waits.
+        // Also by the training thread, because a rank that has just left a collective no longer
+        // waits.
         store(record.waited, .waited)
         if withRounds { store(record.rounds, .rounds) }
     }
@@ -67,7 +70,7 @@ final class SharedHeartbeats: HostRecords, @unchecked Sendable {
         zip(ranks, lines).map { rank, line in
             func load(_ field: Field) -> Int { line[field.rawValue].load(ordering: .acquiring) }
             return LivenessRecord(
-                rank: rank, rounds: load(.rounds), place: load(.place), beats: load(.beats),
+                rank: rank, rounds: load(.rounds), positionCode: load(.positionCode), beats: load(.beats),
                 collectives: load(.collectives), waited: load(.waited))
         }
     }

@@ -39,15 +39,16 @@ package struct HostLoad: Hashable, Sendable {
     /// The number of threads that can run on the host at a time.
     private var usable: Int { quota.map { min(hostProcessors, ProcessorQuota.threads(in: $0)) } ?? hostProcessors }
 
-    /// The threads that compete for processors, and the number of these: of the whole host if that has too many
-    /// threads, else of this rank.
-    private var crowd: (threads: Int, processors: Int) {
+    /// The threads that compete for processors, and the number of these: of the whole host if that
+    /// has too many threads, else of this rank.
+    private var contention: (threads: Int, processors: Int) {
         hostThreads > usable ? (hostThreads, usable) : (threads, min(processors, usable))
     }
 
-    /// The ratio of ranks or threads to processors, the larger of the two; above 1 the host is oversubscribed.
-    package var crowding: Double {
-        max(Double(ranks) / Double(usable), Double(crowd.threads) / Double(crowd.processors))
+    /// The ratio of ranks or threads to processors, the larger of the two; above 1 the host is
+    /// oversubscribed.
+    package var oversubscription: Double {
+        max(Double(ranks) / Double(usable), Double(contention.threads) / Double(contention.processors))
     }
 
     /// A warning about a placement that is probably unintended; nil if there is none.
@@ -58,10 +59,10 @@ package struct HostLoad: Hashable, Sendable {
         if idleCores > 0, !hasGivenThreads || threads > processors {
             let who = ranks == 1 ? "the rank on \(host) is" : "the \(ranks) ranks on \(host) are"
             return "\(who) bound to \(Self.cores(hostProcessors)), and \(Self.cores(idleCores)) "
-                + "\(idleCores == 1 ? "stays" : "stay") idle: start with 'mpirun --bind-to none', or give `threads` "
-                + "1 if that is meant"
+                + "\(idleCores == 1 ? "stays" : "stay") idle: start with 'mpirun --bind-to none', or set "
+                + "`threads` to 1 if this is intended"
         }
-        let (threads, limit) = crowd
+        let (threads, limit) = contention
         guard threads > limit else { return nil }
         return "\(threads) worker threads share \(place(limit)), which is slower than one thread a core: lower "
             + "`threads` to \(max(1, limit * ownThreads / threads))"

@@ -1,7 +1,8 @@
 import DTrainCore
 import Glibc
 
-/// A description of the job by its launcher (mpirun, srun), read from environment variables before MPI is initialized.
+/// A description of the job by its launcher (mpirun, srun), read from environment variables before
+/// MPI is initialized.
 ///
 /// A process without a launcher doesn't initialize MPI, because that takes a third of a second.
 package struct LaunchEnvironment: Hashable, Sendable {
@@ -61,7 +62,7 @@ package struct LaunchEnvironment: Hashable, Sendable {
 
     /// Whether the processes on this host seem to outnumber its processors.
     ///
-    /// This estimate serves settings that MPI reads when it is initialized. Later decisions use the affinity masks of
-    /// all ranks on the host, see `SharedProcessors`.
+    /// This estimate serves settings that MPI reads when it is initialized. Later decisions use the
+    /// affinity masks of all ranks on the host, see `SharedProcessors`.
     package var isOversubscribed: Bool { (localSize ?? 1) > hostProcessors }
 }

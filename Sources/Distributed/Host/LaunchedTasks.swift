@@ -2,8 +2,8 @@ import DTrainCore
 
 /// The tasks that a launcher started together, according to its own variables.
 ///
-/// If the launcher doesn't speak the MPI library's protocol, each process finds itself alone, and each of them trains
-/// the same model.
+/// If the launcher doesn't speak the MPI library's protocol, each process finds itself alone, and
+/// each of them trains the same model.
 package struct LaunchedTasks: Hashable, Sendable {
     /// The launcher's command, such as `srun`.
     package let launcher: String
@@ -16,8 +16,8 @@ package struct LaunchedTasks: Hashable, Sendable {
 
     /// The variables of launchers that may start tasks without MPI's knowledge.
     ///
-    /// Slurm's are those of a job step. SLURM_NTASKS won't do: a batch script and the shell of `salloc` have it, too,
-    /// and each is a single process.
+    /// Slurm's are those of a job step. SLURM_NTASKS isn't enough: a batch script and the
+    /// shell of `salloc` have it, too, and each is a single process.
     private static let known = [
         (launcher: "srun", size: "SLURM_STEP_NUM_TASKS", rank: "SLURM_PROCID"),
         (launcher: "flux run", size: "FLUX_JOB_SIZE", rank: "FLUX_TASK_RANK"),
@@ -46,7 +46,7 @@ package struct LaunchedTasks: Hashable, Sendable {
             library.contains("MPICH") || library.contains("Intel") || library.contains("MVAPICH") ? "pmi2" : "pmix"
         let ways =
             launcher == "srun"
-            ? "start with 'srun --mpi=\(type)' ('srun --mpi=list' shows what there is) or, in salloc or sbatch, with "
+            ? "start with 'srun --mpi=\(type)' ('srun --mpi=list' lists the types) or, in salloc or sbatch, with "
                 + "'\(mpirun)'" : "start with '\(mpirun)'"
         return DTrainError(
             .usage,

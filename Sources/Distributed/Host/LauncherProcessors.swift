@@ -5,7 +5,8 @@ import Glibc
 enum LauncherProcessors {
     private static let names = ["mpirun", "mpiexec", "orterun", "orted", "prte", "hydra"]
 
-    /// Counts the cores of this host that stay idle because the launcher bound all ranks to other cores.
+    /// Counts the cores of this host that stay idle because the launcher bound all ranks to other
+    /// cores.
     ///
     /// - Parameters:
     ///   - used: the processors that the host's ranks may run on.
@@ -13,7 +14,8 @@ enum LauncherProcessors {
     static func idleCores(
         besides used: ProcessorSet, variables: (String) -> String? = { getenv($0).map { String(cString: $0) } }
     ) -> Int {
-        // Open MPI reports that it bound a rank. A narrow mask without that may be intended, as with taskset.
+        // Open MPI reports that it bound a rank. A narrow mask without that may be intended, as
+        // with taskset.
         guard variables("OMPI_MCA_orte_bound_at_launch") == "1", let available = ofLauncher() else { return 0 }
         return idleCores(
             besides: used, available: available, allocated: variables("SLURM_CPUS_ON_NODE").flatMap { Int($0) },
@@ -29,7 +31,8 @@ enum LauncherProcessors {
     /// - Parameters:
     ///   - used: the processors that the host's ranks may run on.
     ///   - available: the launcher's own processors.
-    ///   - allocated: the number of processors that a scheduler allocated to the job on this host, if known.
+    ///   - allocated: the number of processors that a scheduler allocated to the job on this host,
+    ///     if known.
     ///   - quota: the CPU quota in processors, if there is one.
     ///   - siblings: returns the hardware threads of a processor's core, if known.
     static func idleCores(

@@ -4,11 +4,13 @@ import Glibc
 
 /// Anonymous memory that a host's first rank creates and its other ranks map (memfd_create(2)).
 ///
-/// Unlike a file in `/dev/shm`, it has no size limit of its own and is freed when the last process ends.
+/// Unlike a file in `/dev/shm`, it has no size limit of its own and is freed when the last process
+/// ends.
 final class SharedHostMemory: HostMemory, @unchecked Sendable {
-    /// What the other ranks need to map the first rank's memory.
+    /// The data with which other ranks map the first rank's memory.
     struct Handle: Sendable {
-        /// The first rank's process number, its descriptor, and a random number stored at the start of the memory.
+        /// The first rank's process number, its descriptor, and a random number stored at the start
+        /// of the memory.
         var words: [Int64] = [0, -1, 0]
     }
 
@@ -34,7 +36,8 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
         self.rendezvous = rendezvous
     }
 
-    /// Returns whether `/dev/shm` has room for the shared memory that MPI libraries use, taken as 8 MiB per rank.
+    /// Returns whether `/dev/shm` has room for the shared memory that MPI libraries use, taken as 8
+    /// MiB per rank.
     static func hasRoom(forRanks ranks: Int) -> Bool {
         var status = statvfs()
         guard access("/dev/shm", W_OK) == 0, statvfs("/dev/shm", &status) == 0 else { return false }
@@ -70,7 +73,8 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
             return (mapping, Handle(words: [Int64(getpid()), Int64(descriptor), token]), descriptor)
         }
 
-        /// Maps the memory of another process; nil if that can't be reached, as in another container.
+        /// Maps the memory of another process; nil if that can't be reached, as in another
+        /// container.
         static func open(_ handle: Handle, size: Int) -> Mapping? {
             guard handle.words[1] >= 0 else { return nil }
             let descriptor = Glibc.open("/proc/\(handle.words[0])/fd/\(handle.words[1])", O_RDWR | O_CLOEXEC)

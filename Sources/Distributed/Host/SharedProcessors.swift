@@ -34,30 +34,32 @@ public struct SharedProcessors: Hashable, Sendable {
         return time
     }
 
-    /// The default number of worker threads of this rank: its processors divided by the number of ranks that may run
-    /// on some of them, limited by its share of the quotas.
+    /// The default number of worker threads of this rank: its processors divided by the number of
+    /// ranks that may run on some of them, limited by its share of the quotas.
     package var defaultThreads: Int {
         let threads = max(1, masks[localRank].count / peers.count)
         return share(of: localRank).map { min(threads, ProcessorQuota.threads(in: $0)) } ?? threads
     }
 
-    /// Returns whether worker threads take turns on this rank's processors; waiting threads must then yield.
+    /// Returns whether worker threads take turns on this rank's processors; waiting threads must
+    /// then yield.
     ///
     /// - Parameter threads: the number of worker threads of each rank of the host.
-    package func areCrowded(threads: [Int]) -> Bool {
+    package func isOversubscribed(threads: [Int]) -> Bool {
         let load = load(threads: threads)
         return load.threads > load.processors || isThrottled(threads: threads)
     }
 
-    /// Returns the number of worker threads that may run on this rank's processors, and the number of processors that
-    /// they share.
+    /// Returns the number of worker threads that may run on this rank's processors, and the number
+    /// of processors that they share.
     ///
     /// - Parameter threads: the number of worker threads of each rank of the host.
     package func load(threads: [Int]) -> (threads: Int, processors: Int) {
         (peers.reduce(0) { $0 + threads[$1] }, Self.union(peers.map { masks[$0] }).count)
     }
 
-    /// Returns whether the threads can exhaust a quota of this rank; spinning then takes time from other threads.
+    /// Returns whether the threads can exhaust a quota of this rank; spinning then takes time from
+    /// other threads.
     private func isThrottled(threads: [Int]) -> Bool {
         quotas[localRank].limits.contains { limit in
             let together = members(of: limit.group).reduce(0) { $0 + threads[$1] }
@@ -65,7 +67,8 @@ public struct SharedProcessors: Hashable, Sendable {
         }
     }
 
-    /// Returns the smallest share of a rank in its quotas, each divided equally among the ranks under it.
+    /// Returns the smallest share of a rank in its quotas, each divided equally among the ranks
+    /// under it.
     private func share(of rank: Int) -> Double? {
         quotas[rank].limits.map { $0.processors / Double(members(of: $0.group).count) }.min()
     }
@@ -74,7 +77,8 @@ public struct SharedProcessors: Hashable, Sendable {
         quotas.indices.filter { quotas[$0].limits.contains { $0.group == group } }
     }
 
-    /// This rank's processors if no other rank of the host may run on them and no quota limits their time; else nil.
+    /// This rank's processors if no other rank of the host may run on them and no quota limits
+    /// their time; else nil.
     var own: ProcessorSet? { peers.count == 1 && quotas[localRank].limits.isEmpty ? masks[localRank] : nil }
 
     /// The ranks that may run on some of this rank's processors, this rank included.

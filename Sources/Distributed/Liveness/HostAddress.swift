@@ -36,8 +36,9 @@ struct HostAddress: Hashable, Sendable {
 
     /// Returns rank 0's addresses in the order in which to try them.
     ///
-    /// Addresses in a common network come first; loopback addresses are used only on the same host. An address that
-    /// this host has, too, such as a container bridge's, leads to this host instead of rank 0's and is dropped.
+    /// Addresses in a common network come first; loopback addresses are used only on the same host.
+    /// An address that this host has, too, such as a container bridge's, leads to this host instead
+    /// of rank 0's and is dropped.
     static func order(_ addresses: [UInt32], own: [HostAddress], isSameHost: Bool) -> [UInt32] {
         let loopback = addresses.filter(isLoopback)
         let others = addresses.filter { other in

@@ -2,7 +2,8 @@ import DTrainCore
 
 /// Finds stalls in the ranks' records and words the messages about them.
 ///
-/// Belongs to the watching thread, which also counts the time, so the suspension of a whole job doesn't count.
+/// Used by the watching thread only. That thread also measures the time, so the suspension of a
+/// whole job doesn't count.
 struct JobObserver {
     /// A message to report.
     enum Finding: Hashable, Sendable {
@@ -15,7 +16,7 @@ struct JobObserver {
     private let names: [String]
     private let rules: StallRules?
     private var ranks: [ObservedRank]
-    private var pace = StepPace()
+    private var stepDuration = StepDuration()
     private var sinceWarning = Double.infinity
 
     /// The minimum number of seconds between warnings about slow ranks.
@@ -38,19 +39,20 @@ struct JobObserver {
         var latest: [Int: LivenessRecord] = [:]
         for record in records where ranks.indices.contains(record.rank) { latest[record.rank] = record }
         for index in ranks.indices { ranks[index].observe(latest[index], seconds: seconds) }
-        pace.observe(latest[rank]?.position?.step, seconds: seconds)
+        stepDuration.observe(latest[rank]?.position?.step, seconds: seconds)
         sinceWarning += seconds
         guard let rules, isJudge(rules) else { return nil }
-        let verdict = rules.verdict(ranks, typicalStep: pace.typical)
-        if case .slow(let hold) = verdict {
+        let verdict = rules.verdict(ranks, typicalStep: stepDuration.typical)
+        if case .slow(let stragglers) = verdict {
             guard rank == 0, sinceWarning >= Self.warningInterval else { return nil }
             sinceWarning = 0
-            return .warning(describeSlow(hold))
+            return .warning(describeSlow(stragglers))
         }
         return describe(verdict, operation ?? "a collective").map(Finding.end)
     }
 
-    /// Returns whether this rank decides: rank 0, which all ranks report to, or any rank if rank 0 is silent.
+    /// Returns whether this rank decides: rank 0, which all ranks report to, or any rank if rank 0
+    /// is silent.
     private func isJudge(_ rules: StallRules) -> Bool {
         rank == 0 || ranks[0].record == nil || ranks[0].silent >= rules.timeout / 2
     }
@@ -62,11 +64,11 @@ struct JobObserver {
     ///   - records: the newest records.
     func describe(_ losses: [Int: LivenessSocket.Loss], _ records: [LivenessRecord]) -> String {
         let lost = losses.keys.sorted()
-        let places = lost.map { other in
-            names[other] + place(records.first { $0.rank == other } ?? ranks[other].record)
+        let subjects = lost.map { other in
+            names[other] + position(records.first { $0.rank == other } ?? ranks[other].record)
         }
         let verb = lost.count == 1 ? "was lost" : "were lost"
-        let subject = places.joined(separator: ", ")
+        let subject = subjects.joined(separator: ", ")
         guard losses.values.allSatisfy({ $0 == .unreachable }) else {
             return "\(subject) \(verb): killed or crashed; \(Self.advice)"
         }
@@ -77,61 +79,63 @@ struct JobObserver {
     /// Returns a message about ranks that haven't connected to rank 0.
     func describeMissing(_ missing: [Int], lacksDescriptors: Bool) -> String {
         guard !lacksDescriptors else {
-            return "\(names[0]) may open too few files to watch \(list(missing)): a lost or stopped process is noticed "
+            return
+                "\(names[0]) may open too few files to watch \(list(missing)): a lost or stopped process is detected "
                 + "only after `stall-timeout`; allow more files there (ulimit -n)"
         }
         return
-            "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is noticed only after "
+            "\(list(missing)) cannot reach \(names[0]) over TCP: there, a lost or stopped process is detected only after "
             + "`stall-timeout`; let the hosts connect to each other"
     }
 
     /// Returns a message about rejected connections.
-    func describe(_ strangers: Strangers) -> String {
-        let count = strangers.count
+    func describe(_ rejected: RejectedConnections) -> String {
+        let count = rejected.count
         return "\(names[0]): closed \(count) connection\(count == 1 ? "" : "s") from outside the job to port "
-            + "\(strangers.port), the first from \(HostAddress.text(strangers.first)); the training isn't affected, see "
+            + "\(rejected.port), the first from \(HostAddress.text(rejected.first)); the training isn't affected, see "
             + "SECURITY.md"
     }
 
     private func describe(_ verdict: StallRules.Verdict, _ operation: String) -> String? {
         switch verdict {
         case .fine, .slow: return nil
-        case .stuck(let hold):
-            return "\(places(hold.ranks)) \(has(hold.ranks)) not moved for \(Int(hold.seconds)) s; "
-                + "\(waiting(hold)) in \(operation); \(Self.stallAdvice)"
-        case .silent(let hold):
-            return "\(places(hold.ranks)) \(has(hold.ranks)) not run for \(Int(hold.seconds)) s: stopped, or starved "
-                + "by its machine; \(waiting(hold)) in \(operation); \(Self.stallAdvice)"
-        case .unknown(let hold):
-            let others = hold.ranks.isEmpty ? "the MPI library or the network" : list(hold.ranks)
-            let place = place(ranks[rank].record)
-            return "\(names[rank])\(place): waited \(Int(hold.seconds)) s in \(operation) for \(others); "
+        case .stuck(let stragglers):
+            return "\(namesAndPositions(stragglers.ranks)) \(has(stragglers.ranks)) not moved for "
+                + "\(Int(stragglers.seconds)) s; \(waiting(stragglers)) in \(operation); \(Self.stallAdvice)"
+        case .silent(let stragglers):
+            return "\(namesAndPositions(stragglers.ranks)) \(has(stragglers.ranks)) not run for "
+                + "\(Int(stragglers.seconds)) s: stopped, or starved by its machine; \(waiting(stragglers)) "
+                + "in \(operation); \(Self.stallAdvice)"
+        case .unknown(let stragglers):
+            let others = stragglers.ranks.isEmpty ? "the MPI library or the network" : list(stragglers.ranks)
+            let position = position(ranks[rank].record)
+            return "\(names[rank])\(position): waited \(Int(stragglers.seconds)) s in \(operation) for \(others); "
                 + Self.stallAdvice
         }
     }
 
-    private func describeSlow(_ hold: StallRules.Hold) -> String {
-        let there = hold.waiters.compactMap { ranks[$0].record?.position }.max()
-        let still = Int(hold.ranks.map { ranks[$0].still }.max() ?? 0)
-        let state = still <= max(1, Int(hold.seconds) / 2) ? "behind but moving" : "not moving for \(still) s"
-        return "\(places(hold.ranks)), \(state): \(list(hold.waiters)) \(has(hold.waiters)) waited "
-            + "\(Int(hold.seconds)) s\(there.map { " \($0)" } ?? "")"
+    private func describeSlow(_ stragglers: StallRules.Stragglers) -> String {
+        let there = stragglers.waiters.compactMap { ranks[$0].record?.position }.max()
+        let still = Int(stragglers.ranks.map { ranks[$0].still }.max() ?? 0)
+        let state = still <= max(1, Int(stragglers.seconds) / 2) ? "behind but moving" : "not moving for \(still) s"
+        return "\(namesAndPositions(stragglers.ranks)), \(state): \(list(stragglers.waiters)) "
+            + "\(has(stragglers.waiters)) waited \(Int(stragglers.seconds)) s\(there.map { " \($0)" } ?? "")"
     }
 
     private static let advice = "continue from the last checkpoint with `resume`"
     private static let stallAdvice =
         "find the cause and continue with `resume`, or allow more time with `stall-timeout`"
 
-    private func place(_ record: LivenessRecord?) -> String { record?.position.map { " \($0)" } ?? "" }
+    private func position(_ record: LivenessRecord?) -> String { record?.position.map { " \($0)" } ?? "" }
 
-    private func places(_ ranks: [Int]) -> String {
-        ranks.map { names[$0] + place(self.ranks[$0].record) }.joined(separator: ", ")
+    private func namesAndPositions(_ ranks: [Int]) -> String {
+        ranks.map { names[$0] + position(self.ranks[$0].record) }.joined(separator: ", ")
     }
 
     private func has(_ ranks: [Int]) -> String { ranks.count == 1 ? "has" : "have" }
 
-    private func waiting(_ hold: StallRules.Hold) -> String {
-        "\(list(hold.waiters)) \(hold.waiters.count == 1 ? "waits" : "wait")"
+    private func waiting(_ stragglers: StallRules.Stragglers) -> String {
+        "\(list(stragglers.waiters)) \(stragglers.waiters.count == 1 ? "waits" : "wait")"
     }
 
     /// Returns a list of ranks, such as `rank 2` or `ranks 1, 3, 4`.
@@ -143,7 +147,7 @@ struct JobObserver {
 }
 
 /// The typical duration of a step, which distinguishes a slow rank from slow steps.
-private struct StepPace {
+private struct StepDuration {
     private var step = 0
     private var since = 0.0
     /// The typical duration in seconds; 0 until a step is complete.

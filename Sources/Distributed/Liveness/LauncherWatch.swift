@@ -3,8 +3,8 @@ import Glibc
 
 /// Detects the death of the launcher, after which this process must not keep running.
 ///
-/// A process whose parent dies gets a new parent. A wrapper between the launcher and this process may survive the
-/// launcher, so all processes up to the launcher are checked.
+/// A process whose parent dies gets a new parent. A wrapper between the launcher and this process
+/// may survive the launcher, so all processes up to the launcher are checked.
 struct LauncherWatch: Sendable {
     private struct Link: Sendable {
         let process: Int32
@@ -19,7 +19,7 @@ struct LauncherWatch: Sendable {
         "mpirun", "mpiexec", "orte", "prte", "prun", "hydra", "slurmstepd", "pmi_proxy", "orted",
     ]
 
-    private static let mortal = ["mpirun", "mpiexec", "orterun", "orted", "hydra"]
+    private static let singleJobLaunchers = ["mpirun", "mpiexec", "orterun", "orted", "hydra"]
 
     /// Finds the processes between this one and its launcher, including launchers of the launcher.
     init() {
@@ -49,11 +49,12 @@ struct LauncherWatch: Sendable {
     ///
     /// Only launchers of Open MPI and MPICH are ended, because they serve this job alone.
     ///
-    /// - Parameter nearestOnly: whether to end only this host's helper, on a host that is cut off from the reporting
-    ///   rank.
+    /// - Parameter nearestOnly: whether to end only this host's helper, on a host that is cut off
+    ///   from the reporting rank.
     func endLauncher(nearestOnly: Bool) {
         var launchers = chain.map(\.parent).filter { process in
-            ProcessStatus(process).map { status in Self.mortal.contains { status.name.hasPrefix($0) } } ?? false
+            ProcessStatus(process).map { status in Self.singleJobLaunchers.contains { status.name.hasPrefix($0) } }
+                ?? false
         }
         if nearestOnly { launchers = Array(launchers.prefix(1)) }
         // On SIGTERM, launchers end their children, this process included, and then wait.
@@ -81,7 +82,8 @@ package struct ProcessStatus: Hashable, Sendable {
     let parent: Int32
     /// Whether the process is in the foreground of a terminal.
     let isAtTerminal: Bool
-    /// The start time, in clock ticks since boot; distinguishes the process from a later one with the same number.
+    /// The start time, in clock ticks since boot; distinguishes the process from a later one with
+    /// the same number.
     package let start: UInt64
     /// Whether the process has ended but its parent hasn't collected it yet.
     package var isZombie: Bool { state == "Z" || state == "X" }
@@ -98,7 +100,8 @@ package struct ProcessStatus: Hashable, Sendable {
         else { return nil }
         name = String(text[text.index(after: open)..<close])
         (self.state, self.parent, self.start) = (state, parent, start)
-        // Fields 2 to 5: process group, session, terminal, and the terminal's foreground process group.
+        // Fields 2 to 5: process group, session, terminal, and the terminal's foreground process
+        // group.
         isAtTerminal = fields[4] != "0" && fields[2] == fields[5]
     }
 
@@ -125,7 +128,8 @@ package struct ProcessStatus: Hashable, Sendable {
         return found
     }
 
-    /// Returns the stopped processes (SIGSTOP) among this process's siblings, as `rank 2 (process 4711)`.
+    /// Returns the stopped processes (SIGSTOP) among this process's siblings, as `rank 2 (process
+    /// 4711)`.
     static func stoppedSiblings() -> [String] {
         var found: [String] = []
         for process in all() {

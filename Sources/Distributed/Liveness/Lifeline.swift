@@ -34,13 +34,15 @@ enum LifelineEvent: Hashable, Sendable {
     case lost(rank: Int, LivenessSocket.Loss)
     /// The job ends: a rank reported an error, or rank 0 reported the end.
     case over(isAbort: Bool)
-    /// These ranks haven't connected in time; `lacksDescriptors` if rank 0 ran out of file descriptors.
+    /// These ranks haven't connected in time; `lacksDescriptors` if rank 0 ran out of file
+    /// descriptors.
     case missing(ranks: [Int], lacksDescriptors: Bool)
     /// Connections from outside the job were rejected.
-    case strangers(Strangers)
+    case rejected(RejectedConnections)
 }
 
-/// The TCP connections between the ranks' watching threads, one from each rank to rank 0; they need no MPI calls.
+/// The TCP connections between the ranks' watching threads, one from each rank to rank 0; they need
+/// no MPI calls.
 ///
 /// All methods except `announce` are called by the watching thread only.
 protocol Lifeline: AnyObject {

@@ -5,7 +5,7 @@ import Glibc
 final class LifelineSpoke: Lifeline, @unchecked Sendable {
     private let target: LifelineAddress
     /// Rank 0's addresses, in the order in which to try them.
-    private let candidates: [UInt32]
+    private let addresses: [UInt32]
     private let monitor = Monitor()
     // Under the monitor's lock: `announce` comes from another thread.
     private var own: LivenessRecord
@@ -19,13 +19,13 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     private var isOver = false
 
     /// The seconds that a connection attempt may take.
-    private static let patience = 1.5
+    private static let attemptTimeout = 1.5
 
     /// Prepares a connection; the first calls to `send` establish it.
     init(to target: LifelineAddress, rank: Int, isSameHost: Bool) {
         self.target = target
         own = LivenessRecord(rank: rank)
-        candidates = HostAddress.order(target.addresses, own: HostAddress.all, isSameHost: isSameHost)
+        addresses = HostAddress.order(target.addresses, own: HostAddress.all, isSameHost: isSameHost)
     }
 
     var descriptors: [pollfd] {
@@ -42,13 +42,13 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
     func read() -> [LifelineEvent] {
         monitor.locked {
             guard let connection, !isOver else { return [] }
-            if !hasSent, connection.isConnected { sendPulse() }
+            if !hasSent, connection.isConnected { sendKeepAlive() }
             let (messages, loss) = connection.receive(token: target.token)
             for message in messages {
                 hub = message.record
                 unanswered = 0
                 switch message.kind {
-                case .pulse: continue
+                case .keepAlive: continue
                 case .bye:
                     // The connection stays open for this rank's own `bye`.
                     isOver = true
@@ -70,29 +70,31 @@ final class LifelineSpoke: Lifeline, @unchecked Sendable {
             own = record
             guard !isOver else { return [] }
             attemptAge += seconds
-            if hub == nil, connection == nil || isStillConnecting && attemptAge > Self.patience { connectToNext() }
-            if unanswered < LivenessMessage.mostUnanswered { sendPulse() }
+            if hub == nil, connection == nil || isStillConnecting && attemptAge > Self.attemptTimeout {
+                connectToNext()
+            }
+            if unanswered < LivenessMessage.maximumUnanswered { sendKeepAlive() }
             return []
         }
     }
 
     /// Under the lock: sends the newest record if the connection is established.
-    private func sendPulse() {
-        guard let connection, connection.send(LivenessMessage(.pulse, token: target.token, own)) else { return }
+    private func sendKeepAlive() {
+        guard let connection, connection.send(LivenessMessage(.keepAlive, token: target.token, own)) else { return }
         hasSent = true
         unanswered += 1
     }
 
     /// Whether the connection isn't established yet.
     ///
-    /// An established one is kept even if rank 0 answers late: rank 0 may have read from it already, and would take its
-    /// end for the death of this rank.
+    /// An established one is kept even if rank 0 answers late: rank 0 may have read from it
+    /// already, and would take its end for the death of this rank.
     private var isStillConnecting: Bool { connection?.isConnected == false }
 
     private func connectToNext() {
         connection = nil
-        guard !candidates.isEmpty else { return }
-        connection = LivenessSocket.connecting(to: candidates[attempt % candidates.count], port: target.port)
+        guard !addresses.isEmpty else { return }
+        connection = LivenessSocket.connecting(to: addresses[attempt % addresses.count], port: target.port)
         attempt += 1
         attemptAge = 0
         unanswered = 0

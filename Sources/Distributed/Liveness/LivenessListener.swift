@@ -3,7 +3,7 @@ import Glibc
 /// A TCP port that watching threads connect to.
 final class LivenessListener {
     /// The result of accepting a connection.
-    enum Arrival {
+    enum AcceptResult {
         /// A connection and its source address, in network order.
         case connection(LivenessSocket, from: UInt32)
         case none
@@ -24,22 +24,22 @@ final class LivenessListener {
         let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         socket = LivenessSocket(descriptor)
-        var place = sockaddr_in()
+        var local = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        place.sin_family = sa_family_t(AF_INET)
-        place.sin_addr.s_addr = address
-        let isReady = withUnsafeMutablePointer(to: &place) { pointer in
+        local.sin_family = sa_family_t(AF_INET)
+        local.sin_addr.s_addr = address
+        let isReady = withUnsafeMutablePointer(to: &local) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 bind(descriptor, $0, length) == 0 && listen(descriptor, 4096) == 0
                     && getsockname(descriptor, $0, &length) == 0
             }
         }
         guard isReady else { return nil }
-        port = place.sin_port
+        port = local.sin_port
     }
 
     /// Accepts the next connection, without waiting.
-    func accept() -> Arrival {
+    func accept() -> AcceptResult {
         while true {
             var source = sockaddr_in()
             var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -50,7 +50,8 @@ final class LivenessListener {
             }
             if descriptor >= 0 { return .connection(LivenessSocket(descriptor), from: source.sin_addr.s_addr) }
             switch errno {
-            // The client gave up before the connection was accepted, or a signal interrupted the call.
+            // The client gave up before the connection was accepted, or a signal interrupted the
+            // call.
             case ECONNABORTED, EINTR: continue
             case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .noDescriptor
             default: return .none

@@ -7,7 +7,7 @@ struct LivenessRecord: Hashable, Sendable {
     /// The number of rounds of its watching thread; constant while the process is stopped.
     var rounds = 0
     /// The encoded `TrainingPosition`; −1 before the training.
-    var place = -1
+    var positionCode = -1
     /// The number of heartbeats of the training.
     var beats = 0
     /// The number of collectives entered.
@@ -16,14 +16,14 @@ struct LivenessRecord: Hashable, Sendable {
     var waited = -1
 
     /// The position of the rank in the training; nil before the training.
-    var position: TrainingPosition? { TrainingPosition(code: place) }
+    var position: TrainingPosition? { TrainingPosition(code: positionCode) }
 }
 
 /// A message of 64 bytes between watching threads.
 struct LivenessMessage: Hashable, Sendable {
     enum Kind: Int64, Sendable {
         /// The sender is alive.
-        case pulse = 1
+        case keepAlive = 1
         /// The sender finalizes after success.
         case bye
         /// The sender reports an error and is about to end the job.
@@ -33,9 +33,9 @@ struct LivenessMessage: Hashable, Sendable {
     }
 
     static let size = 64
-    /// The maximum number of unanswered messages; more could fill the connection to a stopped process, which would look
-    /// like a lost network.
-    static let mostUnanswered = 8
+    /// The maximum number of unanswered messages; more could fill the connection to a stopped
+    /// process, which would look like a lost network.
+    static let maximumUnanswered = 8
 
     var kind: Kind
     /// The random number that identifies the job.
@@ -46,7 +46,7 @@ struct LivenessMessage: Hashable, Sendable {
     var bytes: [UInt8] {
         let numbers: [Int64] =
             [kind.rawValue, token]
-            + [record.rank, record.rounds, record.place, record.beats, record.collectives, record.waited].map(
+            + [record.rank, record.rounds, record.positionCode, record.beats, record.collectives, record.waited].map(
                 Int64.init)
         return numbers.withUnsafeBytes(Array.init)
     }
@@ -66,7 +66,7 @@ struct LivenessMessage: Hashable, Sendable {
         self.init(
             kind, token: token,
             LivenessRecord(
-                rank: values[0], rounds: values[1], place: values[2], beats: values[3], collectives: values[4],
+                rank: values[0], rounds: values[1], positionCode: values[2], beats: values[3], collectives: values[4],
                 waited: values[5]))
     }
 }

@@ -14,13 +14,15 @@ final class LivenessSocket {
     let descriptor: Int32
     private var received: [UInt8] = []
 
-    /// The milliseconds, from the first retransmission, that bytes may stay unacknowledged by the other kernel.
+    /// The milliseconds, from the first retransmission, that bytes may stay unacknowledged by the
+    /// other kernel.
     ///
     /// This detects a lost network but not a stopped process.
-    private static let patience: Int32 = 2500
+    private static let unacknowledgedTimeout: Int32 = 2500
 
-    /// The maximum number of reads per call, so that a flood of bytes can't occupy the watching thread.
-    private static let mostReads = 16
+    /// The maximum number of reads per call, so that a flood of bytes can't occupy the watching
+    /// thread.
+    private static let maximumReads = 16
 
     /// Takes ownership of a descriptor.
     init(_ descriptor: Int32) {
@@ -32,9 +34,9 @@ final class LivenessSocket {
     deinit { close(descriptor) }
 
     /// Configures the kernel to detect a lost network.
-    func expectAnswers() {
+    func detectLostNetwork() {
         for (level, option, value) in [
-            (Int32(IPPROTO_TCP), TCP_NODELAY, 1), (Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.patience),
+            (Int32(IPPROTO_TCP), TCP_NODELAY, 1), (Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Self.unacknowledgedTimeout),
             (SOL_SOCKET, SO_KEEPALIVE, 1), (Int32(IPPROTO_TCP), TCP_KEEPIDLE, 1),
             (Int32(IPPROTO_TCP), TCP_KEEPINTVL, 1),
             (Int32(IPPROTO_TCP), TCP_KEEPCNT, 3),
@@ -54,7 +56,8 @@ final class LivenessSocket {
         }
     }
 
-    /// Sends a message, entirely or not at all: few are in transit, so the kernel's buffer always has room.
+    /// Sends a message, entirely or not at all: few are in transit, so the kernel's buffer always
+    /// has room.
     ///
     /// - Returns: whether the kernel accepted it; a lost connection shows when it is read.
     @discardableResult
@@ -66,10 +69,11 @@ final class LivenessSocket {
 
     /// Returns the received messages, and the end of the connection if it has ended.
     ///
-    /// Bytes that aren't a message of the job end the connection. Up to 63 bytes of an incomplete message are kept.
+    /// Bytes that aren't a message of the job end the connection. Up to 63 bytes of an incomplete
+    /// message are kept.
     func receive(token: Int64) -> (messages: [LivenessMessage], loss: Loss?) {
         var messages: [LivenessMessage] = []
-        for _ in 0..<Self.mostReads {
+        for _ in 0..<Self.maximumReads {
             let (count, loss) = readBytes()
             while received.count >= LivenessMessage.size {
                 guard let message = LivenessMessage(received.prefix(LivenessMessage.size), token: token) else {
@@ -111,7 +115,7 @@ extension LivenessSocket {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         let result = LivenessSocket(descriptor)
-        result.expectAnswers()
+        result.detectLostNetwork()
         var target = sockaddr_in()
         target.sin_family = sa_family_t(AF_INET)
         target.sin_port = port

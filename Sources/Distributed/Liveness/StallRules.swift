@@ -24,17 +24,17 @@ struct StallRules: Hashable, Sendable {
     enum Verdict: Hashable, Sendable {
         case fine
         /// Other ranks wait for these ranks, which make progress.
-        case slow(Hold)
+        case slow(Stragglers)
         /// Other ranks wait for these ranks, which make no progress.
-        case stuck(Hold)
+        case stuck(Stragglers)
         /// The processes of these ranks don't run.
-        case silent(Hold)
+        case silent(Stragglers)
         /// All ranks with a record wait in the same collective; these ranks have no record.
-        case unknown(Hold)
+        case unknown(Stragglers)
     }
 
     /// The stragglers, the ranks that wait for them, and the waiting time.
-    struct Hold: Hashable, Sendable {
+    struct Stragglers: Hashable, Sendable {
         /// The stragglers.
         var ranks: [Int]
         /// The waiting ranks.
@@ -49,7 +49,7 @@ struct StallRules: Hashable, Sendable {
     let slowAfter: Double
 
     /// The extra seconds that a rank waits before it reports a stall without naming a straggler.
-    static let headStart = 3.0
+    static let unexplainedDelay = 3.0
 
     /// Creates the rules for a time limit in seconds.
     init(timeout: Double) {
@@ -61,7 +61,8 @@ struct StallRules: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - ranks: all ranks of the job.
-    ///   - typicalStep: the typical duration of a step in seconds; waits shorter than two steps are normal.
+    ///   - typicalStep: the typical duration of a step in seconds; waits shorter than two steps are
+    ///     normal.
     func verdict(_ ranks: [ObservedRank], typicalStep: Double = 0) -> Verdict {
         let known = ranks.filter { $0.record != nil }
         // A stopped process doesn't count its waiting time, so a rank with a long wait is running.
@@ -71,28 +72,29 @@ struct StallRules: Hashable, Sendable {
         guard longest >= min(slowAfter, timeout) else { return .fine }
         let furthest = waiters.compactMap { $0.record?.collectives }.max() ?? 0
         // A rank that waits in an earlier collective isn't a straggler; it waits for one.
-        let laggards = known.filter { ($0.record?.collectives ?? 0) < furthest && ($0.record?.waited ?? 0) < 0 }
-        func hold(_ ranks: [ObservedRank]) -> Hold {
+        let behind = known.filter { ($0.record?.collectives ?? 0) < furthest && ($0.record?.waited ?? 0) < 0 }
+        func stragglers(_ ranks: [ObservedRank]) -> Stragglers {
             let names = Set(ranks.map(\.rank))
-            return Hold(
+            return Stragglers(
                 ranks: ranks.map(\.rank), waiters: waiters.map(\.rank).filter { !names.contains($0) }, seconds: longest)
         }
         if longest >= timeout {
             let silent = known.filter { $0.silent >= timeout - tolerance }
-            if !silent.isEmpty { return .silent(hold(silent)) }
-            let stuck = laggards.filter { $0.still >= timeout - tolerance }
-            if !stuck.isEmpty { return .stuck(hold(stuck)) }
-            // Records may be older than the last progress. If any rank has made progress, nothing is stuck.
-            let isBlind =
-                laggards.isEmpty && longest >= timeout + Self.headStart
+            if !silent.isEmpty { return .silent(stragglers(silent)) }
+            let stuck = behind.filter { $0.still >= timeout - tolerance }
+            if !stuck.isEmpty { return .stuck(stragglers(stuck)) }
+            // Records may be older than the last progress. If any rank has made progress, nothing
+            // is stuck.
+            let isUnexplained =
+                behind.isEmpty && longest >= timeout + Self.unexplainedDelay
                 && known.allSatisfy { $0.still >= timeout - tolerance }
-            if isBlind { return .unknown(hold(ranks.filter { $0.record == nil })) }
+            if isUnexplained { return .unknown(stragglers(ranks.filter { $0.record == nil })) }
         }
-        guard longest >= max(slowAfter, 2 * typicalStep), !laggards.isEmpty else { return .fine }
-        return .slow(hold(laggards))
+        guard longest >= max(slowAfter, 2 * typicalStep), !behind.isEmpty else { return .fine }
+        return .slow(stragglers(behind))
     }
 
-    /// The seconds by which a straggler may seem still for less time than others have waited, because it stopped just
-    /// after a heartbeat.
+    /// The difference in seconds that is accepted between the time a straggler has been still and
+    /// the time others have waited; it may have stopped just after a heartbeat.
     private var tolerance: Double { min(1.5, timeout / 2) }
 }

@@ -2,7 +2,7 @@ import DTrainCore
 import Glibc
 
 /// A thread outside Swift's cooperative pool, for blocking calls.
-package struct WaitingThread: @unchecked Sendable {
+package struct BlockingThread: @unchecked Sendable {
     private let handle: pthread_t
 
     /// Starts a thread that runs `body`.
@@ -63,7 +63,8 @@ final class Monitor: @unchecked Sendable {
         return try body()
     }
 
-    /// Waits, with the lock held, until `done()` returns true or the time is up; returns the last result of `done()`.
+    /// Waits, with the lock held, until `done()` returns true or the time is up; returns the last
+    /// result of `done()`.
     func wait(seconds: Double, until done: () -> Bool) -> Bool {
         var deadline = timespec()
         clock_gettime(CLOCK_REALTIME, &deadline)

@@ -2,8 +2,8 @@ import DTrainCore
 
 /// The steps of a block's reduction, for one representation of the elements in transit.
 ///
-/// `nodes` is this rank's buffer of nodes, laid out as `GradientBlocks` describes. The sum replaces the nodes, from the
-/// front.
+/// `nodes` is this rank's buffer of nodes, laid out as `GradientBlocks` describes. The sum replaces
+/// the nodes, from the front.
 protocol BlockSum: AnyObject {
     /// The plan of each block.
     var plans: [BlockPlan] { get }
@@ -33,8 +33,8 @@ protocol BlockSum: AnyObject {
 
 /// A pipeline that moves all blocks of a gradient through exchange, addition and gathering.
 ///
-/// All ranks start the exchanges in the order of the blocks, and likewise the gatherings. The two orders are
-/// independent.
+/// All ranks start the exchanges in the order of the blocks, and likewise the gatherings. The two
+/// orders are independent.
 final class BlockPipeline {
     private enum Stage {
         case computing, complete
@@ -49,7 +49,8 @@ final class BlockPipeline {
 
     private let sum: any BlockSum
     private var stages: [Stage]
-    // The numbers of leading blocks whose exchange has started, whose gathering has started, and that are complete.
+    // The numbers of leading blocks whose exchange has started, whose gathering has started, and
+    // that are complete.
     private var exchanged = 0
     private var gathered = 0
     private var completed = 0

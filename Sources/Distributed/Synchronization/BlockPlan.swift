@@ -8,7 +8,8 @@ struct BlockPlan {
     let parts: [Range<Int>]
     /// The elements that this rank adds up.
     let ownPart: Range<Int>
-    /// The bytes that this rank sends, counted from the start of its vectors of the block; none to itself.
+    /// The bytes that this rank sends, counted from the start of its vectors of the block; none to
+    /// itself.
     let sent: RankBlocks
     /// The bytes that this rank receives, without gaps; none from itself.
     let received: RankBlocks
@@ -18,36 +19,39 @@ struct BlockPlan {
     let gathered: RankBlocks
     /// The start of this rank's part in the gathered block.
     let gatheredStart: Int
-    /// The positions of the ranks' trailers in the gathered block; nil for a block without trailers.
-    let trailers: TrailerPlaces?
+    /// The positions of the ranks' trailers in the gathered block; nil for a block without
+    /// trailers.
+    let trailers: TrailerLayout?
 }
 
-/// The positions of the ranks' trailers in a gathered block; each trailer follows the part that its rank added up.
-struct TrailerPlaces {
-    private struct Place {
+/// The positions of the ranks' trailers in a gathered block; each trailer follows the part that its
+/// rank added up.
+struct TrailerLayout {
+    private struct Position {
         /// The rank's part in the block without trailers, counted from the start of the block.
         let part: Range<Int>
         /// The number of trailer elements before it.
         let shift: Int
     }
 
-    private let places: [Place]
+    private let positions: [Position]
 
-    /// Places trailers of `length` elements after the parts of a block that starts at `start` in wire order.
+    /// Places trailers of `length` elements after the parts of a block that starts at `start` in
+    /// wire order.
     init(behind parts: [Range<Int>], from start: Int, length: Int) {
-        places = parts.enumerated().map { rank, part in
-            Place(part: part.lowerBound - start..<part.upperBound - start, shift: rank * length)
+        positions = parts.enumerated().map { rank, part in
+            Position(part: part.lowerBound - start..<part.upperBound - start, shift: rank * length)
         }
     }
 
     /// Returns the start of a rank's trailer in the gathered block.
-    func start(of rank: Int) -> Int { places[rank].part.upperBound + places[rank].shift }
+    func start(of rank: Int) -> Int { positions[rank].part.upperBound + positions[rank].shift }
 
     /// Moves the parts together, which removes the trailers.
     func remove<Element>(from gathered: UnsafeMutablePointer<Element>) {
-        for place in places {
-            let target = gathered + place.part.lowerBound
-            target.update(from: target + place.shift, count: place.part.count)
+        for position in positions {
+            let target = gathered + position.part.lowerBound
+            target.update(from: target + position.shift, count: position.part.count)
         }
     }
 }

@@ -2,10 +2,11 @@ import DTrainCore
 
 /// A sum of blocks that are sent in bf16 in both directions, with error feedback.
 ///
-/// Each rank rounds the sum of its nodes before sending it, and the owner of a part rounds the sum of all ranks. A
-/// rounding error is added to the operand of the next step's rounding, so the total over many steps is off by one
-/// step's error. Rows of characters have no error feedback, because a row may belong to another character in the next
-/// step. All additions are in float32. The loss isn't compressed; it is sent with the trailers.
+/// Each rank rounds the sum of its nodes before sending it, and the owner of a part rounds the sum
+/// of all ranks. A rounding error is added to the operand of the next step's rounding, so the total
+/// over many steps is off by one step's error. Rows of characters have no error feedback, because a
+/// row may belong to another character in the next step. All additions are in float32. The loss
+/// isn't compressed; it is sent with the trailers.
 final class CompressedSum: BlockSum {
     let plans: [BlockPlan]
     private(set) var trailers: [RankTrailer]
@@ -91,8 +92,8 @@ final class CompressedSum: BlockSum {
     ) throws -> any Transfer {
         let plan = plans[block]
         let base = gathered.pointer + plan.elements.lowerBound
-        if let places = plan.trailers, let trailer {
-            let halves = base + places.start(of: shares.rank)
+        if let layout = plan.trailers, let trailer {
+            let halves = base + layout.start(of: shares.rank)
             Self.write(trailer.stopSignal, to: halves)
             Self.write(trailer.computingMicroseconds, to: halves + 2)
             Self.write(ownLoss.bitPattern, to: halves + 4)
@@ -104,13 +105,13 @@ final class CompressedSum: BlockSum {
         let plan = plans[block]
         let base = gathered.pointer + plan.elements.lowerBound
         var loss: Float = 0
-        if let places = plan.trailers {
+        if let layout = plan.trailers {
             trailers = (0..<shares.ranks).map { rank in
-                let halves = base + places.start(of: rank)
+                let halves = base + layout.start(of: rank)
                 loss += Float(bitPattern: Self.read(halves + 4))
                 return RankTrailer(stopSignal: Self.read(halves), computingMicroseconds: Self.read(halves + 2))
             }
-            places.remove(from: base)
+            layout.remove(from: base)
         }
         BF16Vector.expand(base, to: nodes + plan.elements.lowerBound, count: plan.elements.count)
         if plan.trailers != nil { nodes[shares.blocks.loss] = loss }

@@ -6,7 +6,8 @@ struct GradientShares {
     let rank: Int
     /// The number of nodes of each rank.
     let nodeCounts: [Int]
-    /// The additions that combine all ranks' nodes into the root; the sum ends up in the place of the first node.
+    /// The additions that combine all ranks' nodes into the root; the sum ends up in the first
+    /// node.
     let additions: [ReductionTree.Addition]
 
     init(tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks, rank: Int) {
@@ -21,8 +22,8 @@ struct GradientShares {
 
     /// Plans the exchange of all blocks.
     ///
-    /// The trailers are sent with the block that is gathered last, because a rank's trailer is complete only after its
-    /// gradient is computed.
+    /// The trailers are sent with the block that is gathered last, because a rank's trailer is
+    /// complete only after its gradient is computed.
     ///
     /// - Returns: a plan for each block, and the number of elements of the staging buffer.
     /// - Throws: `DTrainError` with `usage` if an exchange is too large for MPI.
@@ -61,6 +62,6 @@ struct GradientShares {
             gathered: try RankBlocks(counts: parts.map { ($0.count + trailerLength) * format.elementBytes }),
             gatheredStart: own.lowerBound - elements.lowerBound + rank * trailerLength,
             trailers: carriesTrailers
-                ? TrailerPlaces(behind: parts, from: elements.lowerBound, length: trailerLength) : nil)
+                ? TrailerLayout(behind: parts, from: elements.lowerBound, length: trailerLength) : nil)
     }
 }

@@ -2,16 +2,17 @@ import DTrainCore
 
 /// Adds up the gradients of a step over all ranks.
 ///
-/// A rank's gradient consists of a few nodes of the reduction tree (see `ReductionTree`). All ranks receive the root's
-/// sum, block by block (see `GradientBlocks`):
+/// A rank's gradient consists of a few nodes of the reduction tree (see `ReductionTree`). All ranks
+/// receive the root's sum, block by block (see `GradientBlocks`):
 ///
-/// 1. A block's elements are divided into a part for each rank. Each rank sends every other rank that rank's part of
-///    all its nodes.
+/// 1. A block's elements are divided into a part for each rank. Each rank sends every other rank
+///    that rank's part of all its nodes.
 /// 2. Each rank adds up the nodes of its part along the tree.
 /// 3. The parts are gathered on all ranks.
 ///
-/// The traffic is that of a ring allreduce. The order of the additions is the tree's, for any number of ranks. The
-/// exchange of a block overlaps the computation of the next ones if `Reduction.advance` is called regularly.
+/// The traffic is that of a ring allreduce. The order of the additions is the tree's, for any
+/// number of ranks. The exchange of a block overlaps the computation of the next ones if
+/// `Reduction.advance` is called regularly.
 package final class GradientSynchronizer {
     /// The way to compute the sum.
     enum Method {
@@ -39,7 +40,8 @@ package final class GradientSynchronizer {
     ///   - runs: the micro-batches of each rank: contiguous runs in rank order that cover the tree.
     ///   - blocks: the blocks of the gradient, for the same number of ranks.
     ///   - mode: the order of the additions: along the tree, or the MPI library's.
-    ///   - compression: the representation of gradients sent along the tree. The loss is never compressed.
+    ///   - compression: the representation of gradients sent along the tree. The loss is never
+    ///     compressed.
     /// - Throws: `DTrainError` if the exchange is too large for MPI or for memory.
     package init(
         communicator: any Communicator, tree: ReductionTree, runs: [Range<Int>], blocks: GradientBlocks,
@@ -62,8 +64,9 @@ package final class GradientSynchronizer {
 
     /// Starts the reduction of a gradient that is still to be computed.
     ///
-    /// - Parameter nodes: the buffer for this rank's nodes, laid out as `GradientBlocks` describes, with room for at
-    ///   least one node; it must outlive the reduction. The sum replaces the nodes, from the front.
+    /// - Parameter nodes: the buffer for this rank's nodes, laid out as `GradientBlocks` describes,
+    ///   with room for at least one node; it must outlive the reduction. The sum replaces the
+    ///   nodes, from the front.
     /// - Throws: `DTrainError` with `internal` if the last reduction isn't finished.
     package func begin(nodes: UnsafeMutablePointer<Float>) throws -> Reduction {
         guard !isReducing else {

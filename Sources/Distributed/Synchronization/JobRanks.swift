@@ -12,7 +12,8 @@ package final class JobRanks: TrainingRanks {
     package var heartbeat: Heartbeat { communicator.heartbeat }
     /// The default number of worker threads: this rank's share of its host's processors.
     package var defaultThreads: Int { communicator.processors.defaultThreads }
-    /// The stop request sent with the last gradient, the same on all ranks; nil if no rank had received a signal.
+    /// The stop request sent with the last gradient, the same on all ranks; nil if no rank had
+    /// received a signal.
     package private(set) var stopRequest: StopRequest?
 
     private let communicator: any Communicator
@@ -27,8 +28,8 @@ package final class JobRanks: TrainingRanks {
     ///   - communicator: the ranks.
     ///   - mode: the order in which the ranks' gradients are added.
     ///   - compression: the representation of gradients sent between ranks.
-    ///   - stopSignal: returns the stop signal that this rank received, 0 for none. It is called once per step and sent
-    ///     with the gradient, so all ranks stop after the same step.
+    ///   - stopSignal: returns the stop signal that this rank received, 0 for none. It is called
+    ///     once per step and sent with the gradient, so all ranks stop after the same step.
     package init(
         _ communicator: any Communicator, mode: GradientSummation = .tree,
         compression: GradientCompression = .none, stopSignal: @escaping () -> Int32 = { 0 }
@@ -72,7 +73,7 @@ package final class JobRanks: TrainingRanks {
 
     fileprivate func receivedSignal() -> UInt32 { UInt32(truncatingIfNeeded: stopSignal()) }
 
-    fileprivate func note(_ signals: [UInt32]) { stopRequest = StopRequest(signals: signals) }
+    fileprivate func storeStopRequest(_ signals: [UInt32]) { stopRequest = StopRequest(signals: signals) }
 }
 
 /// A reducer that sums gradients with a synchronizer.
@@ -90,7 +91,7 @@ private final class JobReducer: GradientReducer {
         let reduction = try synchronizer.begin(nodes: nodes)
         try compute { try reduction.advance(finished: $0) }
         let outcome = try reduction.finish(stopSignal: ranks.receivedSignal())
-        ranks.note(outcome.stopSignals)
+        ranks.storeStopRequest(outcome.stopSignals)
         return outcome.times
     }
 }

@@ -1,4 +1,4 @@
-/// A note of each rank to all others, sent after its part of a step's sum.
+/// The data that each rank sends to all ranks after its part of a step's sum.
 package struct RankTrailer: Hashable, BitwiseCopyable, Sendable {
     /// The stop signal that the rank received; 0 for none.
     package let stopSignal: UInt32

@@ -3,7 +3,8 @@ import DTrainCore
 extension GradientSynchronizer {
     /// The reduction of one step's gradient, from `begin` to `finish`.
     ///
-    /// It can't be copied, and `finish` consumes it. Until then the synchronizer starts no other reduction.
+    /// It can't be copied, and `finish` consumes it. Until then the synchronizer starts no other
+    /// reduction.
     package struct Reduction: ~Copyable {
         private let synchronizer: GradientSynchronizer
         private let nodes: UnsafeMutablePointer<Float>
@@ -14,7 +15,8 @@ extension GradientSynchronizer {
 
         /// Starts the transfers of finished blocks and advances those in progress, without waiting.
         ///
-        /// Not collective. Call it on the communicator's thread; frequent calls overlap more of the exchange.
+        /// Not collective. Call it on the communicator's thread; frequent calls overlap more of the
+        /// exchange.
         ///
         /// - Parameter finished: the number of leading blocks whose nodes are computed.
         package func advance(finished: Int) throws {
@@ -24,8 +26,8 @@ extension GradientSynchronizer {
 
         /// Completes the reduction once all nodes are computed; collective.
         ///
-        /// - Parameter stopSignal: the stop signal that this rank received, 0 for none; sent to all ranks with the
-        ///   sums.
+        /// - Parameter stopSignal: the stop signal that this rank received, 0 for none; sent to all
+        ///   ranks with the sums.
         /// - Returns: the times of the reduction, and the trailers of all ranks.
         package consuming func finish(stopSignal: UInt32 = 0) throws -> Outcome {
             let start = Clock.seconds

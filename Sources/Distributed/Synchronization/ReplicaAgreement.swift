@@ -13,9 +13,10 @@ package struct ReplicaAgreement {
 
     /// Checks that all ranks were started with the same settings and data; collective.
     ///
-    /// - Parameter fingerprint: the names and values that must agree; a name is a setting's, as the user knows it.
-    /// - Throws: `CollectiveError` of category `usage` naming the first setting that differs, the ranks, and both
-    ///   values.
+    /// - Parameter fingerprint: the names and values that must agree; a name is a setting's, as the
+    ///   user knows it.
+    /// - Throws: `CollectiveError` of category `usage` naming the first setting that differs, the
+    ///   ranks, and both values.
     package func requireSameOnAllRanks(_ fingerprint: [(key: String, value: String)]) throws {
         let texts = try communicator.allGather(encode(fingerprint))
         guard texts.contains(where: { $0 != texts[0] }) else { return }
@@ -44,8 +45,8 @@ package struct ReplicaAgreement {
     ///   - value: this rank's value.
     ///   - shown: a description of this rank's value for the message.
     ///   - hint: the next step for the user.
-    /// - Throws: `CollectiveError` of category `usage` naming the ranks that differ, their hosts, and both
-    ///   descriptions.
+    /// - Throws: `CollectiveError` of category `usage` naming the ranks that differ, their hosts,
+    ///   and both descriptions.
     package func requireSame(_ key: String, _ value: String, shown: String, hint: String) throws {
         let values = try communicator.allGather(value)
         guard values.contains(where: { $0 != values[0] }) else { return }
@@ -59,11 +60,12 @@ package struct ReplicaAgreement {
                 hint: hint))
     }
 
-    /// Shares the errors of single ranks with all ranks before any rank waits for another; collective.
+    /// Shares the errors of single ranks with all ranks before any rank waits for another;
+    /// collective.
     ///
     /// - Parameter localError: this rank's error, if any.
-    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the names of the other
-    ///   failing ranks.
+    /// - Throws: `CollectiveError` with the lowest failing rank's category and message, and the
+    ///   names of the other failing ranks.
     package func agree(localError: DTrainError?) throws {
         let own = localError.map(encode) ?? ""
         let texts = try communicator.allGather(own)
@@ -97,8 +99,8 @@ package struct ReplicaAgreement {
     /// - Parameters:
     ///   - bytes: this rank's replica.
     ///   - what: the name of the bytes for the message, such as "the weights after step 7".
-    /// - Throws: `CollectiveError` of category `internal` naming the ranks that differ from the majority, or all ranks
-    ///   if there is no majority.
+    /// - Throws: `CollectiveError` of category `internal` naming the ranks that differ from the
+    ///   majority, or all ranks if there is no majority.
     package func requireSameReplica(_ bytes: UnsafeRawBufferPointer, _ what: String) throws {
         let checksums = try communicator.allGather(Checksum.hexadecimal(of: bytes))
         let votes = Dictionary(grouping: checksums.indices) { checksums[$0] }
@@ -124,7 +126,8 @@ package struct ReplicaAgreement {
         return ranks.map { names[$0] }.joined(separator: ", ")
     }
 
-    // Setting names contain neither separator. If a value does, comparing the whole texts still finds a difference.
+    // Setting names contain neither separator. If a value does, comparing the whole texts still
+    // finds a difference.
     private func encode(_ fingerprint: [(key: String, value: String)]) -> String {
         fingerprint.map { "\($0.key)\u{1F}\($0.value)" }.joined(separator: "\u{1E}")
     }

@@ -13,7 +13,8 @@ final class TreeSum: BlockSum {
     /// This rank's part of every node, in tree order.
     private var operands: [UnsafeMutablePointer<Float>]
 
-    /// The number of elements per pass over all nodes, small enough to stay in the cache between additions.
+    /// The number of elements per pass over all nodes, small enough to stay in the cache between
+    /// additions.
     private static let strip = 2048
 
     init(_ shares: GradientShares, communicator: any Communicator) throws {
@@ -72,7 +73,8 @@ final class TreeSum: BlockSum {
 
     /// Returns the start of the gathered block.
     ///
-    /// Gathering in place is safe: a block's nodes start at or after its output, so every write trails the reads.
+    /// Gathering in place is safe: a block's nodes start at or after its output, so every write
+    /// trails the reads.
     private func target(of plan: BlockPlan, _ nodes: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
         plan.trailers == nil ? nodes + plan.elements.lowerBound : withTrailers.pointer
     }
@@ -81,8 +83,8 @@ final class TreeSum: BlockSum {
         of block: Int, _ nodes: UnsafeMutablePointer<Float>, trailer: RankTrailer?
     ) throws -> any Transfer {
         let plan = plans[block]
-        if let places = plan.trailers, let trailer {
-            let words = withTrailers.pointer + places.start(of: shares.rank)
+        if let layout = plan.trailers, let trailer {
+            let words = withTrailers.pointer + layout.start(of: shares.rank)
             words[0] = Float(bitPattern: trailer.stopSignal)
             words[1] = Float(bitPattern: trailer.computingMicroseconds)
         }
@@ -91,12 +93,12 @@ final class TreeSum: BlockSum {
 
     func complete(_ block: Int, _ nodes: UnsafeMutablePointer<Float>) {
         let plan = plans[block]
-        guard let places = plan.trailers else { return }
+        guard let layout = plan.trailers else { return }
         trailers = (0..<shares.ranks).map { rank in
-            let words = withTrailers.pointer + places.start(of: rank)
+            let words = withTrailers.pointer + layout.start(of: rank)
             return RankTrailer(stopSignal: words[0].bitPattern, computingMicroseconds: words[1].bitPattern)
         }
-        places.remove(from: withTrailers.pointer)
+        layout.remove(from: withTrailers.pointer)
         (nodes + plan.elements.lowerBound).update(from: withTrailers.pointer, count: plan.elements.count)
     }
 }

@@ -2,8 +2,9 @@ import DTrainCore
 
 /// Saves the checkpoints of a training.
 ///
-/// The training pauses only while its state is copied; rank 0 writes the copy in the background. A failed save is
-/// reported, and the training continues. A save that is due while another is being written waits for it.
+/// The training pauses only while its state is copied; rank 0 writes the copy in the background. A
+/// failed save is reported, and the training continues. A save that is due while another is being
+/// written waits for it.
 final class CheckpointSaver {
     private let options: TrainingOptions
     private let directory: CheckpointDirectory
@@ -17,14 +18,14 @@ final class CheckpointSaver {
     /// The folder's lock; nil before `open` and except on rank 0.
     private var lock: CheckpointLock?
     /// Flushes other files before a checkpoint takes its name; called on the writer's thread.
-    var first: (@Sendable () -> Void)?
+    var flushLogs: (@Sendable () -> Void)?
     /// The last save, if it failed.
     private var failed: (job: CheckpointWriter.Job, error: DTrainError)?
 
     /// The seconds between warnings while the training waits for the disk.
-    private static let patience = 10.0
+    private static let warningInterval = 10.0
     /// The seconds that a pending save gets after an error of this rank alone.
-    private static let lastWait = 3.0
+    private static let failureTimeout = 3.0
 
     /// Allocates memory for a copy of the state; collective.
     init(
@@ -47,11 +48,13 @@ final class CheckpointSaver {
         }
     }
 
-    /// Creates the folder, removes leftovers of killed writers, and locks it; collective, before the first save.
+    /// Creates the folder, removes leftovers of killed writers, and locks it; collective, before
+    /// the first save.
     ///
     /// - Parameters:
     ///   - held: the folder's lock, if rank 0 holds it already.
-    ///   - check: called on rank 0 after the lock is newly taken; throws if the folder has changed in the meantime.
+    ///   - check: called on rank 0 after the lock is newly taken; throws if the folder has changed
+    ///     in the meantime.
     func open(_ held: CheckpointLock? = nil, check: () throws -> Void = {}) throws {
         lock = try agreement.collectively {
             guard let writer else { return nil }
@@ -63,9 +66,11 @@ final class CheckpointSaver {
         }
     }
 
-    /// Deletes an earlier training's checkpoints if the options say so: all, or those after the resumed one.
+    /// Deletes an earlier training's checkpoints if the options say so: all, or those after the
+    /// resumed one.
     ///
-    /// Collective. Call this last before the training, so that no other error can follow the deletion.
+    /// Collective. Call this last before the training, so that no other error can follow the
+    /// deletion.
     func removeEarlier(_ start: StartingPoint.Summary) throws {
         try agreement.collectively {
             guard writer != nil, options[.overwrite] else { return }
@@ -90,8 +95,8 @@ final class CheckpointSaver {
     /// Copies the state after a step and starts to write it; collective.
     ///
     /// - Returns: the path of the file; for `pointAndBest`, that of the current step.
-    /// - Throws: `CollectiveError` if the ranks' weights differ, or a weight or moment isn't finite; nothing is written
-    ///   then.
+    /// - Throws: `CollectiveError` if the ranks' weights differ, or a weight or moment isn't
+    ///   finite; nothing is written then.
     func save(
         _ progress: TrainingProgress, _ replica: Replica, _ states: StreamStates? = nil, to target: Target = .point,
         report: (TrainingEvent) -> Void
@@ -110,7 +115,7 @@ final class CheckpointSaver {
                         kind: .training, model: replica.layout.configuration, settings: options.settings.stored,
                         arithmetic: replica.arithmetic.rawValue, horizon: horizon, vocabulary: corpus.vocabulary.tokens,
                         corpusChecksum: corpus.checksum, validationChecksum: validationChecksum, progress: progress),
-                    states: states, keep: target == .best ? nil : options[.keep], first: first))
+                    states: states, keep: target == .best ? nil : options[.keep], flushLogs: flushLogs))
         }
         return path
     }
@@ -124,10 +129,11 @@ final class CheckpointSaver {
             UnsafeRawBufferPointer(replica.parameters.elements), "the weights after step \(progress.step)")
     }
 
-    /// Reports the outcome of the last save if it has ended; on rank 0, not collective, never waits.
+    /// Reports the outcome of the last save if it has ended; on rank 0, not collective, never
+    /// waits.
     func reportOutcome(to report: (TrainingEvent) -> Void) {
         guard let outcome = writer?.outcome(within: 0) else { return }
-        note(outcome, report)
+        handle(outcome, report)
     }
 
     /// Waits until the last save is on the disk, and retries it once if it failed.
@@ -153,7 +159,8 @@ final class CheckpointSaver {
         }
     }
 
-    /// Deletes checkpoints beyond `keep`, which an earlier process may have left when it died before deleting them.
+    /// Deletes checkpoints beyond `keep`, which an earlier process may have left when it died
+    /// before deleting them.
     private func prune(_ report: (TrainingEvent) -> Void) {
         do {
             if let keep = options[.keep] { try directory.prune(keeping: keep) }
@@ -164,15 +171,15 @@ final class CheckpointSaver {
 
     /// Lets a pending save finish after the training failed; on rank 0, not collective.
     ///
-    /// After an error that all ranks share, this waits as long as the save takes. After an error of this rank alone the
-    /// wait is short, because the other ranks must learn of the error soon.
+    /// After an error that all ranks share, this waits as long as the save takes. After an error of
+    /// this rank alone the wait is short, because the error must reach the other ranks soon.
     func settle(after error: any Error, report: (TrainingEvent) -> Void) {
         guard let writer else { return }
         if error is CollectiveError {
             // The training's own error is the one to report.
             try? wait(for: writer, report)
-        } else if let outcome = writer.outcome(within: Self.lastWait) {
-            note(outcome, report)
+        } else if let outcome = writer.outcome(within: Self.failureTimeout) {
+            handle(outcome, report)
         }
     }
 
@@ -182,11 +189,11 @@ final class CheckpointSaver {
     private func wait(for writer: CheckpointWriter, _ report: (TrainingEvent) -> Void) throws {
         var waited = 0.0
         while writer.isBusy {
-            if let outcome = writer.outcome(within: Self.patience) {
-                note(outcome, report)
+            if let outcome = writer.outcome(within: Self.warningInterval) {
+                handle(outcome, report)
                 break
             }
-            waited += Self.patience
+            waited += Self.warningInterval
             report(
                 .warning(
                     "the training has waited \(Int(waited)) s for a checkpoint to reach the disk of "
@@ -195,14 +202,14 @@ final class CheckpointSaver {
         if let failed, failed.error.category != .inputOutput { throw failed.error }
     }
 
-    private func note(_ outcome: CheckpointWriter.Outcome, _ report: (TrainingEvent) -> Void) {
+    private func handle(_ outcome: CheckpointWriter.Outcome, _ report: (TrainingEvent) -> Void) {
         switch outcome {
         case .saved(let job, let leftover):
             for path in [job.path] + [job.copy].compactMap(\.self) { report(.saved(path: path, job.metadata.progress)) }
             if let leftover { report(.warning("cannot delete older checkpoints: \(leftover)")) }
         case .failed(let job, let error):
             failed = (job, error)
-            report(.warning("not saved: \(error); the next save tries again"))
+            report(.warning("not saved: \(error); the next save retries"))
         }
     }
 }

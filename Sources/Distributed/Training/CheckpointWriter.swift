@@ -16,12 +16,13 @@ final class CheckpointWriter {
         /// The number of checkpoints to keep; nil for all.
         let keep: Int?
         /// Flushes other files before the checkpoint takes its name.
-        let first: (@Sendable () -> Void)?
+        let flushLogs: (@Sendable () -> Void)?
     }
 
     /// The result of a job.
     enum Outcome: Sendable {
-        /// The file is on the disk; `leftover` is the error that kept older ones from being deleted.
+        /// The file is on the disk; `leftover` is the error that kept older ones from being
+        /// deleted.
         case saved(Job, leftover: DTrainError?)
         case failed(Job, DTrainError)
     }
@@ -51,7 +52,7 @@ final class CheckpointWriter {
             box.put(Self.write(job, snapshot, directory, calls))
         }
         // Without a background thread the training waits, which is better than no checkpoint.
-        guard let thread = try? WaitingThread(blockingSignals(during: work)) else { return work() }
+        guard let thread = try? BlockingThread(blockingSignals(during: work)) else { return work() }
         thread.detach()
     }
 
@@ -70,7 +71,7 @@ final class CheckpointWriter {
         var calls = calls
         let rename = calls.rename
         calls.rename = { old, new in
-            job.first?()
+            job.flushLogs?()
             return rename(old, new)
         }
         do {

@@ -12,14 +12,15 @@ package struct EarlierMetrics {
         case none
         /// A new training that may discard earlier lines.
         case discarded
-        /// A resumed training without a checkpoint: the lines are from its first steps, which it repeats.
+        /// A resumed training without a checkpoint: the lines are from its first steps, which it
+        /// repeats.
         case unsaved
         /// A training resumed at this point: lines up to here are its own.
         case saved(TrainingProgress)
     }
 
     /// The result of reading the file.
-    struct Found: Hashable {
+    struct Contents: Hashable {
         /// The number of complete lines.
         var lines = 0
         /// The last step to keep; 0 for none.
@@ -47,8 +48,8 @@ package struct EarlierMetrics {
         }
     }
 
-    /// The maximum length of a line in bytes; longer lines are refused, because the JSON decoder uses many times the
-    /// memory of its text.
+    /// The maximum length of a line in bytes; longer lines are refused, because the JSON decoder
+    /// uses many times the memory of its text.
     private static let maximumLine = 1 << 16
 
     private let path: String
@@ -73,13 +74,14 @@ package struct EarlierMetrics {
 
     /// Checks that the file holds metrics, and none of another training; reads only.
     ///
-    /// - Throws: `DTrainError` with `usage` if it holds other content, or another training's metrics.
+    /// - Throws: `DTrainError` with `usage` if it holds other content, or another training's
+    ///   metrics.
     @discardableResult
-    func check(_ predecessor: Predecessor) throws -> Found {
+    func check(_ predecessor: Predecessor) throws -> Contents {
         guard let found = read(predecessor) else {
             throw DTrainError(
                 .usage,
-                "`metrics` file '\(path)' holds other content than metrics; name another file, or delete this one")
+                "`metrics` file '\(path)' holds something other than metrics; name another file, or delete this one")
         }
         switch predecessor {
         case .none where found.lines > 0:
@@ -109,9 +111,9 @@ package struct EarlierMetrics {
     }
 
     /// Reads all lines; nil if one of them isn't a line of metrics.
-    private func read(_ predecessor: Predecessor) -> Found? {
+    private func read(_ predecessor: Predecessor) -> Contents? {
         let start = Array("{\"epoch\":".utf8)
-        var found = Found()
+        var found = Contents()
         let isMetrics = forEachLine { text, isWhole in
             guard isWhole else {
                 if !text.isEmpty { found.isIntact = false }
@@ -131,8 +133,9 @@ package struct EarlierMetrics {
         return isMetrics ? found : nil
     }
 
-    /// Compares a line with the checkpoint's progress; losses are written to the last bit and must be equal.
-    private static func compare(_ line: Line, _ progress: TrainingProgress, _ found: inout Found) {
+    /// Compares a line with the checkpoint's progress; losses are written to the last bit and must
+    /// be equal.
+    private static func compare(_ line: Line, _ progress: TrainingProgress, _ found: inout Contents) {
         guard isKept(line, progress) else {
             found.isIntact = false
             return
@@ -159,12 +162,12 @@ package struct EarlierMetrics {
     ///
     /// - Returns: the last step that is kept; 0 for none.
     @discardableResult
-    package func cutBack(to progress: TrainingProgress) throws -> Int {
+    package func truncate(to progress: TrainingProgress) throws -> Int {
         let found = try check(.saved(progress))
         guard !found.isIntact else { return found.last }
         guard let target = realpath(path, nil) else {
             throw DTrainError(
-                .inputOutput, "cannot follow '\(path)': \(String(cString: strerror(errno)))",
+                .inputOutput, "cannot resolve metrics file '\(path)': \(String(cString: strerror(errno)))",
                 hint: "name another with `metrics`")
         }
         defer { free(target) }
@@ -182,7 +185,8 @@ package struct EarlierMetrics {
         return found.last
     }
 
-    /// Calls `body` with each complete line and then with the rest of the file, until it returns false.
+    /// Calls `body` with each complete line and then with the rest of the file, until it returns
+    /// false.
     ///
     /// - Returns: whether `body` returned true each time.
     @discardableResult
@@ -198,7 +202,8 @@ package struct EarlierMetrics {
         }
     }
 
-    /// Returns whether a line's JSON nests at most 8 levels; the decoder uses kilobytes for each level.
+    /// Returns whether a line's JSON nests at most 8 levels; the decoder uses kilobytes for each
+    /// level.
     private static func isShallow(_ text: UnsafeRawBufferPointer) -> Bool {
         var depth = 0
         for byte in text {

@@ -11,7 +11,8 @@ struct EpochSample {
 
     /// Prepares to continue a text.
     ///
-    /// - Throws: `DTrainError` with `usage` if the text is empty or has characters that the vocabulary lacks.
+    /// - Throws: `DTrainError` with `usage` if the text is empty or has characters that the
+    ///   vocabulary lacks.
     init(_ text: String, _ vocabulary: Vocabulary, seed: UInt64, threads: Int) throws {
         guard !text.isEmpty else {
             throw DTrainError(.usage, "`sample` is empty; give at least one character to start from")
@@ -25,7 +26,8 @@ struct EpochSample {
         (self.seed, self.threads) = (seed, threads)
     }
 
-    /// Returns the text with its continuation at temperature 1, as `generate` writes it with the training's seed.
+    /// Returns the text with its continuation at temperature 1, as `generate` writes it with the
+    /// training's seed.
     func text(of replica: Replica) throws -> String {
         let generator = try Generator(layout: replica.layout, parameters: replica.parameters, threads: threads)
         let ids = try generator.generate(

@@ -3,8 +3,8 @@ import Glibc
 
 /// The folder that holds the event files of one training, for TensorBoard.
 ///
-/// TensorBoard takes a folder for one run and reads its files in the order of their names, which start
-/// with their creation time. So each start of a training adds a file.
+/// TensorBoard takes a folder for one run and reads its files in the order of their names, which
+/// start with their creation time. So each start of a training adds a file.
 package struct EventFolder {
     /// The start of every event file's name, by which TensorBoard recognizes it.
     private static let prefix = "events.out.tfevents."
@@ -20,8 +20,8 @@ package struct EventFolder {
 
     /// Checks the folder before the training starts; reads only.
     ///
-    /// - Throws: `DTrainError` with `usage` if the path isn't a folder, or holds events of a training that
-    ///   this one doesn't continue.
+    /// - Throws: `DTrainError` with `usage` if the path isn't a folder, or holds events of a
+    ///   training that this one doesn't continue.
     package func check(_ predecessor: EarlierMetrics.Predecessor) throws {
         guard let kind = FileKind(path: path) else { return }
         guard kind == .folder else {
@@ -33,11 +33,12 @@ package struct EventFolder {
             hint: "name a folder for this one alone, or replace them with `overwrite`")
     }
 
-    /// Creates the next event file, and the folder if it is missing; deletes dtrain's earlier files if
-    /// they may be discarded.
+    /// Creates the next event file, and the folder if it is missing; deletes dtrain's earlier files
+    /// if they may be discarded.
     ///
     /// - Returns: the empty file and its path.
-    /// - Throws: as `check`, and `DTrainError` with `inputOutput` when something can't be created or deleted.
+    /// - Throws: as `check`, and `DTrainError` with `inputOutput` when something can't be created
+    ///   or deleted.
     package func createFile(after predecessor: EarlierMetrics.Predecessor) throws -> (file: FileLock, path: String) {
         try check(predecessor)
         try Folder.create(path)
@@ -58,7 +59,8 @@ package struct EventFolder {
         }
     }
 
-    /// Returns a name that sorts after all existing ones, even if the clock that made them was ahead.
+    /// Returns a name that sorts after all existing ones, even if the clock that made them was
+    /// ahead.
     private func nextName() throws -> String {
         let latest = try eventFiles().compactMap(Self.startTime).max() ?? 0
         let now = min(max(time(nil), latest + 1), Self.latestTime)

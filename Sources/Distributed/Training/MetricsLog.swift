@@ -65,16 +65,19 @@ final class MetricsLog: TrainingLog {
 
     /// Opens the file: empty for a new training, cut back to the resumed step otherwise.
     ///
-    /// A regular file is locked against other trainings. A pipe or device is written to without a lock.
+    /// A regular file is locked against other trainings. A pipe or device is written to without a
+    /// lock.
     ///
     /// - Parameters:
     ///   - path: the file.
     ///   - data: the files of the text that is trained on.
     ///   - predecessor: the relation of the training to lines that exist already.
     ///   - calls: the system calls that write.
-    ///   - stopSignal: returns the stop signal received, 0 for none; it ends the wait for a pipe's reader.
-    /// - Throws: `DTrainError` with `usage` if the file is the text or holds anything but this training's metrics; with
-    ///   `inputOutput` if it can't be opened; with `stopped` if a signal comes before a pipe has a reader.
+    ///   - stopSignal: returns the stop signal received, 0 for none; it ends the wait for a pipe's
+    ///     reader.
+    /// - Throws: `DTrainError` with `usage` if the file is the text or holds anything but this
+    ///   training's metrics; with `inputOutput` if it can't be opened; with `stopped` if a signal
+    ///   comes before a pipe has a reader.
     init(
         path: String, data: [String], after predecessor: EarlierMetrics.Predecessor, calls: FileCalls = .system,
         stopSignal: () -> Int32 = { 0 }
@@ -89,45 +92,46 @@ final class MetricsLog: TrainingLog {
         }
     }
 
-    func record(_ event: TrainingEvent, report tell: (TrainingEvent) -> Void) throws {
+    func record(_ event: TrainingEvent, report notify: (TrainingEvent) -> Void) throws {
         switch event {
-        case .step(let report): try write(report, tell)
-        case .epochEnded(let report): try write(report, tell)
-        case .validated(let report): try write(report, tell)
+        case .step(let report): try write(report, notify)
+        case .epochEnded(let report): try write(report, notify)
+        case .validated(let report): try write(report, notify)
         default: break
         }
     }
 
-    func write(_ report: StepReport, _ tell: (TrainingEvent) -> Void) throws {
+    func write(_ report: StepReport, _ notify: (TrainingEvent) -> Void) throws {
         try write(
             Step(
                 step: report.step, epoch: report.epoch, loss: Double(report.loss), seconds: report.seconds,
                 tokens: report.tokens, gradientNorm: report.gradientNorm, learningRate: report.learningRate,
                 profile: report.profile, gradientBytes: report.gradientBytes,
-                hiddenExchange: report.profile?.hiddenExchange), tell)
+                hiddenExchange: report.profile?.hiddenExchange), notify)
     }
 
-    func write(_ report: EpochReport, _ tell: (TrainingEvent) -> Void) throws {
+    func write(_ report: EpochReport, _ notify: (TrainingEvent) -> Void) throws {
         try write(
             Epoch(
                 epoch: report.epoch, epochLoss: report.loss, seconds: report.seconds,
                 tokensPerSecond: report.tokensPerSecond, validationLoss: report.validation?.loss,
-                validationSeconds: report.validation?.seconds), tell)
+                validationSeconds: report.validation?.seconds), notify)
     }
 
-    func write(_ report: ValidationReport, _ tell: (TrainingEvent) -> Void) throws {
+    func write(_ report: ValidationReport, _ notify: (TrainingEvent) -> Void) throws {
         try write(
             Validation(
-                step: report.step, epoch: report.epoch, validationLoss: report.loss, seconds: report.seconds), tell)
+                step: report.step, epoch: report.epoch, validationLoss: report.loss, seconds: report.seconds), notify)
     }
 
-    private func write(_ line: some Encodable, _ tell: (TrainingEvent) -> Void) throws {
+    private func write(_ line: some Encodable, _ notify: (TrainingEvent) -> Void) throws {
         guard let code = writer.append(try encoder.encode(line) + [UInt8(ascii: "\n")]), !hasWarned else { return }
         hasWarned = true
-        tell(
+        notify(
             .warning(
                 code == EAGAIN
-                    ? "the reader of metrics '\(path)' takes no more for now; the training continues and retries after each step"
+                    ? "the reader of metrics '\(path)' is not keeping up; the training continues and retries after "
+                        + "each step"
                     : "cannot write metrics to '\(path)': \(systemMessage(code)); the training continues and retries "
                         + "after each step: make room"))
     }

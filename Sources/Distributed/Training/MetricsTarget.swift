@@ -6,12 +6,12 @@ enum MetricsTarget {
     /// The microseconds between attempts to open a pipe without a reader.
     private static let interval: UInt32 = 50_000
     /// The seconds to wait for a pipe's reader.
-    private static let patience = 10.0
+    private static let readerTimeout = 10.0
 
     /// Checks the path before the training starts; reads only.
     ///
-    /// - Throws: `DTrainError` with `usage` for a folder, a socket, the text, or a file with other content than this
-    ///   training's metrics.
+    /// - Throws: `DTrainError` with `usage` for a folder, a socket, the text, or a file with other
+    ///   content than this training's metrics.
     static func check(_ path: String, data: [String], after predecessor: EarlierMetrics.Predecessor) throws {
         guard ![STDOUT_FILENO, STDERR_FILENO].contains(where: { isSame(path, $0) }) else { return }
         if let kind = FileKind(path: path), kind == .folder || kind == .socket { throw unfit(path, kind) }
@@ -24,10 +24,11 @@ enum MetricsTarget {
 
     /// Opens a pipe, a device, or the target of this process's own output; nil for a regular file.
     ///
-    /// - Throws: `DTrainError` with `usage` for a folder or socket; with `inputOutput` if it can't be opened or a pipe
-    ///   has no reader; with `stopped` if a signal comes before the reader.
+    /// - Throws: `DTrainError` with `usage` for a folder or socket; with `inputOutput` if it can't
+    ///   be opened or a pipe has no reader; with `stopped` if a signal comes before the reader.
     static func open(_ path: String, stopSignal: () -> Int32) throws -> FileLock? {
-        // A second descriptor would have its own file offset, and the two would overwrite each other.
+        // A second descriptor would have its own file offset, and the two would overwrite each
+        // other.
         for output in [STDOUT_FILENO, STDERR_FILENO] where isSame(path, output) {
             let descriptor = fcntl(output, F_DUPFD_CLOEXEC, 0)
             guard descriptor >= 0 else { throw failure(path) }
@@ -61,10 +62,10 @@ enum MetricsTarget {
             guard predecessor == .unsaved, lines > 0 else { return (file, nil) }
             return (file, "metrics file '\(path)' starts over: no checkpoint includes the steps of its \(lines) lines")
         }
-        let last = try earlier.cutBack(to: progress)
+        let last = try earlier.truncate(to: progress)
         let gap =
             "metrics file '\(path)' ends at step \(last), but the training resumes after step \(progress.step): "
-            + "the steps between are missing in it"
+            + "the file lacks the steps in between"
         return (file.isOn(path) ? file : try lock(path), last == progress.step ? nil : gap)
     }
 
@@ -88,7 +89,7 @@ enum MetricsTarget {
 
     /// Opens a pipe as soon as it has a reader; writes to it never block.
     private static func openPipe(_ path: String, _ stopSignal: () -> Int32) throws -> Int32 {
-        let end = Clock.seconds + patience
+        let end = Clock.seconds + readerTimeout
         while true {
             let descriptor = Glibc.open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
             if descriptor >= 0 { return descriptor }

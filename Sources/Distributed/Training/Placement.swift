@@ -1,7 +1,8 @@
 import DTrainCore
 
 extension TrainingPlan {
-    /// Returns warnings about a probably unintended placement of ranks, threads and micro-batches, one line each.
+    /// Returns warnings about a probably unintended placement of ranks, threads and micro-batches,
+    /// one line each.
     ///
     /// Collective; the result is the same on all ranks.
     package func placementWarnings() throws -> [String] {
@@ -14,10 +15,12 @@ extension TrainingPlan {
             hostProcessors: processors.unionCount,
             idleCores: LauncherProcessors.idleCores(besides: processors.union),
             hasGivenThreads: options[.threads] != nil)
-        let crowding = try communicator.allGather(host.crowding)
+        let oversubscription = try communicator.allGather(host.oversubscription)
         let warnings = try communicator.allGather(host.warning ?? "")
-        // The most crowded host; the first one of several.
-        let worst = warnings.indices.filter { !warnings[$0].isEmpty }.max { crowding[$0] < crowding[$1] }
+        // The most oversubscribed host; the first one of several.
+        let worst = warnings.indices.filter { !warnings[$0].isEmpty }.max {
+            oversubscription[$0] < oversubscription[$1]
+        }
         return (worst.map { [warnings[$0]] } ?? []) + idleRanksWarning
     }
 

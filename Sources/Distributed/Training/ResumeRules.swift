@@ -1,6 +1,7 @@
 import DTrainCore
 
-/// The rules for resuming that concern no single setting: the same text, a consistent progress, the arithmetic.
+/// The rules for resuming that concern no single setting: the same text, a consistent progress, the
+/// arithmetic.
 enum ResumeRules {
     /// Refuses a text that differs from the checkpoint's.
     ///
@@ -14,7 +15,8 @@ enum ResumeRules {
             hint: "name the same text with `data`, or start a new training from the weights with `init`")
     }
 
-    /// Returns the sizes of the text's own vocabulary and of the checkpoint's for the message, if they differ.
+    /// Returns the sizes of the text's own vocabulary and of the checkpoint's for the message, if
+    /// they differ.
     private static func vocabularies(_ corpus: Corpus) -> String {
         guard corpus.tokenization == .characters,
             let now = (try? Corpus(corpus, vocabulary: nil))?.vocabulary.size, now != corpus.vocabulary.size
@@ -44,7 +46,8 @@ enum ResumeRules {
             hint: "name the same file with `validation-data`, or start a new training")
     }
 
-    /// Returns a notice or warning about a change of arithmetic at the resume; nil if it stays the same.
+    /// Returns a notice or warning about a change of arithmetic at the resume; nil if it stays the
+    /// same.
     static func compare(_ start: StartingPoint.Summary, with now: Arithmetic) -> TrainingEvent? {
         guard start.isResumed, let path = start.path else { return nil }
         guard let before = start.arithmetic else {
@@ -54,8 +57,8 @@ enum ResumeRules {
         }
         guard before != now.rawValue else { return nil }
         return .warning(
-            "'\(path)' was computed as \(before.quotedForMessage), which continues as '\(now.rawValue)': from here on, the "
-                + "weights' bits differ from those of the training that never stopped")
+            "'\(path)' was computed as \(before.quotedForMessage) and continues as '\(now.rawValue)': from here on, the "
+                + "weights' bits differ from those of an uninterrupted training")
     }
 
     /// Refuses a progress whose step, epoch and step in the epoch don't add up.

@@ -18,7 +18,7 @@ extension Settings {
 extension Setting where Value == Int? {
     /// The total number of steps to stop after; nil for no limit.
     package static var maxSteps: Setting {
-        Setting("max-steps", "Stop after this many steps in all", default: nil, where: isPositive)
+        Setting("max-steps", "Stop after this many steps in total", default: nil, where: isPositive)
     }
 
     /// The number of worker threads of this rank; nil for its share of the cores that it may use.
@@ -28,11 +28,12 @@ extension Setting where Value == Int? {
             where: isPositive)
     }
 
-    /// The number of threads per team, which share the units of the layers; nil to choose by sizes and caches.
+    /// The number of threads per team, which share the units of the layers; nil to choose by sizes
+    /// and caches.
     package static var members: Setting {
         Setting(
             "members", "Threads per team, which divide the units; teams divide the sequences", default: nil,
-            noValue: "what suits the sizes and caches", ranks: .free, where: isPositive)
+            noValue: "chosen from the sizes and caches", ranks: .free, where: isPositive)
     }
 
     /// The number of steps between checkpoints within an epoch; nil for none.
@@ -48,7 +49,8 @@ extension Setting where Value == Int? {
             "keep", "Keep only this many of the newest checkpoints", default: nil, noValue: "all", where: isPositive)
     }
 
-    /// The number of steps between comparisons of the ranks' weights, in addition to each checkpoint; nil for none.
+    /// The number of steps between comparisons of the ranks' weights, in addition to each
+    /// checkpoint; nil for none.
     package static var verifyReplicas: Setting {
         Setting(
             "verify-replicas", "Compare the ranks' weights every so many steps, not only at checkpoints",

@@ -17,9 +17,11 @@ struct StartingPoint {
         var settings: Settings?
         /// The arithmetic of a resumed training; nil if the checkpoint doesn't record it.
         var arithmetic: String?
-        /// The planned number of steps of a resumed training; nil if the checkpoint doesn't record it.
+        /// The planned number of steps of a resumed training; nil if the checkpoint doesn't record
+        /// it.
         var horizon: Int?
-        /// The number of epochs of a resumed training before any change; nil if the checkpoint doesn't record it.
+        /// The number of epochs of a resumed training before any change; nil if the checkpoint
+        /// doesn't record it.
         var epochs: Int?
         /// A line for each changed setting.
         var changes: [String] = []
@@ -56,7 +58,8 @@ struct StartingPoint {
     }
 
     let summary: Summary
-    /// The lock that keeps other trainings from changing the checkpoint folder; on rank 0, if the folder exists.
+    /// The lock that keeps other trainings from changing the checkpoint folder; on rank 0, if the
+    /// folder exists.
     let lock: CheckpointLock?
     private let source: Source
     /// The checkpoints found in the folder; empty except on rank 0.
@@ -64,7 +67,8 @@ struct StartingPoint {
 
     /// Finds the start and applies the rules for resuming to the options; collective, reads only.
     ///
-    /// Locks the checkpoint folder first, if it exists. See `requireUnchanged` for a folder that is created later.
+    /// Locks the checkpoint folder first, if it exists. See `requireUnchanged` for a folder that is
+    /// created later.
     ///
     /// - Parameters:
     ///   - options: the options that the user gave.
@@ -95,10 +99,11 @@ struct StartingPoint {
         return options[.overwrite] ? .discarded : .none
     }
 
-    /// Checks, once the folder's lock is held, that its checkpoints haven't changed since `find`; on rank 0, not
-    /// collective.
+    /// Checks, once the folder's lock is held, that its checkpoints haven't changed since `find`;
+    /// on rank 0, not collective.
     ///
-    /// - Throws: `DTrainError` if another training has meanwhile created the folder and saved to it.
+    /// - Throws: `DTrainError` if another training has meanwhile created the folder and saved to
+    ///   it.
     func requireUnchanged(_ options: TrainingOptions) throws {
         let directory = CheckpointDirectory(path: options[.checkpointDirectory])
         guard try !options[.overwrite] && directory.list() != found else { return }
@@ -125,7 +130,7 @@ struct StartingPoint {
         case .resumeFrom(let path):
             let file = try CheckpointDirectory.newestFile(path) { report(.warning("passed over: \($0)")) }
             let checkpoint = try training(Checkpoint(path: file, heartbeat: heartbeat))
-            try requireNothingLater(in: directory, than: checkpoint, options)
+            try requireNoLaterCheckpoints(in: directory, than: checkpoint, options)
             return .checkpoint(checkpoint)
         case .resume:
             let newest = try directory.newestValid(heartbeat: heartbeat) { report(.warning("passed over: \($0)")) }
@@ -136,7 +141,7 @@ struct StartingPoint {
                         .badData, "all \(count) checkpoints in '\(directory.path)' are damaged",
                         hint: "restore one, or start a new training with `overwrite`")
                 }
-                report(.notice("no checkpoint in '\(options[.checkpointDirectory])' yet: starting from the beginning"))
+                report(.notice("no checkpoint in '\(options[.checkpointDirectory])' yet: starting a new training"))
                 return .fresh
             }
             return .checkpoint(try training(newest))
@@ -153,7 +158,7 @@ struct StartingPoint {
     }
 
     /// Refuses a folder with later checkpoints, which would mix with the new ones.
-    private static func requireNothingLater(
+    private static func requireNoLaterCheckpoints(
         in directory: CheckpointDirectory, than checkpoint: Checkpoint, _ options: TrainingOptions
     ) throws {
         guard !options[.overwrite], let progress = checkpoint.metadata.progress,
@@ -200,7 +205,8 @@ struct StartingPoint {
             hint: "leave it out")
     }
 
-    /// Returns the states of a resumed training's streams; nil if it has none, and except on rank 0.
+    /// Returns the states of a resumed training's streams; nil if it has none, and except on rank
+    /// 0.
     ///
     /// Collective.
     func states(batchSize: Int, communicator: any Communicator) throws -> StreamStates? {

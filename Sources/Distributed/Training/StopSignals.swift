@@ -6,8 +6,8 @@ import Synchronization
 /// - SIGTERM and SIGINT come from users, launchers and batch systems.
 /// - SIGINT and SIGQUIT come from a terminal's keyboard, SIGHUP when the terminal closes.
 /// - SIGXCPU reports an exceeded limit of CPU time.
-/// - SIGUSR1 and SIGUSR2 come from batch systems before the time limit (Slurm's `--signal=USR1@90`). Open MPI's
-///   `mpirun` forwards them without ending the job itself.
+/// - SIGUSR1 and SIGUSR2 come from batch systems before the time limit (Slurm's
+///   `--signal=USR1@90`). Open MPI's `mpirun` forwards them without ending the job itself.
 public enum StopSignals {
     /// All stop signals.
     package static let all = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU]
@@ -15,7 +15,8 @@ public enum StopSignals {
     /// The first stop signal that this process received; 0 for none.
     public static var received: Int32 { StopHandler.first.load(ordering: .relaxed) }
 
-    /// Whether the launcher sent the received signal; the launcher itself may have received a different one.
+    /// Whether the launcher sent the received signal; the launcher itself may have received a
+    /// different one.
     package static var isFromLauncher: Bool {
         let launcher = StopHandler.launcher.load(ordering: .relaxed)
         return launcher != 0 && StopHandler.sender.load(ordering: .relaxed) == launcher
@@ -23,19 +24,20 @@ public enum StopSignals {
 
     /// Installs handlers that record the signals instead of ending the process.
     ///
-    /// A second SIGINT or SIGQUIT still ends the process at once. Rank 0 announces the stop on standard error. A SIGHUP
-    /// that is ignored, as under `nohup`, stays ignored.
-    public static func catchAll() { catchAll(speaks: (LaunchEnvironment.current.rank ?? 0) == 0) }
+    /// A second SIGINT or SIGQUIT still ends the process at once. Rank 0 announces the stop on
+    /// standard error. A SIGHUP that is ignored, as under `nohup`, stays ignored.
+    public static func catchAll() { catchAll(announces: (LaunchEnvironment.current.rank ?? 0) == 0) }
 
     /// Installs handlers that record the signals instead of ending the process.
     ///
     /// - Parameters:
-    ///   - speaks: whether this process announces the stop on standard error.
+    ///   - announces: whether this process announces the stop on standard error.
     ///   - launcher: the process that may forward signals to this one; 0 for none.
     ///   - launcherIsAtTerminal: whether the launcher is in the foreground of a terminal.
-    package static func catchAll(speaks: Bool, launcher: pid_t = 0, launcherIsAtTerminal: Bool = false) {
-        StopHandler.prepare(speaks: speaks, launcher: launcher, launcherIsAtTerminal: launcherIsAtTerminal)
-        // Exceeding the file size limit then shows as an error of write(2) instead of ending the process.
+    package static func catchAll(announces: Bool, launcher: pid_t = 0, launcherIsAtTerminal: Bool = false) {
+        StopHandler.prepare(announces: announces, launcher: launcher, launcherIsAtTerminal: launcherIsAtTerminal)
+        // Exceeding the file size limit then shows as an error of write(2) instead of ending the
+        // process.
         signal(SIGXFSZ, SIG_IGN)
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -43,7 +45,7 @@ public enum StopSignals {
             sigaddset(&signals, number)
             var action = sigaction()
             action.__sigaction_handler.sa_sigaction = { number, information, _ in
-                StopHandler.take(number, from: information?.pointee._sifields._kill.si_pid ?? 0)
+                StopHandler.handle(number, from: information?.pointee._sifields._kill.si_pid ?? 0)
             }
             sigfillset(&action.sa_mask)
             action.sa_flags = SA_RESTART | SA_SIGINFO
@@ -76,7 +78,7 @@ public enum StopSignals {
     package static func settle() { StopHandler.isSettled.store(true, ordering: .relaxed) }
 
     /// The message printed at once on Ctrl-C.
-    package static let promise: StaticString =
+    package static let stopNotice: StaticString =
         "stopping after this step and saving; press Ctrl-C again to quit without saving"
 
     /// Returns a signal's name, such as `SIGTERM`.
@@ -95,54 +97,55 @@ enum StopHandler {
     static let launcher = Atomic<Int32>(0)
     static let isSettled = Atomic<Bool>(false)
     private static let interrupts = Atomic<Int>(0)
-    private static let speaks = Atomic<Bool>(false)
+    private static let announces = Atomic<Bool>(false)
     private static let launcherIsAtTerminal = Atomic<Bool>(false)
 
-    /// Initializes all state that the handler uses, because lazy initialization isn't async-signal-safe.
-    static func prepare(speaks: Bool, launcher: pid_t, launcherIsAtTerminal: Bool) {
+    /// Initializes all state that the handler uses, because lazy initialization isn't
+    /// async-signal-safe.
+    static func prepare(announces: Bool, launcher: pid_t, launcherIsAtTerminal: Bool) {
         first.store(0, ordering: .relaxed)
         sender.store(0, ordering: .relaxed)
         interrupts.store(0, ordering: .relaxed)
         isSettled.store(false, ordering: .relaxed)
         self.launcher.store(launcher, ordering: .relaxed)
         self.launcherIsAtTerminal.store(launcherIsAtTerminal, ordering: .relaxed)
-        self.speaks.store(speaks, ordering: .relaxed)
+        self.announces.store(announces, ordering: .relaxed)
         TerminalLine.isOpen = TerminalLine.isOpen
         TerminalLine.isShared = TerminalLine.isShared
-        _ = StopSignals.promise
+        _ = StopSignals.stopNotice
     }
 
     /// Handles a signal.
-    static func take(_ number: Int32, from process: pid_t) {
+    static func handle(_ number: Int32, from process: pid_t) {
         let isFirst = first.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged
         if isFirst {
             sender.store(process, ordering: .relaxed)
-            if speaks.load(ordering: .relaxed) { promise(number, process) }
+            if announces.load(ordering: .relaxed) { announce(number, process) }
         }
         guard number == SIGINT || number == SIGQUIT else { return }
         if interrupts.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { quit(number) }
     }
 
-    private static func promise(_ number: Int32, _ process: pid_t) {
+    private static func announce(_ number: Int32, _ process: pid_t) {
         // On Ctrl-C, Open MPI's launcher sends SIGTERM to its ranks.
         let isPassedOn = number == SIGTERM && process != 0 && process == launcher.load(ordering: .relaxed)
         let isTyped =
             number == SIGINT || number == SIGQUIT || isPassedOn && launcherIsAtTerminal.load(ordering: .relaxed)
         if isTyped {
-            say(StopSignals.promise)
+            writeLine(StopSignals.stopNotice)
         } else {
-            say(name(number), ": stopping after this step and saving")
+            writeLine(name(number), ": stopping after this step and saving")
         }
     }
 
     /// Ends the process at once by the signal's default action.
     private static func quit(_ number: Int32) {
-        if speaks.load(ordering: .relaxed), !isSettled.load(ordering: .relaxed) { say("not saved") }
+        if announces.load(ordering: .relaxed), !isSettled.load(ordering: .relaxed) { writeLine("not saved") }
         StopSignals.end(by: number)
     }
 
     /// Writes one line to standard error in a single call.
-    private static func say(_ text: StaticString, _ more: StaticString = "") {
+    private static func writeLine(_ text: StaticString, _ more: StaticString = "") {
         TerminalLine.close()
         withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { line in
             var count = copy(TerminalLine.prefix, to: line, at: 0)

@@ -7,7 +7,8 @@ struct TrainingData {
     let model: ModelConfiguration
     /// The held-out text for validation; nil if there is none.
     let heldOut: HeldOutText?
-    /// The number of characters added to the vocabulary of the start; nil without `extend-vocabulary`.
+    /// The number of characters added to the vocabulary of the start; nil without
+    /// `extend-vocabulary`.
     let added: Int?
 
     /// The checksum of a separate file of held-out data; nil if there is none.
@@ -43,7 +44,7 @@ struct TrainingData {
                         + "\(corpus.vocabulary.size)",
                     hint: "use the text that the weights belong to, or add their vocabulary to the file's metadata")
             }
-            let dataset = try cut(corpus, options)
+            let dataset = try makeDataset(corpus, options)
             if start.isResumed, let path = start.path {
                 try ResumeRules.check(start.progress, stepsPerEpoch: dataset.stepsPerEpoch, path)
             }
@@ -59,27 +60,28 @@ struct TrainingData {
         try agreement.requireSame(
             "the text's checksum (`data`)", data.corpus.checksum,
             shown: "\(data.corpus.checksum) of '\(data.corpus.name)'",
-            hint: "give all ranks the same text: `data` must lead to the same bytes on every host")
+            hint: "give all ranks the same text: the files of `data` must be identical on every host")
         try agreement.requireSame(
             "the held-out text's checksum (`validation-data`)", data.validationChecksum ?? "",
             shown: "\(data.validationChecksum ?? "none") of '\(data.heldOut?.corpus.name ?? "")'",
-            hint: "give all ranks the same text: `validation-data` must lead to the same bytes on every host")
+            hint: "give all ranks the same text: the file of `validation-data` must be identical on every host")
         return data
     }
 
-    /// Returns the vocabulary that the start determines; nil to derive it from the text's characters.
+    /// Returns the vocabulary that the start determines; nil to derive it from the text's
+    /// characters.
     private static func vocabulary(_ start: StartingPoint.Summary, _ options: TrainingOptions) throws -> Vocabulary? {
         if let tokens = start.vocabulary { return try Vocabulary(tokens: tokens) }
         if options[.tokens] == .bytes { return .bytes }
         guard !options[.extendVocabulary] else {
             throw DTrainError(
-                .badData, "'\(start.path ?? "")' names no vocabulary that `extend-vocabulary` could extend",
+                .badData, "'\(start.path ?? "")' has no vocabulary that `extend-vocabulary` could extend",
                 hint: "add its vocabulary to the file's metadata")
         }
         return nil
     }
 
-    private static func cut(_ corpus: Corpus, _ options: TrainingOptions) throws -> SequenceDataset {
+    private static func makeDataset(_ corpus: Corpus, _ options: TrainingOptions) throws -> SequenceDataset {
         do {
             return try SequenceDataset(
                 corpus: corpus, sequenceLength: options[.sequenceLength], batchSize: options[.batchSize],
@@ -110,8 +112,8 @@ struct TrainingData {
                     added > 0
                         ? "`extend-vocabulary`: \(added) character\(added == 1 ? "" : "s") of '\(corpus.name)' "
                             + "\(added == 1 ? "is" : "are") new: ids from \(corpus.vocabulary.size - added) on"
-                        : "`extend-vocabulary`: '\(corpus.name)' has nothing that '\(start.path ?? "")' lacks: nothing is "
-                            + "extended"))
+                        : "`extend-vocabulary`: the vocabulary of '\(start.path ?? "")' already has every character of "
+                            + "'\(corpus.name)'"))
         }
         if options[.freeze] != .none, !start.isResumed {
             let names = options[.freeze].names
@@ -129,7 +131,7 @@ struct TrainingData {
         if start.model != nil, start.vocabulary == nil, corpus.tokenization == .characters, let path = start.path {
             report(
                 .warning(
-                    "'\(path)' names no vocabulary: its ids are taken for the sorted characters of '\(corpus.name)', "
+                    "'\(path)' has no vocabulary: its ids are assumed to be the sorted characters of '\(corpus.name)', "
                         + "which is wrong for weights that were trained on other characters"))
         }
         guard start.isResumed, let path = start.path else { return }
@@ -137,8 +139,8 @@ struct TrainingData {
         if ranks > 1, options[.gradientCompression] != GradientCompression.none {
             report(
                 .notice(
-                    "`gradient-compression`: what rounding had left of the gradients was not saved, so this is not "
-                        + "bit for bit the training that never stopped"))
+                    "`gradient-compression`: the rounding errors of the gradients were not saved, so the weights' "
+                        + "bits differ from those of an uninterrupted training"))
         }
         if let event = ResumeRules.compare(start, with: arithmetic) { report(event) }
         for change in start.changes { report(.notice(change)) }

@@ -5,9 +5,10 @@ package enum TrainingEvent: Sendable {
     /// The training is ready for the first step.
     case ready(TrainingOverview)
     /// The first batch's mean loss before any training, and ln(V), the loss of a uniform guess.
-    case untrainedLoss(Float, blind: Double)
-    /// The first batch's mean loss with weights from a file, and ln(V); whether the training was resumed.
-    case loadedLoss(Float, blind: Double, path: String, isResumed: Bool)
+    case untrainedLoss(Float, uniform: Double)
+    /// The first batch's mean loss with weights from a file, and ln(V); whether the training was
+    /// resumed.
+    case loadedLoss(Float, uniform: Double, path: String, isResumed: Bool)
     /// An epoch starts or, after a resume, continues; epochs count from 1.
     case epochBegan(epoch: Int, of: Int)
     /// An optimizer step is done.
@@ -42,8 +43,8 @@ package struct TrainingOverview: Sendable {
     package let threads: Int
     /// The division of rows and units among the worker threads.
     package let grid: TeamGrid
-    /// The CPU quota of the ranks on rank 0's host, in processors, and the number of their processors; nil if the quota
-    /// doesn't limit them.
+    /// The CPU quota of the ranks on rank 0's host, in processors, and the number of their
+    /// processors; nil if the quota doesn't limit them.
     package let quota: (processors: Double, of: Int)?
     /// The name of the corpus.
     package let data: String
@@ -132,7 +133,8 @@ package struct EpochReport: Sendable {
     package var validation: ValidationReport?
     /// The number of steps in the epoch.
     package let steps: Int
-    /// The mean wall time of the steps done in this process, in seconds; after a resume these may not be all steps.
+    /// The mean wall time of the steps done in this process, in seconds; after a resume these may
+    /// not be all steps.
     package let meanSeconds: Double
     /// The throughput of this process, in tokens per second.
     package let tokensPerSecond: Double
@@ -156,7 +158,8 @@ package struct ValidationReport: Sendable {
 package struct StopReport: Sendable {
     /// The signal.
     package let signal: Int32
-    /// Whether the launcher sent the signal to rank 0, on its own or because it received a request to end the job.
+    /// Whether the launcher sent the signal to rank 0, on its own or because it received a request
+    /// to end the job.
     package let isFromLauncher: Bool
     /// The name of the rank that received the signal; nil if there is only one rank.
     package let rank: String?

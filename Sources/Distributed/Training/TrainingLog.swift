@@ -1,6 +1,7 @@
 /// A log of a training, written by rank 0, such as its metrics.
 ///
-/// A full disk doesn't end a training: what can't be written is kept and tried again with the next event.
+/// A full disk doesn't end a training: what can't be written is kept and tried again with the next
+/// event.
 package protocol TrainingLog: AnyObject {
     /// Writes an event, if it is one that the log keeps.
     ///
@@ -9,7 +10,8 @@ package protocol TrainingLog: AnyObject {
     ///   - report: called with a warning the first time that writing fails.
     func record(_ event: TrainingEvent, report: (TrainingEvent) -> Void) throws
 
-    /// Flushes what is written to the disk, from any thread: a checkpoint mustn't be ahead of its logs.
+    /// Flushes what is written to the disk, from any thread: a checkpoint mustn't be ahead of its
+    /// logs.
     var flush: @Sendable () -> Void { get }
 
     /// Writes the rest, at the end of the training.

@@ -26,7 +26,8 @@ package struct TrainingOptions: Hashable, Sendable {
     /// - Parameters:
     ///   - data: the files and folders of the text, UTF-8.
     ///   - start: the source of the weights.
-    ///   - settings: the settings that the user gave; a resumed training takes the others from its checkpoint.
+    ///   - settings: the settings that the user gave; a resumed training takes the others from its
+    ///     checkpoint.
     package init(data: [String], start: Start = .fresh, settings: Settings = Settings()) {
         (self.data, self.start, self.settings) = (data, start, settings)
     }
@@ -47,7 +48,8 @@ package struct TrainingOptions: Hashable, Sendable {
 
     /// The names and values that must be the same on all ranks.
     ///
-    /// A value that will come from a file appears as such, because giving the default differs from giving none.
+    /// A value that will come from a file appears as such, because giving the default differs from
+    /// giving none.
     var fingerprint: [(key: String, value: String)] {
         let compared = Settings.all.filter { $0.ranks == .same }.map { setting in
             (key: "`\(setting.name)`", value: comesFromFile(setting) ? "as stored" : setting.text(in: settings))

@@ -1,6 +1,7 @@
 import DTrainCore
 
-/// A training that all ranks of a job have agreed on, before memory is allocated or a file is changed.
+/// A training that all ranks of a job have agreed on, before memory is allocated or a file is
+/// changed.
 package struct TrainingPlan {
     /// The options in force; on a resume, options that weren't given come from the checkpoint.
     let options: TrainingOptions
@@ -23,7 +24,8 @@ package struct TrainingPlan {
     /// This only reads; if it fails, no file or folder has changed.
     ///
     /// - Parameters:
-    ///   - options: the training's options; the same on all ranks, except for `threads` and `members`.
+    ///   - options: the training's options; the same on all ranks, except for `threads` and
+    ///     `members`.
     ///   - communicator: the ranks.
     ///   - defaultThreads: the number of worker threads if the options don't set it.
     ///   - report: called on rank 0 with notices and warnings about the start.
@@ -71,7 +73,8 @@ package struct TrainingPlan {
         options.settings.schedule(stepsPerEpoch: data.dataset.stepsPerEpoch, horizon: horizon)
     }
 
-    /// A notice about a schedule that keeps its end although the number of epochs has changed; nil if it doesn't apply.
+    /// A notice about a schedule that keeps its end although the number of epochs has changed; nil
+    /// if it doesn't apply.
     var scheduleNotice: String? {
         guard start.summary.isResumed, options.settings.hasHorizon, options[.decaySteps] == nil,
             horizon != options.settings.horizon(stepsPerEpoch: data.dataset.stepsPerEpoch)
@@ -118,8 +121,8 @@ package struct TrainingPlan {
 }
 
 extension Settings {
-    /// Resets the settings of the gradient exchange to their defaults: a single process has no exchange, and its
-    /// checkpoints must not store one.
+    /// Resets the settings of the gradient exchange to their defaults: a single process has no
+    /// exchange, and its checkpoints must not store one.
     fileprivate mutating func removeExchange() {
         self[.gradientSummation] = Setting.gradientSummation.defaultValue
         self[.gradientCompression] = Setting.gradientCompression.defaultValue
@@ -127,7 +130,8 @@ extension Settings {
 }
 
 extension Corpus {
-    /// The first words of the first line that isn't blank, at most 20 characters; empty if any isn't printable.
+    /// The first words of the first line that isn't blank, at most 20 characters; empty if any
+    /// isn't printable.
     fileprivate var opening: String {
         let text = vocabulary.decode(self[0..<min(count, 200)])
         let line = text.split(whereSeparator: \.isNewline).first { $0.contains { !$0.isWhitespace } } ?? ""

@@ -11,7 +11,7 @@ enum SignalCleanup {
     /// - Parameter folder: the folder that this process writes to.
     static func removeTemporaries(in folder: String) throws {
         let signals = SignalQueue()
-        try WaitingThread {
+        try BlockingThread {
             while true {
                 guard let signal = signals.pending(within: 3600).first?.number else { continue }
                 // Temporary files of other processes stay.

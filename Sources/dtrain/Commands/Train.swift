@@ -64,7 +64,7 @@ struct Train: ParsableCommand {
         let launcher = launch.usesMPI ? Ancestor.all.first(where: \.isLauncher) : nil
         let isAnnounced = Supervision.signal != nil && getenv("OMPI_COMM_WORLD_SIZE") != nil
         StopSignals.catchAll(
-            speaks: (launch.rank ?? 0) == 0 && !isAnnounced, launcher: launcher?.process ?? 0,
+            announces: (launch.rank ?? 0) == 0 && !isAnnounced, launcher: launcher?.process ?? 0,
             launcherIsAtTerminal: launcher?.isAtTerminal ?? false)
         TerminalLine.isShared = launch.usesMPI && Console.isTerminal(STDERR_FILENO, underLauncher: true)
     }

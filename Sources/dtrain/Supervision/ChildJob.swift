@@ -77,7 +77,8 @@ struct ChildJob {
         if isatty(STDERR_FILENO) == 1 { TerminalLine.isShared = true }
         Console.notice(
             signal.isTyped
-                ? "\(StopSignals.promise)" : "\(StopSignals.name(signal.number)): stopping after this step and saving")
+                ? "\(StopSignals.stopNotice)"
+                : "\(StopSignals.name(signal.number)): stopping after this step and saving")
     }
 
     private func pass(_ signal: SignalQueue.Signal, to process: pid_t, _ launchers: [pid_t], isAgain: Bool) {

@@ -26,7 +26,7 @@ import Testing
         var tokens: [Int] = []
         var states: [Int] = []
         for row in 0..<rankBatch.rows {
-            let place = rankBatch.place(of: row)
+            let place = rankBatch.offsets(of: row)
             let microBatch = row / 3
             #expect(place.firstToken == rankBatch.tokens(of: microBatch).before)
             #expect(place.tokens == rankBatch.tokens(of: microBatch).count)

@@ -5,7 +5,7 @@ import Testing
 @testable import DTrainCore
 
 /// The placement of workers on processors.
-@Suite struct WorkerPlacesTests {
+@Suite struct WorkerPlacementTests {
     /// A machine with two packages of two cores with two hardware threads each.
     ///
     /// Processor 0 belongs to the second package's first core.
@@ -38,7 +38,7 @@ import Testing
         let root = try machine()
         defer { try? FileManager.default.removeItem(at: root) }
         func places(_ workers: Int, _ processors: some Sequence<Int>) -> [[Int]]? {
-            WorkerPlaces(workers: workers, on: ProcessorSet(processors), root: root.path)?.processors
+            WorkerPlacement(workers: workers, on: ProcessorSet(processors), root: root.path)?.processors
         }
         // Both threads of each core; package 0 first.
         #expect(places(4, 0..<8) == [[1, 5], [2, 6], [0, 4], [3, 7]])
@@ -63,8 +63,8 @@ import Testing
     /// Each worker is bound to its own processors, and the calling thread keeps its previous mask.
     @Test func workersAreBoundToTheirProcessors() throws {
         let all = try #require(Self.allowed())
-        guard all.count > 1, let places = WorkerPlaces(workers: all.count, on: all) else { return }
-        let pool = try WorkerPool(count: all.count, places: places)
+        guard all.count > 1, let places = WorkerPlacement(workers: all.count, on: all) else { return }
+        let pool = try WorkerPool(count: all.count, placement: places)
         let stray = Mutex(0)
         for _ in 0..<20 {
             try pool.run { worker in

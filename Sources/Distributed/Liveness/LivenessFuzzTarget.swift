@@ -2,15 +2,15 @@ import DTrainCore
 import Glibc
 
 /// The stall watch's parsers of network bytes, for checks with hostile input.
-package enum ForeignBytes {
+package enum LivenessFuzzTarget {
     /// The job's token in valid messages.
     package static let token: Int64 = 0x1122_3344_5566_7788
 
     /// Returns the bytes of a message from a rank that is alive.
-    package static func message(rank: Int, rounds: Int, place: Int, beats: Int, waited: Int) -> [UInt8] {
+    package static func message(rank: Int, rounds: Int, positionCode: Int, beats: Int, waited: Int) -> [UInt8] {
         let record = LivenessRecord(
-            rank: rank, rounds: rounds, place: place, beats: beats, collectives: beats, waited: waited)
-        return LivenessMessage(.pulse, token: token, record).bytes
+            rank: rank, rounds: rounds, positionCode: positionCode, beats: beats, collectives: beats, waited: waited)
+        return LivenessMessage(.keepAlive, token: token, record).bytes
     }
 
     /// The bytes of rank 0's address, as they are broadcast.
@@ -18,13 +18,14 @@ package enum ForeignBytes {
         LifelineAddress(addresses: [0x0100_007F, 0x0102_000A], port: 80, token: token).bytes
     }
 
-    /// Reads bytes as messages from a connection, and observes them as rank 0 of a job of four ranks.
+    /// Reads bytes as messages from a connection, and observes them as rank 0 of a job of four
+    /// ranks.
     ///
     /// - Returns: the number of messages, and the texts that rank 0 would report about them.
     package static func read(_ bytes: [UInt8]) throws -> (messages: Int, findings: [String]) {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
-            throw DTrainError(.internal, "no pair of sockets: \(systemMessage())")
+            throw DTrainError(.internal, "cannot create a pair of sockets: \(systemMessage())")
         }
         let (reader, writer) = (LivenessSocket(ends[0]), LivenessSocket(ends[1]))
         var messages: [LivenessMessage] = []

@@ -1,7 +1,8 @@
 import DTrainCore
 import Glibc
 
-/// Rank 0's listening port and its pending connections, which haven't presented the job's token yet.
+/// Rank 0's listening port and its pending connections, which haven't presented the job's token
+/// yet.
 ///
 /// Any process that can reach the port can connect, so:
 ///
@@ -9,16 +10,16 @@ import Glibc
 /// - no more connections are pending than ranks are missing;
 /// - each connection has two seconds for its first message;
 /// - the port closes when all ranks have connected.
-struct LifelineEntrance {
+struct LifelineAcceptor {
     /// A connection that has presented the token.
-    struct Newcomer {
+    struct AcceptedConnection {
         let rank: Int
         let connection: LivenessSocket
         let messages: [LivenessMessage]
         let loss: LivenessSocket.Loss?
     }
 
-    private struct Candidate {
+    private struct PendingConnection {
         let connection: LivenessSocket
         let source: UInt32
         var age = 0.0
@@ -29,22 +30,23 @@ struct LifelineEntrance {
     private let sources: Set<UInt32>
     private var listener: LivenessListener?
     /// The pending connections, the oldest first.
-    private var candidates: [Candidate] = []
+    private var pending: [PendingConnection] = []
     private var age = 0.0
     private var isOutOfDescriptors = false
     /// Whether a connection was refused for lack of file descriptors.
     private(set) var hasLackedDescriptors = false
     /// The rejected connections.
-    private(set) var strangers = Strangers()
+    private(set) var rejected = RejectedConnections()
 
     /// The seconds that a connection has for its first message.
-    static let patience = 2.0
-    /// The seconds in which a new connection wakes the watching thread; later it is accepted at the next round.
-    static let welcome = 10.0
+    static let firstMessageTimeout = 2.0
+    /// The seconds during which a new connection wakes the watching thread; a later one is accepted
+    /// in the next round.
+    static let connectTimeout = 10.0
     /// The maximum number of connections accepted per round.
-    private static let mostAccepts = 256
+    private static let maximumAccepts = 256
 
-    /// Creates an entrance at a port.
+    /// Creates an acceptor for a port.
     ///
     /// - Parameters:
     ///   - listener: the port.
@@ -52,7 +54,7 @@ struct LifelineEntrance {
     ///   - sources: the addresses of the job's hosts, in network order.
     init(_ listener: LivenessListener, token: Int64, sources: Set<UInt32>) {
         (self.listener, self.token, self.sources) = (listener, token, sources)
-        strangers.port = UInt16(bigEndian: listener.port)
+        rejected.port = UInt16(bigEndian: listener.port)
     }
 
     /// Whether the port is open.
@@ -60,28 +62,28 @@ struct LifelineEntrance {
 
     /// The descriptors to poll.
     var descriptors: [Int32] {
-        let waits = !isOutOfDescriptors && age <= Self.welcome
-        return (waits ? listener.map { [$0.descriptor] } ?? [] : []) + candidates.map(\.connection.descriptor)
+        let waits = !isOutOfDescriptors && age <= Self.connectTimeout
+        return (waits ? listener.map { [$0.descriptor] } ?? [] : []) + pending.map(\.connection.descriptor)
     }
 
     /// Accepts new connections; returns those of missing ranks that have presented the token.
-    mutating func admit(missing: Set<Int>) -> [Newcomer] {
+    mutating func admit(missing: Set<Int>) -> [AcceptedConnection] {
         var missing = missing
-        var found: [Newcomer] = []
-        let waiting = candidates
-        candidates = []
-        for candidate in waiting { examine(candidate, &missing, &found) }
-        for _ in 0..<Self.mostAccepts where !missing.isEmpty {
+        var found: [AcceptedConnection] = []
+        let earlier = pending
+        pending = []
+        for connection in earlier { examine(connection, &missing, &found) }
+        for _ in 0..<Self.maximumAccepts where !missing.isEmpty {
             switch listener?.accept() {
             case .connection(let connection, let source)?:
                 if !DescriptorLimit.leavesRoom(connection.descriptor) {
                     hasLackedDescriptors = true
-                    strangers.add(source)
+                    rejected.add(source)
                 } else if sources.contains(source) || HostAddress.isLoopback(source) {
-                    connection.expectAnswers()
-                    examine(Candidate(connection: connection, source: source), &missing, &found)
+                    connection.detectLostNetwork()
+                    examine(PendingConnection(connection: connection, source: source), &missing, &found)
                 } else {
-                    strangers.add(source)
+                    rejected.add(source)
                 }
             case .noDescriptor?:
                 (isOutOfDescriptors, hasLackedDescriptors) = (true, true)
@@ -92,20 +94,24 @@ struct LifelineEntrance {
         return found
     }
 
-    /// Reads a connection's first message and admits the connection, rejects it, or keeps it pending.
-    private mutating func examine(_ candidate: Candidate, _ missing: inout Set<Int>, _ found: inout [Newcomer]) {
-        let (messages, loss) = candidate.connection.receive(token: token)
+    /// Reads a connection's first message and admits the connection, rejects it, or keeps it
+    /// pending.
+    private mutating func examine(
+        _ new: PendingConnection, _ missing: inout Set<Int>, _ found: inout [AcceptedConnection]
+    ) {
+        let (messages, loss) = new.connection.receive(token: token)
         if let rank = messages.first?.record.rank {
             // A replayed message names a rank that has connected already.
-            guard missing.remove(rank) != nil else { return strangers.add(candidate.source) }
+            guard missing.remove(rank) != nil else { return rejected.add(new.source) }
             found.append(
-                Newcomer(rank: rank, connection: candidate.connection, messages: messages, loss: loss))
+                AcceptedConnection(rank: rank, connection: new.connection, messages: messages, loss: loss))
         } else if loss != nil {
-            strangers.add(candidate.source)
+            rejected.add(new.source)
         } else {
-            // A rank sends its first message at once, so the oldest silent connection isn't a rank's.
-            if candidates.count >= missing.count, !candidates.isEmpty { turnAway(0) }
-            candidates.append(candidate)
+            // A rank sends its first message at once, so the oldest silent connection isn't a
+            // rank's.
+            if pending.count >= missing.count, !pending.isEmpty { reject(0) }
+            pending.append(new)
         }
     }
 
@@ -113,23 +119,23 @@ struct LifelineEntrance {
     mutating func pass(seconds: Double) {
         age += seconds
         isOutOfDescriptors = false
-        for index in candidates.indices.reversed() {
-            candidates[index].age += seconds
-            if candidates[index].age > Self.patience { turnAway(index) }
+        for index in pending.indices.reversed() {
+            pending[index].age += seconds
+            if pending[index].age > Self.firstMessageTimeout { reject(index) }
         }
     }
 
     /// Stops listening.
     mutating func close() {
         listener = nil
-        while !candidates.isEmpty { turnAway(0) }
+        while !pending.isEmpty { reject(0) }
     }
 
-    private mutating func turnAway(_ index: Int) { strangers.add(candidates.remove(at: index).source) }
+    private mutating func reject(_ index: Int) { rejected.add(pending.remove(at: index).source) }
 }
 
 /// Rejected connections from outside the job.
-struct Strangers: Hashable, Sendable {
+struct RejectedConnections: Hashable, Sendable {
     /// The port, in host order.
     var port: UInt16 = 0
     /// The number of connections.

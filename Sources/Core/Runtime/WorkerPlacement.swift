@@ -5,7 +5,7 @@ import CProcess
 /// A thread that moves to another core loses its part of the weights, which stays in the first
 /// core's cache. The calling thread, worker 0, also writes files and communicates: it isn't bound,
 /// and runs on the core that the others leave free.
-package struct WorkerPlaces: Hashable, Sendable {
+package struct WorkerPlacement: Hashable, Sendable {
     /// The processors that each worker may run on.
     let processors: [[Int]]
 
@@ -21,7 +21,7 @@ package struct WorkerPlaces: Hashable, Sendable {
     ///   - processors: the processors that no other rank may use.
     ///   - root: a prefix of the system's paths, for tests; empty for the real system.
     package init?(workers: Int, on processors: ProcessorSet, root: String = "") {
-        guard workers > 1, let highest = processors.numbers.max(), highest < Self.most else { return nil }
+        guard workers > 1, let highest = processors.numbers.max(), highest < Self.maximumProcessors else { return nil }
         var cores: [Core: [Int]] = [:]
         for processor in processors.numbers.sorted() {
             guard let core = Core(of: processor, root: root) else { return nil }
@@ -37,11 +37,11 @@ package struct WorkerPlaces: Hashable, Sendable {
     }
 
     /// The number of processors that the affinity mask holds.
-    private static let most = 1024
+    private static let maximumProcessors = 1024
 
     /// Binds the calling thread to a worker's core.
     func bind(_ worker: Int) {
-        var bits = [UInt](repeating: 0, count: Self.most / UInt.bitWidth)
+        var bits = [UInt](repeating: 0, count: Self.maximumProcessors / UInt.bitWidth)
         for processor in processors[worker] {
             bits[processor / UInt.bitWidth] |= 1 << UInt(processor % UInt.bitWidth)
         }
