@@ -4,9 +4,11 @@ import FoundationEssentials
 import Glibc
 import SwiftProtobuf
 
-/// A training as event files, which TensorBoard shows: losses and other numbers by step, settings and sample texts.
+/// A training as event files, which TensorBoard shows: losses and other numbers by step, settings
+/// and sample texts.
 ///
-/// Numbers have the names of the metrics file, and every point stands at the number of optimizer steps before it.
+/// Numbers have the names of the metrics file, and every point stands at the number of optimizer
+/// steps before it.
 package final class TensorBoardLog: TrainingLog {
     private let path: String
     private let settings: Settings
@@ -22,7 +24,8 @@ package final class TensorBoardLog: TrainingLog {
     /// - Parameters:
     ///   - options: the options in force.
     ///   - predecessor: the relation of the training to earlier event files.
-    /// - Throws: `DTrainError` with `usage` when the folder holds another training, `inputOutput` when the file can't be created.
+    /// - Throws: `DTrainError` with `usage` when the folder holds another training, `inputOutput`
+    ///   when the file can't be created.
     package static func open(
         _ options: TrainingOptions, after predecessor: EarlierMetrics.Predecessor
     ) throws -> (any TrainingLog)? {

@@ -1,6 +1,7 @@
 import Pages
 
-/// The script that moves the selection on an inspection page; without it, each character still has its title.
+/// The script that moves the selection on an inspection page; without it, each character still has
+/// its title.
 enum InspectionScript {
     static let script = Page.Script(source: source, hash: hash)
 
@@ -47,7 +48,8 @@ enum InspectionScript {
             const move = moves[event.key] || moves[event.key.toLowerCase()];
             if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
             event.preventDefault();
-            // Nothing is selected at first: an arrow begins with the first character, the others start from there.
+            // Nothing is selected at first: an arrow begins with the first character, the others
+            // start from there.
             const begins = at < 0 && event.key.startsWith("Arrow");
             at = Math.max(at, 0);
             select(begins ? 0 : move());

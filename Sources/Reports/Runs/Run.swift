@@ -24,9 +24,11 @@ public struct Run: Sendable {
 extension Run {
     /// Finds and reads the files of a run.
     ///
-    /// - Parameter word: a metrics file or a folder of checkpoints. The other one is found by its name: `RUN.jsonl` and
-    ///   folder `RUN`, or a single `.jsonl` inside the folder. `NAME=PATH` also names the run.
-    /// - Throws: `DTrainError` with `noInput` if there is nothing to read, `badData` for a named file without metrics.
+    /// - Parameter word: a metrics file or a folder of checkpoints. The other one is found by its
+    ///   name: `RUN.jsonl` and folder `RUN`, or a single `.jsonl` inside the folder. `NAME=PATH`
+    ///   also names the run.
+    /// - Throws: `DTrainError` with `noInput` if there is nothing to read, `badData` for a named
+    ///   file without metrics.
     public init(_ word: String) throws {
         let files = try RunFiles(word)
         var remarks: [String] = []

@@ -1,8 +1,9 @@
 extension CostModel {
     /// Fits a model to measurements.
     ///
-    /// Compute, packing, optimizer and skew are fitted to runs with a core per worker. Runs whose workers share cores
-    /// are a fallback: their parts include time in which another rank had the core.
+    /// Compute, packing, optimizer and skew are fitted to runs with a core per worker. Runs whose
+    /// workers share cores are a fallback: their parts include time in which another rank had the
+    /// core.
     ///
     /// - Returns: nil where no compute was measured.
     public init?(fittedTo measurements: [Measurement]) {

@@ -4,8 +4,8 @@ import Pages
 enum Outlook {
     /// The sentence; nil without a predicted curve.
     ///
-    /// - Parameter projections: curves over ranks. Strong scaling is preferred to weak scaling, and the middle one of
-    ///   several assumed networks is used.
+    /// - Parameter projections: curves over ranks. Strong scaling is preferred to weak scaling, and
+    ///   the middle one of several assumed networks is used.
     static func sentence(_ projections: [Projection]) -> String? {
         let curves = [Series.strong, .weak].map { series in projections.filter { $0.series == series } }
         guard let curves = curves.first(where: { !$0.isEmpty }), let last = curves.first?.points.last else {

@@ -1,6 +1,7 @@
 import Pages
 
-/// The recommended ranks × threads for this machine and, where several hosts were measured, for the hosts.
+/// The recommended ranks × threads for this machine and, where several hosts were measured, for the
+/// hosts.
 public struct Recommendation: Hashable, Sendable, Codable {
     /// One sentence with the layout to start and its time.
     public let sentence: String
@@ -8,13 +9,14 @@ public struct Recommendation: Hashable, Sendable, Codable {
     public let options: [LayoutOption]
     /// The layout for this machine alone.
     public let machine: LayoutOption?
-    /// The layout for the hosts, or for this machine alone where that is as fast; nil without a network.
+    /// The layout for the hosts, or for this machine alone where that is as fast; nil without a
+    /// network.
     public let hosts: LayoutOption?
 
     /// Chooses among layouts.
     ///
-    /// Among layouts with intervals that overlap the fastest one's, a measured layout is preferred to a predicted one,
-    /// then the simplest is chosen.
+    /// Among layouts with intervals that overlap the fastest one's, a measured layout is preferred
+    /// to a predicted one, then the simplest is chosen.
     init(among options: [LayoutOption], batchSize: Int) {
         self.options = options
         let unit = NumberUnit.duration(of: options.map(\.seconds))

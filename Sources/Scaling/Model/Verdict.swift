@@ -1,7 +1,7 @@
 import Pages
 
-/// The summary of an experiment in one to three sentences: the recommended layout, its limit, and the limit on more
-/// hosts.
+/// The summary of an experiment in one to three sentences: the recommended layout, its limit, and
+/// the limit on more hosts.
 enum Verdict {
     static func sentences(
         _ recommendation: Recommendation, _ measurements: [Measurement], base: Measurement, _ projections: [Projection]

@@ -65,8 +65,8 @@ struct MeasuredCharts {
         lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
     }
 
-    /// The rank counts from one to the largest with the same threads per rank and a core per worker; nil for one rank
-    /// alone.
+    /// The rank counts from one to the largest with the same threads per rank and a core per
+    /// worker; nil for one rank alone.
     private func idealRange(_ series: Series) -> ClosedRange<Double>? {
         guard let one = experiment.one(of: series) else { return nil }
         let most =
@@ -75,7 +75,8 @@ struct MeasuredCharts {
         return most > 1 ? 1...Double(most) : nil
     }
 
-    /// The measured points, the fitted model's curve, and the predictions for unseen points, for each series.
+    /// The measured points, the fitted model's curve, and the predictions for unseen points, for
+    /// each series.
     ///
     /// - Parameter value: the plotted value of a configuration, from its seconds per step.
     private func lines(_ value: (Measurement, Double) -> Double) -> [LineChart.Line] {

@@ -1,6 +1,7 @@
 import Pages
 
-/// Explanations of efficiencies above 100 %: a sentence or two per configuration, the largest first.
+/// Explanations of efficiencies above 100 %: a sentence or two per configuration, the largest
+/// first.
 package struct EfficiencyNotes {
     /// An efficiency that is displayed as more than 100 %.
     struct Excess {
@@ -82,7 +83,8 @@ extension EfficiencyNotes.Excess {
             ? "Within the intervals it may be 100 %, so noise can be the reason." : "Noise alone is hardly the reason."
     }
 
-    /// The part that saves the most core time per token, with possible reasons; nil where none does.
+    /// The part that saves the most core time per token, with possible reasons; nil where none
+    /// does.
     private var gain: String? {
         let groups: [(name: String, seconds: (StepParts) -> Double, reasons: [String])] = [
             ("compute", { $0.compute }, computeReasons),

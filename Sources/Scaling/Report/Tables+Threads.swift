@@ -20,8 +20,8 @@ extension Tables {
         ])
     }
 
-    /// The effect of threads on each part of a step, one row per part; empty where only one number of threads was
-    /// measured.
+    /// The effect of threads on each part of a step, one row per part; empty where only one number
+    /// of threads was measured.
     static func threadParts(_ experiment: Experiment) -> Markup {
         let base = experiment.measured(.base).filter { $0.layout.turns == 1 }
         guard let one = base.first, let most = base.last, one.layout.threads == 1, most.layout.threads > 1

@@ -62,7 +62,8 @@ struct ThreadCharts {
 
     private var threads: Axis { .ranks(curve.map { Double($0.threads) }) }
 
-    /// The measured points, the model's curve within and beyond them, and the predictions for unseen points.
+    /// The measured points, the model's curve within and beyond them, and the predictions for
+    /// unseen points.
     ///
     /// - Parameter value: the plotted value, from the seconds of a step.
     private func lines(_ value: (Double) -> Double) -> [LineChart.Line] {

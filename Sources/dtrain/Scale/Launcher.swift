@@ -19,8 +19,8 @@ struct Launcher {
 
     /// Reads the version of `mpirun`.
     ///
-    /// - Throws: `DTrainError` with `noInput` when the program or host file doesn't exist, with `badData` for a
-    ///   malformed host file.
+    /// - Throws: `DTrainError` with `noInput` when the program or host file doesn't exist, with
+    ///   `badData` for a malformed host file.
     init(program: String, hostfile: String?, arguments: [String], cores: Int, log: String) throws {
         (self.program, self.hostfile, self.arguments, self.cores) = (program, hostfile, arguments, cores)
         try HostFile.check(hostfile, arguments: arguments)

@@ -27,8 +27,8 @@ struct OutputFolder {
     ///   - path: the folder.
     ///   - overwrite: whether an earlier experiment's files are deleted.
     ///   - resume: whether to keep the files of an existing experiment.
-    /// - Throws: `DTrainError` with `usage` when an experiment exists and may not be overwritten, with `inputOutput`
-    ///   when the folder can't be created.
+    /// - Throws: `DTrainError` with `usage` when an experiment exists and may not be overwritten,
+    ///   with `inputOutput` when the folder can't be created.
     init(_ path: String, overwrite: Bool, resume: Bool = false) throws {
         self.path = path
         let bare = path.reversed().drop { $0 == "/" }.reversed()

@@ -1,7 +1,8 @@
 import Pages
 import Scaling
 
-/// The summary that `dtrain scale` prints: the measured trainings, the error of predictions, and the verdict.
+/// The summary that `dtrain scale` prints: the measured trainings, the error of predictions, and
+/// the verdict.
 enum ScaleSummary {
     static func text(_ experiment: Experiment) -> String {
         let unfinished = experiment.setting.unfinished.map { "stopped after \($0)\n" } ?? ""

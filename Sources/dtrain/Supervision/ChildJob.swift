@@ -29,7 +29,8 @@ struct ChildJob {
         (self.arguments, self.isApart, self.note) = (arguments, isApart, note)
     }
 
-    /// Starts the job, forwards signals to it and its errors to standard error, and waits until it ends.
+    /// Starts the job, forwards signals to it and its errors to standard error, and waits until it
+    /// ends.
     func run(_ signals: SignalQueue) throws -> End {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw failure("create a pipe", errno) }
@@ -87,11 +88,13 @@ struct ChildJob {
             kill(process, signal.number)
             return
         }
-        // Any other signal makes the launcher end the ranks within a second, or itself at once. SIGUSR1 lets them save.
+        // Any other signal makes the launcher end the ranks within a second, or itself at once.
+        // SIGUSR1 lets them save.
         for launcher in launchers { kill(launcher, isAgain && signal.isTyped ? SIGINT : SIGUSR1) }
     }
 
-    /// Starts this program again, which then becomes the job: only a process itself can request to die with its parent.
+    /// Starts this program again, which then becomes the job: only a process itself can request to
+    /// die with its parent.
     private func spawn(errors: Int32) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

@@ -29,7 +29,8 @@ struct Supervisor {
         var failures: [String] = []
         while true {
             let attempt = failures.count + 1
-            // An unchanged checkpoint belongs to an earlier run. A job that resumes it has `--resume` already.
+            // An unchanged checkpoint belongs to an earlier run. A job that resumes it has
+            // `--resume` already.
             let isOwn = last != nil && last != atStart
             let arguments = attempt > 1 && isOwn ? job.resumed : job.arguments
             let start = Clock.seconds

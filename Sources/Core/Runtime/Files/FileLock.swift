@@ -11,7 +11,8 @@ package final class FileLock: Sendable {
     /// Seconds to wait for a process that was killed but hasn't ended yet.
     private static let patience = 3.0
 
-    /// Takes over an open file without locking it: a pipe, a device, or a file of a name that no other process uses.
+    /// Takes over an open file without locking it: a pipe, a device, or a file of a name that no
+    /// other process uses.
     package init(unlocked descriptor: Int32) {
         self.descriptor = descriptor
     }
