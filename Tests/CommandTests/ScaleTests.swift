@@ -117,7 +117,7 @@ struct ScaleTests {
         let lines = outcome.stderr.split(separator: "\n")
         #expect(lines.first?.wholeMatch(of: /about \d+ (?:second|minute)s?: (\d+) runs/)?.1 == "\(runs)", "\(outcome)")
         for (index, line) in lines.dropFirst().enumerated() {
-            let rest = index + 1 < runs ? /, about \d+ (?:second|minute)s? left/ : /ms a step/
+            let rest = index + 1 < runs ? /, about \d+ (?:second|minute)s? left/ : /ms per step/
             #expect(line.hasPrefix("run \(index + 1) of \(runs), ") && line.firstMatch(of: rest) != nil, "\(line)")
             #expect(line.hasSuffix(" left") == (index + 1 < runs), "\(line)")
         }
@@ -239,7 +239,7 @@ struct ScaleTests {
         let sentence = experiment.recommendation.sentence
         #expect(
             sentence.contains(
-                /^1 process × \d threads? is (the simplest of the )?fastest here: [\d.,]+ (ms|µs|s) a step of 8 sequences/
+                /^1 process × \d threads? is (the simplest of the )?fastest here: [\d.,]+ (ms|µs|s) per step of 8 sequences/
             ))
         #expect(outcome.stdout.contains(sentence + "\n"), "\(outcome)")
         #expect(outcome.stdout.contains(#/\nbase +1 × 1 +[\d.,]+ +1\.00 +100 /#), "\(outcome)")

@@ -48,8 +48,7 @@ enum InspectionScript {
             const move = moves[event.key] || moves[event.key.toLowerCase()];
             if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
             event.preventDefault();
-            // Nothing is selected at first: an arrow begins with the first character, the others
-            // start from there.
+            // Nothing is selected at first: an arrow begins with the first character, the others start from there.
             const begins = at < 0 && event.key.startsWith("Arrow");
             at = Math.max(at, 0);
             select(begins ? 0 : move());

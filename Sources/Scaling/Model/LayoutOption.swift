@@ -74,7 +74,7 @@ public struct LayoutOption: Hashable, Sendable, Codable {
     /// A description of its ranks and threads.
     var name: String {
         let ranksText = ranks == 1 ? "1 process" : "\(ranks) ranks"
-        let placement = hosts > 1 && ranks > hosts ? ", \((ranks + hosts - 1) / hosts) a host" : ""
+        let placement = hosts > 1 && ranks > hosts ? ", \((ranks + hosts - 1) / hosts) per host" : ""
         return "\(ranksText) × \(count(threads, "thread"))\(placement)"
     }
 }

@@ -24,11 +24,11 @@ public struct Recommendation: Hashable, Sendable, Codable {
         let mostHosts = options.map(\.hosts).max() ?? 1
         let spread = mostHosts > 1 ? Choice(options, in: unit) : nil
         (machine, hosts) = (local?.pick, spread?.pick)
-        let here = local.map { "\($0.praise) here: \($0.time(per: " a step of \(count(batchSize, "sequence"))"))" }
+        let here = local.map { "\($0.praise) here: \($0.time(per: " per step of \(count(batchSize, "sequence"))"))" }
         let there = spread.map { Self.text($0, mostHosts, options.filter { $0.hosts > 1 }) }
         let parts = [here ?? "Nothing could be compared on this machine", there].compactMap(\.self)
         let isNoisy = [local, spread].contains { $0?.hasKnownNoise == false }
-        let note = isNoisy ? " (from one run each: raise --repeats to know the noise)" : ""
+        let note = isNoisy ? " (from one run each: raise --repeats to measure the noise)" : ""
         sentence = "\(parts.joined(separator: "; "))\(note)."
     }
 

@@ -29,7 +29,7 @@ struct MeasuredCharts {
             }
         }
         return LineChart(
-            title: "Time of a step", xLabel: "ranks", yLabel: "\(unit.name) a step", x: ranks, y: axis,
+            title: "Time of a step", xLabel: "ranks", yLabel: "\(unit.name) per step", x: ranks, y: axis,
             lines: ideal + lines)
     }
 
@@ -57,7 +57,7 @@ struct MeasuredCharts {
         let base = experiment.base.tokensPerCoreSecond
         let lines = lines { $0.workload.tokens / $1 / Double($0.layout.usedCores) / base * 100 }
         return LineChart(
-            title: "Efficiency against the base", xLabel: "ranks", yLabel: "% of the base, a core", x: ranks,
+            title: "Efficiency against the base", xLabel: "ranks", yLabel: "% of the base, per core", x: ranks,
             y: .linear(values(lines), atLeast: 100), lines: lines)
     }
 
@@ -95,7 +95,7 @@ struct MeasuredCharts {
             return [
                 LineChart.Line(name: "\(series.rawValue), model", color: color, style: .dashed, points: fitted),
                 LineChart.Line(
-                    name: "\(series.rawValue), predicted unseen", color: color, style: .rings, points: unseen),
+                    name: "\(series.rawValue), predicted (left out)", color: color, style: .rings, points: unseen),
                 LineChart.Line(
                     name: "\(series.rawValue), measured", color: color, style: .dots,
                     points: measured.map { (Double($0.layout.ranks), value($0, $0.seconds.median)) },
