@@ -109,7 +109,7 @@ struct ForeignTensors {
         guard let second = fileNames.second[name] else { return first }
         throw DTrainError(
             .usage,
-            "\(first.quotedForMessage) and \(second.quotedForMessage) of '\(file.path)' both stand for "
+            "\(first.quotedForMessage) and \(second.quotedForMessage) of '\(file.path)' both map to "
                 + "\(name.quotedForMessage); rename one of them with `map`")
     }
 

@@ -194,7 +194,7 @@ struct ScaleTests {
         expectRefusal(
             outcome, 70,
             "error: ssh: Could not resolve hostname node9: Name or service not known ORTE was unable to reliably start one or "
-                + "more daemons.; see that 'ssh ")
+                + "more daemons.; check that 'ssh ")
         #expect(!outcome.stderr.contains("developers"), "\(outcome)")
     }
 
@@ -215,7 +215,7 @@ struct ScaleTests {
         // The fix suggested by the second error.
         try bench.write("localhost slots=2\r\n", to: "hosts")
         #expect(try MPIRun.shell("sed -i 's/\\r$//' 'hosts'", folder: bench.folder).status == 0)
-        expectRefusal(try start(), 70, "it wrote nothing")
+        expectRefusal(try start(), 70, "it printed nothing")
     }
 
     /// The shell line of a launcher without MPI that starts one process.

@@ -96,7 +96,10 @@ import Testing
                 [Limit.compute, .compute, .compute, .network],
                 "Beyond 4 hosts, the network is the limit: predicted for batches of 64."
             ),
-            ([.smallBatch, .network, .network], "Already on 2 hosts, the network is the limit: predicted for batches of 64."),
+            (
+                [.smallBatch, .network, .network],
+                "Already on 2 hosts, the network is the limit: predicted for batches of 64."
+            ),
             (
                 [.compute, .compute, .microBatches],
                 "Beyond 2 hosts, the batch has too few micro-batches for all hosts: predicted for batches of 64."

@@ -64,7 +64,7 @@ extension ParameterLayout {
             throw file.unfit("has no tensor \(list(Cell.allCases.map { "'\(name($0))'" }, "or"))")
         }
         guard cells.count == 1 else {
-            throw file.unfit("holds \(list(cells.map(\.layerClass), "and")) layers, which dtrain's models don't mix")
+            throw file.unfit("holds \(list(cells.map(\.layerClass), "and")) layers; a dtrain model has one kind")
         }
         return cell
     }

@@ -38,7 +38,7 @@ extension Setting where Value == Int? {
     /// The number of steps between checkpoints within an epoch; nil for none.
     package static var checkpointEverySteps: Setting {
         Setting(
-            "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors after every so many steps",
+            "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors every N steps",
             default: nil, noValue: "off", where: isPositive)
     }
 
@@ -51,7 +51,7 @@ extension Setting where Value == Int? {
     /// The number of steps between comparisons of the ranks' weights, in addition to each checkpoint; nil for none.
     package static var verifyReplicas: Setting {
         Setting(
-            "verify-replicas", "Compare the ranks' weights every so many steps, not only at checkpoints",
+            "verify-replicas", "Compare the ranks' weights every N steps, not only at checkpoints",
             default: nil, noValue: "off", where: isPositive)
     }
 

@@ -47,7 +47,7 @@ public enum RunReport {
             \(TimeBars.html(runs))
             <h2>\(runs.count == 1 ? "Settings other than the defaults" : "Settings that differ")</h2>
             \(settings(runs, tables.settings))
-            <h2>What the checkpoints write</h2>
+            <h2>Sample texts of the checkpoints</h2>
             \(SampleSection.html(runs, samples))
             """
     }

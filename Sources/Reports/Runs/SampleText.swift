@@ -76,7 +76,7 @@ extension Run {
         if let missing = vocabulary.missing(in: prompt).first {
             throw DTrainError(
                 .usage,
-                "the vocabulary of '\(checkpoint.path)' lacks \(String(missing).quotedForMessage) of the prompt; name another"
+                "the vocabulary of '\(checkpoint.path)' lacks \(String(missing).quotedForMessage), which the prompt contains; give another prompt"
             )
         }
         let ids = try Generator(checkpoint: checkpoint, threads: options.threads).generate(

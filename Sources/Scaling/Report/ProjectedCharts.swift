@@ -61,8 +61,8 @@ struct ProjectedCharts {
             IdealLine.line("ideal", color: 6, over: 1...most, within: axis) { ideal(one, $0) }
         }
         return LineChart(
-            title: title, xLabel: "ranks, one per host", yLabel: label, x: ranks(curves), y: axis, yText: Self.decadeText,
-            lines: [line].compactMap(\.self) + lines)
+            title: title, xLabel: "ranks, one per host", yLabel: label, x: ranks(curves), y: axis,
+            yText: Self.decadeText, lines: [line].compactMap(\.self) + lines)
     }
 
     private func ranks(_ curves: [Projection]) -> Axis { .ranks(curves.flatMap(\.points).map { Double($0.ranks) }) }

@@ -76,7 +76,8 @@ struct Launcher {
         let isLogin = ["ssh: ", "unable to reliably start", "Host key verification", "Permission denied"]
             .contains { outcome.output.contains($0) }
         let hint =
-            isLogin ? "; see that 'ssh -o BatchMode=yes HOST true' works here for each host, see docs/clusters.md" : ""
+            isLogin
+            ? "; check that 'ssh -o BatchMode=yes HOST true' works here for each host, see docs/clusters.md" : ""
         // Errors reported by the program keep its exit code.
         let known: [DTrainError.Category] = [.usage, .badData, .noInput, .inputOutput]
         return DTrainError(

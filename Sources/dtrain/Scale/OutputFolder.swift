@@ -39,13 +39,13 @@ struct OutputFolder {
                 Self.isUnfinished(path)
                 ? "add --resume to continue the unfinished experiment in it" : "name another folder"
             throw DTrainError(
-                .usage, "--output '\(path)' is there already; \(way) or add --overwrite to replace its files")
+                .usage, "--output '\(path)' exists already; \(way) or add --overwrite to replace its files")
         }
         try Folder.create(path)
         lock = try FileLock(path: path, flags: O_RDONLY | O_DIRECTORY) { holder in
             DTrainError(
                 .inputOutput,
-                "another 'dtrain scale' (\(holder)) writes to --output '\(path)' right now; wait for its end, or name another"
+                "another 'dtrain scale' (\(holder)) writes to --output '\(path)'; wait until it ends, or name another"
             )
         }
         if overwrite { for name in ResultFiles.names + [Progress.name] { unlink("\(path)/\(name)") } }
