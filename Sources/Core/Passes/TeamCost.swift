@@ -64,8 +64,8 @@ struct TeamCost {
         guard grid.members > 1 else { return 2 * (multiply + read) }
         let others = 1 - 1 / Double(grid.members)
         let exchanged = Double(rows * units * 4 * layers * (1 + gates)) * others / Core.exchangeBandwidth
-        let meet = 2 * Double(layers) * (Core.wait + Core.waitPerMember * Double(grid.members))
-        return 2 * (multiply + read) + exchanged + meet
+        let waiting = 2 * Double(layers) * (Core.wait + Core.waitPerMember * Double(grid.members))
+        return 2 * (multiply + read) + exchanged + waiting
     }
 
     private func bandwidth(share: Double) -> Double {

@@ -194,11 +194,11 @@ package final class TrainingRun {
     private func reportFirstLoss(_ loss: Float) {
         let start = plan.start.summary
         guard progress.step == start.progress.step else { return }
-        let blind = log(Double(trainer.model.vocabularySize))
+        let uniform = log(Double(trainer.model.vocabularySize))
         if loss.isFinite {
             notify(
-                start.path.map { .loadedLoss(loss, blind: blind, path: $0, isResumed: start.isResumed) }
-                    ?? .untrainedLoss(loss, blind: blind))
+                start.path.map { .loadedLoss(loss, uniform: uniform, path: $0, isResumed: start.isResumed) }
+                    ?? .untrainedLoss(loss, uniform: uniform))
         }
         if progress.step == 0 { reportEpochStart() }
     }

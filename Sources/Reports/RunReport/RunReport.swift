@@ -6,7 +6,7 @@ public enum RunReport {
     /// The HTML of the page.
     ///
     /// - Parameters:
-    ///   - runs: at most `Run.mostOnAPage`.
+    ///   - runs: at most `Run.maximumPerPage`.
     ///   - samples: the sample texts of each run.
     public static func html(_ runs: [Run], samples: [[SampleText]]) -> String {
         Page(title: "dtrain: \(title(runs))", body: body(runs, samples)).html

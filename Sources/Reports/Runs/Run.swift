@@ -18,7 +18,7 @@ public struct Run: Sendable {
     public let remarks: [String]
 
     /// The maximum number of runs on a page: the palette has no more colors.
-    public static let mostOnAPage = 8
+    public static let maximumPerPage = 8
 }
 
 extension Run {

@@ -24,7 +24,7 @@ public struct Recommendation: Hashable, Sendable, Codable {
         let mostHosts = options.map(\.hosts).max() ?? 1
         let spread = mostHosts > 1 ? Choice(options, in: unit) : nil
         (machine, hosts) = (local?.pick, spread?.pick)
-        let here = local.map { "\($0.praise) here: \($0.time(per: " per step of \(count(batchSize, "sequence"))"))" }
+        let here = local.map { "\($0.rating) here: \($0.time(per: " per step of \(count(batchSize, "sequence"))"))" }
         let there = spread.map { Self.text($0, mostHosts, options.filter { $0.hosts > 1 }) }
         let parts = [here ?? "Nothing could be compared on this machine", there].compactMap(\.self)
         let isNoisy = [local, spread].contains { $0?.hasKnownNoise == false }
@@ -38,7 +38,7 @@ public struct Recommendation: Hashable, Sendable, Codable {
             return "the \(hosts) hosts are not faster" + (best.map { ", at best \(choice.named($0))" } ?? "")
         }
         let place = choice.pick.hosts < hosts ? "\(choice.pick.hosts) of the \(hosts) hosts" : "the \(hosts) hosts"
-        return "on \(place) \(choice.praise): \(choice.time(per: ""))"
+        return "on \(place) \(choice.rating): \(choice.time(per: ""))"
     }
 
     /// The chosen one of several layouts, and the others as fast within their intervals.
@@ -62,7 +62,7 @@ public struct Recommendation: Hashable, Sendable, Codable {
         var hasKnownNoise: Bool { ([pick] + equals).allSatisfy { $0.origin == .predicted || $0.hasKnownNoise } }
 
         /// The layout's name and rating.
-        var praise: String {
+        var rating: String {
             if !equals.isEmpty { return "\(pick.name) is the simplest of the fastest" }
             return "\(pick.name) \(pick.origin == .measured ? "is" : "should be") fastest"
         }

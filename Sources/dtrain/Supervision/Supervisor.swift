@@ -39,13 +39,13 @@ struct Supervisor {
             let place = newest.map { "newest checkpoint \($0.name.fileName)" } ?? "no checkpoint"
             let line = "\(end.description) after \(Int(Clock.seconds - start)) s, \(place)"
             Console.notice("supervise: attempt \(attempt): \(line)")
-            let removed = end.remains.remove()
+            let removed = end.leftovers.remove()
             if removed > 0 {
                 Console.notice(
                     "supervise: removed \(removed) leftovers of attempt \(attempt) from shared memory and temporary folders"
                 )
             }
-            if Self.finalCodes.contains(end.code) || end.wasAskedToStop { return end.code }
+            if Self.finalCodes.contains(end.code) || end.stopRequested { return end.code }
             failures.append("attempt \(attempt): \(line)\(end.lastError.map { " (\($0))" } ?? "")")
             if let reason = reasonToGiveUp(attempt: attempt, from: last, to: newest) {
                 Console.error("gave up: \(reason); \(failures.joined(separator: "; "))")

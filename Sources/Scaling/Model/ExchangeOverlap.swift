@@ -5,7 +5,7 @@ import DTrainCore
 /// Of an exchange of E seconds and a weight gradient of W seconds, min(h·E, g·W) overlap. h is
 /// below 1, since the last block never overlaps. With several workers per core, W is divided by
 /// their number: a waiting worker moves no blocks.
-struct Hiding {
+struct ExchangeOverlap {
     /// h: the hidden fraction of an exchange where the weight gradient takes long enough.
     let share: Double
     /// g: the most hidden seconds per second of weight gradient.

@@ -8,7 +8,7 @@ import Glibc
 /// folder. Only processes that end normally remove them. File names don't prove ownership, so the
 /// job's processes are scanned while they run. A file is removed if one of them mapped it and no
 /// process maps it any more.
-struct JobRemains {
+struct JobLeftovers {
     /// The identity of a file, so that another file of the same name is never removed.
     private struct Identity: Hashable {
         let device: UInt
@@ -67,7 +67,7 @@ struct JobRemains {
             Self.removeFolder(folder)
             count += 1
         }
-        self = JobRemains()
+        self = JobLeftovers()
         return count
     }
 
