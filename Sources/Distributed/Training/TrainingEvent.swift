@@ -5,9 +5,9 @@ package enum TrainingEvent: Sendable {
     /// The training is ready for the first step.
     case ready(TrainingOverview)
     /// The first batch's mean loss before any training, and ln(V), the loss of a uniform guess.
-    case untrainedLoss(Float, uniform: Double)
+    case untrainedLoss(Float, blind: Double)
     /// The first batch's mean loss with weights from a file, and ln(V); whether the training was resumed.
-    case loadedLoss(Float, uniform: Double, path: String, isResumed: Bool)
+    case loadedLoss(Float, blind: Double, path: String, isResumed: Bool)
     /// An epoch starts or, after a resume, continues; epochs count from 1.
     case epochBegan(epoch: Int, of: Int)
     /// An optimizer step is done.

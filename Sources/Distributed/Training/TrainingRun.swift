@@ -104,18 +104,18 @@ package final class TrainingRun {
         try begin()
         do {
             while !isComplete, stop == nil {
-                if progress.step > 0 { reportEpochStart() }
+                if progress.step > 0 { tellEpoch() }
                 try runEpoch()
             }
         } catch {
-            saver.settle(after: error, report: notify)
+            saver.settle(after: error, report: tell)
             throw error
         }
         let isStopped = stop != nil && !isComplete
         try saver.finish { event in
             // The stop report names the file.
             if isStopped, case .saved = event { return }
-            notify(event)
+            tell(event)
         }
         StopSignals.settle()
         guard let stop, !isComplete else {
@@ -123,9 +123,9 @@ package final class TrainingRun {
             return true
         }
         // The steps of a missing end are repeated on resume, so this doesn't change the exit code.
-        do { try finishLogs() } catch { notify(.warning("\(error)")) }
+        do { try finishLogs() } catch { tell(.warning("\(error)")) }
         let names = try communicator.allGather(communicator.name)
-        notify(
+        tell(
             .stopped(
                 StopReport(
                     signal: stop.signal, isFromLauncher: stop.rank == communicator.rank && StopSignals.isFromLauncher,
@@ -140,8 +140,8 @@ package final class TrainingRun {
         stop = StopRequest(signals: try communicator.allGather(UInt32(truncatingIfNeeded: stopSignal())))
         if stop == nil { try openFiles() }
         plan.data.announce(
-            plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: notify)
-        if let notice = plan.scheduleNotice { notify(.notice(notice)) }
+            plan.start.summary, options, ranks: communicator.size, arithmetic: plan.arithmetic, report: tell)
+        if let notice = plan.scheduleNotice { tell(.notice(notice)) }
         try record(.ready(plan.overview(trainer)))
     }
 
@@ -157,7 +157,7 @@ package final class TrainingRun {
                 return error
             }
         }
-        for error in errors.dropFirst() { notify(.warning("\(error)")) }
+        for error in errors.dropFirst() { tell(.warning("\(error)")) }
         if let first = errors.first { throw first }
     }
 
@@ -177,7 +177,7 @@ package final class TrainingRun {
         guard let path = options[.metrics] else { return nil }
         let metrics = try MetricsLog(
             path: path, data: plan.data.corpus.files, after: predecessor, stopSignal: stopSignal)
-        if let remark = metrics.remark { notify(.warning(remark)) }
+        if let remark = metrics.remark { tell(.warning(remark)) }
         return metrics
     }
 
@@ -191,19 +191,19 @@ package final class TrainingRun {
     /// Reports the first batch's loss beside that of a uniform guess, then the start of a first epoch.
     ///
     /// Called before the step is counted.
-    private func reportFirstLoss(_ loss: Float) {
+    private func tellFirstLoss(_ loss: Float) {
         let start = plan.start.summary
         guard progress.step == start.progress.step else { return }
-        let uniform = log(Double(trainer.model.vocabularySize))
+        let blind = log(Double(trainer.model.vocabularySize))
         if loss.isFinite {
-            notify(
-                start.path.map { .loadedLoss(loss, uniform: uniform, path: $0, isResumed: start.isResumed) }
-                    ?? .untrainedLoss(loss, uniform: uniform))
+            tell(
+                start.path.map { .loadedLoss(loss, blind: blind, path: $0, isResumed: start.isResumed) }
+                    ?? .untrainedLoss(loss, blind: blind))
         }
-        if progress.step == 0 { reportEpochStart() }
+        if progress.step == 0 { tellEpoch() }
     }
 
-    private func reportEpochStart() { notify(.epochBegan(epoch: progress.epoch + 1, of: perStep.epochs)) }
+    private func tellEpoch() { tell(.epochBegan(epoch: progress.epoch + 1, of: perStep.epochs)) }
 
     private var isFinished: Bool { perStep.maxSteps.map { progress.step >= $0 } ?? false }
 
@@ -212,12 +212,12 @@ package final class TrainingRun {
             progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options[.batchSize] * options[.sequenceLength])
         for batch in dataset.batches(epoch: progress.epoch, from: progress.stepInEpoch) {
             let last = try step(batch, timer)
-            saver.reportOutcome(to: notify)
+            saver.reportOutcome(to: tell)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
             let validation = isDue(perStep.validateEverySteps) ? try validate(timer) : nil
             if let validation { try record(.validated(validation)) }
             let (isLast, isBest) = (isFinished || stop != nil || hasStoppedEarly, validation?.isBest ?? false)
-            if isLast { notify(.stoppedInEpoch(last)) }
+            if isLast { tell(.stoppedInEpoch(last)) }
             if isLast || isDue(perStep.checkpointEverySteps) {
                 try save(isBest ? .pointAndBest : .point)
             } else if isBest {
@@ -225,10 +225,10 @@ package final class TrainingRun {
             } else if isDue(perStep.verifyReplicas) {
                 try saver.requireSameReplica(progress, trainer.replica)
             }
-            if isLast { return reportEarlyStop() }
+            if isLast { return tellEarlyStop() }
         }
         try endEpoch(timer)
-        reportEarlyStop()
+        tellEarlyStop()
     }
 
     /// Returns whether the number of the last step is a multiple of `steps`.
@@ -241,7 +241,7 @@ package final class TrainingRun {
             scheduledSampling: options.settings.scheduledSampling(
                 step: progress.step, stepsPerEpoch: dataset.stepsPerEpoch))
         let (loss, norm) = (gradient.loss, gradient.norm)
-        reportFirstLoss(loss)
+        tellFirstLoss(loss)
         if let limit = perStep.clipNorm { try gradient.clip(norm: limit) }
         if let limit = perStep.clipValue { try gradient.clip(value: limit) }
         let learningRate = perStep.schedule.rate(step: progress.step)
@@ -265,11 +265,11 @@ package final class TrainingRun {
         if let validation = report.validation { progress.validation?.epochLosses.append(validation.loss) }
         try record(.epochEnded(report))
         try save(report.validation?.isBest ?? false ? .pointAndBest : .point)
-        try recordSample()
+        try tellSample()
     }
 
     /// Reports the continuation of the `sample` text, if there is one.
-    private func recordSample() throws {
+    private func tellSample() throws {
         guard let sample else { return }
         try agreement.collectively {
             guard communicator.isRoot else { return }
@@ -296,24 +296,24 @@ package final class TrainingRun {
         return ValidationReport(step: step, epoch: epoch, loss: loss, isBest: isBest, seconds: seconds)
     }
 
-    private func reportEarlyStop() {
-        if hasStoppedEarly, let validation = progress.validation { notify(.stoppedEarly(validation)) }
+    private func tellEarlyStop() {
+        if hasStoppedEarly, let validation = progress.validation { tell(.stoppedEarly(validation)) }
     }
 
     private func save(_ target: CheckpointSaver.Target) throws {
         try communicator.heartbeat.enter(.save, step: progress.step)
         let path = try saver.save(
-            progress, trainer.replica, trainer.gatherStates(), to: target, report: notify)
+            progress, trainer.replica, trainer.gatherStates(), to: target, report: tell)
         if target != .best { lastSaved = path }
     }
 
     /// Writes an event to the logs and reports it.
     private func record(_ event: TrainingEvent) throws {
-        for log in logs { try log.record(event, report: notify) }
-        notify(event)
+        for log in logs { try log.record(event, report: tell) }
+        tell(event)
     }
 
-    private func notify(_ event: TrainingEvent) {
+    private func tell(_ event: TrainingEvent) {
         if communicator.isRoot { report(event) }
     }
 }
