@@ -74,7 +74,8 @@ public struct Progress: Hashable, Sendable, Codable {
         do {
             data = try encoder.encode(self)
         } catch {
-            throw DTrainError(.internal, "the experiment has a number that JSON can't represent: \(error); report this")
+            throw DTrainError(
+                .internal, "the experiment has a number that JSON can't represent: \(error); please report this")
         }
         try AtomicFile.write(to: "\(folder)/\(Self.name)") { writer in try data.withUnsafeBytes { try writer.write($0) }
         }

@@ -7,8 +7,8 @@ import Scaling
 struct Scale: PassingCommand {
     static var passing: ArgumentCheck.Passing { .flags(except: reserved) }
 
-    /// Flags of `dtrain train` that can't stand behind `--`: each training has its own, or must do
-    /// without.
+    /// Flags of `dtrain train` that can't follow `--`: `dtrain scale` sets them for each training
+    /// or doesn't support them.
     private static let reserved: Set = [
         "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps", "--keep",
         "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",

@@ -93,8 +93,8 @@ struct ChildJob {
         for launcher in launchers { kill(launcher, isAgain && signal.isTyped ? SIGINT : SIGUSR1) }
     }
 
-    /// Starts this program again, which then becomes the job: only a process itself can request to
-    /// die with its parent.
+    /// Starts this program again, which then becomes the job: a process must itself request the
+    /// signal that ends it with its parent.
     private func spawn(errors: Int32) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

@@ -36,7 +36,9 @@ package final class FileLock: Sendable {
         while true {
             let descriptor = open(path, flags | O_CLOEXEC, 0o666)
             guard descriptor >= 0 || isOptional else {
-                throw DTrainError(.inputOutput, "cannot open '\(path)': \(systemMessage()); name another")
+                throw DTrainError(
+                    .inputOutput,
+                    "cannot open '\(path)': \(systemMessage()); check the permissions or use another path")
             }
             var isFree = true
             while flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK || errno == EINTR {
