@@ -1,5 +1,6 @@
-/// A column of a table. Its numbers have three significant digits and one unit, given in the
-/// header.
+/// A column of a table.
+///
+/// Its numbers have three significant digits and one unit, given in the header.
 package struct Column: Sendable {
     let head: String
     let cells: [String]
