@@ -31,7 +31,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables: STEPS=$(STEPS) CHECKPOINTS=$(CHECKPOINTS) NP=$(NP) PREFIX=$(PREFIX) STATIC=$(STATIC)'
 
-setup: ## install what is missing (Debian, Ubuntu) or say what to install
+setup: ## install missing packages (Debian, Ubuntu) or list them
 	@scripts/setup
 
 build: setup ## build the release binary; with STATIC=1 one that runs on hosts without Swift
@@ -40,14 +40,14 @@ build: setup ## build the release binary; with STATIC=1 one that runs on hosts w
 demo: build ## train on Shakespeare for three minutes with mpirun on all cores, then generate from "ROMEO:"
 	@STEPS='$(STEPS)' NP='$(NP)' CHECKPOINTS='$(CHECKPOINTS)' DTRAIN='$(DTRAIN)' MPIRUN='$(MPIRUN)' scripts/demo
 
-bits: build ## three steps of the tutorial's model with each instruction set of this CPU, alone and on 2 ranks: one hash, or code 1
+bits: build ## check that all instruction sets of this CPU train the same bits, in 1 process and on 2 ranks
 	@DTRAIN='$(DTRAIN)' MPIRUN='$(MPIRUN)' scripts/bits
 
-# Without a corpus the tests that need one are skipped, and say so.
+# Without a corpus, the tests that need one are reported as skipped.
 test: setup ## run every test; the command tests start release binaries
 	@scripts/test
 
-check: setup ## check the format, run the unit tests and the quick command tests: less than three minutes when all is built
+check: setup ## check the format, run the unit tests and the quick command tests (three minutes after a build)
 	@$(MAKE) --no-print-directory lint
 	@scripts/test --quick
 
@@ -63,18 +63,18 @@ test-slurm: setup ## start a Slurm of one node and run srun, salloc, sbatch and 
 test-arm64: ## compare the C loops on emulated ARM64 with this machine's, bit for bit (Debian, Ubuntu)
 	scripts/test-arm64
 
-test-exchange: build ## run exported models in ONNX Runtime, PyTorch and Keras, import theirs, read events in TensorBoard; ONLY=onnx one
+test-exchange: build ## exchange models with ONNX Runtime, PyTorch and Keras, read events in TensorBoard (ONLY=onnx: one of them)
 	@scripts/setup --python
 	scripts/test-exchange $(ONLY)
 
-test-install: build ## install into a folder, check manual pages and completions, uninstall
+test-install: build ## install into a temporary folder, check manual pages and completions, uninstall
 	@DTRAIN='$(DTRAIN)' scripts/test-install
 
 test-deb: deb ## install the Debian package in a bare Debian 12 without Swift and train there on 2 ranks (root)
 	scripts/test-deb
 
-# An hour or two: packages, test-exchange, and ten runs of the tests that depend on time; scripts/test-slow STAGE runs one part.
-test-slow: setup ## run what is too slow for .ci/run, with a table at the end
+# An hour or two: packages, test-exchange, and ten runs of the timing-dependent tests; scripts/test-slow STAGE runs one.
+test-slow: setup ## run the checks that are too slow for .ci/run, with a table of results
 	scripts/test-slow
 
 golden: ## train the recorded parity cases again with Keras, and compare
@@ -84,8 +84,8 @@ golden: ## train the recorded parity cases again with Keras, and compare
 examples: build ## build the example packages and compare what they train with dtrain
 	scripts/test-examples
 
-# More than an hour: crashes, stops and lost networks by the dozen, thousands of steps; docs/reliability.md has what was tried.
-torture: setup ## run all of the long tests, which `make test` only samples
+# More than an hour: dozens of crashes, stops and lost networks, thousands of steps; see docs/reliability.md.
+torture: setup ## run the long tests in full; `make test` only samples them
 	@corpus=$${DTRAIN_TEST_CORPUS:-$$(scripts/fetch-corpus)} && export DTRAIN_TEST_CORPUS="$$corpus"; \
 	scripts/torture
 
@@ -93,7 +93,7 @@ sanitize: setup ## run the tests of readers and C loops under AddressSanitizer a
 	scripts/sanitize
 
 # The peers' Python packages take several gigabytes, once.
-benchmark: build ## measure dtrain beside PyTorch and Keras; PAIRS=5 runs of each, ONLY=network a part
+benchmark: build ## compare the speed with PyTorch and Keras (PAIRS=5: runs of each; ONLY=network: one group)
 	@scripts/setup --python
 	python3 Benchmarks/benchmark.py --pairs $(PAIRS) $(if $(ONLY),--only '$(ONLY)')
 
@@ -109,13 +109,13 @@ strict: setup ## build for release with every warning an error
 docs: setup ## build the documentation of the libraries into .build/docs, with every warning an error
 	scripts/docs
 
-install: ## copy the release binary, manual pages and completions to PREFIX (DESTDIR stands before it)
+install: ## copy the release binary, manual pages and completions to PREFIX (below DESTDIR)
 	@DTRAIN='$(DTRAIN)' PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install
 
-uninstall: ## remove what make install has put there
+uninstall: ## remove what make install has installed
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install --uninstall
 
-# In a folder of its own, so that the other binary stays what it was.
+# In a separate build folder, so that the ordinary binary isn't replaced.
 packaged: setup
 	swift build -c release --product dtrain --static-swift-stdlib --scratch-path .build/static
 
@@ -125,5 +125,5 @@ deb: packaged ## make a Debian package in .build/dist that needs no Swift
 dist: packaged ## make a tarball with checksums in .build/dist that needs no Swift, but an MPI library and xxHash
 	@DTRAIN='$(PACKAGED)' scripts/dist
 
-clean: ## delete what was built; checkpoints stay
+clean: ## delete all build products, but no checkpoints
 	rm -rf .build Examples/*/.build

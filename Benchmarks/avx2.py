@@ -39,10 +39,10 @@ def avx2(bench):
     else:
         if bench.python:
             bench.compare(
-                "fp32 step, AVX2 only, 1 process × 2 threads, against PyTorch held to AVX2", "≥ 1.5",
+                "fp32 step, AVX2 only, 1 process × 2 threads, against PyTorch limited to AVX2", "≥ 1.5",
                 lambda: bench.step(**held), lambda: bench.torch_step("fp32", **TORCH_AVX2))
         bench.compare(
-            "fp32, AVX2 only: share of AVX2's FMA peak (s a step; peak in GFLOP/s)", "≥ 0.80",
+            "fp32, AVX2 only: share of AVX2's FMA peak (s per step; peak in GFLOP/s)", "≥ 0.80",
             lambda: bench.step(**held), lambda: bench.peak("avx2") * 1e-9,
             ratio=lambda step, peak: model_flops() / step / (peak * 1e9), unit="")
     bench.compare(

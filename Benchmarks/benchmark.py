@@ -228,7 +228,7 @@ def training(bench):
 def shares(bench):
     for precision, bar in (("fp32", "≥ 0.85"), ("bf16", "≥ 0.75")):
         bench.compare(
-            f"{precision} share of the machine's FMA peak (s a step; peak in GFLOP/s)", bar,
+            f"{precision} share of the machine's FMA peak (s per step; peak in GFLOP/s)", bar,
             lambda: bench.step("--precision", precision), lambda: bench.peak(precision) * 1e-9,
             ratio=lambda step, peak: model_flops() / step / (peak * 1e9), unit="")
         bench.compare(
@@ -289,7 +289,7 @@ def footprint(bench):
     for module in sorted(counts[1]):
         per_step = (counts[1][module] - counts[0].get(module, 0)) / 20
         if per_step > 0:
-            bench.keep(f"heap allocations a step asked for by {module}", "0", [per_step], [], [], "")
+            bench.keep(f"heap allocations per step requested by {module}", "0", [per_step], [], [], "")
 
 
 def saving(bench):

@@ -59,7 +59,7 @@ def limits(bench, result, precision):
         for name in ("forward", "backward through time", "weight gradient"):
             share = PHASE_FLOPS / parts[name] / peak
             read = WEIGHTS * size * TIME_STEPS / threads / parts[name] * 1e-9
-            weights = f", reads {read:.1f} GB/s of weights a core" if name != "weight gradient" else ""
+            weights = f", reads {read:.1f} GB/s of weights per core" if name != "weight gradient" else ""
             bench.note(f"{precision}, {result['instructions']}, {threads} thread{'s' * (threads > 1)}: {name} "
                        f"{parts[name] * 1e3:.0f} ms, {share:.2f} of the multiply-add peak{weights}")
 
@@ -67,7 +67,7 @@ def limits(bench, result, precision):
 def table(bench, result, precision):
     predicted, real = predict(result), measured(result)
     rows = [f"Predicted steps, {precision} ({result['arithmetic']}, {result['instructions']}): one member of n alone, from "
-            f"which a step on n such cores follows; a meeting of two takes {1e6 * (result['meeting'] or 0):.2f} µs", "",
+            f"which a step on n such cores is predicted; a barrier of two takes {1e6 * (result['meeting'] or 0):.2f} µs", "",
             "| cores | forward, ms | backward, ms | weight gradient | step predicted, ms | step measured, ms |",
             "|---|---|---|---|---|---|"]
     for member in result["members"]:
@@ -113,7 +113,7 @@ def plot(results):
                      f'{result["arithmetic"]}: predicted; dots measured</text>')
     parts.append(f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">cores</text>'
                  f'<text x="16" y="{height / 2}" transform="rotate(-90 16 {height / 2})" text-anchor="middle">'
-                 'ms a step</text>')
+                 'ms per step</text>')
     return "\n".join(parts) + "\n</svg>\n"
 
 

@@ -1,9 +1,10 @@
-"""Held-out losses of dtrain beside PyTorch: the same model, streams, schedule and dropout, several seeds of each.
+"""Compares held-out losses of dtrain and PyTorch: the same model, streams, schedule and dropout, several seeds each.
 
   python3 Benchmarks/held_out.py [--models 'gru lstm'] [--seeds '1 2 3'] [--threads 2]
 
-The last tenth of the corpus is held out. Takes hours: each training that ended is kept in Benchmarks/results/held-out.json,
-and a second call goes on with those that are missing. Prints a Markdown table of the losses after the last epoch.
+The last tenth of the corpus is held out. Takes hours. Each finished training is kept in
+Benchmarks/results/held-out.json, and a second call runs only the missing ones. Prints a Markdown table of the losses
+after the last epoch.
 """
 import argparse
 import json
@@ -26,7 +27,7 @@ HOURS = 4 * 3600
 
 
 def dtrain(model, seed, corpus, threads):
-    """Held-out losses, one an epoch."""
+    """Held-out losses, one per epoch."""
     with tempfile.TemporaryDirectory() as folder:
         run([DTRAIN, "train", "--data", corpus, "--quiet", "--threads", str(threads), "--seed", str(seed),
              "--epochs", str(EPOCHS), "--stateful", "--validation-split", "0.1", "--schedule", "cosine",

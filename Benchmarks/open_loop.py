@@ -1,11 +1,12 @@
-"""What scheduled sampling does to text that a model writes on its own: the surprisal of generated text far from its prompt.
+"""Measures the effect of scheduled sampling on generated text: its surprisal far from the prompt.
 
   python3 Benchmarks/open_loop.py [--seeds '1 2 3'] [--threads 2]
 
-Models with and without scheduled sampling write 5,000 characters after each of 32 prompts. The 100 characters before the 100th, 500th,
-1,000th and 5,000th are measured by two reference models that were trained on the whole text: a strong recurrent model and a 5-gram
-model. Takes half an hour where the CPU has bf16 instructions, else an hour. Finished trainings are kept in Benchmarks/results/open-loop,
-and a second call resumes. Prints a Markdown table, whose last row is the corpus itself, as far behind the same prompts.
+Models with and without scheduled sampling write 5,000 characters after each of 32 prompts. The 100 characters before
+the 100th, 500th, 1,000th and 5,000th are scored by two reference models that were trained on the whole text: a strong
+recurrent model and a 5-gram model. Takes half an hour if the CPU has bf16 instructions, otherwise an hour. Finished
+trainings are kept in Benchmarks/results/open-loop, and a second call resumes. Prints a Markdown table; its last row is
+the corpus itself at the same distances from the same prompts.
 """
 import argparse
 import json
@@ -49,7 +50,7 @@ class FiveGrams:
         self.uniform = 1 / len(set(text))
 
     def surprisal(self, text):
-        """Nats a character, over all but the first four."""
+        """Nats per character, over all but the first four."""
         losses = []
         for i in range(4, len(text)):
             probability = self.uniform
@@ -63,7 +64,7 @@ class FiveGrams:
 
 
 def train(name, corpus, threads, *flags):
-    """The folder of a finished training."""
+    """Trains a model unless it exists; returns its folder."""
     folder = RESULTS / name
     if not (folder / "finished").exists():
         print(f"training {name} …", file=sys.stderr, flush=True)
@@ -74,13 +75,13 @@ def train(name, corpus, threads, *flags):
 
 
 def prompts_and_rests(text):
-    """Passages of the text, and what follows on each there."""
+    """Returns passages of the text, and the text after each of them."""
     ends = [(i + 1) * (len(text) // (PROMPTS + 1)) for i in range(PROMPTS)]
     return [text[end - PROMPT : end] for end in ends], [text[end : end + max(PLACES)] for end in ends]
 
 
 def written(folder, text, threads):
-    """What a model writes after passages of the text, kept beside its checkpoint."""
+    """Returns a model's continuations of passages of the text; kept beside its checkpoint."""
     kept = folder / "written.json"
     if not kept.exists():
         prompts, _ = prompts_and_rests(text)

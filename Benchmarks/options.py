@@ -27,7 +27,7 @@ def options(bench):
     for precision in ("fp32", "bf16"):
         held_out, trained = zip(*[reading(bench, "--precision", precision) for _ in range(bench.pairs)])
         bench.keep(
-            f"{precision}: characters a second held out (first) against trained", "≥ 2.5", held_out, trained,
+            f"{precision}: characters per second in held-out evaluation (first) against training", "≥ 2.5", held_out, trained,
             [ours / other for ours, other in zip(held_out, trained)], "")
 
 

@@ -13,7 +13,7 @@ CHECKS = str(ROOT / ".build" / "release" / "dtrain-mpi-checks")
 
 EXCHANGES = [
     ("tree", "MPI_Allreduce", "along the tree, in a training's column panels, against MPI_Allreduce"),
-    ("tree", "--allreduce mpi", "along the tree against --allreduce mpi, which tells the ranks' notes, too"),
+    ("tree", "--allreduce mpi", "along the tree against --allreduce mpi, which also sends the ranks' notes"),
 ]
 
 
@@ -71,7 +71,7 @@ def compression(bench):
     plain, rounded = epoch_losses(bench), epoch_losses(bench, "--gradient-compression", "bf16")
     difference = max(abs(a - b) for a, b in zip(plain, rounded, strict=True))
     bench.keep(
-        "loss of the third epoch, 2 ranks: gradients in bf16 on the way (first) or as they are; largest difference of an epoch",
+        "loss of the third epoch, 2 ranks: gradients exchanged in bf16 (first) or fp32; largest difference of an epoch",
         "≤ 0.01", rounded[-1:], plain[-1:], [difference], "")
 
 

@@ -3,11 +3,11 @@
 
 usage: dtrain --experimental-dump-help | packaging/manual.py FOLDER VERSION
 
-The flags are those of the argument parser's own description. What no flag's help says, such as exit codes, comes from the files in
-packaging/manual: NAME.mdoc, whole sections for the page NAME.
+The flags come from the argument parser's own description. All else, such as exit codes, comes from the files in
+packaging/manual: NAME.mdoc has whole sections for the page NAME.
 
-swift-argument-parser's `generate-manual` isn't used: it leaves out every character that isn't ASCII and the groups of the flags, names
-the pages dtrain.train(1), and knows no exit codes.
+swift-argument-parser's `generate-manual` isn't used: it drops non-ASCII characters and the groups of the flags, names
+the pages dtrain.train(1), and can't describe exit codes.
 
 SOURCE_DATE_EPOCH   the date of the pages, in seconds (today)
 """
@@ -26,7 +26,7 @@ ORDER = (
 
 
 def escaped(text):
-    """Text in which flags and quotes show as they are typed."""
+    """Text with flags and quotes escaped, so that they show as typed."""
     text = text.replace("\\", "\\e").replace("'", "\\(aq")
     # Names of flags and files aren't hyphenated.
     text = re.sub(r"(?<![\w-])-+(?=[\w-])", lambda dashes: "\\%" + dashes[0].replace("-", "\\-"), text)
@@ -93,7 +93,7 @@ class Page:
         self.abstract = command.get("abstract", "")
         self.commands = [c for c in command.get("subcommands", []) if c["shouldDisplay"] and c["commandName"] != "help"]
         self.arguments = [Argument(a) for a in command.get("arguments", []) if a.get("abstract")]  # The others are internal.
-        # The examples are what is indented.
+        # Indented lines are examples.
         lines = command.get("discussion", "").split("\n")
         self.discussion = [line for line in lines if line.strip() and not line.startswith("  ")]
         self.examples = [line.strip() for line in lines if line.startswith("  ")]
@@ -107,7 +107,7 @@ class Page:
         for title, section in written(own if own.exists() else SECTIONS / "command.mdoc").items():
             sections[title] = sections.get(title, []) + section
         sections["SEE ALSO"] = see_also([name for name in others if name != self.name])
-        assert set(sections) <= set(ORDER), f"{own}: a section has another title than {', '.join(ORDER)}"
+        assert set(sections) <= set(ORDER), f"{own}: a section's title is not one of {', '.join(ORDER)}"
         body = [line for title in ORDER if title in sections for line in (f".Sh {title}", *sections[title])]
         return [f".Dd {date}", f".Dt {self.name.upper()} 1", f".Os dtrain {version}", *body]
 
@@ -139,7 +139,7 @@ class Page:
         return [*lines, ".El"]
 
     def _options(self):
-        # What has no group stands first.
+        # Arguments without a group come first.
         groups = {None: []}
         for argument in self.arguments:
             if not argument.is_general:
@@ -154,7 +154,7 @@ class Page:
 
     @staticmethod
     def _items(group):
-        """List items; a switch and its opposite, which have one text, share one."""
+        """List items; a switch and its opposite share one item, because they share one text."""
         lines, previous = [], None
         for argument in group:
             if previous and previous.kind == argument.kind == "flag" and previous.text == argument.text:
@@ -179,7 +179,7 @@ def see_also(names):
 def main(folder, version):
     tool = json.load(sys.stdin)
     if tool.get("serializationVersion") != 0:
-        sys.exit("error: the argument parser's description has another version than 0: adapt packaging/manual.py")
+        sys.exit("error: the argument parser's description isn't of version 0: adapt packaging/manual.py")
     command = tool["command"]
     root = Page(command, [command["commandName"]])
     pages = [root, *(Page(c, [root.name, c["commandName"]]) for c in root.commands)]

@@ -75,7 +75,7 @@ for threads in 1...max(1, min(2, ProcessorSet.current.count)) {
     steps.append(Result.Step(threads: threads, parts: Dictionary(uniqueKeysWithValues: parts)))
 }
 
-let meeting = ProcessorSet.current.count > 1 ? try MemberBenchmark.meetingSeconds(members: 2) : nil
+let meeting = ProcessorSet.current.count > 1 ? try MemberBenchmark.barrierSeconds(members: 2) : nil
 let encoder = JSONEncoder()
 encoder.outputFormatting = [.sortedKeys]
 let result = Result(

@@ -18,8 +18,8 @@ public enum ExchangeFormat: String, CaseIterable, Sendable {
     ///   - output: the folder for `dtrain`; the file for the other formats.
     ///   - overwrite: whether to replace an existing file.
     /// - Returns: the path of the file.
-    /// - Throws: the errors of `requireFree`; `DTrainError` with `badData` if the format can't hold the model,
-    ///   `inputOutput` if writing fails.
+    /// - Throws: the errors of `requireFree`; `DTrainError` with `badData` if the format can't hold
+    ///   the model, `inputOutput` if writing fails.
     @discardableResult
     public func write(_ model: ExchangeModel, to output: String, overwrite: Bool = false) throws -> String {
         if self == .dtrain { return try model.save(to: output, overwrite: overwrite) }
@@ -40,8 +40,8 @@ public enum ExchangeFormat: String, CaseIterable, Sendable {
     /// - Parameters:
     ///   - output: the path to pass to `write`.
     ///   - overwrite: whether to replace an existing file.
-    /// - Throws: `DTrainError` with `usage` if the path is empty, of the wrong kind for the format, or an existing file
-    ///   that may not be replaced.
+    /// - Throws: `DTrainError` with `usage` if the path is empty, of the wrong kind for the format,
+    ///   or an existing file that may not be replaced.
     public func requireFree(_ output: String, overwrite: Bool = false) throws {
         if self == .dtrain {
             _ = try Checkpoint.generatorPath(in: output, overwrite: overwrite)
@@ -54,7 +54,8 @@ public enum ExchangeFormat: String, CaseIterable, Sendable {
         }
     }
 
-    /// Checks that a path names a regular file or nothing yet: renaming would replace a device, too.
+    /// Checks that a path names a regular file or nothing yet: renaming would replace a device,
+    /// too.
     private func requireFile(_ output: String) throws {
         let kind = FileKind(path: output) ?? .regular
         if kind == .folder {
@@ -89,11 +90,13 @@ public enum ImportFormat: String, CaseIterable, Sendable {
     ///
     /// - Parameters:
     ///   - path: a safetensors file.
-    ///   - vocabulary: a JSON list or the training text; nil if the weights' metadata has the vocabulary.
+    ///   - vocabulary: a JSON list or the training text; nil if the weights' metadata has the
+    ///     vocabulary.
     ///   - names: rules that rename the file's tensors.
     /// - Returns: the model with remarks and warnings.
-    /// - Throws: `DTrainError` with `noInput` if a file can't be opened, `badData` if it holds no such model or one
-    ///   that dtrain doesn't support, `usage` if the vocabulary or a rule doesn't fit.
+    /// - Throws: `DTrainError` with `noInput` if a file can't be opened, `badData` if it holds no
+    ///   such model or one that dtrain doesn't support, `usage` if the vocabulary or a rule doesn't
+    ///   fit.
     public func read(_ path: String, vocabulary: String?, names: NameMap = NameMap()) throws -> ImportedModel {
         let reader: any ForeignWeights.Type =
             switch self {
@@ -102,7 +105,7 @@ public enum ImportFormat: String, CaseIterable, Sendable {
             }
         let tensors = try ForeignTensors(path: path, names: names, spelling: reader.spelling)
         let weights = try reader.init(tensors)
-        if let rule = names.misdirected(in: tensors.file.names, wanted: weights.names, spelling: reader.spelling) {
+        if let rule = names.unmatchedRule(in: tensors.file.names, wanted: weights.names, spelling: reader.spelling) {
             throw DTrainError(
                 .usage,
                 "`map` \(rule.quotedForMessage) names no tensor of \(rawValue); use \(weights.modules.alternatives)"
@@ -133,7 +136,8 @@ protocol ForeignWeights {
 
     /// Finds and checks the model without allocating memory for it.
     ///
-    /// - Throws: `DTrainError` with `badData` that names the missing, misshapen or unsupported tensor.
+    /// - Throws: `DTrainError` with `badData` that names the missing, misshapen or unsupported
+    ///   tensor.
     init(_ tensors: ForeignTensors) throws
 
     /// The model's sizes in the file.

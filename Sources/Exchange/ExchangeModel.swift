@@ -17,7 +17,8 @@ public struct ExchangeModel: Sendable {
     /// - Parameters:
     ///   - checkpoint: the checkpoint with the weights.
     ///   - vocabulary: the meaning of its ids.
-    /// - Throws: `DTrainError` with `badData` if a weight isn't finite, `internal` if memory runs out.
+    /// - Throws: `DTrainError` with `badData` if a weight isn't finite, `internal` if memory runs
+    ///   out.
     public init(_ checkpoint: Checkpoint, vocabulary: Vocabulary) throws {
         layout = checkpoint.layout
         self.vocabulary = vocabulary
@@ -53,7 +54,8 @@ public struct ExchangeModel: Sendable {
     ///   - folder: the folder for `generator.safetensors`, created if missing.
     ///   - overwrite: whether to replace an existing file.
     /// - Returns: the path of the file.
-    /// - Throws: `DTrainError` with `usage` if the file exists and may not be replaced, `inputOutput` if writing fails.
+    /// - Throws: `DTrainError` with `usage` if the file exists and may not be replaced,
+    ///   `inputOutput` if writing fails.
     @discardableResult
     public func save(to folder: String, overwrite: Bool = false) throws -> String {
         let target = try Checkpoint.generatorPath(in: folder, overwrite: overwrite)

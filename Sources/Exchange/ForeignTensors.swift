@@ -13,8 +13,8 @@ struct ForeignTensors {
     ///   - path: a safetensors file.
     ///   - names: the user's rules for names.
     ///   - spelling: converts another spelling of a name to the format's.
-    /// - Throws: `DTrainError` with `noInput` if the file can't be opened, `badData` if it isn't a safetensors file or
-    ///   is dtrain's own, `usage` if a rule matches no tensor.
+    /// - Throws: `DTrainError` with `noInput` if the file can't be opened, `badData` if it isn't a
+    ///   safetensors file or is dtrain's own, `usage` if a rule matches no tensor.
     init(path: String, names: NameMap, spelling: (String) -> String) throws {
         file = try Safetensors(path: path, kind: "weights file")
         // The copy would get a new seal although the old one was never checked.
@@ -40,8 +40,8 @@ struct ForeignTensors {
 
     /// The shape of a required tensor of two dimensions.
     ///
-    /// - Throws: `DTrainError` with `badData` if it is missing or has an invalid shape, `usage` if two tensors have the
-    ///   name.
+    /// - Throws: `DTrainError` with `badData` if it is missing or has an invalid shape, `usage` if
+    ///   two tensors have the name.
     func matrixShape(_ name: String) throws -> (rows: Int, columns: Int) {
         let shape = try file.tensors[fileName(name)]?.shape ?? []
         guard shape.count == 2, shape.allSatisfy({ (1...Self.maximumSize).contains($0) }) else {
@@ -85,7 +85,8 @@ struct ForeignTensors {
         fileNames.first[name] == nil ? nil : try matrix(name, rows: 1, columns: count, isVector: true)
     }
 
-    /// The error for a tensor that is missing under all of these names; it lists the file's tensors.
+    /// The error for a tensor that is missing under all of these names; it lists the file's
+    /// tensors.
     func missing(_ names: [String], _ shape: [Int]? = nil) -> DTrainError {
         let shape = shape.map { " of shape \($0)" } ?? ""
         let wanted = names.map { "'\($0)'" }.alternatives
@@ -108,7 +109,7 @@ struct ForeignTensors {
         guard let second = fileNames.second[name] else { return first }
         throw DTrainError(
             .usage,
-            "\(first.quotedForMessage) and \(second.quotedForMessage) of '\(file.path)' both stand for "
+            "\(first.quotedForMessage) and \(second.quotedForMessage) of '\(file.path)' both map to "
                 + "\(name.quotedForMessage); rename one of them with `map`")
     }
 

@@ -13,8 +13,8 @@ struct ForeignVocabulary {
         + "unknown characters raise its loss"
     /// The logit of an added `[UNK]`.
     ///
-    /// Its probability is 0 in float32 if another logit is above 4. An unknown character costs about 100 nats, so a
-    /// mean loss stays readable.
+    /// Its probability is 0 in float32 if another logit is above 4. An unknown character costs
+    /// about 100 nats, so a mean loss stays readable.
     private static let impossible: Float = -100
     private static let advice = "pass the model's list or training text as `vocabulary`"
 
@@ -39,11 +39,13 @@ struct ForeignVocabulary {
     /// Reads the vocabulary.
     ///
     /// - Parameters:
-    ///   - path: a JSON list in the order of the ids, or the training text; nil for the list in the weights' metadata.
+    ///   - path: a JSON list in the order of the ids, or the training text; nil for the list in the
+    ///     weights' metadata.
     ///   - file: the weights.
     ///   - ids: the number of the model's ids.
-    /// - Throws: `DTrainError` with `usage` if the vocabulary at `path` has another size or differs from the
-    ///   metadata's, `badData` if there is none or it is invalid, `noInput` if it can't be read.
+    /// - Throws: `DTrainError` with `usage` if the vocabulary at `path` has another size or differs
+    ///   from the metadata's, `badData` if there is none or it is invalid, `noInput` if it can't be
+    ///   read.
     init(_ path: String?, of file: Safetensors, ids: Int) throws {
         let found = try path.map { try Self.given($0, of: file, ids: ids) } ?? Self.stored(in: file, ids: ids)
         vocabulary = found.vocabulary

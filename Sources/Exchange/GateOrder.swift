@@ -2,8 +2,9 @@ import DTrainCore
 
 /// The order of a cell's gates in dtrain's kernels and biases, a letter for each group of columns.
 ///
-/// z is the update gate, r the reset gate, h the candidate of a GRU (PyTorch's n) and the only group of a SimpleRNN; i,
-/// f, o are the input, forget and output gates of an LSTM, c its candidate (PyTorch's g).
+/// z is the update gate, r the reset gate, h the candidate of a GRU (PyTorch's n) and the only
+/// group of a SimpleRNN; i, f, o are the input, forget and output gates of an LSTM, c its candidate
+/// (PyTorch's g).
 enum GateOrder {
     /// dtrain's order, which is Keras's.
     static func dtrainOrder(_ cell: Cell) throws -> String { try require(dtrainOrders[cell], of: cell, in: "dtrain") }

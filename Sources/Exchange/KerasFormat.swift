@@ -1,13 +1,15 @@
 import DTrainCore
 
-/// The weights of a Keras model of `Embedding`, `GRU`, `LSTM` or `SimpleRNN` layers and `Dense`, as a safetensors file.
+/// The weights of a Keras model of `Embedding`, `GRU`, `LSTM` or `SimpleRNN` layers and `Dense`, as
+/// a safetensors file.
 ///
-/// Names, shapes and the order of gates are dtrain's own (see `ParameterLayout`). The paths of Keras's variables are
-/// read as well: `sequential/gru/gru_cell/kernel` is `gru.kernel`. Absent biases (`use_bias=False`) are zeros.
+/// Names, shapes and the order of gates are dtrain's own (see `ParameterLayout`). The paths of
+/// Keras's variables are read as well: `sequential/gru/gru_cell/kernel` is `gru.kernel`. Absent
+/// biases (`use_bias=False`) are zeros.
 ///
-/// Not supported: `Bidirectional`, and GRUs with `reset_after=False`, which are refused. Activations other than Keras's
-/// defaults, and GRUs with `reset_after=False` and `use_bias=False`, aren't detected because their weights look the
-/// same.
+/// Not supported: `Bidirectional`, and GRUs with `reset_after=False`, which are refused.
+/// Activations other than Keras's defaults, and GRUs with `reset_after=False` and `use_bias=False`,
+/// aren't detected because their weights look the same.
 struct KerasFormat: ForeignWeights {
     private static let embedding = "embedding.embeddings"
     private static let denseKernel = "dense.kernel"
@@ -52,7 +54,8 @@ struct KerasFormat: ForeignWeights {
         }
     }
 
-    /// Whether a tensor belongs to a `Bidirectional`, by the name of the layer or of its backward half.
+    /// Whether a tensor belongs to a `Bidirectional`, by the name of the layer or of its backward
+    /// half.
     private static func isBidirectional(_ fileName: String) -> Bool {
         fileName.split(whereSeparator: { $0 == "/" || $0 == "." }).contains {
             $0.hasPrefix("bidirectional") || $0.hasPrefix("backward_")

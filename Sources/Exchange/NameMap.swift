@@ -2,7 +2,8 @@ import DTrainCore
 
 /// Rules that rename tensors or modules of a file to a format's names.
 ///
-/// The rule `decoder=rnn` applies to the tensor `decoder`, and to all names that start with `decoder.` or `decoder/`.
+/// The rule `decoder=rnn` applies to the tensor `decoder`, and to all names that start with
+/// `decoder.` or `decoder/`.
 public struct NameMap: Hashable, Sendable {
     private struct Rule: Hashable, Sendable {
         let theirs: String
@@ -42,14 +43,16 @@ public struct NameMap: Hashable, Sendable {
 
     /// The format's names for a file's name; nil if no rule applies.
     ///
-    /// The rules with the longest matching name apply. Several names result if one tensor serves in several places.
+    /// The rules with the longest matching name apply. Several names result if one tensor serves in
+    /// several places.
     func ours(of fileName: String) -> [String]? {
         let found = rules.compactMap { rule in rule.name(for: fileName).map { (rule, $0) } }
         guard let longest = found.map(\.0.theirs.utf8.count).max() else { return nil }
         return found.filter { $0.0.theirs.utf8.count == longest }.map(\.1)
     }
 
-    /// The left side of the first rule that applies to none of these names; nil if there is no such rule.
+    /// The left side of the first rule that applies to none of these names; nil if there is no such
+    /// rule.
     func unused(in fileNames: some Sequence<String>) -> String? {
         rules.first { rule in !fileNames.contains { rule.name(for: $0) != nil } }?.theirs
     }
@@ -60,7 +63,7 @@ public struct NameMap: Hashable, Sendable {
     ///   - fileNames: the names of a file.
     ///   - wanted: the names of the format.
     ///   - spelling: converts another spelling of a name to the format's.
-    func misdirected(
+    func unmatchedRule(
         in fileNames: some Sequence<String>, wanted: Set<String>, spelling: (String) -> String
     ) -> String? {
         let found = rules.first { rule in

@@ -1,7 +1,7 @@
 import DTrainCore
 
-/// The weights of a PyTorch module with `embedding` (`nn.Embedding`), `rnn` (`nn.GRU`, `nn.LSTM` or `nn.RNN`) and
-/// `head` (`nn.Linear`), as a safetensors file.
+/// The weights of a PyTorch module with `embedding` (`nn.Embedding`), `rnn` (`nn.GRU`, `nn.LSTM` or
+/// `nn.RNN`) and `head` (`nn.Linear`), as a safetensors file.
 ///
 /// With V ids, an embedding of E, H units, G gates:
 ///
@@ -10,8 +10,8 @@ import DTrainCore
 ///     rnn.bias_ih_l0 [G·H]        rnn.bias_hh_l0 [G·H]
 ///     head.weight [V, H]          head.bias [V]
 ///
-/// Not supported: bidirectional layers, projections and pickles, which are refused. RNNs with ReLU aren't detected
-/// because their weights look like those with tanh.
+/// Not supported: bidirectional layers, projections and pickles, which are refused. RNNs with ReLU
+/// aren't detected because their weights look like those with tanh.
 struct PyTorchFormat: ForeignWeights {
     /// PyTorch's order of gates in rows; h is PyTorch's n, c its g.
     private static let gates: [Cell: String] = [.gru: "rzh", .lstm: "ifco", .simpleRNN: "h"]

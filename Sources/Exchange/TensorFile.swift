@@ -32,7 +32,8 @@ enum TensorFile {
 
     /// Writes a file atomically.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` if writing fails; an existing file is then unchanged.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails; an existing file is then
+    ///   unchanged.
     static func write(_ tensors: [Tensor], of model: ExchangeModel, to path: String, _ overwrite: Bool) throws {
         // One buffer keeps the pointers of all tensors valid while the file is written.
         let buffer = try AlignedBuffer<Float>(count: tensors.reduce(0) { $0 + $1.values.count })

@@ -1,4 +1,6 @@
-/// A column of a table, whose numbers have three significant digits and one unit, named in its head.
+/// A column of a table.
+///
+/// Its numbers have three significant digits and one unit, given in the header.
 package struct Column: Sendable {
     let head: String
     let cells: [String]

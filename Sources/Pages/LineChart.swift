@@ -45,7 +45,8 @@ package struct LineChart: Sendable {
         """
     }
 
-    /// The chart as a standalone SVG file with its legend inside, light or dark as the viewer's screen.
+    /// The chart as a standalone SVG file with its legend inside, light or dark as the viewer's
+    /// screen.
     package var picture: String {
         let row = 15.0
         let head = 24 + row * Double(lines.count)

@@ -20,8 +20,8 @@ package struct Markup: Hashable, Sendable {
 
     /// Escapes text for the inside of an element or of a quoted attribute.
     ///
-    /// It works on scalars: a quote followed by a combining mark is one character, but still closes an attribute.
-    /// Control characters, which XML forbids, become U+FFFD.
+    /// It works on scalars: a quote followed by a combining mark is one character, but still closes
+    /// an attribute. Control characters, which XML forbids, become U+FFFD.
     private static func escaped(_ text: some StringProtocol) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {

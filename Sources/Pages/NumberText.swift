@@ -18,7 +18,8 @@ extension Int {
     }
 }
 
-/// Decimal notation with a fixed number of decimals, a dash for what is no number, and no negative zero.
+/// Decimal notation with a fixed number of decimals, a dash for NaN and infinity, and no negative
+/// zero.
 package func decimal(_ value: Double, _ decimals: Int) -> String {
     guard value.isFinite else { return "–" }
     let text = value.fixed(decimals)

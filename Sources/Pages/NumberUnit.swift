@@ -10,7 +10,8 @@ package struct NumberUnit: Hashable, Sendable {
     /// Shares, in per cent.
     package static let percent = NumberUnit(name: "%", size: 0.01)
 
-    /// The unit in which the median of some durations, in seconds, has one to three digits before the point.
+    /// The unit in which the median of some durations, in seconds, has one to three digits before
+    /// the point.
     package static func duration(of values: [Double]) -> NumberUnit {
         suited(values, [("µs", 1e-6), ("ms", 1e-3), ("s", 1), ("min", 60), ("h", 3600)], limit: 0.9)
     }

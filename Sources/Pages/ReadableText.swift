@@ -1,4 +1,5 @@
-// Single numbers with a unit that suits them, for sentences and progress lines. Columns have one unit: `NumberUnit`.
+// Single numbers, each with a suitable unit, for sentences and progress lines. Columns share one
+// unit: `NumberUnit`.
 
 /// Seconds in a unit that suits them, seconds at most.
 package func seconds(_ value: Double) -> String {

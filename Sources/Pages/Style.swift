@@ -10,9 +10,11 @@ enum Style {
         --page: #14171a; --card: #1d2226; --text: #e6e9ec; --soft: #9aa5af; --line: #343b42; --c1: #6aa9ee; --c2: #f08a55;
         --c3: #5fc48c; --c4: #bb93e6; --c5: #dfba4c; --c6: #98a2ab; --c7: #4fc7d1; --c8: #f07fa8;
         """
-    /// The sizes of type, from labels of charts and legends through tables, text and headings to the page's title.
+    /// The font sizes, from chart labels and legends through tables, text and headings to the
+    /// page's title.
     ///
-    /// A chart's labels have 12 units of its own, so charts are kept near the width at which a unit is a pixel.
+    /// A chart's labels have 12 units of its own, so charts are kept near the width at which a unit
+    /// is a pixel.
     private static let sizes: Markup =
         "--size-1: .75rem; --size-2: .84rem; --size-3: .9375rem; --size-4: 1.125rem; --size-5: 1.45rem;"
     /// What charts are drawn with.

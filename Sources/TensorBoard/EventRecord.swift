@@ -11,7 +11,8 @@ enum EventRecord {
         return length + littleEndian(maskedChecksum(of: length)) + data + littleEndian(maskedChecksum(of: data))
     }
 
-    /// The checksum as records have it: rotated and moved, since a checksum of data that hold their own checksum says little.
+    /// The masked checksum of a record: rotated and offset, because the CRC of data that contain
+    /// their own CRC is weak.
     static func maskedChecksum(of bytes: [UInt8]) -> UInt32 {
         let checksum = CRC32C.checksum(of: bytes)
         return (checksum >> 15 | checksum << 17) &+ 0xA282_EAD8

@@ -22,7 +22,8 @@ struct SettingsSummary {
         return Markdown.table(facts + Settings.all.map { ($0.name, $0.text(in: settings)) })
     }
 
-    /// The settings that a checkpoint keeps, by name: numbers and switches as such, all others as text.
+    /// The settings that a checkpoint keeps, by name: numbers and switches as such, all others as
+    /// text.
     var hyperparameters: [String: TensorBoardSettingValue] {
         (Settings.modelSizes + Settings.training).reduce(into: [:]) { values, setting in
             values[setting.name] = Self.value(setting.text(in: settings), isSwitch: setting.isSwitch)

@@ -8,7 +8,8 @@ extension TensorBoardEvent {
         event(step: 0) { $0.fileVersion = "brain.Event:2" }
     }
 
-    /// The start of a program that continues before a step: readers drop earlier points of that step and later ones.
+    /// The start of a program that continues before a step: readers drop earlier points of that
+    /// step and later ones.
     static func start(step: Int) -> TensorBoardEvent {
         event(step: step) { $0.sessionLog.status = .start }
     }

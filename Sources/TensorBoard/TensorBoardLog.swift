@@ -4,9 +4,11 @@ import FoundationEssentials
 import Glibc
 import SwiftProtobuf
 
-/// A training as event files, which TensorBoard shows: losses and other numbers by step, settings and sample texts.
+/// Event files of a training for TensorBoard: losses and other numbers by step, settings and sample
+/// texts.
 ///
-/// Numbers have the names of the metrics file, and every point stands at the number of optimizer steps before it.
+/// Numbers have the names of the metrics file. A point's step is the number of optimizer steps
+/// before it.
 package final class TensorBoardLog: TrainingLog {
     private let path: String
     private let settings: Settings
@@ -22,7 +24,8 @@ package final class TensorBoardLog: TrainingLog {
     /// - Parameters:
     ///   - options: the options in force.
     ///   - predecessor: the relation of the training to earlier event files.
-    /// - Throws: `DTrainError` with `usage` when the folder holds another training, `inputOutput` when the file can't be created.
+    /// - Throws: `DTrainError` with `usage` when the folder holds another training, `inputOutput`
+    ///   when the file can't be created.
     package static func open(
         _ options: TrainingOptions, after predecessor: EarlierMetrics.Predecessor
     ) throws -> (any TrainingLog)? {
@@ -46,7 +49,7 @@ package final class TensorBoardLog: TrainingLog {
             unlink(path)
             throw DTrainError(
                 .inputOutput, "cannot write to '\(path)': \(systemMessage(code))",
-                hint: "make room, or name another folder with `tensorboard`")
+                hint: "free some space, or name another folder with `tensorboard`")
         }
     }
 
@@ -57,7 +60,7 @@ package final class TensorBoardLog: TrainingLog {
             report(
                 .warning(
                     "cannot write events to '\(path)': \(systemMessage(code)); the training continues and retries after each "
-                        + "step: make room"))
+                        + "step: free some space"))
         }
     }
 
@@ -68,7 +71,7 @@ package final class TensorBoardLog: TrainingLog {
         throw DTrainError(
             .inputOutput,
             "cannot write events to '\(path)': \(systemMessage(code)); its last ones are missing, the training itself is "
-                + "saved: make room",
+                + "saved: free some space",
             hint: "resume from an earlier checkpoint with `resume-from` and `overwrite` if you need them")
     }
 

@@ -18,8 +18,8 @@ struct DTrain: ParsableCommand {
 
     /// Parses and runs a command.
     ///
-    /// Unlike ArgumentParser's own `main`, it prints an error as one line that starts with `error:` and exits with the
-    /// error's code.
+    /// Unlike ArgumentParser's own `main`, it prints an error as one line that starts with `error:`
+    /// and exits with the error's code.
     static func main() {
         do {
             // The parser would describe the default command alone.

@@ -70,7 +70,7 @@ struct NetworkHostTests {
                 + "'\(try MPIRun.find("dtrain"))' \(Bench.train("--max-steps 1 --threads 1"))",
             folder: bench.folder)
         #expect(outcome.status == 0, "\(outcome)")
-        let warnings = outcome.stderr.split(separator: "\n").filter { $0.contains("slower than one rank a core") }
+        let warnings = outcome.stderr.split(separator: "\n").filter { $0.contains("slower than one rank per core") }
         #expect(warnings.count == 1, "\(outcome)")
         #expect(warnings.first?.contains("\(ranks) ranks share the \(Launch.cores) core") == true, "\(outcome)")
         #expect(warnings.first?.contains(" of host2, which is slower") == true, "\(outcome)")

@@ -67,7 +67,7 @@ struct OutputTests {
     @Test(.enabled(if: MPIRun.isAvailable && Launch.cores < 8, "no mpirun, or too many cores"))
     func moreRanksThanCoresCauseOneWarning() throws {
         let outcome = try Bench().train("--max-steps 2", on: .ranks(Launch.cores + 1))
-        let warnings = outcome.stderr.split(separator: "\n").filter { $0.contains("slower than one rank a core") }
+        let warnings = outcome.stderr.split(separator: "\n").filter { $0.contains("slower than one rank per core") }
         #expect(warnings.count == 1, "\(outcome)")
         #expect(warnings[0].contains("\(Launch.cores + 1) ranks share the \(Launch.cores) core"), "\(outcome)")
         #expect(warnings[0].contains("start \(Launch.cores) there"), "\(outcome)")

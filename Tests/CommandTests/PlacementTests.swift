@@ -30,7 +30,7 @@ struct PlacementTests {
         let bench = try Bench()
         let idle = warnings(try bench.train("--max-steps 1 --micro-batch-size 8 --threads 1", on: .ranks(2)))
         #expect(
-            idle.count { $0.contains("2 ranks share 1 micro-batch a step, so 1 rank has no work: start 1, ") } == 1,
+            idle.count { $0.contains("2 ranks share 1 micro-batch per step, so 1 rank has no work: start 1, ") } == 1,
             "\(idle)")
         #expect(idle.contains { $0.contains("raise --batch-size to 16, ") && $0.contains("--micro-batch-size") })
         // The suggested flags remove the warning.

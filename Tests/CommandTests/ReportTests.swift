@@ -100,7 +100,7 @@ struct ReportTests {
         let outcome = try bench.run("compare one")
         #expect(outcome.status == 0 && outcome.stdout.contains("lowest held-out loss"), "\(outcome)")
         #expect(
-            outcome.stderr.hasPrefix("warning: passed over: 'one/notes.jsonl' holds no metrics")
+            outcome.stderr.hasPrefix("warning: skipped: 'one/notes.jsonl' holds no metrics")
                 && outcome.stderr.split(separator: "\n").count == 1, "\(outcome)")
         expectRefusal(try bench.run("compare one/notes.jsonl"), 65, "holds no metrics")
     }

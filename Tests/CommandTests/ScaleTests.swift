@@ -118,7 +118,7 @@ struct ScaleTests {
         let lines = outcome.stderr.split(separator: "\n")
         #expect(lines.first?.wholeMatch(of: /about \d+ (?:second|minute)s?: (\d+) runs/)?.1 == "\(runs)", "\(outcome)")
         for (index, line) in lines.dropFirst().enumerated() {
-            let rest = index + 1 < runs ? /, about \d+ (?:second|minute)s? left/ : /ms a step/
+            let rest = index + 1 < runs ? /, about \d+ (?:second|minute)s? left/ : /ms per step/
             #expect(line.hasPrefix("run \(index + 1) of \(runs), ") && line.firstMatch(of: rest) != nil, "\(line)")
             #expect(line.hasSuffix(" left") == (index + 1 < runs), "\(line)")
         }
@@ -195,7 +195,7 @@ struct ScaleTests {
         expectRefusal(
             outcome, 70,
             "error: ssh: Could not resolve hostname node9: Name or service not known ORTE was unable to reliably start one or "
-                + "more daemons.; see that 'ssh ")
+                + "more daemons.; check that 'ssh ")
         #expect(!outcome.stderr.contains("developers"), "\(outcome)")
     }
 
@@ -216,7 +216,7 @@ struct ScaleTests {
         // The fix suggested by the second error.
         try bench.write("localhost slots=2\r\n", to: "hosts")
         #expect(try MPIRun.shell("sed -i 's/\\r$//' 'hosts'", folder: bench.folder).status == 0)
-        expectRefusal(try start(), 70, "it wrote nothing")
+        expectRefusal(try start(), 70, "it printed nothing")
     }
 
     /// The shell line of a launcher without MPI that starts one process.
@@ -241,7 +241,7 @@ struct ScaleTests {
         let sentence = experiment.recommendation.sentence
         #expect(
             sentence.contains(
-                /^1 process × \d threads? is (the simplest of the )?fastest here: [\d.,]+ (ms|µs|s) a step of 8 sequences/
+                /^1 process × \d threads? is (the simplest of the )?fastest here: [\d.,]+ (ms|µs|s) per step of 8 sequences/
             ))
         #expect(outcome.stdout.contains(sentence + "\n"), "\(outcome)")
         #expect(outcome.stdout.contains(#/\nbase +1 × 1 +[\d.,]+ +1\.00 +100 /#), "\(outcome)")

@@ -66,6 +66,6 @@ import Testing
         #expect(
             error.description
                 == "the gradient of step 12 is not finite: every rank's own part is finite, so their sum is too large, or a "
-                + "machine has miscalculated\(advice)")
+                + "machine computed a wrong value\(advice)")
     }
 }

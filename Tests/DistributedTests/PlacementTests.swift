@@ -29,26 +29,26 @@ import Testing
     @Test func warningsOfTooManyThreadsNameBothCountsAndTheSetting() {
         #expect(
             host(ranks: 3).warning
-                == "3 ranks share the 2 cores of node1, which is slower than one rank a core: start 2 there")
+                == "3 ranks share the 2 cores of node1, which is slower than one rank per core: start 2 there")
         #expect(
             host(own: 8, isGiven: true).warning
-                == "8 worker threads share the 2 cores of node1, which is slower than one thread a core: lower "
+                == "8 worker threads share the 2 cores of node1, which is slower than one thread per core: lower "
                 + "`threads` to 2")
         // `-np 2 --threads 2` on two cores, unbound and bound.
         for near in [4, 2] {
             #expect(
                 host(ranks: 2, own: 2, near: near, processors: near / 2, isGiven: true).warning
-                    == "4 worker threads share the 2 cores of node1, which is slower than one thread a core: lower "
+                    == "4 worker threads share the 2 cores of node1, which is slower than one thread per core: lower "
                     + "`threads` to 1")
         }
         #expect(
             host(own: 8, processors: 8, quota: 1.5, of: 8, isGiven: true).warning
                 == "8 worker threads share the 1.5 cores that a CPU quota leaves to node1, which is slower than one "
-                + "thread a core: lower `threads` to 2")
+                + "thread per core: lower `threads` to 2")
         // One of two bound ranks has more threads than cores, although the host has a free core.
         #expect(
             host(ranks: 2, own: 3, all: 4, near: 3, processors: 1, of: 4, isGiven: true).warning
-                == "3 worker threads share the 1 core of node1, which is slower than one thread a core: lower "
+                == "3 worker threads share the 1 core of node1, which is slower than one thread per core: lower "
                 + "`threads` to 1")
     }
 

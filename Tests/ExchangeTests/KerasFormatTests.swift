@@ -117,7 +117,7 @@ import Testing
         #expect(imported.warnings.count == 1, "\(imported.warnings)")
         #expect(imported.warnings.first?.hasSuffix("ignored: 'a/norm/gamma', 'b/norm/gamma'") == true)
         try expectRefusal(
-            .usage, "'dense.bias' and 'head/dense/bias'", "both stand for 'dense.bias'; rename one of them with `map`"
+            .usage, "'dense.bias' and 'head/dense/bias'", "both map to 'dense.bias'; rename one of them with `map`"
         ) {
             _ = try read(gru + [.counted("head/dense/bias", [5])])
         }

@@ -183,7 +183,7 @@ import Testing
         let imported = try read(state(rows: 9) + [.counted("other", [5], from: 50)], map: ["other=head.bias"])
         #expect(try imported.model.matrix("dense.bias").values == (50...54).map(Float.init))
         #expect(imported.warnings.first?.hasSuffix("ignored: 'head.bias'") == true, "\(imported.warnings)")
-        try expectRefusal(.usage, "'a' and 'b'", "both stand for 'head.bias'; rename one of them with `map`") {
+        try expectRefusal(.usage, "'a' and 'b'", "both map to 'head.bias'; rename one of them with `map`") {
             _ = try read(
                 state(rows: 9) + [.counted("a", [5]), .counted("b", [5])], map: ["a=head.bias", "b=head.bias"])
         }

@@ -158,7 +158,7 @@ import Testing
                 parts.exchange -= parts.hiddenExchange
             }
         }
-        let hiding = Hiding(fittedTo: measurements)
+        let hiding = ExchangeOverlap(fittedTo: measurements)
         #expect(abs(hiding.perWeightGradient - 0.5) < 1e-9, "\(hiding)")
     }
 
@@ -176,7 +176,7 @@ import Testing
                     parts.exchange -= parts.hiddenExchange
                 }
             }
-        let hiding = Hiding(fittedTo: exchanges)
+        let hiding = ExchangeOverlap(fittedTo: exchanges)
         #expect(abs(hiding.perWeightGradient - 0.8) < 1e-9 && abs(hiding.share - 11.0 / 12) < 1e-9, "\(hiding)")
     }
 

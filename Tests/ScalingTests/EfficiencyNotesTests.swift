@@ -44,7 +44,7 @@ import Testing
         #expect(excess.referenceName == "the base" && excess.efficiency > 1.2)
         #expect(
             excess.sentence.contains(
-                " % of the base. Noise alone is hardly the reason. Most of it is saved in compute: 1 busy core instead of 4 may "
+                " % of the base. Noise alone is an unlikely reason. Most of it is saved in compute: 1 busy core instead of 4 may "
                     + "have more cache, memory bandwidth and clock rate for itself."), "\(excess.sentence)")
         #expect(notes.sentences.first?.hasPrefix("Efficiency above 100 % is not an error") == true)
         #expect(notes.sentences.last?.contains("--bind-to none") == true)
@@ -59,7 +59,7 @@ import Testing
         #expect(excess.name == "strong, 2 ranks × 1 thread" && abs(excess.efficiency - 1 / 0.9) < 0.01)
         #expect(
             excess.sentence.hasPrefix(
-                "strong, 2 ranks × 1 thread: 111 % of one rank. Noise alone is hardly the reason. Most of it is saved in "
+                "strong, 2 ranks × 1 thread: 111 % of one rank. Noise alone is an unlikely reason. Most of it is saved in "
                     + "compute: a rank's share of 32 sequences instead of 64 may fit a cache"), "\(excess.sentence)")
     }
 

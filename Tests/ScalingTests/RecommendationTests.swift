@@ -43,7 +43,7 @@ import Testing
 
     @Test func theFastestLayoutIsRecommendedIfNoIntervalOverlaps() throws {
         let text = sentence([try measured(1, 4, 0.99, 1, 1.01), try measured(2, 2, 0.79, 0.8, 0.81)])
-        #expect(text == "2 ranks × 2 threads is fastest here: 0.800 s a step of 64 sequences.")
+        #expect(text == "2 ranks × 2 threads is fastest here: 0.800 s per step of 64 sequences.")
     }
 
     @Test func theSimplestOfEqualLayoutsIsRecommended() throws {
@@ -52,7 +52,7 @@ import Testing
         ]
         #expect(
             sentence(options)
-                == "1 process × 4 threads is the simplest of the fastest here: 1.00 s a step of 64 sequences, equal within the "
+                == "1 process × 4 threads is the simplest of the fastest here: 1.00 s per step of 64 sequences, equal within the "
                 + "noise to 2 ranks × 2 threads (0.970 s).")
     }
 
@@ -68,7 +68,7 @@ import Testing
         #expect(Recommendation(among: [one, faster], batchSize: 64).machine == faster)
         #expect(
             sentence([one, faster]).contains(
-                "4 ranks × 1 thread should be fastest here: 0.900 s a step of 64 sequences (predicted ± 5.0 %)."))
+                "4 ranks × 1 thread should be fastest here: 0.900 s per step of 64 sequences (predicted ± 5.0 %)."))
     }
 
     /// Without any check, a prediction's error is assumed to be 10 %.
@@ -77,7 +77,7 @@ import Testing
         #expect(Recommendation(among: [one, predicted(4, 1, 0.91, error: nil)], batchSize: 64).machine == one)
         #expect(
             sentence([one, predicted(4, 1, 0.8, error: nil)]).contains(
-                "0.800 s a step of 64 sequences (predicted, unchecked)."))
+                "0.800 s per step of 64 sequences (predicted, unchecked)."))
     }
 
     /// The interval comes from the run's four steps, with a coverage of 87.5 %.
@@ -87,7 +87,7 @@ import Testing
         let two = try measured(2, 2, runs: [[0.85, 0.85, 0.95, 0.95]])
         let recommendation = Recommendation(among: [one, two], batchSize: 64)
         #expect(recommendation.machine == one)
-        #expect(recommendation.sentence.hasSuffix(" (from one run each: raise --repeats to know the noise)."))
+        #expect(recommendation.sentence.hasSuffix(" (from one run each: raise --repeats to measure the noise)."))
     }
 
     @Test func hostsHaveTheirOwnRecommendation() throws {
@@ -97,8 +97,8 @@ import Testing
         ]
         #expect(
             sentence(options)
-                == "1 process × 4 threads is fastest here: 1,000 ms a step of 64 sequences; on the 4 hosts 16 ranks × 1 thread, "
-                + "4 a host should be fastest: 300 ms (predicted ± 5.0 %).")
+                == "1 process × 4 threads is fastest here: 1,000 ms per step of 64 sequences; on the 4 hosts 16 ranks × 1 thread, "
+                + "4 per host should be fastest: 300 ms (predicted ± 5.0 %).")
         let half = [options[0], options[1], try measured(4, 4, 0.6, 0.62, 0.64, hosts: 4)]
         #expect(
             sentence(half).hasSuffix(
@@ -152,8 +152,8 @@ import Testing
         let options = try #require(machine.experiment(ranks: [1, 2])).recommendation.options.filter { $0.hosts == 2 }
         #expect(
             options.map(\.name) == [
-                "2 ranks × 1 thread", "2 ranks × 4 threads", "4 ranks × 2 threads, 2 a host",
-                "8 ranks × 1 thread, 4 a host",
+                "2 ranks × 1 thread", "2 ranks × 4 threads", "4 ranks × 2 threads, 2 per host",
+                "8 ranks × 1 thread, 4 per host",
             ])
         #expect(options.map(\.origin) == [.measured, .predicted, .predicted, .predicted])
         let truth = machine.parts(

@@ -75,7 +75,7 @@ import Testing
         let experiment = try #require(Synthetic().experiment(ranks: [1]))
         #expect(
             experiment.verdict[1]
-                == "Only one rank was measured, which exchanges nothing, so compute is all that limits it.")
+                == "Only one rank was measured. It exchanges nothing, so compute is its only limit.")
     }
 
     private func projection(_ limits: [Limit], _ series: Series = .strong, link: Link, name: String) -> Projection {
@@ -94,14 +94,17 @@ import Testing
         arguments: [
             (
                 [Limit.compute, .compute, .compute, .network],
-                "Beyond 4 hosts the network limits: predicted for batches of 64."
+                "Beyond 4 hosts, the network is the limit: predicted for batches of 64."
             ),
-            ([.smallBatch, .network, .network], "Already on 2 hosts the network limits: predicted for batches of 64."),
+            (
+                [.smallBatch, .network, .network],
+                "Already on 2 hosts, the network is the limit: predicted for batches of 64."
+            ),
             (
                 [.compute, .compute, .microBatches],
-                "Beyond 2 hosts the batch has too few micro-batches for all hosts: predicted for batches of 64."
+                "Beyond 2 hosts, the batch has too few micro-batches for all hosts: predicted for batches of 64."
             ),
-            ([.compute, .compute], "Up to 2 hosts nothing but compute limits: predicted for batches of 64."),
+            ([.compute, .compute], "Up to 2 hosts, compute is the only limit: predicted for batches of 64."),
         ] as [([Limit], String)])
     func theOutlookNamesTheFirstLimit(limits: [Limit], sentence: String) {
         let link = Link(kind: .network, origin: .measured, secondsPerMessage: 0, secondsPerByte: 0)
@@ -117,7 +120,7 @@ import Testing
         let curves = zip(links, limits).map { projection($1, .weak, link: $0, name: "\($1.count) Gbit/s (assumed)") }
         #expect(
             Outlook.sentence(curves)
-                == "Beyond 2 hosts the network limits: predicted for batches of 64 for each host over 3 Gbit/s (assumed)."
+                == "Beyond 2 hosts, the network is the limit: predicted for batches of 64 per host over 3 Gbit/s (assumed)."
         )
         #expect(Outlook.sentence([]) == nil)
     }

@@ -13,7 +13,8 @@ extension Cell {
 
         /// The gate whose columns the group contributes to.
         let gate: Int
-        /// The gradients, in the order in which they are stored, exchanged and summed into the norm.
+        /// The gradients, in the order in which they are stored, exchanged and summed into the
+        /// norm.
         let destinations: [Destination]
 
         init(gate: Int, to destinations: [Destination]) {

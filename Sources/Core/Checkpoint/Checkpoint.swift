@@ -37,8 +37,8 @@ public struct Checkpoint: Sendable {
         let source = try ModelFile(path: path, kind: "checkpoint", heartbeat: heartbeat)
         guard source.verdict != .foreign else {
             throw DTrainError(
-                .badData, "checkpoint '\(path)' has none of dtrain's metadata: it holds weights, but no training",
-                hint: "start a new training from them with `init`")
+                .badData, "checkpoint '\(path)' has no dtrain metadata: it holds weights, but no training state",
+                hint: "start a new training from the weights with `init`")
         }
         try self.init(sealed: source)
     }
@@ -71,7 +71,7 @@ public struct Checkpoint: Sendable {
         let metadata = try CheckpointMetadata(file, model: source.layout.configuration)
         let optimizerSlots = file.slotNames(source.layout)
         guard optimizerSlots.isEmpty || metadata.kind == .training else {
-            throw file.unfit("is of kind '\(metadata.kind.rawValue)' but holds an optimizer's state")
+            throw file.unfit("is of kind '\(metadata.kind.rawValue)' but holds optimizer state")
         }
         for slot in optimizerSlots {
             for tensor in source.layout.tensors {
@@ -95,11 +95,11 @@ public struct Checkpoint: Sendable {
                 .usage,
                 "the given vocabulary has \(vocabulary.size) entries, [UNK] included, but the model of '\(path)' has "
                     + "\(layout.configuration.vocabularySize)",
-                hint: "name the text or list that it was trained with, with `vocabulary`")
+                hint: "pass the text or list that it was trained with as `vocabulary`")
         }
         guard zip(metadata.vocabulary, vocabulary.tokens).allSatisfy({ $0.utf8.elementsEqual($1.utf8) }) else {
             throw DTrainError(
-                .usage, "the given vocabulary is not the one that '\(path)' holds itself",
+                .usage, "the given vocabulary differs from the one in '\(path)'",
                 hint: "leave out `vocabulary`")
         }
     }

@@ -18,8 +18,8 @@ package final class CheckpointLock: Sendable {
             path: directory.path, flags: O_RDONLY | O_DIRECTORY, heartbeat: heartbeat, isOptional: true
         ) { holder in
             DTrainError(
-                .inputOutput, "another training (\(holder)) saves to folder '\(directory.path)' right now",
-                hint: "wait for its end, or name another folder with `checkpoint-dir`")
+                .inputOutput, "another training (\(holder)) saves to folder '\(directory.path)'",
+                hint: "wait until it ends, or name another folder with `checkpoint-dir`")
         }
     }
 

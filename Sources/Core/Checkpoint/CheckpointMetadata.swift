@@ -63,13 +63,15 @@ public struct CheckpointMetadata: Hashable, Sendable {
     var problem: String? {
         if let problem = Self.vocabularyProblem(vocabulary, size: model.vocabularySize) { return problem }
         if let settings, settings[.tokens] != tokenization {
-            return "was trained on \(settings[.tokens].rawValue), which its vocabulary doesn't have"
+            return "was trained on \(settings[.tokens].rawValue), but its vocabulary is of another kind"
         }
         if kind == .training, settings == nil || progress == nil || corpusChecksum == nil {
             return "lacks the settings, the progress or the corpus checksum of its training"
         }
         if settings?.areValid == false { return "has invalid training settings" }
-        if let horizon, !(1...StepCount.maximumSteps).contains(horizon) { return "plans \(horizon) steps" }
+        if let horizon, !(1...StepCount.maximumSteps).contains(horizon) {
+            return "has an invalid horizon of \(horizon) steps"
+        }
         if let progress {
             guard (0...TrainingProgress.maximumEpochs).contains(progress.epoch), progress.stepInEpoch >= 0,
                 progress.step >= progress.stepInEpoch, progress.epochLosses.count == progress.epoch

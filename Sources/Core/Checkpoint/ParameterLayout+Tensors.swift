@@ -24,8 +24,8 @@ extension ParameterLayout {
         known.formUnion(file.stateNames(of: configuration))
         let ignored = file.names.filter { !known.contains($0) }
         // A layer above a gap would silently be left out of the model.
-        if let stranger = ignored.first(where: { isRecurrent($0, of: configuration.cell) }) {
-            throw file.unfit("holds tensor \(stranger.quotedForMessage), but not all of the layers below it")
+        if let unexpected = ignored.first(where: { isRecurrent($0, of: configuration.cell) }) {
+            throw file.unfit("holds tensor \(unexpected.quotedForMessage), but not all of the layers below it")
         }
         return (layout, ignored)
     }
@@ -64,7 +64,7 @@ extension ParameterLayout {
             throw file.unfit("has no tensor \(list(Cell.allCases.map { "'\(name($0))'" }, "or"))")
         }
         guard cells.count == 1 else {
-            throw file.unfit("holds \(list(cells.map(\.layerClass), "and")) layers, which dtrain's models don't mix")
+            throw file.unfit("holds \(list(cells.map(\.layerClass), "and")) layers; a dtrain model has one kind")
         }
         return cell
     }

@@ -180,7 +180,7 @@ package struct Safetensors: Sendable {
     private static func headerCount(_ bytes: UnsafeRawBufferPointer) throws -> Int {
         guard bytes.count >= prefix else {
             throw JSONScanner.Problem(
-                text: "it has \(bytes.count) bytes where the header's length alone takes \(prefix)")
+                text: "it has \(bytes.count) bytes, but the length of the header alone takes \(prefix)")
         }
         let announced = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         guard announced <= UInt64(maximumHeader) else {
@@ -188,7 +188,8 @@ package struct Safetensors: Sendable {
         }
         let count = Int(announced)
         guard count <= bytes.count - prefix else {
-            throw JSONScanner.Problem(text: "its header has \(count) bytes of which \(bytes.count - prefix) are there")
+            throw JSONScanner.Problem(
+                text: "its header has \(count) bytes, but the file holds only \(bytes.count - prefix) of them")
         }
         return count
     }

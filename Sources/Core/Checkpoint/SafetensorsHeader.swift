@@ -1,6 +1,7 @@
 /// The header of a safetensors file: the ranges of the tensors and the free-form metadata.
 ///
-///     {"__metadata__": {"key": "value", …}, "NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
+///     {"__metadata__": {"key": "value", …},
+///      "NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
 ///
 /// Parsing checks everything against the size of the file.
 struct SafetensorsHeader {

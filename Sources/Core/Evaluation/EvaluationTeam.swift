@@ -31,7 +31,7 @@ final class EvaluationTeam: @unchecked Sendable {
             read(piece.lowerBound, piece.count + 1, text.pointer + row * width)
         }
         if round == 0 || !pieces.carriesState { reading.reset(member: member) }
-        reading.meet(member)
+        reading.arriveAndWait(member)
         let (ids, vocabularySize) = (ids[member], reading.vocabularySize)
         for time in 0..<longest {
             for row in counts.indices { ids[row] = text[row * width + time] }
@@ -43,6 +43,6 @@ final class EvaluationTeam: @unchecked Sendable {
             }
         }
         // The next round overwrites the text, which other members may still be reading.
-        reading.meet(member)
+        reading.arriveAndWait(member)
     }
 }

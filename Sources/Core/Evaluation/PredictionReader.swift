@@ -90,7 +90,7 @@ private final class PredictionRun: @unchecked Sendable {
         let (ids, probabilities, size) = (ids[member], probabilities[member], reading.vocabularySize)
         let groups = Partition.part(member, of: reading.team.count, count: texts.count / group)
         reading.reset(member: member)
-        reading.meet(member)
+        reading.arriveAndWait(member)
         for place in 0..<(texts.first?.count ?? 0) {
             for row in texts.indices { ids[row] = texts[row][place] }
             reading.advance(ids.pointer, member: member)
@@ -103,7 +103,7 @@ private final class PredictionRun: @unchecked Sendable {
                 }
             }
             // The next product overwrites the logits, which other members may still be reading.
-            reading.meet(member)
+            reading.arriveAndWait(member)
         }
     }
 

@@ -49,7 +49,7 @@ final class GenerationRun: @unchecked Sendable {
             if member == 0 { finishStep(receive) }
             // After this barrier, all members read `isRunning`; member 0 changes it only after the
             // next step's first barrier.
-            reading.meet(member)
+            reading.arriveAndWait(member)
         }
     }
 

@@ -124,7 +124,9 @@ public final class Generator {
         }
         if let id = prompts.joined().first(where: { Int($0) >= size }) {
             throw DTrainError(
-                .usage, "a prompt holds id \(id), but the model's vocabulary has \(size) entries; encode it with that")
+                .usage,
+                "a prompt holds id \(id), but the model's vocabulary has \(size) entries; encode it with that "
+                    + "vocabulary")
         }
     }
 }

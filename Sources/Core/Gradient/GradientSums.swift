@@ -17,7 +17,8 @@ package final class GradientSums: @unchecked Sendable {
     ///
     /// Table rows of characters that don't occur are undefined, unless `arePartial`.
     package let sums: AlignedBuffer<Float>
-    /// The gradients of the embedding and of the first kernel, the first tensors of the parameters' layout.
+    /// The gradients of the embedding and of the first kernel, the first tensors of the parameters'
+    /// layout.
     let inputs: AlignedBuffer<Float>
 
     /// Allocates a gradient of zeros.

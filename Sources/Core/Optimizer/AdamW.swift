@@ -1,6 +1,7 @@
 import CKernels
 
-/// Adam with decoupled weight decay: θ −= lr·λ·θ for every parameter, then Adam's step with the same learning rate.
+/// Adam with decoupled weight decay: θ −= lr·λ·θ for every parameter, then Adam's step with the
+/// same learning rate.
 ///
 /// Loshchilov & Hutter 2019, with Keras's decay, which is proportional to the learning rate.
 public struct AdamW: Optimizer, Hashable {

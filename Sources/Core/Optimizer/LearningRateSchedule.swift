@@ -2,10 +2,12 @@ import CKernels
 
 /// The learning rate as a function of the step: a linear warm-up, then a constant rate or a decay.
 ///
-///     let schedule = LearningRateSchedule(.cosine, learningRate: 0.002, warmupSteps: 100, decaySteps: 3000)
+///     let schedule = LearningRateSchedule(
+///         .cosine, learningRate: 0.002, warmupSteps: 100, decaySteps: 3000)
 ///     try trainer.apply(gradient, learningRate: schedule.rate(step: trainer.step))
 ///
-/// With w warm-up steps, a decay that starts s steps later and takes d steps, i the step from 0 and j = max(0, i − w − s):
+/// With w warm-up steps, a decay that starts s steps later and takes d steps, i the step from 0 and
+/// j = max(0, i − w − s):
 ///
 ///     warm-up i < w   lr · i/w
 ///     linear          lr + (f − lr) · min(j, d)/d

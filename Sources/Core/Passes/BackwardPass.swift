@@ -122,7 +122,7 @@ final class BackwardPass {
         let layer = layers[index]
         let turn = time % layer.gates.count
         gates(layer, time, turn)
-        barrier.meet(member)
+        barrier.arriveAndWait(member)
         if time > 0 {
             add(
                 { layer.recurrentProduct(layer.gates[turn].bytes, layer.weights.recurrent, $0) },

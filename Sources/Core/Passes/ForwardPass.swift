@@ -126,7 +126,7 @@ final class ForwardPass {
             }
         }
         isAtStart = false
-        barrier.meet(member)
+        barrier.arriveAndWait(member)
     }
 
     /// Feeds one character to each row; returns when all members have done so.
@@ -142,7 +142,7 @@ final class ForwardPass {
         for index in layers.indices {
             multiply(layer: index, isDropping: recording?.masks != nil)
             gates(layer: index, ids, recording)
-            barrier.meet(member)
+            barrier.arriveAndWait(member)
         }
         isAtStart = false
         current = 1 - current

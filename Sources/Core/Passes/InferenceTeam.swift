@@ -39,9 +39,9 @@ final class InferenceTeam {
     func advance(_ ids: UnsafePointer<UInt16>, member: Int) {
         forward[member].advance(ids)
         head.compute(forward[member].top(), member: member)
-        meet(member)
+        arriveAndWait(member)
     }
 
     /// Waits until all members have called this.
-    func meet(_ member: Int) { team.barrier.meet(member) }
+    func arriveAndWait(_ member: Int) { team.barrier.arriveAndWait(member) }
 }

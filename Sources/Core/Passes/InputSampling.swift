@@ -51,12 +51,12 @@ final class InputSampling {
     func draw(_ rate: Rate, time: Int, after states: UnsafeRawPointer, member: Int) {
         guard rowOffsets.indices.contains(where: { isDrawn($0, time, rate) }) else { return }
         logits.compute(states, member: member)
-        team.barrier.meet(member)
+        team.barrier.arriveAndWait(member)
         for row in Partition.part(member, of: team.count, count: rowOffsets.count) where isDrawn(row, time, rate) {
             let offsets = rowOffsets[row]
             tape.inputs[offsets.firstToken + offsets.token(time)] = characters.row(of: drawn(row, time, rate))
         }
-        team.barrier.meet(member)
+        team.barrier.arriveAndWait(member)
     }
 
     private func isDrawn(_ row: Int, _ time: Int, _ rate: Rate) -> Bool {

@@ -142,13 +142,13 @@ final class PackedWeights: @unchecked Sendable {
         try pool.run { worker in
             while let task = pool.nextTask(below: tasks.count) { run(tasks[task], on: worker) }
         }
-        try host?.meet()
+        try host?.barrier()
     }
 
     /// Waits until all ranks of the host have read the packed weights; collective.
     ///
     /// Only needed before `pack` if no other communication ensures it.
-    func finishReading() throws { try host?.meet() }
+    func finishReading() throws { try host?.barrier() }
 
     /// Returns an upper bound for the bytes of the packed weights in training, padding included.
     ///

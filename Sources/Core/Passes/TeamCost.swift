@@ -7,10 +7,10 @@ import CKernels
 /// of [H, G·H] that member multiplies, reads weights, fetches the results of the others, and waits
 /// for them:
 ///
-///     multiply   rows · H · G·H · share / rate      (at least 2 rows, because the weights are loaded once;
-///                                                   with AMX a multiple of 16)
-///     read       bytes · share / bandwidth         (of the private cache if the share fits half of it,
-///                                                   otherwise of the shared cache or of memory)
+///     multiply   rows · H · G·H · share / rate   (at least 2 rows, because the weights are loaded
+///                                                once; with AMX a multiple of 16)
+///     read       bytes · share / bandwidth       (of the private cache if the share fits half of
+///                                                it, otherwise of the shared cache or of memory)
 ///     fetch      rows · H · 4 · (1 + G) · (1 − 1/members) / exchange bandwidth
 ///     wait       (wait + wait per member · members) for each layer and direction
 ///
@@ -64,8 +64,8 @@ struct TeamCost {
         guard grid.members > 1 else { return 2 * (multiply + read) }
         let others = 1 - 1 / Double(grid.members)
         let exchanged = Double(rows * units * 4 * layers * (1 + gates)) * others / Core.exchangeBandwidth
-        let meet = 2 * Double(layers) * (Core.wait + Core.waitPerMember * Double(grid.members))
-        return 2 * (multiply + read) + exchanged + meet
+        let waiting = 2 * Double(layers) * (Core.wait + Core.waitPerMember * Double(grid.members))
+        return 2 * (multiply + read) + exchanged + waiting
     }
 
     private func bandwidth(share: Double) -> Double {

@@ -1,4 +1,5 @@
-/// An error that a user can act on: one line that names the file, value or rank, and says what to do next.
+/// An error that a user can act on: one line that names the file, value or rank, and says what to
+/// do next.
 ///
 /// Messages and hints write settings and commands by name in back quotes: "lower `learning-rate`".
 /// A program replaces the names by its own spelling, such as a flag.

@@ -19,5 +19,5 @@ public protocol HostMemory: AnyObject, Sendable {
     /// it.
     ///
     /// Collective: all ranks of the job must call it; each waits only for its own host.
-    func meet() throws
+    func barrier() throws
 }

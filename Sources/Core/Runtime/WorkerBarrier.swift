@@ -4,18 +4,18 @@ import Synchronization
 
 /// A barrier for the members of a team, used many thousand times a second.
 ///
-/// Waking a thread takes longer than the work between two meetings, so a waiting member spins. It
+/// Waking a thread takes longer than the work between two rounds, so a waiting member spins. It
 /// yields if the wait is long, for example with more threads than cores.
 ///
 /// The members form a tree. Each waits for its children, then publishes its own arrival for its
-/// parent, then waits until the root publishes the meeting. Each member writes to its own cache
+/// parent, then waits until the root publishes the round. Each member writes to its own cache
 /// lines only.
 final class WorkerBarrier: @unchecked Sendable {
     /// The number of members.
     let count: Int
-    /// Each member's last meeting, then the last complete one; the memory is constant, the counters
+    /// Each member's last round, then the last complete one; the memory is constant, the counters
     /// are atomic.
-    private let meetings: UnsafeMutableBufferPointer<Atomic<Int>>
+    private let rounds: UnsafeMutableBufferPointer<Atomic<Int>>
 
     /// The number of children of a member.
     private static let fanIn = 8
@@ -26,38 +26,38 @@ final class WorkerBarrier: @unchecked Sendable {
 
     init(count: Int) {
         self.count = count
-        meetings = .allocate(capacity: (count + 2) * Self.stride)
-        for index in meetings.indices { meetings.initializeElement(at: index, to: Atomic(0)) }
+        rounds = .allocate(capacity: (count + 2) * Self.stride)
+        for index in rounds.indices { rounds.initializeElement(at: index, to: Atomic(0)) }
     }
 
     deinit {
-        meetings.deinitialize()
-        meetings.deallocate()
+        rounds.deinitialize()
+        rounds.deallocate()
     }
 
     /// Waits until all members have called this; their earlier writes are then visible to all.
     ///
     /// - Parameter member: the calling member, from 0 to `count` − 1.
-    func meet(_ member: Int) {
+    func arriveAndWait(_ member: Int) {
         guard count > 1 else { return }
-        let meeting = meetings[place(member)].load(ordering: .relaxed) + 1
+        let round = rounds[place(member)].load(ordering: .relaxed) + 1
         let first = Self.fanIn * member + 1
-        for below in first..<max(first, min(count, first + Self.fanIn)) { wait(for: below, meeting) }
-        meetings[place(member)].store(meeting, ordering: .releasing)
+        for below in first..<max(first, min(count, first + Self.fanIn)) { wait(for: below, round) }
+        rounds[place(member)].store(round, ordering: .releasing)
         if member == 0 {
-            meetings[place(count)].store(meeting, ordering: .releasing)
+            rounds[place(count)].store(round, ordering: .releasing)
         } else {
-            wait(for: count, meeting)
+            wait(for: count, round)
         }
     }
 
-    /// Returns the index of a member's counter; index `count` holds the last complete meeting.
+    /// Returns the index of a member's counter; index `count` holds the last complete round.
     private func place(_ member: Int) -> Int { (member + 1) * Self.stride }
 
-    private func wait(for member: Int, _ meeting: Int) {
+    private func wait(for member: Int, _ round: Int) {
         let place = place(member)
         var attempts = 0
-        while meetings[place].load(ordering: .acquiring) < meeting {
+        while rounds[place].load(ordering: .acquiring) < round {
             attempts += 1
             if attempts < Self.spins { dtrain_pause() } else { sched_yield() }
         }

@@ -35,7 +35,8 @@ package final class WorkerPool: Sendable {
     /// - Throws: the calling thread's error, otherwise the first error of another worker.
     package func run(_ work: Work) throws { try run(work) { try work(0) } }
 
-    /// Runs `work` on every worker except the calling thread, which runs `own` as worker 0, and waits for all of them.
+    /// Runs `work` on every worker except the calling thread, which runs `own` as worker 0, and
+    /// waits for all of them.
     ///
     /// Called by one thread at a time.
     ///

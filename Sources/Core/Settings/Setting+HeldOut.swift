@@ -33,7 +33,7 @@ extension Setting where Value == Int? {
     /// nil for no extra ones.
     public static var validateEverySteps: Setting {
         optional(
-            "validate-every-steps", "Also measure the held-out loss every so many steps", key: "validateEverySteps")
+            "validate-every-steps", "Also measure the held-out loss every N steps", key: "validateEverySteps")
     }
 
     /// The number of held-out evaluations without improvement after which training ends; nil to

@@ -32,8 +32,8 @@ extension Settings {
         if self[.stateful], self[.scheduledSampling] > 0 {
             throw DTrainError(
                 .usage,
-                "`scheduled-sampling` feeds the model characters that aren't in the text, and `stateful` would carry on "
-                    + "their states",
+                "`scheduled-sampling` feeds the model characters that aren't in the text, and `stateful` would carry their "
+                    + "states to the next step",
                 hint: "leave one of them out")
         }
         if self[.validationSplit] != nil, self[.validationData] != nil {

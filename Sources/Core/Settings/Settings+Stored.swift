@@ -32,7 +32,7 @@ extension Settings {
     /// - Throws: `DTrainError` with `usage` that names the first invalid one.
     package func requireValid(_ table: [any AnySetting]) throws {
         guard let bad = table.first(where: { !$0.isValid(in: self) }) else { return }
-        throw DTrainError(.usage, "`\(bad.name)` \(bad.text(in: self)) is impossible", hint: "give another value")
+        throw DTrainError(.usage, "`\(bad.name)` \(bad.text(in: self)) is out of range", hint: "give another value")
     }
 }
 

@@ -1,8 +1,8 @@
 /// Text that a model is evaluated on during training and never trained on.
 ///
 /// It is divided as the training text is: into windows, which start from zero states, or into
-/// streams, one per sequence of a batch, which carry their states. No window is dropped, and streams
-/// are read to their end.
+/// streams, one per sequence of a batch, which carry their states. No window is dropped, and
+/// streams are read to their end.
 public struct HeldOutText: Sendable {
     /// The division into sequences.
     enum Sequences: Sendable {

@@ -93,7 +93,7 @@ final class JoinedText: Sendable {
             throw DTrainError(
                 .noInput,
                 "cannot open text file '\(path)': \(systemMessage(code)); "
-                    + (isDescriptor ? "it isn't open here: write the text to a file and name that" : "check the path"))
+                    + (isDescriptor ? "it isn't open here: write the text to a file and pass that" : "check the path"))
         }
         let kind = FileKind(status)
         switch kind {
@@ -115,7 +115,7 @@ final class JoinedText: Sendable {
         switch rule {
         case .refuse(let reason):
             throw DTrainError(
-                .noInput, "text file '\(path)' is a pipe, \(reason); write its text to a file and name that")
+                .noInput, "text file '\(path)' is a pipe, \(reason); write its text to a file and pass that")
         case .read(let shouldContinue): return try PipeText().read(path, while: shouldContinue)
         }
     }

@@ -49,7 +49,7 @@ struct PipeText {
                 guard errno == EAGAIN || errno == EINTR else {
                     throw DTrainError(
                         .inputOutput,
-                        "cannot read text file '\(path)': \(systemMessage()); write it to a file and name that")
+                        "cannot read text file '\(path)': \(systemMessage()); write it to a file and pass that")
                 }
                 continue
             }
@@ -58,7 +58,7 @@ struct PipeText {
             guard total <= maximumByteCount else {
                 throw DTrainError(
                     .badData,
-                    "pipe '\(path)' delivers more than \(maximumByteCount >> 20) MiB; write its text to a file and name "
+                    "pipe '\(path)' delivers more than \(maximumByteCount >> 20) MiB; write its text to a file and pass "
                         + "that")
             }
         }
@@ -86,7 +86,7 @@ struct PipeText {
                 throw DTrainError(
                     .noInput,
                     "pipe '\(path)' has delivered nothing for \(Int(timeout)) s; check the command that writes to it, "
-                        + "or write its text to a file and name that")
+                        + "or write its text to a file and pass that")
             }
         }
     }

@@ -1,4 +1,5 @@
-/// UTF-8 as the Unicode Standard defines it (table 3-7): no overlong forms, no surrogates, nothing above U+10FFFF.
+/// UTF-8 as the Unicode Standard defines it (table 3-7): no overlong forms, no surrogates, nothing
+/// above U+10FFFF.
 enum StrictUTF8 {
     /// The character that starts at an offset and its length in bytes; nil if the bytes are
     /// ill-formed or truncated.

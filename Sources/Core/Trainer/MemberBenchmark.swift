@@ -70,12 +70,12 @@ package final class MemberBenchmark {
     }
 
     /// The duration in seconds of one barrier of several threads; needs a core for each.
-    package static func meetingSeconds(members: Int, meetings: Int = 20_000) throws -> Double {
+    package static func barrierSeconds(members: Int, rounds: Int = 20_000) throws -> Double {
         let cores = ProcessorSet(ProcessorSet.current.numbers.sorted().prefix(members))
         let pool = try WorkerPool(count: members, placement: WorkerPlacement(workers: members, on: cores))
         let barrier = WorkerBarrier(count: members)
         let start = Clock.seconds
-        try pool.run { member in for _ in 0..<meetings { barrier.meet(member) } }
-        return (Clock.seconds - start) / Double(meetings)
+        try pool.run { member in for _ in 0..<rounds { barrier.arriveAndWait(member) } }
+        return (Clock.seconds - start) / Double(rounds)
     }
 }

@@ -42,7 +42,7 @@ struct NonFiniteGradient {
     ///   - names: the ranks' names, in the same order.
     static func cause(_ findings: [String], _ names: [String]) -> String {
         guard let first = findings.first(where: { !$0.isEmpty }) else {
-            return "every rank's own part is finite, so their sum is too large, or a machine has miscalculated"
+            return "every rank's own part is finite, so their sum is too large, or a machine computed a wrong value"
         }
         let ranks = findings.indices.filter { findings[$0] == first }
         let place = findings.count > 1 ? " on " + ranks.map { names[$0] }.joined(separator: ", ") : ""

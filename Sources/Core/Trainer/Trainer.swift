@@ -194,7 +194,7 @@ public final class Trainer {
             throw DTrainError(.usage, "a gradient can only be applied by the trainer that computed it")
         }
         guard learningRate.isFinite, learningRate >= 0 else {
-            throw DTrainError(.usage, "a learning rate of \(learningRate) is impossible; give 0 or a positive number")
+            throw DTrainError(.usage, "the learning rate is \(learningRate); give 0 or a positive number")
         }
         guard gradient.loss.isFinite, gradient.norm.isFinite else {
             let inputs = gradient.inputs

@@ -54,7 +54,8 @@ package struct HostLoad: Hashable, Sendable {
     /// A warning about a placement that is probably unintended; nil if there is none.
     package var warning: String? {
         if ranks > usable {
-            return "\(ranks) ranks share \(place(usable)), which is slower than one rank a core: start \(usable) there"
+            return "\(ranks) ranks share \(place(usable)), which is slower than one rank per core: start \(usable) "
+                + "there"
         }
         if idleCores > 0, !hasGivenThreads || threads > processors {
             let who = ranks == 1 ? "the rank on \(host) is" : "the \(ranks) ranks on \(host) are"
@@ -64,7 +65,7 @@ package struct HostLoad: Hashable, Sendable {
         }
         let (threads, limit) = contention
         guard threads > limit else { return nil }
-        return "\(threads) worker threads share \(place(limit)), which is slower than one thread a core: lower "
+        return "\(threads) worker threads share \(place(limit)), which is slower than one thread per core: lower "
             + "`threads` to \(max(1, limit * ownThreads / threads))"
     }
 

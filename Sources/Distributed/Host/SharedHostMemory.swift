@@ -53,7 +53,7 @@ final class SharedHostMemory: HostMemory, @unchecked Sendable {
         return address + used
     }
 
-    func meet() throws { try rendezvous() }
+    func barrier() throws { try rendezvous() }
 
     /// Memory that other processes can map.
     struct Mapping {

@@ -73,8 +73,8 @@ enum MetricsTarget {
         do {
             return try FileLock(path: path, flags: O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK) { holder in
                 DTrainError(
-                    .usage, "another training (\(holder)) writes to metrics file '\(path)' right now",
-                    hint: "wait for its end, or name another file with `metrics`")
+                    .usage, "another training (\(holder)) writes to metrics file '\(path)'",
+                    hint: "wait until it ends, or name another file with `metrics`")
             }
         } catch let error as DTrainError where error.category == .inputOutput {
             throw failure(path)

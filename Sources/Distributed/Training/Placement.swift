@@ -31,7 +31,7 @@ extension TrainingPlan {
         let batches = "\(count) micro-batch\(count == 1 ? "" : "es")"
         let idle = ranks - count == 1 ? "1 rank has" : "\(ranks - count) ranks have"
         return [
-            "\(ranks) ranks share \(batches) a step, so \(idle) no work: start \(count), raise `batch-size` to "
+            "\(ranks) ranks share \(batches) per step, so \(idle) no work: start \(count), raise `batch-size` to "
                 + "\(ranks * size), or start a new training with a lower `micro-batch-size`"
         ]
     }

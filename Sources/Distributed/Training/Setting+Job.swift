@@ -39,7 +39,7 @@ extension Setting where Value == Int? {
     /// The number of steps between checkpoints within an epoch; nil for none.
     package static var checkpointEverySteps: Setting {
         Setting(
-            "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors after every so many steps",
+            "checkpoint-every-steps", "Also write ckpt_{epoch}_{step}.safetensors every N steps",
             default: nil, noValue: "off", where: isPositive)
     }
 
@@ -53,7 +53,7 @@ extension Setting where Value == Int? {
     /// checkpoint; nil for none.
     package static var verifyReplicas: Setting {
         Setting(
-            "verify-replicas", "Compare the ranks' weights every so many steps, not only at checkpoints",
+            "verify-replicas", "Compare the ranks' weights every N steps, not only at checkpoints",
             default: nil, noValue: "off", where: isPositive)
     }
 

@@ -121,19 +121,19 @@ struct StartingPoint {
         case .weights(let path):
             if !options[.overwrite] { try directory.requireFresh() }
             let weights = try InitialWeights(
-                path: try CheckpointDirectory.newestFile(path) { report(.warning("passed over: \($0)")) },
+                path: try CheckpointDirectory.newestFile(path) { report(.warning("skipped: \($0)")) },
                 heartbeat: heartbeat)
             return .weights(weights, path: weights.path)
         case .fresh:
             if !options[.overwrite] { try directory.requireFresh() }
             return .fresh
         case .resumeFrom(let path):
-            let file = try CheckpointDirectory.newestFile(path) { report(.warning("passed over: \($0)")) }
+            let file = try CheckpointDirectory.newestFile(path) { report(.warning("skipped: \($0)")) }
             let checkpoint = try training(Checkpoint(path: file, heartbeat: heartbeat))
             try requireNoLaterCheckpoints(in: directory, than: checkpoint, options)
             return .checkpoint(checkpoint)
         case .resume:
-            let newest = try directory.newestValid(heartbeat: heartbeat) { report(.warning("passed over: \($0)")) }
+            let newest = try directory.newestValid(heartbeat: heartbeat) { report(.warning("skipped: \($0)")) }
             guard let newest else {
                 let count = try directory.list().count
                 guard count == 0 else {

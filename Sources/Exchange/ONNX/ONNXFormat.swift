@@ -9,8 +9,8 @@ import SwiftProtobuf
 ///     inputs   ids [batch, time] int64; h_i [batch, H], for LSTM also c_i [batch, H]
 ///     outputs  logits [batch, time, V]; h_i_out, c_i_out [batch, H]
 ///
-/// Inside, time comes first, as the operators GRU, LSTM and RNN expect (`layout` 0). The graph transposes the ids on
-/// input, and the top layer's states on output.
+/// Inside, time comes first, as the operators GRU, LSTM and RNN expect (`layout` 0). The graph
+/// transposes the ids on input, and the top layer's states on output.
 enum ONNXFormat {
     /// The operator set version: the oldest with the current GRU, LSTM and RNN.
     static let operatorSet: Int64 = 14
@@ -24,8 +24,8 @@ enum ONNXFormat {
 
     /// Writes a model's graph atomically.
     ///
-    /// - Throws: `DTrainError` with `badData` for a model larger than the format's 2 GiB, `inputOutput` if writing
-    ///   fails.
+    /// - Throws: `DTrainError` with `badData` for a model larger than the format's 2 GiB,
+    ///   `inputOutput` if writing fails.
     static func write(_ model: ExchangeModel, to path: String, overwrite: Bool) throws {
         guard fits(model.layout) else {
             throw DTrainError(
@@ -102,7 +102,8 @@ enum ONNXFormat {
         for state in states { graph.node("Squeeze", ["\(state)_last", "axis_0"], ["\(state)_out"]) }
     }
 
-    /// A layer's weights in the operator's layout: gates in rows, and one row with both halves of the bias.
+    /// A layer's weights in the operator's layout: gates in rows, and one row with both halves of
+    /// the bias.
     private static func weights(
         _ layer: Int, of model: ExchangeModel
     ) throws -> (input: Matrix, state: Matrix, bias: Matrix) {

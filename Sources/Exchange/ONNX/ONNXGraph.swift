@@ -59,7 +59,8 @@ struct ONNXGraph {
 
     /// Adds a matrix of weights.
     ///
-    /// - Parameter inOneDirection: whether to add a first dimension of 1, for the directions of a recurrent layer.
+    /// - Parameter inOneDirection: whether to add a first dimension of 1, for the directions of a
+    ///   recurrent layer.
     mutating func constant(_ name: String, _ matrix: Matrix, inOneDirection: Bool = false) {
         constant(name, .float, (inOneDirection ? [1] : []) + [matrix.rows, matrix.columns], Self.bytes(matrix.values))
     }

@@ -45,7 +45,8 @@ extension Inspection {
     ///   - corpus: the text, opened with that vocabulary.
     ///   - limit: the maximum number of characters to inspect.
     ///   - threads: worker threads.
-    /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, `internal` if memory runs out.
+    /// - Throws: `DTrainError` with `badData` for a text of fewer than two characters, `internal`
+    ///   if memory runs out.
     public init(_ checkpoint: Checkpoint, vocabulary: Vocabulary, corpus: Corpus, limit: Int, threads: Int) throws {
         let reader = try PredictionReader(checkpoint: checkpoint, threads: threads)
         let settings = checkpoint.metadata.settings

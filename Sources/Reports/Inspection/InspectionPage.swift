@@ -21,7 +21,7 @@ public enum InspectionPage {
             newlines: inspection.ids.map { Glyph($0, inspection.vocabulary).style == "n" })
         let text = SurprisalText(inspection: inspection, anchors: Set(passages.map(\.range.lowerBound)))
         return """
-            <h1>What the model expects of “\(inspection.name)”</h1>
+            <h1>How well the model predicts “\(inspection.name)”</h1>
             <p class="soft">\(subtitle(inspection))</p>
             \(tiles(inspection))
             <h2>The text by surprisal</h2>

@@ -1,6 +1,8 @@
 import Pages
 
-/// The script that moves the selection on an inspection page; without it, each character still has its title.
+/// The script that moves the selection on an inspection page.
+///
+/// Without scripts, each character still has its title.
 enum InspectionScript {
     static let script = Page.Script(source: source, hash: hash)
 

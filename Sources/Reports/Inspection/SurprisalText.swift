@@ -16,7 +16,7 @@ struct SurprisalText {
     var html: Markup {
         let characters = inspection.ids.indices.map(character)
         return """
-            <p class="soft" id="keys">Point at a \(inspection.unit) or tap it. With the keyboard: ← → move by \(inspection.units), ↑ ↓ by lines, Home and End to the \
+            <p class="soft" id="keys">Hover over a \(inspection.unit) or tap it. With the keyboard: ← → move by \(inspection.units), ↑ ↓ by lines, Home and End to the \
             ends, N and P to the next and the previous \(inspection.unit) of 8 bits or more.</p>
             <div class="card"><pre id="text" tabindex="0" role="application" aria-label="The text, \(inspection.unit) by \(inspection.unit)" \
             data-unit="\(inspection.unit)" \

@@ -6,7 +6,7 @@ public enum RunReport {
     /// The HTML of the page.
     ///
     /// - Parameters:
-    ///   - runs: at most `Run.mostOnAPage`.
+    ///   - runs: at most `Run.maximumPerPage`.
     ///   - samples: the sample texts of each run.
     public static func html(_ runs: [Run], samples: [[SampleText]]) -> String {
         Page(title: "dtrain: \(title(runs))", body: body(runs, samples)).html
@@ -47,7 +47,7 @@ public enum RunReport {
             \(TimeBars.html(runs))
             <h2>\(runs.count == 1 ? "Settings other than the defaults" : "Settings that differ")</h2>
             \(settings(runs, tables.settings))
-            <h2>What the checkpoints write</h2>
+            <h2>Sample texts of the checkpoints</h2>
             \(SampleSection.html(runs, samples))
             """
     }

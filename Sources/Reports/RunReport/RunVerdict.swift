@@ -76,7 +76,8 @@ enum RunVerdict {
         return names.isEmpty ? nil : list(names)
     }
 
-    /// The identity of the held-out text: the checksum of its file, or its share of the training text.
+    /// The identity of the held-out text: the checksum of its file, or its share of the training
+    /// text.
     private static func heldOutText(_ run: Run) -> String? {
         guard let metadata = run.metadata, let settings = metadata.settings else { return nil }
         return metadata.validationChecksum ?? settings[.validationSplit].map { "\($0)" }

@@ -12,7 +12,8 @@ enum SampleSection {
         }
         let prompt = samples.joined().first?.prompt ?? ""
         let start = prompt == "\n" ? "a new line" : "“\(prompt)”"
-        return "<p class=\"soft\">What follows \(start), from the same random numbers for all.</p>" + sections.joined()
+        return "<p class=\"soft\">Continuations of \(start), all drawn with the same random numbers.</p>"
+            + sections.joined()
     }
 
     private static func sample(_ sample: SampleText) -> Markup {

@@ -18,15 +18,17 @@ public struct Run: Sendable {
     public let remarks: [String]
 
     /// The maximum number of runs on a page: the palette has no more colors.
-    public static let mostOnAPage = 8
+    public static let maximumPerPage = 8
 }
 
 extension Run {
     /// Finds and reads the files of a run.
     ///
-    /// - Parameter word: a metrics file or a folder of checkpoints. The other one is found by its name: `RUN.jsonl` and
-    ///   folder `RUN`, or a single `.jsonl` inside the folder. `NAME=PATH` also names the run.
-    /// - Throws: `DTrainError` with `noInput` if there is nothing to read, `badData` for a named file without metrics.
+    /// - Parameter word: a metrics file or a folder of checkpoints. The other one is found by its
+    ///   name: `RUN.jsonl` and folder `RUN`, or a single `.jsonl` inside the folder. `NAME=PATH`
+    ///   also names the run.
+    /// - Throws: `DTrainError` with `noInput` if there is nothing to read, `badData` for a named
+    ///   file without metrics.
     public init(_ word: String) throws {
         let files = try RunFiles(word)
         var remarks: [String] = []
@@ -37,7 +39,7 @@ extension Run {
         if let found = metrics, let newest, !Self.belong(found, newest.metadata) {
             remarks.append(
                 "'\(found.path)' and the checkpoints in '\(files.folder ?? "")' belong to different runs (their losses of epoch 1 "
-                    + "differ): only the one that was named is shown")
+                    + "differ): only the given one is shown")
             if files.path == found.path { folder = nil } else { metrics = nil }
         }
         guard metrics != nil || newest != nil else {
@@ -56,12 +58,12 @@ extension Run {
 
     /// The newest valid checkpoint, or else the best one.
     private static func newest(_ directory: CheckpointDirectory, _ remarks: inout [String]) throws -> Checkpoint? {
-        if let newest = try directory.newestValid(report: { remarks.append("passed over: \($0)") }) { return newest }
+        if let newest = try directory.newestValid(report: { remarks.append("skipped: \($0)") }) { return newest }
         guard Folder.exists(directory.best) else { return nil }
         do {
             return try Checkpoint(path: directory.best)
         } catch let error as DTrainError {
-            remarks.append("passed over: \(error)")
+            remarks.append("skipped: \(error)")
             return nil
         }
     }
@@ -74,7 +76,7 @@ extension Run {
             if let remark = metrics.remark { remarks.append(remark) }
             return metrics
         } catch let error as DTrainError where path != files.path {
-            remarks.append("passed over: \(error)")
+            remarks.append("skipped: \(error)")
             return nil
         }
     }

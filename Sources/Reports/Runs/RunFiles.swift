@@ -16,10 +16,11 @@ struct RunFiles: Hashable {
 
     /// Finds both from a word of the command line: `PATH` or `NAME=PATH`.
     ///
-    /// The checkpoints of `NAME.jsonl` are in folder `NAME`, or beside the file if it is `metrics.jsonl` or the only
-    /// `.jsonl` there. The metrics of a folder are found the same way.
+    /// The checkpoints of `NAME.jsonl` are in folder `NAME`, or beside the file if it is
+    /// `metrics.jsonl` or the only `.jsonl` there. The metrics of a folder are found the same way.
     ///
-    /// - Throws: `DTrainError` with `noInput` if there is nothing, `inputOutput` for a folder that can't be read.
+    /// - Throws: `DTrainError` with `noInput` if there is nothing, `inputOutput` for a folder that
+    ///   can't be read.
     init(_ word: String) throws {
         (name, path) = Self.split(word)
         guard let kind = Self.kind(path) else {

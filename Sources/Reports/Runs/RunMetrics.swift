@@ -39,8 +39,8 @@ public struct RunMetrics: Sendable {
 
     /// Reads a file line by line; skips and counts lines that aren't metrics.
     ///
-    /// - Throws: `DTrainError` with `noInput` or `inputOutput` if it can't be read, `badData` if it has no line of
-    ///   metrics.
+    /// - Throws: `DTrainError` with `noInput` or `inputOutput` if it can't be read, `badData` if it
+    ///   has no line of metrics.
     public init(path: String) throws {
         self.path = path
         let file = try MappedFile(path: path, kind: "metrics file")

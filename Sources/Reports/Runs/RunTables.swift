@@ -48,7 +48,8 @@ public struct RunTables {
         return table(rows.map { row in (name: row.0, cells: runs.map(row.1)) })
     }
 
-    /// The settings in which the runs differ; for a single run, those that differ from the defaults.
+    /// The settings in which the runs differ; for a single run, those that differ from the
+    /// defaults.
     var settings: Table {
         let known = runs.map(\.settings)
         let plain = Settings()

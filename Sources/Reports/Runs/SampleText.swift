@@ -34,12 +34,14 @@ public struct SampleOptions: Hashable, Sendable {
 }
 
 extension Run {
-    /// Generates a text from checkpoints, oldest first and the best one last, all with the same seed.
+    /// Generates a text from checkpoints, oldest first and the best one last, all with the same
+    /// seed.
     ///
     /// - Parameters:
     ///   - options: the prompt, length and sampling.
     ///   - report: called with the reason for each checkpoint that is left out.
-    /// - Throws: `DTrainError` with `usage` for a prompt with a character that the vocabulary lacks.
+    /// - Throws: `DTrainError` with `usage` for a prompt with a character that the vocabulary
+    ///   lacks.
     public func samples(_ options: SampleOptions, report: (String) -> Void) throws -> [SampleText] {
         guard let folder, options.length > 0, options.checkpoints > 0 else { return [] }
         let directory = CheckpointDirectory(path: folder)
@@ -74,7 +76,7 @@ extension Run {
         if let missing = vocabulary.missing(in: prompt).first {
             throw DTrainError(
                 .usage,
-                "the vocabulary of '\(checkpoint.path)' lacks \(String(missing).quotedForMessage) of the prompt; name another"
+                "the vocabulary of '\(checkpoint.path)' lacks \(String(missing).quotedForMessage), which the prompt contains; give another prompt"
             )
         }
         let ids = try Generator(checkpoint: checkpoint, threads: options.threads).generate(

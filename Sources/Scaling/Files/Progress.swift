@@ -32,7 +32,8 @@ public struct Progress: Hashable, Sendable, Codable {
         }
     }
 
-    /// The file's name in the experiment's folder; the file is deleted when the experiment is finished.
+    /// The file's name in the experiment's folder; the file is deleted when the experiment is
+    /// finished.
     public static let name = "unfinished.json"
 
     /// The settings shared by all runs of the experiment, by name.
@@ -49,8 +50,8 @@ public struct Progress: Hashable, Sendable, Codable {
 
     /// Reads the progress file of an interrupted experiment.
     ///
-    /// - Throws: `DTrainError` with `noInput` when the file doesn't exist, with `badData` when it isn't a progress
-    ///   file.
+    /// - Throws: `DTrainError` with `noInput` when the file doesn't exist, with `badData` when it
+    ///   isn't a progress file.
     public init(path: String) throws {
         let file = try MappedFile(path: path, kind: "unfinished experiment")
         let decoder = JSONDecoder()
@@ -73,7 +74,8 @@ public struct Progress: Hashable, Sendable, Codable {
         do {
             data = try encoder.encode(self)
         } catch {
-            throw DTrainError(.internal, "the experiment has a number that JSON can't represent: \(error); report this")
+            throw DTrainError(
+                .internal, "the experiment has a number that JSON can't represent: \(error); please report this")
         }
         try AtomicFile.write(to: "\(folder)/\(Self.name)") { writer in try data.withUnsafeBytes { try writer.write($0) }
         }

@@ -29,7 +29,8 @@ public enum ResultFiles {
         do {
             return String(decoding: try encoder.encode(experiment), as: UTF8.self) + "\n"
         } catch {
-            throw DTrainError(.internal, "the experiment has a number that JSON can't represent: \(error); report this")
+            throw DTrainError(
+                .internal, "the experiment has a number that JSON can't represent: \(error); please report this")
         }
     }
 }

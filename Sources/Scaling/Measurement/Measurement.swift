@@ -30,7 +30,8 @@ public struct Measurement: Hashable, Sendable, Codable {
     public let runs: [RunRecord]
     /// The median over the runs of their median steps, with its interval.
     public let seconds: MedianInterval
-    /// The parts of a typical step: the mean over the middle half of all steps by length, scaled to the median.
+    /// The parts of a typical step: the mean over the middle half of all steps by length, scaled to
+    /// the median.
     public let parts: StepParts
 
     /// Summarises the runs of a configuration; nil without any step.
@@ -42,8 +43,8 @@ public struct Measurement: Hashable, Sendable, Codable {
         (self.plan, self.layout, self.workload, self.runs) = (plan, layout, workload, usable)
         self.seconds = seconds
         let middle = StepParts.mean(sorted.dropFirst(margin).dropLast(margin).map(\.parts))
-        // The model is fitted to parts and checked against medians. Where runs differ much, the two come from different
-        // steps unless the parts are scaled.
+        // The model is fitted to parts and checked against medians. Where runs differ much, the two
+        // come from different steps unless the parts are scaled.
         parts = middle.total > 0 ? middle.scaled(by: seconds.median / middle.total) : middle
     }
 
@@ -52,14 +53,16 @@ public struct Measurement: Hashable, Sendable, Codable {
     /// Tokens per second and computing core.
     public var tokensPerCoreSecond: Double { tokensPerSecond / Double(layout.usedCores) }
 
-    /// Gradient bytes divided by the seconds of the exchange, as defined by nccl-tests; nil without an exchange.
+    /// Gradient bytes divided by the seconds of the exchange, as defined by nccl-tests; nil without
+    /// an exchange.
     public var algorithmBandwidth: Double? {
         let seconds = Link.seconds(of: self)
         guard layout.ranks > 1, seconds > 0 else { return nil }
         return Double(workload.gradientBytes) / seconds
     }
 
-    /// algbw · 2(n − 1)/n: an allreduce's traffic over one link, comparable across numbers of ranks.
+    /// algbw · 2(n − 1)/n: an allreduce's traffic over one link, comparable across numbers of
+    /// ranks.
     public var busBandwidth: Double? {
         algorithmBandwidth.map { $0 * 2 * Double(layout.ranks - 1) / Double(layout.ranks) }
     }

@@ -54,7 +54,8 @@ public struct MetricsReader {
     /// - Parameters:
     ///   - text: the file's content.
     ///   - path: the file, for messages.
-    /// - Throws: `DTrainError` with `badData` for a line that isn't a metrics line, or when there is no profiled step.
+    /// - Throws: `DTrainError` with `badData` for a line that isn't a metrics line, or when there
+    ///   is no profiled step.
     public init(_ text: String, path: String) throws {
         var steps: [StepSample] = []
         var bytes: Int?

@@ -7,8 +7,8 @@ extension RunPlan.Choice {
     ///   - paths: the files and folders of the text.
     ///   - length: characters or bytes per sequence.
     ///   - tokens: whether the text is read as characters or bytes.
-    /// - Throws: the errors of `Corpus`; `DTrainError` with `usage` for too many ranks, naming the largest number that
-    ///   works.
+    /// - Throws: the errors of `Corpus`; `DTrainError` with `usage` for too many ranks, naming the
+    ///   largest number that works.
     public func requireSequences(of paths: [String], length: Int, tokens: Tokenization) throws {
         let corpus = try Corpus(
             paths: paths, vocabulary: tokens == .bytes ? .bytes : nil,

@@ -1,7 +1,7 @@
 /// The purpose of a measured configuration.
 public enum Series: String, Hashable, Sendable, Codable, CaseIterable {
-    /// A single process without a launcher, so without binding: a point of the thread curve and a candidate for the
-    /// base.
+    /// A single process without a launcher, so without binding: a point of the thread curve and a
+    /// candidate for the base.
     case base
     /// A fixed global batch, divided among the ranks.
     case strong
@@ -49,7 +49,8 @@ public struct RunPlan: Hashable, Sendable, Codable {
         public var modes: [Series]
         /// Worker threads per rank; nil for dtrain's default.
         public var threads: Int?
-        /// Thread counts of a single process; nil for 1, 2, 4 … up to the cores and their hardware threads.
+        /// Thread counts of a single process; nil for 1, 2, 4 … up to the cores and their hardware
+        /// threads.
         public var baseThreads: [Int]?
         /// Sequences per step: over all ranks for strong scaling, per rank for weak scaling.
         public var batchSize: Int
@@ -110,7 +111,8 @@ public struct RunPlan: Hashable, Sendable, Codable {
 
     /// A half, a quarter and an eighth of the batch, at least one micro-batch, on all cores.
     ///
-    /// The smallest also runs on one thread: threads may divide a cost that doesn't shrink with the batch.
+    /// The smallest also runs on one thread: threads may divide a cost that doesn't shrink with the
+    /// batch.
     private static func smallBatches(_ choice: Choice) -> [RunPlan] {
         let sizes = [2, 4, 8].map { choice.batchSize / $0 }.filter { $0 >= choice.microBatchSize }
         let all = Set(sizes).sorted(by: >).map { (threads: choice.cores, batch: $0) }
@@ -120,7 +122,8 @@ public struct RunPlan: Hashable, Sendable, Codable {
         }
     }
 
-    /// The order of the configurations in a repeat: each repeat starts one configuration later, in rotation.
+    /// The order of the configurations in a repeat: each repeat starts one configuration later, in
+    /// rotation.
     public static func order(_ plans: [RunPlan], repeat index: Int) -> [RunPlan] {
         guard !plans.isEmpty else { return [] }
         let start = index % plans.count

@@ -1,6 +1,7 @@
 /// The timings of a short trial run, used to estimate an experiment's duration.
 public struct Trial: Hashable, Sendable {
-    /// Seconds of a process outside its steps: reading the text, initializing the weights, writing the checkpoint.
+    /// Seconds of a process outside its steps: reading the text, initializing the weights, writing
+    /// the checkpoint.
     public let startSeconds: Double
     /// Seconds for the launcher to start and end the largest number of ranks; 0 without a launcher.
     public let launchSeconds: Double
@@ -39,8 +40,8 @@ public struct TimeEstimate: Sendable {
 
     /// The estimated seconds of some runs.
     ///
-    /// A configuration with finished runs takes their mean. Any other takes its estimate, scaled by the ratio of
-    /// measured to estimated time over the finished runs.
+    /// A configuration with finished runs takes their mean. Any other takes its estimate, scaled by
+    /// the ratio of measured to estimated time over the finished runs.
     public func seconds(of plans: [RunPlan]) -> Double {
         let finished = taken.reduce((taken: 0.0, guessed: 0.0)) { sum, entry in
             guard let guess = guesses[entry.key] else { return sum }

@@ -1,8 +1,9 @@
 extension CostModel {
     /// Fits a model to measurements.
     ///
-    /// Compute, packing, optimizer and skew are fitted to runs with a core per worker. Runs whose workers share cores
-    /// are a fallback: their parts include time in which another rank had the core.
+    /// Compute, packing, optimizer and skew are fitted to runs with a core per worker. Runs whose
+    /// workers share cores are a fallback: their parts include time in which another rank had the
+    /// core.
     ///
     /// - Returns: nil where no compute was measured.
     public init?(fittedTo measurements: [Measurement]) {
@@ -23,8 +24,8 @@ extension CostModel {
         // With a tiny compute time, waiting isn't proportional to it.
         skew = Self.skew(clean.filter { !$0.plan.isIn(.exchange) })
         weightGradientShare = Self.mean(clean.map { $0.parts.weightGradient / max($0.parts.compute, 1e-12) })
-        let hiding = Hiding(fittedTo: Self.withoutTurns(steps.filter(\.layout.usesNetwork)))
-        (hiddenShare, hiddenPerWeightGradient) = (hiding.share, hiding.perWeightGradient)
+        let overlap = ExchangeOverlap(fittedTo: Self.withoutTurns(steps.filter(\.layout.usesNetwork)))
+        (hiddenShare, hiddenPerWeightGradient) = (overlap.share, overlap.perWeightGradient)
         (fixedMemory, memoryPerSequence) = Self.memory(steps)
         sharedMemory = Self.link(.sharedMemory, measurements)
         network = Self.link(.network, measurements)

@@ -1,7 +1,7 @@
 /// The cost model of a step, fitted to measurements (docs/scaling.md has the formulas).
 ///
-/// With m sequences for the busiest worker, k busy cores per machine, t threads per rank, u packing workers per host
-/// and s workers per core:
+/// With m sequences for the busiest worker, k busy cores per machine, t threads per rank, u packing
+/// workers per host and s workers per core:
 ///
 ///     compute    = s·(a + d/t + b·m + (k − 1)·(a′ + b′·m))
 ///     replicated = s·((q + (k − 1)·q′)/u + (p + (k − 1)·p′)/t + o)
@@ -12,7 +12,8 @@ public struct CostModel: Hashable, Sendable, Codable {
     public let computeParts: [PartCost]
     /// a: seconds of a worker's step, independent of its local batch and of the rank's threads.
     public let fixedSeconds: Double
-    /// d: seconds of a step on one thread, independent of the local batch; divided by the rank's threads.
+    /// d: seconds of a step on one thread, independent of the local batch; divided by the rank's
+    /// threads.
     public let dividedSeconds: Double
     /// b: seconds per sequence.
     public let secondsPerSequence: Double
@@ -63,7 +64,8 @@ public struct CostModel: Hashable, Sendable, Codable {
         )
     }
 
-    /// Seconds independent of the batch: packing, divided among a host's ranks, the optimizer, and the rest.
+    /// Seconds independent of the batch: packing, divided among a host's ranks, the optimizer, and
+    /// the rest.
     func replicated(_ layout: Layout) -> Double {
         let others = Double(layout.busyCores - 1)
         let pack = (packSeconds + others * packContention) / Self.packers(layout)
@@ -71,14 +73,15 @@ public struct CostModel: Hashable, Sendable, Codable {
         return layout.turns * (pack + optimizer + otherSeconds)
     }
 
-    /// The workers that pack a host's weights: those of all its ranks, since matrices are packed in pieces.
+    /// The workers that pack a host's weights: those of all its ranks, since matrices are packed in
+    /// pieces.
     static func packers(_ layout: Layout) -> Double { Double(layout.threads * layout.ranksPerHost) }
 
     /// The measured link that a layout uses; nil where it was not measured.
     func link(_ layout: Layout) -> Link? { layout.usesNetwork ? network : sharedMemory }
 
-    /// The fraction of peak speed with `rows` sequences for the busiest worker, `threads` per rank and `busyCores` per
-    /// machine.
+    /// The fraction of peak speed with `rows` sequences for the busiest worker, `threads` per rank
+    /// and `busyCores` per machine.
     public func batchEfficiency(rows: Double, threads: Int, busyCores: Int) -> Double {
         let others = Double(max(1, busyCores) - 1)
         let variable = (secondsPerSequence + others * sequenceContention) * rows

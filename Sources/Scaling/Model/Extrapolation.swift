@@ -6,7 +6,7 @@ extension CostModel {
         var reasons: [String] = []
         if layout.ranks > mostRanks { reasons.append("more ranks than measured (\(mostRanks))") }
         if workload.rows(layout) < fewestRows {
-            reasons.append("fewer sequences a worker than measured (\(plain(fewestRows)))")
+            reasons.append("fewer sequences per worker than measured (\(plain(fewestRows)))")
         }
         if layout.busyCores > mostBusyCores { reasons.append("more busy cores than measured") }
         return reasons

@@ -18,13 +18,15 @@ public struct LayoutOption: Hashable, Sendable, Codable {
     public let threads: Int
     /// Seconds per step.
     public let seconds: Double
-    /// The lower end of its interval: that of the measured median, or the prediction less the model's largest error.
+    /// The lower end of its interval: that of the measured median, or the prediction less the
+    /// model's largest error.
     public let low: Double
     /// The upper end of its interval.
     public let high: Double
     /// The source of its seconds.
     public let origin: Origin
-    /// Whether the interval is reliable: several runs were measured, or the model's predictions could be checked.
+    /// Whether the interval is reliable: several runs were measured, or the model's predictions
+    /// could be checked.
     public let hasKnownNoise: Bool
 
     /// The assumed relative error of predictions where none could be checked.
@@ -47,7 +49,8 @@ public struct LayoutOption: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - seconds: the predicted step.
-    ///   - error: the largest relative error of the model's checked predictions; nil where none could be checked.
+    ///   - error: the largest relative error of the model's checked predictions; nil where none
+    ///     could be checked.
     init(_ layout: Layout, seconds: Double, error: Double?) {
         (hosts, ranks, threads, self.seconds) = (layout.hosts, layout.ranks, layout.threads, seconds)
         let margin = seconds * (error ?? Self.uncheckedError)
@@ -71,19 +74,21 @@ public struct LayoutOption: Hashable, Sendable, Codable {
     /// A description of its ranks and threads.
     var name: String {
         let ranksText = ranks == 1 ? "1 process" : "\(ranks) ranks"
-        let placement = hosts > 1 && ranks > hosts ? ", \((ranks + hosts - 1) / hosts) a host" : ""
+        let placement = hosts > 1 && ranks > hosts ? ", \((ranks + hosts - 1) / hosts) per host" : ""
         return "\(ranksText) × \(count(threads, "thread"))\(placement)"
     }
 }
 
 extension LayoutOption {
-    /// All measured layouts of the base's batch, and predictions for layouts that use all cores of this machine or of
-    /// the measured numbers of hosts.
+    /// All measured layouts of the base's batch, and predictions for layouts that use all cores of
+    /// this machine or of the measured numbers of hosts.
     ///
     /// - Parameters:
     ///   - cores: cores of this machine.
-    ///   - machineMemory: bytes of memory per machine; 0 where unknown. A layout may use nine tenths of it.
-    ///   - error: the largest relative error of the model's checked predictions; nil where none could be checked.
+    ///   - machineMemory: bytes of memory per machine; 0 where unknown. A layout may use nine
+    ///     tenths of it.
+    ///   - error: the largest relative error of the model's checked predictions; nil where none
+    ///     could be checked.
     static func all(
         _ measurements: [Measurement], base: Measurement, model: CostModel, cores: Int, machineMemory: Int,
         error: Double?
@@ -107,7 +112,8 @@ extension LayoutOption {
         (hosts, ranks, threads) == (layout.hosts, layout.ranks, layout.threads)
     }
 
-    /// The cores of this machine and of the hosts, divided among 1, 2, 4 … ranks and one rank per core.
+    /// The cores of this machine and of the hosts, divided among 1, 2, 4 … ranks and one rank per
+    /// core.
     private static func layouts(_ measurements: [Measurement], cores: Int) -> [Layout] {
         let machine = divided(cores).map { Layout(ranks: $0.ranks, threads: $0.threads, coresPerMachine: cores) }
         let spread = measurements.filter { $0.plan.isScaled && $0.layout.usesNetwork }.map(\.layout)

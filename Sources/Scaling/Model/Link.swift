@@ -22,7 +22,8 @@ public struct Link: Hashable, Sendable, Codable {
     public let origin: Origin
     /// α, seconds per message.
     public let secondsPerMessage: Double
-    /// β, seconds per byte: of one host's traffic on a network, of one core's copies in shared memory.
+    /// β, seconds per byte: of one host's traffic on a network, of one core's copies in shared
+    /// memory.
     public let secondsPerByte: Double
 
     /// Creates a link.
@@ -56,8 +57,9 @@ public struct Link: Hashable, Sendable, Codable {
 
     /// The seconds of a measured exchange that count for its link.
     ///
-    /// A network moves blocks while the cores compute, so the hidden part counts. In shared memory the cores move the
-    /// blocks themselves: a block in transit may be idle, so only the exposed part is a cost.
+    /// A network moves blocks while the cores compute, so the hidden part counts. In shared memory
+    /// the cores move the blocks themselves: a block in transit may be idle, so only the exposed
+    /// part is a cost.
     static func seconds(of measurement: Measurement) -> Double {
         measurement.layout.usesNetwork ? measurement.parts.wholeExchange : measurement.parts.exchange
     }

@@ -1,7 +1,8 @@
 /// The cost of one part of a worker's arithmetic, fitted to measurements.
 ///
-/// With m sequences for the busiest worker, t threads per rank and k busy cores per machine, the part takes
-/// a + d/t + b·m + (k − 1)·(a′ + b′·m) seconds. Threads divide d and, through m, b; they don't divide a.
+/// With m sequences for the busiest worker, t threads per rank and k busy cores per machine, the
+/// part takes a + d/t + b·m + (k − 1)·(a′ + b′·m) seconds. Threads divide d and, through m, b; they
+/// don't divide a.
 public struct PartCost: Hashable, Sendable, Codable {
     /// The part's name in `StepParts`.
     public let part: String

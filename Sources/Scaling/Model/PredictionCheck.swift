@@ -1,4 +1,5 @@
-/// A measured configuration and its prediction by a model that was fitted without trainings on its number of ranks.
+/// A measured configuration and its prediction by a model that was fitted without trainings on its
+/// number of ranks.
 public struct PredictionCheck: Hashable, Sendable, Codable {
     /// The configuration's name.
     public let name: String
@@ -17,8 +18,8 @@ public struct PredictionCheck: Hashable, Sendable, Codable {
     /// (predicted − measured) / measured.
     public let error: Double
 
-    /// Predicts each measured number of ranks above 1 from all other measurements: single processes, trainings on other
-    /// numbers of ranks, and runs that measure only the exchange.
+    /// Predicts each measured number of ranks above 1 from all other measurements: single
+    /// processes, trainings on other numbers of ranks, and runs that measure only the exchange.
     ///
     /// Without a measured exchange there is nothing to check.
     public static func all(_ measurements: [Measurement]) -> [PredictionCheck] {

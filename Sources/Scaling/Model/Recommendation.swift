@@ -1,6 +1,7 @@
 import Pages
 
-/// The recommended ranks × threads for this machine and, where several hosts were measured, for the hosts.
+/// The recommended ranks × threads for this machine and, where several hosts were measured, for the
+/// hosts.
 public struct Recommendation: Hashable, Sendable, Codable {
     /// One sentence with the layout to start and its time.
     public let sentence: String
@@ -8,13 +9,14 @@ public struct Recommendation: Hashable, Sendable, Codable {
     public let options: [LayoutOption]
     /// The layout for this machine alone.
     public let machine: LayoutOption?
-    /// The layout for the hosts, or for this machine alone where that is as fast; nil without a network.
+    /// The layout for the hosts, or for this machine alone where that is as fast; nil without a
+    /// network.
     public let hosts: LayoutOption?
 
     /// Chooses among layouts.
     ///
-    /// Among layouts with intervals that overlap the fastest one's, a measured layout is preferred to a predicted one,
-    /// then the simplest is chosen.
+    /// Among layouts with intervals that overlap the fastest one's, a measured layout is preferred
+    /// to a predicted one, then the simplest is chosen.
     init(among options: [LayoutOption], batchSize: Int) {
         self.options = options
         let unit = NumberUnit.duration(of: options.map(\.seconds))
@@ -22,11 +24,11 @@ public struct Recommendation: Hashable, Sendable, Codable {
         let mostHosts = options.map(\.hosts).max() ?? 1
         let spread = mostHosts > 1 ? Choice(options, in: unit) : nil
         (machine, hosts) = (local?.pick, spread?.pick)
-        let here = local.map { "\($0.praise) here: \($0.time(per: " a step of \(count(batchSize, "sequence"))"))" }
+        let here = local.map { "\($0.rating) here: \($0.time(per: " per step of \(count(batchSize, "sequence"))"))" }
         let there = spread.map { Self.text($0, mostHosts, options.filter { $0.hosts > 1 }) }
         let parts = [here ?? "Nothing could be compared on this machine", there].compactMap(\.self)
         let isNoisy = [local, spread].contains { $0?.hasKnownNoise == false }
-        let note = isNoisy ? " (from one run each: raise --repeats to know the noise)" : ""
+        let note = isNoisy ? " (from one run each: raise --repeats to measure the noise)" : ""
         sentence = "\(parts.joined(separator: "; "))\(note)."
     }
 
@@ -36,7 +38,7 @@ public struct Recommendation: Hashable, Sendable, Codable {
             return "the \(hosts) hosts are not faster" + (best.map { ", at best \(choice.named($0))" } ?? "")
         }
         let place = choice.pick.hosts < hosts ? "\(choice.pick.hosts) of the \(hosts) hosts" : "the \(hosts) hosts"
-        return "on \(place) \(choice.praise): \(choice.time(per: ""))"
+        return "on \(place) \(choice.rating): \(choice.time(per: ""))"
     }
 
     /// The chosen one of several layouts, and the others as fast within their intervals.
@@ -60,7 +62,7 @@ public struct Recommendation: Hashable, Sendable, Codable {
         var hasKnownNoise: Bool { ([pick] + equals).allSatisfy { $0.origin == .predicted || $0.hasKnownNoise } }
 
         /// The layout's name and rating.
-        var praise: String {
+        var rating: String {
             if !equals.isEmpty { return "\(pick.name) is the simplest of the fastest" }
             return "\(pick.name) \(pick.origin == .measured ? "is" : "should be") fastest"
         }

@@ -1,4 +1,5 @@
-/// A point of the base's thread curve: a single process with a number of threads, measured, predicted or both.
+/// A point of the base's thread curve: a single process with a number of threads, measured,
+/// predicted or both.
 public struct ThreadPoint: Hashable, Sendable, Codable {
     /// Worker threads of the process.
     public let threads: Int
@@ -12,7 +13,8 @@ public struct ThreadPoint: Hashable, Sendable, Codable {
     public let speedup: Double?
     /// The prediction of the model fitted to all measurements.
     public let predictedSeconds: Double
-    /// The prediction of a model fitted without this number of threads; nil where too little else was measured.
+    /// The prediction of a model fitted without this number of threads; nil where too little else
+    /// was measured.
     public let unseenSeconds: Double?
     /// The reasons why a prediction lies outside the measured range; empty within it.
     public let extrapolates: [String]
@@ -31,8 +33,8 @@ public struct ThreadPoint: Hashable, Sendable, Codable {
     /// The last point's threads as a multiple of the largest measured number.
     private static let reach = 8
 
-    /// The measured numbers of threads, and the powers of two up to 8 times the largest, on a machine with enough
-    /// cores.
+    /// The measured numbers of threads, and the powers of two up to 8 times the largest, on a
+    /// machine with enough cores.
     static func curve(_ measurements: [Measurement], _ model: CostModel) -> [ThreadPoint] {
         let base = measurements.filter { $0.plan.isIn(.base) }.sorted { $0.layout.threads < $1.layout.threads }
         guard let first = base.first else { return [] }
@@ -78,8 +80,8 @@ public struct ThreadPoint: Hashable, Sendable, Codable {
 extension StepParts {
     /// The Karp–Flatt serial fraction of a part, from its seconds on one thread and on several.
     ///
-    /// e = (T(n)/T(1) − 1/n) / (1 − 1/n): 0 where threads divide all of the part, 1 where they divide none, above 1 where
-    /// several threads take longer than one.
+    /// e = (T(n)/T(1) − 1/n) / (1 − 1/n): 0 where threads divide all of the part, 1 where they
+    /// divide none, above 1 where several threads take longer than one.
     static func serialFraction(one: Double, several: Double, threads: Int) -> Double? {
         guard threads > 1, one > 0 else { return nil }
         let share = 1 / Double(threads)

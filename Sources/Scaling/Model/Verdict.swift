@@ -1,7 +1,7 @@
 import Pages
 
-/// The summary of an experiment in one to three sentences: the recommended layout, its limit, and the limit on more
-/// hosts.
+/// The summary of an experiment in one to three sentences: the recommended layout, its limit, and
+/// the limit on more hosts.
 enum Verdict {
     static func sentences(
         _ recommendation: Recommendation, _ measurements: [Measurement], base: Measurement, _ projections: [Projection]
@@ -26,7 +26,7 @@ enum Verdict {
                 "\(most.layout.label), where \(plain(most.layout.turns)) workers take turns on each core, so more ranks "
                 + "can't be faster."
         }
-        return "Only one rank was measured, which exchanges nothing, so compute is all that limits it."
+        return "Only one rank was measured. It exchanges nothing, so compute is its only limit."
     }
 
     private static func limit(_ measurement: Measurement, base: Measurement) -> String {
@@ -50,7 +50,7 @@ enum Verdict {
             return "\(place) compute takes \(share(parts.compute)): more cores would help, a faster exchange wouldn't."
         }
         return
-            "\(place) each has a share of \(measurement.workload.rows(ranks: layout.ranks)) sequences, too small to keep it "
-            + "busy: a core does \(percent(efficiency)) of what it does in the base."
+            "\(place) each rank has a share of \(measurement.workload.rows(ranks: layout.ranks)) sequences, too small to keep it "
+            + "busy: a core is \(percent(efficiency)) as fast as in the base."
     }
 }

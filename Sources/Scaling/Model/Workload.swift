@@ -43,7 +43,8 @@ public struct Workload: Hashable, Sendable, Codable {
         return min(batchSize, most * microBatchSize)
     }
 
-    /// The busiest rank's sequences per thread; a fraction where threads share the units of one sequence.
+    /// The busiest rank's sequences per thread; a fraction where threads share the units of one
+    /// sequence.
     public func rows(_ layout: Layout) -> Double { Double(rows(ranks: layout.ranks)) / Double(layout.threads) }
 
     /// The traffic of the exchange.
@@ -57,7 +58,8 @@ public struct Workload: Hashable, Sendable, Codable {
     }
 }
 
-/// The traffic of one step's exchange: ranges of all vectors go to their owners, then the sums go to all ranks.
+/// The traffic of one step's exchange: ranges of all vectors go to their owners, then the sums go
+/// to all ranks.
 public struct Traffic: Hashable, Sendable {
     /// Sequential messages of one rank.
     public let messages: Double

@@ -29,7 +29,7 @@ struct MeasuredCharts {
             }
         }
         return LineChart(
-            title: "Time of a step", xLabel: "ranks", yLabel: "\(unit.name) a step", x: ranks, y: axis,
+            title: "Time of a step", xLabel: "ranks", yLabel: "\(unit.name) per step", x: ranks, y: axis,
             lines: ideal + lines)
     }
 
@@ -57,7 +57,7 @@ struct MeasuredCharts {
         let base = experiment.base.tokensPerCoreSecond
         let lines = lines { $0.workload.tokens / $1 / Double($0.layout.usedCores) / base * 100 }
         return LineChart(
-            title: "Efficiency against the base", xLabel: "ranks", yLabel: "% of the base, a core", x: ranks,
+            title: "Efficiency against the base", xLabel: "ranks", yLabel: "% of the base, per core", x: ranks,
             y: .linear(values(lines), atLeast: 100), lines: lines)
     }
 
@@ -65,8 +65,8 @@ struct MeasuredCharts {
         lines.flatMap { $0.points.map(\.y) + $0.intervals.map(\.high) }
     }
 
-    /// The rank counts from one to the largest with the same threads per rank and a core per worker; nil for one rank
-    /// alone.
+    /// The rank counts from one to the largest with the same threads per rank and a core per
+    /// worker; nil for one rank alone.
     private func idealRange(_ series: Series) -> ClosedRange<Double>? {
         guard let one = experiment.one(of: series) else { return nil }
         let most =
@@ -75,7 +75,8 @@ struct MeasuredCharts {
         return most > 1 ? 1...Double(most) : nil
     }
 
-    /// The measured points, the fitted model's curve, and the predictions for unseen points, for each series.
+    /// The measured points, the fitted model's curve, and the predictions for unseen points, for
+    /// each series.
     ///
     /// - Parameter value: the plotted value of a configuration, from its seconds per step.
     private func lines(_ value: (Measurement, Double) -> Double) -> [LineChart.Line] {
@@ -94,7 +95,7 @@ struct MeasuredCharts {
             return [
                 LineChart.Line(name: "\(series.rawValue), model", color: color, style: .dashed, points: fitted),
                 LineChart.Line(
-                    name: "\(series.rawValue), predicted unseen", color: color, style: .rings, points: unseen),
+                    name: "\(series.rawValue), predicted (left out)", color: color, style: .rings, points: unseen),
                 LineChart.Line(
                     name: "\(series.rawValue), measured", color: color, style: .dots,
                     points: measured.map { (Double($0.layout.ranks), value($0, $0.seconds.median)) },

@@ -8,30 +8,30 @@ enum Definitions {
             (
                 "T(1)/T(n)",
                 "Speed-up: the time of a step on one worker divided by that on n, of the same series (base: threads of one process; "
-                    + "others: ranks). With weak scaling times n, since n times as much is done."
+                    + "others: ranks). For weak scaling it is multiplied by n, because n times as much is done."
             ),
             (
                 "efficiency",
-                "Speed-up divided by n: 100 % where n workers do n times as much in the same time. Where ranks differ in "
-                    + "threads, n is how many times as many workers there are."
+                "Speed-up divided by n: 100 % if n workers do n times as much in the same time. If ranks differ in "
+                    + "threads, n is the ratio of the numbers of workers."
             ),
             (
                 "× base",
-                "Tokens a second over those of the base, the fastest process without a launcher: "
-                    + "\(count(layout.threads, "thread")), bound to no core."
+                "Tokens per second divided by those of the base, the fastest process without a launcher: "
+                    + "\(count(layout.threads, "thread")), not bound to cores."
             ),
             (
                 "of base",
-                "Tokens a second and core that computes, over those of the base. Ranks that share cores count their cores."
+                "Tokens per second and computing core, divided by those of the base. Ranks that share cores count each core once."
             ),
             (
                 "ideal",
                 "The dotted line: n workers take T(1)/n, or do n times as much. It ends where workers outnumber the cores, or "
-                    + "where ranks have other numbers of threads."
+                    + "where the number of threads per rank changes."
             ),
             (
                 "limits",
-                "The largest of what a step loses to exchange, waiting and work that isn't divided, where they exceed a tenth."
+                "The largest loss of a step: exchange, waiting or undivided work, if together they exceed a tenth of it."
             ),
         ])
     }

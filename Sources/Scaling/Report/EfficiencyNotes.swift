@@ -1,6 +1,7 @@
 import Pages
 
-/// Explanations of efficiencies above 100 %: a sentence or two per configuration, the largest first.
+/// Explanations of efficiencies above 100 %: a sentence or two per configuration, the largest
+/// first.
 package struct EfficiencyNotes {
     /// An efficiency that is displayed as more than 100 %.
     struct Excess {
@@ -54,7 +55,7 @@ package struct EfficiencyNotes {
     package var sentences: [String] {
         guard !excesses.isEmpty else { return [] }
         let more = excesses.count > Self.most ? ["The same holds for \(excesses.count - Self.most) more."] : []
-        return ["Efficiency above 100 % is not an error: for each core, the reference does less."]
+        return ["Efficiency above 100 % is not an error: the reference does less per core."]
             + excesses.prefix(Self.most).map(\.sentence) + more
             + [
                 "To find out: raise --repeats to rule out noise, measure one thread as the base with --base-threads 1, and "
@@ -79,10 +80,11 @@ extension EfficiencyNotes.Excess {
             return "\(count(runs, "run")) \(runs == 1 ? "is" : "are") too few to rule out noise."
         }
         return least <= 1
-            ? "Within the intervals it may be 100 %, so noise can be the reason." : "Noise alone is hardly the reason."
+            ? "The intervals include 100 %, so noise can be the reason." : "Noise alone is an unlikely reason."
     }
 
-    /// The part that saves the most core time per token, with possible reasons; nil where none does.
+    /// The part that saves the most core time per token, with possible reasons; nil where none
+    /// does.
     private var gain: String? {
         let groups: [(name: String, seconds: (StepParts) -> Double, reasons: [String])] = [
             ("compute", { $0.compute }, computeReasons),
@@ -121,6 +123,6 @@ extension EfficiencyNotes.Excess {
 
     private var waitReasons: [String] {
         measurement.layout.threads < reference.layout.threads
-            ? ["threads of one process wait for each other at every character, ranks only once a step"] : []
+            ? ["threads of one process wait for each other at every character, ranks only once per step"] : []
     }
 }

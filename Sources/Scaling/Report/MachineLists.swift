@@ -27,16 +27,16 @@ enum MachineLists {
             (
                 "Compute",
                 "\(seconds(model.fixedSeconds)), \(seconds(model.dividedSeconds)) that a rank's threads divide, and "
-                    + "\(seconds(model.secondsPerSequence)) a sequence, on one core"
+                    + "\(seconds(model.secondsPerSequence)) per sequence, on one core"
             ),
             (
                 "Busy cores",
-                "each further one adds \(seconds(model.fixedContention)) and \(seconds(model.sequenceContention)) a sequence"
+                "each further one adds \(seconds(model.fixedContention)) and \(seconds(model.sequenceContention)) per sequence"
             ),
             (
                 "Small batches",
                 "\(percent(model.batchEfficiency(rows: rows, threads: threads, busyCores: busy))) of the speed of a very large batch with "
-                    + "\(plain(rows)) sequences a worker, \(percent(model.batchEfficiency(rows: small, threads: threads, busyCores: busy))) with \(plain(small))"
+                    + "\(plain(rows)) sequences per worker, \(percent(model.batchEfficiency(rows: small, threads: threads, busyCores: busy))) with \(plain(small))"
             ),
             (
                 "Every rank",
@@ -46,15 +46,15 @@ enum MachineLists {
             ("Skew", "\(percent(model.skew)) spread of workers' compute times"),
         ]
         for link in [model.sharedMemory, model.network].compactMap({ $0 }) {
-            let rate = link.bandwidth.map { bytes($0) + "/s" } ?? "no cost of bytes seen"
+            let rate = link.bandwidth.map { bytes($0) + "/s" } ?? "no measurable cost per byte"
             entries.append(
                 (
                     link.kind == .network ? "Network" : "Shared memory",
-                    "\(seconds(link.secondsPerMessage)) a message, \(rate)"
+                    "\(seconds(link.secondsPerMessage)) per message, \(rate)"
                 ))
         }
         entries.append(
-            ("Memory", "\(bytes(model.fixedMemory)) and \(bytes(model.memoryPerSequence)) a sequence of a rank"))
+            ("Memory", "\(bytes(model.fixedMemory)) and \(bytes(model.memoryPerSequence)) per sequence of a rank"))
         return Parts.list(entries)
     }
 }

@@ -18,7 +18,7 @@ struct ProjectedCharts {
 
     private func stepTime(_ series: Series, _ curves: [Projection]) -> LineChart {
         let unit = NumberUnit.duration(of: curves.flatMap(\.points).map(\.seconds))
-        return chart("Time of a step, \(series.rawValue) scaling", "\(unit.name) a step", curves) {
+        return chart("Time of a step, \(series.rawValue) scaling", "\(unit.name) per step", curves) {
             $0.seconds / unit.size
         } ideal: { one, ranks in
             series == .strong ? one / ranks : one
@@ -37,8 +37,8 @@ struct ProjectedCharts {
     private func efficiency(_ series: Series, _ curves: [Projection]) -> LineChart {
         let values = curves.flatMap(\.points).map { $0.efficiency * 100 }
         return LineChart(
-            title: "Efficiency, \(series.rawValue) scaling", xLabel: "ranks, one a host",
-            yLabel: "% of the base, a core",
+            title: "Efficiency, \(series.rawValue) scaling", xLabel: "ranks, one per host",
+            yLabel: "% of the base, per core",
             x: ranks(curves), y: .linear(values, atLeast: 100),
             lines: curves.enumerated().flatMap { lines($1, color: $0 + 1) { $0.efficiency * 100 } })
     }
@@ -61,8 +61,8 @@ struct ProjectedCharts {
             IdealLine.line("ideal", color: 6, over: 1...most, within: axis) { ideal(one, $0) }
         }
         return LineChart(
-            title: title, xLabel: "ranks, one a host", yLabel: label, x: ranks(curves), y: axis, yText: Self.decadeText,
-            lines: [line].compactMap(\.self) + lines)
+            title: title, xLabel: "ranks, one per host", yLabel: label, x: ranks(curves), y: axis,
+            yText: Self.decadeText, lines: [line].compactMap(\.self) + lines)
     }
 
     private func ranks(_ curves: [Projection]) -> Axis { .ranks(curves.flatMap(\.points).map { Double($0.ranks) }) }

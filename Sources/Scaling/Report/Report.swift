@@ -56,22 +56,22 @@ public enum Report {
         var tiles = [
             (
                 seconds(experiment.base.seconds.median),
-                "a step of the base: one unbound process, \(count(experiment.base.layout.threads, "thread"))"
+                "per step of the base: one unbound process, \(count(experiment.base.layout.threads, "thread"))"
             )
         ]
         if let fastest = scaled.max(by: { $0.tokensPerSecond < $1.tokensPerSecond }) {
             tiles.append(
                 (
                     threeDigits(experiment.speedup(fastest)) + " ×",
-                    "the base's throughput at best, with \(count(fastest.layout.ranks, "rank"))"
+                    "the base's throughput at most, with \(count(fastest.layout.ranks, "rank"))"
                 ))
         }
         if let link = experiment.model.network ?? experiment.model.sharedMemory, let bandwidth = link.bandwidth {
             let place = link.kind == .network ? "of a host's link" : "of a core's share in shared memory"
-            tiles.append((bytes(bandwidth) + "/s", "\(place), \(seconds(link.secondsPerMessage)) a message (fitted)"))
+            tiles.append((bytes(bandwidth) + "/s", "\(place), \(seconds(link.secondsPerMessage)) per message (fitted)"))
         }
         if let error = experiment.largestError {
-            tiles.append((percent(error), "largest error of a prediction of trainings it hadn't seen"))
+            tiles.append((percent(error), "largest error of a prediction for trainings left out of the fit"))
         }
         return Parts.tiles(tiles.map { (number: $0.0, words: $0.1) })
     }
@@ -94,11 +94,11 @@ public enum Report {
 
     private static func exchanged(_ experiment: Experiment) -> Markup {
         guard experiment.measurements.contains(where: { $0.layout.ranks > 1 }) else {
-            return "<p>One rank exchanges nothing.</p>"
+            return "<p>A single rank exchanges nothing.</p>"
         }
         return Parts.notes([
-            "exchange: its seconds while nothing is computed; hidden: the rest of it. algbw: gradient bytes by seconds of the "
-                + "exchange; busbw: algbw × 2(n − 1)/n. The series exchange has next to nothing to compute, so nothing hides it."
+            "exchange: its seconds without computing; hidden: its overlap with computing. algbw: gradient bytes per second of the "
+                + "exchange; busbw: algbw × 2(n − 1)/n. The series exchange computes almost nothing, so its exchange isn't hidden."
         ]) + Tables.exchanges(experiment).html
     }
 
@@ -114,19 +114,19 @@ public enum Report {
     private static func checked(_ experiment: Experiment) -> Markup {
         let note =
             "Each number of ranks is predicted by a model that was fitted without the trainings on that number of ranks: from "
-            + "single processes, trainings on other numbers of ranks, and exchanges with next to nothing to compute."
+            + "single processes, trainings on other numbers of ranks, and exchanges with almost nothing to compute."
         guard !experiment.checks.isEmpty else {
-            return "<p>\(note) That takes a training on several ranks, which was not measured.</p>"
+            return "<p>\(note) No training on several ranks was measured.</p>"
         }
         return "<p>\(note)</p>" + Tables.checks(experiment).html
     }
 
     private static func projected(_ experiment: Experiment) -> Markup {
         guard let first = experiment.projections.first, let point = first.points.first else {
-            return "<p>Nothing could be predicted.</p>"
+            return "<p>There are no predictions.</p>"
         }
         let hosts =
-            "One rank a host, each with a thread on each of \(count(point.cores, "core")), like the measured ones. "
+            "One rank per host, each with a thread on each of \(count(point.cores, "core")), like the measured ones. "
             + (first.link.origin == .assumed
                 ? "No network was measured: the networks are assumed, and every point above one rank extrapolates. "
                 : "Beyond \(count(experiment.model.mostRanks, "rank")) the points extrapolate. ")

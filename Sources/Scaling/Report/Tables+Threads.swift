@@ -11,7 +11,7 @@ extension Tables {
             .numbers("step", curve.map { $0.seconds?.median }, in: unit),
             .intervals("interval", curve.map { $0.seconds.map { ($0.low, $0.high) } }, in: unit),
             .numbers("model", curve.map(\.predictedSeconds), in: unit),
-            .numbers("predicted unseen", curve.map(\.unseenSeconds), in: unit),
+            .numbers("predicted (left out)", curve.map(\.unseenSeconds), in: unit),
             .numbers("error", curve.map(\.error), in: .percent, isSigned: true),
             .large("tokens/s", curve.map(\.tokensPerSecond)), .numbers("T(1)/T(t)", curve.map(\.speedup)),
             .numbers(
@@ -20,8 +20,8 @@ extension Tables {
         ])
     }
 
-    /// The effect of threads on each part of a step, one row per part; empty where only one number of threads was
-    /// measured.
+    /// The effect of threads on each part of a step, one row per part; empty where only one number
+    /// of threads was measured.
     static func threadParts(_ experiment: Experiment) -> Markup {
         let base = experiment.measured(.base).filter { $0.layout.turns == 1 }
         guard let one = base.first, let most = base.last, one.layout.threads == 1, most.layout.threads > 1

@@ -2,7 +2,8 @@ import Pages
 
 /// The tables of the report; the terminal also shows the first one.
 package enum Tables {
-    /// The measured trainings: step time, and speed-up and efficiency relative to one worker and to the base.
+    /// The measured trainings: step time, and speed-up and efficiency relative to one worker and to
+    /// the base.
     ///
     /// - Parameter isShort: whether to omit intervals, batches and throughput, to fit a terminal.
     package static func measured(_ experiment: Experiment, isShort: Bool = false) -> Table {

@@ -38,7 +38,7 @@ struct ThreadCharts {
             return IdealLine.line("ideal: T(1)/t", color: 6, over: range, within: axis) { one / $0 }
         }
         return LineChart(
-            title: "Time of a step, by threads", xLabel: "threads of one process", yLabel: "\(unit.name) a step",
+            title: "Time of a step, by threads", xLabel: "threads of one process", yLabel: "\(unit.name) per step",
             x: threads,
             y: axis, lines: [ideal].compactMap(\.self) + times)
     }
@@ -62,7 +62,8 @@ struct ThreadCharts {
 
     private var threads: Axis { .ranks(curve.map { Double($0.threads) }) }
 
-    /// The measured points, the model's curve within and beyond them, and the predictions for unseen points.
+    /// The measured points, the model's curve within and beyond them, and the predictions for
+    /// unseen points.
     ///
     /// - Parameter value: the plotted value, from the seconds of a step.
     private func lines(_ value: (Double) -> Double) -> [LineChart.Line] {
@@ -79,7 +80,7 @@ struct ThreadCharts {
                 name: "model, extrapolated", color: 1, style: .dashed,
                 points: points(curve.filter { $0.threads >= most }, \.predictedSeconds)),
             LineChart.Line(
-                name: "predicted unseen", color: 1, style: .rings, points: points(curve, \.unseenSeconds)),
+                name: "predicted (left out)", color: 1, style: .rings, points: points(curve, \.unseenSeconds)),
             LineChart.Line(
                 name: "measured", color: 1, style: .dots, points: points(measured) { $0.seconds?.median },
                 intervals: measured.compactMap(\.seconds).map { interval in

@@ -1,7 +1,9 @@
-/// A median with a distribution-free confidence interval between two order statistics of the sample.
+/// A median with a distribution-free confidence interval between two order statistics of the
+/// sample.
 ///
-/// Of n independent values, the k-th smallest and the k-th largest enclose the distribution's median with probability
-/// 1 − 2·P(Bin(n, ½) < k). For 5 values the minimum and the maximum do so with 93.75 %.
+/// Of n independent values, the k-th smallest and the k-th largest enclose the distribution's
+/// median with probability 1 − 2·P(Bin(n, ½) < k). For 5 values the minimum and the maximum do so
+/// with 93.75 %.
 public struct MedianInterval: Hashable, Sendable, Codable {
     /// The sample's median.
     public let median: Double
@@ -18,8 +20,8 @@ public struct MedianInterval: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - values: the sample, in any order.
-    ///   - confidence: the requested coverage. A sample too small for it gets its minimum and maximum, with their
-    ///     coverage.
+    ///   - confidence: the requested coverage. A sample too small for it gets its minimum and
+    ///     maximum, with their coverage.
     public init?(of values: [Double], confidence: Double = 0.95) {
         guard let median = Self.median(of: values) else { return nil }
         let sorted = values.sorted()

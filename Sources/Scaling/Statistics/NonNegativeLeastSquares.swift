@@ -4,8 +4,8 @@ enum NonNegativeLeastSquares {
     ///
     /// Errors are relative, to weigh short and long times alike.
     ///
-    /// The optimum has some coefficients at 0 and solves the ordinary problem in the others, so all subsets are tried.
-    /// Of two equal fits, the one with fewer coefficients is chosen.
+    /// The optimum has some coefficients at 0 and solves the ordinary problem in the others, so all
+    /// subsets are tried. Of two equal fits, the one with fewer coefficients is chosen.
     ///
     /// - Parameters:
     ///   - rows: A, a row for each measurement, at most 8 columns.

@@ -1,6 +1,7 @@
 import Glibc
 
-/// The expected maximum of n independent standard normal values: the slowest of n workers' deviation from the mean.
+/// The expected maximum of n independent standard normal values: the slowest of n workers'
+/// deviation from the mean.
 ///
 /// E = ∫ x·n·φ(x)·Φ(x)^(n−1) dx, by Simpson's rule; 1/√π for two.
 func expectedNormalMaximum(of count: Int) -> Double {

@@ -3,14 +3,15 @@ import DTrainCore
 
 /// Checks a command line before the parser sees it.
 ///
-/// The parser alone lets the last of two values win, reads a value that starts with a dash as a flag, and guesses a
-/// mistyped flag by its letters only.
+/// The parser alone lets the last of two values win, reads a value that starts with a dash as a
+/// flag, and guesses a mistyped flag by its letters only.
 struct ArgumentCheck {
     /// Where a command accepts another command's flags.
     enum Passing {
         /// Nowhere.
         case none
-        /// After `--`: the command passes on flags of the default command, except those that it sets itself.
+        /// After `--`: the command passes on flags of the default command, except those that it
+        /// sets itself.
         case flags(except: Set<String>)
         /// In the command line of a job after `--`.
         case job
@@ -25,8 +26,8 @@ struct ArgumentCheck {
     ///   - words: the arguments, without the program's name.
     ///   - default: the command that runs when none is named.
     ///   - commands: all commands of the program.
-    /// - Throws: `DTrainError` with `usage` for an unknown command or flag, a flag without its value, or a repeated
-    ///   flag that takes one value.
+    /// - Throws: `DTrainError` with `usage` for an unknown command or flag, a flag without its
+    ///   value, or a repeated flag that takes one value.
     static func checked(
         _ words: [String], default defaultCommand: any ParsableCommand.Type, commands: [any ParsableCommand.Type]
     ) throws -> [String] {

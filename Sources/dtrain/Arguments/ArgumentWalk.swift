@@ -22,7 +22,8 @@ struct ArgumentWalk {
         self.passing = passing
     }
 
-    /// Reads the words that follow as another command's; they can't repeat flags of the first command.
+    /// Reads the words that follow as another command's; they can't repeat flags of the first
+    /// command.
     mutating func switchCommand(to flags: CommandFlags) {
         self.flags = flags
         wordCount = 0

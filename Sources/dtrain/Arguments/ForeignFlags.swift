@@ -1,4 +1,5 @@
-/// Names that other programs use for dtrain's flags: PyTorch and Keras scripts, char-rnn, Hugging Face, launchers.
+/// Names that other programs use for dtrain's flags: PyTorch and Keras scripts, char-rnn, Hugging
+/// Face, launchers.
 enum ForeignFlags {
     /// dtrain's flags for another program's name, the likeliest first.
     ///
@@ -7,7 +8,8 @@ enum ForeignFlags {
         byName[squeezed(name), default: []].map { "--\($0)" }
     }
 
-    /// The name in lower case without dashes and underscores, which makes `--batchSize` and `batch_size` equal.
+    /// The name in lower case without dashes and underscores, which makes `--batchSize` and
+    /// `batch_size` equal.
     static func squeezed(_ name: String) -> String {
         String(name.lowercased().filter { $0 != "-" && $0 != "_" })
     }

@@ -1,6 +1,7 @@
 /// Finds the likely intended word for a mistyped one.
 enum Suggestions {
-    /// The flag among `names` that matches the word in another spelling or under another program's name.
+    /// The flag among `names` that matches the word in another spelling or under another program's
+    /// name.
     static func synonym(of word: String, among names: [String]) -> String? {
         let typed = ForeignFlags.squeezed(word)
         return names.first { ForeignFlags.squeezed($0) == typed }
@@ -35,7 +36,8 @@ enum Suggestions {
         return best.distance <= max(1, min(typed.count, best.word.count) / 3) ? best.word : nil
     }
 
-    /// The restricted Damerau-Levenshtein distance: letters to insert, delete, replace, or swap with a neighbor.
+    /// The restricted Damerau-Levenshtein distance: letters to insert, delete, replace, or swap
+    /// with a neighbor.
     static func distance(from first: String, to second: String) -> Int {
         let (a, b) = (Array(first), Array(second))
         var rows = [Array(0...b.count)]

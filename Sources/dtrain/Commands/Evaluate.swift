@@ -9,7 +9,7 @@ struct Evaluate: ParsableCommand {
         discussion: """
             Splits the text into windows of the model's training sequence length, each starting from a zero state as in \
             training. Every character or byte except the first is predicted once. Prints a line for each checkpoint, or \
-            with --json an object a line; standard error names the model and the text.
+            with --json one JSON object per line; standard error names the model and the text.
             """)
 
     @Option(parsing: .upToNextOption, help: .usedCheckpoint, completion: .file())

@@ -54,7 +54,7 @@ struct Generate: ParsableCommand {
         }
         if json, separator != nil {
             throw ValidationError(
-                "--separator has no effect with --json, which prints one object a line: use one of them")
+                "--separator has no effect with --json, which prints one object per line: use one of them")
         }
     }
 

@@ -32,7 +32,7 @@ struct ModelFileOptions: ParsableArguments {
             best
             ? try CheckpointDirectory.resolveBest(checkpoint, vocabulary: given)
             : try CheckpointDirectory.resolve(checkpoint, vocabulary: given) {
-                Console.warning("passed over: \($0)")
+                Console.warning("skipped: \($0)")
             }
         let vocabulary = try found.requireVocabulary()
         for remark in found.remarks { Console.notice(remark) }
@@ -52,7 +52,7 @@ struct ModelUseOptions: ParsableArguments {
         guard let threadsOption, threadsOption > cores else { return }
         Console.warning(
             "\(threadsOption) worker threads share \(cores) core\(cores == 1 ? "" : "s"), which is slower than one "
-                + "thread a core: lower --threads to \(cores)")
+                + "thread per core: lower --threads to \(cores)")
     }
 
     var threads: Int { threadsOption ?? ProcessorSet.defaultThreads }

@@ -77,7 +77,8 @@ func stepCount(_ text: String) throws -> StepCount {
     return count
 }
 
-/// Reads the number of candidates for top-k sampling; 0, which means all in other programs, gets an error of its own.
+/// Reads the number of candidates for top-k sampling; 0, which means all in other programs, gets an
+/// error of its own.
 func topKNumber(_ text: String) throws -> Int {
     if Int(text) == 0 { throw ValidationError("leave out --top-k to keep all characters") }
     return try positive(text)

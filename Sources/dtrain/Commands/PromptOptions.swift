@@ -19,7 +19,8 @@ struct PromptOptions: ParsableArguments {
 
     /// The ids of the prompts, with the file's last.
     ///
-    /// - Throws: `DTrainError` with `usage` for characters that the vocabulary lacks, or the error of opening the file.
+    /// - Throws: `DTrainError` with `usage` for characters that the vocabulary lacks, or the error
+    ///   of opening the file.
     func ids(for model: LoadedModel) throws -> [[UInt16]] {
         try prompt.map { try model.ids(of: $0, in: "the prompt") } + [promptFile].compactMap(\.self).map(model.ids)
     }

@@ -40,9 +40,9 @@ struct ReportRuns: ParsableCommand {
     private var isPicture: Bool { output.hasSuffix(".svg") }
 
     func validate() throws {
-        guard runs.words.count <= Run.mostOnAPage else {
+        guard runs.words.count <= Run.maximumPerPage else {
             throw ValidationError(
-                "a page shows at most \(Run.mostOnAPage) runs, not \(runs.words.count): name fewer, or use 'dtrain compare'"
+                "a page shows at most \(Run.maximumPerPage) runs, not \(runs.words.count): name fewer, or use 'dtrain compare'"
             )
         }
         guard prompt != "" else { throw ValidationError("--prompt is empty: give at least one character") }

@@ -4,7 +4,7 @@ import DTrainCore
 /// The sampling flags of `generate`.
 struct SamplingOptions: ParsableArguments {
     @Option(
-        help: "Divisor of the logits: below 1 safer, above 1 wilder (default: 1).",
+        help: "Divisor of the logits: lower is more predictable, higher more varied (default: 1).",
         transform: temperatureNumber)
     private var temperature: Double?
 

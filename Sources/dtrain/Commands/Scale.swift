@@ -7,7 +7,8 @@ import Scaling
 struct Scale: PassingCommand {
     static var passing: ArgumentCheck.Passing { .flags(except: reserved) }
 
-    /// Flags of `dtrain train` that can't stand behind `--`: each training has its own, or must do without.
+    /// Flags of `dtrain train` that can't follow `--`: `dtrain scale` sets them for each training
+    /// or doesn't support them.
     private static let reserved: Set = [
         "--metrics", "--profile", "--max-steps", "--epochs", "--checkpoint-dir", "--checkpoint-every-steps", "--keep",
         "--overwrite", "--resume", "--resume-from", "--quiet", "--data", "--batch-size", "--micro-batch-size",
@@ -25,7 +26,7 @@ struct Scale: PassingCommand {
             experiment.json to the output folder.
 
             Ctrl-C ends it with a report on the finished runs; --resume continues. Flags of 'dtrain train' that are not \
-            listed here go behind '--'. docs/scaling.md explains every number.
+            listed here go after '--'. docs/scaling.md explains every number.
 
               dtrain scale
               dtrain scale --ranks 1,2,4,8 --hostfile hosts
@@ -39,7 +40,7 @@ struct Scale: PassingCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: ScaledTrainingOptions
 
-    @Argument(parsing: .postTerminator, help: "Further flags of 'dtrain train', behind '--'.")
+    @Argument(parsing: .postTerminator, help: "Further flags of 'dtrain train', after '--'.")
     var trainFlags: [String] = []
 
     func validate() throws {
@@ -54,7 +55,7 @@ struct Scale: PassingCommand {
         }
         if let path = data.text.given?.first(where: { $0 == "/dev/stdin" || $0.hasPrefix("/dev/fd/") }) {
             throw ValidationError(
-                "--data \(path) can't be given to all runs that 'dtrain scale' starts: write the text to a file and name that"
+                "--data \(path) can't be given to all runs that 'dtrain scale' starts: write the text to a file and pass that"
             )
         }
         if let most = experiment.baseThreads?.values.max(), most > ProcessorSet.defaultThreads {

@@ -16,7 +16,7 @@ struct ScaleOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "strong: divide --batch-size among the ranks; weak: --batch-size for each (default: strong,weak).",
+            "strong: divide --batch-size among the ranks; weak: --batch-size per rank (default: strong,weak).",
             valueName: "list"), transform: modeList)
     var mode = CommaList(values: [Series.strong, .weak])
 

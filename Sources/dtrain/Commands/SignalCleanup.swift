@@ -4,7 +4,8 @@ import Glibc
 
 /// Removes half-written files when a signal ends a command.
 enum SignalCleanup {
-    /// Starts a thread that, on a signal, removes this process's temporary files from a folder and ends the process.
+    /// Starts a thread that, on a signal, removes this process's temporary files from a folder and
+    /// ends the process.
     ///
     /// The main thread may be blocked in a file system call.
     ///

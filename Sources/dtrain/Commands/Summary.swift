@@ -32,7 +32,7 @@ struct Summary: ParsableCommand {
             try Console.output(ModelTable(ParameterLayout(configuration)).text + "\n")
             return
         }
-        let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("passed over: \($0)") }
+        let found = try CheckpointDirectory.resolve(checkpoint) { Console.warning("skipped: \($0)") }
         for remark in found.remarks { Console.notice(remark) }
         try settings.take(sizesOf: found.metadata.model, of: found.path)
         if let vocabularySize, vocabularySize != found.metadata.model.vocabularySize {

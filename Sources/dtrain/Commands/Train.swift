@@ -59,7 +59,8 @@ struct Train: ParsableCommand {
 
     /// Catches stop signals.
     ///
-    /// Rank 0 prints what a signal does, unless a supervisor prints it, as it does for jobs of Open MPI's launcher.
+    /// Rank 0 prints what a signal does, unless a supervisor prints it, as it does for jobs of Open
+    /// MPI's launcher.
     private func catchSignals(_ launch: LaunchEnvironment) {
         let launcher = launch.usesMPI ? Ancestor.all.first(where: \.isLauncher) : nil
         let isAnnounced = Supervision.signal != nil && getenv("OMPI_COMM_WORLD_SIZE") != nil

@@ -11,8 +11,8 @@ extension OptimizerKind: ExpressibleByArgument {}
 extension ScheduleKind: ExpressibleByArgument {}
 extension Tokenization: ExpressibleByArgument {}
 
-// A setting's flag has no default here: a value that isn't given comes from the checkpoint on a resume, or from the
-// setting.
+// A setting's flag has no default here: a value that isn't given comes from the checkpoint on a
+// resume, or from the setting.
 
 struct DataOptions: ParsableArguments {
     @OptionGroup var text: TextOptions

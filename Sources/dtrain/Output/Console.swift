@@ -52,8 +52,8 @@ enum Console {
 
     /// Whether standard output, or another stream, goes to a terminal.
     ///
-    /// Open MPI gives rank 0 a pseudo-terminal even if `mpirun`'s output is a file. The launcher's output decides
-    /// there.
+    /// Open MPI gives rank 0 a pseudo-terminal even if `mpirun`'s output is a file. The launcher's
+    /// output decides there.
     static func isTerminal(_ descriptor: Int32 = STDOUT_FILENO, underLauncher: Bool) -> Bool {
         // Errors reach the launcher through a pipe.
         guard isatty(STDOUT_FILENO) == 1 else { return false }

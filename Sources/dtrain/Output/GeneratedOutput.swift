@@ -27,7 +27,8 @@ struct GeneratedOutput {
 
     /// Writes the first prompt and its continuation while it is generated.
     ///
-    /// - Parameter generate: generates the continuation and calls its argument with each part of it.
+    /// - Parameter generate: generates the continuation and calls its argument with each part of
+    ///   it.
     /// - Throws: `DTrainError` with `inputOutput` if writing fails, or the error of `generate`.
     func stream(_ generate: ((ArraySlice<UInt16>) throws -> Void) throws -> Void) throws {
         var stream = OutputStream()
@@ -60,7 +61,8 @@ struct GeneratedOutput {
 
     /// Writes a JSON object for each text, one a line.
     ///
-    /// - Throws: `DTrainError` with `inputOutput` if writing fails, `badData` if a log-probability isn't finite.
+    /// - Throws: `DTrainError` with `inputOutput` if writing fails, `badData` if a log-probability
+    ///   isn't finite.
     func writeJSON(_ texts: [Continuation]) throws {
         guard texts.allSatisfy({ $0.logProbabilities.allSatisfy(\.isFinite) }) else {
             throw DTrainError(

@@ -2,8 +2,8 @@ import DTrainCore
 
 /// Buffered standard output for bytes that should appear soon.
 struct OutputStream {
-    /// The shortest time between two writes, in seconds: each write wakes the reader, which may take the generator's
-    /// core.
+    /// The shortest time between two writes, in seconds: each write wakes the reader, which may
+    /// take the generator's core.
     private static let interval = 0.005
 
     private var held: [UInt8] = []

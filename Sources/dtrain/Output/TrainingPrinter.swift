@@ -26,7 +26,8 @@ final class TrainingPrinter {
     private var (steps, seconds) = (0, 0.0)
     /// Seconds between two lines of an epoch without a bar.
     private static let lineInterval = 10.0
-    /// A loss above this multiple of ln(vocabulary) is worse than a uniform guess, beyond the noise of a batch.
+    /// A loss above this multiple of ln(vocabulary) is worse than a uniform guess, beyond the noise
+    /// of a batch.
     private static let chance = 1.05
     /// Seconds between two updates of the bar.
     private static let barInterval = 0.1
@@ -261,7 +262,8 @@ final class TrainingPrinter {
         self.line(line + (showsBar ? "\u{1B}[K" : ""))
     }
 
-    /// The initial time of the last line: a bar shows the first step, lines wait for their interval.
+    /// The initial time of the last line: a bar shows the first step, lines wait for their
+    /// interval.
     private var firstLine: Double { showsBar ? -.infinity : 0 }
 
     /// The window's current columns, or 80 if unknown.

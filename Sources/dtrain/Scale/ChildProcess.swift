@@ -19,7 +19,7 @@ struct ChildProcess {
             let words = lines.filter { line in
                 line.contains(where: \.isLetter) && !Self.noise.contains { line.contains($0) }
             }.joined(separator: " ").split(separator: " ")
-            guard !words.isEmpty else { return "it wrote nothing" }
+            guard !words.isEmpty else { return "it printed nothing" }
             var text = ""
             for word in words {
                 guard text.count + word.count < Self.longest else { return "\(text) …" }

@@ -12,7 +12,8 @@ enum HostFile {
     /// - Parameters:
     ///   - path: the host file given by flag.
     ///   - arguments: further arguments of the launcher, which may name host files.
-    /// - Throws: `DTrainError` with `noInput` for a file that can't be read, with `badData` for one without hosts.
+    /// - Throws: `DTrainError` with `noInput` for a file that can't be read, with `badData` for one
+    ///   without hosts.
     static func check(_ path: String?, arguments: [String]) throws {
         if let path { try check(path) }
         for (flag, value) in zip(arguments, arguments.dropFirst()) where flags.contains(flag) { try check(value) }

@@ -19,8 +19,8 @@ struct Launcher {
 
     /// Reads the version of `mpirun`.
     ///
-    /// - Throws: `DTrainError` with `noInput` when the program or host file doesn't exist, with `badData` for a
-    ///   malformed host file.
+    /// - Throws: `DTrainError` with `noInput` when the program or host file doesn't exist, with
+    ///   `badData` for a malformed host file.
     init(program: String, hostfile: String?, arguments: [String], cores: Int, log: String) throws {
         (self.program, self.hostfile, self.arguments, self.cores) = (program, hostfile, arguments, cores)
         try HostFile.check(hostfile, arguments: arguments)
@@ -76,7 +76,8 @@ struct Launcher {
         let isLogin = ["ssh: ", "unable to reliably start", "Host key verification", "Permission denied"]
             .contains { outcome.output.contains($0) }
         let hint =
-            isLogin ? "; see that 'ssh -o BatchMode=yes HOST true' works here for each host, see docs/clusters.md" : ""
+            isLogin
+            ? "; check that 'ssh -o BatchMode=yes HOST true' works here for each host, see docs/clusters.md" : ""
         // Errors reported by the program keep its exit code.
         let known: [DTrainError.Category] = [.usage, .badData, .noInput, .inputOutput]
         return DTrainError(

@@ -19,7 +19,8 @@ enum Machine {
             memory: max(0, sysconf(Int32(_SC_PHYS_PAGES))) * max(1, sysconf(Int32(_SC_PAGESIZE))))
     }
 
-    /// Physical cores that this process may use: hardware threads of one core count once, as in Open MPI's slots.
+    /// Physical cores that this process may use: hardware threads of one core count once, as in
+    /// Open MPI's slots.
     static var cores: Int {
         Set(ProcessorSet.current.numbers.map(core)).count
     }

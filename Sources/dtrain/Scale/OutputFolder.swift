@@ -27,8 +27,8 @@ struct OutputFolder {
     ///   - path: the folder.
     ///   - overwrite: whether an earlier experiment's files are deleted.
     ///   - resume: whether to keep the files of an existing experiment.
-    /// - Throws: `DTrainError` with `usage` when an experiment exists and may not be overwritten, with `inputOutput`
-    ///   when the folder can't be created.
+    /// - Throws: `DTrainError` with `usage` when an experiment exists and may not be overwritten,
+    ///   with `inputOutput` when the folder can't be created.
     init(_ path: String, overwrite: Bool, resume: Bool = false) throws {
         self.path = path
         let bare = path.reversed().drop { $0 == "/" }.reversed()
@@ -39,13 +39,13 @@ struct OutputFolder {
                 Self.isUnfinished(path)
                 ? "add --resume to continue the unfinished experiment in it" : "name another folder"
             throw DTrainError(
-                .usage, "--output '\(path)' is there already; \(way) or add --overwrite to replace its files")
+                .usage, "--output '\(path)' exists already; \(way) or add --overwrite to replace its files")
         }
         try Folder.create(path)
         lock = try FileLock(path: path, flags: O_RDONLY | O_DIRECTORY) { holder in
             DTrainError(
                 .inputOutput,
-                "another 'dtrain scale' (\(holder)) writes to --output '\(path)' right now; wait for its end, or name another"
+                "another 'dtrain scale' (\(holder)) writes to --output '\(path)'; wait until it ends, or name another"
             )
         }
         if overwrite { for name in ResultFiles.names + [Progress.name] { unlink("\(path)/\(name)") } }

@@ -29,7 +29,7 @@ extension ScaleRunner {
         estimate?.add(run.plan, seconds: run.seconds)
         let rest = left.isEmpty ? "" : ", about \((estimate?.seconds(of: left) ?? 0).spoken) left"
         let step = threeDigits(run.record.medianSeconds * 1000)
-        Console.notice("run \(runCount - left.count) of \(runCount), \(run.plan.name): \(step) ms a step\(rest)")
+        Console.notice("run \(runCount - left.count) of \(runCount), \(run.plan.name): \(step) ms per step\(rest)")
     }
 
     /// Trains one micro-batch on one thread; nil after a signal.

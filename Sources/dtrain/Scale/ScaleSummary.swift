@@ -1,7 +1,8 @@
 import Pages
 import Scaling
 
-/// The summary that `dtrain scale` prints: the measured trainings, the error of predictions, and the verdict.
+/// The summary that `dtrain scale` prints: the measured trainings, the error of predictions, and
+/// the verdict.
 enum ScaleSummary {
     static func text(_ experiment: Experiment) -> String {
         let unfinished = experiment.setting.unfinished.map { "stopped after \($0)\n" } ?? ""
@@ -18,10 +19,10 @@ enum ScaleSummary {
     private static func predictions(_ experiment: Experiment) -> [String] {
         let next = experiment.threadCurve.first { $0.seconds == nil && $0.extrapolates.isEmpty == false }
         let further = next.map { point in
-            "Predicted: 1 process × \(count(point.threads, "thread")) on as many cores, \(seconds(point.predictedSeconds)) a step."
+            "Predicted: 1 process × \(count(point.threads, "thread")) on as many cores, \(seconds(point.predictedSeconds)) per step."
         }
         let error = experiment.largestError.map {
-            "Predictions of trainings that were left out miss by \(percent($0)) at most."
+            "Predictions for trainings left out of the fit are off by at most \(percent($0))."
         }
         return [further, error].compactMap(\.self)
     }

@@ -9,11 +9,11 @@ struct ChildJob {
         /// The exit code, or 128 plus the number of the signal that ended the job.
         var code: Int32
         /// Whether the supervisor received a stop signal.
-        var wasAskedToStop: Bool
+        var stopRequested: Bool
         /// The last error line that the job printed.
         var lastError: String?
         /// Files in shared memory that the job may have left.
-        var remains: JobRemains
+        var leftovers: JobLeftovers
 
         var description: String {
             code > 128 && code < 160 ? "exit code \(code) (signal \(code - 128))" : "exit code \(code)"
@@ -29,7 +29,8 @@ struct ChildJob {
         (self.arguments, self.isApart, self.note) = (arguments, isApart, note)
     }
 
-    /// Starts the job, forwards signals to it and its errors to standard error, and waits until it ends.
+    /// Starts the job, forwards signals to it and its errors to standard error, and waits until it
+    /// ends.
     func run(_ signals: SignalQueue) throws -> End {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw failure("create a pipe", errno) }
@@ -42,20 +43,20 @@ struct ChildJob {
         }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
         var relay = ErrorRelay(descriptor: ends[0])
-        var wasAskedToStop = false
+        var stopRequested = false
         var interrupts = 0
-        var speaks = false
-        var remains = JobRemains()
+        var announcesStop = false
+        var leftovers = JobLeftovers()
         while true {
             relay.wait(milliseconds: 100)
-            remains.scan(process)
+            leftovers.scan(process)
             for signal in signals.pending() {
                 let launchers = OpenMPILauncher.processes(from: process)
-                if !wasAskedToStop, !launchers.isEmpty {
-                    speaks = true
-                    promise(signal)
+                if !stopRequested, !launchers.isEmpty {
+                    announcesStop = true
+                    announceStop(signal)
                 }
-                wasAskedToStop = true
+                stopRequested = true
                 if signal.isTyped { interrupts += 1 }
                 pass(signal, to: process, launchers, isAgain: interrupts > 1)
             }
@@ -63,15 +64,15 @@ struct ChildJob {
             guard waitpid(process, &status, WNOHANG) == process else { continue }
             relay.wait(milliseconds: 0)
             let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
-            if speaks, interrupts > 1, code != 0, code != DTrainError.Category.stopped.rawValue {
+            if announcesStop, interrupts > 1, code != 0, code != DTrainError.Category.stopped.rawValue {
                 Console.notice("not saved")
             }
-            return End(code: code, wasAskedToStop: wasAskedToStop, lastError: relay.lastError, remains: remains)
+            return End(code: code, stopRequested: stopRequested, lastError: relay.lastError, leftovers: leftovers)
         }
     }
 
     /// Prints at once what a signal does, because the job itself receives only SIGUSR1.
-    private func promise(_ signal: SignalQueue.Signal) {
+    private func announceStop(_ signal: SignalQueue.Signal) {
         note.write(signal.number)
         // The job's progress bar may be on the line.
         if isatty(STDERR_FILENO) == 1 { TerminalLine.isShared = true }
@@ -88,11 +89,13 @@ struct ChildJob {
             kill(process, signal.number)
             return
         }
-        // Any other signal makes the launcher end the ranks within a second, or itself at once. SIGUSR1 lets them save.
+        // Any other signal makes the launcher end the ranks within a second, or itself at once.
+        // SIGUSR1 lets them save.
         for launcher in launchers { kill(launcher, isAgain && signal.isTyped ? SIGINT : SIGUSR1) }
     }
 
-    /// Starts this program again, which then becomes the job: only a process itself can request to die with its parent.
+    /// Starts this program again, which then becomes the job: a process must itself request the
+    /// signal that ends it with its parent.
     private func spawn(errors: Int32) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

@@ -12,8 +12,8 @@ enum OpenMPILauncher {
 
     /// The topmost launchers among a process and its descendants.
     ///
-    /// The command line isn't enough: `env`, `nice`, `timeout` or a script may start the launcher, and each handles
-    /// signals in its own way.
+    /// The command line isn't enough: `env`, `nice`, `timeout` or a script may start the launcher,
+    /// and each handles signals in its own way.
     static func processes(from process: pid_t) -> [pid_t] {
         let children = ProcessStatus.children()
         var (found, next): ([pid_t], [pid_t]) = ([], [process])
@@ -27,8 +27,8 @@ enum OpenMPILauncher {
         return found
     }
 
-    /// Checks the program file: Debian's `mpiexec` may link to another library's launcher, and Intel's `mpirun` is a
-    /// script.
+    /// Checks the program file: Debian's `mpiexec` may link to another library's launcher, and
+    /// Intel's `mpirun` is a script.
     private static func isLauncher(_ process: pid_t) -> Bool {
         guard let path = realpath("/proc/\(process)/exe", nil) else { return false }
         defer { free(path) }

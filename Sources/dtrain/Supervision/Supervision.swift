@@ -4,8 +4,8 @@ import Glibc
 
 /// The channel from a supervisor to its job: the first signal that the supervisor received.
 ///
-/// Open MPI's launcher gets SIGUSR1 whichever signal was sent. The supervisor therefore keeps the original signal in a
-/// file without a path, which the job finds through an environment variable.
+/// Open MPI's launcher gets SIGUSR1 whichever signal was sent. The supervisor therefore keeps the
+/// original signal in a file without a path, which the job finds through an environment variable.
 enum Supervision {
     private static let variable = "DTRAIN_SUPERVISOR"
 

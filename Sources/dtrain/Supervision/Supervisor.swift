@@ -29,7 +29,8 @@ struct Supervisor {
         var failures: [String] = []
         while true {
             let attempt = failures.count + 1
-            // An unchanged checkpoint belongs to an earlier run. A job that resumes it has `--resume` already.
+            // An unchanged checkpoint belongs to an earlier run. A job that resumes it has
+            // `--resume` already.
             let isOwn = last != nil && last != atStart
             let arguments = attempt > 1 && isOwn ? job.resumed : job.arguments
             let start = Clock.seconds
@@ -38,13 +39,13 @@ struct Supervisor {
             let place = newest.map { "newest checkpoint \($0.name.fileName)" } ?? "no checkpoint"
             let line = "\(end.description) after \(Int(Clock.seconds - start)) s, \(place)"
             Console.notice("supervise: attempt \(attempt): \(line)")
-            let removed = end.remains.remove()
+            let removed = end.leftovers.remove()
             if removed > 0 {
                 Console.notice(
                     "supervise: removed \(removed) leftovers of attempt \(attempt) from shared memory and temporary folders"
                 )
             }
-            if Self.finalCodes.contains(end.code) || end.wasAskedToStop { return end.code }
+            if Self.finalCodes.contains(end.code) || end.stopRequested { return end.code }
             failures.append("attempt \(attempt): \(line)\(end.lastError.map { " (\($0))" } ?? "")")
             if let reason = reasonToGiveUp(attempt: attempt, from: last, to: newest) {
                 Console.error("gave up: \(reason); \(failures.joined(separator: "; "))")

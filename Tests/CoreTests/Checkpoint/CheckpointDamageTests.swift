@@ -138,7 +138,7 @@ import Testing
         let error = try openingError { strings in
             strings[.configuration] = strings[.configuration].map { "{\"horizon\":\(horizon),\($0.dropFirst())" }
         }
-        #expect(error.message.contains("plans \(horizon) steps"))
+        #expect(error.message.contains("has an invalid horizon of \(horizon) steps"))
     }
 
     @Test(arguments: [
@@ -167,7 +167,7 @@ import Testing
             try writeSafetensors(tensors, metadata: ["format": "pt"], to: path)
         }
         let error = try requireError(.badData) { _ = try Checkpoint(path: path) }
-        #expect(error.message.contains("has none of dtrain's metadata") && error.hint?.contains("`init`") == true)
+        #expect(error.message.contains("has no dtrain metadata") && error.hint?.contains("`init`") == true)
         #expect(try InitialWeights(path: path).configuration == model.layout.configuration)
     }
 

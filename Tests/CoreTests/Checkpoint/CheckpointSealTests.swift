@@ -190,7 +190,7 @@ import Testing
         }
         _ = try requireError(.badData) { _ = try Checkpoint(path: path) }
         let checkpoint = try Checkpoint(weights: path)
-        #expect(checkpoint.remarks == ["'\(path)' is not sealed by dtrain: its weights are taken as they are"])
+        #expect(checkpoint.remarks == ["'\(path)' is not sealed by dtrain: its weights can't be verified"])
         #expect(
             checkpoint.metadata.kind == .generator
                 && checkpoint.metadata.vocabulary == SampleModel().metadata.vocabulary)

@@ -20,10 +20,10 @@ import Testing
         try pool.run { worker in
             for round in 1...rounds {
                 arrivals.increment()
-                barrier.meet(worker)
+                barrier.arriveAndWait(worker)
                 let seen = arrivals.value
                 if seen < round * workers { early.increment() }
-                barrier.meet(worker)
+                barrier.arriveAndWait(worker)
             }
         }
         #expect(early.value == 0)

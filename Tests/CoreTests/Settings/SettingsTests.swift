@@ -72,10 +72,10 @@ import Testing
     @Test func impossibleValuesAreRejectedByName() throws {
         var settings = Settings()
         settings[.layers] = 0
-        #expect(try requireError(.usage) { try settings.requireValid() }.message == "`layers` 0 is impossible")
+        #expect(try requireError(.usage) { try settings.requireValid() }.message == "`layers` 0 is out of range")
         settings = Settings()
         settings[.clipNorm] = -.infinity
-        #expect(try requireError(.usage) { try settings.requireValid() }.message == "`clip-norm` -inf is impossible")
+        #expect(try requireError(.usage) { try settings.requireValid() }.message == "`clip-norm` -inf is out of range")
         #expect(!settings.areValid)
     }
 

@@ -26,7 +26,7 @@ package struct FileFormat: Hashable, Sendable {
         var offset = 0
     }
 
-    private static let saveAsText = Remedy.advice("open it, save it as plain text (UTF-8), and name that")
+    private static let saveAsText = Remedy.advice("open it, save it as plain text (UTF-8), and pass that file")
     private static let nameAText = Remedy.advice("name a text file")
 
     private static let signatures: [Signature] = [
@@ -75,11 +75,12 @@ package struct FileFormat: Hashable, Sendable {
             format: FileFormat(name: "an HDF5 file", remedy: nameAText), bytes: [0x89, 0x48, 0x44, 0x46, 0x0D]),
         Signature(format: FileFormat(name: "a NumPy array", remedy: nameAText), bytes: [0x93] + Array("NUMPY".utf8)),
         Signature(
-            format: FileFormat(name: "a Parquet table", remedy: .advice("export its text column and name that")),
+            format: FileFormat(
+                name: "a Parquet table", remedy: .advice("export its text column to a file and pass that")),
             bytes: Array("PAR1".utf8)),
         Signature(
             format: FileFormat(
-                name: "an SQLite database", remedy: .advice("export its text as a file and name that")),
+                name: "an SQLite database", remedy: .advice("export its text to a file and pass that")),
             bytes: Array("SQLite format 3\0".utf8)),
         Signature(
             format: FileFormat(

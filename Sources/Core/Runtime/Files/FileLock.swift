@@ -11,7 +11,8 @@ package final class FileLock: Sendable {
     /// Seconds to wait for a process that was killed but hasn't ended yet.
     private static let patience = 3.0
 
-    /// Takes over an open file without locking it: a pipe, a device, or a file of a name that no other process uses.
+    /// Takes over an open file without locking it: a pipe, a device, or a file of a name that no
+    /// other process uses.
     package init(unlocked descriptor: Int32) {
         self.descriptor = descriptor
     }
@@ -35,7 +36,9 @@ package final class FileLock: Sendable {
         while true {
             let descriptor = open(path, flags | O_CLOEXEC, 0o666)
             guard descriptor >= 0 || isOptional else {
-                throw DTrainError(.inputOutput, "cannot open '\(path)': \(systemMessage()); name another")
+                throw DTrainError(
+                    .inputOutput,
+                    "cannot open '\(path)': \(systemMessage()); check the permissions or use another path")
             }
             var isFree = true
             while flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK || errno == EINTR {

@@ -35,7 +35,7 @@ package final class MappedFile: @unchecked Sendable {
             throw DTrainError(
                 .noInput,
                 "\(kind) '\(path)' is \(other.name), which is not a regular file; "
-                    + (other == .pipe ? "save its output to a file and name that" : "name a file"))
+                    + (other == .pipe ? "save its output to a file and pass that" : "name a file"))
         }
         let count = Int(status.st_size)
         self.path = path

@@ -74,7 +74,8 @@ package struct RetryingWriter {
     }
 }
 
-/// The error number of the first flush that failed, since the system reports it only once; nil for none.
+/// The error number of the first flush that failed, since the system reports it only once; nil for
+/// none.
 private final class FlushFailure: Sendable {
     let code = Mutex<Int32?>(nil)
 }

@@ -99,7 +99,7 @@ struct TextDiagnosis {
         guard Self.isWestern(sample) else {
             return DTrainError(
                 .badData, "\(location); it is in another encoding, such as GB18030, Shift_JIS or KOI8-R",
-                hint: "find out which one, put its name for ENCODING, and "
+                hint: "find out which one, replace ENCODING with its name, and "
                     + remedy.filter("iconv -f ENCODING -t UTF-8", label: "utf8"))
         }
         let name = isWindows1252 ? "WINDOWS-1252" : "ISO-8859-1"

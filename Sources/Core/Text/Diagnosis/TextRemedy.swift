@@ -23,7 +23,7 @@ struct TextRemedy {
             }
             return "run this, then name \(plain): \(command) \(word)"
         case .extract(let command, let end):
-            return file.isPipe ? "write it to a file and name that" : run("\(command) \(word)\(end)", label: "plain")
+            return file.isPipe ? "write it to a file and pass that" : run("\(command) \(word)\(end)", label: "plain")
         case .advice(let text): return text.replacing("FILE", with: word)
         }
     }

@@ -2,18 +2,20 @@ import DTrainCore
 
 /// The overlap of network exchanges with the weight gradient.
 ///
-/// Of an exchange of E seconds and a weight gradient of W seconds, min(h·E, g·W) overlap. h is below 1, since the last
-/// block never overlaps. With several workers per core, W is divided by their number: a waiting worker moves no blocks.
-struct Hiding {
+/// Of an exchange of E seconds and a weight gradient of W seconds, min(h·E, g·W) overlap. h is
+/// below 1, since the last block never overlaps. With several workers per core, W is divided by
+/// their number: a waiting worker moves no blocks.
+struct ExchangeOverlap {
     /// h: the hidden fraction of an exchange where the weight gradient takes long enough.
     let share: Double
     /// g: the most hidden seconds per second of weight gradient.
     let perWeightGradient: Double
 
-    /// Finds h and g with the least sum of absolute errors relative to the step, which limits the weight of an outlier.
+    /// Finds h and g with the least sum of absolute errors relative to the step, which limits the
+    /// weight of an outlier.
     ///
-    /// If every exchange was limited by W, h is derived from the number of blocks. If none was, g is the measured
-    /// ratio.
+    /// If every exchange was limited by W, h is derived from the number of blocks. If none was, g
+    /// is the measured ratio.
     init(fittedTo measurements: [Measurement]) {
         let seen = measurements.filter {
             $0.layout.ranks > 1 && $0.parts.wholeExchange > 0 && $0.parts.weightGradient > 0

@@ -5,10 +5,10 @@ import Glibc
 /// Shared-memory files and session folders that a job's processes leave behind if killed.
 ///
 /// Open MPI's ranks map segments of some megabytes in `/dev/shm`, and its launcher keeps a session
-/// folder. Only processes that end normally remove them. File names don't prove ownership, so
-/// the job's processes are scanned while they run. A file is removed if one of them mapped it and no
+/// folder. Only processes that end normally remove them. File names don't prove ownership, so the
+/// job's processes are scanned while they run. A file is removed if one of them mapped it and no
 /// process maps it any more.
-struct JobRemains {
+struct JobLeftovers {
     /// The identity of a file, so that another file of the same name is never removed.
     private struct Identity: Hashable {
         let device: UInt
@@ -46,7 +46,8 @@ struct JobRemains {
         }
     }
 
-    /// Removes the job's leftovers after its processes have ended; files that a process still maps stay.
+    /// Removes the job's leftovers after its processes have ended; files that a process still maps
+    /// stay.
     ///
     /// - Returns: the number of files and folders removed.
     mutating func remove() -> Int {
@@ -66,7 +67,7 @@ struct JobRemains {
             Self.removeFolder(folder)
             count += 1
         }
-        self = JobRemains()
+        self = JobLeftovers()
         return count
     }
 
