@@ -12,7 +12,6 @@ import re
 import statistics
 import sys
 import tempfile
-from pathlib import Path
 
 from benchmark import DTRAIN, HERE, ROOT, Failure, peer_python, run
 

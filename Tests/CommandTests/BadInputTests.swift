@@ -16,10 +16,12 @@ struct BadInputTests {
             #expect(!bench.exists("training_checkpoints"))
         }
         try expectRejected("missing.txt", 66, "No such file")
+        try expectRejected("latin.txt", 65, "5")
+        // Ranks reject every text in the same way, and a rejected job takes seconds to end.
+        guard case .alone = launch else { return }
         try expectRejected("empty.txt", 65, "is empty")
         // One batch: 8 sequences of 10 characters and their targets.
         try expectRejected("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
-        try expectRejected("latin.txt", 65, "5")
         try FileManager.default.createDirectory(atPath: bench.path("empty"), withIntermediateDirectories: true)
         try expectRejected("empty", 66, "has no *.txt files in it")
         try expectRejected("/dev/zero", 66, "is a device")
@@ -47,10 +49,10 @@ struct BadInputTests {
     }
 
     @Test(arguments: [
-        "--epochs 0", "--epochs -1", "--epochs 1.5", "--epochs many", "--max-steps 0", "--batch-size 0",
+        "--epochs 0", "--epochs 1.5", "--epochs many", "--max-steps 0", "--batch-size 0",
         "--batch-size 99999999999999999999", "--micro-batch-size 0", "--micro-batch-size 9", "--seq-length 0",
         "--layers 0", "--layers 2147483647", "--rnn-units 0", "--rnn-units 2147483647", "--embedding-dim 0",
-        "--embedding-dim 2147483647", "--learning-rate 0", "--learning-rate -1", "--learning-rate nan",
+        "--embedding-dim 2147483647", "--learning-rate 0", "--learning-rate nan",
         "--learning-rate inf", "--learning-rate 1e300", "--learning-rate 1e-300", "--seed -1", "--seed x",
         "--threads 0", "--members 0", "--threads 1 --members 2", "--rnn-units 10 --threads 2 --members 2", "--keep 0",
         "--checkpoint-every-steps 0",
@@ -65,15 +67,14 @@ struct BadInputTests {
     }
 
     @Test(arguments: [
-        "generate --checkpoint c", "generate --prompt a", "generate --checkpoint c --prompt a --length -1",
+        "generate --prompt a", "generate --checkpoint c --prompt a --length -1",
         "generate --checkpoint c --prompt a --temperature 0", "generate --checkpoint c --prompt a --temperature nan",
         "generate --checkpoint c --prompt a --temperature x",
         "generate --checkpoint c --prompt a --greedy --temperature 0.5",
         "generate --checkpoint c --prompt a --top-k 1.5", "generate --checkpoint c --prompt a --top-k -1",
         "generate --checkpoint c --prompt a --top-p 0", "generate --checkpoint c --prompt a --top-p 1.01",
         "generate --checkpoint c --prompt a --top-p nan", "generate --checkpoint c --prompt a --samples 0",
-        "generate --checkpoint c --prompt a --samples 10001", "evaluate",
-        "evaluate --checkpoint c --seq-length 0",
+        "generate --checkpoint c --prompt a --samples 10001", "evaluate --checkpoint c --seq-length 0",
         "export --checkpoint c", "export --output o", "summary --rnn-units 0", "summary --rnn-units 2147483647",
         "summary --layers 2147483647", "summary --vocabulary-size 2147483647",
     ])

@@ -20,11 +20,7 @@ struct CookbookTests {
                 atPath: (bench.path(name) as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
             try bench.write(text, to: name)
         }
-        try FileManager.default.createDirectory(atPath: bench.path("bin"), withIntermediateDirectories: true)
-        try FileManager.default.createSymbolicLink(
-            atPath: bench.path("bin/dtrain-real"), withDestinationPath: try MPIRun.find("dtrain"))
-        try bench.write(TypedPage.small, to: "bin/dtrain")
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bench.path("bin/dtrain"))
+        try TypedPage.addSmallProgram(to: bench)
         return bench
     }
 

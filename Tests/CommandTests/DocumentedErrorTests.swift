@@ -3,12 +3,9 @@ import Testing
 
 /// The messages explained in `docs/clusters.md` occur in the sources.
 @Suite struct DocumentedErrorTests {
-    private static let root = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
     /// The texts between backticks in the first column of the table of dtrain's own errors.
     private static let messages: [String] = {
-        let text = (try? String(contentsOf: root.appendingPathComponent("docs/clusters.md"), encoding: .utf8)) ?? ""
+        let text = (try? TypedPage.text("docs/clusters.md")) ?? ""
         let rows = text.components(separatedBy: "\n")
             .drop { $0 != "| message | meaning | do |" }.dropFirst(2).prefix { $0.hasPrefix("|") }
         return rows.flatMap { row in
@@ -20,7 +17,7 @@ import Testing
     /// All sources, with string literals joined and `…` for interpolations.
     private static let sources: String = {
         let files = FileManager.default.enumerator(
-            at: root.appendingPathComponent("Sources"), includingPropertiesForKeys: nil)
+            at: TypedPage.root.appendingPathComponent("Sources"), includingPropertiesForKeys: nil)
         let all = (files?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "swift" }
             .compactMap { try? String(contentsOf: $0, encoding: .utf8) }.joined(separator: "\n")
         return all.replacing(/"\s*\+\s*"/, with: "")

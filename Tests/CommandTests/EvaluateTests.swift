@@ -17,10 +17,11 @@ struct EvaluateTests {
         let step: Int?
         let data: [String]
         let unknown_characters: Int
+        let characters: Int
         let loss: Double
     }
 
-    @Test func reportsCheckpointStepAndText() throws {
+    @Test func reportsCheckpointStepTextAndUnknownCharacters() throws {
         try bench.write("the Æther", to: "other.txt")
         let outcome = try bench.run("evaluate --checkpoint training_checkpoints --data other.txt")
         #expect(outcome.status == 0, "\(outcome)")
@@ -29,7 +30,12 @@ struct EvaluateTests {
                 "evaluating 'training_checkpoints/ckpt_1_2.safetensors' (step 2) on 'other.txt': 9 characters, 1 unknown\n"
             ),
             "\(outcome)")
+        #expect(outcome.stderr.contains("warning: 1 characters of 'other.txt'"), "\(outcome)")
         #expect(outcome.stdout.split(separator: "\n").count == 1, "\(outcome)")
+        let json = try bench.run("evaluate --checkpoint training_checkpoints --data other.txt --json")
+        #expect(json.status == 0, "\(json)")
+        #expect(json.stderr.contains("warning: 1 characters of 'other.txt'"), "\(json)")
+        #expect(try JSONDecoder().decode(Report.self, from: Data(json.stdout.utf8)).characters == 8)
     }
 
     @Test func eachCheckpointGetsOneLine() throws {

@@ -14,11 +14,7 @@ import Testing
         let bench = try Bench()
         try bench.write("ROMEO:\nMy text\n" + String(repeating: Bench.text, count: 30), to: "text.txt")
         try bench.write(String(repeating: "My text is short, but long enough.\n", count: 300), to: "my-text.txt")
-        try FileManager.default.createDirectory(atPath: bench.path("bin"), withIntermediateDirectories: true)
-        try FileManager.default.createSymbolicLink(
-            atPath: bench.path("bin/dtrain-real"), withDestinationPath: try MPIRun.find("dtrain"))
-        try bench.write(TypedPage.small, to: "bin/dtrain")
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bench.path("bin/dtrain"))
+        try TypedPage.addSmallProgram(to: bench)
         let start = "export DTRAIN_DATA=\"$PWD/text.txt\" PATH=\"$PWD/bin:$PATH\"\n"
         try bench.write(start + page.script(), to: "type.sh")
         let outcome = try MPIRun.shell("sh type.sh", folder: bench.folder)

@@ -5,13 +5,7 @@ import Testing
 /// Flags that affect how a training runs or what it measures, but not its results.
 @Suite(.serialized)
 struct JobFlagTests {
-    private struct Step: Decodable {
-        let step: Int?
-        let seconds: Double
-        let profile: [String: Double]?
-    }
-
-    @Test(arguments: [Launch.alone] + (MPIRun.isAvailable ? [.ranks(2)] : []))
+    @Test(arguments: Launch.each)
     func profilePartsAddUpToTheStepTime(launch: Launch) throws {
         let bench = try Bench()
         let outcome = try bench.tryToTrain("--epochs 1 --profile --metrics m.jsonl", on: launch)
@@ -20,8 +14,7 @@ struct JobFlagTests {
         {
             #expect(outcome.stdout.contains("  \(part) "), "\(outcome)")
         }
-        let steps = try bench.read("m.jsonl").split(separator: UInt8(ascii: "\n"))
-            .map { try JSONDecoder().decode(Step.self, from: $0) }.filter { $0.step != nil }
+        let steps = try Metrics(bench.read("m.jsonl")).lines.filter { $0.step != nil }
         #expect(steps.count == 13)
         for step in steps {
             let parts = try #require(step.profile)

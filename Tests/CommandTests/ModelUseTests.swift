@@ -103,14 +103,6 @@ struct ModelUseTests {
         #expect(text.contains(String(format: "perplexity %.4f", report.perplexity)), "\(text)")
     }
 
-    @Test func evaluationCountsAndReportsUnknownCharacters() throws {
-        try bench.write("the Æther", to: "other.txt")
-        let outcome = try bench.run("evaluate --checkpoint training_checkpoints --data other.txt --json")
-        #expect(outcome.status == 0, "\(outcome)")
-        #expect(outcome.stderr.contains("warning: 1 characters of 'other.txt'"), "\(outcome)")
-        #expect(try JSONDecoder().decode(Report.self, from: Data(outcome.stdout.utf8)).characters == 8)
-    }
-
     @Test func trainingLowersTheLoss() throws {
         try bench.train("--checkpoint-dir trained --epochs 10 --learning-rate 0.02")
         func loss(_ checkpoint: String) throws -> Double {

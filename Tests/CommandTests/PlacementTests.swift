@@ -38,14 +38,6 @@ struct PlacementTests {
         #expect(!warnings(try bench.train(more, on: .ranks(2))).contains { $0.contains("micro-batch") })
     }
 
-    /// A batch smaller than the default micro-batch is valid.
-    @Test func aBatchBelowTheDefaultMicroBatchIsValid() throws {
-        let bench = try Bench()
-        let outcome = try bench.run(
-            "train --data text.txt --rnn-units 16 --embedding-dim 8 --seq-length 10 --batch-size 4 --max-steps 1")
-        #expect(outcome.status == 0 && warnings(outcome) == [], "\(outcome)")
-    }
-
     @Test(.enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI && Launch.cores > 1, "Open MPI binds ranks"))
     func aNarrowBindingCausesAWarning() throws {
         let bench = try Bench()

@@ -3,39 +3,12 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// `--precision bf16` on the command line; SameBitsTests covers ranks and threads.
+/// `--precision bf16` on the command line.
+///
+/// SameBitsTests covers ranks and threads, InstructionSetTests the CPU's instructions,
+/// CombinationTests the resume.
 @Suite(.serialized)
 struct PrecisionTests {
-    @Test(arguments: Launch.each)
-    func aResumedTrainingEndsWithTheSameBits(launch: Launch) throws {
-        let bench = try Bench()
-        try bench.train("--precision bf16 --checkpoint-dir whole --metrics whole.jsonl")
-        try bench.train("--precision bf16 --checkpoint-dir parts --metrics parts.jsonl --max-steps 17", on: launch)
-        expectRefusal(
-            try bench.tryToTrain("--precision fp32 --checkpoint-dir parts --resume"), 64, "--precision bf16, not fp32")
-        try bench.train("--precision bf16 --checkpoint-dir parts --metrics parts.jsonl --resume")
-        #expect(try bench.tensors("parts/ckpt_2.safetensors") == bench.tensors("whole/ckpt_2.safetensors"))
-        #expect(try bench.read("parts/ckpt_2.safetensors") == bench.read("whole/ckpt_2.safetensors"))
-        #expect(try Metrics(bench.read("parts.jsonl")).losses == Metrics(bench.read("whole.jsonl")).losses)
-    }
-
-    /// A CPU without bf16 products multiplies rounded operands in float32, with the same bits on
-    /// any such CPU.
-    @Test func withoutBF16InstructionsOperandsAreRounded() throws {
-        let bench = try Bench()
-        for set in ["generic", "avx2"] where InstructionSet.available.map(\.rawValue).contains(set) {
-            let outcome = try bench.run(
-                Bench.train("--precision bf16 --max-steps 3 --checkpoint-dir \(set)"),
-                environment: [InstructionSet.limitVariable: set])
-            #expect(
-                outcome.status == 0 && outcome.stdout.contains("instructions, bf16 rounded (multiplied as float32"),
-                "\(outcome)")
-            #expect(
-                try bench.tensors("\(set)/ckpt_1_3.safetensors") == bench.tensors("generic/ckpt_1_3.safetensors"),
-                "\(set)")
-        }
-    }
-
     /// Weights and moments stay float32, are saved without rounding, and work on any machine.
     @Test func checkpointsAreFloat32AndWorkOnAnyMachine() throws {
         let bench = try Bench()

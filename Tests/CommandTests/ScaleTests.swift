@@ -168,7 +168,7 @@ struct ScaleTests {
 
     @Test func anErrorOfARunKeepsItsExitCode() throws {
         let bench = try Bench()
-        try makeLauncher(bench, "while [ \"$1\" != -np ]; do shift; done; shift 2; exec \"$@\"")
+        try makeLauncher(bench, Self.plain)
         let outcome = try scale(bench, "--ranks 1 --mpirun ./launcher --output out -- --learning-rate 0")
         expectRefusal(outcome, 64, "--learning-rate", "dtrain train --data text.txt", "ended with exit code 64")
         #expect(!bench.exists("out"))

@@ -6,9 +6,7 @@ import Testing
 /// `scontrol` that logs its arguments.
 @Suite(.serialized)
 struct SlurmScriptTests {
-    private static let script = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("hostfiles/slurm.example.sh").path
+    private static let script = TypedPage.root.appendingPathComponent("hostfiles/slurm.example.sh").path
 
     /// A fake `srun`; `SMALL` holds the flags of a small model, with a number of epochs that
     /// overrides the script's.

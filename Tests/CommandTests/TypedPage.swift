@@ -24,6 +24,15 @@ struct TypedPage {
         esac
         """
 
+    /// Adds `bin/dtrain`, which trains small models, to a bench.
+    static func addSmallProgram(to bench: Bench) throws {
+        try FileManager.default.createDirectory(atPath: bench.path("bin"), withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: bench.path("bin/dtrain-real"), withDestinationPath: try MPIRun.find("dtrain"))
+        try bench.write(small, to: "bin/dtrain")
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bench.path("bin/dtrain"))
+    }
+
     /// Reads a page.
     ///
     /// - Parameters:

@@ -34,12 +34,6 @@ import Testing
         for result in try agree(offers) { #expect(try result.get() == expected) }
     }
 
-    /// One rank emulates tiles on a CPU without pairs.
-    @Test func anArithmeticMissingOnOneRankIsNotChosen() throws {
-        let offers: [[Arithmetic]] = [[.roundedBF16, .tiledBF16], [.roundedBF16, .pairedBF16]]
-        for result in try agree(offers) { #expect(try result.get() == .roundedBF16) }
-    }
-
     @Test func differingPrecisionsAreRejectedOnAllRanks() throws {
         for result in try agree([.fp32, .roundedBF16]) {
             let error = try #require(throws: CollectiveError.self) { try result.get() }.error

@@ -71,7 +71,7 @@ enum Reader: String, CaseIterable {
         let count = checkpoint.layout.count
         let parameters = try AlignedBuffer<Float>(count: count)
         try withExtendedLifetime(parameters) { try checkpoint.load(parameters: parameters.pointer) }
-        if checkpoint.hasOptimizerState { try checkpoint.load(optimizer: OptimizerState(Adam(), count: count)) }
+        if !checkpoint.optimizerSlots.isEmpty { try checkpoint.load(optimizer: OptimizerState(Adam(), count: count)) }
         let metadata = checkpoint.metadata
         guard try Vocabulary(tokens: metadata.vocabulary).size == metadata.model.vocabularySize,
             metadata.model == checkpoint.layout.configuration,

@@ -20,9 +20,6 @@ public struct Checkpoint: Sendable {
     public var remarks: [String] { source.remarks }
     private let source: ModelFile
 
-    /// Whether the file holds optimizer slots.
-    public var hasOptimizerState: Bool { !optimizerSlots.isEmpty }
-
     /// The file's path.
     public var path: String { source.file.path }
 

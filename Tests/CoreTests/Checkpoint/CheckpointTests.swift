@@ -103,7 +103,7 @@ import Testing
         let generator = try Checkpoint(path: target)
         #expect(generator.metadata.kind == .generator)
         #expect(generator.metadata.vocabulary == model.metadata.vocabulary)
-        #expect(!generator.hasOptimizerState)
+        #expect(generator.optimizerSlots == [])
         var parameters = [Float](repeating: 0, count: model.layout.count)
         try generator.load(parameters: &parameters)
         #expect(parameters == model.parameters)
