@@ -84,7 +84,7 @@ enum SampleInspection {
     }
 
     @Test func theScriptMatchesItsHash() throws {
-        let scratch = try Scratch()
+        let scratch = try ScratchFolder()
         let path = try scratch.write(InspectionScript.source.source, to: "script.js")
         let sum = try MPIRun.shell("sha256sum '\(path)'").stdout.prefix(64)
         let bytes = stride(from: 0, to: 64, by: 2).compactMap { UInt8(sum.dropFirst($0).prefix(2), radix: 16) }

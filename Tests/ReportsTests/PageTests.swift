@@ -9,9 +9,9 @@ import Testing
 /// The pages in a real browser, at phone, tablet and desktop widths.
 @Suite(.serialized, .enabled(if: Browser.path != nil, "\(Browser.missing)"), .timeLimit(.minutes(10)))
 struct PageTests {
-    private let scratch: Scratch
+    private let scratch: ScratchFolder
 
-    init() throws { scratch = try Scratch() }
+    init() throws { scratch = try ScratchFolder() }
 
     private func show(_ page: String, _ name: String, width: Int, question: String = "''") throws -> ReportLayout {
         try scratch.write(page, to: name)
@@ -25,20 +25,31 @@ struct PageTests {
         return result
     }
 
+    /// Shows a page; all text must use the type scale, and chart labels must be between its
+    /// smallest and the body size.
+    private func showTypeSizes(_ page: String, _ name: String, width: Int) throws -> ReportLayout {
+        let result = try show(page, name, width: width, question: TypeSizes.question)
+        let type = try TypeSizes(result)
+        #expect(type.texts.isSubset(of: TypeSizes.scale), "\(name): \(type)")
+        #expect(type.labels.lowerBound >= 11 && type.labels.upperBound <= 15, "\(name): \(type)")
+        return result
+    }
+
     private static let sample = SampleText(
         file: "ckpt_1.safetensors", epoch: 1, step: 5, prompt: "\n",
         text: String(repeating: "long", count: 100) + "\n<script>alert(1)</script>")
 
     @Test(arguments: [380, 800, 1280], [1, 2])
-    func aReportFitsItsWidth(width: Int, count: Int) throws {
+    func aReportFitsItsWidthAndUsesTheTypeScale(width: Int, count: Int) throws {
         let runs = try (0..<count).map { index in
             let path = try scratch.write(
-                Scratch.metrics(epochs: 30, steps: 50, offset: 0.1 * Double(index), profile: true), to: "\(index).jsonl"
+                SampleRun.metrics(epochs: 30, steps: 50, offset: 0.1 * Double(index), profile: true),
+                to: "\(index).jsonl"
             )
             return try Run("a training with a rather long name that no picture has room for, number \(index)=\(path)")
         }
         let samples = [[SampleText]](repeating: [Self.sample, Self.sample], count: count)
-        let result = try show(RunReport.html(runs, samples: samples), "report.html", width: width)
+        let result = try showTypeSizes(RunReport.html(runs, samples: samples), "report.html", width: width)
         #expect(result.charts == 7, "\(result)")
     }
 
@@ -54,23 +65,9 @@ struct PageTests {
     }
 
     @Test(arguments: [380, 800, 1280])
-    func anInspectionFitsItsWidth(width: Int) throws {
-        let result = try show(InspectionPage.html(try Self.inspection()), "inspect.html", width: width)
+    func anInspectionFitsItsWidthAndUsesTheTypeScale(width: Int) throws {
+        let result = try showTypeSizes(InspectionPage.html(try Self.inspection()), "inspect.html", width: width)
         #expect(result.charts == 1)
-    }
-
-    /// All text uses the type scale, and chart labels are between its smallest and the body size.
-    @Test(arguments: [380, 800, 1280])
-    func fontSizesAreFromTheScale(width: Int) throws {
-        let path = try scratch.write(Scratch.metrics(epochs: 3, steps: 5, profile: true), to: "run.jsonl")
-        try scratch.write(
-            RunReport.html([try Run("run=\(path)")], samples: [[Self.sample, Self.sample]]), to: "report.html")
-        try scratch.write(InspectionPage.html(try Self.inspection()), to: "inspect.html")
-        for page in ["report.html", "inspect.html"] {
-            let type = try TypeSizes(scratch.url, page, width: width)
-            #expect(type.texts.isSubset(of: TypeSizes.scale), "\(page): \(type)")
-            #expect(type.labels.lowerBound >= 11 && type.labels.upperBound <= 15, "\(page): \(type)")
-        }
     }
 
     /// Keys move the selection, and a screen reader can read its text.
@@ -123,7 +120,7 @@ struct PageTests {
 
     /// A picture is a valid standalone file in which names are escaped.
     @Test func aPictureIsValidXML() throws {
-        let path = try scratch.write(Scratch.metrics(), to: "run.jsonl")
+        let path = try scratch.write(SampleRun.metrics(), to: "run.jsonl")
         let picture = try RunReport.picture([try Run("<&\"'>\u{1}=\(path)")])
         try scratch.write(picture, to: "picture.svg")
         try scratch.write(

@@ -1,4 +1,5 @@
 import DTrainCore
+import DistributedTesting
 import Foundation
 import Testing
 
@@ -6,16 +7,16 @@ import Testing
 
 /// Reading of metrics files, including hostile ones.
 @Suite struct RunMetricsTests {
-    private let scratch: Scratch
+    private let scratch: ScratchFolder
 
-    init() throws { scratch = try Scratch() }
+    init() throws { scratch = try ScratchFolder() }
 
     private func read(_ text: String) throws -> RunMetrics {
         try RunMetrics(path: scratch.write(text, to: "run.jsonl"))
     }
 
     @Test func allSeriesAreRead() throws {
-        let metrics = try read(Scratch.metrics(profile: true))
+        let metrics = try read(SampleRun.metrics(profile: true))
         #expect(metrics.remark == nil)
         #expect(metrics.steps == 20 && metrics.epochs == 4)
         #expect(metrics.loss.points.map(\.x) == (1...20).map(Double.init))
@@ -64,7 +65,7 @@ import Testing
             """)
         #expect(metrics.speed.points.map(\.x) == [2, 3] && metrics.loss.valueCount == 3)
         #expect(metrics.tokens == 1e15 && metrics.stepSeconds == 1e15)
-        let page = RunReport.html([try Run(scratch.path("run.jsonl"))], samples: [[]])
+        let page = RunReport.html([try Run(scratch.file("run.jsonl"))], samples: [[]])
         #expect(page.contains("<h3>Speed") && !page.contains("inf,") && !page.contains("nan"))
     }
 

@@ -1,4 +1,5 @@
 import DTrainCore
+import DistributedTesting
 import Foundation
 import Testing
 
@@ -6,14 +7,14 @@ import Testing
 
 /// The search for a run's files, and its tables, verdicts and pages.
 @Suite struct RunTests {
-    private let scratch: Scratch
+    private let scratch: ScratchFolder
 
-    init() throws { scratch = try Scratch() }
+    init() throws { scratch = try ScratchFolder() }
 
     private func files(_ word: String) throws -> (name: String, metrics: String?, folder: String?) {
         let found = try RunFiles(word)
         func short(_ path: String?) -> String? {
-            path.map { $0.replacingOccurrences(of: scratch.url.path + "/", with: "") }
+            path.map { $0.replacingOccurrences(of: scratch.path + "/", with: "") }
         }
         return (found.name, short(found.metrics), short(found.folder))
     }
@@ -25,22 +26,22 @@ import Testing
         ] {
             try scratch.write("", to: name)
         }
-        let a = try files(scratch.path("a.jsonl"))
+        let a = try files(scratch.file("a.jsonl"))
         #expect(a.name == "a" && a.metrics == "a.jsonl" && a.folder == "a")
-        let folder = try files(scratch.path("a") + "/")
+        let folder = try files(scratch.file("a") + "/")
         #expect(folder.name == "a" && folder.metrics == "a.jsonl" && folder.folder == "a/")
-        let b = try files("mine=" + scratch.path("b/m.jsonl"))
+        let b = try files("mine=" + scratch.file("b/m.jsonl"))
         #expect(b.name == "mine" && b.metrics == "b/m.jsonl" && b.folder == "b")
-        #expect(try files(scratch.path("b")).metrics == "b/m.jsonl")
+        #expect(try files(scratch.file("b")).metrics == "b/m.jsonl")
         // The choice between two files is ambiguous.
-        let c = try files(scratch.path("c"))
+        let c = try files(scratch.file("c"))
         #expect(c.metrics == nil && c.folder == "c")
-        #expect(try files(scratch.path("c/x.jsonl")).folder == nil)
+        #expect(try files(scratch.file("c/x.jsonl")).folder == nil)
     }
 
     @Test func missingRunsAreRejected() throws {
         try scratch.write("", to: "empty/other.txt")
-        for word in ["nowhere", "x=nowhere", scratch.path("empty")] {
+        for word in ["nowhere", "x=nowhere", scratch.file("empty")] {
             let error = try #require(throws: DTrainError.self) { try RunFiles(word) }
             #expect(error.category == .noInput && !error.message.contains("\n"), "\(error)")
         }
@@ -50,7 +51,7 @@ import Testing
         try Run.all(
             names.enumerated().map { index, name in
                 let path = try scratch.write(
-                    Scratch.metrics(epochs: 4 - index, offset: 0.5 * Double(index), profile: index == 0),
+                    SampleRun.metrics(epochs: 4 - index, offset: 0.5 * Double(index), profile: index == 0),
                     to: "\(index)/run.jsonl")
                 return name.isEmpty ? path : "\(name)=\(path)"
             })
@@ -58,8 +59,8 @@ import Testing
 
     @Test func runsOfTheSameNameGetDistinctNames() throws {
         let found = try runs(["", ""])
-        #expect(found.map(\.name) == [scratch.path("0/run.jsonl"), scratch.path("1/run.jsonl")])
-        let same = try Run.all([scratch.path("0/run.jsonl"), scratch.path("0/run.jsonl")])
+        #expect(found.map(\.name) == [scratch.file("0/run.jsonl"), scratch.file("1/run.jsonl")])
+        let same = try Run.all([scratch.file("0/run.jsonl"), scratch.file("0/run.jsonl")])
         #expect(Set(same.map(\.name)).count == 2)
     }
 
@@ -85,7 +86,7 @@ import Testing
         #expect(RunVerdict.text(both) == "“one” has the lowest held-out loss, 3.000 in epoch 2, 0.500 below the next.")
         #expect(
             RunVerdict.text([both[0]]).contains("lowest in epoch 2, 3.000, and 3.500 at the end: the model overfits"))
-        let rising = try Run(scratch.write(Scratch.metrics(epochs: 2), to: "short.jsonl"))
+        let rising = try Run(scratch.write(SampleRun.metrics(epochs: 2), to: "short.jsonl"))
         #expect(RunVerdict.text([rising]).contains("lowest at the end, 3.000 after 2 epochs"))
         let plain = try Run(
             scratch.write("{\"epoch\":1,\"epoch_loss\":2}\n{\"epoch\":2,\"epoch_loss\":1.5}\n", to: "plain.jsonl"))

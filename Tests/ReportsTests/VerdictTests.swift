@@ -1,4 +1,5 @@
 import DTrainCore
+import DistributedTesting
 import Foundation
 import Testing
 
@@ -6,9 +7,9 @@ import Testing
 
 /// Verdicts on trainings stopped at any step, and on incomparable ones.
 @Suite struct VerdictTests {
-    private let scratch: Scratch
+    private let scratch: ScratchFolder
 
-    init() throws { scratch = try Scratch() }
+    init() throws { scratch = try ScratchFolder() }
 
     /// A training known only by its metrics: steps, and held-out losses after some of them.
     private func measured(_ start: String = "", epoch: Int, _ heldOut: [(step: Int, loss: Double)]) throws -> Run {
@@ -24,7 +25,7 @@ import Testing
 
     /// A signal in the third epoch of a training with `--validate-every-steps`.
     @Test func aRunStoppedMidEpochMayStillImprove() throws {
-        let run = try measured(Scratch.metrics(epochs: 2), epoch: 3, [(11, 2.75), (12, 2.5)])
+        let run = try measured(SampleRun.metrics(epochs: 2), epoch: 3, [(11, 2.75), (12, 2.5)])
         #expect(
             RunVerdict.text([run])
                 == "The held-out loss is lowest at the end, 2.500 after 12 steps: longer training may lower it.")

@@ -7,17 +7,13 @@ import Testing
 /// The report in a real browser.
 @Suite(.serialized, .enabled(if: Browser.path != nil, "\(Browser.missing)"), .timeLimit(.minutes(10)))
 struct BrowserTests {
-    private final class Folder {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-report-\(UUID().uuidString)")
-        init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
-        deinit { try? FileManager.default.removeItem(at: url) }
-    }
-
+    /// Nothing overflows or overlaps; all text uses five sizes, and chart labels are between the
+    /// smallest and the body size.
     @Test(arguments: [380, 800, 1280])
-    func nothingOverflowsOrOverlaps(width: Int) throws {
-        let folder = try Folder()
-        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
-        let result = try ReportLayout(folder.url, width: width)
+    func thePageFitsItsWidthAndUsesTheTypeScale(width: Int) throws {
+        let folder = try ScratchFolder()
+        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.path)
+        let result = try ReportLayout(folder.url, width: width, question: TypeSizes.question)
         #expect(result.width == width)
         #expect(result.fits && result.out == 0, "\(result)")
         #expect(result.overlaps == 0, "\(result)")
@@ -25,14 +21,7 @@ struct BrowserTests {
         #expect(result.console.isEmpty, "\(result)")
         // The smallest allowed text has digits of 10 pixels.
         #expect(result.smallest >= 5, "\(result)")
-    }
-
-    /// All text uses five sizes, and chart labels are between the smallest and the body size.
-    @Test(arguments: [380, 800, 1280])
-    func fontSizesAreFromTheScale(width: Int) throws {
-        let folder = try Folder()
-        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
-        let type = try TypeSizes(folder.url, width: width)
+        let type = try TypeSizes(result)
         #expect(type.texts == TypeSizes.scale, "\(type)")
         #expect(type.labels.lowerBound >= 11 && type.labels.upperBound <= 15, "\(type)")
     }
@@ -40,8 +29,8 @@ struct BrowserTests {
     /// The background is darker than the text only in dark mode.
     @Test(arguments: [false, true])
     func thePageFollowsTheColorScheme(isDark: Bool) throws {
-        let folder = try Folder()
-        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
+        let folder = try ScratchFolder()
+        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.path)
         let question = """
             (() => { const style = frame.contentWindow.getComputedStyle(page.body);
               return [style.backgroundColor, style.color].map((color) => color.match(/\\d+/)[0]).join(" "); })()
@@ -53,8 +42,8 @@ struct BrowserTests {
 
     /// The report prints on a few pages.
     @Test func thePagePrintsOnAFewSheets() throws {
-        let folder = try Folder()
-        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
+        let folder = try ScratchFolder()
+        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.path)
         let file = folder.url.appendingPathComponent("report.pdf")
         _ = try Browser.run(
             [
@@ -69,8 +58,8 @@ struct BrowserTests {
 
     @Test(arguments: [500, 1280])
     func thePageIsNotBlank(width: Int) throws {
-        let folder = try Folder()
-        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.url.path)
+        let folder = try ScratchFolder()
+        try ResultFiles.write(try #require(Synthetic().experiment()), to: folder.path)
         let image = folder.url.appendingPathComponent("shot.png")
         _ = try Browser.run(
             [

@@ -1,4 +1,5 @@
 import DTrainCore
+import DistributedTesting
 import Foundation
 import Testing
 
@@ -6,11 +7,8 @@ import Testing
 
 /// The progress file of an unfinished experiment.
 @Suite struct ProgressTests {
-    private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("progress-\(UUID().uuidString)")
-
     @Test func progressSurvivesARoundTrip() throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try ScratchFolder()
         let experiment = try #require(Synthetic().experiment())
         var progress = Progress(settings: ["ranks": "1,2"])
         progress.hosts = experiment.setting.hosts
@@ -19,7 +17,7 @@ import Testing
             measurement.runs.map { Progress.Run(plan: measurement.plan, record: $0, gradientBytes: 12, seconds: 1.5) }
         }
         try progress.write(to: folder.path)
-        #expect(try Progress(path: folder.appendingPathComponent(Progress.name).path) == progress)
+        #expect(try Progress(path: folder.file(Progress.name)) == progress)
         let first = experiment.measurements[0]
         #expect(progress.layout(first.plan) == first.layout)
         let repetition = first.runs[0].repetition
@@ -36,9 +34,8 @@ import Testing
     }
 
     @Test func anInvalidFileIsNamedInTheError() throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appendingPathComponent(Progress.name).path
+        let folder = try ScratchFolder()
+        let path = folder.file(Progress.name)
         try Data("{}".utf8).write(to: URL(fileURLWithPath: path))
         let error = #expect(throws: DTrainError.self) { try Progress(path: path) }
         #expect(error.map { "\($0)".contains(path) } == true)

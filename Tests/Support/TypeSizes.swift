@@ -1,5 +1,3 @@
-import Foundation
-
 /// The font sizes on a page, in screen pixels.
 public struct TypeSizes: Sendable {
     /// The font sizes of all text outside charts, with one decimal.
@@ -10,7 +8,8 @@ public struct TypeSizes: Sendable {
     /// The font sizes that a page may use.
     public static let scale: Set<String> = ["12.0", "13.4", "15.0", "18.0", "23.2"]
 
-    private static let question = """
+    /// The question about a page that `ReportLayout` must have asked.
+    public static let question = """
         (() => {
           const view = frame.contentWindow, sizes = new Set();
           for (const element of page.querySelectorAll("main *:not(svg *)"))
@@ -23,12 +22,11 @@ public struct TypeSizes: Sendable {
         })()
         """
 
-    /// Shows a page of a folder in the browser.
-    public init(_ folder: URL, _ name: String = "report.html", width: Int) throws {
-        let answer = try ReportLayout(folder, name, width: width, question: Self.question).answer
-        let parts = answer.split(separator: "|")
+    /// Reads the answer to `question`.
+    public init(_ layout: ReportLayout) throws {
+        let parts = layout.answer.split(separator: "|")
         guard parts.count == 2, let labels = Self.range(parts[1]) else {
-            throw MPIRun.Failure(description: "the page has no sizes: \(answer)")
+            throw MPIRun.Failure(description: "the page has no sizes: \(layout.answer)")
         }
         texts = Set(parts[0].split(separator: " ").map(String.init))
         self.labels = labels

@@ -7,23 +7,25 @@ import Testing
 
 /// The event files created, kept and deleted at the start of a training.
 @Suite struct EventFolderTests {
-    private let scratch = ScratchFolder()
-    private var folder: EventFolder { EventFolder(path: scratch.path("events")) }
+    private let scratch: ScratchFolder
+    private var folder: EventFolder { EventFolder(path: scratch.file("events")) }
+
+    init() throws { scratch = try ScratchFolder() }
 
     private var names: [String] {
-        get throws { try FileManager.default.contentsOfDirectory(atPath: scratch.path("events")).sorted() }
+        get throws { try FileManager.default.contentsOfDirectory(atPath: scratch.file("events")).sorted() }
     }
 
     private func createFiles(_ names: String...) throws {
-        try FileManager.default.createDirectory(atPath: scratch.path("events"), withIntermediateDirectories: true)
-        for name in names { try Data().write(to: URL(fileURLWithPath: scratch.path("events/\(name)"))) }
+        try FileManager.default.createDirectory(atPath: scratch.file("events"), withIntermediateDirectories: true)
+        for name in names { try Data().write(to: URL(fileURLWithPath: scratch.file("events/\(name)"))) }
     }
 
     @Test func fileNamesContainTimeHostAndProcess() throws {
         let before = time(nil)
         let file = try folder.createFile(after: .none)
         let name = try #require(try names.first)
-        #expect(file.path == scratch.path("events/\(name)"))
+        #expect(file.path == scratch.file("events/\(name)"))
         let match = try #require(try /events\.out\.tfevents\.(\d{10})\.(.+)\.(\d+)\.dtrain/.wholeMatch(in: name))
         let seconds = try #require(Int(match.1))
         #expect((before...time(nil)).contains(seconds))
@@ -53,17 +55,17 @@ import Testing
     }
 
     @Test func aFileInsteadOfAFolderIsRejected() throws {
-        try Data().write(to: URL(fileURLWithPath: scratch.path("events")))
+        try Data().write(to: URL(fileURLWithPath: scratch.file("events")))
         let error = try #require(throws: DTrainError.self) { try folder.check(.none) }
         #expect(error.category == .usage && error.message.hasSuffix("is a file; name a folder"), "\(error)")
     }
 
     @Test func parentFoldersAreCreated() throws {
-        let deep = EventFolder(path: scratch.path("a/b/c"))
+        let deep = EventFolder(path: scratch.file("a/b/c"))
         try deep.check(.none)
-        #expect(!FileManager.default.fileExists(atPath: scratch.path("a")))
+        #expect(!FileManager.default.fileExists(atPath: scratch.file("a")))
         _ = try deep.createFile(after: .none)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("a/b/c")).count == 1)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.file("a/b/c")).count == 1)
     }
 
     @Test func aFolderThatCannotBeCreatedIsAnError() throws {
@@ -73,16 +75,4 @@ import Testing
         }
         #expect(error.category == .inputOutput && error.message.contains("'/proc/self/events'"), "\(error)")
     }
-}
-
-/// A temporary folder, deleted with this object.
-final class ScratchFolder: Sendable {
-    private let folder = FileManager.default.temporaryDirectory
-        .appendingPathComponent("dtrain-events-\(UUID().uuidString)").path
-
-    init() { try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func path(_ name: String) -> String { "\(folder)/\(name)" }
 }

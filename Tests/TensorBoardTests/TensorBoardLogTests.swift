@@ -9,8 +9,10 @@ import Testing
 
 /// Reads back the events of a training.
 @Suite struct TensorBoardLogTests {
-    private let scratch = ScratchFolder()
-    private var folder: EventFolder { EventFolder(path: scratch.path("events")) }
+    private let scratch: ScratchFolder
+    private var folder: EventFolder { EventFolder(path: scratch.file("events")) }
+
+    init() throws { scratch = try ScratchFolder() }
 
     private func report(_ step: Int, profile: StepProfile? = nil) -> StepReport {
         StepReport(
@@ -27,9 +29,9 @@ import Testing
 
     /// The files in readers' order.
     private func files() throws -> [EventFile] {
-        let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path("events")).sorted()
+        let names = try FileManager.default.contentsOfDirectory(atPath: scratch.file("events")).sorted()
         return try names.map {
-            try EventFile(Data(contentsOf: URL(fileURLWithPath: scratch.path("events/\($0)"))))
+            try EventFile(Data(contentsOf: URL(fileURLWithPath: scratch.file("events/\($0)"))))
         }
     }
 

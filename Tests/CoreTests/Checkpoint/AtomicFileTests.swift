@@ -1,3 +1,4 @@
+import DistributedTesting
 import FoundationEssentials
 import Glibc
 import Synchronization

@@ -1,3 +1,4 @@
+import DistributedTesting
 import Foundation
 import Testing
 
@@ -7,12 +8,13 @@ import Testing
 @Suite struct ByteModelTests {
     private let layout = ParameterLayout(
         ModelConfiguration(embeddingDim: 3, rnnUnits: 5, vocabularySize: Vocabulary.bytes.size))
-    private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-bytes-\(UUID())").path
+    private let folder: ScratchFolder
+
+    init() throws { folder = try ScratchFolder() }
 
     private func export(limit: Float) throws -> Checkpoint {
-        try Folder.create(folder)
         let parameters = try buffer(testNumbers(layout.count, limit: limit))
-        let path = "\(folder)/generator.safetensors"
+        let path = folder.file("generator.safetensors")
         try Checkpoint.write(
             to: path,
             metadata: CheckpointMetadata(
@@ -23,7 +25,6 @@ import Testing
 
     @Test func byteVocabulariesAreSavedInFormatVersion2() throws {
         let checkpoint = try export(limit: 0.5)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         #expect(try checkpoint.requireVocabulary() == .bytes)
         #expect(checkpoint.metadata.formatVersion == 2)
         #expect(try Safetensors(path: checkpoint.path)[.formatVersion] == "2")
@@ -43,7 +44,6 @@ import Testing
         let text = String(repeating: "To be, or not to be:\n", count: 50)
         let ids = text.unicodeScalars.map { UInt16($0.value) + 1 }
         let checkpoint = try export(limit: 0.8)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let evaluator = try Evaluator(checkpoint: checkpoint, sequenceLength: 7, threads: 2)
         let expected = try evaluator.evaluate(characters: ids.count, carryState: carryState) { first, count, target in
             for index in 0..<count { target[index] = ids[first + index] }
@@ -56,7 +56,6 @@ import Testing
     /// Logits of zero give all 257 ids the same probability.
     @Test func theLossOfZeroWeightsIsTheLogarithmOfTheVocabularySize() throws {
         let checkpoint = try export(limit: 0)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let file = try TemporaryText((0...255).map { UInt8($0) })
         let corpus = try Corpus(path: file.path, vocabulary: .bytes)
         let result = try Evaluator(checkpoint: checkpoint, threads: 1).evaluate(corpus)

@@ -1,29 +1,7 @@
 import FoundationEssentials
-import Glibc
 import Testing
 
 @testable import DTrainCore
-
-/// A temporary folder, deleted with this object.
-final class ScratchFolder {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/dtrain-test-XXXXXX".utf8CString)
-        let created = template.withUnsafeMutableBufferPointer { buffer in
-            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
-        }
-        path = try #require(created)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { "\(path)/\(name)" }
-
-    var names: [String] {
-        get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
-    }
-}
 
 func readBytes(_ path: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(filePath: path)))

@@ -1,3 +1,4 @@
+import DistributedTesting
 import Glibc
 import Testing
 

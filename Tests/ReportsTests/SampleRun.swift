@@ -1,24 +1,5 @@
-import Foundation
-
-/// A temporary folder, deleted with this object.
-final class Scratch {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent("dtrain-reports-\(UUID().uuidString)")
-
-    init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
-    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
-
-    @discardableResult
-    func write(_ text: String, to name: String) throws -> String {
-        let file = url.appendingPathComponent(name)
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: file)
-        return file.path
-    }
-
+/// A made-up training.
+enum SampleRun {
     /// The metrics of a training with a held-out loss that rises after the second epoch.
     static func metrics(epochs: Int = 4, steps: Int = 5, offset: Double = 0, profile: Bool = false) -> String {
         let parts =
