@@ -87,7 +87,8 @@ let package = Package(
                 "dtrain-file-checks",
             ],
             resources: [.copy("Resources/golden")]),
-        // For tests: checks that any communicator must pass, and the starting of programs under mpirun.
+        // For tests: checks that any communicator must pass, programs under mpirun, pages in a browser,
+        // temporary folders.
         .target(name: "DistributedTesting", dependencies: ["DTrainCore", "DTrainDistributed"], path: "Tests/Support"),
         .executableTarget(
             name: "dtrain-mpi-checks", dependencies: ["DTrainCore", "DTrainDistributed", "DistributedTesting"],
