@@ -47,7 +47,7 @@ bits: build ## check that all instruction sets of this CPU train the same bits, 
 test: setup ## run every test; the command tests start release binaries
 	@scripts/test
 
-check: setup ## check the format, run the unit tests and the quick command tests (three minutes after a build)
+check: setup ## check the format, run the unit tests and the quick command tests (less than five minutes once built)
 	@$(MAKE) --no-print-directory lint
 	@scripts/test --quick
 

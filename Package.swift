@@ -33,7 +33,7 @@ let package = Package(
         .systemLibrary(name: "CProcess"),
         // The commit, in a module of its own: a new one compiles nothing else.
         .target(name: "CBuild", cSettings: [.define("DTRAIN_COMMIT", to: "\"\(commit)\"")]),
-        // The vectorised loops: Swift has neither function multiversioning nor the vector instructions.
+        // The vectorized loops: Swift has neither function multiversioning nor the vector instructions.
         .target(name: "CKernels"),
         // Everything that a single process needs.
         .target(

@@ -8,7 +8,7 @@ TUTORIAL = 0.024
 TIME_STEPS, WEIGHTS = 100, 3 * 1024 * 1024
 # The floating-point operations of each of the three large phases: one product per weight and token.
 PHASE_FLOPS = 2 * WEIGHTS * 64 * TIME_STEPS
-COLOURS = {"fp32": "#1b6ca8", "bf16": "#d1495b"}
+COLORS = {"fp32": "#1b6ca8", "bf16": "#d1495b"}
 
 
 def depth(members):
@@ -103,13 +103,13 @@ def plot(results):
     parts.append(f'<line x1="{left}" x2="{width - 20}" y1="{y:.1f}" y2="{y:.1f}" stroke="#555" stroke-dasharray="6 4"/>'
                  f'<text x="{left + 8}" y="{y - 6:.1f}" fill="#555">the tutorial\'s GPU, 24 ms</text>')
     for index, (precision, result) in enumerate(results.items()):
-        colour = COLOURS[precision]
+        color = COLORS[precision]
         points = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in predict(result).items())
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="3 3"/>')
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2" stroke-dasharray="3 3"/>')
         for point in measured(result).items():
             x, y = place(*point)
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
-        parts.append(f'<text x="{width - 330}" y="{40 + 20 * index}" fill="{colour}">{precision}, '
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>')
+        parts.append(f'<text x="{width - 330}" y="{40 + 20 * index}" fill="{color}">{precision}, '
                      f'{result["arithmetic"]}: predicted; dots measured</text>')
     parts.append(f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">cores</text>'
                  f'<text x="16" y="{height / 2}" transform="rotate(-90 16 {height / 2})" text-anchor="middle">'

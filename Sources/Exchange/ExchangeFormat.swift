@@ -105,7 +105,9 @@ public enum ImportFormat: String, CaseIterable, Sendable {
             }
         let tensors = try ForeignTensors(path: path, names: names, spelling: reader.spelling)
         let weights = try reader.init(tensors)
-        if let rule = names.unmatchedRule(in: tensors.file.names, wanted: weights.names, spelling: reader.spelling) {
+        if let rule = names.ruleWithUnknownTarget(
+            in: tensors.file.names, wanted: weights.names, spelling: reader.spelling)
+        {
             throw DTrainError(
                 .usage,
                 "`map` \(rule.quotedForMessage) names no tensor of \(rawValue); use \(weights.modules.alternatives)"

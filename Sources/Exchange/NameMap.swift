@@ -63,7 +63,7 @@ public struct NameMap: Hashable, Sendable {
     ///   - fileNames: the names of a file.
     ///   - wanted: the names of the format.
     ///   - spelling: converts another spelling of a name to the format's.
-    func unmatchedRule(
+    func ruleWithUnknownTarget(
         in fileNames: some Sequence<String>, wanted: Set<String>, spelling: (String) -> String
     ) -> String? {
         let found = rules.first { rule in

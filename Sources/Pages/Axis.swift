@@ -25,7 +25,7 @@ package struct Axis: Sendable {
         let (low, high) = ends(values)
         let step = roundStep((high - low) / 6)
         let (first, last) = (floor(low / step + 1e-9), ceil(high / step - 1e-9))
-        let ticks = (0...min(mostIntervals, Int(last - first))).map { (first + Double($0)) * step }
+        let ticks = (0...min(maximumIntervals, Int(last - first))).map { (first + Double($0)) * step }
         return Axis(scale: .linear, lowest: first * step, highest: last * step, ticks: ticks)
     }
 
@@ -34,7 +34,7 @@ package struct Axis: Sendable {
         let (low, high) = ends(values)
         let step = max(1, roundStep((high - low) / 5))
         let start = ceil(low / step) * step
-        let count = min(mostIntervals, Int(floor((high - start) / step + 1e-9)))
+        let count = min(maximumIntervals, Int(floor((high - start) / step + 1e-9)))
         var ticks = count < 0 ? [] : (0...count).map { start + Double($0) * step }
         if let first = ticks.first, first - low > step * 0.4 { ticks.insert(low, at: 0) }
         return Axis(scale: .linear, lowest: low, highest: high, ticks: ticks)
@@ -83,7 +83,7 @@ package struct Axis: Sendable {
     /// The range of usable magnitudes: larger numbers overflow, smaller differences vanish.
     private static let (largest, smallest) = (1e100, 1e-100)
     /// A bound on the intervals between ticks, above any axis's need.
-    private static let mostIntervals = 20
+    private static let maximumIntervals = 20
 
     private static func isUsable(_ value: Double) -> Bool { abs(value) <= largest }
 

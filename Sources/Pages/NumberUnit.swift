@@ -2,7 +2,7 @@
 package struct NumberUnit: Hashable, Sendable {
     /// How it is written; empty for none.
     package let name: String
-    /// What a number of this unit is times as large in the base unit.
+    /// The value of one unit in the base unit, such as 1e-3 for ms.
     package let size: Double
 
     /// Plain numbers.

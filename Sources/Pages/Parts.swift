@@ -8,7 +8,7 @@ package enum Parts {
         return "<div class=\"tiles\">\(parts.joined())</div>"
     }
 
-    /// What a page comes down to, in a few sentences; the first is the one to read.
+    /// The conclusions of a page, a few sentences, the most important first.
     package static func verdict(_ sentences: [String]) -> Markup {
         let parts = sentences.map { sentence -> Markup in "<p>\(sentence)</p>" }
         return "<div class=\"verdict\">\(parts.joined())</div>"
@@ -19,7 +19,7 @@ package enum Parts {
         sentences.map { sentence -> Markup in "<p class=\"soft note\">\(sentence)</p>" }.joined(separator: "\n")
     }
 
-    /// Names with what they stand for.
+    /// A list of terms with their descriptions.
     package static func list(_ entries: [(name: String, text: String)]) -> Markup {
         let items = entries.map { entry -> Markup in "<dt>\(entry.name)</dt><dd>\(entry.text)</dd>" }
         return "<dl class=\"card\">\(items.joined(separator: "\n"))</dl>"

@@ -1,7 +1,7 @@
 // Single numbers, each with a suitable unit, for sentences and progress lines. Columns share one
 // unit: `NumberUnit`.
 
-/// Seconds in a unit that suits them, seconds at most.
+/// Formats a duration in µs, ms or s.
 package func seconds(_ value: Double) -> String {
     guard value != 0 else { return "0 s" }
     let unit = NumberUnit.duration(of: [min(abs(value), 1)])

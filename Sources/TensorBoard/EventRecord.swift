@@ -11,8 +11,8 @@ enum EventRecord {
         return length + littleEndian(maskedChecksum(of: length)) + data + littleEndian(maskedChecksum(of: data))
     }
 
-    /// The masked checksum of a record: rotated and offset, because the CRC of data that contain
-    /// their own CRC is weak.
+    /// The masked CRC of a record's length or data: rotated and offset, because the CRC of data
+    /// that contain their own CRC is weak.
     static func maskedChecksum(of bytes: [UInt8]) -> UInt32 {
         let checksum = CRC32C.checksum(of: bytes)
         return (checksum >> 15 | checksum << 17) &+ 0xA282_EAD8

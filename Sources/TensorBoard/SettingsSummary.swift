@@ -9,7 +9,7 @@ struct SettingsSummary {
     /// Describes a training.
     init(_ overview: TrainingOverview, _ settings: Settings) { (self.overview, self.settings) = (overview, settings) }
 
-    /// A table of all settings in Markdown, with what they lead to before them.
+    /// A Markdown table: the training's data, sizes and ranks, then all settings.
     var table: String {
         let facts = [
             ("dtrain", dtrainVersion), ("data", overview.data),

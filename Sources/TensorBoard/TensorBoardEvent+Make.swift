@@ -40,7 +40,7 @@ extension TensorBoardEvent {
             $0.sessionStartInfo.hparams = settings
             $0.sessionStartInfo.startTimeSecs = event.wallTime
         }
-        // The plugin reads its metadata alone, and wants a tensor all the same: one of no elements.
+        // The plugin reads only its metadata but requires a tensor, so the tensor is empty.
         let tensor = TensorBoardTensorProto.with { ($0.dtype, $0.tensorShape.dim) = (.dtFloat, [.init()]) }
         let content: Data = try data.serializedBytes()
         let tag = "_hparams_/session_start_info"

@@ -19,7 +19,7 @@ package final class TensorBoardLog: TrainingLog {
 
     /// Opens a new event file in the folder of `tensorboard`; nil where the options name none.
     ///
-    /// What earlier starts have written of steps after a resumed one is declared void.
+    /// On a resume, a start event makes readers discard earlier points of the repeated steps.
     ///
     /// - Parameters:
     ///   - options: the options in force.

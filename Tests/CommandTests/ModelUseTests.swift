@@ -92,8 +92,8 @@ struct ModelUseTests {
         let outcome = try bench.run("evaluate --checkpoint training_checkpoints --data text.txt --json")
         #expect(outcome.status == 0, "\(outcome)")
         let report = try JSONDecoder().decode(Report.self, from: Data(outcome.stdout.utf8))
-        let blind = log(Double(Bench.vocabularySize))
-        #expect(abs(report.loss - blind) < 0.05 * blind)
+        let uniform = log(Double(Bench.vocabularySize))
+        #expect(abs(report.loss - uniform) < 0.05 * uniform)
         #expect(abs(report.loss - log(report.perplexity)) < 1e-9)
         #expect(abs(report.bits_per_character - report.loss / log(2)) < 1e-9)
         // The first character has no prediction.

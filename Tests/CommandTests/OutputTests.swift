@@ -119,9 +119,9 @@ struct OutputTests {
         let outcome = try Bench().train("--max-steps 1")
         let line = /untrained mean loss (\d+\.\d{4}), ln\(vocabulary\) (\d+\.\d{4})\n/
         let match = try #require(try line.firstMatch(in: outcome.stdout), "\(outcome)")
-        let blind = log(Double(Bench.vocabularySize))
-        #expect(try abs(#require(Double(match.2)) - blind) <= 5e-5)
-        #expect(try abs(#require(Double(match.1)) - blind) < 0.1 * blind)
+        let uniform = log(Double(Bench.vocabularySize))
+        #expect(try abs(#require(Double(match.2)) - uniform) <= 5e-5)
+        #expect(try abs(#require(Double(match.1)) - uniform) < 0.1 * uniform)
     }
 
     @Test(.enabled(if: MPIRun.hasTerminal, "script (util-linux) isn't installed"), arguments: Launch.each)

@@ -23,6 +23,6 @@ import Testing
             try check(epoch: epoch, stepInEpoch: stepInEpoch, step: step, stepsPerEpoch: stepsPerEpoch)
         }
         #expect(error.category == .badData)
-        #expect(error.message.hasPrefix("'ckpt' is at step \(step) "))
+        #expect(error.message.hasPrefix("'ckpt' is inconsistent: step \(step) "))
     }
 }

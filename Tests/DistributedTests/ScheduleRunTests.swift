@@ -63,10 +63,11 @@ import Testing
         #expect(steps.last?.step == 60)
         expectCosine(steps)
         #expect(try horizon("ckpt_3_8") == 52)
-        #expect(notices.count { $0.hasPrefix("`schedule` cosine still ends at step 52,") } == 1, "\(notices)")
+        #expect(
+            notices.count { $0.hasPrefix("`schedule` cosine keeps its planned end at step 52 ") } == 1, "\(notices)")
         // An explicit decay length isn't changed.
         let given = try train(to: 61, .resume) { $0[.decaySteps] = .steps(100) }
-        #expect(!given.notices.contains { $0.contains("still ends") })
+        #expect(!given.notices.contains { $0.contains("keeps its planned end") })
         #expect(abs((given.steps.first?.learningRate ?? 0) - 0.5e-3 * (1 + cos(0.6 * Double.pi))) < 1e-15)
     }
 
@@ -76,7 +77,7 @@ import Testing
         #expect(steps.map(\.step) == [4, 5])
         expectCosine(steps)
         #expect(notices.contains("`schedule` changes from constant to cosine"))
-        #expect(notices.contains { $0.contains("still ends at step 52") })
+        #expect(notices.contains { $0.contains("keeps its planned end at step 52") })
         // A later resume keeps that end.
         expectCosine(try train(to: 6, .resume).steps)
         #expect(try horizon("ckpt_1_6") == 52)

@@ -113,7 +113,7 @@ import Testing
         }
         let metrics = try read(lines.joined(separator: "\n"))
         #expect(metrics.steps == 5000 && metrics.loss.points.last?.x == 5000)
-        #expect(metrics.loss.points.count <= Trace.mostPoints && metrics.loss.points.count > Trace.mostPoints / 2)
+        #expect(metrics.loss.points.count <= Trace.maximumPoints && metrics.loss.points.count > Trace.maximumPoints / 2)
         // The mean of each pair of 3 and 1.
         #expect(metrics.loss.points.allSatisfy { $0.y == 2 })
         #expect(metrics.tokens == 12_502_500)
@@ -121,14 +121,14 @@ import Testing
 
     @Test func mergedPointsAreWeightedMeans() {
         var trace = Trace()
-        for step in 1...Trace.mostPoints { trace.add(Double(step), at: step, weight: step == 1 ? 3 : 1) }
-        #expect(trace.valuesPerPoint == 1 && trace.points.count == Trace.mostPoints)
-        trace.add(0, at: Trace.mostPoints + 1)
-        #expect(trace.valuesPerPoint == 2 && trace.points.count == Trace.mostPoints / 2 + 1)
+        for step in 1...Trace.maximumPoints { trace.add(Double(step), at: step, weight: step == 1 ? 3 : 1) }
+        #expect(trace.valuesPerPoint == 1 && trace.points.count == Trace.maximumPoints)
+        trace.add(0, at: Trace.maximumPoints + 1)
+        #expect(trace.valuesPerPoint == 2 && trace.points.count == Trace.maximumPoints / 2 + 1)
         #expect(trace.points[0].x == 2 && trace.points[0].y == 1.25)
         #expect(trace.points[1].y == 3.5)
-        trace.add(4, at: Trace.mostPoints + 2)
-        #expect(trace.points.last?.y == 2 && trace.points.last?.x == Double(Trace.mostPoints + 2))
-        #expect(trace.firstValue == 1 && trace.lastValue == 4 && trace.valueCount == Trace.mostPoints + 2)
+        trace.add(4, at: Trace.maximumPoints + 2)
+        #expect(trace.points.last?.y == 2 && trace.points.last?.x == Double(Trace.maximumPoints + 2))
+        #expect(trace.firstValue == 1 && trace.lastValue == 4 && trace.valueCount == Trace.maximumPoints + 2)
     }
 }

@@ -45,7 +45,7 @@ import Testing
         #expect(
             excess.sentence.contains(
                 " % of the base. Noise alone is an unlikely reason. Most of it is saved in compute: 1 busy core instead of 4 may "
-                    + "have more cache, memory bandwidth and clock rate for itself."), "\(excess.sentence)")
+                    + "have more cache, memory bandwidth and clock rate per core."), "\(excess.sentence)")
         #expect(notes.sentences.first?.hasPrefix("Efficiency above 100 % is not an error") == true)
         #expect(notes.sentences.last?.contains("--bind-to none") == true)
         // The one-rank configuration is in both series but is explained once.

@@ -48,7 +48,7 @@ import Testing
         for part in ["<script", "src=", "href=", "@import", "url(", "node <1>", "cluster"] {
             #expect(!html.contains(part), "\(part)")
         }
-        for part in ["node &lt;1&gt;", "share one machine", "assumed", "predicted (left out)", "prefers-color-scheme"] {
+        for part in ["node &lt;1&gt;", "share one machine", "assumed", "cross-validated", "prefers-color-scheme"] {
             #expect(html.contains(part), "\(part)")
         }
     }

@@ -28,7 +28,7 @@ import Testing
         machine.secondsPerByte = 8.5e-9
         let experiment = try #require(machine.experiment(ranks: [1, 2]))
         #expect(
-            experiment.verdict[1] == "On 2 ranks the largest loss is the network: 136 of the 316 ms of a step.",
+            experiment.verdict[1] == "On 2 ranks, the largest loss is the network: 136 of the 316 ms of a step.",
             "\(experiment.verdict)")
     }
 
@@ -75,7 +75,7 @@ import Testing
         let experiment = try #require(Synthetic().experiment(ranks: [1]))
         #expect(
             experiment.verdict[1]
-                == "Only one rank was measured. It exchanges nothing, so compute is its only limit.")
+                == "Only one rank was measured; it exchanges nothing, so compute is its only limit.")
     }
 
     private func projection(_ limits: [Limit], _ series: Series = .strong, link: Link, name: String) -> Projection {

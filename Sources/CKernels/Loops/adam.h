@@ -9,7 +9,7 @@ static void adam(
         float second = FUSED(FUSED(g, g, -v[i]), b, v[i]);
         m[i] = first;
         v[i] = second;
-        // Not sqrtf, which may set errno and so prevents vectorisation.
+        // Not sqrtf, which may set errno and so prevents vectorization.
         weights[i] -= first * alpha / (__builtin_elementwise_sqrt(second) + epsilon);
     }
 }

@@ -7,7 +7,7 @@ static double softmax_cross_entropy(
         float value = logits[j] + bias[j];
         largest = value > largest ? value : largest;
     }
-    // Sixteen partial sums give a fixed order that vectorises.
+    // Sixteen partial sums give a fixed order that vectorizes.
     float partial[16] = {0};
     int64_t whole = n / 16 * 16;
     for (int64_t j = 0; j < whole; j += 16) {

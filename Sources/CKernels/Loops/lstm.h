@@ -1,4 +1,4 @@
-// `keep` is a constant in every call, so the loop vectorises without a branch.
+// `keep` is a constant in every call, so the loop vectorizes without a branch.
 INLINE void lstm_forward_keeping(const dtrain_forward_row *row, const int keep) {
     const dtrain_record record = row->record;
     const int64_t H = row->units, end = row->end, group = record.rows * H;

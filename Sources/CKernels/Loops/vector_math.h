@@ -1,4 +1,4 @@
-// Branch-free functions that vectorise, shared by the loops.
+// Branch-free functions that vectorize, shared by the loops.
 //
 // Contraction is off, so each product and sum is rounded separately except in FUSED. An element has
 // the same bits on every instruction set with fused multiply-add.

@@ -1,4 +1,4 @@
-// The vectorised loops of dtrain, each compiled for several instruction sets (see
+// The vectorized loops of dtrain, each compiled for several instruction sets (see
 // InstructionSets.h).
 //
 // Nothing here allocates or fails. Ranges never overlap, except where documented as "in place". An
@@ -81,10 +81,11 @@ typedef struct {
 
 // The backward pass of one row at one time step. Cells without a memory don't use its pointers.
 //
-// hidden_gradient: the new state's gradient; replaced by the part of the old state's that doesn't
-// pass through h * U. memory_gradient: the new memory's gradient; replaced by the old memory's.
+// hidden_gradient: the new state's gradient; replaced by the part of the old state's that
+//   doesn't pass through h * U.
+// memory_gradient: the new memory's gradient; replaced by the old memory's.
 // input_gradient: NULL if it isn't needed; unused by cells with the same gradient for both
-// products.
+//   products.
 typedef struct {
     int64_t units;               // H
     int64_t first;               // the call computes the units first <= j < end

@@ -228,7 +228,9 @@ extension CheckpointMetadata {
 
     private static func unreadable(_ key: CheckpointKey, of file: Safetensors, epochs: Int) -> DTrainError {
         let text = file.metadata[key.rawValue] ?? ""
-        return file.unfit("has a \(key.rawValue) that doesn't match its \(epochs) epochs: \(text.quotedForMessage)")
+        return file.unfit(
+            "has a \(key.rawValue) that cannot be read for \(epochs) epoch\(epochs == 1 ? "" : "s"): "
+                + text.quotedForMessage)
     }
 
     private static func decode<Value: Decodable>(_ key: CheckpointKey, of file: Safetensors) throws -> Value {

@@ -58,7 +58,8 @@ struct ModelFile: Sendable {
         case .tensorsOnly:
             remarks.append(
                 "'\(file.path)' was saved again by another program: its tensors are verified, its header is not")
-        case .foreign: remarks.append("'\(file.path)' is not sealed by dtrain: its weights can't be verified")
+        case .foreign:
+            remarks.append("'\(file.path)' is not sealed by dtrain: changes to its weights can't be detected")
         }
         let types = Set(layout.tensors.compactMap { file.tensors[$0.name]?.elementType })
             .filter { $0 != .float32 }.map(\.name).sorted()

@@ -22,7 +22,7 @@ struct GradientLayout: Hashable, Sendable {
 
     /// Lays out the gradient of a model.
     ///
-    /// - Parameter tableRows: R, the most distinct characters of a batch.
+    /// - Parameter tableRows: R, the maximum number of distinct characters in a batch.
     init(_ parameters: ParameterLayout, tableRows: Int) {
         let configuration = parameters.configuration
         let tableCount = tableRows * configuration.cell.gates * configuration.rnnUnits

@@ -25,7 +25,7 @@ package final class GradientSums: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - parameters: the layout of the parameters.
-    ///   - tableRows: the most distinct characters of a batch.
+    ///   - tableRows: the maximum number of distinct characters in a batch.
     ///   - ranks: the number of ranks that share the summation.
     ///   - nodeCount: the number of this rank's nodes.
     /// - Throws: `DTrainError` with `internal` if memory runs out.

@@ -31,8 +31,8 @@ final class BatchCharacters: @unchecked Sendable {
         occurs = try AlignedBuffer(count: vocabularySize)
     }
 
-    /// Returns the most distinct characters of a batch: the vocabulary size or, unless inputs are
-    /// drawn, the number of tokens, whichever is smaller.
+    /// Returns the maximum number of distinct characters in a batch: the vocabulary size or, unless
+    /// inputs are drawn, the number of tokens, whichever is smaller.
     static func capacity(
         vocabularySize: Int, batchSize: Int, sequenceLength: Int, samplesInputs: Bool = false
     ) -> Int {

@@ -123,13 +123,13 @@ struct LayerMasks {
 }
 
 extension LayerMasks.Mask {
-    /// Masks and scales `count` elements; `index` is the mask's byte of the first.
+    /// Masks and scales `count` elements; `index` is the first element's index in the mask.
     func drop(at index: Int, count: Int, _ values: UnsafePointer<Float>, to passed: UnsafeMutablePointer<Float>) {
         dtrain_dropout(Int64(count), bytes + index, scale, values, passed)
     }
 
-    /// Masks and scales `count` elements and adds them to `sum`; `index` is the mask's byte of the
-    /// first.
+    /// Masks and scales `count` elements and adds them to `sum`; `index` is the first element's
+    /// index in the mask.
     func dropAndAdd(at index: Int, count: Int, _ values: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>) {
         dtrain_dropout_add(Int64(count), bytes + index, scale, values, sum)
     }

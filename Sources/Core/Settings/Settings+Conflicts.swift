@@ -18,7 +18,8 @@ extension Settings {
         }
         if self[.gradientSummation] != .tree, self[.gradientCompression] != GradientCompression.none {
             throw DTrainError(
-                .usage, "`allreduce` \(self[.gradientSummation].rawValue) sends gradients as they are",
+                .usage,
+                "`gradient-compression` has no effect with `allreduce` \(self[.gradientSummation].rawValue)",
                 hint: "leave `gradient-compression` out")
         }
     }

@@ -1,15 +1,15 @@
 import Glibc
 
-/// A style of text on a terminal with colours.
+/// A style of text on a terminal with colors.
 package enum TextStyle: String {
     case bold = "1"
     case red = "1;31"
     case yellow = "1;33"
 
-    /// Whether NO_COLOR is unset and TERM names a terminal with colours; see https://no-color.org.
+    /// Whether NO_COLOR is unset and TERM names a terminal with colors; see https://no-color.org.
     private static let isWanted = (value("NO_COLOR") ?? "").isEmpty && !["dumb", ""].contains(value("TERM") ?? "")
 
-    /// Returns the text in this style if `isShown` and colours are wanted, else unchanged.
+    /// Returns the text in this style if `isShown` and colors are wanted, else unchanged.
     package func text(_ text: String, isShown: Bool) -> String {
         isShown && Self.isWanted ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
     }

@@ -39,8 +39,8 @@ package struct HostLoad: Hashable, Sendable {
     /// The number of threads that can run on the host at a time.
     private var usable: Int { quota.map { min(hostProcessors, ProcessorQuota.threads(in: $0)) } ?? hostProcessors }
 
-    /// The threads that compete for processors, and the number of these: of the whole host if that
-    /// has too many threads, else of this rank.
+    /// The competing threads and the processors that they share: the whole host's if it has too
+    /// many threads, otherwise this rank's.
     private var contention: (threads: Int, processors: Int) {
         hostThreads > usable ? (hostThreads, usable) : (threads, min(processors, usable))
     }

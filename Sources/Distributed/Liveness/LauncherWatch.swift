@@ -128,8 +128,8 @@ package struct ProcessStatus: Hashable, Sendable {
         return found
     }
 
-    /// Returns the stopped processes (SIGSTOP) among this process's siblings, as `rank 2 (process
-    /// 4711)`.
+    /// Returns the stopped processes (SIGSTOP) among this process's siblings, each as
+    /// `rank 2 (process 4711)`.
     static func stoppedSiblings() -> [String] {
         var found: [String] = []
         for process in all() {

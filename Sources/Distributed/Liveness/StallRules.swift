@@ -94,7 +94,7 @@ struct StallRules: Hashable, Sendable {
         return .slow(stragglers(behind))
     }
 
-    /// The difference in seconds that is accepted between the time a straggler has been still and
-    /// the time others have waited; it may have stopped just after a heartbeat.
+    /// The seconds by which a straggler may have been still for less time than others have waited,
+    /// because it stopped just after a heartbeat.
     private var tolerance: Double { min(1.5, timeout / 2) }
 }

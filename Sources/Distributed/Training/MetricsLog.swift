@@ -133,7 +133,7 @@ final class MetricsLog: TrainingLog {
                     ? "the reader of metrics '\(path)' is not keeping up; the training continues and retries after "
                         + "each step"
                     : "cannot write metrics to '\(path)': \(systemMessage(code)); the training continues and retries "
-                        + "after each step: make room"))
+                        + "after each step: free some space"))
     }
 
     var flush: @Sendable () -> Void { writer.flush }
@@ -145,7 +145,7 @@ final class MetricsLog: TrainingLog {
             .inputOutput,
             "cannot write metrics to '\(path)': \(systemMessage(code)); "
                 + (lines > 0 ? "its last \(lines) lines are missing" : "its last lines may be missing")
-                + ", the training itself is saved: make room",
+                + ", the training itself is saved: free some space",
             hint: "resume from an earlier checkpoint with `resume-from` and `overwrite` if you need them")
     }
 }

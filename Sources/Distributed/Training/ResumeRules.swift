@@ -71,8 +71,9 @@ enum ResumeRules {
         else {
             throw DTrainError(
                 .badData,
-                "'\(path)' is at step \(progress.step) with \(progress.epoch) epochs and \(progress.stepInEpoch) steps "
-                    + "done, which epochs of \(stepsPerEpoch) steps don't add up to; resume from another checkpoint")
+                "'\(path)' is inconsistent: step \(progress.step) doesn't match \(progress.epoch) epochs and "
+                    + "\(progress.stepInEpoch) steps at \(stepsPerEpoch) steps per epoch; resume from another checkpoint"
+            )
         }
     }
 }

@@ -79,8 +79,8 @@ package struct TrainingPlan {
         guard start.summary.isResumed, options.settings.hasHorizon, options[.decaySteps] == nil,
             horizon != options.settings.horizon(stepsPerEpoch: data.dataset.stepsPerEpoch)
         else { return nil }
-        return "`schedule` \(options[.schedule].rawValue) still ends at step \(horizon), as planned at the first "
-            + "start, not with the last of \(options[.epochs]) epochs; set `decay-steps` for another end"
+        return "`schedule` \(options[.schedule].rawValue) keeps its planned end at step \(horizon) although "
+            + "`epochs` is now \(options[.epochs]); set `decay-steps` to change it"
     }
 
     /// Allocates the model; collective.

@@ -20,7 +20,7 @@ public struct Inspection: Sendable {
     let memory: MemoryCurve?
 
     /// The maximum number of characters on a page.
-    public static let mostCharacters = 200_000
+    public static let maximumCharacters = 200_000
 
     /// Mean bits per character.
     var bits: Double { surprisals.reduce(0) { $0 + $1.bits } / Double(surprisals.count) }

@@ -5,7 +5,7 @@ import Pages
 /// The page about a model's predictions of a text.
 public enum InspectionPage {
     /// The maximum number of passages.
-    private static let mostPassages = 10
+    private static let maximumPassages = 10
 
     /// The HTML of the page.
     public static func html(_ inspection: Inspection) -> String {
@@ -17,7 +17,7 @@ public enum InspectionPage {
 
     private static func body(_ inspection: Inspection) -> Markup {
         let passages = Passage.mostSurprising(
-            mostPassages, of: [0] + inspection.surprisals.map(\.bits),
+            maximumPassages, of: [0] + inspection.surprisals.map(\.bits),
             newlines: inspection.ids.map { Glyph($0, inspection.vocabulary).style == "n" })
         let text = SurprisalText(inspection: inspection, anchors: Set(passages.map(\.range.lowerBound)))
         return """

@@ -20,7 +20,7 @@ struct MetricsLine: Hashable {
     var parts: PhaseSeconds?
 
     /// The maximum length of a line.
-    private static let mostBytes = 1 << 16
+    private static let maximumBytes = 1 << 16
     /// The largest accepted number: larger ones never occur and make sums meaningless.
     private static let largest = 1e15
 
@@ -32,7 +32,7 @@ struct MetricsLine: Hashable {
 
     /// Parses a line; nil if it isn't a metrics line.
     init?(_ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count <= Self.mostBytes else { return nil }
+        guard bytes.count <= Self.maximumBytes else { return nil }
         var scanner = JSONScanner(bytes)
         do {
             try scanner.sequence("{", "}") { scanner in

@@ -11,7 +11,7 @@ struct Trace: Hashable {
     }
 
     /// The maximum number of points.
-    static let mostPoints = 600
+    static let maximumPoints = 600
 
     private var bins: [Bin] = []
     /// The number of values in a full point.
@@ -40,7 +40,7 @@ struct Trace: Hashable {
             bins[bins.count - 1] = bin
             return
         }
-        if bins.count == Self.mostPoints { halve() }
+        if bins.count == Self.maximumPoints { halve() }
         bins.append(Bin(last: step, weight: weight, sum: value * weight, count: 1))
     }
 

@@ -34,7 +34,7 @@ public struct Measurement: Hashable, Sendable, Codable {
     /// the median.
     public let parts: StepParts
 
-    /// Summarises the runs of a configuration; nil without any step.
+    /// Summarizes the runs of a configuration; nil without any step.
     public init?(plan: RunPlan, layout: Layout, workload: Workload, runs: [RunRecord]) {
         let usable = runs.filter { !$0.steps.isEmpty }
         guard let seconds = MedianInterval(of: usable.map(\.medianSeconds)) else { return nil }

@@ -26,7 +26,7 @@ enum Verdict {
                 "\(most.layout.label), where \(plain(most.layout.turns)) workers take turns on each core, so more ranks "
                 + "can't be faster."
         }
-        return "Only one rank was measured. It exchanges nothing, so compute is its only limit."
+        return "Only one rank was measured; it exchanges nothing, so compute is its only limit."
     }
 
     private static func limit(_ measurement: Measurement, base: Measurement) -> String {
@@ -43,14 +43,14 @@ enum Verdict {
         ]
         let lost = losses.reduce(0) { $0 + $1.1 }
         if lost > 0.1 * parts.total, let most = losses.max(by: { $0.1 < $1.1 }) {
-            return "\(place) the largest loss is \(most.0): \(share(most.1))."
+            return "\(place), the largest loss is \(most.0): \(share(most.1))."
         }
         let efficiency = measurement.tokensPerCoreSecond / base.tokensPerCoreSecond
         guard efficiency < 0.9 else {
-            return "\(place) compute takes \(share(parts.compute)): more cores would help, a faster exchange wouldn't."
+            return "\(place), compute takes \(share(parts.compute)): more cores would help, a faster exchange wouldn't."
         }
         return
-            "\(place) each rank has a share of \(measurement.workload.rows(ranks: layout.ranks)) sequences, too small to keep it "
+            "\(place), each rank has \(count(measurement.workload.rows(ranks: layout.ranks), "sequence")), too few to keep it "
             + "busy: a core is \(percent(efficiency)) as fast as in the base."
     }
 }

@@ -8,7 +8,7 @@ public struct Workload: Hashable, Sendable, Codable {
         case tree
         /// Each rank sends one vector, then the sums, in 16 bits.
         case compressed
-        /// The MPI library's allreduce, modelled as a ring.
+        /// The MPI library's allreduce, modeled as a ring.
         case library
     }
 

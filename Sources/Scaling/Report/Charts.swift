@@ -95,7 +95,7 @@ struct MeasuredCharts {
             return [
                 LineChart.Line(name: "\(series.rawValue), model", color: color, style: .dashed, points: fitted),
                 LineChart.Line(
-                    name: "\(series.rawValue), predicted (left out)", color: color, style: .rings, points: unseen),
+                    name: "\(series.rawValue), cross-validated", color: color, style: .rings, points: unseen),
                 LineChart.Line(
                     name: "\(series.rawValue), measured", color: color, style: .dots,
                     points: measured.map { (Double($0.layout.ranks), value($0, $0.seconds.median)) },

@@ -20,7 +20,7 @@ package struct EfficiencyNotes {
     }
 
     /// The largest number of explained efficiencies.
-    private static let most = 4
+    private static let maximumNotes = 4
     /// The least efficiency that three digits show as more than 100 %.
     private static let shown = 1.005
 
@@ -54,9 +54,10 @@ package struct EfficiencyNotes {
     /// The notes; empty where no efficiency exceeds 100 %.
     package var sentences: [String] {
         guard !excesses.isEmpty else { return [] }
-        let more = excesses.count > Self.most ? ["The same holds for \(excesses.count - Self.most) more."] : []
+        let rest = excesses.count - Self.maximumNotes
+        let more = rest > 0 ? ["The same holds for \(rest) more."] : []
         return ["Efficiency above 100 % is not an error: the reference does less per core."]
-            + excesses.prefix(Self.most).map(\.sentence) + more
+            + excesses.prefix(Self.maximumNotes).map(\.sentence) + more
             + [
                 "To find out: raise --repeats to rule out noise, measure one thread as the base with --base-threads 1, and "
                     + "unbind ranks with --mpirun-args '--bind-to none' where the launcher binds them."
@@ -89,7 +90,7 @@ extension EfficiencyNotes.Excess {
         let groups: [(name: String, seconds: (StepParts) -> Double, reasons: [String])] = [
             ("compute", { $0.compute }, computeReasons),
             ("waiting", { $0.wait }, waitReasons),
-            ("packing", { $0.pack }, ["the ranks of a host divide it among them"]),
+            ("packing", { $0.pack }, ["the ranks of a host divide it among themselves"]),
             ("the optimizer", { $0.adam }, optimizerReasons), ("the rest of a step", { $0.other }, []),
         ]
         let savings = groups.map { (group: $0, saved: cost(reference, $0.seconds) - cost(measurement, $0.seconds)) }
@@ -109,7 +110,7 @@ extension EfficiencyNotes.Excess {
         return [
             mine.busyCores < other.busyCores
                 ? "\(count(mine.busyCores, "busy core")) instead of \(other.busyCores) may have more cache, memory bandwidth "
-                    + "and clock rate for itself" : nil,
+                    + "and clock rate per core" : nil,
             rows.0 < rows.1
                 ? "a rank's share of \(rows.0) sequences instead of \(rows.1) may fit a cache" : nil,
             !reference.plan.isLaunched && mine.coresPerRank < other.coresPerRank

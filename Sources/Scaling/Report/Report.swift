@@ -63,7 +63,7 @@ public enum Report {
             tiles.append(
                 (
                     threeDigits(experiment.speedup(fastest)) + " ×",
-                    "the base's throughput at most, with \(count(fastest.layout.ranks, "rank"))"
+                    "the base's throughput at best, with \(count(fastest.layout.ranks, "rank"))"
                 ))
         }
         if let link = experiment.model.network ?? experiment.model.sharedMemory, let bandwidth = link.bandwidth {

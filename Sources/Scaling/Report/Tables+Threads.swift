@@ -11,7 +11,7 @@ extension Tables {
             .numbers("step", curve.map { $0.seconds?.median }, in: unit),
             .intervals("interval", curve.map { $0.seconds.map { ($0.low, $0.high) } }, in: unit),
             .numbers("model", curve.map(\.predictedSeconds), in: unit),
-            .numbers("predicted (left out)", curve.map(\.unseenSeconds), in: unit),
+            .numbers("cross-validated", curve.map(\.unseenSeconds), in: unit),
             .numbers("error", curve.map(\.error), in: .percent, isSigned: true),
             .large("tokens/s", curve.map(\.tokensPerSecond)), .numbers("T(1)/T(t)", curve.map(\.speedup)),
             .numbers(
@@ -67,8 +67,8 @@ extension Tables {
             .text("origin", options.map(\.originText)), .text("recommended for", marks),
         ])
         return Parts.notes([
-            "Steps of the base's batch: what was measured, and the layouts that use all cores. Of those whose intervals overlap "
-                + "the fastest one's, measured ones come first, then the simplest."
+            "Steps of the base's batch: measured layouts, and predicted ones that use all cores. Among layouts as fast as the "
+                + "fastest within the intervals, a measured one is preferred, then the simplest."
         ]) + table.html
     }
 }

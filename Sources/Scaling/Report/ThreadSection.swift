@@ -80,7 +80,7 @@ struct ThreadCharts {
                 name: "model, extrapolated", color: 1, style: .dashed,
                 points: points(curve.filter { $0.threads >= most }, \.predictedSeconds)),
             LineChart.Line(
-                name: "predicted (left out)", color: 1, style: .rings, points: points(curve, \.unseenSeconds)),
+                name: "cross-validated", color: 1, style: .rings, points: points(curve, \.unseenSeconds)),
             LineChart.Line(
                 name: "measured", color: 1, style: .dots, points: points(measured) { $0.seconds?.median },
                 intervals: measured.compactMap(\.seconds).map { interval in

@@ -1,6 +1,6 @@
 /// Least squares with non-negative coefficients, for the few coefficients of a cost model.
 enum NonNegativeLeastSquares {
-    /// Finds the coefficients x ≥ 0 that minimise Σ ((A·x − y) / y)².
+    /// Finds the coefficients x ≥ 0 that minimize Σ ((A·x − y) / y)².
     ///
     /// Errors are relative, to weigh short and long times alike.
     ///
@@ -32,7 +32,7 @@ enum NonNegativeLeastSquares {
         return best.error.isFinite ? best.solution : nil
     }
 
-    /// Minimises Σ (A·x − 1)² by the normal equations; nil where columns are linearly dependent.
+    /// Minimizes Σ (A·x − 1)² by the normal equations; nil where columns are linearly dependent.
     private static func ordinary(_ rows: [[Double]]) -> [Double]? {
         let count = rows.first?.count ?? 0
         let norms = (0..<count).map { column in rows.reduce(0) { $0 + square($1[column]) }.squareRoot() }

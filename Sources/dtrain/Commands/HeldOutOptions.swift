@@ -9,7 +9,7 @@ struct HeldOutOptions: ParsableArguments {
     @Option(help: .setting(.validationData, valueName: "file"), completion: .file())
     private var validationData: String?
 
-    @Option(help: .setting(.validateEverySteps, isCommon: false), transform: positiveOrOff)
+    @Option(help: .setting(.validateEverySteps, valueName: "n", isCommon: false), transform: positiveOrOff)
     private var validateEverySteps: OrOff<Int>?
 
     @Option(help: .setting(.earlyStopping), transform: positiveOrOff)

@@ -25,14 +25,14 @@ struct Inspect: ParsableCommand {
     var output: String
 
     @Option(
-        help: "Characters to show, at most \(Inspection.mostCharacters) (default: 10000).",
+        help: "Characters to show, at most \(Inspection.maximumCharacters) (default: 10000).",
         transform: positive)
     var limit = 10_000
 
     func validate() throws {
-        guard limit >= 2, limit <= Inspection.mostCharacters else {
+        guard limit >= 2, limit <= Inspection.maximumCharacters else {
             throw ValidationError(
-                "--limit \(limit) is out of range: give a number from 2 to \(Inspection.mostCharacters)")
+                "--limit \(limit) is out of range: give a number from 2 to \(Inspection.maximumCharacters)")
         }
     }
 

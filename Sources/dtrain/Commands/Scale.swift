@@ -96,7 +96,7 @@ struct Scale: PassingCommand {
         }
     }
 
-    /// Whether a folder to resume in holds all that there is to do.
+    /// Whether --resume finds a finished experiment.
     private func isFinished(_ output: OutputFolder) throws -> Bool {
         guard experiment.resume, !output.isUnfinished, output.holdsResults else { return false }
         guard (try? MappedFile(path: "\(output.path)/experiment.json")) != nil else {
@@ -106,7 +106,7 @@ struct Scale: PassingCommand {
         return true
     }
 
-    /// What an earlier start has measured, or nothing.
+    /// The progress of an interrupted experiment; empty if there is none.
     private func progress(_ output: OutputFolder, _ identity: [String: String]) throws -> Progress {
         guard output.isUnfinished else { return Progress(settings: identity) }
         let path = "\(output.path)/\(Progress.name)"
@@ -121,7 +121,7 @@ struct Scale: PassingCommand {
         return progress
     }
 
-    /// What all runs of an experiment have in common.
+    /// The settings shared by all runs; a resume must match them.
     private func identity(_ data: [String], _ settings: Settings, _ launcher: Launcher) -> [String: String] {
         let choice = choice(settings)
         // Absent without the flag, as in the files of versions that had none.
@@ -166,7 +166,7 @@ struct Scale: PassingCommand {
         return RepeatedCommand.line(words)
     }
 
-    /// What was given, and the defaults of training for the rest.
+    /// The given settings, with training's defaults for the rest.
     private var settings: Settings {
         var settings = Settings()
         data.collect(into: &settings)
@@ -185,7 +185,7 @@ struct Scale: PassingCommand {
 
     private static let exchange: [any AnySetting] = [Setting.gradientSummation, Setting.gradientCompression]
 
-    /// What every run has in common.
+    /// The train flags shared by all runs.
     private func trainArguments(_ paths: [String], _ settings: Settings) -> [String] {
         // With the defaults, too: each run has a batch size of its own.
         let sizes = ["--micro-batch-size", "\(settings[.microBatchSize])"]

@@ -26,7 +26,8 @@ struct Supervise: PassingCommand {
         transform: positiveNumber)
     var backoff = 5.0
 
-    /// The parent that this process dies with; it only sets that up and then becomes the job.
+    /// The supervisor's process number: this process requests to die with it, then runs the job by
+    /// exec.
     @Option(help: .private)
     var asChildOf: Int32?
 

@@ -131,7 +131,7 @@ struct CheckpointOptions: ParsableArguments {
     @Option(help: .setting(.checkpointDirectory, valueName: "dir"), completion: .directory)
     private var checkpointDir: String?
 
-    @Option(help: .setting(.checkpointEverySteps, isCommon: false), transform: positive)
+    @Option(help: .setting(.checkpointEverySteps, valueName: "n", isCommon: false), transform: positive)
     private var checkpointEverySteps: Int?
 
     @Option(help: .setting(.keep), transform: positive)
@@ -201,7 +201,7 @@ struct JobOptions: ParsableArguments {
     @Option(help: .setting(.members, isCommon: false), transform: positive)
     private var members: Int?
 
-    @Option(help: .setting(.verifyReplicas, isCommon: false), transform: positive)
+    @Option(help: .setting(.verifyReplicas, valueName: "n", isCommon: false), transform: positive)
     private var verifyReplicas: Int?
 
     @Option(help: .setting(.stallTimeout, valueName: "seconds", isCommon: false), transform: positive)

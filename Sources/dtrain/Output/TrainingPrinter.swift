@@ -52,9 +52,9 @@ final class TrainingPrinter {
         case .ready(let overview):
             self.overview = overview
             show(overview)
-        case .untrainedLoss(let loss, let blind): show(untrainedLoss: Double(loss), blind: blind)
-        case .loadedLoss(let loss, let blind, let path, let isResumed):
-            show(loadedLoss: Double(loss), blind: blind, path: path, isResumed: isResumed)
+        case .untrainedLoss(let loss, let uniform): show(untrainedLoss: Double(loss), uniform: uniform)
+        case .loadedLoss(let loss, let uniform, let path, let isResumed):
+            show(loadedLoss: Double(loss), uniform: uniform, path: path, isResumed: isResumed)
         case .epochBegan(let epoch, let epochs):
             heldHeading = TextStyle.bold.text("Epoch \(epoch.grouped)/\(epochs.grouped)", isShown: showsBar)
             if awaitedStep == nil || isQuiet { showHeldHeading() }
@@ -174,18 +174,18 @@ final class TrainingPrinter {
         return ", \(overview.arithmetic.rawValue)\(hint)"
     }
 
-    private func show(untrainedLoss loss: Double, blind: Double) {
-        line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))")
-        if abs(loss - blind) > 0.1 * blind {
+    private func show(untrainedLoss loss: Double, uniform: Double) {
+        line("untrained mean loss \(loss.fixed(4)), ln(vocabulary) \(uniform.fixed(4))")
+        if abs(loss - uniform) > 0.1 * uniform {
             Console.warning(
                 "the untrained loss differs from ln(vocabulary) by more than 10 %: check the data and the model")
         }
     }
 
-    private func show(loadedLoss loss: Double, blind: Double, path: String, isResumed: Bool) {
-        let comparison = "\(loss.fixed(4)), ln(vocabulary) \(blind.fixed(4))"
+    private func show(loadedLoss loss: Double, uniform: Double, path: String, isResumed: Bool) {
+        let comparison = "\(loss.fixed(4)), ln(vocabulary) \(uniform.fixed(4))"
         if !isResumed { line("mean loss of the given weights \(comparison)") }
-        guard loss > Self.chance * blind else { return }
+        guard loss > Self.chance * uniform else { return }
         Console.warning(
             isResumed
                 ? "the loss after the resume is worse than guessing (\(comparison)): the training may have diverged; try an older "

@@ -191,7 +191,7 @@ import Testing
         }
         _ = try requireError(.badData) { _ = try Checkpoint(path: path) }
         let checkpoint = try Checkpoint(weights: path)
-        #expect(checkpoint.remarks == ["'\(path)' is not sealed by dtrain: its weights can't be verified"])
+        #expect(checkpoint.remarks == ["'\(path)' is not sealed by dtrain: changes to its weights can't be detected"])
         #expect(
             checkpoint.metadata.kind == .generator
                 && checkpoint.metadata.vocabulary == SampleModel().metadata.vocabulary)

@@ -9,7 +9,7 @@ package final class FileLock: Sendable {
     package let descriptor: Int32
 
     /// Seconds to wait for a process that was killed but hasn't ended yet.
-    private static let patience = 3.0
+    private static let lockTimeout = 3.0
 
     /// Takes over an open file without locking it: a pipe, a device, or a file of a name that no
     /// other process uses.
@@ -32,7 +32,7 @@ package final class FileLock: Sendable {
         path: String, flags: Int32, heartbeat: Heartbeat? = nil, isOptional: Bool = false,
         busy: (_ holder: String) -> DTrainError
     ) throws {
-        let end = Clock.seconds + Self.patience
+        let end = Clock.seconds + Self.lockTimeout
         while true {
             let descriptor = open(path, flags | O_CLOEXEC, 0o666)
             guard descriptor >= 0 || isOptional else {
