@@ -128,7 +128,7 @@ import Testing
     /// The error for a negative number gives the valid range, not a missing value.
     @Test(arguments: [("--learning-rate -1", "give a number from"), ("--epochs -1", "give a whole number from 1")])
     func theErrorForANegativeNumberGivesTheRange(flags: String, range: String) throws {
-        expectRefusal(try Bench().tryToTrain(flags), 64, "'-1'", range)
+        expectRejected(try Bench().tryToTrain(flags), 64, "'-1'", range)
     }
 
     /// Follows each suggestion until the command is valid.

@@ -42,9 +42,9 @@ struct ArithmeticTests {
             bench, "--precision \(precision.rawValue)", [[nil, "generic"], ["generic", "generic"]])
         let best = try #require(InstructionSet.available.last)
         let both = best == .generic ? "generic" : "generic and \(best.rawValue)"
-        let way = precision == .bf16 ? ", bf16 rounded (multiplied as float32" : "\n"
+        let arithmetic = precision == .bf16 ? ", bf16 rounded (multiplied as float32" : "\n"
         for (outcome, sets) in zip(outcomes, [both, "generic"]) {
-            #expect(outcome.stdout.contains("2 ranks × 1 thread, \(sets) instructions\(way)"), "\(outcome)")
+            #expect(outcome.stdout.contains("2 ranks × 1 thread, \(sets) instructions\(arithmetic)"), "\(outcome)")
         }
     }
 
@@ -58,8 +58,8 @@ struct ArithmeticTests {
         let outcomes = try expectSame(
             bench, "--precision bf16 --verify-replicas 1",
             [[emulated, "generic"], ["generic", "generic"], [emulated, emulated]])
-        for (outcome, way) in zip(outcomes, ["bf16 rounded", "bf16 rounded", "bf16 tdpbf16ps"]) {
-            #expect(outcome.stdout.contains(" instructions, \(way)"), "\(outcome)")
+        for (outcome, arithmetic) in zip(outcomes, ["bf16 rounded", "bf16 rounded", "bf16 tdpbf16ps"]) {
+            #expect(outcome.stdout.contains(" instructions, \(arithmetic)"), "\(outcome)")
         }
         #expect(try bench.tensors("run0/\(Self.file)") != bench.tensors("run2/\(Self.file)"))
     }
@@ -104,10 +104,10 @@ struct ArithmeticTests {
     #endif
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
-    func anUnknownInstructionSetOnOneRankNamesTheRank() throws {
+    func theErrorForAnUnknownInstructionSetNamesTheRank() throws {
         let bench = try Bench()
         let outcome = try train(bench, "", sets: [nil, "sse9"])
-        expectRefusal(outcome, 64, "rank 1 (", "DTRAIN_MAX_ISA 'sse9'", on: .ranks(2))
+        expectRejected(outcome, 64, "rank 1 (", "DTRAIN_MAX_ISA 'sse9'", on: .ranks(2))
         #expect(!bench.exists("training_checkpoints"))
     }
 }

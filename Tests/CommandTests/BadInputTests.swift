@@ -10,21 +10,21 @@ struct BadInputTests {
         try bench.write("", to: "empty.txt")
         try bench.write("short", to: "short.txt")
         try bench.write(Data("good\n".utf8) + [0xC3, 0x28] + Data(Bench.text.utf8), to: "latin.txt")
-        func expectRejected(_ name: String, _ status: Int32, _ what: String) throws {
+        func expectTextRejected(_ name: String, _ status: Int32, _ what: String) throws {
             let outcome = try bench.tryToTrain("--data \(name)", on: launch)
-            expectRefusal(outcome, status, "'\(name)'", what, on: launch)
+            expectRejected(outcome, status, "'\(name)'", what, on: launch)
             #expect(!bench.exists("training_checkpoints"))
         }
-        try expectRejected("missing.txt", 66, "No such file")
-        try expectRejected("latin.txt", 65, "5")
+        try expectTextRejected("missing.txt", 66, "No such file")
+        try expectTextRejected("latin.txt", 65, "5")
         // Ranks reject every text in the same way, and a rejected job takes seconds to end.
         guard case .alone = launch else { return }
-        try expectRejected("empty.txt", 65, "is empty")
+        try expectTextRejected("empty.txt", 65, "is empty")
         // One batch: 8 sequences of 10 characters and their targets.
-        try expectRejected("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
+        try expectTextRejected("short.txt", 65, "5 characters, but one batch of 8 sequences of 10 needs 88")
         try FileManager.default.createDirectory(atPath: bench.path("empty"), withIntermediateDirectories: true)
-        try expectRejected("empty", 66, "has no *.txt files in it")
-        try expectRejected("/dev/zero", 66, "is a device")
+        try expectTextRejected("empty", 66, "has no *.txt files in it")
+        try expectTextRejected("/dev/zero", 66, "is a device")
     }
 
     @Test func invalidUTF8IsReportedWithByteAndOffset() throws {
@@ -32,11 +32,11 @@ struct BadInputTests {
         let start = Data(String(repeating: "é", count: 700).utf8)
         try bench.write(start + [0xE2, 0x82] + Data(Bench.text.utf8), to: "bad.txt")
         let outcome = try bench.tryToTrain("--data bad.txt")
-        expectRefusal(outcome, 65, "'bad.txt'", "byte 0xe2 at offset 1400")
+        expectRejected(outcome, 65, "'bad.txt'", "byte 0xe2 at offset 1400")
     }
 
     @Test func trainingWithoutATextIsRejected() throws {
-        expectRefusal(try Bench().run("train"), 66, "--data", "$DTRAIN_DATA")
+        expectRejected(try Bench().run("train"), 66, "--data", "$DTRAIN_DATA")
     }
 
     @Test func theTextCanComeFromTheEnvironment() throws {
@@ -62,7 +62,7 @@ struct BadInputTests {
     ])
     func invalidTrainFlagsAreRejected(flags: String) throws {
         let bench = try Bench()
-        expectRefusal(try bench.tryToTrain(flags), 64)
+        expectRejected(try bench.tryToTrain(flags), 64)
         #expect(!bench.exists("training_checkpoints"))
     }
 
@@ -79,7 +79,7 @@ struct BadInputTests {
         "summary --layers 2147483647", "summary --vocabulary-size 2147483647",
     ])
     func invalidFlagsOfOtherCommandsAreRejected(line: String) throws {
-        expectRefusal(try Bench().run(line), 64)
+        expectRejected(try Bench().run(line), 64)
     }
 
     @Test(arguments: [
@@ -116,7 +116,7 @@ struct BadInputTests {
         ),
     ])
     func usageErrorsGiveTheFixAndTheHelpCommand(line: String, message: String, command: String) throws {
-        expectRefusal(try Bench().run(line), 64, message, "; see 'dtrain \(command) --help'")
+        expectRejected(try Bench().run(line), 64, message, "; see 'dtrain \(command) --help'")
     }
 
     @Test(arguments: [
@@ -128,15 +128,15 @@ struct BadInputTests {
         try bench.train("--max-steps 1")
         let file = "training_checkpoints/ckpt_1_1.safetensors"
         let plain = "--init \(file) --data text.txt --seq-length 10 --batch-size 8 --max-steps 1"
-        expectRefusal(try bench.run("\(plain) --checkpoint-dir next \(flags)"), 64, "'\(file)'", message)
+        expectRejected(try bench.run("\(plain) --checkpoint-dir next \(flags)"), 64, "'\(file)'", message)
         #expect(!bench.exists("next"))
-        expectRefusal(try bench.run("summary --checkpoint \(file) \(flags)"), 64, "'\(file)'", message)
+        expectRejected(try bench.run("summary --checkpoint \(file) \(flags)"), 64, "'\(file)'", message)
         let same = "--cell gru --layers 1 --embedding-dim 8 --rnn-units 16"
         for allowed in ["\(plain) --checkpoint-dir same \(same)", "\(plain) --checkpoint-dir none"] {
             #expect(try bench.run(allowed).status == 0)
         }
         #expect(try bench.run("summary --checkpoint \(file) \(same) --vocabulary-size 30").status == 0)
-        expectRefusal(
+        expectRejected(
             try bench.run("summary --checkpoint \(file) --vocabulary-size 31"), 64, "--vocabulary-size 30, not 31")
     }
 
@@ -146,16 +146,16 @@ struct BadInputTests {
     ])
     func aMissingCheckpointIsRejected(line: String) throws {
         let bench = try Bench()
-        expectRefusal(try bench.run(line), 66, "'nowhere'")
+        expectRejected(try bench.run(line), 66, "'nowhere'")
         #expect(!bench.exists("out"))
         try FileManager.default.createDirectory(atPath: bench.path("nowhere"), withIntermediateDirectories: true)
-        expectRefusal(try bench.run(line), 66, "'nowhere'")
+        expectRejected(try bench.run(line), 66, "'nowhere'")
     }
 
     @Test func missingInitAndResumeFilesAreRejected() throws {
         let bench = try Bench()
-        expectRefusal(try bench.tryToTrain("--init nowhere"), 66, "'nowhere'")
-        expectRefusal(try bench.tryToTrain("--resume-from nowhere"), 66, "'nowhere'")
+        expectRejected(try bench.tryToTrain("--init nowhere"), 66, "'nowhere'")
+        expectRejected(try bench.tryToTrain("--resume-from nowhere"), 66, "'nowhere'")
         #expect(!bench.exists("training_checkpoints"))
     }
 
@@ -167,7 +167,7 @@ struct BadInputTests {
         for folder in ["text.txt", "text.txt/inside", "/proc/nowhere"] {
             let outcome = try bench.tryToTrain(
                 "--checkpoint-dir \(folder) --metrics metrics.jsonl --overwrite", on: launch)
-            expectRefusal(outcome, 74, "'\(folder)'", on: launch)
+            expectRejected(outcome, 74, "'\(folder)'", on: launch)
         }
         #expect(try bench.read("metrics.jsonl") == Data(old.utf8))
         #expect(try bench.read("text.txt") == Data(Bench.text.utf8))
@@ -176,14 +176,14 @@ struct BadInputTests {
     @Test func anUnwritableMetricsFileKeepsTheCheckpoints() throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
-        expectRefusal(try bench.tryToTrain("--overwrite --metrics no/folder.jsonl"), 74, "'no/folder.jsonl'")
+        expectRejected(try bench.tryToTrain("--overwrite --metrics no/folder.jsonl"), 74, "'no/folder.jsonl'")
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1.safetensors"])
     }
 
     @Test func aFileNameWithANewlineGivesAOneLineError() throws {
         let bench = try Bench()
-        expectRefusal(try bench.run("train", ["--data", "no\nfile"]), 66)
-        expectRefusal(try bench.run("summary", ["--checkpoint", "no\nfile"]), 66)
+        expectRejected(try bench.run("train", ["--data", "no\nfile"]), 66)
+        expectRejected(try bench.run("summary", ["--checkpoint", "no\nfile"]), 66)
     }
 
     @Test func initialWeightsForAnotherVocabularyAreRejected() throws {
@@ -192,6 +192,6 @@ struct BadInputTests {
         // model's.
         let golden = try #require(GoldenCase.all.first { $0.folder.hasSuffix("/gru-1layer") })
         let outcome = try bench.run(Bench.train(""), ["--init", "\(golden.folder)/init.safetensors"])
-        expectRefusal(outcome, 65, "34", "\(Bench.vocabularySize)")
+        expectRejected(outcome, 65, "34", "\(Bench.vocabularySize)")
     }
 }

@@ -20,7 +20,7 @@ enum Launch: Sendable, CustomStringConvertible {
     static let cores = ProcessorSet.current.count
 
     /// Whether the ranks outnumber the cores.
-    var isCrowded: Bool {
+    var isOversubscribed: Bool {
         switch self {
         case .alone: false
         case .ranks(let count): count > Self.cores
@@ -140,8 +140,8 @@ func values(of name: String, count: Int, in file: Safetensors) throws -> [Float]
     }
 }
 
-/// Expects a refusal: the exit code, and exactly one error with the given texts.
-func expectRefusal(
+/// Expects the exit code, and exactly one error with the given texts.
+func expectRejected(
     _ outcome: MPIRun.Outcome, _ status: Int32, _ parts: String..., on launch: Launch = .alone,
     sourceLocation: SourceLocation = #_sourceLocation
 ) {

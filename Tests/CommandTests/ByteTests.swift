@@ -60,16 +60,16 @@ struct ByteTests {
 
     @Test func tokensCannotChangeOnResumeOrInit() throws {
         try bench.train("\(Self.flags) --max-steps 1 --checkpoint-dir bytes")
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--tokens characters --checkpoint-dir bytes --resume"), 64,
             "was trained with --tokens bytes, not characters")
         try bench.train("--max-steps 1 --checkpoint-dir characters")
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--tokens bytes --checkpoint-dir characters --resume"), 64,
             "was trained with --tokens characters, not bytes")
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--tokens characters --checkpoint-dir next --init bytes"), 64, "has --tokens bytes")
-        expectRefusal(try bench.tryToTrain("--data all.bin --checkpoint-dir next"), 65, "'all.bin' is not UTF-8")
+        expectRejected(try bench.tryToTrain("--data all.bin --checkpoint-dir next"), 65, "'all.bin' is not UTF-8")
         #expect(!bench.exists("next"))
     }
 

@@ -54,7 +54,7 @@ struct CheckpointTests {
         let before = try bench.read("training_checkpoints/ckpt_2.safetensors")
         let metrics = try bench.read("metrics.jsonl")
         let refused = try bench.tryToTrain("--seed 2 --metrics metrics.jsonl", on: launch)
-        expectRefusal(refused, 64, "training_checkpoints", "ckpt_1.safetensors to ckpt_2.safetensors", on: launch)
+        expectRejected(refused, 64, "training_checkpoints", "ckpt_1.safetensors to ckpt_2.safetensors", on: launch)
         #expect(try bench.read("training_checkpoints/ckpt_2.safetensors") == before)
         #expect(try bench.read("metrics.jsonl") == metrics)
     }
@@ -101,7 +101,7 @@ struct CheckpointTests {
         let outcome = try bench.run(
             "train --init nan.safetensors --max-steps 1 --batch-size 4 --seq-length 12 --micro-batch-size 2",
             ["--data", "\(golden.folder)/corpus.txt"])
-        expectRefusal(outcome, 65, "'nan.safetensors' holds a weight in 'embedding.embeddings' that is not a finite")
+        expectRejected(outcome, 65, "'nan.safetensors' holds a weight in 'embedding.embeddings' that is not a finite")
         #expect(!bench.exists("training_checkpoints"))
     }
 

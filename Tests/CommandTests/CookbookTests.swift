@@ -51,7 +51,7 @@ struct CookbookTests {
     }
 
     /// The page's code is that of the example that `make examples` builds and compares.
-    @Test func theLoopsCodeMatchesTheExample() throws {
+    @Test func theCustomLoopPageMatchesTheExample() throws {
         let page = try TypedPage.text("docs/cookbook/your-own-loop.md")
         let blocks = page.components(separatedBy: "```swift\n").dropFirst().compactMap {
             $0.components(separatedBy: "```").first

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Every command that reads a checkpoint refuses truncated, changed and foreign files.
+/// Every command that reads a checkpoint rejects truncated, changed and foreign files.
 @Suite(.serialized)
 struct DamagedCheckpointTests {
     /// A kind of damage to a valid file.
@@ -35,11 +35,11 @@ struct DamagedCheckpointTests {
             "generate --checkpoint bad.safetensors --prompt a", "evaluate --checkpoint bad.safetensors --data text.txt",
             "export --checkpoint bad.safetensors --output out",
             Bench.train("--resume-from bad.safetensors --checkpoint-dir new"),
-        ] { expectRefusal(try bench.run(line), 65, "'bad.safetensors'") }
+        ] { expectRejected(try bench.run(line), 65, "'bad.safetensors'") }
         if damage != .foreign {
-            expectRefusal(try bench.run("summary --checkpoint bad.safetensors"), 65, "'bad.safetensors'")
+            expectRejected(try bench.run("summary --checkpoint bad.safetensors"), 65, "'bad.safetensors'")
             let outcome = try bench.tryToTrain("--init bad.safetensors --checkpoint-dir new")
-            expectRefusal(outcome, 65, "'bad.safetensors'")
+            expectRejected(outcome, 65, "'bad.safetensors'")
         }
         #expect(!bench.exists("out") && !bench.exists("new"))
     }
@@ -50,6 +50,6 @@ struct DamagedCheckpointTests {
         try bench.train("--epochs 1")
         try bench.run("export --checkpoint training_checkpoints --output out")
         let outcome = try bench.tryToTrain("--resume-from out/generator.safetensors --checkpoint-dir new", on: launch)
-        expectRefusal(outcome, 65, "'out/generator.safetensors'", "--init", on: launch)
+        expectRejected(outcome, 65, "'out/generator.safetensors'", "--init", on: launch)
     }
 }

@@ -1,7 +1,7 @@
 import DistributedTesting
 import Testing
 
-/// Ranks started with different options or files are refused before the first step, with an error
+/// Ranks started with different options or files are rejected before the first step, with an error
 /// that names the difference.
 @Suite(.serialized, .enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
 struct DifferingRanksTests {
@@ -15,11 +15,11 @@ struct DifferingRanksTests {
             ], folder: bench.folder)
     }
 
-    private func expectRefusalByRank1(
+    private func expectRejectedByRank1(
         _ bench: Bench, _ outcome: MPIRun.Outcome, _ status: Int32, _ part: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        expectRefusal(outcome, status, "rank 1 (", part, on: .ranks(2), sourceLocation: sourceLocation)
+        expectRejected(outcome, status, "rank 1 (", part, on: .ranks(2), sourceLocation: sourceLocation)
         #expect(!outcome.stdout.contains("Epoch"), "\(outcome)", sourceLocation: sourceLocation)
         #expect(!bench.exists("training_checkpoints"), sourceLocation: sourceLocation)
     }
@@ -36,22 +36,22 @@ struct DifferingRanksTests {
     ])
     func differingFlagsAreRejected(flags: String, message: String) throws {
         let bench = try Bench()
-        expectRefusalByRank1(bench, try start(bench, "", rank1: flags), 64, message)
+        expectRejectedByRank1(bench, try start(bench, "", rank1: flags), 64, message)
     }
 
     @Test func differingTextsAreRejectedWithTheirPaths() throws {
         let bench = try Bench()
         try bench.write(Bench.text.replacingOccurrences(of: "fox", with: "fog"), to: "other.txt")
         let outcome = try start(bench, "", rank1: "--data other.txt")
-        expectRefusalByRank1(bench, outcome, 64, "checksum (--data) differs")
+        expectRejectedByRank1(bench, outcome, 64, "checksum (--data) differs")
         // The error names the paths, which are more useful than the checksums.
-        expectRefusalByRank1(bench, outcome, 64, " of 'text.txt' on rank 0 (")
-        expectRefusalByRank1(bench, outcome, 64, " of 'other.txt' on rank 1 (")
+        expectRejectedByRank1(bench, outcome, 64, " of 'text.txt' on rank 0 (")
+        expectRejectedByRank1(bench, outcome, 64, " of 'other.txt' on rank 1 (")
     }
 
     @Test func aTextMissingOnOneRankIsRejected() throws {
         let bench = try Bench()
-        expectRefusalByRank1(bench, try start(bench, "", rank1: "--data missing.txt"), 66, "'missing.txt'")
+        expectRejectedByRank1(bench, try start(bench, "", rank1: "--data missing.txt"), 66, "'missing.txt'")
     }
 
     @Test func anInvalidFlagOnOneRankIsRejected() throws {

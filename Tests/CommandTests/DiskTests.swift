@@ -49,7 +49,7 @@ struct DiskTests {
         let disk = try SmallDisk(bench.path("training_checkpoints"), kilobytes: 1024)
         try disk.remount("ro")
         let outcome = try bench.tryToTrain(Self.flags, on: launch)
-        expectRefusal(outcome, 74, "'training_checkpoints'", "Read-only file system", on: launch)
+        expectRejected(outcome, 74, "'training_checkpoints'", "Read-only file system", on: launch)
         #expect(!outcome.stdout.contains("Epoch"), "\(outcome)")
     }
 

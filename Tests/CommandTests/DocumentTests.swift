@@ -98,7 +98,7 @@ import Testing
         #expect(newest?.1 == dtrainVersion[...])
     }
 
-    /// Runs the commands, except those that build or test for minutes, which need only exist.
+    /// Runs `--version`, dry-runs make, and checks that other commands' files and suites exist.
     @Test func commandsInTheContributionGuideExist() throws {
         let commands = try TypedPage("CONTRIBUTING.md").commands.flatMap { line in
             line.replacing(#/ +#.*/#, with: "").components(separatedBy: " && ")

@@ -56,7 +56,7 @@ struct EvaluateTests {
             #expect(
                 columns.prefix(3) == [report.checkpoint, "\(report.step ?? 0)", String(format: "%.4f", report.loss)])
         }
-        expectRefusal(try bench.run("evaluate --checkpoint \(names[0]) nowhere --data text.txt"), 66, "'nowhere'")
+        expectRejected(try bench.run("evaluate --checkpoint \(names[0]) nowhere --data text.txt"), 66, "'nowhere'")
     }
 
     /// Models of two vocabularies share one read of a pipe.
@@ -81,7 +81,7 @@ struct EvaluateTests {
         let file = "training_checkpoints/ckpt_1_2.safetensors"
         let initialized = try bench.run(
             "train --init \(file) --data other.txt --checkpoint-dir new --seq-length 10 --batch-size 8")
-        expectRefusal(initialized, 65, message)
+        expectRejected(initialized, 65, message)
         #expect(!bench.exists("new"))
     }
 

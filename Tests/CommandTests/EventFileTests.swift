@@ -103,7 +103,7 @@ struct EventFileTests {
         try bench.train("--tensorboard events --max-steps 3")
         let names = try bench.names(in: "events")
         let outcome = try bench.tryToTrain("--tensorboard events --max-steps 2 --checkpoint-dir other")
-        expectRefusal(outcome, 64, "folder 'events' of --tensorboard already holds the event files", "--overwrite")
+        expectRejected(outcome, 64, "folder 'events' of --tensorboard already holds the event files", "--overwrite")
         #expect(try bench.names(in: "events") == names && !bench.exists("other"))
         try bench.train("--tensorboard events --max-steps 2 --overwrite")
         #expect(try files().count == 1)
@@ -112,12 +112,12 @@ struct EventFileTests {
 
     @Test(arguments: Launch.each)
     func invalidEventFoldersAreRejected(launch: Launch) throws {
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--tensorboard text.txt", on: launch), 64, "--tensorboard 'text.txt' is a file",
             on: launch)
         #expect(!bench.exists("training_checkpoints"))
         let outcome = try bench.tryToTrain("--tensorboard /proc/self/events", on: launch)
-        expectRefusal(outcome, 74, "cannot create folder '/proc/self/events'", on: launch)
+        expectRejected(outcome, 74, "cannot create folder '/proc/self/events'", on: launch)
         #expect(!outcome.stdout.contains("Epoch"), "\(outcome)")
     }
 }

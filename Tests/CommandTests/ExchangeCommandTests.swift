@@ -33,10 +33,10 @@ struct ExchangeCommandTests {
         #expect(try bench.run(line).stdout == "model.onnx\n")
         let bytes = try bench.read("model.onnx")
         #expect(bytes.range(of: Data("linear_before_reset".utf8)) != nil)
-        expectRefusal(try bench.run(line), 64, "'model.onnx' exists already", "--overwrite")
+        expectRejected(try bench.run(line), 64, "'model.onnx' exists already", "--overwrite")
         #expect(try bench.run("\(line) --overwrite").status == 0)
         #expect(try bench.read("model.onnx") == bytes)
-        expectRefusal(
+        expectRejected(
             try bench.run("export --checkpoint training_checkpoints --format onnx --output training_checkpoints"), 64,
             "is a folder", "name a file")
     }
@@ -48,21 +48,21 @@ struct ExchangeCommandTests {
         #expect(
             try bench.run("import --from pytorch model.safetensors --vocabulary text.txt --output back").status == 0)
         let line = "import --from pytorch model.safetensors --output other"
-        expectRefusal(
+        expectRejected(
             try bench.run("\(line) --map rnn=decoder"), 65, "has no tensor 'rnn.weight_hh_l0'", "--map THEIRS")
-        expectRefusal(try bench.run("\(line) --map gru=rnn"), 64, "--map names 'gru'")
-        expectRefusal(try bench.run("\(line) --map rnn"), 64, "--map takes THEIRS=OURS")
-        expectRefusal(try bench.run("import --from keras model.safetensors --output other"), 65, "'embedding.weight'")
+        expectRejected(try bench.run("\(line) --map gru=rnn"), 64, "--map names 'gru'")
+        expectRejected(try bench.run("\(line) --map rnn"), 64, "--map takes THEIRS=OURS")
+        expectRejected(try bench.run("import --from keras model.safetensors --output other"), 65, "'embedding.weight'")
         try bench.write("abc", to: "abc.txt")
-        expectRefusal(try bench.run("\(line) --vocabulary abc.txt"), 64, "--vocabulary")
-        expectRefusal(try bench.run("import --from pytorch missing.pt --output other"), 66, "'missing.pt'")
-        expectRefusal(
+        expectRejected(try bench.run("\(line) --vocabulary abc.txt"), 64, "--vocabulary")
+        expectRejected(try bench.run("import --from pytorch missing.pt --output other"), 66, "'missing.pt'")
+        expectRejected(
             try bench.run("import --from pytorch --output other"), 64, "see 'dtrain import --help'")
-        expectRefusal(
+        expectRejected(
             try bench.run("import --from pytorch model.safetensors more --output other"), 64, "'more'",
             "1 argument besides its flags")
         #expect(!bench.exists("other"))
-        expectRefusal(
+        expectRejected(
             try bench.run("import --from pytorch model.safetensors --output back"), 64,
             "'back/generator.safetensors' exists already", "--overwrite")
     }
@@ -71,19 +71,19 @@ struct ExchangeCommandTests {
     @Test func outputsAreCheckedBeforeInputs() throws {
         let bench = try bench()
         for line in ["import --from keras missing", "export --checkpoint missing"] {
-            expectRefusal(try bench.run(line, ["--output", ""]), 64, "--output is empty; name a folder")
+            expectRejected(try bench.run(line, ["--output", ""]), 64, "--output is empty; name a folder")
         }
         let export = "export --checkpoint missing --format keras"
-        expectRefusal(try bench.run(export, ["--output", ""]), 64, "--output is empty; name a file")
+        expectRejected(try bench.run(export, ["--output", ""]), 64, "--output is empty; name a file")
         try bench.run("export --checkpoint training_checkpoints --output back")
-        expectRefusal(try bench.run("import --from keras missing --output back"), 64, "exists already")
-        expectRefusal(try bench.run("export --checkpoint missing --output back"), 64, "exists already")
-        expectRefusal(try bench.run("\(export) --output text.txt"), 64, "'text.txt' exists already")
-        expectRefusal(
+        expectRejected(try bench.run("import --from keras missing --output back"), 64, "exists already")
+        expectRejected(try bench.run("export --checkpoint missing --output back"), 64, "exists already")
+        expectRejected(try bench.run("\(export) --output text.txt"), 64, "'text.txt' exists already")
+        expectRejected(
             try bench.run("\(export) --output new/"), 64, "'new/' names a folder", "leave out the trailing slash")
         #expect(!bench.exists("new"))
         #expect(mkfifo(bench.path("pipe"), 0o600) == 0)
-        expectRefusal(try bench.run("\(export) --output pipe --overwrite"), 64, "'pipe' is a pipe", "name a file")
+        expectRejected(try bench.run("\(export) --output pipe --overwrite"), 64, "'pipe' is a pipe", "name a file")
     }
 
     /// A file with a renamed bias has a missing and an unexpected tensor.
@@ -102,6 +102,6 @@ struct ExchangeCommandTests {
         #expect(lines.first?.hasSuffix("ignored: 'dense.bits'") == true, "\(imported)")
         #expect(lines.last == "'other' has no 'dense.bias': zeros are used", "\(imported)")
         // A failed import prints no notice about skipped tensors.
-        expectRefusal(try bench.run("import --from keras other --output other"), 74, "not a folder")
+        expectRejected(try bench.run("import --from keras other --output other"), 74, "not a folder")
     }
 }

@@ -49,7 +49,7 @@ struct FineTuningTests {
         #expect(try bench.run("evaluate --checkpoint out --data accents.txt --vocabulary list.json").status == 0)
         // The ids of the extended vocabulary aren't in sorted order.
         try bench.write(Bench.text + Self.accents, to: "both.txt")
-        expectRefusal(
+        expectRejected(
             try bench.run("evaluate --checkpoint out --data accents.txt --vocabulary both.txt"), 64, "--vocabulary")
     }
 
@@ -90,17 +90,17 @@ struct FineTuningTests {
     }
 
     @Test(arguments: Launch.each) func invalidFrozenLayersAreRejected(launch: Launch) throws {
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--freeze head --checkpoint-dir next", on: launch), 64, "no layer 'head'",
             "embedding, gru, gru_0, dense", on: launch)
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--freeze embedding,gru,dense --checkpoint-dir next", on: launch), 64,
             "leaves nothing to train", on: launch)
         #expect(!bench.exists("next"))
     }
 
     @Test(arguments: ["", "--resume", "--resume-from old"]) func extendVocabularyNeedsInit(start: String) throws {
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--extend-vocabulary --checkpoint-dir next \(start)"), 64,
             "has an effect only with --init", "leave it out")
         #expect(!bench.exists("next"))

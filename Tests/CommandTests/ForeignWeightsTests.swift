@@ -66,13 +66,13 @@ struct ForeignWeightsTests {
         // A vocabulary whose size differs from the file's.
         try bench.write("abc", to: "abc.txt")
         let line = "generate --checkpoint half.safetensors --prompt a"
-        expectRefusal(try bench.run(line), 65, "'half.safetensors' has no vocabulary for its", "--vocabulary")
-        expectRefusal(try bench.run("\(line) --vocabulary abc.txt"), 64, "has 4 entries", "--vocabulary")
-        expectRefusal(
+        expectRejected(try bench.run(line), 65, "'half.safetensors' has no vocabulary for its", "--vocabulary")
+        expectRejected(try bench.run("\(line) --vocabulary abc.txt"), 64, "has 4 entries", "--vocabulary")
+        expectRejected(
             try bench.run("generate --checkpoint training_checkpoints --prompt a --vocabulary abc.txt"), 64,
             "--vocabulary")
         try bench.write("[\"b\",\"a\",\"b\"]", to: "list.json")
-        expectRefusal(try bench.run("\(line) --vocabulary list.json"), 65, "'list.json' has a character twice (id 3)")
+        expectRejected(try bench.run("\(line) --vocabulary list.json"), 65, "'list.json' has a character twice (id 3)")
     }
 
     /// Each invalid path is reported at once, without blocking.
@@ -86,9 +86,9 @@ struct ForeignWeightsTests {
                 "generate --prompt a --checkpoint half.safetensors --vocabulary \(path)",
                 Bench.train("--init \(path) --checkpoint-dir next"),
                 Bench.train("--resume-from \(path) --checkpoint-dir next"),
-            ] { expectRefusal(try bench.run(line), 66, "'\(path)'", what) }
+            ] { expectRejected(try bench.run(line), 66, "'\(path)'", what) }
         }
-        expectRefusal(try bench.tryToTrain("--metrics folder --checkpoint-dir next"), 64, "'folder' is a folder")
+        expectRejected(try bench.tryToTrain("--metrics folder --checkpoint-dir next"), 64, "'folder' is a folder")
         #expect(!bench.exists("next"))
     }
 

@@ -61,7 +61,7 @@ struct GenerationTests {
     func invalidPromptFilesAreRejected(make: String, status: Int32, message: String) throws {
         #expect(try shell(make).status == 0)
         let outcome = try bench.run("\(Self.command) --prompt a --prompt-file bad.txt")
-        expectRefusal(outcome, status, message)
+        expectRejected(outcome, status, message)
         #expect(outcome.stdout.isEmpty)
     }
 
@@ -78,7 +78,7 @@ struct GenerationTests {
             ("aQ", "lacks \"Q\" (U+0051) of --stop"), ("", "--stop is empty: give at least one character"),
         ] {
             let outcome = try bench.run("\(Self.command) --prompt the --stop", [text])
-            expectRefusal(outcome, 64, message)
+            expectRejected(outcome, 64, message)
             #expect(outcome.stdout.isEmpty)
         }
     }

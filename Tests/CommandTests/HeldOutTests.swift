@@ -3,7 +3,7 @@ import DistributedTesting
 import Foundation
 import Testing
 
-/// Held-out data on the command line: the output lines, the best checkpoint, and refused options.
+/// Held-out data on the command line: the output lines, the best checkpoint, and rejected options.
 @Suite(.serialized)
 struct HeldOutTests {
     private let bench: Bench
@@ -30,10 +30,10 @@ struct HeldOutTests {
 
     @Test func bestAndEarlyStoppingNeedHeldOutData() throws {
         try bench.train("--max-steps 1")
-        expectRefusal(
+        expectRejected(
             try bench.run("evaluate --checkpoint training_checkpoints --best --data text.txt"), 66, "--validation-split"
         )
-        expectRefusal(try bench.tryToTrain("--early-stopping 2 --checkpoint-dir other"), 64, "--early-stopping")
+        expectRejected(try bench.tryToTrain("--early-stopping 2 --checkpoint-dir other"), 64, "--early-stopping")
     }
 
     @Test func anEarlyStopIsReportedAndResumingEndsAtOnce() throws {

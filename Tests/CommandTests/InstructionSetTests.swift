@@ -102,11 +102,11 @@ struct InstructionSetTests {
         let bench = try Bench()
         let work = Bench.train("--max-steps 1 --metrics metrics.jsonl")
         let unknown = try bench.run(work, on: launch, environment: [InstructionSet.limitVariable: "sse9"])
-        expectRefusal(unknown, 64, "DTRAIN_MAX_ISA 'sse9'", "generic, avx2", on: launch)
+        expectRejected(unknown, 64, "DTRAIN_MAX_ISA 'sse9'", "generic, avx2", on: launch)
         #expect(!bench.exists("training_checkpoints") && !bench.exists("metrics.jsonl"))
         guard let best = InstructionSet.available.last, ![.avx512BF16, .amx].contains(best) else { return }
         let lacking = try bench.run(
             work, on: launch, environment: [InstructionSet.limitVariable: InstructionSet.avx512BF16.rawValue])
-        expectRefusal(lacking, 64, "this CPU has \(best.rawValue) at most", "unset it", on: launch)
+        expectRejected(lacking, 64, "this CPU has \(best.rawValue) at most", "unset it", on: launch)
     }
 }

@@ -17,14 +17,14 @@ struct LauncherTaskTests {
         environment: [String: String], variable: String, cause: String
     ) throws {
         let (bench, outcome) = try train(environment)
-        expectRefusal(outcome, 64, cause, "start with '", "unset \(variable)")
+        expectRejected(outcome, 64, cause, "start with '", "unset \(variable)")
         #expect(!bench.exists("training_checkpoints"))
     }
 
     /// Under PMIx of another MPI library, MPI initializes but reports a single process.
     @Test func tasksUnderAnotherLibrarysPMIxAreRejected() throws {
         let (_, outcome) = try train(["SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "0", "PMIX_RANK": "0"])
-        expectRefusal(outcome, 64, "srun started 4 tasks")
+        expectRejected(outcome, 64, "srun started 4 tasks")
     }
 
     @Test func onlyTheFirstTaskPrintsTheError() throws {

@@ -116,24 +116,26 @@ struct MPITests {
         let sum = report.threads.reduce(0, +)
         #expect(sum <= max(ranks, report.processors[0]), "\(report)")
         #expect(sum > report.processors[0] - ranks, "\(report)")
-        #expect(report.crowded == [Bool](repeating: ranks > report.processors[0], count: ranks), "\(report)")
+        #expect(report.oversubscribed == [Bool](repeating: ranks > report.processors[0], count: ranks), "\(report)")
     }
 
     /// Yielding depends on the total number of threads, not on the number of ranks.
     @Test func ranksYieldIfThreadsOutnumberProcessors() throws {
         let cores = Launch.cores
-        #expect(try threadReport(2, "none", threads: [cores, 1]).crowded == [true, true])
-        if cores > 1 { #expect(try threadReport(2, "none", threads: [cores - 1, 1]).crowded == [false, false]) }
-        #expect(try threadReport(1, "none", threads: [cores]).crowded == [false])
-        #expect(try threadReport(1, "none", threads: [cores + 1]).crowded == [true])
+        #expect(try threadReport(2, "none", threads: [cores, 1]).oversubscribed == [true, true])
+        if cores > 1 {
+            #expect(try threadReport(2, "none", threads: [cores - 1, 1]).oversubscribed == [false, false])
+        }
+        #expect(try threadReport(1, "none", threads: [cores]).oversubscribed == [false])
+        #expect(try threadReport(1, "none", threads: [cores + 1]).oversubscribed == [true])
         // Each rank has its own core; rank 0 has two threads on it.
-        if cores > 1 { #expect(try threadReport(2, "core", threads: [2, 1]).crowded == [true, false]) }
+        if cores > 1 { #expect(try threadReport(2, "core", threads: [2, 1]).oversubscribed == [true, false]) }
     }
 
     private struct ThreadReport {
         var threads: [Int] = []
         var processors: [Int] = []
-        var crowded: [Bool] = []
+        var oversubscribed: [Bool] = []
     }
 
     /// The threads reported by ranks with a binding; without `threads`, the ranks choose the
@@ -143,11 +145,11 @@ struct MPITests {
             ranks: ranks, executable: "dtrain-mpi-checks", arguments: ["threads"] + threads.map { "\($0)" },
             binding: binding)
         try #require(outcome.status == 0, "\(outcome)")
-        let pattern = /(?m)^rank \d+: (\d+) threads, (\d+) processors, crowded (true|false)$/
+        let pattern = /(?m)^rank \d+: (\d+) threads, (\d+) processors, oversubscribed (true|false)$/
         return outcome.stdout.matches(of: pattern).reduce(into: ThreadReport()) { report, match in
             report.threads.append(Int(match.1) ?? 0)
             report.processors.append(Int(match.2) ?? 0)
-            report.crowded.append(match.3 == "true")
+            report.oversubscribed.append(match.3 == "true")
         }
     }
 

@@ -11,7 +11,7 @@ struct MetricsFileTests {
         try bench.train("--max-steps 1")
         try FileManager.default.createSymbolicLink(atPath: bench.path("link"), withDestinationPath: "text.txt")
         for name in ["text.txt", "./text.txt", "link"] {
-            expectRefusal(try bench.tryToTrain("--metrics \(name) \(flags)"), 64, "'\(name)'", "text of --data")
+            expectRejected(try bench.tryToTrain("--metrics \(name) \(flags)"), 64, "'\(name)'", "text of --data")
         }
         #expect(try bench.read("text.txt") == Data(Bench.text.utf8))
     }
@@ -23,7 +23,7 @@ struct MetricsFileTests {
         try bench.write(content, to: "notes.txt")
         for flags in ["--checkpoint-dir other", "--overwrite", "--resume"] {
             let outcome = try bench.tryToTrain("--metrics notes.txt \(flags)")
-            expectRefusal(outcome, 64, "'notes.txt'", "something other than metrics")
+            expectRejected(outcome, 64, "'notes.txt'", "something other than metrics")
         }
         #expect(try bench.read("notes.txt") == Data(content.utf8))
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1_1.safetensors"])
@@ -47,12 +47,12 @@ struct MetricsFileTests {
         let before = try bench.read("metrics.jsonl")
         for flags in ["--checkpoint-dir next", "--seed 2 --checkpoint-dir next"] {
             let outcome = try bench.tryToTrain("--max-steps 2 --metrics metrics.jsonl \(flags)")
-            expectRefusal(outcome, 64, "'metrics.jsonl' already holds 5 lines", "--overwrite", "--metrics")
+            expectRejected(outcome, 64, "'metrics.jsonl' already holds 5 lines", "--overwrite", "--metrics")
         }
         // With another seed, the losses differ from the first step on.
         try bench.train("--seed 2 --max-steps 3 --checkpoint-dir other")
         let outcome = try bench.tryToTrain("--max-steps 6 --metrics metrics.jsonl --resume --checkpoint-dir other")
-        expectRefusal(outcome, 64, "'metrics.jsonl' holds another training's lines", "--metrics")
+        expectRejected(outcome, 64, "'metrics.jsonl' holds another training's lines", "--metrics")
         #expect(!bench.exists("next"))
         #expect(try bench.read("metrics.jsonl") == before)
         try bench.train("--max-steps 2 --metrics metrics.jsonl --checkpoint-dir next --overwrite")

@@ -55,7 +55,7 @@ struct ModelUseTests {
 
     @Test func unknownPromptCharactersAreNamed() throws {
         let outcome = try bench.run("generate --checkpoint training_checkpoints", ["--prompt", "the QuæQ"])
-        expectRefusal(outcome, 64, "\"Q\" (U+0051), \"æ\" (U+00E6) of")
+        expectRejected(outcome, 64, "\"Q\" (U+0051), \"æ\" (U+00E6) of")
         #expect(outcome.stdout.isEmpty)
     }
 
@@ -74,7 +74,7 @@ struct ModelUseTests {
         try bench.train("--seed 2 --max-steps 1 --checkpoint-dir other")
         try bench.run("export --checkpoint training_checkpoints --output out")
         let before = try bench.read("out/generator.safetensors")
-        expectRefusal(
+        expectRejected(
             try bench.run("export --checkpoint other --output out"), 64, "out/generator.safetensors", "--overwrite")
         #expect(try bench.read("out/generator.safetensors") == before)
         #expect(try bench.run("export --checkpoint other --output out --overwrite").status == 0)
@@ -92,8 +92,8 @@ struct ModelUseTests {
         let outcome = try bench.run("evaluate --checkpoint training_checkpoints --data text.txt --json")
         #expect(outcome.status == 0, "\(outcome)")
         let report = try JSONDecoder().decode(Report.self, from: Data(outcome.stdout.utf8))
-        let uniform = log(Double(Bench.vocabularySize))
-        #expect(abs(report.loss - uniform) < 0.05 * uniform)
+        let uniformLoss = log(Double(Bench.vocabularySize))
+        #expect(abs(report.loss - uniformLoss) < 0.05 * uniformLoss)
         #expect(abs(report.loss - log(report.perplexity)) < 1e-9)
         #expect(abs(report.bits_per_character - report.loss / log(2)) < 1e-9)
         // The first character has no prediction.

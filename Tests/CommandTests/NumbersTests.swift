@@ -41,7 +41,7 @@ struct NumbersTests {
 
     @Test(arguments: ["0", "-1", "nan", "inf", "much"])
     func invalidClipNormsAreRejected(value: String) throws {
-        expectRefusal(try Bench().tryToTrain("--clip-norm=\(value)"), 64, "'--clip-norm")
+        expectRejected(try Bench().tryToTrain("--clip-norm=\(value)"), 64, "'--clip-norm")
     }
 
     @Test func verifyingReplicasKeepsTheBits() throws {

@@ -96,7 +96,7 @@ struct PlacementTests {
     @Test(.enabled(if: MPIRun.isAvailable && MPIRun.isOpenMPI, "Open MPI's mpirun isn't installed"))
     func aJobOnOneHostListensOnNoPort() throws {
         let bench = try Bench()
-        let outcome = try SignalledJob(
+        let outcome = try SignaledJob(
             bench, "--epochs 40 --checkpoint-every-steps 5 --keep 2", on: .ranks(2),
             script: """
                 steps 3

@@ -102,7 +102,7 @@ struct ReportTests {
         #expect(
             outcome.stderr.hasPrefix("warning: skipped: 'one/notes.jsonl' holds no metrics")
                 && outcome.stderr.split(separator: "\n").count == 1, "\(outcome)")
-        expectRefusal(try bench.run("compare one/notes.jsonl"), 65, "holds no metrics")
+        expectRejected(try bench.run("compare one/notes.jsonl"), 65, "holds no metrics")
     }
 
     @Test func theBestCheckpointReplacesDamagedOnes() throws {
@@ -112,7 +112,7 @@ struct ReportTests {
         #expect(outcome.status == 0 && outcome.stderr.split(separator: "\n").count == 2, "\(outcome)")
         #expect(try page("one.html").components(separatedBy: "<pre><b>").count == 2)
         try bench.write("damaged", to: "one/ckpt_best.safetensors")
-        expectRefusal(try bench.run("compare one"), 65, "neither metrics nor a valid checkpoint")
+        expectRejected(try bench.run("compare one"), 65, "neither metrics nor a valid checkpoint")
     }
 
     /// For a training that ends inside an epoch, metrics and checkpoint report the same values.
@@ -155,40 +155,39 @@ struct ReportTests {
 
     @Test func invalidArgumentsAreRejected() throws {
         try bench.write("hello\n", to: "no.jsonl")
-        expectRefusal(try bench.run("compare nowhere"), 66, "'nowhere'")
-        expectRefusal(try bench.run("compare no.jsonl"), 65, "'no.jsonl' holds no metrics", "--metrics")
-        expectRefusal(try bench.run("compare"), 64, "<run>")
-        expectRefusal(try bench.run("report one --output report.pdf"), 64, "neither .html nor .svg")
-        expectRefusal(try bench.run("report one"), 64, "--output")
-        expectRefusal(try bench.run("report one --output r.html --prompt QQ"), 64, "lacks")
-        expectRefusal(
+        expectRejected(try bench.run("compare nowhere"), 66, "'nowhere'")
+        expectRejected(try bench.run("compare no.jsonl"), 65, "'no.jsonl' holds no metrics", "--metrics")
+        expectRejected(try bench.run("compare"), 64, "<run>")
+        expectRejected(try bench.run("report one --output report.pdf"), 64, "neither .html nor .svg")
+        expectRejected(try bench.run("report one"), 64, "--output")
+        expectRejected(try bench.run("report one --output r.html --prompt QQ"), 64, "lacks")
+        expectRejected(
             try bench.run("report 1=one 2=one 3=one 4=one 5=one 6=one 7=one 8=one 9=one --output r.html"), 64,
             "at most 8 runs, not 9")
-        expectRefusal(
+        expectRejected(
             try bench.run("inspect --checkpoint one --data text.txt --output r.html --limit 1"), 64, "--limit 1")
-        expectRefusal(try bench.run("inspect --checkpoint one --data nowhere --output r.html"), 66, "nowhere")
+        expectRejected(try bench.run("inspect --checkpoint one --data nowhere --output r.html"), 66, "nowhere")
         try FileManager.default.createDirectory(atPath: bench.path("folder.html"), withIntermediateDirectories: true)
-        expectRefusal(try bench.run("report one --output folder.html --length 0"), 64, "'folder.html' is a folder")
+        expectRejected(try bench.run("report one --output folder.html --length 0"), 64, "'folder.html' is a folder")
         // Outputs are checked before any input is read.
-        expectRefusal(try bench.run("report nowhere --output folder.html"), 64, "'folder.html' is a folder")
-        expectRefusal(
+        expectRejected(try bench.run("report nowhere --output folder.html"), 64, "'folder.html' is a folder")
+        expectRejected(
             try bench.run("inspect --checkpoint nowhere --data text.txt --output folder.html"), 64,
             "'folder.html' is a folder")
-        expectRefusal(
+        expectRejected(
             try bench.run("inspect --checkpoint one --data text.txt --output text.txt/a.html"), 74, "text.txt")
-        expectRefusal(
+        expectRejected(
             try bench.run("inspect --checkpoint one --data text.txt", ["--output", ""]), 64, "--output is empty")
         #expect(!bench.exists("r.html"))
     }
 
-    /// A flag without effect is refused.
     @Test(arguments: ["--prompt the", "--temperature 1", "--checkpoints 8", "--threads 1", "--length 0"])
     func flagsWithoutEffectAreRejected(flag: String) throws {
         let name = try #require(Bench.words(flag).first)
-        expectRefusal(
+        expectRejected(
             try bench.run("report one --output losses.svg \(flag)"), 64, "\(name) has no effect with a picture (.svg)")
         guard name != "--length" else { return }
-        expectRefusal(
+        expectRejected(
             try bench.run("report one --output r.html --length 0 \(flag)"), 64, "\(name) has no effect with --length 0")
     }
 
@@ -224,7 +223,7 @@ struct ReportTests {
             "\(outcome)")
     }
 
-    /// The mean surprisal equals the loss of `evaluate` with carried state.
+    /// The mean surprisal equals the loss of `evaluate` with the whole text in one window.
     @Test func theMeanSurprisalIsTheEvaluatedLoss() throws {
         let short = String(Bench.text.prefix(60))
         try bench.write(short, to: "short.txt")

@@ -29,7 +29,7 @@ struct ResumeEverywhereTests {
     }
 
     @Test(arguments: Torture.isOn ? Array(1..<2 * Bench.stepsPerEpoch) : [1, 12, 13, 14, 25])
-    func stoppingAfterAnyStepKeepsTheResult(step: Int) throws {
+    func stoppingOnceKeepsTheResult(step: Int) throws {
         let bench = try uninterruptedRun()
         for flags in ["--max-steps \(step)", "--resume"] {
             try bench.train("--checkpoint-dir parts --metrics parts.jsonl \(flags)")

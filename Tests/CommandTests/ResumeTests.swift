@@ -6,7 +6,7 @@ import Testing
 /// A resumed training gives the result of an uninterrupted one.
 @Suite(.serialized)
 struct ResumeTests {
-    /// Trainings stopped inside the second epoch resume on a different number of ranks.
+    /// Trainings stopped inside the second epoch resume on the same or another number of ranks.
     @Test(
         arguments: MPIRun.isAvailable
             ? [(Launch.alone, Launch.alone), (.ranks(2), .ranks(1)), (.ranks(2), .ranks(3)), (.ranks(2), .alone)]
@@ -82,7 +82,7 @@ struct ResumeTests {
         try bench.train("--checkpoint-dir whole")
         let late = try bench.read("whole/ckpt_2.safetensors")
         let line = "--checkpoint-dir whole --resume-from whole/ckpt_1.safetensors --learning-rate 0.5"
-        expectRefusal(try bench.tryToTrain(line), 64, "later checkpoints", "ckpt_2.safetensors", "--overwrite")
+        expectRejected(try bench.tryToTrain(line), 64, "later checkpoints", "ckpt_2.safetensors", "--overwrite")
         #expect(try bench.read("whole/ckpt_2.safetensors") == late)
         try bench.train("\(line) --overwrite --max-steps 14")
         #expect(try bench.names(in: "whole") == ["ckpt_1.safetensors", "ckpt_2_1.safetensors"])
@@ -116,7 +116,7 @@ struct ResumeTests {
     func changedSettingsAreRejectedWithBothValues(flags: String, message: String) throws {
         let bench = try Bench()
         try bench.train("--epochs 1")
-        expectRefusal(try bench.tryToTrain("--resume \(flags)"), 64, "ckpt_1.safetensors", message)
+        expectRejected(try bench.tryToTrain("--resume \(flags)"), 64, "ckpt_1.safetensors", message)
         #expect(try bench.names(in: "training_checkpoints") == ["ckpt_1.safetensors"])
     }
 
@@ -127,7 +127,7 @@ struct ResumeTests {
         let then = try Checkpoint(path: bench.path("training_checkpoints/ckpt_1.safetensors")).metadata.corpusChecksum
         let now = try Corpus(path: bench.path("text.txt")).checksum
         let outcome = try bench.tryToTrain("--resume")
-        expectRefusal(outcome, 65, "'text.txt'", "ckpt_1.safetensors", now, try #require(then))
+        expectRejected(outcome, 65, "'text.txt'", "ckpt_1.safetensors", now, try #require(then))
     }
 
     @Test func aChangedLearningRateIsAllowedAndReported() throws {
@@ -177,6 +177,6 @@ struct ResumeTests {
         try bench.train("--epochs 1")
         try bench.write(Bench.text + "0123", to: "text.txt")
         let size = Bench.vocabularySize
-        expectRefusal(try bench.tryToTrain("--resume"), 65, "; vocabulary of \(size + 4), then \(size)); ")
+        expectRejected(try bench.tryToTrain("--resume"), 65, "; vocabulary of \(size + 4), then \(size)); ")
     }
 }

@@ -108,7 +108,7 @@ struct ScaleTests {
         #expect(steps.contains("\"2 ranks that share one machine, "))
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
         #expect(report.contains("share one machine") && report.contains("assumed"))
-        expectRefusal(try scale(bench, "--output out"), 64, "out", "--overwrite")
+        expectRejected(try scale(bench, "--output out"), 64, "out", "--overwrite")
         if Browser.path != nil { try expectReadable(bench) }
     }
 
@@ -170,7 +170,7 @@ struct ScaleTests {
         let bench = try Bench()
         try makeLauncher(bench, Self.plain)
         let outcome = try scale(bench, "--ranks 1 --mpirun ./launcher --output out -- --learning-rate 0")
-        expectRefusal(outcome, 64, "--learning-rate", "dtrain train --data text.txt", "ended with exit code 64")
+        expectRejected(outcome, 64, "--learning-rate", "dtrain train --data text.txt", "ended with exit code 64")
         #expect(!bench.exists("out"))
     }
 
@@ -192,7 +192,7 @@ struct ScaleTests {
             exit 1
             """)
         let outcome = try scale(bench, "--ranks 2 --mpirun ./launcher --output out")
-        expectRefusal(
+        expectRejected(
             outcome, 70,
             "error: ssh: Could not resolve hostname node9: Name or service not known ORTE was unable to reliably start one or "
                 + "more daemons.; check that 'ssh ")
@@ -207,16 +207,16 @@ struct ScaleTests {
             let words = Bench.words("scale \(Self.sizes) --ranks 1 --mpirun ./launcher --output out \(flags)")
             return try bench.run("", words.map { $0.replacing("\u{A0}", with: " ") })
         }
-        expectRefusal(try start(), 66, "host file 'hosts'")
+        expectRejected(try start(), 66, "host file 'hosts'")
         try bench.write("localhost slots=2\r\n", to: "hosts")
-        expectRefusal(try start(), 65, "host file 'hosts' has Windows line endings", "sed -i 's/\\r$//' 'hosts'")
+        expectRejected(try start(), 65, "host file 'hosts' has Windows line endings", "sed -i 's/\\r$//' 'hosts'")
         try bench.write("# none\n\n", to: "hosts")
-        expectRefusal(try start(), 65, "host file 'hosts' names no host")
+        expectRejected(try start(), 65, "host file 'hosts' names no host")
         #expect(!bench.exists("out"))
         // The fix suggested by the second error.
         try bench.write("localhost slots=2\r\n", to: "hosts")
         #expect(try MPIRun.shell("sed -i 's/\\r$//' 'hosts'", folder: bench.folder).status == 0)
-        expectRefusal(try start(), 70, "it printed nothing")
+        expectRejected(try start(), 70, "it printed nothing")
     }
 
     /// The shell line of a launcher without MPI that starts one process.
@@ -270,11 +270,11 @@ struct ScaleTests {
         let report = String(decoding: try bench.read("out/report.html"), as: UTF8.self)
         #expect(report.contains(/stopped after \d+ of \d+ runs/))
         // The next start suggests --resume; with other flags it refuses to resume.
-        expectRefusal(
+        expectRejected(
             try MPIRun.shell("\(command) -- --seed 7", folder: bench.folder), 64, "add --resume", "--overwrite")
-        expectRefusal(
+        expectRejected(
             try MPIRun.shell("\(command) --resume -- --seed 8", folder: bench.folder), 64, "--seed 7", "--seed 8")
-        expectRefusal(
+        expectRejected(
             try MPIRun.shell("\(command) --resume --base-threads 1 -- --seed 7", folder: bench.folder), 64,
             "base threads: '', not '1'")
         let line = try #require(stopped.stderr.firstMatch(of: /runs; resume with: (.+)/), "\(stopped)")
@@ -303,7 +303,7 @@ struct ScaleTests {
     @Test func aMissingLauncherIsNamed() throws {
         let bench = try Bench()
         let outcome = try scale(bench, "--mpirun ./nothing --output out")
-        expectRefusal(outcome, 66, "./nothing", "--mpirun")
+        expectRejected(outcome, 66, "./nothing", "--mpirun")
         #expect(!bench.exists("out"))
     }
 
@@ -316,7 +316,7 @@ struct ScaleTests {
         ("--ranks 1,60000", "ranks are possible; lower --ranks or --batch-size"),
     ])
     func invalidFlagsAreRejected(flags: String, part: String) throws {
-        expectRefusal(try scale(try Bench(), flags), 64, part)
+        expectRejected(try scale(try Bench(), flags), 64, part)
     }
 
     @Test(arguments: [
@@ -324,7 +324,7 @@ struct ScaleTests {
         "--sample x",
     ])
     func flagsThatScaleSetsAreRejectedAfterTheDashes(flag: String) throws {
-        expectRefusal(
+        expectRejected(
             try scale(try Bench(), "-- \(flag)"), 64, String(flag.prefix { $0 != " " && $0 != "=" }), "leave it out")
     }
 }

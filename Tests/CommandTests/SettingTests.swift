@@ -50,10 +50,10 @@ struct SettingTests {
 
     @Test func fileNamesWithBackticksAreUnchanged() throws {
         let bench = try Bench()
-        expectRefusal(try bench.tryToTrain("--data a`b`c`"), 66, "'a`b`c`'")
+        expectRejected(try bench.tryToTrain("--data a`b`c`"), 66, "'a`b`c`'")
         let used = try Bench()
         try used.train("--max-steps 1")
-        expectRefusal(
+        expectRejected(
             try used.tryToTrain(), 64,
             "; continue from them with --resume, delete them with --overwrite, or name another folder")
     }
@@ -92,6 +92,6 @@ struct SettingTests {
         )
         #expect(
             other.status == 0 && other.stdout.contains("lstm_1 (LSTM)"), "the file's sizes take precedence: \(other)")
-        expectRefusal(try bench.run("train --data text.txt --recipe other"), 64, "char-rnn")
+        expectRejected(try bench.run("train --data text.txt --recipe other"), 64, "char-rnn")
     }
 }

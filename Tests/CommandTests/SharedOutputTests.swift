@@ -47,13 +47,13 @@ struct SharedOutputTests {
         let before = try ["training_checkpoints/ckpt_1_2.safetensors", "metrics.jsonl", "report/steps.csv"].map(
             bench.read)
         let own = "(process \(getpid()) of this host)"
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--overwrite"), 74, "another training \(own) saves to folder 'training_checkpoints'",
             "--checkpoint-dir")
-        expectRefusal(
+        expectRejected(
             try bench.tryToTrain("--max-steps 1 --checkpoint-dir next --metrics metrics.jsonl --overwrite"), 64,
             "another training \(own) writes to metrics file 'metrics.jsonl'", "--metrics")
-        expectRefusal(
+        expectRejected(
             try bench.run("scale --data text.txt --output report --overwrite"), 74,
             "another 'dtrain scale' \(own) writes to --output 'report'")
         let after = try ["training_checkpoints/ckpt_1_2.safetensors", "metrics.jsonl", "report/steps.csv"].map(

@@ -56,7 +56,7 @@ struct SignalTests {
     /// Expects that the stopped training, resumed by its reported command, gives the result of an
     /// uninterrupted one.
     private func expectStopped(
-        _ bench: Bench, _ job: SignalledJob, flags: String = Self.long,
+        _ bench: Bench, _ job: SignaledJob, flags: String = Self.long,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let parts = try #require(job.parts, "\(job.outcome)", sourceLocation: sourceLocation)
@@ -91,32 +91,32 @@ struct SignalTests {
             // Open MPI's launcher gives the ranks a second to save, which is too short on a busy
             // machine.
             let pause = trial.launcherEnds && MPIRun.isOpenMPI ? ["OMPI_MCA_odls_base_sigkill_timeout": "5"] : [:]
-            let job = try SignalledJob(bench, Self.long, on: trial.launch, environment: pause, script: script)
+            let job = try SignaledJob(bench, Self.long, on: trial.launch, environment: pause, script: script)
             let codes = trial.target == "$job" ? stoppedCodes(trial.launch) : [75]
             #expect(
                 trial.launcherEnds ? job.outcome.status != 0 : codes.contains(job.outcome.status), "\(job.outcome)")
             let cause = try #require(job.parts?.cause, "\(job.outcome)")
             // The launcher converts SIGINT to SIGTERM.
             #expect(cause.hasPrefix(trial.launcherEnds ? "SIGTERM" : "SIG\(trial.signal)"), "\(job.outcome)")
-            // The report doesn't name a single rank.
+            // With a single rank, the report doesn't name it.
             if let rank = trial.target.firstMatch(of: /\d/), trial.launch.description != Launch.ranks(1).description {
                 #expect(cause.contains(" on rank \(rank.output) ("), "\(job.outcome)")
             }
-            if trial.target == "$job" { expectPromise(job, signal: trial.launcherEnds ? "TERM" : trial.signal) }
+            if trial.target == "$job" { expectStopNotice(job, signal: trial.launcherEnds ? "TERM" : trial.signal) }
             try expectStopped(bench, job)
         }
     }
 
     /// Expects one line from rank 0 at the signal and one at the end.
-    private func expectPromise(
-        _ job: SignalledJob, signal: String, sourceLocation: SourceLocation = #_sourceLocation
+    private func expectStopNotice(
+        _ job: SignaledJob, signal: String, sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let lines = job.outcome.stderr.split(separator: "\n").filter { $0.contains("stopping after this step") }
-        let promise = "stopping after this step and saving"
+        let notice = "stopping after this step and saving"
         #expect(
             ["INT", "QUIT"].contains(signal)
-                ? lines == ["\(promise); press Ctrl-C again to quit without saving"]
-                : lines == ["SIG\(signal): \(promise)"],
+                ? lines == ["\(notice); press Ctrl-C again to quit without saving"]
+                : lines == ["SIG\(signal): \(notice)"],
             "\(job.outcome)", sourceLocation: sourceLocation)
         #expect(
             (job.outcome.stdout + job.outcome.stderr).components(separatedBy: "saved ").count == 2, "\(job.outcome)",
@@ -126,7 +126,7 @@ struct SignalTests {
     /// The training runs under `nohup`.
     @Test func anIgnoredHangUpStaysIgnored() throws {
         let bench = try Bench()
-        let job = try SignalledJob(
+        let job = try SignaledJob(
             bench, Self.long, on: .alone, before: "trap '' HUP",
             script: "steps 3; kill -HUP $job; steps 20; kill -USR1 $job")
         #expect(job.outcome.status == 75, "\(job.outcome)")
@@ -136,7 +136,7 @@ struct SignalTests {
     /// SIGXCPU comes from the kernel.
     @Test func theCPUTimeLimitSavesACheckpoint() throws {
         let bench = try Bench()
-        let job = try SignalledJob(bench, Self.long, on: .alone, before: "ulimit -S -t 2", script: "")
+        let job = try SignaledJob(bench, Self.long, on: .alone, before: "ulimit -S -t 2", script: "")
         #expect(job.outcome.status == 75, "\(job.outcome)")
         #expect(job.parts?.cause == "SIGXCPU", "\(job.outcome)")
     }
@@ -173,7 +173,7 @@ struct SignalTests {
     @Test(arguments: Launch.each)
     func aRepeatedSignalCausesOneStop(launch: Launch) throws {
         let bench = try Bench()
-        let job = try SignalledJob(
+        let job = try SignaledJob(
             bench, Self.long, on: launch, script: "steps 5; kill -USR1 $job; sleep 0.01; kill -USR1 $job")
         #expect(stoppedCodes(launch).contains(job.outcome.status), "\(job.outcome)")
         try expectStopped(bench, job)
@@ -188,7 +188,7 @@ struct SignalTests {
             // Torture runs also signal single ranks, with any signal.
             let signal = Torture.isOn ? ["USR1", "TERM", "INT"][trial % 3] : "USR1"
             let target = if Torture.isOn, case .ranks = launch { "$(rank \(trial % 2))" } else { "$job" }
-            let job = try SignalledJob(
+            let job = try SignaledJob(
                 bench, flags, on: launch,
                 script: "steps 3; target=\(target); sleep 0.0\(trial % 10); kill -\(signal) $target")
             #expect(stoppedCodes(launch).contains(job.outcome.status), "\(job.outcome)")
@@ -204,9 +204,9 @@ struct SignalTests {
             let bench = try Bench()
             try bench.train("--max-steps 3 --metrics metrics.jsonl")
             let script =
-                "target=; until [ \"$target\" ]; do target=\(process); done; caught $target; "
+                "target=; until [ \"$target\" ]; do target=\(process); done; wait_handler $target; "
                 + "sleep 0.0\(trial % 10); kill -TERM $target"
-            let job = try SignalledJob(bench, "\(Self.long) --resume", on: launch, script: script)
+            let job = try SignaledJob(bench, "\(Self.long) --resume", on: launch, script: script)
             #expect(job.outcome.status == 75, "\(job.outcome)")
             let report = try #require(job.report, "\(job.outcome)")
             if report.contains("before the first step, nothing is lost; start again with: ") {
@@ -222,12 +222,12 @@ struct SignalTests {
     @Test func aSecondInterruptEndsTheProcessAtOnce() throws {
         let bench = try Bench()
         try #require(mkfifo(bench.path("full"), 0o600) == 0)
-        let job = try SignalledJob(
+        let job = try SignaledJob(
             bench, ">full", on: .alone,
             before: "exec 5<>full; dd if=/dev/zero of=full oflag=nonblock bs=4096 2>/dev/null",
             script:
-                "until [ -d training_checkpoints ]; do sleep 0.01; done; caught $job; "
-                + "kill -INT $job; taken $job; lives $job && echo alive; kill -INT $job")
+                "until [ -d training_checkpoints ]; do sleep 0.01; done; wait_handler $job; "
+                + "kill -INT $job; wait_delivered $job; is_alive $job && echo alive; kill -INT $job")
         #expect(job.outcome.status == 128 + SIGINT, "\(job.outcome)")
         #expect(job.outcome.stdout == "alive\n", "\(job.outcome)")
         #expect(
@@ -239,7 +239,7 @@ struct SignalTests {
     @Test func theFirstInterruptEndsTheWaitForAReader() throws {
         let bench = try Bench()
         try #require(mkfifo(bench.path("pipe"), 0o600) == 0)
-        let job = try SignalledJob(
+        let job = try SignaledJob(
             bench, "--metrics pipe", on: .alone,
             script: "until [ -d training_checkpoints ]; do sleep 0.01; done; kill -INT $job")
         #expect(job.outcome.status == 75, "\(job.outcome)")
@@ -251,7 +251,7 @@ struct SignalTests {
     @Test func theResumeCommandIsQuotedForTheShell() throws {
         let bench = try Bench()
         try bench.train("--max-steps 2 --checkpoint-dir first")
-        let job = try SignalledJob(
+        let job = try SignaledJob(
             bench,
             "--resume-from first/ckpt_1_2.safetensors --epochs 100000 --overwrite --checkpoint-dir 'the \"run\"'",
             on: .alone, script: "steps 5; kill -TERM $job")
@@ -271,7 +271,7 @@ struct SignalTests {
             // A second SIGINT to the same rank ends the job at once, which is tested separately.
             if first == "INT", second == "INT", targets.0 == targets.1 { continue }
             let bench = try Bench()
-            let job = try SignalledJob(
+            let job = try SignaledJob(
                 bench, Self.long, on: .ranks(3),
                 script:
                     "a=; b=; until [ $a ] && [ $b ]; do a=\(targets.0); b=\(targets.1); done; steps 5; "
@@ -286,11 +286,11 @@ struct SignalTests {
     @Test func aSecondInterruptToARankEndsTheJobAtOnce() throws {
         guard MPIRun.isAvailable else { return }
         let bench = try Bench()
-        let job = try SignalledJob(
+        let job = try SignaledJob(
             bench, Self.long, on: .ranks(3),
             script:
                 "a=; b=; until [ $a ] && [ $b ]; do a=$(rank 1); b=$(rank 2); done; steps 5; kill -STOP $a; "
-                + "kill -INT $b; taken $b; lives $b && echo alive; kill -INT $b")
+                + "kill -INT $b; wait_delivered $b; is_alive $b && echo alive; kill -INT $b")
         // The launcher forwards rank 0's output before or after this line.
         #expect(job.outcome.stdout.split(separator: "\n").contains("alive"), "\(job.outcome)")
         #expect(job.outcome.status == 128 + SIGINT, "\(job.outcome)")

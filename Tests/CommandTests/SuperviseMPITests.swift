@@ -22,7 +22,7 @@ struct SuperviseMPITests {
                 kill -0 $supervisor 2>/dev/null || return; sleep 0.02; done; }
             """
         return try MPIRun.shell(
-            "\(functions)\n\(SignalledJob.interruptFunctions)\n\(program) supervise --backoff 0.01 -- \(wrapper) "
+            "\(functions)\n\(SignaledJob.interruptFunctions)\n\(program) supervise --backoff 0.01 -- \(wrapper) "
                 + "\(MPIRun.command.joined(separator: " ")) -np 3 \(program) "
                 + "\(Bench.train(flags, over: "--metrics metrics.jsonl --quiet")) >/dev/null & supervisor=$!\n\(script)",
             folder: bench.folder)
@@ -94,8 +94,8 @@ struct SuperviseMPITests {
         let outcome = try supervise(
             bench, "--epochs 100000 --keep 2",
             script:
-                "steps 5; kill -STOP $(rank 1); kill -INT $supervisor; taken $supervisor; lives $supervisor && echo waits; "
-                + "kill -INT $supervisor; wait $supervisor")
+                "steps 5; kill -STOP $(rank 1); kill -INT $supervisor; wait_delivered $supervisor; "
+                + "is_alive $supervisor && echo waits; kill -INT $supervisor; wait $supervisor")
         #expect(outcome.stdout.contains("waits"), "\(outcome)")
         #expect(outcome.stderr.contains("\nnot saved\n"), "\(outcome)")
         #expect(outcome.status != 0 && outcome.status != 75 && outcome.status != 124, "\(outcome)")

@@ -22,8 +22,8 @@ struct SuperviseTests {
         String(decoding: try bench.read("log"), as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    private static let sound = "seed/ckpt_1_1.safetensors"
-    private static let save = "cp \(sound) saved/ckpt_1_$n.safetensors"
+    private static let validCheckpoint = "seed/ckpt_1_1.safetensors"
+    private static let save = "cp \(validCheckpoint) saved/ckpt_1_$n.safetensors"
 
     @Test func restartsResumeFromTheLastCheckpoint() throws {
         let bench = try bench("\(Self.save)\n[ $n -lt 3 ] && exit 137\nexit 0")
@@ -72,7 +72,7 @@ struct SuperviseTests {
     @Test func checkpointsToBeOverwrittenAreNotResumed() throws {
         let bench = try bench("[ $n -lt 2 ] && exit 1\nexit 0")
         try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
-        try bench.write(try bench.read(Self.sound), to: "saved/ckpt_9.safetensors")
+        try bench.write(try bench.read(Self.validCheckpoint), to: "saved/ckpt_9.safetensors")
         let outcome = try supervise(bench, "", "sh job.sh --overwrite")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(try log(bench) == [String](repeating: "--overwrite --checkpoint-dir saved", count: 2))
@@ -82,7 +82,7 @@ struct SuperviseTests {
     @Test func checkpointsOfAnotherTrainingAreNotResumed() throws {
         let bench = try bench("[ $n -eq 2 ] && \(Self.save)\n[ $n -lt 3 ] && exit 1\nexit 0")
         try FileManager.default.createDirectory(atPath: bench.path("saved"), withIntermediateDirectories: true)
-        try bench.write(try bench.read(Self.sound), to: "saved/ckpt_1_1.safetensors")
+        try bench.write(try bench.read(Self.validCheckpoint), to: "saved/ckpt_1_1.safetensors")
         let outcome = try supervise(bench, "", "sh job.sh --resume-from other/ckpt_5.safetensors")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(
@@ -112,7 +112,7 @@ struct SuperviseTests {
         let outcome = try Bench().run("supervise -- nothing-of-that-name train")
         #expect(outcome.status == 66, "\(outcome)")
         #expect(outcome.stderr.contains("error: cannot start 'nothing-of-that-name': "), "\(outcome)")
-        expectRefusal(try Bench().run("supervise --restarts 2"), 64, "write it after '--'")
+        expectRejected(try Bench().run("supervise --restarts 2"), 64, "write it after '--'")
     }
 
     @Test func signalsAreForwardedToTheJob() throws {

@@ -41,7 +41,7 @@ struct TextFileTests {
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.stdout.contains("\"characters\":\(2 * Bench.text.utf8.count - 1)"), "\(outcome)")
         #expect(outcome.stdout.contains("\"data\":[\"text.txt\",\"text.txt\"]"), "\(outcome)")
-        expectRefusal(try bench.run("scale --data /dev/stdin"), 64, "--data /dev/stdin", "write the text to a file")
+        expectRejected(try bench.run("scale --data /dev/stdin"), 64, "--data /dev/stdin", "write the text to a file")
     }
 
     // MARK: Suggested commands
@@ -112,7 +112,7 @@ struct TextFileTests {
 
     @Test func aGitLFSPointerIsRecognized() throws {
         try bench.write("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", to: "lfs.txt")
-        expectRefusal(try bench.tryToTrain("--data lfs.txt"), 65, "'lfs.txt' is a Git LFS pointer", "git lfs pull")
+        expectRejected(try bench.tryToTrain("--data lfs.txt"), 65, "'lfs.txt' is a Git LFS pointer", "git lfs pull")
     }
 
     // MARK: Pipes and devices
@@ -130,16 +130,16 @@ struct TextFileTests {
             #expect(outcome.status == 0, "\(command): \(outcome)")
             #expect(outcome.stdout.contains("/dev/stdin: 1,180 characters"), "\(outcome)")
         }
-        expectRefusal(
+        expectRejected(
             try shell("gzip -c text.txt | \(program) -"), 65, "is gzip-compressed", "pipe it through: gunzip -c")
-        expectRefusal(try shell("true | \(program) -"), 66, "ended without any text")
+        expectRejected(try shell("true | \(program) -"), 66, "ended without any text")
     }
 
     @Test(.enabled(if: MPIRun.isAvailable, "mpirun isn't installed"))
     func severalRanksRejectAPipe() throws {
         #expect(try shell("mkfifo pipe").status == 0)
         let outcome = try bench.tryToTrain("--data pipe", on: .ranks(2))
-        expectRefusal(outcome, 66, "'pipe' is a pipe", "write its text to a file", on: .ranks(2))
+        expectRejected(outcome, 66, "'pipe' is a pipe", "write its text to a file", on: .ranks(2))
     }
 
     /// The pipe has no writer.

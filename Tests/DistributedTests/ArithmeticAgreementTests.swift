@@ -8,8 +8,8 @@ import Testing
     /// The agreed arithmetic of each rank; a rank offers its best one and all below.
     private func agree(_ best: [Arithmetic]) throws -> [Result<Arithmetic, any Error>] {
         let offers = try best.map { best in
-            let ways = Arithmetic.allCases.filter { $0.precision == best.precision }
-            return Array(ways[...(try #require(ways.firstIndex(of: best)))])
+            let arithmetics = Arithmetic.allCases.filter { $0.precision == best.precision }
+            return Array(arithmetics[...(try #require(arithmetics.firstIndex(of: best)))])
         }
         return try agree(offers)
     }
@@ -59,9 +59,9 @@ import Testing
             #expect(try Checkpoint(path: path).metadata.arithmetic == arithmetic.rawValue)
             return trainer.replica.parameters.elements.map(\.bitPattern)
         }
-        var ways = [Arithmetic.fp32, .roundedBF16, .tiledBF16]
-        if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
-        #expect(Set(try ways.map(losses)).count == ways.count)
+        var arithmetics = [Arithmetic.fp32, .roundedBF16, .tiledBF16]
+        if try OperandFormat.bf16.isSupported() { arithmetics.append(.pairedBF16) }
+        #expect(Set(try arithmetics.map(losses)).count == arithmetics.count)
     }
 
     /// Gradients that isolate the products with weights and the sums over tokens.
@@ -90,10 +90,10 @@ import Testing
     }
 
     @Test func bothKindsOfProductUseTheAgreedArithmetic() throws {
-        var ways = [Arithmetic.fp32, .roundedBF16, .tiledBF16]
-        if try OperandFormat.bf16.isSupported() { ways.append(.pairedBF16) }
-        let gradients = try ways.map(gradients)
-        #expect(Set(gradients.map(\.bias)).count == ways.count)
-        #expect(Set(gradients.map(\.kernel)).count == ways.count)
+        var arithmetics = [Arithmetic.fp32, .roundedBF16, .tiledBF16]
+        if try OperandFormat.bf16.isSupported() { arithmetics.append(.pairedBF16) }
+        let gradients = try arithmetics.map(gradients)
+        #expect(Set(gradients.map(\.bias)).count == arithmetics.count)
+        #expect(Set(gradients.map(\.kernel)).count == arithmetics.count)
     }
 }

@@ -141,11 +141,11 @@ import Testing
 
     @Test func trailersFollowTheirParts() {
         // A block of 10 elements from 20 on, split into 4, 0 and 6; each trailer has 2 elements.
-        let places = TrailerLayout(behind: [20..<24, 24..<24, 24..<30], from: 20, length: 2)
-        #expect((0..<3).map(places.start) == [4, 6, 14])
+        let layout = TrailerLayout(behind: [20..<24, 24..<24, 24..<30], from: 20, length: 2)
+        #expect((0..<3).map(layout.start) == [4, 6, 14])
         var gathered = [0, 1, 2, 3, -1, -1, -2, -2, 4, 5, 6, 7, 8, 9, -3, -3]
         gathered.withUnsafeMutableBufferPointer { gathered in
-            if let base = gathered.baseAddress { places.remove(from: base) }
+            if let base = gathered.baseAddress { layout.remove(from: base) }
         }
         #expect(Array(gathered.prefix(10)) == Array(0..<10))
     }

@@ -55,7 +55,7 @@ import Testing
         #expect(text.contains("srun --mpi=\(type)") && text.contains("/opt/bin/mpirun"))
     }
 
-    @Test func moreRanksThanProcessorsAreOversubscription() {
+    @Test func moreRanksThanProcessorsOversubscribeTheHost() {
         #expect(launch(["OMPI_COMM_WORLD_LOCAL_SIZE": "4"], allowed: 2).isOversubscribed)
         #expect(!launch(["OMPI_COMM_WORLD_LOCAL_SIZE": "2"], allowed: 2).isOversubscribed)
         #expect(!launch([:], allowed: 1).isOversubscribed)

@@ -54,7 +54,7 @@ import Testing
         try wait("the connection is removed") { hub.read() == [] && hub.descriptors.count == 1 }
     }
 
-    @Test func aRootThatDisconnectsIsLost() throws {
+    @Test func aDisconnectedRankZeroIsLost() throws {
         var (hub, spoke): (LifelineHub?, LifelineSpoke) = try connected()
         hub = nil
         _ = hub
@@ -88,13 +88,13 @@ import Testing
         let hub = try #require(LifelineHub(size: 3, allowing: .thisHost))
         var address = hub.address
         address.token &+= 1
-        let stranger = LifelineSpoke(to: address, rank: 1, isSameHost: true)
+        let foreignConnection = LifelineSpoke(to: address, rank: 1, isSameHost: true)
         for _ in 0..<20 {
-            _ = stranger.send(LivenessRecord(rank: 1), seconds: 0.01)
+            _ = foreignConnection.send(LivenessRecord(rank: 1), seconds: 0.01)
             #expect(hub.read() == [])
             _ = pollPause()
         }
-        #expect(hub.records.isEmpty && stranger.records.isEmpty)
+        #expect(hub.records.isEmpty && foreignConnection.records.isEmpty)
     }
 
     @Test func ranksThatNeverConnectAreReportedOnce() throws {

@@ -182,13 +182,13 @@ import Testing
         let folder = try SaverFolder()
         let path = "\(folder.path)/pipe"
         try #require(mkfifo(path, 0o600) == 0)
-        var looks: Int32 = 0
+        var polls: Int32 = 0
         let error = try #require(throws: DTrainError.self) {
             try MetricsLog(
                 path: path, data: ["/dev/null"], after: .none,
                 stopSignal: {
-                    looks += 1
-                    return looks > 2 ? SIGINT : 0
+                    polls += 1
+                    return polls > 2 ? SIGINT : 0
                 })
         }
         #expect(error.category == .stopped, "\(error)")

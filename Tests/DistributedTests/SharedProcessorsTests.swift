@@ -36,8 +36,8 @@ import Testing
         ([0...0, 1...1], [2, 1], [true, false]), ([0...0, 0...0, 1...7], [1, 1, 1], [true, true, false]),
         ([0...3], [4], [false]), ([0...3], [5], [true]),
     ])
-    func moreThreadsThanSharedProcessorsAreOversubscribed(masks: [ClosedRange<Int>], threads: [Int], crowded: [Bool]) {
-        #expect(shared(masks).map { $0.isOversubscribed(threads: threads) } == crowded)
+    func moreThreadsThanProcessorsOversubscribeThem(masks: [ClosedRange<Int>], threads: [Int], oversubscribed: [Bool]) {
+        #expect(shared(masks).map { $0.isOversubscribed(threads: threads) } == oversubscribed)
     }
 
     @Test(arguments: [

@@ -54,7 +54,7 @@ import Testing
         #expect(verdict == .stuck(.init(ranks: [2], waiters: [0, 1], seconds: 20)))
     }
 
-    @Test func withoutAStragglerRanksWithoutRecordsAreReportedAfterTheHeadStart() {
+    @Test func ranksWithoutRecordsAreReportedAfterTheExtraDelay() {
         let unknown = ObservedRank(rank: 2, record: nil)
         func ranks(_ waited: Double) -> [ObservedRank] {
             (0...1).map { rank($0, collectives: 8, waited: waited, still: waited) } + [unknown]
@@ -73,7 +73,7 @@ import Testing
     }
 
     /// Only the seconds between observations count, so a suspension of the whole job isn't a stall.
-    @Test func progressResetsTheStillAndSilentTimes() {
+    @Test func heartbeatsResetTheStillTimeAndRoundsTheSilentTime() {
         var observed = rank(1, collectives: 7)
         observed.observe(LivenessRecord(rank: 1, rounds: 5, collectives: 7), seconds: 1)
         #expect(observed.still == 1 && observed.silent == 0)

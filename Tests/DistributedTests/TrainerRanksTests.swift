@@ -130,7 +130,7 @@ import Testing
 
     /// The loss is half the squared distance of the logits from the one-hot target.
     @Test(arguments: 1...3)
-    func aCustomLossMatchesOneProcessBitForBit(ranks: Int) throws {
+    func aRowLossMatchesOneProcessBitForBit(ranks: Int) throws {
         let bench = bench
         let squares = RowLoss { logits, target, gradient in
             var loss = 0.0

@@ -1,4 +1,4 @@
-"""Exported weights in Keras, in a program like the tutorial's, and Keras's in dtrain."""
+"""Checks dtrain's weights in Keras, in a program like the tutorial's, and Keras's in dtrain."""
 import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np, tensorflow as tf
@@ -12,7 +12,7 @@ LAYERS = {"gru": tf.keras.layers.GRU, "lstm": tf.keras.layers.LSTM, "rnn": tf.ke
 
 
 class CharacterModel(tf.keras.Model):
-    """As in the tutorial: states go in and come out alongside the logits."""
+    """The tutorial's model: it takes states, and can return the new ones with the logits."""
 
     def __init__(self, cell, ids, width, units, layers):
         super().__init__()
@@ -30,7 +30,7 @@ class CharacterModel(tf.keras.Model):
 
 
 class OneStep:
-    """One character at a time, as in the tutorial: temperature, [UNK] masked, drawn from the rest."""
+    """Generates one character, as in the tutorial: masks [UNK] and samples at a temperature."""
 
     def __init__(self, model, vocabulary, temperature):
         self.model, self.temperature = model, temperature
@@ -49,7 +49,7 @@ class OneStep:
 
 
 def one_step_text(model, vocabulary, length):
-    # So cold that the likeliest character is drawn.
+    # At this temperature, the most probable character is always drawn.
     step, states, following = OneStep(model, vocabulary, 1e-6), None, tf.constant([PROMPT])
     text = [following]
     for _ in range(length):
@@ -59,7 +59,7 @@ def one_step_text(model, vocabulary, length):
 
 
 def built(cell, layers, vocabulary, width=12, units=24):
-    tf.keras.backend.clear_session()           # names begin with gru again, as in a new program
+    tf.keras.backend.clear_session()           # restarts layer names at gru, as in a new program
     model = CharacterModel(cell, len(vocabulary), width, units, layers)
     model(np.zeros((1, 1), np.int64))
     return model
@@ -72,16 +72,16 @@ for cell, layers in CASES:
     dtrain("export", "--checkpoint", folder, "--format", "keras", "--output", path)
     vocabulary = tensors_of(path)[1]
     model = built(cell, layers, vocabulary)
-    check(f"{name}: the page's script gives the vocabulary", load_keras.set_weights(model, path) == vocabulary)
-    check(f"{name}: a program like the tutorial's writes dtrain's greedy text",
+    check(f"{name}: load_keras.py returns the vocabulary", load_keras.set_weights(model, path) == vocabulary)
+    check(f"{name}: a program like the tutorial's generates dtrain's greedy text",
           one_step_text(model, vocabulary, 40) == greedy(folder, 40)[0])
     save_keras.save(model, folder / "keras-back.safetensors", vocabulary)
     dtrain("import", "--from", "keras", folder / "keras-back.safetensors", "--output", folder / "keras-back")
     dtrain("export", "--checkpoint", folder, "--output", folder / "keras-own")
-    check(f"{name}: there and back the same bytes", (folder / "keras-back/generator.safetensors").read_bytes()
+    check(f"{name}: export and import keep the bytes", (folder / "keras-back/generator.safetensors").read_bytes()
           == (folder / "keras-own/generator.safetensors").read_bytes())
 
-# Weights that Keras has begun train on in dtrain: its first loss is Keras's of the same batch.
+# dtrain continues training weights from Keras; its first loss equals Keras's on the same batch.
 characters = ["[UNK]", *sorted(set(TEXT))]
 for cell in LAYERS:
     tf.keras.utils.set_random_seed(4)
@@ -98,12 +98,12 @@ for cell in LAYERS:
            "--epochs", 3, "--checkpoint-dir", f"on-{cell}", "--metrics", f"on-{cell}.jsonl", "--quiet")
     lines = [json.loads(line) for line in (WORK / f"on-{cell}.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
-    check(f"{cell}: weights from Keras train on in dtrain", abs(losses[0] - expected) < 1e-5 and losses[-1] < losses[0] - 0.1,
-          f"loss {expected:.6f} in Keras, {losses[0]:.6f}, then {losses[-1]:.4f} in dtrain")
-    # The paths that Keras gives its variables.
+    check(f"{cell}: dtrain continues training weights from Keras", abs(losses[0] - expected) < 1e-5 and losses[-1] < losses[0] - 0.1,
+          f"loss {expected:.6f} in Keras, {losses[0]:.6f} to {losses[-1]:.4f} in dtrain")
+    # In this file, tensors are named by Keras's variable paths.
     save_file(tensors, WORK / "paths.safetensors")
     dtrain("import", "--from", "keras", "paths.safetensors", "--vocabulary", "text.txt", "--output", "paths", "--overwrite")
-    check(f"{cell}: variables' own paths are read ({sorted(tensors)[3]})", (WORK / "paths/generator.safetensors").read_bytes()
+    check(f"{cell}: Keras's variable paths are read ({sorted(tensors)[3]})", (WORK / "paths/generator.safetensors").read_bytes()
           == (WORK / f"begun-{cell}/generator.safetensors").read_bytes())
 
 tf.keras.backend.clear_session()
@@ -113,7 +113,7 @@ model = tf.keras.Sequential([tf.keras.layers.Embedding(len(characters), 12),
 model(np.zeros((1, 1), np.int64))
 save_keras.save(model, WORK / "before.safetensors", characters)
 error = dtrain("import", "--from", "keras", "before.safetensors", "--output", "no", fails=True)
-check("a GRU with reset_after=False is refused by name", "'gru.bias'" in error and "reset_after=False" in error, error.strip())
+check("a GRU with reset_after=False is rejected by name", "'gru.bias'" in error and "reset_after=False" in error, error.strip())
 
 
 def sequential(recurrent):
@@ -129,7 +129,7 @@ save_file(tensors, WORK / "named-paths.safetensors")
 path = next(path for path in tensors if path.endswith("my_gru/gru_cell/kernel")).removesuffix("/gru_cell/kernel")
 dtrain("import", "--from", "keras", "named.safetensors", "--map", "my_gru=gru", "--output", "named")
 dtrain("import", "--from", "keras", "named-paths.safetensors", "--vocabulary", "text.txt", "--map", f"{path}=gru", "--output", "named-paths")
-check(f"a layer of another name is mapped by its name, or by its path ({path}=gru)",
+check(f"a layer with another name is mapped by name or by path ({path}=gru)",
       (WORK / "named/generator.safetensors").read_bytes() == (WORK / "named-paths/generator.safetensors").read_bytes())
 
 model, tensors = sequential(tf.keras.layers.Bidirectional(tf.keras.layers.GRU(24, return_sequences=True)))
@@ -138,10 +138,10 @@ try:
     said = ""
 except ValueError as problem:
     said = str(problem)
-check("the page's script saves no layers without names of their own", "bidirectional" in said, said)
+check("save_keras.py rejects layers without unique names", "bidirectional" in said, said)
 save_file(tensors, WORK / "both.safetensors")
 path = next(path for path in tensors if path.endswith("forward_gru/gru_cell/kernel")).removesuffix("/gru_cell/kernel")
 for rules in ([], ["--map", f"{path}=gru"]):
     error = dtrain("import", "--from", "keras", "both.safetensors", "--vocabulary", "text.txt", *rules, "--output", "no", fails=True)
-    check(f"a Bidirectional is refused by name {' '.join(rules)}", "/gru_cell/" in error and "bidirectional layer" in error, error.strip())
+    check(f"a Bidirectional layer is rejected by name {' '.join(rules)}", "/gru_cell/" in error and "bidirectional layer" in error, error.strip())
 finish()

@@ -1,4 +1,4 @@
-"""Exported graphs in ONNX Runtime: valid, the same logits as dtrain's formulas in float64, the same greedy text as dtrain's."""
+"""Checks exported graphs in ONNX Runtime: validity, logits against float64, and greedy text."""
 import json, re
 import numpy as np, onnx, onnxruntime
 from common import *
@@ -13,10 +13,11 @@ def run(session, ids, states):
 
 
 def difference(session, tensors, vocabulary, cell, layers, batch, time):
-    """The largest differences of logits and of states from float64, from random states.
+    """Returns the largest differences of logits and states from float64, for random initial states.
 
-    Few ids are random; many are of the text: float32 rounds as well in PyTorch to 6e-6 where an LSTM reads noise for long. An
-    LSTM's c grows with time: a difference of states counts relative to those above 1.
+    Short sequences have random ids, long ones the text: on long noise, float32 rounding reaches
+    6e-6 in an LSTM, in PyTorch too. An LSTM's c grows with time, so differences of states are
+    relative to values above 1.
     """
     ids = random.integers(0, len(vocabulary), (batch, time))
     if time > 20:
@@ -33,7 +34,7 @@ def difference(session, tensors, vocabulary, cell, layers, batch, time):
 
 
 def probabilities(session, vocabulary, text):
-    """ln of the probability of each character behind the prompt, by the graph's logits."""
+    """Returns the log-probability of each character after the prompt, from the graph's logits."""
     ids = np.array([[vocabulary.index(character) for character in text]])
     states = [np.zeros((1, value.shape[1]), np.float32) for value in session.get_inputs()[1:]]
     logits = run(session, ids, states)[0][0].astype(np.float64)
@@ -48,19 +49,19 @@ def examine(cell, layers, folder, bound, sizes):
     dtrain("export", "--checkpoint", folder, "--format", "onnx", "--output", path, "--overwrite")
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
-    check(f"{name}: onnx.checker", model.opset_import[0].version in range(14, 18))
+    check(f"{name}: the graph passes onnx.checker", model.opset_import[0].version in range(14, 18))
     session = onnxruntime.InferenceSession(path)
     tensors, vocabulary = tensors_of(newest(folder))
     metadata = json.loads(session.get_modelmeta().custom_metadata_map["vocabulary"])
-    check(f"{name}: the vocabulary is in the metadata", metadata == vocabulary)
+    check(f"{name}: the metadata holds the vocabulary", metadata == vocabulary)
     found = {size: difference(session, tensors, vocabulary, cell, layers, *size) for size in sizes}
     check(f"{name}: logits and states agree with float64 within {bound:g}", max(map(max, found.values())) < bound,
           ", ".join(f"{batch} x {time} {logits:.1e} {states:.1e}" for (batch, time), (logits, states) in found.items()))
     text, logs = greedy(folder)
     apart = np.abs(probabilities(session, vocabulary, text) - logs).max()
-    check(f"{name}: log-probabilities are those of dtrain generate --json within {bound:g}", apart < bound, f"{apart:.1e}")
+    check(f"{name}: log-probabilities agree with dtrain generate --json within {bound:g}", apart < bound, f"{apart:.1e}")
     written = run_script(scripts, "onnx_generate.py", path, PROMPT, 60)
-    check(f"{name}: the page's loop writes dtrain's greedy text", written == text, repr(text[len(PROMPT):][:30]))
+    check(f"{name}: onnx_generate.py generates dtrain's greedy text", written == text, repr(text[len(PROMPT):][:30]))
 
 
 for cell, layers in CASES:
@@ -72,13 +73,13 @@ dtrain("train", "--data", "text.txt", "--rnn-units", 8, "--embedding-dim", 4, "-
        "--validate-every-steps", 5, "--quiet")
 lines = [json.loads(line) for line in (WORK / "metrics.jsonl").read_text().splitlines()]
 steps = sum("loss" in line for line in lines)
-check("the page's script reads metrics",
+check("read_metrics.py reads metrics",
       re.fullmatch(rf"{steps} steps, last loss \d\.\d{{4}}, 1 epochs", run_script(scripts, "read_metrics.py", WORK / "metrics.jsonl")))
 keys = {key for line in lines for key in [*line, *line.get("profile", {})]}
 page = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
 missing = {key for key in keys if f"`{key}`" not in page}
-check("docs/formats.md names all keys of metrics", not missing and "weight_gradient" in keys, str(missing or len(keys)))
+check("docs/formats.md lists all keys of metrics", not missing and "weight_gradient" in keys, str(missing or len(keys)))
 metadata = safe_open(newest(WORK / "metered"), "np").metadata()
 missing = {key for key in metadata if f"`{key}`" not in page}
-check("docs/formats.md names all keys of a checkpoint", not missing, str(missing or len(metadata)))
+check("docs/formats.md lists all keys of a checkpoint", not missing, str(missing or len(metadata)))
 finish()

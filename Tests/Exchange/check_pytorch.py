@@ -1,4 +1,4 @@
-"""Exported weights in PyTorch, and PyTorch's in dtrain."""
+"""Checks dtrain's weights in PyTorch, and PyTorch's in dtrain."""
 import numpy as np, torch
 from safetensors.torch import load_file, save_file
 from common import *
@@ -32,27 +32,27 @@ for cell, layers in CASES:
     folder = trained(cell, layers)
     path = folder / "pytorch.safetensors"
     dtrain("export", "--checkpoint", folder, "--format", "pytorch", "--output", path)
-    model, vocabulary = load_pytorch.load(path)       # strict
+    model, vocabulary = load_pytorch.load(path)       # with strict=True
     text, _ = greedy(folder)
-    check(f"{name}: PyTorch writes dtrain's greedy text", greedy_text(model, vocabulary, 60) == text)
+    check(f"{name}: PyTorch generates dtrain's greedy text", greedy_text(model, vocabulary, 60) == text)
     tensors, _ = tensors_of(newest(folder))
     ids = random.integers(0, len(vocabulary), (3, 17))
     zeros = [np.zeros((3, 24))] * layers * 2
     with torch.no_grad():
         wide, _ = model.double()(torch.tensor(ids))
     apart = np.abs(wide.numpy() - reference(tensors, cell, layers, ids, zeros)[0]).max()
-    check(f"{name}: in float64 the logits agree with dtrain's formulas within 1e-12", apart < 1e-12, f"{apart:.1e}")
+    check(f"{name}: float64 logits agree with dtrain's formulas within 1e-12", apart < 1e-12, f"{apart:.1e}")
     model.float()
     save_pytorch.save(model, folder / "back.safetensors", vocabulary)
     dtrain("import", "--from", "pytorch", folder / "back.safetensors", "--vocabulary", folder / "back.safetensors.json",
            "--output", folder / "back")
     dtrain("export", "--checkpoint", folder, "--output", folder / "own")
-    check(f"{name}: there and back the same bits",
+    check(f"{name}: export and import keep the bits",
           same_bits(folder / "back/generator.safetensors", folder / "own/generator.safetensors"))
 
 
 class Theirs(torch.nn.Module):
-    """A module with other names: no [UNK], two biases that aren't 0."""
+    """A module with other names, without [UNK], and with two nonzero biases per layer."""
 
     def __init__(self, layer, ids, bias=True, width=6):
         super().__init__()
@@ -66,7 +66,7 @@ class Theirs(torch.nn.Module):
 
 
 def theirs_text(model):
-    """What a model without [UNK] writes, whose ids begin with a character."""
+    """Returns the text of a model without [UNK], whose id 0 is a character."""
     return greedy_text(lambda ids, state: (lambda logits, state: (
         torch.nn.functional.pad(logits, (1, 0)), state))(*model(ids - 1, state)), ["[UNK]", *characters], 60)
 
@@ -87,33 +87,33 @@ for layer in (torch.nn.GRU, torch.nn.LSTM, torch.nn.RNN):
         path, output = WORK / "theirs.safetensors", WORK / f"theirs-{layer.__name__}-{bias}"
         save_pytorch.save(model, path, characters)
         dtrain("import", "--from", "pytorch", path, "--vocabulary", "text.txt", *names, "--output", output)
-        check(f"{layer.__name__}, {'biases' if bias else 'no biases'}: dtrain writes the text of a module with other names",
+        check(f"{layer.__name__}, {'biases' if bias else 'no biases'}: dtrain generates the text of a module with other names",
               greedy(output)[0] == theirs_text(model))
 
-# Tied weights: the script saves them twice, other programs once.
+# save_pytorch.py stores tied weights twice; other programs store them once.
 model = Theirs(torch.nn.GRU, len(characters), width=10)
 model.decoder.weight = model.encoder.weight
 randomize(model)
 save_pytorch.save(model, WORK / "tied.safetensors", characters)
 dtrain("import", "--from", "pytorch", "tied.safetensors", "--vocabulary", "text.txt", *names, "--output", "tied")
-check("tied weights: dtrain writes the module's text", greedy("tied")[0] == theirs_text(model))
+check("tied weights: dtrain generates the module's text", greedy("tied")[0] == theirs_text(model))
 once = load_file(WORK / "tied.safetensors")
-check("tied weights: the page's script saves both names", torch.equal(once.pop("decoder.weight"), once["encoder.weight"]))
+check("tied weights: save_pytorch.py stores both names", torch.equal(once.pop("decoder.weight"), once["encoder.weight"]))
 save_file(once, WORK / "once.safetensors")
 dtrain("import", "--from", "pytorch", "once.safetensors", "--vocabulary", "text.txt", "--map", "encoder.weight=embedding.weight",
        "--map", "encoder.weight=head.weight", *names[2:], "--output", "once")
-check("tied weights: a file that holds them once gives the same", (WORK / "once/generator.safetensors").read_bytes()
+check("tied weights: a file with one copy gives the same model", (WORK / "once/generator.safetensors").read_bytes()
       == (WORK / "tied/generator.safetensors").read_bytes())
 
 model = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(5, 6), "rnn": torch.nn.GRU(6, 4, bidirectional=True)})
 save_pytorch.save(model, WORK / "both.safetensors", characters)
 error = dtrain("import", "--from", "pytorch", "both.safetensors", "--vocabulary", "text.txt", "--output", "no", fails=True)
-check("bidirectional layers are refused by name", "_reverse'" in error and "bidirectional" in error, error.strip())
+check("bidirectional layers are rejected by name", "_reverse'" in error and "bidirectional" in error, error.strip())
 model = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(5, 6), "rnn": torch.nn.LSTM(6, 4, proj_size=3)})
 save_pytorch.save(model, WORK / "projected.safetensors", characters)
 error = dtrain("import", "--from", "pytorch", "projected.safetensors", "--vocabulary", "text.txt", "--output", "no", fails=True)
-check("projections are refused by name", "'rnn.weight_hr_l0'" in error, error.strip())
+check("projections are rejected by name", "'rnn.weight_hr_l0'" in error, error.strip())
 torch.save(model.state_dict(), WORK / "model.pt")
 error = dtrain("import", "--from", "pytorch", "model.pt", "--vocabulary", "text.txt", "--output", "no", fails=True)
-check("pickles are refused by name", "pickle" in error, error.strip())
+check("pickles are rejected by name", "pickle" in error, error.strip())
 finish()

@@ -1,4 +1,4 @@
-"""Event files in TensorBoard's own readers: the numbers of the metrics file, settings, sample texts, and resumed trainings."""
+"""Checks event files with TensorBoard's readers: metrics, settings, samples, resumed trainings."""
 import html, json
 import numpy as np
 from tensorboard import plugin_util
@@ -9,7 +9,7 @@ from tensorboard.util import tb_logging, tensor_util
 from common import *
 
 EVERYTHING = {"scalars": 0, "tensors": 0}
-# What TensorBoard says when it drops the steps that a resumed training does again.
+# Silences the warning that TensorBoard drops steps repeated by a resumed training.
 tb_logging.get_logger().setLevel("ERROR")
 
 
@@ -21,7 +21,7 @@ def train(name, *words):
 
 
 def metrics(name):
-    """The numbers of a metrics file by their names: the steps that they belong to, and the values."""
+    """Returns the numbers of a metrics file by name, as pairs of step and value."""
     points, step = {}, 0
     for line in map(json.loads, (WORK / f"{name}.jsonl").read_text().splitlines()):
         step = line.get("step", step)
@@ -34,7 +34,7 @@ def metrics(name):
 
 
 def scalars(folder):
-    """What a program that reads scalars gets."""
+    """Returns the scalars as other programs read them."""
     events = EventAccumulator(str(folder), size_guidance=EVERYTHING).Reload()
     return {tag: [(event.step, np.float32(event.value)) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
@@ -44,7 +44,7 @@ def tensors(events, tag):
 
 
 def same_numbers(name, folder):
-    """Whether TensorBoard and other readers have what is in the metrics file, point for point."""
+    """Returns whether TensorBoard and other readers have exactly the points of the metrics file."""
     wanted, found = metrics(name), scalars(folder)
     speeds = found.pop("tokens_per_second")
     shown = plugin_event_accumulator.EventAccumulator(str(folder), tensor_size_guidance={"scalars": 0}).Reload()
@@ -55,24 +55,24 @@ def same_numbers(name, folder):
 
 folder = train("whole")
 steps = metrics("whole")["loss"][-1][0]
-check("scalars are the metrics file's", same_numbers("whole", folder), f"{steps} steps, {len(metrics('whole'))} names")
+check("scalars equal the metrics", same_numbers("whole", folder), f"{steps} steps, {len(metrics('whole'))} names")
 
 events = plugin_event_accumulator.EventAccumulator(str(folder)).Reload()
-check("the texts are settings and samples", set(events.PluginTagToContent("text")) == {"settings", "sample"})
-check("TensorBoard knows the format", events.file_version == 2)
+check("the texts are the settings and the samples", set(events.PluginTagToContent("text")) == {"settings", "sample"})
+check("TensorBoard recognizes the format", events.file_version == 2)
 (step, settings), = tensors(events, "settings")
 table = plugin_util.markdown_to_safe_html(settings)
 rows = [("rnn-units", "16"), ("validation-split", "0.1"), ("sample", PROMPT.strip()), ("clip-norm", "off")]
 check("TensorBoard shows the settings as a table", step == 0 and all(
     f"<td><code>{name}</code></td>\n<td><code>{value}</code></td>" in table for name, value in rows), f"{table.count('<tr>')} rows")
 samples = tensors(events, "sample")
-check("a sample for each epoch", [step for step, _ in samples] == [steps // 3, 2 * steps // 3, steps])
+check("each epoch has a sample", [step for step, _ in samples] == [steps // 3, 2 * steps // 3, steps])
 written = dtrain("generate", "--checkpoint", "whole", "--prompt", PROMPT, "--length", 200, "--seed", 42)
 shown = html.unescape(plugin_util.markdown_to_safe_html(samples[-1][1]).removeprefix("<pre><code>").split("</code></pre>")[0])
 
 
 def visible(text):
-    """The lines without spaces at their ends, which Markdown drops here and there."""
+    """Returns the lines without trailing spaces, some of which Markdown drops."""
     return [line.rstrip() for line in text.rstrip().split("\n")]
 
 
@@ -84,17 +84,17 @@ values = {name: getattr(value, value.WhichOneof("kind")) for name, value in star
 check("the hparams plugin has the settings", values["rnn-units"] == 16 and values["cell"] == "gru" and values["shuffle"] is True
       and values["learning-rate"] == 0.001 and "threads" not in values, f"{len(values)} settings")
 
-# As after a kill: the first file has steps behind the checkpoint that is left.
+# As after a kill: the first file has steps beyond the newest checkpoint.
 folder = train("cut", "--max-steps", steps - 2, "--checkpoint-every-steps", 5)
 newest(WORK / "cut").unlink()
 train("cut", "--resume")
 check("a resumed training has every step once", same_numbers("cut", folder) and scalars(folder)["loss"] == scalars(WORK / "events/whole")["loss"],
       f"{len(list(folder.iterdir()))} files")
-check("and says where it was resumed", len(tensors(plugin_event_accumulator.EventAccumulator(str(folder)).Reload(), "settings")) == 2)
+check("a resumed training records the settings again", len(tensors(plugin_event_accumulator.EventAccumulator(str(folder)).Reload(), "settings")) == 2)
 
 (cut,) = (WORK / "events/whole").iterdir()
 part = WORK / cut.name
 part.write_bytes(cut.read_bytes()[:-3])
-check("a file that a crash has cut off is read up to its last whole event",
+check("a truncated file is read up to its last complete event",
       len(list(event_file_loader.EventFileLoader(str(part)).Load())) == len(list(event_file_loader.EventFileLoader(str(cut)).Load())) - 1)
 finish()

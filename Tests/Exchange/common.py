@@ -1,4 +1,4 @@
-"""What the checks share: dtrain, small trained models, the scripts of docs/python.md, and dtrain's formulas in float64."""
+"""Helpers of the checks: dtrain, small models, docs/python.md's scripts, float64 formulas."""
 import json, os, re, subprocess, sys, tempfile
 from pathlib import Path
 import numpy as np
@@ -10,7 +10,7 @@ CASES = [(cell, layers) for cell in ("gru", "lstm", "rnn") for layers in (1, 2, 
 PROMPT = "the quick "
 TEXT = "the quick brown fox jumps over the lazy dog and runs away.\nwhy does \"é\" cost two bytes?\n" * 40
 
-# Paths in here, and the pages' scripts, vanish with the process.
+# The working folder and the pages' scripts are deleted when the process ends.
 _scratch = tempfile.TemporaryDirectory(prefix="dtrain-exchange-")
 WORK = Path(_scratch.name)
 (WORK / "text.txt").write_text(TEXT, encoding="utf-8")
@@ -18,7 +18,7 @@ failures = 0
 
 
 def check(name, passed, detail=""):
-    """Prints a check's name and its result."""
+    """Prints a check's name and result, and counts failures."""
     global failures
     failures += not passed
     print(f"{'passed' if passed else 'FAILED'}  {name}{f': {detail}' if detail else ''}", flush=True)
@@ -29,15 +29,15 @@ def finish():
 
 
 def dtrain(*words, fails=False):
-    """Runs dtrain, which must succeed (or fail), and gives what it prints (or its error)."""
+    """Runs dtrain and returns its output or, if it is expected to fail, its error."""
     run = subprocess.run([DTRAIN, *map(str, words)], capture_output=True, text=True, cwd=WORK, stdin=subprocess.DEVNULL)
     if (run.returncode != 0) != fails:
-        sys.exit(f"error: dtrain {' '.join(map(str, words))} ended with {run.returncode}: {run.stderr}")
+        sys.exit(f"error: dtrain {' '.join(map(str, words))} ended with exit code {run.returncode}: {run.stderr}")
     return run.stderr if fails else run.stdout
 
 
 def trained(cell, layers, units=24, width=12, steps=None, rate=0.02, batch=8):
-    """Trains a model on the text, so far that it writes words, once, and gives its folder."""
+    """Trains a model once, until it generates words; returns its folder."""
     folder = WORK / f"{cell}-{layers}-{units}"
     if not folder.exists():
         dtrain("train", "--data", "text.txt", "--cell", cell, "--layers", layers, "--rnn-units", units, "--embedding-dim", width,
@@ -47,7 +47,7 @@ def trained(cell, layers, units=24, width=12, steps=None, rate=0.02, batch=8):
 
 
 def greedy(folder, length=60):
-    """What dtrain continues the prompt with, and the log-probability of each character."""
+    """Returns the prompt with its greedy continuation, and each new character's log-probability."""
     line = dtrain("generate", "--checkpoint", folder, "--prompt", PROMPT, "--greedy", "--length", length, "--json")
     report = json.loads(line)
     return PROMPT + report["text"], np.array(report["log_probabilities"])
@@ -58,14 +58,14 @@ def newest(folder):
 
 
 def tensors_of(path):
-    """The tensors of a safetensors file by name, and its vocabulary; no optimiser's slots."""
+    """Returns a safetensors file's tensors by name, without optimizer slots, and its vocabulary."""
     with safe_open(path, "np") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys() if not name.startswith("adam.")}
         return tensors, json.loads(file.metadata()["vocabulary"])
 
 
 def pages_scripts():
-    """Writes the scripts of docs/python.md to a folder, as they stand there, and makes them modules."""
+    """Extracts docs/python.md's scripts unchanged into a folder; makes them importable."""
     folder = WORK / "scripts"
     folder.mkdir()
     page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def pages_scripts():
 def run_script(folder, name, *words):
     run = subprocess.run([sys.executable, folder / name, *map(str, words)], capture_output=True, text=True, cwd=WORK)
     if run.returncode:
-        sys.exit(f"error: {name} ended with {run.returncode}: {run.stderr}")
+        sys.exit(f"error: {name} ended with exit code {run.returncode}: {run.stderr}")
     return run.stdout.removesuffix("\n")
 
 
@@ -104,9 +104,10 @@ def rnn(x, h, kernel, recurrent, bias):
 
 
 def reference(tensors, cell, layers, ids, states):
-    """dtrain's model in float64, from the tensors of a checkpoint: logits [batch, time, V] and the last states.
+    """Computes dtrain's model in float64; returns logits [batch, time, V] and the last states.
 
-    ids is [batch, time]; states are arrays [batch, H], layer after layer: h, for LSTM then c.
+    tensors are those of a checkpoint, and ids is [batch, time]. states has arrays [batch, H] in the
+    order of the layers: h, followed by c for an LSTM.
     """
     step, prefix = {"gru": (gru, "gru"), "lstm": (lstm, "lstm"), "rnn": (rnn, "simple_rnn")}[cell]
     wide = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}

@@ -14,11 +14,11 @@ import Testing
         let model = try sampleModel(.gru)
         let pipe = scratch.file("pipe")
         #expect(mkfifo(pipe, 0o600) == 0)
-        try expectRefusal(.usage, "'\(pipe)' is a pipe", "name a file") {
+        try expectRejected(.usage, "'\(pipe)' is a pipe", "name a file") {
             try format.write(model, to: pipe, overwrite: true)
         }
         #expect(FileKind(path: pipe) == .pipe)
-        try expectRefusal(.usage, "'\(scratch.path)/' is a folder", "'\(scratch.path)/model.") {
+        try expectRejected(.usage, "'\(scratch.path)/' is a folder", "'\(scratch.path)/model.") {
             try format.write(model, to: "\(scratch.path)/")
         }
     }
@@ -26,7 +26,7 @@ import Testing
     @Test(arguments: files)
     func aPathWithATrailingSlashIsRejected(format: ExchangeFormat) throws {
         let scratch = try Scratch()
-        try expectRefusal(.usage, "model/' names a folder", "leave out the trailing slash") {
+        try expectRejected(.usage, "model/' names a folder", "leave out the trailing slash") {
             try format.write(sampleModel(.gru), to: scratch.file("new/model/"))
         }
         #expect(!Folder.exists(scratch.file("new")))
@@ -35,6 +35,6 @@ import Testing
     @Test(arguments: ExchangeFormat.allCases)
     func anEmptyPathIsRejected(format: ExchangeFormat) throws {
         let kind = format == .dtrain ? "folder" : "file"
-        try expectRefusal(.usage, "`output` is empty; name a \(kind)") { try format.write(sampleModel(.gru), to: "") }
+        try expectRejected(.usage, "`output` is empty; name a \(kind)") { try format.write(sampleModel(.gru), to: "") }
     }
 }

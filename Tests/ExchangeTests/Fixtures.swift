@@ -71,7 +71,7 @@ extension ExchangeModel {
 }
 
 /// Expects the body to throw a one-line `DTrainError` of the category with the given parts.
-func expectRefusal(
+func expectRejected(
     _ category: DTrainError.Category, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation,
     _ body: () throws -> Void
 ) throws {

@@ -44,11 +44,11 @@ import Testing
 
     /// Four characters for four ids; the model has no id for `[UNK]`.
     @Test(arguments: [#"["d","c","a","b"]"#, "abcd"])
-    func unknownIsAddedToAModelWithoutIt(vocabulary: String) throws {
+    func theUnknownTokenIsAddedToAModelWithoutIt(vocabulary: String) throws {
         try requireAddedUnknown(read(vocabulary))
     }
 
-    @Test func unknownIsAddedIfTheMetadataLacksIt() throws {
+    @Test func theUnknownTokenIsAddedIfTheMetadataLacksIt() throws {
         let imported = try read(metadata: #"["d","c","a","b"]"#)
         try requireAddedUnknown(imported)
         #expect(imported.model.vocabulary.tokens == ["[UNK]", "d", "c", "a", "b"])
@@ -67,7 +67,7 @@ import Testing
 
     @Test(arguments: [#"["[UNK]","a","b","c","d"]"#, #"["[UNK]","a","b"]"#, #"["a","b"]"#, "abcde", "ab"])
     func vocabulariesOfOtherSizesAreRejected(vocabulary: String) throws {
-        try expectRefusal(.usage, "has 4 ids", "`vocabulary`") { _ = try read(vocabulary) }
+        try expectRejected(.usage, "has 4 ids", "`vocabulary`") { _ = try read(vocabulary) }
     }
 
     @Test(arguments: [
@@ -76,7 +76,7 @@ import Testing
         (#"["[UNK]","a","b","c","d"]"#, "not a list of 4 strings"), (#"["a","the","b"]"#, "has a token (id 2)"),
     ])
     func invalidVocabulariesInTheMetadataAreRejected(list: String, problem: String) throws {
-        try expectRefusal(.badData, problem, "`vocabulary`") { _ = try read(metadata: list) }
+        try expectRejected(.badData, problem, "`vocabulary`") { _ = try read(metadata: list) }
         // A given vocabulary overrides the metadata.
         #expect(try read("cab", metadata: list).model.vocabulary.tokens == ["[UNK]", "a", "b", "c"])
     }
@@ -84,16 +84,16 @@ import Testing
     @Test func aGivenVocabularyMustMatchTheMetadata() throws {
         #expect(try read("cab", metadata: #"["[UNK]","a","b","c"]"#).remarks.isEmpty)
         for other in ["abd", #"["a","c","b"]"#, "abcd"] {
-            try expectRefusal(.usage, "differs from that of", "leave out `vocabulary`") {
+            try expectRejected(.usage, "differs from that of", "leave out `vocabulary`") {
                 _ = try read(other, metadata: #"["a","b","c"]"#)
             }
         }
     }
 
     @Test func weightsWithoutAVocabularyRequireOne() throws {
-        try expectRefusal(.badData, "no vocabulary for its 4 ids", "`vocabulary`") {
+        try expectRejected(.badData, "no vocabulary for its 4 ids", "`vocabulary`") {
             _ = try ImportFormat.pytorch.read(weights(), vocabulary: nil)
         }
-        try expectRefusal(.badData, "has a token (id 2)") { _ = try read(#"["a","the","b"]"#) }
+        try expectRejected(.badData, "has a token (id 2)") { _ = try read(#"["a","the","b"]"#) }
     }
 }

@@ -34,16 +34,16 @@ import Testing
     @Test func dtrainsOwnCheckpointsAreRejected() throws {
         let model = try sampleModel(.gru)
         let path = try model.save(to: scratch.file("own"))
-        func refuse() throws {
-            try expectRefusal(.badData, "'\(path)' has dtrain's metadata", "`init` or 'dtrain export'") {
+        func expectOwnFileRejected() throws {
+            try expectRejected(.badData, "'\(path)' has dtrain's metadata", "`init` or 'dtrain export'") {
                 _ = try ImportFormat.keras.read(path, vocabulary: nil)
             }
         }
-        try refuse()
+        try expectOwnFileRejected()
         var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
         bytes[bytes.count - 1] ^= 1
         try bytes.write(to: URL(fileURLWithPath: path))
-        try refuse()
+        try expectOwnFileRejected()
         // Exports aren't sealed.
         let exported = try ExchangeFormat.keras.write(model, to: scratch.file("exported"))
         #expect(try Array(Safetensors(path: exported).metadata.keys) == ["vocabulary"])
@@ -76,33 +76,33 @@ import Testing
 
     @Test func unsupportedContentIsRejectedByName() throws {
         let gru = try KerasFormat.tensors(of: sampleModel(.gru))
-        try expectRefusal(.badData, "'gru.bias'", "reset_after=False", "train it with reset_after=True") {
+        try expectRejected(.badData, "'gru.bias'", "reset_after=False", "train it with reset_after=True") {
             _ = try read(gru.map { $0.name == "gru.bias" ? .counted("gru.bias", [9]) : $0 })
         }
-        try expectRefusal(.badData, "'sequential/bidirectional/forward_gru/gru_cell/kernel'", "bidirectional") {
+        try expectRejected(.badData, "'sequential/bidirectional/forward_gru/gru_cell/kernel'", "bidirectional") {
             _ = try read(gru + [.counted("sequential/bidirectional/forward_gru/gru_cell/kernel", [2, 9])])
         }
         // Also where a rule maps a single direction to a plain layer.
         let half = gru.map { TensorFile.Tensor($0.name.replacing("gru.", with: "m/bidirectional/forward_gru/"), $0) }
-        try expectRefusal(.badData, "'m/bidirectional/forward_gru/bias'", "train a model that reads forward only") {
+        try expectRejected(.badData, "'m/bidirectional/forward_gru/bias'", "train a model that reads forward only") {
             _ = try read(half, map: ["m/bidirectional/forward_gru=gru"])
         }
-        try expectRefusal(.badData, "'both/backward_gru/kernel'") {
+        try expectRejected(.badData, "'both/backward_gru/kernel'") {
             _ = try read(gru + [.counted("both/backward_gru/kernel", [2, 9])])
         }
-        try expectRefusal(.badData, "GRU and LSTM layers") {
+        try expectRejected(.badData, "GRU and LSTM layers") {
             _ = try read(gru + [.counted("lstm.recurrent_kernel", [3, 12])])
         }
-        try expectRefusal(.badData, "'gru_2.kernel'", "a layer below") {
+        try expectRejected(.badData, "'gru_2.kernel'", "a layer below") {
             _ = try read(gru + [.counted("gru_2.kernel", [3, 9])])
         }
         let hdf5 = try scratch.write("x", to: "m.keras")
-        try expectRefusal(.badData, "'\(hdf5)'") { _ = try ImportFormat.keras.read(hdf5, vocabulary: vocabulary) }
+        try expectRejected(.badData, "'\(hdf5)'") { _ = try ImportFormat.keras.read(hdf5, vocabulary: vocabulary) }
     }
 
     @Test func anErrorNamesTheKernelOfEachCell() throws {
         let dense = try KerasFormat.tensors(of: sampleModel(.gru)).filter { !$0.name.hasPrefix("gru.") }
-        try expectRefusal(
+        try expectRejected(
             .badData,
             "has no tensor 'gru.recurrent_kernel', 'lstm.recurrent_kernel' or 'simple_rnn.recurrent_kernel': it holds"
         ) { _ = try read(dense) }
@@ -116,7 +116,7 @@ import Testing
         #expect(try imported.model.bits == model.bits)
         #expect(imported.warnings.count == 1, "\(imported.warnings)")
         #expect(imported.warnings.first?.hasSuffix("ignored: 'a/norm/gamma', 'b/norm/gamma'") == true)
-        try expectRefusal(
+        try expectRejected(
             .usage, "'dense.bias' and 'head/dense/bias'", "both map to 'dense.bias'; rename one of them with `map`"
         ) {
             _ = try read(gru + [.counted("head/dense/bias", [5])])
@@ -129,7 +129,7 @@ import Testing
             TensorFile.Tensor($0.name == "dense.bias" ? "out_bias" : $0.name, $0)
         }
         #expect(try read(own, map: ["out_bias=dense.bias"]).bits == model.bits)
-        try expectRefusal(.usage, "'out_bias=dense.bais' names no tensor of keras", "embedding, gru, gru_1 or dense") {
+        try expectRejected(.usage, "'out_bias=dense.bais' names no tensor of keras", "embedding, gru, gru_1 or dense") {
             _ = try read(own, map: ["out_bias=dense.bais"])
         }
     }
@@ -137,8 +137,8 @@ import Testing
     @Test(arguments: ["embedding.embeddings", "gru.kernel", "gru.recurrent_kernel", "dense.kernel"])
     func missingAndMisshapenTensorsAreNamed(name: String) throws {
         let gru = try KerasFormat.tensors(of: sampleModel(.gru))
-        try expectRefusal(.badData, "has no tensor '\(name)'") { _ = try read(gru.filter { $0.name != name }) }
-        try expectRefusal(.badData, "'\(name)' ", "[7]") {
+        try expectRejected(.badData, "has no tensor '\(name)'") { _ = try read(gru.filter { $0.name != name }) }
+        try expectRejected(.badData, "'\(name)' ", "[7]") {
             _ = try read(gru.map { $0.name == name ? .counted(name, [7]) : $0 })
         }
     }

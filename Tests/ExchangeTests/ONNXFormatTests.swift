@@ -87,9 +87,9 @@ import Testing
         let model = try sampleModel(.gru)
         for format in [ExchangeFormat.pytorch, .keras, .onnx] {
             let path = try format.write(model, to: scratch.file("new/\(format)"))
-            try expectRefusal(.usage, "'\(path)' exists already", "`overwrite`") { try format.write(model, to: path) }
+            try expectRejected(.usage, "'\(path)' exists already", "`overwrite`") { try format.write(model, to: path) }
             try format.write(model, to: path, overwrite: true)
-            try expectRefusal(.usage, "is a folder", "name a file") { try format.write(model, to: scratch.path) }
+            try expectRejected(.usage, "is a folder", "name a file") { try format.write(model, to: scratch.path) }
         }
     }
 }

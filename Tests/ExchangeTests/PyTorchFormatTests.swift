@@ -93,7 +93,7 @@ import Testing
             }
         }
         #expect(throws: Never.self) { try read(tensors(-1)) }
-        try expectRefusal(.badData, "'\(name)' and '\(other)'", "sum is not a finite") {
+        try expectRejected(.badData, "'\(name)' and '\(other)'", "sum is not a finite") {
             _ = try read(tensors(large))
         }
     }
@@ -120,7 +120,7 @@ import Testing
 
     @Test(arguments: ["embedding.weight", "rnn.weight_ih_l0", "rnn.weight_hh_l0", "head.weight", "rnn.weight_ih_l1"])
     func missingTensorsAreNamed(name: String) throws {
-        try expectRefusal(.badData, "has no tensor '\(name)'", "`map`") {
+        try expectRejected(.badData, "has no tensor '\(name)'", "`map`") {
             _ = try read(state(rows: 9, layers: 2).filter { $0.name != name })
         }
     }
@@ -133,28 +133,28 @@ import Testing
     func misshapenTensorsAreNamed(name: String, shape: [Int]) throws {
         // A different number of ids in one tensor makes the other's shape wrong.
         let named = name == "embedding.weight" && shape.count == 2 ? "head.weight" : name
-        try expectRefusal(.badData, "'\(named)' ", "in ") {
+        try expectRejected(.badData, "'\(named)' ", "in ") {
             _ = try read(state(rows: 9, layers: 2).map { $0.name == name ? .counted(name, shape) : $0 })
         }
     }
 
     @Test func unsupportedContentIsRejectedByName() throws {
         let gru = state(rows: 9)
-        try expectRefusal(.badData, "'rnn.weight_ih_l0_reverse'", "train a model that reads forward only") {
+        try expectRejected(.badData, "'rnn.weight_ih_l0_reverse'", "train a model that reads forward only") {
             _ = try read(gru + [.counted("rnn.weight_ih_l0_reverse", [9, 2])])
         }
-        try expectRefusal(.badData, "'rnn.weight_hr_l0'", "projections") {
+        try expectRejected(.badData, "'rnn.weight_hr_l0'", "projections") {
             _ = try read(state(rows: 12) + [.counted("rnn.weight_hr_l0", [2, 3])])
         }
         // The file has a third layer but no second.
-        try expectRefusal(.badData, "'rnn.weight_hh_l2'", "which follows a missing layer") {
+        try expectRejected(.badData, "'rnn.weight_hh_l2'", "which follows a missing layer") {
             _ = try read(gru + [.counted("rnn.weight_hh_l2", [9, 3])])
         }
         let pickle = try scratch.write("PK\u{3}\u{4}................archive/data.pkl....", to: "m.pt")
-        try expectRefusal(.badData, "'\(pickle)' is a PyTorch file (a zip archive with a pickle)") {
+        try expectRejected(.badData, "'\(pickle)' is a PyTorch file (a zip archive with a pickle)") {
             _ = try ImportFormat.pytorch.read(pickle, vocabulary: vocabulary)
         }
-        try expectRefusal(.badData, "'head.bias'", "not a finite") {
+        try expectRejected(.badData, "'head.bias'", "not a finite") {
             _ = try read(gru.dropLast() + [.init("head.bias", vector: [0, 0, .nan, 0, 0])])
         }
     }
@@ -173,9 +173,9 @@ import Testing
             TensorFile.Tensor.counted($0.name.replacing("rnn.weight_ih_l0", with: "rnn.x"), $0.shape)
         }
         #expect(try read(special, map: ["rnn=rnn", "rnn.x=rnn.weight_ih_l0"]).model.bits == model.bits)
-        try expectRefusal(.usage, "`map` names 'gpu'", "'embedding.weight'") { _ = try read(same, map: ["gpu=rnn"]) }
+        try expectRejected(.usage, "`map` names 'gpu'", "'embedding.weight'") { _ = try read(same, map: ["gpu=rnn"]) }
         for rule in ["rnn", "=rnn", "rnn=", "a=b=c"] {
-            try expectRefusal(.usage, "THEIRS=OURS") { _ = try NameMap([rule]) }
+            try expectRejected(.usage, "THEIRS=OURS") { _ = try NameMap([rule]) }
         }
     }
 
@@ -183,7 +183,7 @@ import Testing
         let imported = try read(state(rows: 9) + [.counted("other", [5], from: 50)], map: ["other=head.bias"])
         #expect(try imported.model.matrix("dense.bias").values == (50...54).map(Float.init))
         #expect(imported.warnings.first?.hasSuffix("ignored: 'head.bias'") == true, "\(imported.warnings)")
-        try expectRefusal(.usage, "'a' and 'b'", "both map to 'head.bias'; rename one of them with `map`") {
+        try expectRejected(.usage, "'a' and 'b'", "both map to 'head.bias'; rename one of them with `map`") {
             _ = try read(
                 state(rows: 9) + [.counted("a", [5]), .counted("b", [5])], map: ["a=head.bias", "b=head.bias"])
         }
@@ -196,7 +196,7 @@ import Testing
             $0.name == "head.bias" ? TensorFile.Tensor("out_bias", vector: $0.values) : $0
         }
         #expect(try read(own, map: ["out_bias=head.bias"]).remarks.isEmpty)
-        try expectRefusal(.usage, "`map` '\(rule)' names no tensor of pytorch; use embedding, rnn or head") {
+        try expectRejected(.usage, "`map` '\(rule)' names no tensor of pytorch; use embedding, rnn or head") {
             _ = try read(own, map: [rule])
         }
     }

@@ -7,7 +7,7 @@ import Glibc
 ///     dtrain-file-checks fuzz READER COUNT SEED    mutated small files, the first with this seed
 ///     dtrain-file-checks bounds MEGABYTES          large files that could use much memory
 ///
-/// It fails with code 1 if a reader accepts an invalid file, or refuses one with anything but a
+/// It fails with code 1 if a reader accepts an invalid file, or rejects one with anything but a
 /// one-line `DTrainError`. The message names the reader, the seed of the input and the error. After
 /// a crash, the input is in the folder that was printed first. A reader's memory is limited to four
 /// times the file's size plus a fixed amount.
@@ -68,9 +68,9 @@ struct FileChecks {
             try Memory.limit(to: 4 * size + Memory.fixed)
             do {
                 try reader.open(scratch)
-                if large.mustBeRefused { throw CheckFailure("\(large.rawValue) was accepted") }
+                if large.mustBeRejected { throw CheckFailure("\(large.rawValue) was accepted") }
             } catch let error as DTrainError {
-                if !large.mustBeRefused { throw CheckFailure("\(large.rawValue): \(error)") }
+                if !large.mustBeRejected { throw CheckFailure("\(large.rawValue): \(error)") }
                 guard error.message.utf8.count < 1000 else {
                     throw CheckFailure("\(large.rawValue): a message of \(error.message.utf8.count) bytes")
                 }

@@ -19,7 +19,7 @@ enum LargeFile: String, CaseIterable {
         }
     }
 
-    var mustBeRefused: Bool { ![.manyLines, .manySteps, .wideText, .zeros, .escapedValue].contains(self) }
+    var mustBeRejected: Bool { ![.manyLines, .manySteps, .wideText, .zeros, .escapedValue].contains(self) }
 
     func bytes(_ scratch: Scratch) throws -> [UInt8] {
         switch self {

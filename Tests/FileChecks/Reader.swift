@@ -39,7 +39,7 @@ enum Reader: String, CaseIterable {
 
     /// Opens bytes; returns whether the reader accepts them.
     ///
-    /// - Throws: `CheckFailure` if the reader fails with anything but a one-line error, refuses a
+    /// - Throws: `CheckFailure` if the reader fails with anything but a one-line error, rejects a
     ///   valid input, or accepts an invalid one.
     @discardableResult
     func check(_ bytes: [UInt8], _ original: [UInt8], _ scratch: Scratch) throws -> Bool {
@@ -50,9 +50,9 @@ enum Reader: String, CaseIterable {
             guard error.message.utf8.count < 1000, !error.message.contains(where: \.isNewline),
                 [.badData, .usage].contains(error.category)
             else { throw CheckFailure("an error of category \(error.category.rawValue): \(error.message)") }
-            if bytes == original { throw CheckFailure("a valid file was refused: \(error.message)") }
+            if bytes == original { throw CheckFailure("a valid file was rejected: \(error.message)") }
             if self == .text, !bytes.isEmpty, String(validating: bytes, as: UTF8.self) != nil {
-                throw CheckFailure("a valid text was refused: \(error.message)")
+                throw CheckFailure("a valid text was rejected: \(error.message)")
             }
             return false
         }

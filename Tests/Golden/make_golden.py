@@ -1,17 +1,19 @@
-"""Trains the parity cases with Keras: compares them with the recorded ones, or writes them.
+"""Trains the parity cases with Keras, and compares them with the recorded ones or writes them.
 
   make_golden.py [--write FOLDER] [CASE ...]
 
-A case is a folder with the text (corpus.txt) and the settings (expected.json, from "cell" to "options"). Its first weights are those of
-init.safetensors; without that file they are Keras's own. Keras trains them as dtrain does with --no-shuffle. Without --write each case's
-numbers must be the recorded ones within 1e-5. With it, whole cases go to FOLDER, which DTRAIN_TEST_GOLDEN names for GoldenTests.
+A case is a folder with the text (corpus.txt) and the settings (expected.json, from "cell" to
+"options"). The initial weights are those of init.safetensors or, without this file, Keras's own.
+Keras trains them like dtrain with --no-shuffle. Without --write, each case's numbers must equal the
+recorded ones within 1e-5. With --write, complete cases are written to FOLDER; GoldenTests checks
+those in the folder that DTRAIN_TEST_GOLDEN names.
 
-A new case: a folder with a text and the settings, then --write.
+To add a case, create a folder with a text and the settings, then run this with --write.
 """
 import argparse, json, os, sys
 from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # one order of sums for all versions
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same order of sums in all versions
 import numpy as np, tensorflow as tf
 from safetensors.numpy import load_file, save_file
 
@@ -22,17 +24,17 @@ GREEDY_LENGTH = 40
 
 
 class Model:
-    """The tutorial's model with one recurrent layer or several."""
+    """The tutorial's model with one or more recurrent layers."""
 
     def __init__(self, case, vocabulary):
-        tf.keras.backend.clear_session()  # names begin with gru again
+        tf.keras.backend.clear_session()  # restarts layer names at gru
         self.layers = [tf.keras.layers.Embedding(len(vocabulary), case["embedding_dim"], name="embedding")]
         self.layers += [LAYERS[case["cell"]](case["rnn_units"], return_sequences=True, return_state=True) for _ in range(case["layers"])]
         self.layers.append(tf.keras.layers.Dense(len(vocabulary), name="dense"))
         self(np.zeros((1, 1), np.int32))
 
     def __call__(self, ids, states=None):
-        """Logits [batch, time, V] and each layer's states after the last token."""
+        """Returns logits [batch, time, V] and each layer's states after the last token."""
         embedding, *recurrent, dense = self.layers
         x, last = embedding(ids), []
         for index, layer in enumerate(recurrent):
@@ -56,7 +58,7 @@ class Model:
 
 
 def make_rate(options, steps):
-    """A learning rate or a schedule over all steps of a training."""
+    """Returns a constant learning rate, or a schedule over the given number of steps."""
     rate, schedule = options.get("learning_rate", 0.001), options.get("schedule")
     if schedule is None:
         return rate
@@ -68,7 +70,7 @@ def make_rate(options, steps):
     if schedule["kind"] == "exponential":
         return tf.keras.optimizers.schedules.ExponentialDecay(
             rate, schedule["decay_steps"], schedule["decay_rate"], staircase=schedule.get("staircase", False))
-    raise SystemExit(f"error: unknown schedule {schedule['kind']}: give cosine or exponential")
+    raise SystemExit(f"error: unknown schedule {schedule['kind']}; use cosine or exponential")
 
 
 def make_optimizer(options, steps):
@@ -82,14 +84,15 @@ def make_optimizer(options, steps):
         return tf.keras.optimizers.RMSprop(rho=options["rho"], **common)
     if kind == "sgd":
         return tf.keras.optimizers.SGD(momentum=options["momentum"], **common)
-    raise SystemExit(f"error: unknown optimizer {kind}: give adam, adamw, rmsprop or sgd")
+    raise SystemExit(f"error: unknown optimizer {kind}; use adam, adamw, rmsprop or sgd")
 
 
 def cut(ids, case):
-    """The batches of an epoch, [steps, batch, T + 1], and the windows that are held out."""
+    """Returns the batches of an epoch, [steps, batch, T + 1], and the held-out windows."""
     length, batch, options = case["seq_length"], case["batch_size"], case.get("options", {})
     if options.get("stateful"):
-        # As many pieces of the text as a batch has rows, read side by side. A last target is the next first input, even across pieces.
+        # Each row of the batches reads its own piece of the text. A window's last target is the
+        # next window's first input, even in the next piece.
         piece = (len(ids) - 1) // batch
         starts = [[row * piece + step * length for row in range(batch)] for step in range(piece // length)]
         return np.stack([[ids[start:start + length + 1] for start in rows] for rows in starts]), ids[:0]
@@ -101,7 +104,7 @@ def cut(ids, case):
 
 
 def train(folder):
-    """Trains a case; returns its expected.json and its weights before and after."""
+    """Trains a case; returns its expected.json, and its initial and final weights."""
     case = json.loads((folder / "expected.json").read_text())
     text, options = (folder / "corpus.txt").read_bytes().decode(), case.get("options", {})
     vocabulary = ["[UNK]", *sorted(set(text))]
@@ -121,7 +124,8 @@ def train(folder):
         with tf.GradientTape() as tape:
             logits, states = model(sequences[:, :-1], states)
             loss = mean_loss(sequences[:, 1:], logits)
-        # The embedding's gradient has a row for each occurrence of a character; Keras 3 would square such rows one by one.
+        # The embedding's gradient has a row for each occurrence of a character. Without this
+        # conversion, which sums the rows of a character, Keras 3 would square each row separately.
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, model.variables)]
         optimizer.apply_gradients(zip(gradients, model.variables))
         return loss, states
@@ -151,7 +155,7 @@ def train(folder):
 
 
 def greedy(model, vocabulary, prompt):
-    """Continues a prompt with the likeliest characters, never with [UNK]."""
+    """Continues a prompt with the most probable characters, never with [UNK]."""
     text, states, following = "", None, np.array([[vocabulary.index(character) for character in prompt]], np.int32)
     for _ in range(GREEDY_LENGTH):
         logits, states = model(following, states)
@@ -161,7 +165,7 @@ def greedy(model, vocabulary, prompt):
 
 
 def compare(folder, made, last):
-    """Whether a case is the recorded one, which is printed with the largest differences."""
+    """Prints the largest differences from the recorded case; returns whether the case matches."""
     recorded, weights = json.loads((folder / "expected.json").read_text()), load_file(folder / "final.safetensors")
     names = [name for name in ("step_losses", "learning_rates", "validation_losses") if name in recorded]
     distances = {name: np.abs(np.subtract(made[name], recorded[name])).max() if len(made[name]) == len(recorded[name]) else np.inf
@@ -177,7 +181,7 @@ def compare(folder, made, last):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the cases to this folder")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="names, or folders of new cases (default: all recorded ones)")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="recorded cases, or folders of new ones (default: all recorded)")
     arguments = parser.parse_args()
     folders = [Path(name) if os.sep in name else CASES / name for name in arguments.cases]
     for folder in folders:

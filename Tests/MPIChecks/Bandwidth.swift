@@ -18,13 +18,13 @@ struct Bandwidth {
         // One more element, for the loss.
         let nodes = try AlignedBuffer<Float>(count: count + 1)
         let values = try AlignedBuffer<Float>(count: count)
-        let ways: [(name: String, mode: GradientSummation)] = [
+        let modes: [(name: String, mode: GradientSummation)] = [
             ("tree", .tree), ("--allreduce mpi", .library),
         ]
         var trials: [(name: String, run: () throws -> Void)] = [
             ("MPI_Allreduce", { try ranks.allReduceSum(inPlace: values.elements) })
         ]
-        for (name, mode) in ways {
+        for (name, mode) in modes {
             let synchronizer = try GradientSynchronizer(
                 communicator: ranks, tree: ReductionTree(leafCount: size),
                 runs: Partition.balanced(count: size, parts: size),

@@ -10,8 +10,8 @@ enum Threads {
     static func report(_ ranks: any Communicator, _ wanted: [Int]) throws {
         let threads = wanted.indices.contains(ranks.rank) ? wanted[ranks.rank] : ranks.processors.defaultThreads
         try ranks.occupy(threads: threads)
-        let isCrowded = (ranks as? MPICommunicator)?.isOversubscribed ?? false
-        let line = "\(threads) threads, \(ranks.processors.count) processors, crowded \(isCrowded)"
+        let isOversubscribed = (ranks as? MPICommunicator)?.isOversubscribed ?? false
+        let line = "\(threads) threads, \(ranks.processors.count) processors, oversubscribed \(isOversubscribed)"
         for (rank, line) in try ranks.allGather(line).enumerated() where ranks.isRoot { print("rank \(rank): \(line)") }
     }
 }

@@ -158,8 +158,8 @@ import Testing
                 parts.exchange -= parts.hiddenExchange
             }
         }
-        let hiding = ExchangeOverlap(fittedTo: measurements)
-        #expect(abs(hiding.perWeightGradient - 0.5) < 1e-9, "\(hiding)")
+        let overlap = ExchangeOverlap(fittedTo: measurements)
+        #expect(abs(overlap.perWeightGradient - 0.5) < 1e-9, "\(overlap)")
     }
 
     /// Exchanges limited by the weight gradient determine the rate.
@@ -176,8 +176,8 @@ import Testing
                     parts.exchange -= parts.hiddenExchange
                 }
             }
-        let hiding = ExchangeOverlap(fittedTo: exchanges)
-        #expect(abs(hiding.perWeightGradient - 0.8) < 1e-9 && abs(hiding.share - 11.0 / 12) < 1e-9, "\(hiding)")
+        let overlap = ExchangeOverlap(fittedTo: exchanges)
+        #expect(abs(overlap.perWeightGradient - 0.8) < 1e-9 && abs(overlap.share - 11.0 / 12) < 1e-9, "\(overlap)")
     }
 
     /// The hidden part is at most the measured share and rate.

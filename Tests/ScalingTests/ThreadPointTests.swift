@@ -68,7 +68,7 @@ import Testing
         #expect(curve.allSatisfy { $0.unseenSeconds == nil })
     }
 
-    /// Four threads on two cores with hardware threads are a point apart from those on four cores.
+    /// Four hardware threads on two cores are a separate point from four threads on four cores.
     @Test func hardwareThreadsAreNotCountedAsCores() throws {
         var machine = Synthetic()
         machine.cores = 2

@@ -42,7 +42,7 @@ import Testing
         #expect(abs(estimate.seconds(of: [latency]) - 2.5 * 27.8 / 18.3) < 1e-9)
     }
 
-    @Test func theStartOfATrialIsNeverNegative() {
+    @Test func theStartUpTimeOfATrialIsNeverNegative() {
         #expect(Trial(startSeconds: -0.1, launchSeconds: 0, secondsPerSequence: 0).startSeconds == 0)
     }
 

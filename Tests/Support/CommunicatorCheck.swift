@@ -104,7 +104,7 @@ public struct CommunicatorCheck: Sendable, CustomStringConvertible {
         try require(destination, equals: expected, "received")
     }
 
-    /// Even ranks send the same two bytes to every rank; the receivers leave gaps between them.
+    /// Even ranks send the same two bytes to every rank; receivers leave a gap after each pair.
     @Sendable private static func exchangeWithGaps(_ ranks: any Communicator) throws {
         let (rank, size) = (ranks.rank, ranks.size)
         let sent = try RankBlocks([Range<Int>](repeating: rank.isMultiple(of: 2) ? 0..<2 : 0..<0, count: size))

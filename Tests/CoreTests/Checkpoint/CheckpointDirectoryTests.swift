@@ -76,13 +76,13 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["notes"])
     }
 
-    @Test(arguments: [0, 1, 2, 5]) func pruneKeepsTheNewest(count: Int) throws {
+    @Test(arguments: [0, 1, 2, 5]) func pruneKeepsTheRequestedCountAndAtLeastOne(count: Int) throws {
         try fill((1...4).map { "ckpt_\($0).safetensors" })
         try directory.prune(keeping: count)
         #expect(try names == (1...4).reversed().prefix(max(count, 1)).map { "ckpt_\($0).safetensors" })
     }
 
-    @Test func pruneKeepsTheNewestValidCheckpoint() throws {
+    @Test func pruneAlsoKeepsTheNewestValidCheckpoint() throws {
         try fill(["ckpt_1.safetensors", "ckpt_2.safetensors"], damaged: ["ckpt_3.safetensors", "ckpt_4.safetensors"])
         try directory.prune(keeping: 1)
         #expect(try names == ["ckpt_4.safetensors", "ckpt_2.safetensors"])

@@ -52,7 +52,7 @@ import Testing
         _ = try requireError(.badData) { try file.copy("c", into: &values, expecting: [2]) }
     }
 
-    /// 1⅓, the smallest and the largest value of each type; the bits follow IEEE 754.
+    /// 1, −⅓, the smallest and the largest value of each type; the bits follow IEEE 754.
     @Test(arguments: [0, 1]) func everyFloatTypeIsConverted(padding: Int) throws {
         let half: [UInt16] = [0x3C00, 0xB555, 0x0001, 0x7BFF]
         let brain: [UInt16] = [0x3F80, 0xBEAB, 0x0001, 0x7F7F]

@@ -11,27 +11,27 @@ import Testing
         let sums = zip(logits, bias).map { Double($0) + Double($1) }
         for target in Set([0, count / 2, count - 1]) {
             let inPlace = try buffer(logits)
-            let apart = try AlignedBuffer<Float>(count: count)
+            let outOfPlace = try AlignedBuffer<Float>(count: count)
             let (n, at) = (Int64(count), Int64(target))
             var softmax = dtrain_softmax()
             let losses = [
                 dtrain_softmax_cross_entropy(logits, bias, n, at, 0.25, nil, nil),
-                dtrain_softmax_cross_entropy(logits, bias, n, at, 0.25, apart.pointer, &softmax),
+                dtrain_softmax_cross_entropy(logits, bias, n, at, 0.25, outOfPlace.pointer, &softmax),
                 dtrain_softmax_cross_entropy(inPlace.pointer, bias, n, at, 0.25, inPlace.pointer, nil),
             ]
             let expected = logSumExp(sums) - sums[target]
             for loss in losses { #expect(isClose(loss, expected, relative: 1e-6, absolute: 1e-5)) }
-            #expect(bits(apart.elements) == bits(inPlace.elements))
+            #expect(bits(outOfPlace.elements) == bits(inPlace.elements))
             // Recomputes parts of the row from the logits.
             for first in Set([0, count / 3, count - 1]) {
                 var part = Array(logits[first...])
                 let bias = Array(bias[first...])
                 dtrain_softmax_gradient(&part, bias, Int64(part.count), at - Int64(first), 0.25, softmax)
-                #expect(bits(part) == bits(apart.elements[first...]))
+                #expect(bits(part) == bits(outOfPlace.elements[first...]))
             }
             for j in 0..<count {
                 let derivative = 0.25 * (exp(sums[j] - logSumExp(sums)) - (j == target ? 1 : 0))
-                #expect(isClose(Double(apart[j]), derivative, relative: 1e-4, absolute: 1e-7))
+                #expect(isClose(Double(outOfPlace[j]), derivative, relative: 1e-4, absolute: 1e-7))
             }
         }
     }

@@ -21,19 +21,19 @@ import Testing
         #expect(batches.map(\.tokens) == [6, 0, 12, 3])
     }
 
-    @Test func tokensAndStatesHaveUniquePlacesInTheirMicroBatch() {
+    @Test func tokensAndStatesHaveUniqueOffsetsInTheirMicroBatch() {
         let rankBatch = RankBatch(batchSize: 7, microBatchSize: 3, sequenceLength: 4, microBatches: 1..<3)
         var tokens: [Int] = []
         var states: [Int] = []
         for row in 0..<rankBatch.rows {
-            let place = rankBatch.offsets(of: row)
+            let offsets = rankBatch.offsets(of: row)
             let microBatch = row / 3
-            #expect(place.firstToken == rankBatch.tokens(of: microBatch).before)
-            #expect(place.tokens == rankBatch.tokens(of: microBatch).count)
+            #expect(offsets.firstToken == rankBatch.tokens(of: microBatch).before)
+            #expect(offsets.tokens == rankBatch.tokens(of: microBatch).count)
             for time in 0..<4 {
-                tokens.append(place.firstToken + place.token(time))
+                tokens.append(offsets.firstToken + offsets.token(time))
             }
-            for time in 0...4 { states.append(place.firstState + place.token(time)) }
+            for time in 0...4 { states.append(offsets.firstState + offsets.token(time)) }
         }
         #expect(tokens.sorted() == Array(0..<16))
         #expect(states.sorted() == Array(0..<20))

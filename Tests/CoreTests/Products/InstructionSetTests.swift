@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(arguments: sets)
-    func theEmulationRunsOnEveryCPUAndIsChosenOnlyByName(best: InstructionSet) throws {
+    func theEmulationCanBeChosenOnEveryCPUButOnlyByName(best: InstructionSet) throws {
         #expect(try InstructionSet.choice(limit: "amx-emulated", best: best) == .amxEmulated)
         #expect(!best.includes(.amxEmulated) && InstructionSet.amxEmulated.includes(.best))
         #expect(!InstructionSet.available.contains(.amxEmulated) && InstructionSet.best != .amxEmulated)

@@ -48,9 +48,10 @@ import Testing
             }
         }
         #expect(packed == expected)
-        var turned = [UInt32](repeating: .max, count: count)
-        dtrain_pack_transposed_bf16_pairs(Int64(rows), Int64(columns), transposed(matrix, shape), Int64(rows), &turned)
-        #expect(turned == expected)
+        var packedFromTransposed = [UInt32](repeating: .max, count: count)
+        dtrain_pack_transposed_bf16_pairs(
+            Int64(rows), Int64(columns), transposed(matrix, shape), Int64(rows), &packedFromTransposed)
+        #expect(packedFromTransposed == expected)
     }
 
     /// Element (i, j) is stored in column block j / 64 at row i, column j % 64.
@@ -67,9 +68,10 @@ import Testing
             for j in 0..<columns { expected[place(step: i, column: j, blocks)] = matrix[i * columns + j] }
         }
         #expect(packed == expected)
-        var turned = [Float](repeating: .nan, count: count)
-        dtrain_pack_transposed(Int64(rows), Int64(columns), transposed(matrix, shape), Int64(rows), &turned)
-        #expect(turned == expected)
+        var packedFromTransposed = [Float](repeating: .nan, count: count)
+        dtrain_pack_transposed(
+            Int64(rows), Int64(columns), transposed(matrix, shape), Int64(rows), &packedFromTransposed)
+        #expect(packedFromTransposed == expected)
     }
 
     /// The index of an element in packed weights with the given number of blocks per column block.

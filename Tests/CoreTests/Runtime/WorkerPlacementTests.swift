@@ -42,7 +42,7 @@ import Testing
         }
         // Both threads of each core; package 0 first.
         #expect(places(4, 0..<8) == [[1, 5], [2, 6], [0, 4], [3, 7]])
-        // Both threads of a core are neighbours.
+        // Both threads of a core are neighbors.
         #expect(places(8, 0..<8) == [[1], [5], [2], [6], [0], [4], [3], [7]])
         #expect(places(2, [4, 0]) == [[0], [4]])
         // Without an even division, the system places the workers.
@@ -63,12 +63,12 @@ import Testing
     /// Each worker is bound to its own processors, and the calling thread keeps its previous mask.
     @Test func workersAreBoundToTheirProcessors() throws {
         let all = try #require(Self.allowed())
-        guard all.count > 1, let places = WorkerPlacement(workers: all.count, on: all) else { return }
-        let pool = try WorkerPool(count: all.count, placement: places)
+        guard all.count > 1, let placement = WorkerPlacement(workers: all.count, on: all) else { return }
+        let pool = try WorkerPool(count: all.count, placement: placement)
         let stray = Mutex(0)
         for _ in 0..<20 {
             try pool.run { worker in
-                let own = worker == 0 ? all : ProcessorSet(places.processors[worker])
+                let own = worker == 0 ? all : ProcessorSet(placement.processors[worker])
                 if Self.allowed() != own { stray.withLock { $0 += 1 } }
             }
         }

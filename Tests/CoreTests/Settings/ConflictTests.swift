@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: [ScheduleKind.exponential, .step])
-    func decaySchedulesNeedDecaySteps(kind: ScheduleKind) throws {
+    func exponentialAndStepSchedulesNeedDecaySteps(kind: ScheduleKind) throws {
         var settings = settings { $0[.schedule] = kind }
         #expect(try usageMessage(settings).hasSuffix("; add `decay-steps`"))
         settings[.decaySteps] = .epochs(0.5)

@@ -67,7 +67,7 @@ import Testing
         #expect(!stateBits(trainer.replica.states).joined().contains { $0 != 0 })
     }
 
-    /// A batch that resets the state has the gradient of a stateless trainer.
+    /// A batch that resets the state has the gradient of a new trainer.
     @Test(arguments: models)
     func aBatchThatDoesNotContinueStartsFromZeroStates(_ model: ModelConfiguration) throws {
         let (trainer, fresh) = (try trainer(model), try trainer(model))

@@ -1,20 +1,20 @@
 import DistributedTesting
 
 /// A background training of a shell that sends it signals.
-struct SignalledJob {
+struct SignaledJob {
     let outcome: MPIRun.Outcome
 
     /// Shell functions for a second SIGINT.
     static let interruptFunctions = """
         # Waits until a process has no pending SIGINT; a second one sent earlier would be lost.
-        taken() {
+        wait_delivered() {
             until [ $((0x0$(pending "$1" ShdPnd) & 2)) -eq 0 ] && [ $((0x0$(pending "$1" SigPnd) & 2)) -eq 0 ]; do
                 sleep 0.01
             done
         }
         pending() { cat /proc/$1/task/*/status 2>/dev/null | sed -n "s/^$2:\\t//p" | grep -m 1 '[^0]' || echo 0; }
         # Succeeds if a process exists and is no zombie.
-        lives() { grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null; }
+        is_alive() { grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null; }
         """
 
     /// Shell functions for a job's `script`, in addition to `$job`, the pid of the program or its
@@ -38,7 +38,7 @@ struct SignalledJob {
             done
         }
         # Waits until a process catches SIGTERM.
-        caught() {
+        wait_handler() {
             until [ $((0x0$(sed -n 's/^SigCgt:\\t//p' "/proc/$1/status" 2>/dev/null) & 0x4000)) -ne 0 ]; do
                 kill -0 $job 2>/dev/null || return
                 sleep 0.01

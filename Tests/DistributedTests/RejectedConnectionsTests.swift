@@ -4,7 +4,7 @@ import Testing
 @testable import DTrainDistributed
 
 /// Foreign connections to rank 0's port.
-@Suite struct StrangersTests {
+@Suite struct RejectedConnectionsTests {
     private func wait(_ what: Comment, until done: () throws -> Bool) throws {
         for _ in 0..<1000 {
             if try done() { return }
@@ -44,8 +44,8 @@ import Testing
     }
 
     /// The numbers of foreign connections in the reports among the events.
-    private func strangers(_ events: [LifelineEvent]) -> [Int] {
-        events.compactMap { if case .rejected(let strangers) = $0 { strangers.count } else { nil } }
+    private func rejectedCounts(_ events: [LifelineEvent]) -> [Int] {
+        events.compactMap { if case .rejected(let connections) = $0 { connections.count } else { nil } }
     }
 
     private func isRefused(_ hub: LifelineHub) throws -> Bool {
@@ -70,7 +70,7 @@ import Testing
         let second = try connect(2, to: hub)
         #expect(hub.descriptors.count == 2)
         #expect(try isRefused(hub))
-        #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 1)) == [])
+        #expect(rejectedCounts(hub.send(LivenessRecord(rank: 0), seconds: 1)) == [])
         withExtendedLifetime((first, second)) {}
     }
 
@@ -89,7 +89,7 @@ import Testing
         #expect(hub.descriptors.count == 1)
         // The ranks still connect, and one line reports the foreign connections.
         let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
-        #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 0.1)) == [100])
+        #expect(rejectedCounts(hub.send(LivenessRecord(rank: 0), seconds: 0.1)) == [100])
         #expect(hub.send(LivenessRecord(rank: 0), seconds: 100) == [])
         #expect(hub.read() == [])
         withExtendedLifetime(spokes) {}
@@ -138,21 +138,21 @@ import Testing
     ])
     func invalidBytesDoNotAffectRanks(bytes: [UInt8]) throws {
         let hub = try hub()
-        var stranger: LivenessSocket? = try openConnection(to: hub, with: bytes)
+        var foreignConnection: LivenessSocket? = try openConnection(to: hub, with: bytes)
         _ = hub.read()
-        stranger = nil
-        _ = stranger
+        foreignConnection = nil
+        _ = foreignConnection
         try wait("the connection is removed") { hub.read() == [] && hub.descriptors.count == 1 }
         let spokes = [try connect(1, to: hub), try connect(2, to: hub)]
-        #expect(strangers(hub.send(LivenessRecord(rank: 0), seconds: 0)) == [1])
+        #expect(rejectedCounts(hub.send(LivenessRecord(rank: 0), seconds: 0)) == [1])
         withExtendedLifetime(spokes) {}
     }
 
     @Test(arguments: [-1, 0, 3, Int.max, Int.min])
     func ranksOutsideTheJobAreRejected(rank: Int) throws {
         let hub = try hub()
-        let stranger = try openConnection(to: hub, with: message(hub, rank: rank))
-        try wait("the connection is closed") { hub.read() == [] && stranger.receive(token: 0).loss != nil }
+        let foreignConnection = try openConnection(to: hub, with: message(hub, rank: rank))
+        try wait("the connection is closed") { hub.read() == [] && foreignConnection.receive(token: 0).loss != nil }
         #expect(hub.records.isEmpty)
     }
 
@@ -161,8 +161,8 @@ import Testing
     func connectionsFromOtherHostsAreRejected() throws {
         let own = try #require(HostAddress.all.map(\.address).first { !HostAddress.isLoopback($0) })
         let closed = try hub(2, .hosts([HostAddress.loopback]))
-        let stranger = try openConnection(to: closed, with: message(closed, rank: 1), from: own)
-        try wait("the connection is closed") { closed.read() == [] && stranger.receive(token: 0).loss != nil }
+        let foreignConnection = try openConnection(to: closed, with: message(closed, rank: 1), from: own)
+        try wait("the connection is closed") { closed.read() == [] && foreignConnection.receive(token: 0).loss != nil }
         #expect(closed.records.isEmpty)
         let open = try hub(2, .hosts([own]))
         let rank = try openConnection(to: open, with: message(open, rank: 1), from: own)
@@ -179,16 +179,16 @@ import Testing
     }
 
     @Test func foreignConnectionsAreReportedInOneLine() {
-        var strangers = RejectedConnections(port: 4711)
-        strangers.add(HostAddress.loopback)
+        var connections = RejectedConnections(port: 4711)
+        connections.add(HostAddress.loopback)
         let observer = JobObserver(rank: 0, names: ["rank 0 (alpha)", "rank 1 (alpha)"], timeout: 4)
         #expect(
-            observer.describe(strangers)
+            observer.describe(connections)
                 == "rank 0 (alpha): closed 1 connection from outside the job to port 4711, the first from 127.0.0.1; "
                 + "the training isn't affected, see SECURITY.md")
-        strangers.add(0)
+        connections.add(0)
         #expect(
-            observer.describe(strangers).contains(
+            observer.describe(connections).contains(
                 "closed 2 connections from outside the job to port 4711, the first from 127.0.0.1;"))
     }
 }
