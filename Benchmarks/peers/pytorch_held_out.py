@@ -3,11 +3,12 @@
   python pytorch_held_out.py --data FILE --cell gru --units 1024 --seed 1 --threads 2
   python pytorch_held_out.py --data FILE --cell lstm --units 512 --layers 2 --dropout 0.5 --seed 1 --threads 2
 
-Initial weights have the same distributions as dtrain's (Keras's), with PyTorch's generator. Prints a line per epoch.
+Starts from the weights of a dtrain checkpoint with --init; otherwise from weights of the same distributions as dtrain's
+(Keras's), drawn by PyTorch's generator. Prints a line per epoch.
 Needs: pip install torch numpy
 """
-import argparse, math, time
-import torch, torch.nn as nn
+import argparse, json, math, struct, time
+import numpy as np, torch, torch.nn as nn
 
 a = argparse.ArgumentParser()
 a.add_argument("--data", required=True)
@@ -24,6 +25,7 @@ a.add_argument("--validation-split", type=float, default=0.1)
 a.add_argument("--max-steps", type=int, help="stop after this many steps, for a trial")
 a.add_argument("--seed", type=int, default=1)
 a.add_argument("--threads", type=int, default=1)
+a.add_argument("--init", help="a dtrain checkpoint with the initial weights")
 a = a.parse_args()
 
 torch.set_num_threads(a.threads)
@@ -73,6 +75,36 @@ def initialize(model):
                 parameter[a.units : 2 * a.units] = 1
 
 
+@torch.no_grad()
+def load(model, path):
+    """Copies a checkpoint's weights: Keras's names and shapes, gates in the order z, r, h or i, f, c, o."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+
+    def tensor(name):
+        first, end = header[name]["data_offsets"]
+        return torch.from_numpy(np.frombuffer(data[first:end], "<f4").reshape(header[name]["shape"]).copy())
+
+    def gates(values):
+        if a.cell == "lstm":
+            return values
+        z, r, h = values.chunk(3, -1)
+        return torch.cat([r, z, h], -1)
+
+    model.embedding.weight.copy_(tensor("embedding.embeddings"))
+    model.dense.weight.copy_(tensor("dense.kernel").T)
+    model.dense.bias.copy_(tensor("dense.bias"))
+    for layer in range(a.layers):
+        name = a.cell if layer == 0 else f"{a.cell}_{layer}"
+        parameters = {key: getattr(model.recurrent, f"{key}_l{layer}") for key in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+        parameters["weight_ih"].copy_(gates(tensor(f"{name}.kernel")).T)
+        parameters["weight_hh"].copy_(gates(tensor(f"{name}.recurrent_kernel")).T)
+        bias = gates(tensor(f"{name}.bias"))
+        parameters["bias_ih"].copy_(bias if a.cell == "lstm" else bias[0])
+        parameters["bias_hh"].copy_(torch.zeros_like(bias) if a.cell == "lstm" else bias[1])
+
+
 def detached(state):
     return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
 
@@ -90,8 +122,13 @@ def held_out_loss(model, inputs, targets):
 
 
 model = CharacterModel()
-initialize(model)
-optimizer = torch.optim.Adam(model.parameters(), lr=a.learning_rate, eps=1e-7)
+load(model, a.init) if a.init else initialize(model)
+if a.cell == "lstm":
+    # Keras's LSTM has one bias; with two, Adam would move their sum twice as fast.
+    for layer in range(a.layers):
+        getattr(model.recurrent, f"bias_hh_l{layer}").requires_grad_(False)
+BETA2, EPSILON = 0.999, 1e-7
+optimizer = torch.optim.Adam(model.parameters(), lr=a.learning_rate, betas=(0.9, BETA2))
 inputs, targets = streams(ids[:kept])
 held_inputs, held_targets = streams(ids[kept:])
 steps = inputs.shape[1] // a.seq_length
@@ -110,7 +147,9 @@ for epoch in range(1, a.epochs + 1):
     for k in range(steps):
         if done == a.max_steps:
             break
-        optimizer.param_groups[0]["lr"] = rate(done)
+        # Keras adds ε before the bias correction of √v, PyTorch after it.
+        epsilon = EPSILON / math.sqrt(1 - BETA2 ** (done + 1))
+        optimizer.param_groups[0].update(lr=rate(done), eps=epsilon)
         first = k * a.seq_length
         optimizer.zero_grad()
         logits, state = model(inputs[:, first : first + a.seq_length], state)
