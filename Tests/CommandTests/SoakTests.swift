@@ -29,7 +29,8 @@ struct SoakTests {
             let late = try #require(samples.last { $0.steps < Self.steps })
             let growth = late.kilobytes - early.kilobytes
             print("soak, process \(process): \(samples.count) samples, \(early) to \(late), growth \(growth) KiB")
-            // The allocator may still add some pages; 200 bytes lost per step are more than that.
+            // The allocator may still add some pages. A small leak may fit into memory freed before,
+            // so only long runs find it.
             #expect(growth < (late.steps - early.steps) * 200 / 1024, "process \(process): \(early) to \(late)")
             // A checkpoint is open only while it is written; a leaked descriptor stays open.
             let files = samples.filter { $0.steps >= early.steps && $0.steps <= late.steps }.map(\.files)
