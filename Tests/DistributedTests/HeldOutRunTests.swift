@@ -1,5 +1,6 @@
 import DTrainCore
 import Foundation
+import Synchronization
 import Testing
 
 @testable import DTrainDistributed
@@ -28,7 +29,7 @@ import Testing
         try Data(contentsOf: URL(fileURLWithPath: "\(bench.folder)/\(path)"))
     }
 
-    private struct Line: Decodable {
+    private struct Line: Decodable, Equatable {
         let step: Int?
         let epoch: Int
         let validation_loss: Double?
@@ -68,6 +69,45 @@ import Testing
         let losses = try validations("alone")
         #expect(losses.count >= 2 && losses.contains { $0.step == 7 })
         #expect(try validations("part").map(\.validation_loss) == losses.map(\.validation_loss))
+    }
+
+    /// A stop ends a measurement before its next batch, and the resumed training repeats it.
+    @Test(arguments: [false, true])
+    func aStopAtAnyPollAndAResumeKeepTheBits(stateful: Bool) throws {
+        func change(_ options: inout TrainingOptions) {
+            // The last step of the epoch isn't a multiple of 8.
+            (options[.validationSplit], options[.validateEverySteps], options[.epochs]) = (0.2, 8, 1)
+            options[.stateful] = stateful
+        }
+        let whole = options(in: "whole", change)
+        let polls = Mutex(0)
+        _ = try bench.train(ranks: 2, whole) { rank, poll, _ in
+            if rank == 1 { polls.withLock { $0 = poll } }
+            return 0
+        }
+        var pending: Set<Bool> = []
+        for stop in 1...polls.withLock({ $0 }) {
+            let part = options(in: "part-\(stop)", change)
+            let last = Mutex(0)
+            let outcomes = try bench.train(ranks: 2, part) { rank, poll, _ in
+                guard rank == 1 else { return 0 }
+                last.withLock { $0 = poll }
+                return poll >= stop ? SIGTERM : 0
+            }
+            for outcome in outcomes { #expect(try !outcome.get(), "stop \(stop)") }
+            #expect(last.withLock { $0 } == stop)
+            let saved = try Checkpoint(path: CheckpointDirectory.newestFile("\(bench.folder)/part-\(stop)"))
+            let progress = try #require(saved.metadata.progress)
+            if progress.validation?.pendingStep != nil { pending.insert(progress.stepInEpoch.isMultiple(of: 8)) }
+            var rest = part
+            rest.start = .resume
+            try train(ranks: 1, rest)
+            for name in ["ckpt_1.safetensors", "ckpt_best.safetensors"] {
+                #expect(try bytes("part-\(stop)/\(name)") == bytes("whole/\(name)"), "\(name), stop \(stop)")
+            }
+            #expect(try validations("part-\(stop)") == validations("whole"), "stop \(stop)")
+        }
+        #expect(pending == [false, true])
     }
 
     /// The held-out loss equals an evaluation of the saved weights on the held-out windows.

@@ -144,7 +144,9 @@ struct TrainingData {
         }
         if let event = ResumeRules.compare(start, with: arithmetic) { report(event) }
         for change in start.changes { report(.notice(change)) }
-        if let maxSteps = options[.maxSteps], start.progress.step >= maxSteps {
+        if start.progress.validation?.pendingStep != nil {
+            report(.notice("the held-out loss after this step is measured first, since the stop interrupted it"))
+        } else if let maxSteps = options[.maxSteps], start.progress.step >= maxSteps {
             report(.notice("all \(maxSteps) steps are done already; set a larger `max-steps` to continue"))
         }
         if let patience = options[.earlyStopping], let validation = start.progress.validation,
