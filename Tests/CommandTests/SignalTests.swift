@@ -206,6 +206,10 @@ struct SignalTests {
             let job = try SignaledJob(
                 bench, flags, on: launch, script: "steps 3; sleep 0.0\(trial % 10); kill -USR1 $job")
             #expect(stoppedCodes(launch).contains(job.outcome.status), "\(job.outcome)")
+            let parts = try #require(job.parts, "\(job.outcome)")
+            // Every step is followed by a measurement, which no stop waits for.
+            let progress = try Checkpoint(path: bench.path(String(parts.file))).metadata.progress
+            #expect(progress?.validation?.pendingStep == parts.step, "\(job.outcome)")
             try expectStopped(bench, job, flags: flags)
         }
     }

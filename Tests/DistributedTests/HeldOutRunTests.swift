@@ -110,6 +110,58 @@ import Testing
         #expect(pending == [false, true])
     }
 
+    /// Trains on two ranks until a stop interrupts the measurement after a step.
+    private func interrupt(after step: Int, _ options: TrainingOptions) throws {
+        let outcomes = try bench.train(ranks: 2, options) { _, _, run in
+            run.map { $0.trainer.step >= step } ?? false ? SIGTERM : 0
+        }
+        for outcome in outcomes { #expect(try !outcome.get()) }
+    }
+
+    private func pendingStep(_ folder: String) throws -> Int? {
+        try Checkpoint(path: CheckpointDirectory.newestFile("\(bench.folder)/\(folder)")).metadata.progress?
+            .validation?.pendingStep
+    }
+
+    @Test func aPendingMeasurementIsRepeatedOnce() throws {
+        func change(_ options: inout TrainingOptions) {
+            (options[.validationSplit], options[.validateEverySteps], options[.epochs]) = (0.2, 8, 1)
+        }
+        try train(ranks: 1, options(in: "whole", change))
+        var part = options(in: "part", change)
+        try interrupt(after: 8, part)
+        part.start = .resume
+        // Stopped again before the first batch.
+        try interrupt(after: 8, part)
+        #expect(try pendingStep("part") == 8)
+        let pending = "\(bench.folder)/pending.safetensors"
+        try bytes("part/ckpt_1_8.safetensors").write(to: URL(fileURLWithPath: pending))
+        part[.maxSteps] = 8
+        try train(ranks: 2, part)
+        #expect(try pendingStep("part") == nil)
+        #expect(try validations("part").map(\.step) == [8])
+        // As after a crash that loses the repeated measurement.
+        (part.start, part[.overwrite], part[.maxSteps]) = (.resumeFrom(pending), true, nil)
+        try train(ranks: 1, part)
+        #expect(try validations("part") == validations("whole"))
+        for name in ["ckpt_1.safetensors", "ckpt_best.safetensors"] {
+            #expect(try bytes("part/\(name)") == bytes("whole/\(name)"), "\(name)")
+        }
+    }
+
+    @Test func fewerEpochsEndTheTrainingAfterThePendingMeasurement() throws {
+        var part = options(in: "part") { ($0[.validationSplit], $0[.validateEverySteps]) = (0.2, 24) }
+        try interrupt(after: 24, part)
+        let epoch = try Checkpoint(path: CheckpointDirectory.newestFile("\(bench.folder)/part")).metadata.progress?
+            .epoch
+        try #require(epoch == 1)
+        (part.start, part[.epochs]) = (.resume, 1)
+        try train(ranks: 1, part)
+        #expect(try pendingStep("part") == nil)
+        #expect(try validations("part").last?.step == 24)
+        #expect(FileManager.default.fileExists(atPath: "\(bench.folder)/part/ckpt_2_3.safetensors"))
+    }
+
     /// The held-out loss equals an evaluation of the saved weights on the held-out windows.
     @Test func theHeldOutLossMatchesAnEvaluation() throws {
         try train(ranks: 2, options(in: "run") { $0[.validationSplit] = 0.2 })

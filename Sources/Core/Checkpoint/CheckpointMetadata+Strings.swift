@@ -194,7 +194,7 @@ extension CheckpointMetadata {
         let record = try numbers(
             key, of: file, lists: ["epochLosses"],
             numbers: ["bestLoss", "bestStep", "reference", "waited", "pendingStep"], atMost: epochs)
-        // -1 is no step.
+        // A value that isn't an integer becomes -1, which `problem` rejects.
         let pendingStep = record.numbers["pendingStep"].map { Int(exactly: $0) ?? -1 }
         guard let epochLosses = record.lists["epochLosses"],
             let bestStep = record.numbers["bestStep"].flatMap(Int.init(exactly:)),

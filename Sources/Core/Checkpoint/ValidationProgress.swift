@@ -11,8 +11,9 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
     public private(set) var reference: Double?
     /// The number of evaluations since the last improvement.
     public private(set) var waited = 0
-    /// The number of steps done when a stop interrupted an evaluation, with which a resumed training
-    /// starts; nil if there is none.
+    /// The step after which a stop interrupted an evaluation; nil if none is pending.
+    ///
+    /// A resumed training repeats the evaluation first.
     public private(set) var pendingStep: Int?
 
     /// Creates a record without evaluations.
@@ -48,7 +49,10 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
     }
 
     /// Records that a stop interrupted the evaluation after `step` steps.
-    public mutating func interrupt(step: Int) { pendingStep = step }
+    package mutating func interrupt(step: Int) { pendingStep = step }
+
+    /// Omits a pending evaluation.
+    mutating func skipPending() { pendingStep = nil }
 
     /// Whether this many evaluations in a row were no improvement.
     public func isExhausted(patience: Int) -> Bool { waited >= patience }

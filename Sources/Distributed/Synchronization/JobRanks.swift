@@ -29,8 +29,8 @@ package final class JobRanks: TrainingRanks {
     ///   - mode: the order in which the ranks' gradients are added.
     ///   - compression: the representation of gradients sent between ranks.
     ///   - stopSignal: returns the stop signal that this rank received, 0 for none. It is called
-    ///     once per step and sent with the gradient, so all ranks stop after the same step; and in
-    ///     each poll.
+    ///     once per step and in each poll. The step's value is sent with the gradient, so all ranks
+    ///     stop after the same step.
     package init(
         _ communicator: any Communicator, mode: GradientSummation = .tree,
         compression: GradientCompression = .none, stopSignal: @escaping () -> Int32 = { 0 }

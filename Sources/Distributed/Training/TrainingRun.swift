@@ -21,7 +21,7 @@ package final class TrainingRun {
     private var progress: TrainingProgress
     /// On rank 0, once the run has begun.
     private var logs: [any TrainingLog] = []
-    /// The stop request, set on all ranks after the same step.
+    /// The stop request, set on all ranks after the same step or before the same held-out batch.
     private var stop: StopRequest?
     /// The last checkpoint that this process saved.
     private var lastSaved: String?
@@ -242,9 +242,12 @@ package final class TrainingRun {
         let isMeasured = isMeasurementPending || isDue(perStep.validateEverySteps)
         let validation = isMeasured ? try validate(timer) : nil
         if let validation { try record(.validated(validation)) }
-        let (isLast, isBest) = (isFinished || stop != nil || hasStoppedEarly, validation?.isBest ?? false)
+        let isBest = validation?.isBest ?? false
+        // A resume may set fewer epochs.
+        let isLast = isFinished || stop != nil || hasStoppedEarly || progress.epoch >= perStep.epochs
         if isLast, let report { notify(.stoppedInEpoch(report)) }
-        if isLast || isDue(perStep.checkpointEverySteps) {
+        // Without a report, the saved point still has the pending measurement.
+        if isLast || report == nil || isDue(perStep.checkpointEverySteps) {
             try save(isBest ? .pointAndBest : .point)
         } else if isBest {
             try save(.best)
@@ -336,8 +339,8 @@ package final class TrainingRun {
         let seconds = Clock.seconds - start
         timer.exclude(seconds)
         let isBest = progress.validation?.note(loss, step: step, minDelta: perStep.minDelta) ?? false
-        let epoch = progress.stepInEpoch > 0 ? progress.epoch + 1 : progress.epoch
-        return ValidationReport(step: step, epoch: epoch, loss: loss, isBest: isBest, seconds: seconds)
+        return ValidationReport(
+            step: step, epoch: progress.epoch + 1, loss: loss, isBest: isBest, seconds: seconds)
     }
 
     private func reportEarlyStop() {
