@@ -36,7 +36,7 @@ struct Metrics {
             .map { try JSONDecoder().decode(Line.self, from: $0) }
     }
 
-    var steps: [Int] { lines.compactMap(\.step) }
+    var steps: [Int] { lines.compactMap { $0.loss == nil ? nil : $0.step } }
     var losses: [Double] { lines.compactMap(\.loss) }
     var gradientNorms: [Double] { lines.compactMap(\.gradientNorm) }
     var learningRates: [Double] { lines.compactMap(\.learningRate) }

@@ -196,6 +196,24 @@ struct SignalTests {
         }
     }
 
+    /// Most of the time goes into measurements of the held-out loss.
+    @Test(arguments: Launch.each)
+    func aSignalDuringAMeasurementStopsTheTraining(launch: Launch) throws {
+        for trial in 0..<Torture.count(fast: 2, full: 20) {
+            let bench = try Bench()
+            try bench.write(String(repeating: Bench.text, count: 20), to: "text.txt")
+            let flags = "\(Self.long) --validation-split 0.9 --validate-every-steps 1"
+            let job = try SignaledJob(
+                bench, flags, on: launch, script: "steps 3; sleep 0.0\(trial % 10); kill -USR1 $job")
+            #expect(stoppedCodes(launch).contains(job.outcome.status), "\(job.outcome)")
+            let parts = try #require(job.parts, "\(job.outcome)")
+            // Every step is followed by a measurement, which no stop waits for.
+            let progress = try Checkpoint(path: bench.path(String(parts.file))).metadata.progress
+            #expect(progress?.validation?.pendingStep == parts.step, "\(job.outcome)")
+            try expectStopped(bench, job, flags: flags)
+        }
+    }
+
     /// The signal arrives at any moment after the handlers are installed.
     @Test(arguments: Launch.each)
     func aSignalDuringStartUpLosesNothing(launch: Launch) throws {

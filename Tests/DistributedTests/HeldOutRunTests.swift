@@ -1,5 +1,6 @@
 import DTrainCore
 import Foundation
+import Synchronization
 import Testing
 
 @testable import DTrainDistributed
@@ -28,7 +29,7 @@ import Testing
         try Data(contentsOf: URL(fileURLWithPath: "\(bench.folder)/\(path)"))
     }
 
-    private struct Line: Decodable {
+    private struct Line: Decodable, Equatable {
         let step: Int?
         let epoch: Int
         let validation_loss: Double?
@@ -68,6 +69,97 @@ import Testing
         let losses = try validations("alone")
         #expect(losses.count >= 2 && losses.contains { $0.step == 7 })
         #expect(try validations("part").map(\.validation_loss) == losses.map(\.validation_loss))
+    }
+
+    /// A stop ends a measurement before its next batch, and the resumed training repeats it.
+    @Test(arguments: [false, true])
+    func aStopAtAnyPollAndAResumeKeepTheBits(stateful: Bool) throws {
+        func change(_ options: inout TrainingOptions) {
+            // The last step of the epoch isn't a multiple of 8.
+            (options[.validationSplit], options[.validateEverySteps], options[.epochs]) = (0.2, 8, 1)
+            options[.stateful] = stateful
+        }
+        let whole = options(in: "whole", change)
+        let polls = Mutex(0)
+        _ = try bench.train(ranks: 2, whole) { rank, poll, _ in
+            if rank == 1 { polls.withLock { $0 = poll } }
+            return 0
+        }
+        var pending: Set<Bool> = []
+        for stop in 1...polls.withLock({ $0 }) {
+            let part = options(in: "part-\(stop)", change)
+            let last = Mutex(0)
+            let outcomes = try bench.train(ranks: 2, part) { rank, poll, _ in
+                guard rank == 1 else { return 0 }
+                last.withLock { $0 = poll }
+                return poll >= stop ? SIGTERM : 0
+            }
+            for outcome in outcomes { #expect(try !outcome.get(), "stop \(stop)") }
+            #expect(last.withLock { $0 } == stop)
+            let saved = try Checkpoint(path: CheckpointDirectory.newestFile("\(bench.folder)/part-\(stop)"))
+            let progress = try #require(saved.metadata.progress)
+            if progress.validation?.pendingStep != nil { pending.insert(progress.stepInEpoch.isMultiple(of: 8)) }
+            var rest = part
+            rest.start = .resume
+            try train(ranks: 1, rest)
+            for name in ["ckpt_1.safetensors", "ckpt_best.safetensors"] {
+                #expect(try bytes("part-\(stop)/\(name)") == bytes("whole/\(name)"), "\(name), stop \(stop)")
+            }
+            #expect(try validations("part-\(stop)") == validations("whole"), "stop \(stop)")
+        }
+        #expect(pending == [false, true])
+    }
+
+    /// Trains on two ranks until a stop interrupts the measurement after a step.
+    private func interrupt(after step: Int, _ options: TrainingOptions) throws {
+        let outcomes = try bench.train(ranks: 2, options) { _, _, run in
+            run.map { $0.trainer.step >= step } ?? false ? SIGTERM : 0
+        }
+        for outcome in outcomes { #expect(try !outcome.get()) }
+    }
+
+    private func pendingStep(_ folder: String) throws -> Int? {
+        try Checkpoint(path: CheckpointDirectory.newestFile("\(bench.folder)/\(folder)")).metadata.progress?
+            .validation?.pendingStep
+    }
+
+    @Test func aPendingMeasurementIsRepeatedOnce() throws {
+        func change(_ options: inout TrainingOptions) {
+            (options[.validationSplit], options[.validateEverySteps], options[.epochs]) = (0.2, 8, 1)
+        }
+        try train(ranks: 1, options(in: "whole", change))
+        var part = options(in: "part", change)
+        try interrupt(after: 8, part)
+        part.start = .resume
+        // Stopped again before the first batch.
+        try interrupt(after: 8, part)
+        #expect(try pendingStep("part") == 8)
+        let pending = "\(bench.folder)/pending.safetensors"
+        try bytes("part/ckpt_1_8.safetensors").write(to: URL(fileURLWithPath: pending))
+        part[.maxSteps] = 8
+        try train(ranks: 2, part)
+        #expect(try pendingStep("part") == nil)
+        #expect(try validations("part").map(\.step) == [8])
+        // As after a crash that loses the repeated measurement.
+        (part.start, part[.overwrite], part[.maxSteps]) = (.resumeFrom(pending), true, nil)
+        try train(ranks: 1, part)
+        #expect(try validations("part") == validations("whole"))
+        for name in ["ckpt_1.safetensors", "ckpt_best.safetensors"] {
+            #expect(try bytes("part/\(name)") == bytes("whole/\(name)"), "\(name)")
+        }
+    }
+
+    @Test func fewerEpochsEndTheTrainingAfterThePendingMeasurement() throws {
+        var part = options(in: "part") { ($0[.validationSplit], $0[.validateEverySteps]) = (0.2, 24) }
+        try interrupt(after: 24, part)
+        let epoch = try Checkpoint(path: CheckpointDirectory.newestFile("\(bench.folder)/part")).metadata.progress?
+            .epoch
+        try #require(epoch == 1)
+        (part.start, part[.epochs]) = (.resume, 1)
+        try train(ranks: 1, part)
+        #expect(try pendingStep("part") == nil)
+        #expect(try validations("part").last?.step == 24)
+        #expect(FileManager.default.fileExists(atPath: "\(bench.folder)/part/ckpt_2_3.safetensors"))
     }
 
     /// The held-out loss equals an evaluation of the saved weights on the held-out windows.

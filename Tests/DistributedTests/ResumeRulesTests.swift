@@ -14,6 +14,18 @@ import Testing
         try check(epoch: epoch, stepInEpoch: stepInEpoch, step: step, stepsPerEpoch: stepsPerEpoch)
     }
 
+    /// The measurement after the last step of an epoch belongs to that epoch.
+    @Test func aPendingMeasurementMayFollowTheLastStepOfAnEpoch() throws {
+        func check(stepInEpoch: Int, step: Int) throws {
+            var progress = TrainingProgress(
+                epoch: 1, stepInEpoch: stepInEpoch, step: step, validation: ValidationProgress())
+            progress.validation?.interrupt(step: step)
+            try ResumeRules.check(progress, stepsPerEpoch: 172, "ckpt")
+        }
+        try check(stepInEpoch: 172, step: 344)
+        #expect(throws: DTrainError.self) { try check(stepInEpoch: 173, step: 345) }
+    }
+
     @Test(arguments: [
         (0, 172, 172, 172), (2, 118, 119, 172), (1, 0, Int.max, 172), (1, 0, 0, 172), (2, 118, 118 + 2 * 13, 13),
         (Int.max, 0, 0, 2), (Int.max, 1, Int.min, 2), (3, 0, 3, 0),

@@ -58,13 +58,14 @@ final class TrainingBench: Sendable {
 
     /// Trains on each rank; returns the outcomes.
     ///
-    /// `beforeReduction` is called on each rank in each step and returns a signal.
+    /// `beforeReduction` is called on each rank in each step, and before each batch of held-out
+    /// text, which counts as a step; it returns a signal.
     func train(
         ranks: Int, _ options: TrainingOptions,
         beforeReduction: @escaping @Sendable (_ rank: Int, _ step: Int, TrainingRun?) -> Int32
     ) throws -> [Result<Bool, any Error>] {
         try InMemoryCommunicator.run(ranks: ranks) { communicator in
-            // The signal is polled once at the start, then in every step.
+            // The signal is polled once at the start, then in every step and held-out batch.
             nonisolated(unsafe) var (step, run) = (-1, nil as TrainingRun?)
             let plan = try TrainingPlan.make(options, communicator: communicator, defaultThreads: 1) { _ in }
             let training = try TrainingRun(

@@ -40,11 +40,13 @@ private struct StoredValidation: Encodable {
     let bestStep: Int
     let reference: Double?
     let waited: Int
+    let pendingStep: Int?
 
     init(_ validation: ValidationProgress) {
         epochLosses = validation.epochLosses
         (bestLoss, bestStep) = (validation.bestLoss, validation.bestStep)
         (reference, waited) = (validation.reference, validation.waited)
+        pendingStep = validation.pendingStep
     }
 }
 
@@ -190,15 +192,17 @@ extension CheckpointMetadata {
         let key = CheckpointKey.validationHistory
         guard file.metadata[key.rawValue] != nil else { return nil }
         let record = try numbers(
-            key, of: file, lists: ["epochLosses"], numbers: ["bestLoss", "bestStep", "reference", "waited"],
-            atMost: epochs)
+            key, of: file, lists: ["epochLosses"],
+            numbers: ["bestLoss", "bestStep", "reference", "waited", "pendingStep"], atMost: epochs)
+        // A value that isn't an integer becomes -1, which `problem` rejects.
+        let pendingStep = record.numbers["pendingStep"].map { Int(exactly: $0) ?? -1 }
         guard let epochLosses = record.lists["epochLosses"],
             let bestStep = record.numbers["bestStep"].flatMap(Int.init(exactly:)),
             let waited = record.numbers["waited"].flatMap(Int.init(exactly:))
         else { throw unreadable(key, of: file, epochs: epochs) }
         return ValidationProgress(
             epochLosses: epochLosses, bestLoss: record.numbers["bestLoss"], bestStep: bestStep,
-            reference: record.numbers["reference"], waited: waited)
+            reference: record.numbers["reference"], waited: waited, pendingStep: pendingStep)
     }
 
     /// Reads an object of numbers and lists of numbers; unknown and repeated keys are errors.

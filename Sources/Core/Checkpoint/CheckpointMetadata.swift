@@ -79,9 +79,9 @@ public struct CheckpointMetadata: Hashable, Sendable {
             guard progress.lossSum.isFinite, progress.epochLosses.allSatisfy(\.isFinite) else {
                 return "has a loss that is not finite"
             }
-            if let problem = progress.validation?.problem(epochs: progress.epoch, step: progress.step) {
-                return problem
-            }
+            let problem = progress.validation?.problem(
+                epochs: progress.epoch, step: progress.step, stepInEpoch: progress.stepInEpoch)
+            if let problem { return problem }
         }
         return nil
     }

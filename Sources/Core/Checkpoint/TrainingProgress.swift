@@ -30,13 +30,14 @@ public struct TrainingProgress: Hashable, Sendable, Codable {
         self.validation = validation
     }
 
-    /// Counts a step of the current epoch.
+    /// Counts a step of the current epoch. A pending measurement after an earlier step is omitted.
     ///
     /// - Parameter loss: the step's mean loss.
     public mutating func add(loss: Float) {
         step += 1
         stepInEpoch += 1
         lossSum += Double(loss)
+        validation?.skipPending()
     }
 
     /// Finishes the current epoch.

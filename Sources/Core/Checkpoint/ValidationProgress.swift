@@ -11,13 +11,20 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
     public private(set) var reference: Double?
     /// The number of evaluations since the last improvement.
     public private(set) var waited = 0
+    /// The step after which a stop interrupted an evaluation; nil if none is pending.
+    ///
+    /// A resumed training repeats the evaluation first.
+    public private(set) var pendingStep: Int?
 
     /// Creates a record without evaluations.
     public init() {}
 
-    init(epochLosses: [Double], bestLoss: Double?, bestStep: Int, reference: Double?, waited: Int) {
+    init(
+        epochLosses: [Double], bestLoss: Double?, bestStep: Int, reference: Double?, waited: Int,
+        pendingStep: Int? = nil
+    ) {
         (self.epochLosses, self.bestLoss, self.bestStep) = (epochLosses, bestLoss, bestStep)
-        (self.reference, self.waited) = (reference, waited)
+        (self.reference, self.waited, self.pendingStep) = (reference, waited, pendingStep)
     }
 
     /// Records a held-out evaluation.
@@ -30,6 +37,7 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
     /// - Returns: whether the loss is the lowest so far.
     @discardableResult
     public mutating func note(_ loss: Double, step: Int, minDelta: Double = 0) -> Bool {
+        pendingStep = nil
         if reference.map({ loss < $0 - minDelta }) ?? true {
             (reference, waited) = (loss, 0)
         } else {
@@ -40,15 +48,22 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
         return true
     }
 
+    /// Records that a stop interrupted the evaluation after `step` steps.
+    package mutating func interrupt(step: Int) { pendingStep = step }
+
+    /// Omits a pending evaluation.
+    mutating func skipPending() { pendingStep = nil }
+
     /// Whether this many evaluations in a row were no improvement.
     public func isExhausted(patience: Int) -> Bool { waited >= patience }
 }
 
 extension ValidationProgress {
     /// An inconsistency, phrased to follow the file's name; nil if there is none.
-    func problem(epochs: Int, step: Int) -> String? {
+    func problem(epochs: Int, step: Int, stepInEpoch: Int) -> String? {
         guard epochLosses.count == epochs, (0...max(0, step)).contains(bestStep), waited >= 0,
-            (bestStep == 0) == (bestLoss == nil), [bestLoss, reference].allSatisfy({ $0?.isFinite ?? true }),
+            pendingStep.map({ $0 == step && stepInEpoch > 0 }) ?? true, (bestStep == 0) == (bestLoss == nil),
+            [bestLoss, reference].allSatisfy({ $0?.isFinite ?? true }),
             epochLosses.allSatisfy(\.isFinite)
         else { return "has an invalid record of held-out losses" }
         return nil

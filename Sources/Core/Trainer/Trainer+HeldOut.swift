@@ -10,10 +10,21 @@ extension Trainer {
     /// - Throws: `DTrainError` with `usage` for another batch size or while a gradient is in use,
     ///   with `badData` when the vocabulary isn't the model's, with `internal` when memory runs
     ///   out.
-    public func loss(on text: HeldOutText) throws -> Double {
+    public func loss(on text: HeldOutText) throws -> Double { try loss(on: text) {} }
+
+    /// The mean loss over held-out text at the current weights, as in `loss(on:)`.
+    ///
+    /// Collective.
+    ///
+    /// - Parameters:
+    ///   - text: text divided for this trainer's batch size.
+    ///   - beforeBatch: called before each batch; may be collective. An error that it throws on all
+    ///     ranks ends the measurement.
+    package func loss(on text: HeldOutText, beforeBatch: () throws -> Void) throws -> Double {
         let carried = try ranks.collectively { text.carriesStates ? try CarriedStates(replica) : nil }
         var sum = PairwiseSum()
         for index in 0..<text.batchCount {
+            try beforeBatch()
             let (batch, counted) = text.batch(index)
             let own = try sequenceLosses(of: batch, counted: counted, states: carried)
             for losses in try ranks.allGather(numbers: own) {

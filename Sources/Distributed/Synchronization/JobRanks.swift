@@ -12,8 +12,8 @@ package final class JobRanks: TrainingRanks {
     package var heartbeat: Heartbeat { communicator.heartbeat }
     /// The default number of worker threads: this rank's share of its host's processors.
     package var defaultThreads: Int { communicator.processors.defaultThreads }
-    /// The stop request sent with the last gradient, the same on all ranks; nil if no rank had
-    /// received a signal.
+    /// The stop request sent with the last gradient or poll, the same on all ranks; nil if no rank
+    /// had received a signal.
     package private(set) var stopRequest: StopRequest?
 
     private let communicator: any Communicator
@@ -29,7 +29,8 @@ package final class JobRanks: TrainingRanks {
     ///   - mode: the order in which the ranks' gradients are added.
     ///   - compression: the representation of gradients sent between ranks.
     ///   - stopSignal: returns the stop signal that this rank received, 0 for none. It is called
-    ///     once per step and sent with the gradient, so all ranks stop after the same step.
+    ///     once per step and in each poll. The step's value is sent with the gradient, so all ranks
+    ///     stop after the same step.
     package init(
         _ communicator: any Communicator, mode: GradientSummation = .tree,
         compression: GradientCompression = .none, stopSignal: @escaping () -> Int32 = { 0 }
@@ -70,6 +71,14 @@ package final class JobRanks: TrainingRanks {
     package func shared(_ error: DTrainError) -> any Error { CollectiveError(error) }
 
     package func names() throws -> [String] { try communicator.allGather(communicator.name) }
+
+    /// Asks all ranks for their stop signals; collective.
+    ///
+    /// - Returns: the stop request, the same on all ranks; nil if no rank has received a signal.
+    package func pollStopRequest() throws -> StopRequest? {
+        storeStopRequest(try communicator.allGather(receivedSignal()))
+        return stopRequest
+    }
 
     fileprivate func receivedSignal() -> UInt32 { UInt32(truncatingIfNeeded: stopSignal()) }
 

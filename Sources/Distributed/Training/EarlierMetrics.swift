@@ -153,7 +153,10 @@ package struct EarlierMetrics {
     }
 
     private static func isKept(_ line: Line, _ progress: TrainingProgress) -> Bool {
-        line.step.map { $0 <= progress.step } ?? (line.epoch <= progress.epoch)
+        guard let step = line.step else { return line.epoch <= progress.epoch }
+        // A line without a loss has a held-out loss.
+        let isRepeated = line.loss == nil && step == progress.validation?.pendingStep
+        return step <= progress.step && !isRepeated
     }
 
     /// Drops the lines of steps that a resumed training repeats, and an incomplete last line.

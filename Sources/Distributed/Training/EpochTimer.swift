@@ -43,6 +43,7 @@ final class EpochTimer {
         let steps = stepsPerEpoch - firstStep
         return EpochReport(
             epoch: number, loss: loss, seconds: seconds, steps: stepsPerEpoch,
-            meanSeconds: seconds / Double(max(1, steps)), tokensPerSecond: Double(steps * tokens) / max(seconds, 1e-9))
+            meanSeconds: steps > 0 ? seconds / Double(steps) : 0,
+            tokensPerSecond: Double(steps * tokens) / max(seconds, 1e-9))
     }
 }

@@ -67,7 +67,10 @@ enum ResumeRules {
     static func check(_ progress: TrainingProgress, stepsPerEpoch: Int, _ path: String) throws {
         let before = progress.epoch.multipliedReportingOverflow(by: stepsPerEpoch)
         let step = before.partialValue.addingReportingOverflow(progress.stepInEpoch)
-        guard progress.stepInEpoch < stepsPerEpoch, !before.overflow, !step.overflow, step.partialValue == progress.step
+        // A pending measurement may belong to the end of an epoch.
+        let isPending = progress.validation?.pendingStep != nil
+        guard progress.stepInEpoch < stepsPerEpoch + (isPending ? 1 : 0), !before.overflow, !step.overflow,
+            step.partialValue == progress.step
         else {
             throw DTrainError(
                 .badData,

@@ -147,13 +147,14 @@ struct TrainingData {
         if let maxSteps = options[.maxSteps], start.progress.step >= maxSteps {
             report(.notice("all \(maxSteps) steps are done already; set a larger `max-steps` to continue"))
         }
-        if let patience = options[.earlyStopping], let validation = start.progress.validation,
-            validation.isExhausted(patience: patience)
-        {
+        let validation = start.progress.validation
+        if let patience = options[.earlyStopping], let validation, validation.isExhausted(patience: patience) {
             report(
                 .notice(
                     "the training has stopped early, after \(validation.waited) held-out losses without improvement; "
                         + "continue with a larger `early-stopping`, or with `early-stopping` off"))
+        } else if validation?.pendingStep != nil {
+            report(.notice("the stop interrupted a measurement of the held-out loss, which is repeated first"))
         }
         if start.progress.epoch >= options[.epochs] {
             report(.notice("all \(options[.epochs]) epochs are done already; set a larger `epochs` to continue"))

@@ -133,10 +133,11 @@ package struct EpochReport: Sendable {
     package var validation: ValidationReport?
     /// The number of steps in the epoch.
     package let steps: Int
-    /// The mean wall time of the steps done in this process, in seconds; after a resume these may
-    /// not be all steps.
+    /// The mean wall time of the steps done in this process, in seconds.
+    ///
+    /// After a resume these may not be all steps of the epoch; 0 if there are none.
     package let meanSeconds: Double
-    /// The throughput of this process, in tokens per second.
+    /// The throughput of this process, in tokens per second; 0 if it has done no steps.
     package let tokensPerSecond: Double
 }
 

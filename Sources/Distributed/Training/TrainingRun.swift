@@ -21,10 +21,13 @@ package final class TrainingRun {
     private var progress: TrainingProgress
     /// On rank 0, once the run has begun.
     private var logs: [any TrainingLog] = []
-    /// The stop request, set on all ranks after the same step.
+    /// The stop request, set on all ranks after the same step or before the same held-out batch.
     private var stop: StopRequest?
     /// The last checkpoint that this process saved.
     private var lastSaved: String?
+
+    /// Ends a measurement of the held-out loss, on all ranks before the same batch.
+    private struct Interruption: Error {}
 
     /// The settings that every step needs, looked up once.
     private struct StepSettings {
@@ -59,7 +62,7 @@ package final class TrainingRun {
     ///   - plan: the training's plan.
     ///   - openLog: opens a log beside the metrics.
     ///   - stopSignal: returns the stop signal that this rank received, 0 for none; called at the
-    ///     start and once per step.
+    ///     start, once per step and before each batch of held-out text.
     ///   - report: called on rank 0 with each event.
     /// - Throws: `CollectiveError` when memory or threads run out on a rank.
     package init(
@@ -182,7 +185,14 @@ package final class TrainingRun {
         return metrics
     }
 
-    private var isComplete: Bool { progress.epoch >= perStep.epochs || isFinished || hasStoppedEarly }
+    private var isComplete: Bool {
+        hasStoppedEarly || !isMeasurementPending && (progress.epoch >= perStep.epochs || isFinished)
+    }
+
+    /// Whether the held-out loss after the last step is due, but a stop interrupted its measurement.
+    private var isMeasurementPending: Bool {
+        plan.data.heldOut != nil && progress.validation?.pendingStep != nil
+    }
 
     private var hasStoppedEarly: Bool {
         guard let patience = perStep.earlyStopping, let validation = progress.validation else { return false }
@@ -212,25 +222,40 @@ package final class TrainingRun {
     private func runEpoch() throws {
         let timer = EpochTimer(
             progress, stepsPerEpoch: dataset.stepsPerEpoch, tokens: options[.batchSize] * options[.sequenceLength])
+        var last: StepReport?
+        if isMeasurementPending, progress.stepInEpoch < dataset.stepsPerEpoch, try endStep(nil, timer) { return }
         for batch in dataset.batches(epoch: progress.epoch, from: progress.stepInEpoch) {
-            let last = try step(batch, timer)
+            let report = try step(batch, timer)
+            last = report
             saver.reportOutcome(to: notify)
             if progress.stepInEpoch == dataset.stepsPerEpoch { break }
-            let validation = isDue(perStep.validateEverySteps) ? try validate(timer) : nil
-            if let validation { try record(.validated(validation)) }
-            let (isLast, isBest) = (isFinished || stop != nil || hasStoppedEarly, validation?.isBest ?? false)
-            if isLast { notify(.stoppedInEpoch(last)) }
-            if isLast || isDue(perStep.checkpointEverySteps) {
-                try save(isBest ? .pointAndBest : .point)
-            } else if isBest {
-                try save(.best)
-            } else if isDue(perStep.verifyReplicas) {
-                try saver.requireSameReplica(progress, trainer.replica)
-            }
-            if isLast { return reportEarlyStop() }
+            if try endStep(report, timer) { return }
         }
-        try endEpoch(timer)
-        reportEarlyStop()
+        try endEpoch(last, timer)
+    }
+
+    /// Measures and saves what is due after a step inside an epoch.
+    ///
+    /// - Parameter report: the step's report; nil if an earlier process did the step.
+    /// - Returns: whether the run ends after this step.
+    private func endStep(_ report: StepReport?, _ timer: EpochTimer) throws -> Bool {
+        let isMeasured = isMeasurementPending || isDue(perStep.validateEverySteps)
+        let validation = isMeasured ? try validate(timer) : nil
+        if let validation { try record(.validated(validation)) }
+        let isBest = validation?.isBest ?? false
+        // A resume may set fewer epochs.
+        let isLast = isFinished || stop != nil || hasStoppedEarly || progress.epoch >= perStep.epochs
+        if isLast, let report { notify(.stoppedInEpoch(report)) }
+        // Without a report, the saved point still has the pending measurement.
+        if isLast || report == nil || isDue(perStep.checkpointEverySteps) {
+            try save(isBest ? .pointAndBest : .point)
+        } else if isBest {
+            try save(.best)
+        } else if isDue(perStep.verifyReplicas) {
+            try saver.requireSameReplica(progress, trainer.replica)
+        }
+        if isLast { reportEarlyStop() }
+        return isLast
     }
 
     /// Returns whether the number of the last step is a multiple of `steps`.
@@ -260,14 +285,23 @@ package final class TrainingRun {
         return report
     }
 
-    private func endEpoch(_ timer: EpochTimer) throws {
+    /// Measures, reports and saves at the end of an epoch.
+    ///
+    /// If a stop interrupts the measurement, the epoch remains unfinished.
+    private func endEpoch(_ last: StepReport?, _ timer: EpochTimer) throws {
+        let validation = try validate(timer)
+        if isMeasurementPending {
+            if let last { notify(.stoppedInEpoch(last)) }
+            return try save(.point)
+        }
         guard let loss = progress.endEpoch() else { return }
         var report = timer.epoch(progress.epoch, loss: loss)
-        report.validation = try validate(timer)
+        report.validation = validation
         if let validation = report.validation { progress.validation?.epochLosses.append(validation.loss) }
         try record(.epochEnded(report))
         try save(report.validation?.isBest ?? false ? .pointAndBest : .point)
         try recordSample()
+        reportEarlyStop()
     }
 
     /// Reports the continuation of the `sample` text, if there is one.
@@ -279,23 +313,34 @@ package final class TrainingRun {
         }
     }
 
-    /// Measures the held-out loss; nil if nothing is held out.
+    /// Measures the held-out loss.
+    ///
+    /// - Returns: nil if nothing is held out, or if a stop interrupts the measurement, which is
+    ///   pending then.
     private func validate(_ timer: EpochTimer) throws -> ValidationReport? {
         guard let heldOut = plan.data.heldOut else { return nil }
-        let start = Clock.seconds
-        let loss = try trainer.loss(on: heldOut)
+        let (start, step) = (Clock.seconds, progress.step)
+        let loss: Double
+        do {
+            loss = try trainer.loss(on: heldOut) {
+                if stop == nil { stop = try ranks.pollStopRequest() }
+                if stop != nil { throw Interruption() }
+            }
+        } catch is Interruption {
+            progress.validation?.interrupt(step: step)
+            return nil
+        }
         guard loss.isFinite else {
             throw CollectiveError(
                 DTrainError(
-                    .badData, "the held-out loss after step \(progress.step) is not a finite number",
+                    .badData, "the held-out loss after step \(step) is not a finite number",
                     hint: "lower `learning-rate` and continue from the last checkpoint with `resume`"))
         }
         let seconds = Clock.seconds - start
         timer.exclude(seconds)
-        let step = progress.step
         let isBest = progress.validation?.note(loss, step: step, minDelta: perStep.minDelta) ?? false
-        let epoch = progress.stepInEpoch > 0 ? progress.epoch + 1 : progress.epoch
-        return ValidationReport(step: step, epoch: epoch, loss: loss, isBest: isBest, seconds: seconds)
+        return ValidationReport(
+            step: step, epoch: progress.epoch + 1, loss: loss, isBest: isBest, seconds: seconds)
     }
 
     private func reportEarlyStop() {

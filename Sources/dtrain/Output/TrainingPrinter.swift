@@ -249,11 +249,11 @@ final class TrainingPrinter {
     private func showEnd(
         _ step: Int, of steps: Int, seconds: Double, meanSeconds: Double, loss: Double, validation: Double? = nil
     ) {
+        let perStep = meanSeconds > 0 ? " \(Int((meanSeconds * 1000).rounded()).grouped)ms/step" : ""
         let line = ProgressLine(
             step: step, steps: steps,
-            fields: [
-                "\(seconds.clock) \(Int((meanSeconds * 1000).rounded()).grouped)ms/step", "loss: \(loss.fixed(4))",
-            ] + [validationField(validation), rate(meanSeconds: meanSeconds)].compactMap(\.self),
+            fields: ["\(seconds.clock)\(perStep)", "loss: \(loss.fixed(4))"]
+                + [validationField(validation), rate(meanSeconds: meanSeconds)].compactMap(\.self),
             neededFields: validation == nil ? 2 : 3, mayWrap: true
         ).text(columns: showsBar ? columns : nil)
         if showsBar, !isQuiet { write("\r") }

@@ -52,7 +52,8 @@ struct SampleModel {
             progress: TrainingProgress(
                 epoch: 2, stepInEpoch: 5, step: 349, epochLosses: [2.7409, 0.1 + 0.2], lossSum: 1.0 / 3,
                 validation: ValidationProgress(
-                    epochLosses: [2.8, 1.0 / 7], bestLoss: 1.0 / 7, bestStep: 344, reference: 1.0 / 7, waited: 3)))
+                    epochLosses: [2.8, 1.0 / 7], bestLoss: 1.0 / 7, bestStep: 344, reference: 1.0 / 7, waited: 3,
+                    pendingStep: 349)))
     }
 
     /// The optimizer state saved with the model.

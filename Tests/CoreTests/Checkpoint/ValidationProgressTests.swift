@@ -28,10 +28,22 @@ import Testing
         #expect(progress.waited == 0)
     }
 
+    @Test func anEvaluationIsNoLongerPendingOnceItIsDone() {
+        var progress = ValidationProgress()
+        progress.interrupt(step: 10)
+        #expect(progress.pendingStep == 10 && progress.bestLoss == nil)
+        progress.note(2, step: 10)
+        #expect(progress.pendingStep == nil && progress.bestStep == 10)
+    }
+
     @Test func inconsistentRecordsAreRejected() {
-        func problem(_ losses: [Double], best: Double?, at step: Int, waited: Int = 0) -> String? {
-            ValidationProgress(epochLosses: losses, bestLoss: best, bestStep: step, reference: best, waited: waited)
-                .problem(epochs: 1, step: 9)
+        func problem(
+            _ losses: [Double], best: Double?, at step: Int, waited: Int = 0, pending: Int? = nil, stepInEpoch: Int = 4
+        ) -> String? {
+            ValidationProgress(
+                epochLosses: losses, bestLoss: best, bestStep: step, reference: best, waited: waited,
+                pendingStep: pending
+            ).problem(epochs: 1, step: 9, stepInEpoch: stepInEpoch)
         }
         #expect(problem([2], best: 2, at: 9) == nil)
         #expect(problem([], best: 2, at: 9) != nil)
@@ -39,5 +51,8 @@ import Testing
         #expect(problem([2], best: nil, at: 9) != nil)
         #expect(problem([2], best: 2, at: 9, waited: -1) != nil)
         #expect(problem([.infinity], best: 2, at: 9) != nil)
+        #expect(problem([2], best: 2, at: 5, pending: 9) == nil)
+        #expect(problem([2], best: 2, at: 5, pending: 8) != nil)
+        #expect(problem([2], best: 2, at: 5, pending: 9, stepInEpoch: 0) != nil)
     }
 }
