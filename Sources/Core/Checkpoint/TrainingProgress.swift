@@ -30,7 +30,9 @@ public struct TrainingProgress: Hashable, Sendable, Codable {
         self.validation = validation
     }
 
-    /// Counts a step of the current epoch. A pending measurement after an earlier step is omitted.
+    /// Counts a step of the current epoch.
+    ///
+    /// A pending measurement of the held-out loss after an earlier step is omitted.
     ///
     /// - Parameter loss: the step's mean loss.
     public mutating func add(loss: Float) {
