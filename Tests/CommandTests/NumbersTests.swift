@@ -1,5 +1,6 @@
 import DTrainCore
 import DistributedTesting
+import Foundation
 import Testing
 
 /// Overflowing weights and gradients, and their prevention.
@@ -18,6 +19,27 @@ struct NumbersTests {
         #expect(try bench.names(in: "training_checkpoints").last == "ckpt_1_\(step - 1).safetensors")
         let kept = try Checkpoint(path: bench.path("training_checkpoints/ckpt_1_\(step - 1).safetensors"))
         #expect(kept.metadata.progress?.step == step - 1)
+    }
+
+    /// Then the warning's advice is followed.
+    @Test func anEpochWorseThanGuessingCausesOneWarning() throws {
+        let bench = try Bench()
+        let first = try bench.train("--epochs 1")
+        let diverged = try bench.train("--epochs 4 --learning-rate 50 --resume")
+        #expect(first.stderr.isEmpty, "\(first)")
+        let warnings = diverged.stderr.split(separator: "\n").filter { $0.hasPrefix("warning: the loss ") }
+        #expect(warnings.count == 1, "\(diverged)")
+        let warning = try #require(warnings.first)
+        let pattern =
+            /the loss of epoch 2 is worse than guessing \(([\d.]+), ln\(vocabulary\) ([\d.]+)\): .*--checkpoint-dir.*--resume-from/
+        let match = try #require(try pattern.firstMatch(in: warning), "\(diverged)")
+        let (loss, uniform) = try (#require(Double(match.1)), #require(Double(match.2)))
+        #expect(abs(uniform - log(Double(Bench.vocabularySize))) < 1e-4)
+        #expect(loss > uniform)
+        let mended = try bench.train(
+            "--epochs 4 --learning-rate 0.01 --resume-from training_checkpoints/ckpt_1.safetensors --checkpoint-dir other"
+        )
+        #expect(!mended.stderr.contains("worse than guessing"), "\(mended)")
     }
 
     @Test func clippingIsTheSameForAnyNumberOfRanks() throws {

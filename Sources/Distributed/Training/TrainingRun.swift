@@ -19,8 +19,8 @@ package final class TrainingRun {
     private let openLog: OpenTrainingLog?
     private let stopSignal: () -> Int32
     private var progress: TrainingProgress
-    /// On rank 0, once the run has begun.
-    private var logs: [any TrainingLog] = []
+    /// Opened once the run has begun.
+    private var logs = TrainingLogs()
     /// The stop request, set on all ranks after the same step or before the same held-out batch.
     private var stop: StopRequest?
     /// The last checkpoint that this process saved.
@@ -28,33 +28,6 @@ package final class TrainingRun {
 
     /// Ends a measurement of the held-out loss, on all ranks before the same batch.
     private struct Interruption: Error {}
-
-    /// The settings that every step needs, looked up once.
-    private struct StepSettings {
-        let epochs: Int
-        let maxSteps: Int?
-        let schedule: LearningRateSchedule
-        let (clipNorm, clipValue): (Double?, Double?)
-        let profile: Bool
-        let checkpointEverySteps: Int?
-        let verifyReplicas: Int?
-        let validateEverySteps: Int?
-        let earlyStopping: Int?
-        let minDelta: Double
-        let dropout: Dropout
-
-        init(_ plan: TrainingPlan) {
-            let options = plan.options
-            (epochs, maxSteps) = (options[.epochs], options[.maxSteps])
-            schedule = plan.schedule
-            (clipNorm, clipValue) = (options[.clipNorm], options[.clipValue])
-            profile = options[.profile]
-            (checkpointEverySteps, verifyReplicas) = (options[.checkpointEverySteps], options[.verifyReplicas])
-            (validateEverySteps, earlyStopping) = (options[.validateEverySteps], options[.earlyStopping])
-            minDelta = options[.minDelta]
-            dropout = Dropout(inputs: options[.dropout], recurrent: options[.recurrentDropout])
-        }
-    }
 
     /// Creates the model and gives all ranks the same weights; collective, changes no file.
     ///
@@ -123,11 +96,11 @@ package final class TrainingRun {
         }
         StopSignals.settle()
         guard let stop, !isComplete else {
-            try agreement.collectively { try finishLogs() }
+            try agreement.collectively { try logs.finish(report: notify) }
             return true
         }
         // The steps of a missing end are repeated on resume, so this doesn't change the exit code.
-        do { try finishLogs() } catch { notify(.warning("\(error)")) }
+        do { try logs.finish(report: notify) } catch { notify(.warning("\(error)")) }
         let names = try communicator.allGather(communicator.name)
         notify(
             .stopped(
@@ -149,31 +122,16 @@ package final class TrainingRun {
         try record(.ready(plan.overview(trainer)))
     }
 
-    /// Finishes every log, also after one that fails.
-    ///
-    /// - Throws: the first error; the others are warnings.
-    private func finishLogs() throws {
-        let errors = logs.compactMap { log in
-            do {
-                try log.finish()
-                return nil as (any Error)?
-            } catch {
-                return error
-            }
-        }
-        for error in errors.dropFirst() { notify(.warning("\(error)")) }
-        if let first = errors.first { throw first }
-    }
-
     private func openFiles() throws {
         let start = plan.start.summary
         try saver.open(plan.start.lock) { try plan.start.requireUnchanged(options) }
         logs = try agreement.collectively {
-            guard communicator.isRoot else { return [] }
+            guard communicator.isRoot else { return TrainingLogs() }
             let predecessor = plan.start.predecessor(options)
-            return try [openMetrics(after: predecessor), openLog?(options, predecessor)].compactMap(\.self)
+            return try TrainingLogs(
+                [openMetrics(after: predecessor), openLog?(options, predecessor)].compactMap(\.self))
         }
-        saver.flushLogs = { [flushes = logs.map { $0.flush }] in for flush in flushes { flush() } }
+        saver.flushLogs = logs.flush
         try saver.removeEarlier(start)
     }
 
@@ -356,7 +314,7 @@ package final class TrainingRun {
 
     /// Writes an event to the logs and reports it.
     private func record(_ event: TrainingEvent) throws {
-        for log in logs { try log.record(event, report: notify) }
+        try logs.record(event, report: notify)
         notify(event)
     }
 

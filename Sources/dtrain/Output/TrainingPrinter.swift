@@ -24,6 +24,8 @@ final class TrainingPrinter {
     private var last: (epoch: Int, loss: Double)?
     /// The steps of this process and their wall seconds.
     private var (steps, seconds) = (0, 0.0)
+    /// Whether a warning has said that the loss is worse than guessing.
+    private var hasWarnedOfLoss = false
     /// Seconds between two lines of an epoch without a bar.
     private static let lineInterval = 10.0
     /// A loss above this multiple of ln(vocabulary) is worse than a uniform guess, beyond the noise
@@ -75,6 +77,7 @@ final class TrainingPrinter {
             showEnd(
                 report.steps, of: report.steps, seconds: report.seconds, meanSeconds: report.meanSeconds,
                 loss: report.loss, validation: report.validation?.loss)
+            warnIfDiverged(report)
         case .validated(let report):
             heldOut.append(report)
             if showsBar { lastLine = firstLine }
@@ -186,12 +189,27 @@ final class TrainingPrinter {
         let comparison = "\(loss.fixed(4)), ln(vocabulary) \(uniform.fixed(4))"
         if !isResumed { line("mean loss of the given weights \(comparison)") }
         guard loss > Self.chance * uniform else { return }
+        hasWarnedOfLoss = true
         Console.warning(
             isResumed
                 ? "the loss after the resume is worse than guessing (\(comparison)): the training may have diverged; try an older "
                     + "checkpoint with `resume-from`"
                 : "the weights of '\(path)' are worse than guessing (\(comparison)): check that they belong to this text "
                     + "and its vocabulary")
+    }
+
+    /// Warns, once, of an epoch whose loss is worse than guessing.
+    ///
+    /// The mean of the first epoch contains the jump of the loss in the first steps.
+    private func warnIfDiverged(_ report: EpochReport) {
+        guard report.epoch > 1, !hasWarnedOfLoss, let overview else { return }
+        let uniform = log(Double(overview.layout.configuration.vocabularySize))
+        guard report.loss > Self.chance * uniform else { return }
+        hasWarnedOfLoss = true
+        Console.warning(
+            "the loss of epoch \(report.epoch.grouped) is worse than guessing (\(report.loss.fixed(4)), ln(vocabulary) "
+                + "\(uniform.fixed(4))): the training has probably diverged; use a lower `learning-rate` and another "
+                + "`checkpoint-dir`, from an older checkpoint with `resume-from` or from the start")
     }
 
     private func show(_ report: StopReport) {
