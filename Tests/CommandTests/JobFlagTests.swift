@@ -10,8 +10,9 @@ struct JobFlagTests {
         let bench = try Bench()
         let outcome = try bench.tryToTrain("--epochs 1 --profile --metrics m.jsonl", on: launch)
         #expect(outcome.status == 0, "\(outcome)")
-        for part in ["pack", "forward", "head", "backward through time", "weight gradient", "wait", "exchange", "Adam"]
-        {
+        for part in [
+            "pack", "forward", "head", "backward through time", "weight gradient", "wait", "exchange", "optimizer",
+        ] {
             #expect(outcome.stdout.contains("  \(part) "), "\(outcome)")
         }
         let steps = try Metrics(bench.read("m.jsonl")).lines.filter { $0.step != nil }

@@ -102,6 +102,56 @@ import Testing
         #expect(try Checkpoint(path: bench.path("ckpt_1.safetensors")).metadata.progress?.epoch == 1)
     }
 
+    /// The next save replaces the copy of the state.
+    @Test(arguments: [CheckpointSaver.Target.best, .pointAndBest])
+    func aFailedBestCheckpointIsRetriedBeforeTheNextSave(target: CheckpointSaver.Target) throws {
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 1))
+        try bench.save(epoch: 1, to: target)
+        try bench.save(epoch: 2)
+        try bench.saver.finish(report: bench.note)
+        #expect(try Checkpoint(path: bench.path("ckpt_best.safetensors")).metadata.progress?.epoch == 1)
+        #expect(try bench.folder.names.contains("ckpt_1.safetensors") == (target == .pointAndBest))
+        #expect(try Checkpoint(path: bench.path("ckpt_2.safetensors")).metadata.progress?.epoch == 2)
+        #expect(bench.events.count { $0.hasPrefix("warning") } == 1, "\(bench.events)")
+    }
+
+    @Test func aBestCheckpointThatFailsTwiceIsReported() throws {
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 2))
+        try bench.save(epoch: 1, to: .pointAndBest)
+        try bench.save(epoch: 2)
+        try bench.saver.finish(report: bench.note)
+        try #require(bench.events.count == 3, "\(bench.events)")
+        #expect(bench.events[1].hasSuffix("ckpt_best.safetensors' is not the checkpoint with the lowest loss"))
+        #expect(try bench.folder.names == ["ckpt_2.safetensors"])
+    }
+
+    /// A point whose best checkpoint is missing would be resumed as if it were there.
+    @Test func theBestCheckpointIsWrittenBeforeItsPoint() throws {
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 1, after: 1))
+        try bench.save(epoch: 1, to: .pointAndBest)
+        bench.saver.settle(after: DTrainError(.internal, ""), report: bench.note)
+        #expect(try bench.folder.names == ["ckpt_best.safetensors"])
+    }
+
+    @Test func theBestCheckpointIsNotCountedAndStays() throws {
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), keep: 1)
+        try bench.save(epoch: 1, to: .pointAndBest)
+        try bench.save(epoch: 2)
+        try bench.save(epoch: 3)
+        try bench.saver.finish(report: bench.note)
+        #expect(try bench.folder.names == ["ckpt_3.safetensors", "ckpt_best.safetensors"])
+    }
+
+    @Test func nothingIsDeletedBeforeTheFolderIsOpen() throws {
+        let folder = try SaverFolder()
+        let first = try SaverBench(folder, SoloCommunicator())
+        for epoch in 1...3 { try first.save(epoch: epoch) }
+        try first.saver.finish(report: first.note)
+        let second = try SaverBench(folder, SoloCommunicator(), keep: 1, opens: false)
+        try second.saver.finish(report: second.note)
+        #expect(try folder.names == (1...3).map { "ckpt_\($0).safetensors" })
+    }
+
     @Test(arguments: 1...3)
     func aLastSaveThatFailsTwiceFailsAllRanks(ranks: Int) throws {
         let (errors, files) = try save(ranks: ranks, calls: failing(times: 2))

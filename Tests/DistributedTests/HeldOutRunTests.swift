@@ -248,13 +248,122 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: best))
     }
 
+    /// Trains an epoch with measurements after each fifth step.
+    private func trainAnEpoch() throws -> TrainingOptions {
+        let first = options(in: "run") { ($0[.validationSplit], $0[.validateEverySteps], $0[.epochs]) = (0.2, 5, 1) }
+        try train(ranks: 1, first)
+        return first
+    }
+
+    private func record(_ file: String) throws -> ValidationProgress {
+        try #require(try Checkpoint(path: "\(bench.folder)/\(file)").metadata.progress?.validation)
+    }
+
+    /// At this rate no loss is lower than before.
+    @Test func aResumeIntoAnotherFolderCopiesTheBestCheckpoint() throws {
+        var again = try trainAnEpoch()
+        let best = try bytes("run/ckpt_best.safetensors")
+        (again.start, again[.epochs]) = (.resumeFrom("\(bench.folder)/run/ckpt_1.safetensors"), 2)
+        (again[.checkpointDirectory], again[.metrics], again[.learningRate]) = ("\(bench.folder)/other", nil, 10)
+        try train(ranks: 2, again)
+        #expect(try bytes("other/ckpt_best.safetensors") == best)
+        #expect(try record("other/ckpt_2.safetensors").bestLoss == record("run/ckpt_1.safetensors").bestLoss)
+    }
+
+    @Test func theBestCheckpointAfterALostOneTakesItsPlace() throws {
+        var again = try trainAnEpoch()
+        let before = try record("run/ckpt_1.safetensors")
+        try FileManager.default.removeItem(atPath: "\(bench.folder)/run/ckpt_best.safetensors")
+        (again.start, again[.epochs], again[.learningRate]) = (.resume, 2, 10)
+        try train(ranks: 2, again)
+        let best = try record("run/ckpt_best.safetensors")
+        #expect(try #require(best.bestLoss) > #require(before.bestLoss))
+        #expect(best.bestStep > before.bestStep)
+        // Early stopping still counts from the lowest loss.
+        let last = try record("run/ckpt_2.safetensors")
+        #expect(last.reference == before.reference && last.waited >= 5)
+    }
+
+    /// A new training would replace it.
+    @Test func aLoneBestCheckpointIsNotReplaced() throws {
+        var again = options(in: "run") { $0[.validationSplit] = 0.2 }
+        try train(ranks: 1, again)
+        for epoch in 1...2 {
+            try FileManager.default.removeItem(atPath: "\(bench.folder)/run/ckpt_\(epoch).safetensors")
+        }
+        try #require(try record("run/ckpt_best.safetensors").epochLosses.count == 2)
+        let best = try bytes("run/ckpt_best.safetensors")
+        again.start = .resume
+        for (options, word) in [
+            (again, "holds only ckpt_best.safetensors, of epoch 2"),
+            (
+                options(in: "run") {
+                    ($0[.validationSplit], $0[.metrics]) = (0.2, nil)
+                    $0.start = .resumeFrom("\(bench.folder)/other/ckpt_1.safetensors")
+                }, "holds later checkpoints"
+            ),
+        ] {
+            if options.start != .resume {
+                try train(ranks: 1, self.options(in: "other") { ($0[.validationSplit], $0[.epochs]) = (0.2, 1) })
+            }
+            let error = try #require(throws: (any Error).self) { try train(ranks: 2, options) }
+            #expect("\(error)".contains(word))
+            #expect(try bytes("run/ckpt_best.safetensors") == best)
+        }
+        // The error's advice.
+        again.start = .resumeFrom("\(bench.folder)/run/ckpt_best.safetensors")
+        (again[.epochs], again[.metrics]) = (3, nil)
+        try train(ranks: 2, again)
+    }
+
+    @Test func overwritingDeletesTheBestCheckpoint() throws {
+        var again = try trainAnEpoch()
+        (again[.validationSplit], again[.validateEverySteps], again[.overwrite]) = (nil, nil, true)
+        try train(ranks: 1, again)
+        #expect(!FileManager.default.fileExists(atPath: "\(bench.folder)/run/ckpt_best.safetensors"))
+    }
+
+    /// As a custom training loop may save it.
+    @Test func aMissingRecordOfHeldOutLossesIsRejected() throws {
+        var again = try trainAnEpoch()
+        let path = "\(bench.folder)/run/ckpt_1.safetensors"
+        try bench.rewrite(path) { $0.progress?.validation = nil }
+        (again.start, again[.epochs]) = (.resume, 2)
+        let error = try #require(throws: CollectiveError.self) { try train(ranks: 2, again) }
+        #expect(error.error.category == .badData)
+        #expect(error.description.contains("has the held-out losses of 0 of its 1 epochs"), "\(error)")
+    }
+
+    /// While it is mapped, its space isn't free for the next checkpoint.
+    @Test func theResumedFileIsClosedBeforeTheFirstStep() throws {
+        var again = bench.options
+        again[.epochs] = 1
+        try train(ranks: 1, again)
+        (again.start, again[.epochs]) = (.resume, 2)
+        let path = "\(bench.folder)/checkpoints/ckpt_1.safetensors"
+        let plan = try TrainingPlan.make(again, communicator: SoloCommunicator(), defaultThreads: 1) { _ in }
+        func isMapped() throws -> Bool {
+            let maps = try #require(FileHandle(forReadingAtPath: "/proc/self/maps"))
+            // A read returns one page at most.
+            var text = Data()
+            while let part = try maps.read(upToCount: 1 << 12), !part.isEmpty { text += part }
+            return text.range(of: Data(path.utf8)) != nil
+        }
+        #expect(try isMapped())
+        let run = try TrainingRun(plan) { _ in }
+        #expect(try !isMapped())
+        try run.run()
+    }
+
     @Test func resumingWithOtherHeldOutDataIsRejected() throws {
         for (name, text) in [
             ("a.txt", "the lazy dog jumps over the fox\n"), ("b.txt", "the quick fox runs over dogs\n"),
         ] {
             try text.write(toFile: "\(bench.folder)/\(name)", atomically: true, encoding: .utf8)
         }
-        let first = options(in: "run") { ($0[.validationData], $0[.maxSteps]) = ("\(bench.folder)/a.txt", 2) }
+        let first = options(in: "run") {
+            ($0[.validationData], $0[.maxSteps], $0[.earlyStopping]) = ("\(bench.folder)/a.txt", 2, 3)
+        }
         try train(ranks: 1, first)
         var again = first
         (again.start, again[.maxSteps]) = (.resume, 3)

@@ -29,7 +29,8 @@ final class SaverBench {
     private(set) var events: [String] = []
 
     init(
-        _ folder: SaverFolder, _ communicator: any Communicator, keep: Int? = nil, calls: FileCalls = .system
+        _ folder: SaverFolder, _ communicator: any Communicator, keep: Int? = nil, calls: FileCalls = .system,
+        opens: Bool = true
     ) throws {
         self.folder = folder
         var options = TrainingOptions(data: "\(folder.path)/text.txt")
@@ -45,7 +46,7 @@ final class SaverBench {
         saver = try CheckpointSaver(
             options, replica: replica, corpus: corpus, agreement: ReplicaAgreement(communicator),
             communicator: communicator, calls: calls)
-        try saver.open()
+        if opens { try saver.open() }
     }
 
     func path(_ name: String) -> String { "\(folder.checkpoints)/\(name)" }
@@ -58,9 +59,9 @@ final class SaverBench {
         }
     }
 
-    func save(epoch: Int) throws {
+    func save(epoch: Int, to target: CheckpointSaver.Target = .point) throws {
         _ = try saver.save(
             TrainingProgress(epoch: epoch, step: epoch, epochLosses: Array(repeating: 1, count: epoch)), replica,
-            report: note)
+            to: target, report: note)
     }
 }

@@ -51,6 +51,12 @@ import Testing
         #expect(try horizon("ckpt_2_4") == 52)
     }
 
+    @Test func aDecayThatNeverStartsCausesANotice() throws {
+        let (steps, notices) = try train(to: 3) { ($0[.schedule], $0[.decayStart]) = (.cosine, .epochs(2)) }
+        #expect(steps.map(\.learningRate) == [1e-3, 1e-3, 1e-3])
+        #expect(notices.contains { $0.contains("has no effect: it starts after 52 steps") }, "\(notices)")
+    }
+
     @Test func aConstantRateHasNoHorizon() throws {
         let (steps, _) = try train(to: 3)
         #expect(steps.map(\.learningRate) == [1e-3, 1e-3, 1e-3])

@@ -90,8 +90,28 @@ public struct CheckpointDirectory: Hashable, Sendable {
     package func removeBest(after step: Int? = nil) throws {
         guard Folder.exists(best) else { return }
         // One that can't be read is of no use to a resumed run, so it is deleted, too.
-        if let step, let saved = (try? Checkpoint(path: best))?.metadata.progress?.step, saved <= step { return }
+        if let step, let saved = bestProgress?.step, saved <= step { return }
         try remove(best)
+    }
+
+    /// The progress at the checkpoint with the lowest held-out loss; nil if there is none that can be
+    /// read.
+    package var bestProgress: TrainingProgress? {
+        Folder.exists(best) ? (try? Checkpoint(path: best))?.metadata.progress : nil
+    }
+
+    /// Whether `best` is the checkpoint that a training's record names.
+    package func holdsBest(of record: ValidationProgress) -> Bool {
+        guard let saved = bestProgress?.validation else { return false }
+        return (saved.bestLoss, saved.bestStep) == (record.bestLoss, record.bestStep)
+    }
+
+    /// Copies another folder's best checkpoint, replacing this folder's.
+    ///
+    /// - Throws: `DTrainError` with `noInput` or `inputOutput` when a file can't be read or written.
+    package func copyBest(from other: CheckpointDirectory) throws {
+        let file = try MappedFile(path: other.best, kind: "checkpoint")
+        try AtomicFile.write(to: best) { try $0.write(file.bytes) }
     }
 
     /// Deletes all but the newest checkpoints; the newest valid one is always kept.

@@ -2,9 +2,9 @@
 public struct ValidationProgress: Hashable, Sendable, Codable {
     /// The held-out loss after each finished epoch.
     public var epochLosses: [Double] = []
-    /// The lowest held-out loss so far; nil before the first.
+    /// The lowest held-out loss so far; nil before the first, and if its checkpoint was lost.
     public private(set) var bestLoss: Double?
-    /// The number of steps done when it was measured; 0 before the first.
+    /// The number of steps done when it was measured; 0 without one.
     public private(set) var bestStep = 0
     /// The loss at the last improvement, which the next must undercut by more than `minDelta`; nil
     /// before the first.
@@ -50,6 +50,9 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
 
     /// Records that a stop interrupted the evaluation after `step` steps.
     package mutating func interrupt(step: Int) { pendingStep = step }
+
+    /// Forgets the lowest loss, whose checkpoint is gone; the next evaluation is the best again.
+    package mutating func forgetBest() { (bestLoss, bestStep) = (nil, 0) }
 
     /// Omits a pending evaluation.
     mutating func skipPending() { pendingStep = nil }

@@ -48,8 +48,9 @@ public struct LearningRateSchedule: Hashable, Sendable {
     public func rate(step: Int) -> Double {
         if step < warmupSteps { return learningRate * Double(step) / Double(warmupSteps) }
         guard kind != .constant else { return learningRate }
+        guard step >= warmupSteps + decayStart else { return learningRate }
         guard decaySteps > 0 else { return finalLearningRate }
-        return rate(decayedFor: max(0, step - warmupSteps - decayStart))
+        return rate(decayedFor: step - warmupSteps - decayStart)
     }
 
     /// The rate after j steps of decay; the decay must have at least one step.

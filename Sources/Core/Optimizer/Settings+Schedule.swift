@@ -9,7 +9,9 @@ extension Settings {
         let start = self[.decayStart].steps(perEpoch: stepsPerEpoch)
         return LearningRateSchedule(
             self[.schedule], learningRate: self[.learningRate], warmupSteps: warmup, decayStart: start,
-            decaySteps: self[.decaySteps]?.steps(perEpoch: stepsPerEpoch) ?? max(0, horizon - warmup - start),
+            // A part of an epoch may round to no step.
+            decaySteps: self[.decaySteps].map { max(1, $0.steps(perEpoch: stepsPerEpoch)) }
+                ?? max(0, horizon - warmup - start),
             decayRate: self[.decayRate], finalLearningRate: self[.finalLearningRate])
     }
 

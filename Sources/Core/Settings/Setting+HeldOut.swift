@@ -54,7 +54,7 @@ extension Setting where Value == Double {
     /// The smallest decrease of the held-out loss that counts as an improvement.
     public static var minDelta: Setting {
         Setting(
-            "min-delta", "Smallest decrease of the held-out loss that counts as improvement", default: 0,
+            "min-delta", "A held-out loss that is lower by more than this counts as improvement", default: 0,
             onResume: .mayChange, storedIn: .trainingUnlessDefault("minDelta"), where: { $0 >= 0 && $0.isFinite })
     }
 }

@@ -29,7 +29,7 @@ public struct Gradient: ~Copyable {
     /// A second call replaces the first. After `clip(value:)`, the norm is that of the clipped
     /// elements.
     ///
-    /// - Parameter limit: the largest norm over all parameters.
+    /// - Parameter limit: the largest norm over all parameters that aren't frozen.
     /// - Throws: `DTrainError` with `usage` when the limit isn't a positive number; the gradient is
     ///   then unchanged.
     public mutating func clip(norm limit: Double) throws {

@@ -8,7 +8,7 @@ extension Replica {
     /// Multiplies every element of the completed gradient by `scale` and clips it to [−limit,
     /// limit].
     ///
-    /// - Returns: the norm over all parameters afterwards.
+    /// - Returns: the norm over all parameters that aren't frozen, afterwards.
     func clipGradient(scale: Float, limit: Float) throws -> Double {
         try pool.run { [self] _ in
             while let piece = pool.nextTask(below: gradientNorm.count) {

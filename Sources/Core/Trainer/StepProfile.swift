@@ -38,7 +38,7 @@ public struct StepProfile: Hashable, Sendable, Codable {
     public var parts: [(name: String, seconds: Double)] {
         [
             ("pack", pack), ("forward", forward), ("head", head), ("backward through time", backward),
-            ("weight gradient", weightGradient), ("wait", wait), ("exchange", exchange), ("Adam", adam),
+            ("weight gradient", weightGradient), ("wait", wait), ("exchange", exchange), ("optimizer", adam),
             ("other", other),
         ]
     }

@@ -14,7 +14,7 @@ extension Trainer {
     ///   - settings: further settings to store, such as the number of epochs and the learning-rate
     ///     schedule with its base rate.
     /// - Throws: `DTrainError` with `inputOutput` when writing fails, with `badData` when a weight
-    ///   isn't finite, with `usage` when the progress isn't at the trainer's step.
+    ///   or a number of the optimizer's state isn't finite, with `usage` when the progress isn't at the trainer's step.
     public func save(
         to path: String, data: SequenceDataset, progress: TrainingProgress, settings: Settings = Settings()
     ) throws {
@@ -25,7 +25,7 @@ extension Trainer {
                     .usage, "cannot save '\(path)': the progress is at step \(progress.step), the trainer at \(step)")
             }
             guard ranks.rank == 0 else { return }
-            try requireFinite(path)
+            try requireFiniteState(path)
             try Folder.create(Folder.parent(of: path))
             try Checkpoint.write(
                 to: path,
@@ -53,7 +53,7 @@ extension Trainer {
     public func export(to path: String, vocabulary: Vocabulary) throws {
         try ranks.collectively {
             guard ranks.rank == 0 else { return }
-            try requireFinite(path)
+            try requireFinite(replica.parameters, "weights", path)
             try Folder.create(Folder.parent(of: path))
             try Checkpoint.write(
                 to: path,
@@ -113,14 +113,22 @@ extension Trainer {
                 "checkpoint '\(path)' was trained on \(tokens.rawValue), not \(data.corpus.tokenization.rawValue)",
                 hint: "open the text with the checkpoint's vocabulary")
         }
+        // Read first: what is missing must not leave the trainer half loaded.
+        let states = replica.states == nil ? nil : try checkpoint.states(batchSize: shape.batchSize)
         try checkpoint.load(optimizer: replica.optimizerState)
         try checkpoint.load(parameters: replica.parameters.pointer)
-        return (progress, replica.states == nil ? nil : try checkpoint.states(batchSize: shape.batchSize))
+        return (progress, states)
     }
 
-    private func requireFinite(_ path: String) throws {
-        guard let name = layout.firstNonFinite(in: replica.parameters.pointer) else { return }
-        throw DTrainError(.badData, "cannot save '\(path)': the weights of \(name) are not finite numbers")
+    private func requireFiniteState(_ path: String) throws {
+        let state = replica.optimizerState
+        try requireFinite(replica.parameters, "weights", path)
+        for (slot, values) in zip(state.optimizer.slots, state.slots) { try requireFinite(values, slot.title, path) }
+    }
+
+    private func requireFinite(_ values: AlignedBuffer<Float>, _ title: String, _ path: String) throws {
+        guard let name = layout.firstNonFinite(in: values.pointer) else { return }
+        throw DTrainError(.badData, "cannot save '\(path)': the \(title) of \(name) are not finite numbers")
     }
 
     /// The settings that a checkpoint stores.

@@ -1,6 +1,6 @@
 /// The ranks that train one model together, and their communication as a trainer needs it.
 ///
-/// Every method is collective: all ranks call the same ones in the same order.
+/// All ranks call the same methods in the same order. All but `makeReducer` and `shared` communicate.
 package protocol TrainingRanks: AnyObject {
     /// The rank of this process, from 0.
     var rank: Int { get }

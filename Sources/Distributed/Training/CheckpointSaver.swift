@@ -21,6 +21,8 @@ final class CheckpointSaver {
     var flushLogs: (@Sendable () -> Void)?
     /// The last save, if it failed.
     private var failed: (job: CheckpointWriter.Job, error: DTrainError)?
+    /// Whether the folder is open.
+    private var isOpen = false
 
     /// The seconds between warnings while the training waits for the disk.
     private static let warningInterval = 10.0
@@ -64,6 +66,7 @@ final class CheckpointSaver {
             try check()
             return lock
         }
+        isOpen = true
     }
 
     /// Deletes an earlier training's checkpoints if the options say so: all, or those after the
@@ -79,6 +82,22 @@ final class CheckpointSaver {
         try agreement.collectively {
             guard writer != nil, options[.overwrite] || start.isResumed || options.start == .resume else { return }
             try directory.removeBest(after: start.isResumed ? start.progress.step : nil)
+        }
+    }
+
+    /// Looks for the best checkpoint of a resumed training, and copies it from the resumed
+    /// checkpoint's folder if it is only there; collective.
+    ///
+    /// - Returns: on rank 0, whether the folder holds it now; true on the others.
+    func findBest(_ start: StartingPoint.Summary) throws -> Bool {
+        try agreement.collectively {
+            guard writer != nil, let record = start.progress.validation, record.bestLoss != nil else { return true }
+            if directory.holdsBest(of: record) { return true }
+            guard let path = start.path else { return false }
+            let source = CheckpointDirectory(path: Folder.parent(of: path))
+            guard source.holdsBest(of: record) else { return false }
+            try directory.copyBest(from: source)
+            return true
         }
     }
 
@@ -106,6 +125,7 @@ final class CheckpointSaver {
         try agreement.collectively {
             guard let writer else { return }
             try wait(for: writer, report)
+            try retryBest(writer, report)
             try replica.copyState(to: writer.snapshot)
             failed = nil
             writer.start(
@@ -118,6 +138,21 @@ final class CheckpointSaver {
                     states: states, keep: target == .best ? nil : options[.keep], flushLogs: flushLogs))
         }
         return path
+    }
+
+    /// Retries a failed save of the best checkpoint, whose copy of the state the next save replaces.
+    ///
+    /// - Throws: an error that a later save can't fix.
+    private func retryBest(_ writer: CheckpointWriter, _ report: (TrainingEvent) -> Void) throws {
+        guard let last = failed, [last.job.path, last.job.copy].contains(directory.best) else { return }
+        failed = nil
+        writer.start(last.job)
+        try wait(for: writer) { event in
+            // Replaced by the warning below.
+            if case .saved = event { report(event) }
+        }
+        guard let failed else { return }
+        report(.warning("not saved: \(failed.error); '\(directory.best)' is not the checkpoint with the lowest loss"))
     }
 
     /// Checks that all ranks have the same weights after a step; collective.
@@ -145,6 +180,8 @@ final class CheckpointSaver {
         try agreement.collectively {
             guard let writer else { return }
             try wait(for: writer, report)
+            // A stop before the first step leaves the folder as it is.
+            guard isOpen else { return }
             guard let last = failed else { return prune(report) }
             failed = nil
             writer.start(last.job)

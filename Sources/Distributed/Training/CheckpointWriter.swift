@@ -8,7 +8,7 @@ final class CheckpointWriter {
     /// One checkpoint to write.
     struct Job: Sendable {
         let path: String
-        /// The path of a second file with the same content; nil for none.
+        /// The path of a second file with the same content, written first; nil for none.
         let copy: String?
         let metadata: CheckpointMetadata
         /// The states of streams; nil without streams.
@@ -75,7 +75,9 @@ final class CheckpointWriter {
             return rename(old, new)
         }
         do {
-            for path in [job.path] + (job.copy.map { [$0] } ?? []) {
+            // A best checkpoint without its point is deleted by a resume, which repeats its steps. A point that
+            // names a missing best checkpoint would stay.
+            for path in [job.copy, job.path].compactMap(\.self) {
                 try snapshot.write(to: path, metadata: job.metadata, states: job.states, with: calls)
             }
         } catch {

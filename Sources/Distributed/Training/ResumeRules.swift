@@ -61,6 +61,20 @@ enum ResumeRules {
                 + "weights' bits differ from those of an uninterrupted training")
     }
 
+    /// Refuses a record of held-out losses that doesn't cover the finished epochs, as a training loop
+    /// other than dtrain's may save it.
+    ///
+    /// - Throws: `DTrainError` with `badData` naming the file.
+    static func checkRecord(_ start: StartingPoint.Summary) throws {
+        let count = start.progress.validation?.epochLosses.count ?? 0
+        guard start.isResumed, count != start.progress.epoch, let path = start.path else { return }
+        throw DTrainError(
+            .badData,
+            "'\(path)' was trained with held-out data, but has the held-out losses of \(count) of its "
+                + "\(start.progress.epoch) epochs",
+            hint: "start a new training from its weights with `init`")
+    }
+
     /// Refuses a progress whose step, epoch and step in the epoch don't add up.
     ///
     /// - Throws: `DTrainError` with `badData` naming the file and the numbers.

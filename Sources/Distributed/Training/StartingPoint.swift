@@ -57,11 +57,18 @@ struct StartingPoint {
         case checkpoint(Checkpoint)
     }
 
+    /// The open files, which `close` closes.
+    private final class SourceBox {
+        var source: Source
+
+        init(_ source: Source) { self.source = source }
+    }
+
     let summary: Summary
     /// The lock that keeps other trainings from changing the checkpoint folder; on rank 0, if the
     /// folder exists.
     let lock: CheckpointLock?
-    private let source: Source
+    private let source: SourceBox
     /// The checkpoints found in the folder; empty except on rank 0.
     private let found: [CheckpointName]
 
@@ -88,7 +95,7 @@ struct StartingPoint {
         }
         let shared = try communicator.broadcast(Array(try JSONEncoder().encode(own)), from: 0)
         return StartingPoint(
-            summary: try JSONDecoder().decode(Summary.self, from: Data(shared)), lock: lock, source: source,
+            summary: try JSONDecoder().decode(Summary.self, from: Data(shared)), lock: lock, source: SourceBox(source),
             found: found)
     }
 
@@ -141,6 +148,7 @@ struct StartingPoint {
                         .badData, "all \(count) checkpoints in '\(directory.path)' are damaged",
                         hint: "restore one, or start a new training with `overwrite`")
                 }
+                if !options[.overwrite] { try requireNoOlderBest(in: directory) }
                 report(.notice("no checkpoint in '\(options[.checkpointDirectory])' yet: starting a new training"))
                 return .fresh
             }
@@ -161,14 +169,29 @@ struct StartingPoint {
     private static func requireNoLaterCheckpoints(
         in directory: CheckpointDirectory, than checkpoint: Checkpoint, _ options: TrainingOptions
     ) throws {
-        guard !options[.overwrite], let progress = checkpoint.metadata.progress,
-            let newest = try directory.list().first,
-            newest > CheckpointName(progress)
-        else { return }
+        guard !options[.overwrite], let progress = checkpoint.metadata.progress else { return }
+        let later: String
+        if let newest = try directory.list().first {
+            guard newest > CheckpointName(progress) else { return }
+            later = newest.fileName
+        } else {
+            guard let best = directory.bestProgress, best.step > progress.step else { return }
+            later = CheckpointDirectory.bestName
+        }
         throw DTrainError(
             .usage,
-            "folder '\(directory.path)' holds later checkpoints than '\(checkpoint.path)' (up to \(newest.fileName))",
+            "folder '\(directory.path)' holds later checkpoints than '\(checkpoint.path)' (up to \(later))",
             hint: "delete the later ones with `overwrite`, or name another folder")
+    }
+
+    /// Refuses a folder of which only the best checkpoint is left; a new training would replace it.
+    ///
+    /// A training killed at the end of its first epoch may leave one, too.
+    private static func requireNoOlderBest(in directory: CheckpointDirectory) throws {
+        guard let progress = directory.bestProgress, progress.epoch > 1 else { return }
+        throw DTrainError(
+            .usage, "folder '\(directory.path)' holds only \(CheckpointDirectory.bestName), of epoch \(progress.epoch)",
+            hint: "continue from it with `resume-from`, or delete it with `overwrite`")
     }
 
     private static func summary(of source: Source, _ given: Settings) throws -> Summary {
@@ -211,16 +234,21 @@ struct StartingPoint {
     /// Collective.
     func states(batchSize: Int, communicator: any Communicator) throws -> StreamStates? {
         try ReplicaAgreement(communicator).collectively {
-            guard case .checkpoint(let checkpoint) = source else { return nil }
+            guard case .checkpoint(let checkpoint) = source.source else { return nil }
             return try checkpoint.states(batchSize: batchSize)
         }
     }
+
+    /// Closes the files, once `fill` and `states` have read them.
+    ///
+    /// While a file is mapped, deleting it wouldn't free its space for the next checkpoint.
+    func close() { source.source = .fresh }
 
     /// Sets the replica's weights, optimizer slots and step count on all ranks; collective.
     func fill(_ replica: Replica, seed: UInt64, communicator: any Communicator) throws {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }
-            switch source {
+            switch source.source {
             case .fresh: try replica.fillInitialValues(seed: seed)
             case .weights(let weights, _): try replica.take(weights, seed: seed)
             case .checkpoint(let checkpoint):

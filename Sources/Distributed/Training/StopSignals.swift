@@ -117,6 +117,8 @@ enum StopHandler {
 
     /// Handles a signal.
     static func handle(_ number: Int32, from process: pid_t) {
+        let code = errno
+        defer { errno = code }
         let isFirst = first.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged
         if isFirst {
             sender.store(process, ordering: .relaxed)

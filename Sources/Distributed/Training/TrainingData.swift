@@ -53,9 +53,9 @@ struct TrainingData {
             }
             try ResumeRules.check(start, heldOut: file)
             try options[.freeze].check(model)
-            return TrainingData(
-                corpus: corpus, dataset: dataset, model: model,
-                heldOut: try file.map { try HeldOutText($0, as: dataset) } ?? dataset.heldOut, added: added)
+            let heldOut = try file.map { try HeldOutText($0, as: dataset) } ?? dataset.heldOut
+            if heldOut != nil { try ResumeRules.checkRecord(start) }
+            return TrainingData(corpus: corpus, dataset: dataset, model: model, heldOut: heldOut, added: added)
         }
         try agreement.requireSame(
             "the text's checksum (`data`)", data.corpus.checksum,

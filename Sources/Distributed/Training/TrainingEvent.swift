@@ -101,7 +101,7 @@ package struct StepReport: Sendable {
     package let stepsPerEpoch: Int
     /// The mean loss over the global batch, before the step.
     package let loss: Float
-    /// The norm of the gradient over all parameters, before any clipping.
+    /// The norm of the gradient over all parameters that aren't frozen, before any clipping.
     package let gradientNorm: Double
     /// The learning rate of the step.
     package let learningRate: Double
@@ -109,7 +109,7 @@ package struct StepReport: Sendable {
     package let epochLoss: Double
     /// The wall time of the step on rank 0, in seconds.
     package let seconds: Double
-    /// The wall time of the epoch so far in this process, in seconds.
+    /// The wall time of the epoch so far in this process, without held-out measurements, in seconds.
     package let epochSeconds: Double
     /// The mean wall time of the epoch's steps so far in this process, in seconds.
     package let meanSeconds: Double
@@ -127,7 +127,7 @@ package struct EpochReport: Sendable {
     package let epoch: Int
     /// The mean of its steps' losses.
     package let loss: Double
-    /// The wall time spent on the epoch in this process, in seconds.
+    /// The wall time spent on the epoch in this process, without held-out measurements, in seconds.
     package let seconds: Double
     /// The held-out loss after its last step; nil if nothing is held out.
     package var validation: ValidationReport?

@@ -52,6 +52,7 @@ package struct TrainingPlan {
                 }
                 if let events = options[.tensorboard] { try EventFolder(path: events).check(predecessor) }
             }
+            if options[.validationData] == nil { try ResumeRules.check(start.summary, heldOut: nil) }
             try options.settings.requireValid(given: given)
             try options.settings.requireValid(Settings.job)
         }
@@ -73,11 +74,17 @@ package struct TrainingPlan {
         options.settings.schedule(stepsPerEpoch: data.dataset.stepsPerEpoch, horizon: horizon)
     }
 
-    /// A notice about a schedule that keeps its end although the number of epochs has changed; nil
-    /// if it doesn't apply.
+    /// A notice about a schedule whose decay never starts, or that keeps its end although the number
+    /// of epochs has changed; nil if neither applies.
     var scheduleNotice: String? {
-        guard start.summary.isResumed, options.settings.hasHorizon, options[.decaySteps] == nil,
-            horizon != options.settings.horizon(stepsPerEpoch: data.dataset.stepsPerEpoch)
+        guard options.settings.hasHorizon, options[.decaySteps] == nil else { return nil }
+        let decayStart = schedule.warmupSteps + schedule.decayStart
+        if decayStart >= horizon {
+            return
+                "`schedule` \(options[.schedule].rawValue) has no effect: it starts after \(decayStart) steps, and the "
+                + "training was planned to have \(horizon); set `decay-steps`, or a smaller `decay-start`"
+        }
+        guard start.summary.isResumed, horizon != options.settings.horizon(stepsPerEpoch: data.dataset.stepsPerEpoch)
         else { return nil }
         return "`schedule` \(options[.schedule].rawValue) keeps its planned end at step \(horizon) although "
             + "`epochs` is now \(options[.epochs]); set `decay-steps` to change it"

@@ -69,7 +69,12 @@ package final class TrainingRun {
         (self.communicator, self.agreement) = (communicator, agreement)
         (self.openLog, self.stopSignal, self.report) = (openLog, stopSignal, report)
         progress = plan.start.summary.progress
-        if plan.data.heldOut != nil, progress.validation == nil { progress.validation = ValidationProgress() }
+        if plan.data.heldOut == nil {
+            progress.validation = nil
+        } else if progress.validation == nil {
+            progress.validation = ValidationProgress()
+        }
+        plan.start.close()
     }
 
     /// Trains to the last epoch or step, or until a rank receives a stop signal; collective, called
@@ -86,6 +91,8 @@ package final class TrainingRun {
             }
         } catch {
             saver.settle(after: error, report: notify)
+            // After an error of this rank alone, the other ranks wait for it.
+            if error is CollectiveError { finishLogs() }
             throw error
         }
         let isStopped = stop != nil && !isComplete
@@ -100,7 +107,7 @@ package final class TrainingRun {
             return true
         }
         // The steps of a missing end are repeated on resume, so this doesn't change the exit code.
-        do { try logs.finish(report: notify) } catch { notify(.warning("\(error)")) }
+        finishLogs()
         let names = try communicator.allGather(communicator.name)
         notify(
             .stopped(
@@ -108,6 +115,10 @@ package final class TrainingRun {
                     signal: stop.signal, isFromLauncher: stop.rank == communicator.rank && StopSignals.isFromLauncher,
                     rank: names.count > 1 ? names[stop.rank] : nil, step: progress.step, path: lastSaved)))
         return false
+    }
+
+    private func finishLogs() {
+        do { try logs.finish(report: notify) } catch { notify(.warning("\(error)")) }
     }
 
     /// Opens the files, and deletes an earlier training's files if the options say so.
@@ -133,6 +144,17 @@ package final class TrainingRun {
         }
         saver.flushLogs = logs.flush
         try saver.removeEarlier(start)
+        if try communicator.allGather(saver.findBest(start)).contains(false) { forgetBest() }
+    }
+
+    /// Lets the next measurement write `ckpt_best`, because the resumed training's own is gone.
+    private func forgetBest() {
+        guard let record = progress.validation, let loss = record.bestLoss else { return }
+        notify(
+            .notice(
+                "the checkpoint with the lowest held-out loss so far (\(loss), after step \(record.bestStep)) is gone: "
+                    + "\(CheckpointDirectory.bestName) will be the best one from here on"))
+        progress.validation?.forgetBest()
     }
 
     private func openMetrics(after predecessor: EarlierMetrics.Predecessor) throws -> MetricsLog? {

@@ -5,7 +5,7 @@ enum StepBars {
     private static var kinds: [(name: String, color: Int, seconds: (StepParts) -> Double)] {
         [
             ("compute", 1, { $0.compute }), ("pack", 4, { $0.pack }), ("exchange", 2, { $0.exchange }),
-            ("wait (skew)", 5, { $0.wait }), ("Adam", 3, { $0.adam }), ("other", 6, { $0.other }),
+            ("wait (skew)", 5, { $0.wait }), ("optimizer", 3, { $0.adam }), ("other", 6, { $0.other }),
         ]
     }
 

@@ -83,10 +83,11 @@ final class TrainingPrinter {
             if showsBar { lastLine = firstLine }
             line("step \(report.step.grouped) - val_loss: \(report.loss.fixed(4))")
         case .stoppedEarly(let validation):
+            let best = validation.bestLoss.map {
+                "; the lowest is \($0.fixed(4)), after step \(validation.bestStep.grouped): \(CheckpointDirectory.bestName)"
+            }
             Console.notice(
-                "stopped early: no improvement in the last \(validation.waited) held-out losses; the lowest is "
-                    + "\((validation.bestLoss ?? 0).fixed(4)), after step \(validation.bestStep.grouped): \(CheckpointDirectory.bestName)"
-            )
+                "stopped early: no improvement in the last \(validation.waited) held-out losses\(best ?? "")")
         case .stopped(let report): show(report)
         case .sampled(let text, let epoch):
             line(TextStyle.bold.text("--- epoch \(epoch.grouped) ---", isShown: showsBar) + "\n\(text)\n---")

@@ -15,11 +15,12 @@ import Testing
     }
 
     private func evaluate(
-        _ layout: ParameterLayout, _ values: [Float], _ text: [UInt16], length: Int = length, threads: Int = 1
+        _ layout: ParameterLayout, _ values: [Float], _ text: [UInt16], length: Int = length, threads: Int = 1,
+        carryState: Bool = false
     ) throws -> Evaluator.Result {
         let evaluator = try Evaluator(
             layout: layout, parameters: buffer(values), sequenceLength: length, threads: threads)
-        return try evaluator.evaluate(characters: text.count) { first, count, ids in
+        return try evaluator.evaluate(characters: text.count, carryState: carryState) { first, count, ids in
             guard first >= 0, first + count <= text.count else {
                 Issue.record("\(count) characters from \(first) exceed the text of \(text.count)")
                 return
@@ -47,6 +48,25 @@ import Testing
         #expect(result.characters == characters - 1)
         #expect(isClose(result.loss, expected, relative: 1e-5, absolute: 0))
         for threads in [2, 3, 5] { #expect(try evaluate(layout, values, text, threads: threads) == result) }
+    }
+
+    /// 64 streams of 15 or 16 predictions, in pieces of 6.
+    @Test(arguments: Cell.allCases)
+    func carriedStatesMatchTheReferenceOnStreams(cell: Cell) throws {
+        let layout = layout(cell)
+        let values = testNumbers(layout.count, limit: 0.8)
+        let text = testText(64 * 15 + 20 + 1, vocabularySize: Self.vocabularySize)
+        let reference = ReferenceModel(layout, values)
+        let losses = (0..<64).flatMap { stream in
+            let part = Partition.part(stream, of: 64, count: text.count - 1)
+            return reference.losses(Array(text[part.lowerBound...part.upperBound]))
+        }
+        let expected = losses.reduce(0, +) / Double(losses.count)
+        for threads in [1, 3] {
+            let result = try evaluate(layout, values, text, threads: threads, carryState: true)
+            #expect(result.characters == text.count - 1)
+            #expect(isClose(result.loss, expected, relative: 1e-5, absolute: 0))
+        }
     }
 
     @Test func evaluatingTwiceGivesTheSameResult() throws {

@@ -48,6 +48,20 @@ import Testing
         }
     }
 
+    @Test(arguments: [ScheduleKind.linear, .cosine])
+    func aDecayOfZeroStepsEndsWhereItStarts(kind: ScheduleKind) {
+        let schedule = LearningRateSchedule(
+            kind, learningRate: 0.5, warmupSteps: 2, decayStart: 3, decaySteps: 0, finalLearningRate: 0.125)
+        #expect((0...6).map { schedule.rate(step: $0) } == [0, 0.25, 0.5, 0.5, 0.5, 0.125, 0.125])
+    }
+
+    /// Otherwise the rate would be the final one from the first step on.
+    @Test func aPartOfAnEpochIsAtLeastOneStep() {
+        var settings = Settings()
+        (settings[.schedule], settings[.decaySteps]) = (.step, .epochs(0.001))
+        #expect(settings.schedule(stepsPerEpoch: 100, horizon: 200).decaySteps == 1)
+    }
+
     @Test func powersMatchTheCLibrary() {
         for numerator in [0, 1, 2, 5, 7, 100, 9999, 1 << 40] {
             for denominator in [1, 2, 3, 7, 1000, Int.max] {

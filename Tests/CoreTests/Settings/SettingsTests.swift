@@ -125,6 +125,15 @@ import Testing
         }
     }
 
+    /// A change of these would make another training.
+    @Test func theFixedSettingsAreTheDocumentedOnes() {
+        #expect(
+            Set(Settings.training.filter { $0.onResume == .fixed }.map(\.name)) == [
+                "batch-size", "micro-batch-size", "seq-length", "shuffle", "stateful", "seed", "precision", "optimizer",
+                "validation-split", "tokens",
+            ])
+    }
+
     @Test func aChangedValueFollowsItsResumeRule() throws {
         for setting in Settings.training {
             var given = try settings(try #require(Self.samples[setting.name]))

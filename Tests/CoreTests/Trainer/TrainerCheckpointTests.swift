@@ -187,6 +187,27 @@ import Testing
         #expect(differences(try readBytes(path), before) == 0)
     }
 
+    @Test func nonFiniteMomentsAreNotWritten() throws {
+        let (trainer, progress) = try trainerAfterThreeSteps()
+        trainer.replica.optimizerState.slots[1][trainer.layout.denseBias] = .infinity
+        let path = folder.file("ckpt.safetensors")
+        let error = try requireError(.badData) { try trainer.save(to: path, data: data, progress: progress) }
+        #expect(error.message.contains("the second moments of dense.bias"))
+        // An exported model has none.
+        try trainer.export(to: path, vocabulary: data.corpus.vocabulary)
+    }
+
+    @Test func aCheckpointWithoutStatesLeavesAStatefulTrainerUnchanged() throws {
+        let (trainer, progress) = try trainerAfterThreeSteps()
+        let path = folder.file("ckpt.safetensors")
+        try trainer.save(to: path, data: data, progress: progress)
+        let other = try Trainer(
+            model: trainer.model, shape: Self.shape, threads: 1, seed: 9, stateful: true)
+        let before = state(other)
+        _ = try requireError(.badData) { _ = try other.resume(from: path, data: data) }
+        #expect(state(other) == before && other.step == 0)
+    }
+
     @Test func anExportedModelGeneratesTheSameTextAsTheTrainer() throws {
         let (trainer, _) = try trainerAfterThreeSteps()
         let path = folder.file("new/model.safetensors")
