@@ -1,4 +1,5 @@
 import DistributedTesting
+import Foundation
 import Testing
 
 /// Ranks started with different options or files are rejected before the first step, with an error
@@ -47,6 +48,20 @@ struct DifferingRanksTests {
         // The error names the paths, which are more useful than the checksums.
         expectRejectedByRank1(bench, outcome, 64, " of 'text.txt' on rank 0 (")
         expectRejectedByRank1(bench, outcome, 64, " of 'other.txt' on rank 1 (")
+    }
+
+    /// The same path in two folders, as on hosts that don't share one.
+    @Test func differingHeldOutTextsAreRejected() throws {
+        let bench = try Bench()
+        let programs = try ["fox", "dog"].map { word in
+            let folder = bench.path(word)
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try bench.write("the quick \(word) runs away over the lazy dog.\n", to: "\(word)/held.txt")
+            let flags = Bench.train("--data \(bench.path("text.txt")) --validation-data held.txt")
+            return (ranks: 1, arguments: ["-C", folder, try MPIRun.find("dtrain")] + Bench.words(flags))
+        }
+        let outcome = try MPIRun.mpirun(executable: "/usr/bin/env", programs: programs, folder: bench.folder)
+        expectRejectedByRank1(bench, outcome, 64, "the held-out text's checksum (--validation-data) differs")
     }
 
     @Test func aTextMissingOnOneRankIsRejected() throws {

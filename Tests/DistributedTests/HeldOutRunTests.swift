@@ -355,6 +355,27 @@ import Testing
         try run.run()
     }
 
+    @Test func charactersThatTheTextLacksAreReported() throws {
+        let path = "\(bench.folder)/held-out.txt"
+        try "the lazy d\u{E4}chs jumps over \u{FC}\n".write(toFile: path, atomically: true, encoding: .utf8)
+        var options = bench.options
+        (options[.validationData], options[.maxSteps]) = (path, 1)
+        nonisolated(unsafe) var warnings: [String] = []
+        let plan = try TrainingPlan.make(options, communicator: SoloCommunicator(), defaultThreads: 1) { _ in }
+        try TrainingRun(plan) { if case .warning(let text) = $0 { warnings.append(text) } }.run()
+        #expect(warnings == ["2 of 28 characters of '\(path)' are not in the vocabulary: measured as [UNK]"])
+    }
+
+    @Test func theStatesOfStreamsHaveTheirDocumentedNames() throws {
+        try train(
+            ranks: 2,
+            options(in: "run") { ($0[.stateful], $0[.cell], $0[.layers], $0[.maxSteps]) = (true, .lstm, 2, 2) })
+        let file = try Safetensors(path: "\(bench.folder)/run/ckpt_1_2.safetensors")
+        let names = file.tensors.keys.filter { $0.hasPrefix("state.") }
+        #expect(Set(names) == ["state.lstm.h", "state.lstm.c", "state.lstm_1.h", "state.lstm_1.c"])
+        for name in names { #expect(file.tensors[name]?.shape == [8, 8]) }
+    }
+
     @Test func resumingWithOtherHeldOutDataIsRejected() throws {
         for (name, text) in [
             ("a.txt", "the lazy dog jumps over the fox\n"), ("b.txt", "the quick fox runs over dogs\n"),

@@ -94,4 +94,25 @@ import Testing
         #expect(try bench.checkpoints.last == "ckpt_1_3.safetensors")
         #expect(try bench.steps == 3)
     }
+
+    /// Without this, lines that a slow reader has left would be lost.
+    @Test func anErrorOfAllRanksFinishesTheLogs() throws {
+        let bench = try TrainingBench()
+        let log = CountingLog()
+        var options = bench.options
+        options[.learningRate] = 1e38
+        let plan = try TrainingPlan.make(options, communicator: SoloCommunicator(), defaultThreads: 1) { _ in }
+        let run = try TrainingRun(plan, openLog: { _, _ in log }, report: { _ in })
+        #expect(throws: CollectiveError.self) { try run.run() }
+        #expect(log.finishes == 1)
+    }
+}
+
+private final class CountingLog: TrainingLog {
+    private(set) var finishes = 0
+    let flush: @Sendable () -> Void = {}
+
+    func record(_ event: TrainingEvent, report: (TrainingEvent) -> Void) {}
+
+    func finish() { finishes += 1 }
 }
