@@ -91,6 +91,17 @@ struct SuperviseTests {
                 + ["--checkpoint-dir saved --resume"])
     }
 
+    /// The first save of a training with held-out data may be that of the best checkpoint.
+    @Test func aLoneBestCheckpointIsResumed() throws {
+        let save = Self.save.replacingOccurrences(of: "ckpt_1_$n", with: "ckpt_best")
+        try #require(save != Self.save)
+        let bench = try bench("[ $n -eq 1 ] && \(save)\n[ $n -lt 2 ] && exit 1\nexit 0")
+        let outcome = try supervise(bench, "", "sh job.sh --init other")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.stderr.contains("newest checkpoint ckpt_best.safetensors"), "\(outcome)")
+        #expect(try log(bench) == ["--init other --checkpoint-dir saved", "--checkpoint-dir saved --resume"])
+    }
+
     /// A checkpoint that can't be resumed doesn't count as progress.
     @Test func aDamagedCheckpointDoesNotCountAsProgress() throws {
         let bench = try bench("[ $n -eq 1 ] && \(Self.save)\necho damaged >saved/ckpt_1_$((n + 5)).safetensors\nexit 1")

@@ -103,16 +103,19 @@ import Testing
     }
 
     /// The next save replaces the copy of the state.
-    @Test(arguments: [CheckpointSaver.Target.best, .pointAndBest])
-    func aFailedBestCheckpointIsRetriedBeforeTheNextSave(target: CheckpointSaver.Target) throws {
-        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 1))
+    @Test(arguments: [(CheckpointSaver.Target.best, 0), (.pointAndBest, 0), (.pointAndBest, 1)])
+    func aFailedBestCheckpointIsRetriedBeforeTheNextSave(target: CheckpointSaver.Target, written: Int) throws {
+        let calls = failing(times: 1, after: written)
+        let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: calls)
         try bench.save(epoch: 1, to: target)
         try bench.save(epoch: 2)
         try bench.saver.finish(report: bench.note)
         #expect(try Checkpoint(path: bench.path("ckpt_best.safetensors")).metadata.progress?.epoch == 1)
-        #expect(try bench.folder.names.contains("ckpt_1.safetensors") == (target == .pointAndBest))
+        #expect(try bench.folder.names.contains("ckpt_1.safetensors") == (written == 1))
         #expect(try Checkpoint(path: bench.path("ckpt_2.safetensors")).metadata.progress?.epoch == 2)
         #expect(bench.events.count { $0.hasPrefix("warning") } == 1, "\(bench.events)")
+        let saved = (written == 1 ? ["ckpt_1"] : []) + ["ckpt_best", "ckpt_2"]
+        #expect(bench.events.filter { $0.hasPrefix("saved") } == saved.map { "saved \($0).safetensors" })
     }
 
     @Test func aBestCheckpointThatFailsTwiceIsReported() throws {
@@ -125,12 +128,12 @@ import Testing
         #expect(try bench.folder.names == ["ckpt_2.safetensors"])
     }
 
-    /// A point whose best checkpoint is missing would be resumed as if it were there.
-    @Test func theBestCheckpointIsWrittenBeforeItsPoint() throws {
+    /// `dtrain supervise` takes a folder with a point for one to resume.
+    @Test func thePointIsWrittenBeforeTheBestCheckpoint() throws {
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), calls: failing(times: 1, after: 1))
         try bench.save(epoch: 1, to: .pointAndBest)
         bench.saver.settle(after: DTrainError(.internal, ""), report: bench.note)
-        #expect(try bench.folder.names == ["ckpt_best.safetensors"])
+        #expect(try bench.folder.names == ["ckpt_1.safetensors"])
     }
 
     @Test func theBestCheckpointIsNotCountedAndStays() throws {

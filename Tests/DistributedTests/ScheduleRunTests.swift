@@ -54,7 +54,16 @@ import Testing
     @Test func aDecayThatNeverStartsCausesANotice() throws {
         let (steps, notices) = try train(to: 3) { ($0[.schedule], $0[.decayStart]) = (.cosine, .epochs(2)) }
         #expect(steps.map(\.learningRate) == [1e-3, 1e-3, 1e-3])
-        #expect(notices.contains { $0.contains("has no effect: it starts after 52 steps") }, "\(notices)")
+        #expect(
+            notices.contains {
+                $0.contains("has no effect: its decay would start at step 52, and the training ends at step 52")
+            }, "\(notices)")
+        // More epochs don't move the end.
+        let more = try train(to: 54, .resume) { $0[.epochs] = 3 }
+        #expect(more.steps.suffix(3).map(\.learningRate) == [1e-3, 0, 0])
+        #expect(more.notices.contains { $0.contains("the rate drops to 0.0 at step 52") }, "\(more.notices)")
+        let given = try train(to: 55, .resume) { $0[.decaySteps] = .steps(100) }
+        #expect(given.steps.allSatisfy { $0.learningRate > 0.9e-3 })
     }
 
     @Test func aConstantRateHasNoHorizon() throws {

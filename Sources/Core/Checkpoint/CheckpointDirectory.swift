@@ -45,6 +45,8 @@ public struct CheckpointDirectory: Hashable, Sendable {
 
     /// The newest valid checkpoint; nil if there is none.
     ///
+    /// The best checkpoint counts only if the folder holds no other, as before the first one is due.
+    ///
     /// - Parameters:
     ///   - heartbeat: beats while files are read.
     ///   - report: receives the error of each invalid checkpoint, which is skipped.
@@ -52,9 +54,10 @@ public struct CheckpointDirectory: Hashable, Sendable {
     public func newestValid(
         heartbeat: Heartbeat? = nil, report: (DTrainError) -> Void = { _ in }
     ) throws -> Checkpoint? {
-        for name in try list() {
+        let names = try list()
+        for path in names.isEmpty && Folder.exists(best) ? [best] : names.map(file) {
             do {
-                return try Checkpoint(path: file(name), heartbeat: heartbeat)
+                return try Checkpoint(path: path, heartbeat: heartbeat)
             } catch let error as DTrainError {
                 report(error)
             }
@@ -85,32 +88,29 @@ public struct CheckpointDirectory: Hashable, Sendable {
 
     /// Deletes the best checkpoint unless it was saved at a step or before it.
     ///
-    /// - Parameter step: the number of steps that the run has done; nil deletes it in any case.
+    /// - Parameters:
+    ///   - step: the number of steps that the run has done; nil deletes it in any case.
+    ///   - heartbeat: beats while the file is read.
     /// - Throws: `DTrainError` with `inputOutput` when the file can't be deleted.
-    package func removeBest(after step: Int? = nil) throws {
+    package func removeBest(after step: Int? = nil, heartbeat: Heartbeat? = nil) throws {
         guard Folder.exists(best) else { return }
         // One that can't be read is of no use to a resumed run, so it is deleted, too.
-        if let step, let saved = bestProgress?.step, saved <= step { return }
+        if let step, let saved = readBest(heartbeat: heartbeat)?.metadata.progress?.step, saved <= step { return }
         try remove(best)
     }
 
-    /// The progress at the checkpoint with the lowest held-out loss; nil if there is none that can be
-    /// read.
-    package var bestProgress: TrainingProgress? {
-        Folder.exists(best) ? (try? Checkpoint(path: best))?.metadata.progress : nil
+    /// The checkpoint with the lowest held-out loss; nil if there is none that can be read.
+    ///
+    /// - Parameter heartbeat: beats while the file is read.
+    package func readBest(heartbeat: Heartbeat? = nil) -> Checkpoint? {
+        Folder.exists(best) ? try? Checkpoint(path: best, heartbeat: heartbeat) : nil
     }
 
-    /// Whether `best` is the checkpoint that a training's record names.
-    package func holdsBest(of record: ValidationProgress) -> Bool {
-        guard let saved = bestProgress?.validation else { return false }
-        return (saved.bestLoss, saved.bestStep) == (record.bestLoss, record.bestStep)
-    }
-
-    /// Copies another folder's best checkpoint, replacing this folder's.
+    /// Makes a copy of a checkpoint the best one of this folder.
     ///
     /// - Throws: `DTrainError` with `noInput` or `inputOutput` when a file can't be read or written.
-    package func copyBest(from other: CheckpointDirectory) throws {
-        let file = try MappedFile(path: other.best, kind: "checkpoint")
+    package func copyBest(from path: String) throws {
+        let file = try MappedFile(path: path, kind: "checkpoint")
         try AtomicFile.write(to: best) { try $0.write(file.bytes) }
     }
 

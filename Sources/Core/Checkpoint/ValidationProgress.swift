@@ -51,8 +51,10 @@ public struct ValidationProgress: Hashable, Sendable, Codable {
     /// Records that a stop interrupted the evaluation after `step` steps.
     package mutating func interrupt(step: Int) { pendingStep = step }
 
-    /// Forgets the lowest loss, whose checkpoint is gone; the next evaluation is the best again.
-    package mutating func forgetBest() { (bestLoss, bestStep) = (nil, 0) }
+    /// Replaces the lowest loss, whose checkpoint is lost, by an earlier one; by none if that is nil.
+    package mutating func replaceBest(by earlier: ValidationProgress?) {
+        (bestLoss, bestStep) = (earlier?.bestLoss, earlier?.bestStep ?? 0)
+    }
 
     /// Omits a pending evaluation.
     mutating func skipPending() { pendingStep = nil }

@@ -80,24 +80,18 @@ final class CheckpointSaver {
             try directory.removeAll(after: start.isResumed ? CheckpointName(start.progress) : nil)
         }
         try agreement.collectively {
-            guard writer != nil, options[.overwrite] || start.isResumed || options.start == .resume else { return }
-            try directory.removeBest(after: start.isResumed ? start.progress.step : nil)
+            guard let writer, options[.overwrite] || start.isResumed else { return }
+            try directory.removeBest(
+                after: start.isResumed ? start.progress.step : nil, heartbeat: writer.heartbeat)
         }
     }
 
-    /// Looks for the best checkpoint of a resumed training, and copies it from the resumed
-    /// checkpoint's folder if it is only there; collective.
-    ///
-    /// - Returns: on rank 0, whether the folder holds it now; true on the others.
-    func findBest(_ start: StartingPoint.Summary) throws -> Bool {
+    /// Copies the best checkpoint of a resumed training into the folder, if it isn't there;
+    /// collective.
+    func copyBest(_ start: StartingPoint.Summary) throws {
         try agreement.collectively {
-            guard writer != nil, let record = start.progress.validation, record.bestLoss != nil else { return true }
-            if directory.holdsBest(of: record) { return true }
-            guard let path = start.path else { return false }
-            let source = CheckpointDirectory(path: Folder.parent(of: path))
-            guard source.holdsBest(of: record) else { return false }
-            try directory.copyBest(from: source)
-            return true
+            guard writer != nil, let path = start.bestCopy else { return }
+            try directory.copyBest(from: path)
         }
     }
 
@@ -130,7 +124,7 @@ final class CheckpointSaver {
             failed = nil
             writer.start(
                 CheckpointWriter.Job(
-                    path: path, copy: target == .pointAndBest ? directory.best : nil,
+                    paths: [path] + (target == .pointAndBest ? [directory.best] : []),
                     metadata: CheckpointMetadata(
                         kind: .training, model: replica.layout.configuration, settings: options.settings.stored,
                         arithmetic: replica.arithmetic.rawValue, horizon: horizon, vocabulary: corpus.vocabulary.tokens,
@@ -144,13 +138,12 @@ final class CheckpointSaver {
     ///
     /// - Throws: an error that a later save can't fix.
     private func retryBest(_ writer: CheckpointWriter, _ report: (TrainingEvent) -> Void) throws {
-        guard let last = failed, [last.job.path, last.job.copy].contains(directory.best) else { return }
+        guard var job = failed?.job, job.paths.contains(directory.best) else { return }
+        // The next save replaces the point itself.
+        job.paths = [directory.best]
         failed = nil
-        writer.start(last.job)
-        try wait(for: writer) { event in
-            // Replaced by the warning below.
-            if case .saved = event { report(event) }
-        }
+        writer.start(job)
+        try wait(for: writer, warnsOfFailure: false, report)
         guard let failed else { return }
         report(.warning("not saved: \(failed.error); '\(directory.best)' is not the checkpoint with the lowest loss"))
     }
@@ -185,10 +178,8 @@ final class CheckpointSaver {
             guard let last = failed else { return prune(report) }
             failed = nil
             writer.start(last.job)
-            try wait(for: writer) { event in
-                // A failure is thrown below.
-                if case .saved = event { report(event) }
-            }
+            // A failure is thrown below.
+            try wait(for: writer, warnsOfFailure: false, report)
             guard let failed else { return }
             throw DTrainError(
                 failed.error.category, "the last checkpoint is not saved: \(failed.error.message)",
@@ -223,11 +214,13 @@ final class CheckpointSaver {
     /// Waits for the pending save and reports its outcome.
     ///
     /// - Throws: an error that a later save can't fix.
-    private func wait(for writer: CheckpointWriter, _ report: (TrainingEvent) -> Void) throws {
+    private func wait(
+        for writer: CheckpointWriter, warnsOfFailure: Bool = true, _ report: (TrainingEvent) -> Void
+    ) throws {
         var waited = 0.0
         while writer.isBusy {
             if let outcome = writer.outcome(within: Self.warningInterval) {
-                handle(outcome, report)
+                handle(outcome, warnsOfFailure: warnsOfFailure, report)
                 break
             }
             waited += Self.warningInterval
@@ -239,14 +232,17 @@ final class CheckpointSaver {
         if let failed, failed.error.category != .inputOutput { throw failed.error }
     }
 
-    private func handle(_ outcome: CheckpointWriter.Outcome, _ report: (TrainingEvent) -> Void) {
+    private func handle(
+        _ outcome: CheckpointWriter.Outcome, warnsOfFailure: Bool = true, _ report: (TrainingEvent) -> Void
+    ) {
         switch outcome {
         case .saved(let job, let leftover):
-            for path in [job.path] + [job.copy].compactMap(\.self) { report(.saved(path: path, job.metadata.progress)) }
+            for path in job.paths { report(.saved(path: path, job.metadata.progress)) }
             if let leftover { report(.warning("cannot delete older checkpoints: \(leftover)")) }
-        case .failed(let job, let error):
-            failed = (job, error)
-            report(.warning("not saved: \(error); the next save retries"))
+        case .failed(let rest, let written, let error):
+            failed = (rest, error)
+            for path in written { report(.saved(path: path, rest.metadata.progress)) }
+            if warnsOfFailure { report(.warning("not saved: \(error); the next save retries")) }
         }
     }
 }

@@ -7,9 +7,8 @@ import Glibc
 final class CheckpointWriter {
     /// One checkpoint to write.
     struct Job: Sendable {
-        let path: String
-        /// The path of a second file with the same content, written first; nil for none.
-        let copy: String?
+        /// The files, which get the same content one after another; at least one.
+        var paths: [String]
         let metadata: CheckpointMetadata
         /// The states of streams; nil without streams.
         let states: StreamStates?
@@ -24,7 +23,8 @@ final class CheckpointWriter {
         /// The file is on the disk; `leftover` is the error that kept older ones from being
         /// deleted.
         case saved(Job, leftover: DTrainError?)
-        case failed(Job, DTrainError)
+        /// `rest` has the files that are missing, and `written` the others.
+        case failed(rest: Job, written: [String], DTrainError)
     }
 
     /// The state to write; must not change while `isBusy`.
@@ -74,17 +74,19 @@ final class CheckpointWriter {
             job.flushLogs?()
             return rename(old, new)
         }
-        do {
-            // A best checkpoint without its point is deleted by a resume, which repeats its steps. A point that
-            // names a missing best checkpoint would stay.
-            for path in [job.copy, job.path].compactMap(\.self) {
+        for (index, path) in job.paths.enumerated() {
+            do {
                 try snapshot.write(to: path, metadata: job.metadata, states: job.states, with: calls)
+            } catch {
+                var rest = job
+                rest.paths.removeFirst(index)
+                return .failed(
+                    rest: rest, written: Array(job.paths[..<index]),
+                    error as? DTrainError ?? DTrainError(.internal, "\(error)"))
             }
-        } catch {
-            return .failed(job, error as? DTrainError ?? DTrainError(.internal, "\(error)"))
         }
         do {
-            if let keep = job.keep { try directory.prune(keeping: keep, written: job.path) }
+            if let keep = job.keep { try directory.prune(keeping: keep, written: job.paths.first) }
             return .saved(job, leftover: nil)
         } catch {
             return .saved(job, leftover: error as? DTrainError ?? DTrainError(.internal, "\(error)"))

@@ -31,6 +31,8 @@ struct StartingPoint {
         var validationChecksum: String?
         /// The path of the file, for messages.
         var path: String?
+        /// The file that a resumed training copies to `ckpt_best`; nil if that needs no change.
+        var bestCopy: String?
         /// Notices about the file, one line each.
         var remarks: [String] = []
 
@@ -55,6 +57,7 @@ struct StartingPoint {
         case fresh
         case weights(InitialWeights, path: String)
         case checkpoint(Checkpoint)
+        case closed
     }
 
     /// The open files, which `close` closes.
@@ -91,7 +94,10 @@ struct StartingPoint {
             }
             let lock = try CheckpointLock.ofExisting(directory, heartbeat: communicator.heartbeat)
             let source = try open(options, directory, communicator.heartbeat, report)
-            return (lock, try directory.list(), source, try summary(of: source, options.settings))
+            return (
+                lock, try directory.list(), source,
+                try summary(of: source, options.settings, directory, communicator.heartbeat)
+            )
         }
         let shared = try communicator.broadcast(Array(try JSONEncoder().encode(own)), from: 0)
         return StartingPoint(
@@ -137,18 +143,17 @@ struct StartingPoint {
         case .resumeFrom(let path):
             let file = try CheckpointDirectory.newestFile(path) { report(.warning("skipped: \($0)")) }
             let checkpoint = try training(Checkpoint(path: file, heartbeat: heartbeat))
-            try requireNoLaterCheckpoints(in: directory, than: checkpoint, options)
+            try requireNoLaterCheckpoints(in: directory, than: checkpoint, options, heartbeat)
             return .checkpoint(checkpoint)
         case .resume:
             let newest = try directory.newestValid(heartbeat: heartbeat) { report(.warning("skipped: \($0)")) }
             guard let newest else {
-                let count = try directory.list().count
+                let count = try max(directory.list().count, Folder.exists(directory.best) ? 1 : 0)
                 guard count == 0 else {
                     throw DTrainError(
                         .badData, "all \(count) checkpoints in '\(directory.path)' are damaged",
                         hint: "restore one, or start a new training with `overwrite`")
                 }
-                if !options[.overwrite] { try requireNoOlderBest(in: directory) }
                 report(.notice("no checkpoint in '\(options[.checkpointDirectory])' yet: starting a new training"))
                 return .fresh
             }
@@ -167,7 +172,8 @@ struct StartingPoint {
 
     /// Refuses a folder with later checkpoints, which would mix with the new ones.
     private static func requireNoLaterCheckpoints(
-        in directory: CheckpointDirectory, than checkpoint: Checkpoint, _ options: TrainingOptions
+        in directory: CheckpointDirectory, than checkpoint: Checkpoint, _ options: TrainingOptions,
+        _ heartbeat: Heartbeat
     ) throws {
         guard !options[.overwrite], let progress = checkpoint.metadata.progress else { return }
         let later: String
@@ -175,7 +181,8 @@ struct StartingPoint {
             guard newest > CheckpointName(progress) else { return }
             later = newest.fileName
         } else {
-            guard let best = directory.bestProgress, best.step > progress.step else { return }
+            let best = directory.readBest(heartbeat: heartbeat)?.metadata.progress
+            guard let best, best.step > progress.step else { return }
             later = CheckpointDirectory.bestName
         }
         throw DTrainError(
@@ -184,20 +191,12 @@ struct StartingPoint {
             hint: "delete the later ones with `overwrite`, or name another folder")
     }
 
-    /// Refuses a folder of which only the best checkpoint is left; a new training would replace it.
-    ///
-    /// A training killed at the end of its first epoch may leave one, too.
-    private static func requireNoOlderBest(in directory: CheckpointDirectory) throws {
-        guard let progress = directory.bestProgress, progress.epoch > 1 else { return }
-        throw DTrainError(
-            .usage, "folder '\(directory.path)' holds only \(CheckpointDirectory.bestName), of epoch \(progress.epoch)",
-            hint: "continue from it with `resume-from`, or delete it with `overwrite`")
-    }
-
-    private static func summary(of source: Source, _ given: Settings) throws -> Summary {
+    private static func summary(
+        of source: Source, _ given: Settings, _ directory: CheckpointDirectory, _ heartbeat: Heartbeat
+    ) throws -> Summary {
         var settings = given
         switch source {
-        case .fresh: return Summary()
+        case .fresh, .closed: return Summary()
         case .weights(let weights, let path):
             try settings.take(sizesOf: weights.configuration, of: path)
             try requireSameTokens(weights, settings)
@@ -207,13 +206,15 @@ struct StartingPoint {
             let metadata = checkpoint.metadata
             let changes = try settings.resume(
                 from: metadata.settings ?? Settings(), model: metadata.model, of: checkpoint.path)
+            let best = BestCheckpoint(of: checkpoint, in: directory, heartbeat: heartbeat)
             return Summary(
                 model: metadata.model, vocabulary: metadata.vocabulary,
-                progress: metadata.progress ?? TrainingProgress(), settings: settings.stored,
+                progress: best.progress, settings: settings.stored,
                 arithmetic: metadata.arithmetic, horizon: metadata.horizon,
                 epochs: metadata.settings.flatMap { $0.isGiven(.epochs) ? $0[.epochs] : nil }, changes: changes,
                 corpusChecksum: metadata.corpusChecksum, validationChecksum: metadata.validationChecksum,
-                path: checkpoint.path, remarks: checkpoint.remarks)
+                path: checkpoint.path, bestCopy: best.copy,
+                remarks: checkpoint.remarks + [best.remark].compactMap(\.self))
         }
     }
 
@@ -242,13 +243,14 @@ struct StartingPoint {
     /// Closes the files, once `fill` and `states` have read them.
     ///
     /// While a file is mapped, deleting it wouldn't free its space for the next checkpoint.
-    func close() { source.source = .fresh }
+    func close() { source.source = .closed }
 
     /// Sets the replica's weights, optimizer slots and step count on all ranks; collective.
     func fill(_ replica: Replica, seed: UInt64, communicator: any Communicator) throws {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }
             switch source.source {
+            case .closed: preconditionFailure("the files are read once")
             case .fresh: try replica.fillInitialValues(seed: seed)
             case .weights(let weights, _): try replica.take(weights, seed: seed)
             case .checkpoint(let checkpoint):

@@ -117,6 +117,7 @@ enum StopHandler {
 
     /// Handles a signal.
     static func handle(_ number: Int32, from process: pid_t) {
+        // The interrupted code may still read it.
         let code = errno
         defer { errno = code }
         let isFirst = first.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged

@@ -52,6 +52,7 @@ package struct TrainingPlan {
                 }
                 if let events = options[.tensorboard] { try EventFolder(path: events).check(predecessor) }
             }
+            // Otherwise the settings that need held-out data fail first, with advice that doesn't help.
             if options[.validationData] == nil { try ResumeRules.check(start.summary, heldOut: nil) }
             try options.settings.requireValid(given: given)
             try options.settings.requireValid(Settings.job)
@@ -80,9 +81,13 @@ package struct TrainingPlan {
         guard options.settings.hasHorizon, options[.decaySteps] == nil else { return nil }
         let decayStart = schedule.warmupSteps + schedule.decayStart
         if decayStart >= horizon {
-            return
-                "`schedule` \(options[.schedule].rawValue) has no effect: it starts after \(decayStart) steps, and the "
-                + "training was planned to have \(horizon); set `decay-steps`, or a smaller `decay-start`"
+            let name = "`schedule` \(options[.schedule].rawValue)"
+            let (epochs, stepsPerEpoch) = (options[.epochs], data.dataset.stepsPerEpoch)
+            return options.settings.horizon(stepsPerEpoch: stepsPerEpoch) > decayStart
+                ? "\(name) ends at step \(horizon) as planned, before its decay would start: with `epochs` \(epochs) the "
+                    + "rate drops to \(schedule.finalLearningRate) at step \(decayStart); set `decay-steps` to change it"
+                : "\(name) has no effect: its decay would start at step \(decayStart), and the training ends at step "
+                    + "\(horizon); set a smaller `warmup-steps` or `decay-start`"
         }
         guard start.summary.isResumed, horizon != options.settings.horizon(stepsPerEpoch: data.dataset.stepsPerEpoch)
         else { return nil }

@@ -89,17 +89,12 @@ package final class TrainingRun {
                 if progress.step > 0 { reportEpochStart() }
                 try runEpoch()
             }
+            try finishSaving()
         } catch {
             saver.settle(after: error, report: notify)
             // After an error of this rank alone, the other ranks wait for it.
             if error is CollectiveError { finishLogs() }
             throw error
-        }
-        let isStopped = stop != nil && !isComplete
-        try saver.finish { event in
-            // The stop report names the file.
-            if isStopped, case .saved = event { return }
-            notify(event)
         }
         StopSignals.settle()
         guard let stop, !isComplete else {
@@ -115,6 +110,15 @@ package final class TrainingRun {
                     signal: stop.signal, isFromLauncher: stop.rank == communicator.rank && StopSignals.isFromLauncher,
                     rank: names.count > 1 ? names[stop.rank] : nil, step: progress.step, path: lastSaved)))
         return false
+    }
+
+    private func finishSaving() throws {
+        let isStopped = stop != nil && !isComplete
+        try saver.finish { event in
+            // The stop report names the file.
+            if isStopped, case .saved = event { return }
+            notify(event)
+        }
     }
 
     private func finishLogs() {
@@ -143,18 +147,8 @@ package final class TrainingRun {
                 [openMetrics(after: predecessor), openLog?(options, predecessor)].compactMap(\.self))
         }
         saver.flushLogs = logs.flush
+        try saver.copyBest(start)
         try saver.removeEarlier(start)
-        if try communicator.allGather(saver.findBest(start)).contains(false) { forgetBest() }
-    }
-
-    /// Lets the next measurement write `ckpt_best`, because the resumed training's own is gone.
-    private func forgetBest() {
-        guard let record = progress.validation, let loss = record.bestLoss else { return }
-        notify(
-            .notice(
-                "the checkpoint with the lowest held-out loss so far (\(loss), after step \(record.bestStep)) is gone: "
-                    + "\(CheckpointDirectory.bestName) will be the best one from here on"))
-        progress.validation?.forgetBest()
     }
 
     private func openMetrics(after predecessor: EarlierMetrics.Predecessor) throws -> MetricsLog? {

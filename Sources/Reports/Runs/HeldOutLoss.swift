@@ -16,7 +16,8 @@ struct HeldOutLoss: Hashable {
 }
 
 extension CheckpointMetadata {
-    /// The lowest held-out loss up to the checkpoint; nil if none was measured.
+    /// The lowest held-out loss up to the checkpoint; nil if none was measured or its checkpoint was
+    /// lost.
     var bestHeldOut: HeldOutLoss? {
         guard let progress, let validation = progress.validation, let loss = validation.bestLoss else { return nil }
         let step = validation.bestStep
@@ -29,9 +30,9 @@ extension CheckpointMetadata {
 
     /// The last held-out loss before the checkpoint; nil if the checkpoint doesn't record it.
     var latestHeldOut: HeldOutLoss? {
-        guard let progress, let validation = progress.validation, let best = bestHeldOut else { return nil }
+        guard let progress, let validation = progress.validation else { return nil }
         // A measurement that resets the patience is the lowest so far.
-        if validation.waited == 0 || best.step == progress.step { return best }
+        if let best = bestHeldOut, validation.waited == 0 || best.step == progress.step { return best }
         // A checkpoint records only the lowest of the measurements inside an epoch.
         guard progress.stepInEpoch == 0 || settings?[.validateEverySteps] == nil else { return nil }
         return validation.epochLosses.last.map {

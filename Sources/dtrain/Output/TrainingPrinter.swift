@@ -190,7 +190,7 @@ final class TrainingPrinter {
         let comparison = "\(loss.fixed(4)), ln(vocabulary) \(uniform.fixed(4))"
         if !isResumed { line("mean loss of the given weights \(comparison)") }
         guard loss > Self.chance * uniform else { return }
-        hasWarnedOfLoss = true
+        hasWarnedOfLoss = isResumed
         Console.warning(
             isResumed
                 ? "the loss after the resume is worse than guessing (\(comparison)): the training may have diverged; try an older "

@@ -63,18 +63,22 @@ struct SupervisedCommand: Hashable, Sendable {
     /// The newest valid checkpoint; nil if there is none.
     func newestCheckpoint() -> SavedState? {
         let directory = CheckpointDirectory(path: checkpointDirectory)
-        guard let path = (try? directory.newestValid { _ in })?.path,
-            let name = path.split(separator: "/").last.flatMap({ CheckpointName(String($0)) })
+        guard let newest = try? directory.newestValid(report: { _ in }), let progress = newest.metadata.progress,
+            let fileName = newest.path.split(separator: "/").last
         else { return nil }
         var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return SavedState(name: name, seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+        guard stat(newest.path, &status) == 0 else { return nil }
+        return SavedState(
+            fileName: String(fileName), point: CheckpointName(String(fileName)) ?? CheckpointName(progress),
+            seconds: status.st_mtim.tv_sec,
+            nanoseconds: status.st_mtim.tv_nsec)
     }
 }
 
 /// A checkpoint and its time of modification.
 struct SavedState: Hashable, Sendable {
-    let name: CheckpointName
+    let fileName: String
+    let point: CheckpointName
     let seconds: Int
     let nanoseconds: Int
 }

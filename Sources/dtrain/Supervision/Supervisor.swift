@@ -36,7 +36,7 @@ struct Supervisor {
             let start = Clock.seconds
             var end = try ChildJob(arguments, isApart: job.namesLauncher, note: note).run(signals)
             let newest = job.newestCheckpoint()
-            let place = newest.map { "newest checkpoint \($0.name.fileName)" } ?? "no checkpoint"
+            let place = newest.map { "newest checkpoint \($0.fileName)" } ?? "no checkpoint"
             let line = "\(end.description) after \(Int(Clock.seconds - start)) s, \(place)"
             Console.notice("supervise: attempt \(attempt): \(line)")
             let removed = end.leftovers.remove()
@@ -61,7 +61,7 @@ struct Supervisor {
 
     private func reasonToGiveUp(attempt: Int, from last: SavedState?, to newest: SavedState?) -> String? {
         if attempt > 1 {
-            let isFurther = newest.map { newest in last.map { $0.name < newest.name } ?? true } ?? false
+            let isFurther = newest.map { newest in last.map { $0.point < newest.point } ?? true } ?? false
             if !isFurther { return "no newer checkpoint between two failures" }
         }
         return attempt > restarts ? "the limit of \(restarts) restart\(restarts == 1 ? "" : "s") is reached" : nil

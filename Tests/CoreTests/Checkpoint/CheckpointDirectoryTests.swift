@@ -56,6 +56,13 @@ import Testing
         #expect(reports[0].contains("ckpt_3.safetensors") && reports[1].contains("ckpt_3_7.safetensors"))
     }
 
+    @Test func theBestCheckpointIsTheNewestIfItIsAlone() throws {
+        try fill([CheckpointDirectory.bestName])
+        #expect(try directory.newestValid()?.path == directory.best)
+        try fill(["ckpt_1.safetensors"])
+        #expect(try directory.newestValid()?.path == path("ckpt_1.safetensors"))
+    }
+
     @Test func emptyAndMissingFoldersHaveNoCheckpoints() throws {
         #expect(try directory.newestValid { _ in }?.path == nil)
         try directory.requireFresh()
