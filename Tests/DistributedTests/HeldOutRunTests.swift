@@ -263,11 +263,13 @@ import Testing
     @Test func aResumeIntoAnotherFolderCopiesTheBestCheckpoint() throws {
         var again = try trainAnEpoch()
         let best = try bytes("run/ckpt_best.safetensors")
-        (again.start, again[.epochs]) = (.resumeFrom("\(bench.folder)/run/ckpt_1.safetensors"), 2)
-        (again[.checkpointDirectory], again[.metrics], again[.learningRate]) = ("\(bench.folder)/other", nil, 10)
+        (again.start, again[.epochs], again[.learningRate]) = (.resume, 2, 10)
+        try train(ranks: 1, again)
+        (again.start, again[.epochs]) = (.resumeFrom("\(bench.folder)/run/ckpt_2.safetensors"), 3)
+        (again[.checkpointDirectory], again[.metrics]) = ("\(bench.folder)/other", nil)
         try train(ranks: 2, again)
         #expect(try bytes("other/ckpt_best.safetensors") == best)
-        #expect(try record("other/ckpt_2.safetensors").bestLoss == record("run/ckpt_1.safetensors").bestLoss)
+        #expect(try record("other/ckpt_3.safetensors").bestLoss == record("run/ckpt_1.safetensors").bestLoss)
     }
 
     @Test func theBestCheckpointAfterALostOneTakesItsPlace() throws {
