@@ -136,6 +136,24 @@ import Testing
         #expect(try bench.folder.names == ["ckpt_1.safetensors"])
     }
 
+    @Test func aPointIsDeletedBeforeTheBestCheckpointIsWritten() throws {
+        let bench = try SaverBench(
+            try SaverFolder(), SoloCommunicator(), keep: 1, calls: failing(times: 1, after: 2))
+        try bench.save(epoch: 1)
+        try bench.save(epoch: 2, to: .pointAndBest)
+        bench.saver.settle(after: DTrainError(.internal, ""), report: bench.note)
+        #expect(try bench.folder.names == ["ckpt_2.safetensors"])
+    }
+
+    @Test func aLastBestCheckpointThatFailsTwiceIsNamed() throws {
+        let bench = try SaverBench(
+            try SaverFolder(), SoloCommunicator(), calls: failing(times: 2, after: 1))
+        try bench.save(epoch: 1, to: .pointAndBest)
+        let error = try #require(throws: CollectiveError.self) { try bench.saver.finish(report: bench.note) }
+        #expect(error.error.message.hasPrefix("the best checkpoint is not saved: "), "\(error)")
+        #expect(try bench.folder.names == ["ckpt_1.safetensors"])
+    }
+
     @Test func theBestCheckpointIsNotCountedAndStays() throws {
         let bench = try SaverBench(try SaverFolder(), SoloCommunicator(), keep: 1)
         try bench.save(epoch: 1, to: .pointAndBest)

@@ -267,7 +267,19 @@ import Testing
         try train(ranks: 1, again)
         (again.start, again[.epochs]) = (.resumeFrom("\(bench.folder)/run/ckpt_2.safetensors"), 3)
         (again[.checkpointDirectory], again[.metrics]) = ("\(bench.folder)/other", nil)
-        try train(ranks: 2, again)
+        // Without a point, a restart would resume the copy.
+        let isCopied = Mutex<Set<Bool>>([])
+        for outcome in try bench.train(
+            ranks: 2, again,
+            beforeReduction: { [path = "\(bench.folder)/other"] _, _, _ in
+                let directory = CheckpointDirectory(path: path)
+                if (try? directory.list().isEmpty) ?? true {
+                    isCopied.withLock { _ = $0.insert(FileManager.default.fileExists(atPath: directory.best)) }
+                }
+                return 0
+            })
+        { _ = try outcome.get() }
+        #expect(isCopied.withLock { $0 } == [false])
         #expect(try bytes("other/ckpt_best.safetensors") == best)
         #expect(try record("other/ckpt_3.safetensors").bestLoss == record("run/ckpt_1.safetensors").bestLoss)
     }
@@ -288,13 +300,14 @@ import Testing
         #expect(last.reference == before.reference && last.waited > before.waited)
     }
 
-    /// As after a kill between the two files of the last save.
-    @Test func aPointThatIsTheBestReplacesAMissingBestCheckpoint() throws {
+    /// As after a kill between the two files of the last save; the resumed training may be complete.
+    @Test(arguments: [1, 2])
+    func aPointThatIsTheBestReplacesAMissingBestCheckpoint(epochs: Int) throws {
         var again = try trainAnEpoch()
         let best = try bytes("run/ckpt_best.safetensors")
         try #require(try bytes("run/ckpt_1.safetensors") == best)
         try FileManager.default.removeItem(atPath: "\(bench.folder)/run/ckpt_best.safetensors")
-        (again.start, again[.epochs], again[.learningRate]) = (.resume, 2, 10)
+        (again.start, again[.epochs], again[.learningRate]) = (.resume, epochs, 10)
         try train(ranks: 2, again)
         #expect(try bytes("run/ckpt_best.safetensors") == best)
     }

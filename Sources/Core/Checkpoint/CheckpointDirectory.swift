@@ -81,9 +81,12 @@ public struct CheckpointDirectory: Hashable, Sendable {
 
     /// Deletes all checkpoints after a point in the run, or all if it is nil; other files are kept.
     ///
+    /// The newest is deleted last, so that a deletion that is cut short doesn't make another the
+    /// newest.
+    ///
     /// - Throws: `DTrainError` with `inputOutput` when a file can't be deleted.
     public func removeAll(after point: CheckpointName? = nil) throws {
-        for name in try list() where point.map({ $0 < name }) ?? true { try remove(name) }
+        for name in try list().reversed() where point.map({ $0 < name }) ?? true { try remove(name) }
     }
 
     /// Deletes the best checkpoint unless it was saved at a step or before it.
@@ -104,14 +107,6 @@ public struct CheckpointDirectory: Hashable, Sendable {
     /// - Parameter heartbeat: beats while the file is read.
     package func readBest(heartbeat: Heartbeat? = nil) -> Checkpoint? {
         Folder.exists(best) ? try? Checkpoint(path: best, heartbeat: heartbeat) : nil
-    }
-
-    /// Makes a copy of a checkpoint the best one of this folder.
-    ///
-    /// - Throws: `DTrainError` with `noInput` or `inputOutput` when a file can't be read or written.
-    package func copyBest(from path: String) throws {
-        let file = try MappedFile(path: path, kind: "checkpoint")
-        try AtomicFile.write(to: best) { try $0.write(file.bytes) }
     }
 
     /// Deletes all but the newest checkpoints; the newest valid one is always kept.

@@ -43,7 +43,9 @@ struct BestCheckpoint {
     /// Whether a checkpoint is an earlier one of the same training.
     private static func isEarlier(_ other: Checkpoint, than checkpoint: Checkpoint) -> Bool {
         let (other, this) = (other.metadata, checkpoint.metadata)
-        guard let step = other.progress?.step, let last = this.progress?.step else { return false }
-        return step <= last && other.model == this.model && other.corpusChecksum == this.corpusChecksum
+        guard let earlier = other.progress, let last = this.progress else { return false }
+        return earlier.step <= last.step && last.epochLosses.starts(with: earlier.epochLosses)
+            && other.settings?[.seed] == this.settings?[.seed] && other.model == this.model
+            && (other.corpusChecksum, other.validationChecksum) == (this.corpusChecksum, this.validationChecksum)
     }
 }

@@ -23,6 +23,8 @@ final class CheckpointSaver {
     private var failed: (job: CheckpointWriter.Job, error: DTrainError)?
     /// Whether the folder is open.
     private var isOpen = false
+    /// The best checkpoint of a resumed training, to be copied after a point is in the folder.
+    private var bestToCopy: MappedFile?
 
     /// The seconds between warnings while the training waits for the disk.
     private static let warningInterval = 10.0
@@ -75,24 +77,45 @@ final class CheckpointSaver {
     /// Collective. Call this last before the training, so that no other error can follow the
     /// deletion.
     func removeEarlier(_ start: StartingPoint.Summary) throws {
-        try agreement.collectively {
-            guard writer != nil, options[.overwrite] else { return }
-            try directory.removeAll(after: start.isResumed ? CheckpointName(start.progress) : nil)
-        }
+        // The best checkpoint first: alone, it would be resumed after a kill.
         try agreement.collectively {
             guard let writer, options[.overwrite] || start.isResumed else { return }
             try directory.removeBest(
                 after: start.isResumed ? start.progress.step : nil, heartbeat: writer.heartbeat)
         }
+        try agreement.collectively {
+            guard writer != nil, options[.overwrite] else { return }
+            try directory.removeAll(after: start.isResumed ? CheckpointName(start.progress) : nil)
+        }
     }
 
-    /// Copies the best checkpoint of a resumed training into the folder, if it isn't there;
+    /// Opens the best checkpoint of a resumed training, if it is missing in the folder; on rank 0, not
     /// collective.
-    func copyBest(_ start: StartingPoint.Summary) throws {
-        try agreement.collectively {
-            guard writer != nil, let path = start.bestCopy else { return }
-            try directory.copyBest(from: path)
+    ///
+    /// It is copied with the first save: alone in the folder, it would be resumed after a kill.
+    func openBest(_ start: StartingPoint.Summary, report: (TrainingEvent) -> Void) {
+        guard writer != nil, let path = start.bestCopy else { return }
+        do {
+            bestToCopy = try MappedFile(path: path, kind: "checkpoint")
+        } catch {
+            reportNotCopied(error, report)
         }
+    }
+
+    /// Copies the best checkpoint, if no save has done so, unless it would be alone in the folder.
+    private func copyBest(with writer: CheckpointWriter, _ report: (TrainingEvent) -> Void) {
+        guard let file = bestToCopy else { return }
+        do {
+            guard try !directory.list().isEmpty else { return }
+            try CheckpointWriter.copy(file, to: directory.best, .system.beating(writer.heartbeat))
+            bestToCopy = nil
+        } catch {
+            reportNotCopied(error, report)
+        }
+    }
+
+    private func reportNotCopied(_ error: any Error, _ report: (TrainingEvent) -> Void) {
+        report(.warning("'\(directory.best)' is not the checkpoint with the lowest loss: \(error)"))
     }
 
     /// The files that a save writes.
@@ -129,7 +152,8 @@ final class CheckpointSaver {
                         kind: .training, model: replica.layout.configuration, settings: options.settings.stored,
                         arithmetic: replica.arithmetic.rawValue, horizon: horizon, vocabulary: corpus.vocabulary.tokens,
                         corpusChecksum: corpus.checksum, validationChecksum: validationChecksum, progress: progress),
-                    states: states, keep: target == .best ? nil : options[.keep], flushLogs: flushLogs))
+                    states: states, keep: target == .best ? nil : options[.keep],
+                    best: target == .point ? bestToCopy : nil, flushLogs: flushLogs))
         }
         return path
     }
@@ -175,15 +199,20 @@ final class CheckpointSaver {
             try wait(for: writer, report)
             // A stop before the first step leaves the folder as it is.
             guard isOpen else { return }
-            guard let last = failed else { return prune(report) }
+            guard let last = failed else {
+                copyBest(with: writer, report)
+                return prune(report)
+            }
             failed = nil
             writer.start(last.job)
             // A failure is thrown below.
             try wait(for: writer, warnsOfFailure: false, report)
             guard let failed else { return }
+            let isBest = failed.job.paths == [directory.best]
             throw DTrainError(
-                failed.error.category, "the last checkpoint is not saved: \(failed.error.message)",
-                hint: "then continue from the previous checkpoint with `resume`")
+                failed.error.category,
+                "the \(isBest ? "best" : "last") checkpoint is not saved: \(failed.error.message)",
+                hint: "then continue from the \(isBest ? "last" : "previous") checkpoint with `resume`")
         }
     }
 
@@ -236,8 +265,9 @@ final class CheckpointSaver {
         _ outcome: CheckpointWriter.Outcome, warnsOfFailure: Bool = true, _ report: (TrainingEvent) -> Void
     ) {
         switch outcome {
-        case .saved(let job, let leftover):
+        case .saved(let job, let leftover, let uncopied):
             for path in job.paths { report(.saved(path: path, job.metadata.progress)) }
+            if let uncopied { reportNotCopied(uncopied, report) } else { bestToCopy = nil }
             if let leftover { report(.warning("cannot delete older checkpoints: \(leftover)")) }
         case .failed(let rest, let written, let error):
             failed = (rest, error)

@@ -13,7 +13,9 @@ final class CheckpointWriter {
         /// The states of streams; nil without streams.
         let states: StreamStates?
         /// The number of checkpoints to keep; nil for all.
-        let keep: Int?
+        var keep: Int?
+        /// A file to copy to the best checkpoint after the first one is written; nil for none.
+        var best: MappedFile?
         /// Flushes other files before the checkpoint takes its name.
         let flushLogs: (@Sendable () -> Void)?
     }
@@ -22,7 +24,9 @@ final class CheckpointWriter {
     enum Outcome: Sendable {
         /// The file is on the disk; `leftover` is the error that kept older ones from being
         /// deleted.
-        case saved(Job, leftover: DTrainError?)
+        ///
+        /// `uncopied` is the error that kept `best` from being copied.
+        case saved(Job, leftover: DTrainError?, uncopied: DTrainError?)
         /// `rest` has the files that are missing, and `written` the others.
         case failed(rest: Job, written: [String], DTrainError)
     }
@@ -74,29 +78,47 @@ final class CheckpointWriter {
             job.flushLogs?()
             return rename(old, new)
         }
-        for (index, path) in job.paths.enumerated() {
+        var rest = job
+        var (leftover, uncopied): (DTrainError?, DTrainError?)
+        while let path = rest.paths.first {
             do {
                 try snapshot.write(to: path, metadata: job.metadata, states: job.states, with: calls)
             } catch {
-                var rest = job
-                rest.paths.removeFirst(index)
                 return .failed(
-                    rest: rest, written: Array(job.paths[..<index]),
-                    error as? DTrainError ?? DTrainError(.internal, "\(error)"))
+                    rest: rest, written: Array(job.paths.dropLast(rest.paths.count)), asDTrainError(error))
             }
+            rest.paths.removeFirst()
+            uncopied = attempt { if let file = rest.best { try copy(file, to: directory.best, calls) } } ?? uncopied
+            // This frees space for the next file.
+            leftover =
+                attempt { if let keep = rest.keep { try directory.prune(keeping: keep, written: path) } } ?? leftover
+            (rest.best, rest.keep) = (nil, nil)
         }
+        return .saved(job, leftover: leftover, uncopied: uncopied)
+    }
+
+    /// Copies a file; used by the saver, too.
+    static func copy(_ file: MappedFile, to path: String, _ calls: FileCalls) throws {
+        try AtomicFile.write(to: path, with: calls) { try $0.write(file.bytes) }
+    }
+
+    private static func attempt(_ body: () throws -> Void) -> DTrainError? {
         do {
-            if let keep = job.keep { try directory.prune(keeping: keep, written: job.paths.first) }
-            return .saved(job, leftover: nil)
+            try body()
+            return nil
         } catch {
-            return .saved(job, leftover: error as? DTrainError ?? DTrainError(.internal, "\(error)"))
+            return asDTrainError(error)
         }
+    }
+
+    private static func asDTrainError(_ error: any Error) -> DTrainError {
+        error as? DTrainError ?? DTrainError(.internal, "\(error)")
     }
 }
 
 extension FileCalls {
     /// Returns the same calls, with a heartbeat for each one that makes progress.
-    fileprivate func beating(_ heartbeat: Heartbeat) -> FileCalls {
+    func beating(_ heartbeat: Heartbeat) -> FileCalls {
         var calls = self
         let (write, flush) = (write, flush)
         calls.write = { descriptor, bytes in

@@ -72,8 +72,20 @@ struct StartingPoint {
     /// folder exists.
     let lock: CheckpointLock?
     private let source: SourceBox
-    /// The checkpoints found in the folder; empty except on rank 0.
-    private let found: [CheckpointName]
+    /// The files found in the folder; empty except on rank 0.
+    private let found: Files
+
+    /// The checkpoints of a folder.
+    private struct Files: Equatable {
+        var names: [CheckpointName] = []
+        var hasBest = false
+
+        init() {}
+
+        init(_ directory: CheckpointDirectory) throws {
+            (names, hasBest) = (try directory.list(), Folder.exists(directory.best))
+        }
+    }
 
     /// Finds the start and applies the rules for resuming to the options; collective, reads only.
     ///
@@ -90,12 +102,12 @@ struct StartingPoint {
         let directory = CheckpointDirectory(path: options[.checkpointDirectory])
         let (lock, found, source, own) = try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else {
-                return (CheckpointLock?.none, [CheckpointName](), Source.fresh, Summary())
+                return (CheckpointLock?.none, Files(), Source.fresh, Summary())
             }
             let lock = try CheckpointLock.ofExisting(directory, heartbeat: communicator.heartbeat)
             let source = try open(options, directory, communicator.heartbeat, report)
             return (
-                lock, try directory.list(), source,
+                lock, try Files(directory), source,
                 try summary(of: source, options.settings, directory, communicator.heartbeat)
             )
         }
@@ -119,7 +131,7 @@ struct StartingPoint {
     ///   it.
     func requireUnchanged(_ options: TrainingOptions) throws {
         let directory = CheckpointDirectory(path: options[.checkpointDirectory])
-        guard try !options[.overwrite] && directory.list() != found else { return }
+        guard try !options[.overwrite] && Files(directory) != found else { return }
         if !summary.isResumed, options.start != .resume { try directory.requireFresh() }
         throw DTrainError(
             .inputOutput, "another training has changed folder '\(directory.path)' since this one was started",

@@ -147,7 +147,7 @@ package final class TrainingRun {
                 [openMetrics(after: predecessor), openLog?(options, predecessor)].compactMap(\.self))
         }
         saver.flushLogs = logs.flush
-        try saver.copyBest(start)
+        saver.openBest(start, report: notify)
         try saver.removeEarlier(start)
     }
 

@@ -58,14 +58,7 @@ extension Run {
 
     /// The newest valid checkpoint, or else the best one.
     private static func newest(_ directory: CheckpointDirectory, _ remarks: inout [String]) throws -> Checkpoint? {
-        if let newest = try directory.newestValid(report: { remarks.append("skipped: \($0)") }) { return newest }
-        guard Folder.exists(directory.best) else { return nil }
-        do {
-            return try Checkpoint(path: directory.best)
-        } catch let error as DTrainError {
-            remarks.append("skipped: \(error)")
-            return nil
-        }
+        try directory.newestValid(report: { remarks.append("skipped: \($0)") }) ?? directory.readBest()
     }
 
     /// The metrics; nil if there is no file, or if a file that wasn't named holds none.
