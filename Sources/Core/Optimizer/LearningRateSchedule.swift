@@ -47,8 +47,7 @@ public struct LearningRateSchedule: Hashable, Sendable {
     /// - Parameter step: the number of steps before it, as in `Trainer.step`.
     public func rate(step: Int) -> Double {
         if step < warmupSteps { return learningRate * Double(step) / Double(warmupSteps) }
-        guard kind != .constant else { return learningRate }
-        guard step >= warmupSteps + decayStart else { return learningRate }
+        guard kind != .constant, step >= warmupSteps + decayStart else { return learningRate }
         guard decaySteps > 0 else { return finalLearningRate }
         return rate(decayedFor: step - warmupSteps - decayStart)
     }

@@ -51,7 +51,7 @@ extension Setting where Value == Int? {
 }
 
 extension Setting where Value == Double {
-    /// The smallest decrease of the held-out loss that counts as an improvement.
+    /// The decrease of the held-out loss that an improvement must exceed.
     public static var minDelta: Setting {
         Setting(
             "min-delta", "A held-out loss that is lower by more than this counts as improvement", default: 0,

@@ -14,7 +14,8 @@ extension Trainer {
     ///   - settings: further settings to store, such as the number of epochs and the learning-rate
     ///     schedule with its base rate.
     /// - Throws: `DTrainError` with `inputOutput` when writing fails, with `badData` when a weight
-    ///   or a number of the optimizer's state isn't finite, with `usage` when the progress isn't at the trainer's step.
+    ///   or a number of the optimizer's state isn't finite, with `usage` when the progress isn't at
+    ///   the trainer's step.
     public func save(
         to path: String, data: SequenceDataset, progress: TrainingProgress, settings: Settings = Settings()
     ) throws {

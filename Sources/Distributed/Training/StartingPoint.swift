@@ -61,7 +61,7 @@ struct StartingPoint {
     }
 
     /// The open files, which `close` closes.
-    private final class SourceBox {
+    private final class OpenFiles {
         var source: Source
 
         init(_ source: Source) { self.source = source }
@@ -71,7 +71,7 @@ struct StartingPoint {
     /// The lock that keeps other trainings from changing the checkpoint folder; on rank 0, if the
     /// folder exists.
     let lock: CheckpointLock?
-    private let source: SourceBox
+    private let files: OpenFiles
     /// The files found in the folder; empty except on rank 0.
     private let found: Files
 
@@ -113,7 +113,7 @@ struct StartingPoint {
         }
         let shared = try communicator.broadcast(Array(try JSONEncoder().encode(own)), from: 0)
         return StartingPoint(
-            summary: try JSONDecoder().decode(Summary.self, from: Data(shared)), lock: lock, source: SourceBox(source),
+            summary: try JSONDecoder().decode(Summary.self, from: Data(shared)), lock: lock, files: OpenFiles(source),
             found: found)
     }
 
@@ -247,7 +247,7 @@ struct StartingPoint {
     /// Collective.
     func states(batchSize: Int, communicator: any Communicator) throws -> StreamStates? {
         try ReplicaAgreement(communicator).collectively {
-            guard case .checkpoint(let checkpoint) = source.source else { return nil }
+            guard case .checkpoint(let checkpoint) = files.source else { return nil }
             return try checkpoint.states(batchSize: batchSize)
         }
     }
@@ -255,13 +255,13 @@ struct StartingPoint {
     /// Closes the files, once `fill` and `states` have read them.
     ///
     /// While a file is mapped, deleting it wouldn't free its space for the next checkpoint.
-    func close() { source.source = .closed }
+    func close() { files.source = .closed }
 
     /// Sets the replica's weights, optimizer slots and step count on all ranks; collective.
     func fill(_ replica: Replica, seed: UInt64, communicator: any Communicator) throws {
         try ReplicaAgreement(communicator).collectively {
             guard communicator.isRoot else { return }
-            switch source.source {
+            switch files.source {
             case .closed: preconditionFailure("the files are read once")
             case .fresh: try replica.fillInitialValues(seed: seed)
             case .weights(let weights, _): try replica.take(weights, seed: seed)

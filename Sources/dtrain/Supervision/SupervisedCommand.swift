@@ -70,8 +70,7 @@ struct SupervisedCommand: Hashable, Sendable {
         guard stat(newest.path, &status) == 0 else { return nil }
         return SavedState(
             fileName: String(fileName), point: CheckpointName(String(fileName)) ?? CheckpointName(progress),
-            seconds: status.st_mtim.tv_sec,
-            nanoseconds: status.st_mtim.tv_nsec)
+            seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
     }
 }
 
